@@ -1,0 +1,209 @@
+# muster: one Makefile, no recursion. `make help` lists the targets.
+#
+# Every room (a folder of DESIGN's tree) becomes an archive of its own, and a room's unit tests link only that room and
+# those below it: an arrow in the wrong direction fails to link before lint sees it.
+
+PREFIX      ?= /usr/local
+DESTDIR     ?=
+CC          ?= gcc
+VARIANT     ?= release
+BUILD       ?= build$(if $(filter-out release,$(VARIANT)),-$(VARIANT))
+VERSION     := 0.1.0
+
+PACKAGES    := glib-2.0 jansson yaml-0.1 sqlite3 libmicrohttpd libcurl libcrypto
+DEBIAN_DEPS := gcc make pkg-config perl libglib2.0-dev libjansson-dev libyaml-dev libsqlite3-dev libmicrohttpd-dev \
+               libcurl4-openssl-dev libssl-dev
+LINT_DEPS   := clang clang-format clang-tidy cppcheck
+MISSING     := $(shell { command -v $(firstword $(CC)) && command -v pkg-config && command -v prove && \
+                 pkg-config --exists $(PACKAGES); } >/dev/null 2>&1 || echo yes)
+
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef \
+            -Wwrite-strings
+WERROR   ?= -Werror
+CFLAGS_release  := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fPIE
+LDFLAGS_release := -pie -Wl,-z,relro,-z,now
+CFLAGS_asan     := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -DARENA_MALLOC
+LDFLAGS_asan    := -fsanitize=address,undefined
+CFLAGS_valgrind := -O1 -g -DARENA_MALLOC
+CFLAGS_fuzz     := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -DARENA_MALLOC
+LDFLAGS_fuzz    := -fsanitize=address,undefined
+
+ifneq ($(MISSING),yes)
+PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES))
+PKG_LIBS   := $(shell pkg-config --libs $(PACKAGES))
+endif
+override CPPFLAGS += -I. -D_GNU_SOURCE -DMUSTER_VERSION='"$(VERSION)"' -DMUSTER_LIBEXECDIR='"$(PREFIX)/libexec/muster"'
+override CFLAGS   += -std=gnu17 -ffp-contract=off $(WARNINGS) $(WERROR) $(CFLAGS_$(VARIANT)) $(PKG_CFLAGS)
+override LDFLAGS  += $(LDFLAGS_$(VARIANT))
+LIBS     := $(PKG_LIBS) -pthread -lm
+
+# ---- rooms, lowest first -----------------------------------------------------------------------------------------
+ROOMS := base spec world source plan schedule scale store provider api cli engine
+DIR_base     := spec/base
+DIR_spec     := spec
+DIR_world    := reconciler/world
+DIR_source   := reconciler/source
+DIR_plan     := reconciler/plan
+DIR_schedule := reconciler/schedule
+DIR_scale    := reconciler/scale
+DIR_store    := reconciler/store
+DIR_provider := reconciler/provider/local
+DIR_api      := reconciler/api
+DIR_cli      := reconciler/cli
+DIR_engine   := reconciler
+# What a room's tests may link: itself, then what lies below it (order of linking: users before what they use).
+LINK_base     := base
+LINK_spec     := spec base
+LINK_world    := world spec base
+LINK_source   := source spec base
+LINK_plan     := plan world spec base
+LINK_scale    := scale world spec base
+LINK_schedule := schedule scale world spec base
+LINK_store    := store world spec base
+LINK_provider := provider base
+LINK_api      := api plan schedule scale store source provider world spec base
+LINK_cli      := cli plan schedule scale store source provider world spec base
+LINK_engine   := engine api cli plan schedule scale store source provider world spec base
+
+sources = $(filter-out %_main.c reconciler/main.c,$(wildcard $(DIR_$(1))/*.c))
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(call sources,$(1)))
+archives = $(foreach room,$(LINK_$(1)),$(BUILD)/lib/lib$(room).a)
+
+LAUNCHER_SOURCES := reconciler/provider/local/launcher_main.c
+ALL_SOURCES := $(foreach room,$(ROOMS),$(call sources,$(room))) $(wildcard reconciler/main.c) $(wildcard $(LAUNCHER_SOURCES))
+
+UNIT_TESTS     := $(wildcard tests/unit/*/*_test.c)
+PROPERTY_TESTS := $(wildcard tests/property/*/*_test.c)
+FAULT_TESTS    := $(wildcard tests/fault/*/*_test.c)
+C_TESTS        := $(UNIT_TESTS) $(PROPERTY_TESTS) $(FAULT_TESTS)
+C_TEST_BINS    := $(patsubst %.c,$(BUILD)/%,$(C_TESTS))
+FUZZ_TARGETS   := $(wildcard tests/fuzz/*_fuzz.c)
+FUZZ_REPLAYS   := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%_replay,$(FUZZ_TARGETS))
+SCRIPT_TESTS   := $(sort $(wildcard tests/e2e/*.t) $(wildcard tests/golden/*.t) $(wildcard tests/fault/*.t))
+SUPPORT        := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/support/*.c))
+
+.PHONY: all demo test test-c test-scripts check-asan check-valgrind lint format fuzz bench golden deps deps-lint help \
+        install clean reference man compile-commands
+.DEFAULT_GOAL := all
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+all: $(BUILD)/muster $(BUILD)/muster-launcher compile_commands.json ## build the program (build/muster) and its launcher
+
+# ---- dependencies ------------------------------------------------------------------------------------------------
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+deps: ## install the Debian packages that building and testing need (root or sudo)
+	$(SUDO) apt-get update -q
+	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -q --no-install-recommends $(DEBIAN_DEPS)
+deps-lint:
+	$(SUDO) apt-get update -q
+	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -q --no-install-recommends $(DEBIAN_DEPS) $(LINT_DEPS)
+
+# A first run on a bare machine installs what is missing and starts again, since pkg-config's answers are read above.
+ifeq ($(MISSING),yes)
+demo test check-asan check-valgrind: deps
+	+@$(MAKE) $@ MISSING=no
+else
+demo: all ## plan and apply an example with real jobs; ends with the path of its result
+	@tools/demo
+
+test: all $(C_TEST_BINS) $(FUZZ_REPLAYS) ## unit, property, fault, golden, fuzz corpus and end-to-end tests
+	@BUILD=$(BUILD) tools/run-tests $(C_TEST_BINS) $(FUZZ_REPLAYS) $(SCRIPT_TESTS)
+
+check-asan: ## the C tests and the end-to-end tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	+@$(MAKE) VARIANT=asan asan-run
+.PHONY: asan-run
+asan-run: all $(C_TEST_BINS) $(FUZZ_REPLAYS)
+	@BUILD=$(BUILD) MUSTER_TEST_VARIANT=asan G_SLICE=always-malloc tools/run-tests $(C_TEST_BINS) $(FUZZ_REPLAYS) $(SCRIPT_TESTS)
+
+check-valgrind: ## the unit tests under valgrind's memcheck
+	+@$(MAKE) VARIANT=valgrind valgrind-run
+.PHONY: valgrind-run
+valgrind-run: all $(C_TEST_BINS)
+	@BUILD=$(BUILD) MUSTER_TEST_VARIANT=valgrind G_SLICE=always-malloc tools/run-tests $(C_TEST_BINS)
+endif
+
+# ---- compiling ---------------------------------------------------------------------------------------------------
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $(@:.o=.d) -c $< -o $@
+$(BUILD)/obj/spec/kinds.o: $(wildcard schemas/*.json)
+$(BUILD)/obj/reconciler/scale/catalogue.o: $(wildcard reconciler/scale/*.csv)
+
+define room_archive
+$(BUILD)/lib/lib$(1).a: $$(call objects,$(1))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	ar rcsD $$@ $$^
+endef
+$(foreach room,$(ROOMS),$(eval $(call room_archive,$(room))))
+
+$(BUILD)/muster: $(BUILD)/obj/reconciler/main.o $(foreach room,$(LINK_engine),$(BUILD)/lib/lib$(room).a)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(BUILD)/obj/reconciler/main.o -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
+
+# The launcher holds no GLib and no other room: it must stay small, single-threaded and able to outlive upgrades.
+$(BUILD)/muster-launcher: $(patsubst %.c,$(BUILD)/obj/%.o,$(LAUNCHER_SOURCES)) $(BUILD)/obj/reconciler/provider/local/launcher_protocol.o
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
+# tests/KIND/ROOM/NAME_test.c links ROOM and what is below it.
+test_room = $(word 3,$(subst /, ,$(1)))
+define c_test
+$(BUILD)/$(1:.c=): $(BUILD)/obj/$(1:.c=.o) $(SUPPORT_$(call test_room,$(1))) $(call archives,$(call test_room,$(1)))
+	@mkdir -p $$(@D)
+	$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $(BUILD)/obj/$(1:.c=.o) $(SUPPORT_$(call test_room,$(1))) -Wl,--start-group $(call archives,$(call test_room,$(1))) -Wl,--end-group $$(LIBS)
+endef
+$(foreach test,$(C_TESTS),$(eval $(call c_test,$(test))))
+
+# ---- fuzzing: tests/fuzz/NAME_fuzz.c defines LLVMFuzzerTestOneInput; tests/fuzz/corpus/NAME/ is replayed by `make test`
+$(BUILD)/tests/fuzz/%_replay: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/support/fuzz_replay.o $(foreach room,$(LINK_engine),$(BUILD)/lib/lib$(room).a)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
+$(BUILD)/tests/fuzz/%_fuzz: $(BUILD)/obj/tests/fuzz/%_fuzz.o $(foreach room,$(LINK_engine),$(BUILD)/lib/lib$(room).a)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
+FUZZ_SECONDS ?= 60
+fuzz: ## run every fuzz target for FUZZ_SECONDS (60) with clang's libFuzzer
+	+@$(MAKE) VARIANT=fuzz CC=clang fuzz-run
+.PHONY: fuzz-run
+fuzz-run: $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(FUZZ_TARGETS))
+	@for target in $^; do name=$$(basename $$target _fuzz); echo "== $$name"; mkdir -p $(BUILD)/corpus/$$name tests/fuzz/corpus/$$name; \
+	  $$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -artifact_prefix=$(BUILD)/ -print_final_stats=1 \
+	    $(BUILD)/corpus/$$name tests/fuzz/corpus/$$name || exit 1; done
+
+# ---- checks, documents, installation -----------------------------------------------------------------------------
+lint: ## format, warnings under gcc and clang, clang-tidy, direction of includes, banned calls
+	@BUILD=$(BUILD) tools/lint
+
+format: ## rewrite the sources by .clang-format
+	clang-format -i $(shell git ls-files '*.c' '*.h')
+
+bench: all ## measure; prints the tables of docs/performance.md
+	@BUILD=$(BUILD) tools/bench
+
+golden: all ## rewrite the expected outputs under tests/golden; read the diff before committing
+	@BUILD=$(BUILD) MUSTER_GOLDEN=write prove tests/golden/*.t
+
+reference: all ## write docs/reference/ from the schemas
+	@tools/reference $(BUILD)/muster docs/reference
+
+compile-commands: compile_commands.json
+compile_commands.json: Makefile $(ALL_SOURCES)
+	@{ echo '['; sep=; for f in $(ALL_SOURCES); do printf '%s{"directory":"%s","file":"%s","command":"%s -c %s"}\n' "$$sep" '$(CURDIR)' "$$f" \
+	  '$(subst ",\",$(CC) $(CPPFLAGS) $(CFLAGS))' "$$f"; sep=,; done; echo ']'; } > $@
+
+install: all ## install under $(DESTDIR)$(PREFIX)
+	install -Dm755 $(BUILD)/muster $(DESTDIR)$(PREFIX)/bin/muster
+	install -Dm755 $(BUILD)/muster-launcher $(DESTDIR)$(PREFIX)/libexec/muster/muster-launcher
+	for page in docs/man/*.1 docs/man/*.5 docs/man/*.7; do [ ! -e $$page ] || install -Dm644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
+	$(BUILD)/muster completion bash | install -Dm644 /dev/stdin $(DESTDIR)$(PREFIX)/share/bash-completion/completions/muster
+	$(BUILD)/muster completion zsh | install -Dm644 /dev/stdin $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_muster
+	$(BUILD)/muster completion fish | install -Dm644 /dev/stdin $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/muster.fish
+	install -Dm644 docs/muster.service $(DESTDIR)$(PREFIX)/lib/systemd/system/muster.service
+
+clean: ## remove what was built
+	rm -rf build build-asan build-valgrind build-fuzz compile_commands.json
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

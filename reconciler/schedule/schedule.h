@@ -1,0 +1,38 @@
+/* schedule.h: runnable jobs become placements.
+ * Owns:   nothing; decisions live in the caller's Arena.
+ * Calls:  world/ (reading only), scale/catalogue, spec/. No I/O, no clock.
+ * Holds:  equal world, time and seed give equal decisions (invariant 8); no environment above maxvCpus, no instance above its capacity (invariant 7).
+ *         Queues by priority, FIFO inside (retried first), environments in computeEnvironmentOrder. What cannot run is passed over with a reason
+ *         and never blocks what can. */
+#pragma once
+#include "reconciler/world/world.h"
+#include "spec/base/arena.h"
+
+/* Capacity of the one instance that local environments share (DESIGN "Local capacity"). */
+typedef struct {
+    int64_t vcpus_e4, memory_mib;
+    int gpus;
+    bool ready;              /* the provider has reported and observed: placements may be made */
+} Instance;
+
+typedef struct {
+    Job *job;
+    int32_t index;
+    Environment *environment;
+} Placement;
+
+typedef struct {
+    Queue *queue;
+    JobTemplate *template;
+    const char *reason;      /* arena text */
+} WaitingReason;
+
+typedef struct {
+    Placement *placements;
+    size_t placements_len;
+    WaitingReason *reasons;  /* replaces what was said before for these (queue, template) pairs */
+    size_t reasons_len;
+} Decisions;
+
+/* At most max placements. World is not changed. */
+void schedule_run(const World *world, const Instance *local, size_t max, int64_t now_ms, Arena *arena, Decisions *ret_decisions);

@@ -1,0 +1,52 @@
+/* tree.h: an ordered tree with intrusive nodes (AVL).
+ * Owns:   nothing: nodes are members of the caller's structs, a Tree is a value.
+ * Calls:  nothing.
+ * Holds:  the comparison is total (two nodes that compare equal are one and the same key); insert, remove and look-up cost
+ *         O(log n), no call allocates. A node's key must not change while it is in a tree: remove, change, insert.
+ *
+ *     typedef struct { TreeNode by_name; const char *name; } Thing;
+ *     static int thing_compare(const TreeNode *a, const TreeNode *b)
+ *     {
+ *         return strcmp(TREE_ENTRY(a, Thing, by_name)->name, TREE_ENTRY(b, Thing, by_name)->name);
+ *     } */
+#pragma once
+#include <glib.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct TreeNode TreeNode;
+struct TreeNode {
+    TreeNode *parent, *left, *right;
+    int height; /* 0: in no tree */
+};
+
+/* As strcmp: below, at or above zero. */
+typedef int (*TreeCompare)(const TreeNode *a, const TreeNode *b);
+/* As strcmp of the node against a key of the caller's: below zero when node sorts before key. */
+typedef int (*TreeKeyCompare)(const TreeNode *node, const void *key);
+
+typedef struct {
+    TreeNode *root;
+    size_t len;
+    TreeCompare compare;
+} Tree;
+
+#define TREE_ENTRY(node, type, member) ((type *)((char *)(uintptr_t)(node) - offsetof(type, member)))
+
+void tree_init(Tree *tree, TreeCompare compare);
+/* False, and nothing changed, when an equal node is there already. node must be in no tree. */
+bool tree_insert(Tree *tree, TreeNode *node);
+/* node must be in this tree; afterwards it is zeroed and can be inserted again. */
+void tree_remove(Tree *tree, TreeNode *node);
+bool tree_contains(const TreeNode *node); /* whether node is in any tree; a node starts zeroed */
+size_t tree_len(const Tree *tree);
+
+TreeNode *tree_first(const Tree *tree); /* NULL when empty */
+TreeNode *tree_last(const Tree *tree);
+TreeNode *tree_next(const TreeNode *node); /* NULL at the end */
+TreeNode *tree_prev(const TreeNode *node);
+/* The node equal to key, or NULL. */
+TreeNode *tree_find(const Tree *tree, const void *key, TreeKeyCompare compare);
+/* The first node not before key, or NULL. */
+TreeNode *tree_lower_bound(const Tree *tree, const void *key, TreeKeyCompare compare);

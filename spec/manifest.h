@@ -1,0 +1,72 @@
+/* manifest.h: one validated manifest and the set of all manifests of one revision.
+ * Owns:   ManifestSet owns its manifests and their text; immutable once built, reference counted, shared by threads.
+ * Holds:  manifests are sorted by (kind, name) and unique; spec is canonical JSON (spec/canonical.h). */
+#pragma once
+#include "spec/canonical.h"
+
+typedef enum { DELETION_DRAIN, DELETION_TERMINATE, DELETION_REFUSE } DeletionPolicy; /* muster/deletion; default drain */
+
+typedef struct {
+    Kind kind;
+    View name;
+    View spec;          /* canonical JSON */
+    View metadata;      /* canonical JSON of labels and annotations: {"annotations":{…},"labels":{…}}, "{}" when none */
+    Digest digest;
+    const char *file;   /* as shown to the user; borrowed from the set */
+    int line;           /* of the document's first key */
+    bool prune;                  /* muster/prune, default true */
+    DeletionPolicy deletion;
+} Manifest;
+
+typedef struct ManifestSet ManifestSet;
+
+/* All of muster.yaml that this program acts on. Strings owned by the set; NULL where absent. */
+typedef struct {
+    char *name;                 /* the source's identity */
+    char *provider;             /* default provider type: "local" …; NULL: aws */
+    char *region, *account;
+    char **uses;                /* "JobQueue/shared", NULL-terminated, may be NULL */
+    int64_t retention_ms;       /* finished jobs are kept so long; 0: default (7 days) */
+} SourceConfig;
+
+ManifestSet *manifest_set_ref(ManifestSet *set);
+void manifest_set_unref(ManifestSet *set);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ManifestSet, manifest_set_unref)
+size_t manifest_set_len(const ManifestSet *set);
+const Manifest *manifest_set_get(const ManifestSet *set, size_t index);          /* sorted by kind, name */
+const Manifest *manifest_set_find(const ManifestSet *set, Kind kind, View name); /* NULL: not there */
+const SourceConfig *manifest_set_config(const ManifestSet *set);
+/* Hex digest over all manifests (kind, name, digest, metadata): the revision of a directory source. */
+const char *manifest_set_revision(const ManifestSet *set);
+
+/* Building. The builder is single-threaded; parser threads make ManifestBatches and the builder takes them. */
+typedef struct ManifestBatch ManifestBatch;
+ManifestBatch *manifest_batch_new(void);
+void manifest_batch_free(ManifestBatch *batch);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ManifestBatch, manifest_batch_free)
+/* Copies everything. */
+void manifest_batch_add(ManifestBatch *batch, const Manifest *manifest);
+size_t manifest_batch_len(const ManifestBatch *batch);
+const Manifest *manifest_batch_get(const ManifestBatch *batch, size_t index);
+
+/* Takes the batches (n of them, in any order) and config. Duplicate (kind, name) pairs are reported at the later file:line,
+ * naming the earlier. Never fails: with duplicates the first is kept. */
+ManifestSet *manifest_set_build(ManifestBatch **batches, size_t len, const SourceConfig *config,
+                                DiagnosticList *diagnostics);
+
+/* Everything that one document goes through: envelope, schema, defaults of muster.yaml, canonical form, digest.
+ * provider_override: --provider, or NULL. Adds to batch when valid. *ret_ours tells whether apiVersion was muster/…
+ * (a document that is not ours is skipped and counted by the caller). */
+typedef struct {
+    const char *file;
+    View text;
+    int first_line;
+    const SourceConfig *config;      /* may be NULL */
+    const char *provider_override;   /* may be NULL */
+} ManifestContext;
+typedef enum { MANIFEST_OK, MANIFEST_NOT_OURS, MANIFEST_INVALID } ManifestOutcome;
+ManifestOutcome manifest_from_document(const Document *document, const ManifestContext *context, ManifestBatch *batch,
+                                       DiagnosticList *diagnostics);
+/* Parses muster.yaml. NULL with diagnostics when invalid. New, caller frees with source_config_free. */
+SourceConfig *source_config_parse(View text, const char *file, DiagnosticList *diagnostics);
+void source_config_free(SourceConfig *config);
