@@ -1,31 +1,53 @@
 /* decode.h: canonical JSON specs become typed structs.
  * Owns:   each struct owns its strings; free with its _free function.
  * Calls:  spec/base, jansson.
- * Holds:  input has passed validation (schema.h) or came from our own store; what does not decode is a GError, never a
- *         crash. Defaults are filled in. Decimals are 1/10,000ths; memory is MiB; times are milliseconds. */
+ * Holds:  input has passed validation (schema.h) or came from our own store; what does not decode is a
+ * GError, never a crash. Defaults are filled in. Decimals are 1/10,000ths; memory is MiB; times are
+ * milliseconds. */
 #pragma once
 #include <jansson.h>
 #include "spec/kinds.h"
 
+#define DECODE_ERROR decode_error_quark()
+GQuark decode_error_quark(void);
+typedef enum {
+    DECODE_ERROR_SYNTAX,
+    DECODE_ERROR_MEMBER
+} DecodeErrorCode; /* no JSON; a member of the wrong type */
+
 typedef struct {
-    int64_t vcpus_e4;    /* VCPU in 1/10,000ths: 0.25 is 2500 */
+    int64_t vcpus_e4; /* VCPU in 1/10,000ths: 0.25 is 2500 */
     int64_t memory_mib;
     int64_t gpus;
-} ResourceNeed;          /* 0: not stated */
+} ResourceNeed; /* 0: not stated */
 
 typedef enum { PLATFORM_EC2, PLATFORM_FARGATE } Platform;
-typedef enum { PROVIDER_LOCAL, PROVIDER_DOCKER, PROVIDER_AWS, PROVIDER_SIMULATED, PROVIDER_UNSET } ProviderType;
+typedef enum {
+    PROVIDER_LOCAL,
+    PROVIDER_DOCKER,
+    PROVIDER_AWS,
+    PROVIDER_SIMULATED,
+    PROVIDER_UNSET
+} ProviderType;
 const char *provider_type_name(ProviderType type);
 bool provider_type_from(View name, ProviderType *ret_type);
 
-typedef enum { CE_TYPE_EC2, CE_TYPE_SPOT, CE_TYPE_FARGATE, CE_TYPE_FARGATE_SPOT, CE_TYPE_UNMANAGED } ComputeType;
+typedef enum {
+    CE_TYPE_EC2,
+    CE_TYPE_SPOT,
+    CE_TYPE_FARGATE,
+    CE_TYPE_FARGATE_SPOT,
+    CE_TYPE_UNMANAGED
+} ComputeType;
 
 typedef struct {
-    ProviderType provider;     /* PROVIDER_UNSET: the source's default */
-    char *region;              /* may be NULL */
-    bool enabled;              /* state */
+    ProviderType provider; /* PROVIDER_UNSET: the source's default */
+    char *region;          /* may be NULL */
+    bool enabled;          /* state */
     ComputeType type;
-    int64_t min_vcpus, max_vcpus;
+    bool type_given; /* computeResources.type was stated (or the environment is UNMANAGED) */
+    int64_t min_vcpus;
+    int64_t max_vcpus;         /* 0: not stated, or UNMANAGED (no limit of ours) */
     char **instance_types;     /* NULL-terminated; may be NULL */
     char *allocation_strategy; /* may be NULL */
 } ComputeEnvironmentSpec;
@@ -35,8 +57,8 @@ void compute_environment_spec_free(ComputeEnvironmentSpec *spec);
 typedef struct {
     bool enabled;
     int64_t priority;
-    char **compute_environments;    /* names in ascending order; NULL-terminated */
-    char *scheduling_policy;        /* name, or NULL: FIFO */
+    char **compute_environments; /* names in ascending order; NULL-terminated */
+    char *scheduling_policy;     /* name, or NULL: FIFO */
 } JobQueueSpec;
 JobQueueSpec *job_queue_spec_decode(View json, GError **error);
 void job_queue_spec_free(JobQueueSpec *spec);
@@ -47,30 +69,34 @@ typedef struct {
     RetryAction action;
 } EvaluateOnExit;
 typedef struct {
-    int attempts;              /* 1..10 */
+    int attempts; /* 1..10 */
     EvaluateOnExit *rules;
-    size_t rules_len;          /* 0..5 */
+    size_t rules_len; /* 0..5 */
 } RetryStrategy;
 void retry_strategy_clear(RetryStrategy *strategy);
 
-typedef struct { char *name, *value; } EnvironmentVariable;
+typedef struct {
+    char *name, *value;
+} EnvironmentVariable;
 
 typedef struct {
     Platform platform;
-    char *image;                       /* may be NULL */
-    char **command;                    /* may be NULL or empty */
-    EnvironmentVariable *environment;  /* sorted by name */
+    char *image;                      /* may be NULL */
+    char **command;                   /* may be NULL or empty */
+    EnvironmentVariable *environment; /* sorted by name */
     size_t environment_len;
-    EnvironmentVariable *parameters;   /* sorted by name */
+    EnvironmentVariable *parameters; /* sorted by name */
     size_t parameters_len;
-    ResourceNeed need;
+    ResourceNeed need; /* of one node; the sum over the containers of ecsProperties */
+    int64_t nodes;     /* 1; of a multinode job its numNodes */
     RetryStrategy retry;
-    int64_t timeout_ms;                /* 0: none */
+    int64_t timeout_ms; /* 0: none */
     int scheduling_priority;
-    /* What the local provider refuses, for messages: names of members in use, as "secrets", "nodeProperties"; NULL-terminated. */
+    /* What the local provider refuses, for messages: names of members in use, as "secrets", "nodeProperties";
+     * NULL-terminated. */
     char **beyond_process;
-    char *architecture;                /* "X86_64", "ARM64" or NULL */
-    char *user;                        /* may be NULL */
+    char *architecture; /* "X86_64", "ARM64" or NULL */
+    char *user;         /* may be NULL */
 } JobDefinitionSpec;
 JobDefinitionSpec *job_definition_spec_decode(View json, GError **error);
 void job_definition_spec_free(JobDefinitionSpec *spec);
@@ -78,18 +104,22 @@ void job_definition_spec_free(JobDefinitionSpec *spec);
 typedef enum { DEPENDENCY_PLAIN, DEPENDENCY_N_TO_N, DEPENDENCY_SEQUENTIAL } DependencyType;
 typedef enum { CONDITION_SUCCESS, CONDITION_COMPLETION } DependencyCondition; /* COMPLETION: pipelines only */
 typedef struct {
-    char *job_id;       /* or NULL */
-    char *job;          /* name of a step of the pipeline or of a Job manifest (ours), or NULL */
+    char *job_id; /* or NULL */
+    char *job;    /* name of a step of the pipeline or of a Job manifest (ours), or NULL */
     DependencyType type;
     DependencyCondition condition;
 } DependencySpec;
 
-/* A SubmitJob request, a Job's spec, a pipeline's step. Overrides stay apart from the definition until job_effective(). */
+/* A SubmitJob request, a Job's spec, a pipeline's step. Overrides stay apart from the definition until
+ * job_effective(). */
 typedef struct {
-    char *name, *queue, *definition;  /* definition: NAME, NAME:REV, ARN or NAME@sha256:HEX; a step without queue inherits */
-    char *share_identifier;           /* or NULL */
-    int scheduling_priority;          /* -1: not given */
-    int64_t array_size;               /* 0: not an array */
+    char *name, *queue,
+        *definition; /* definition: NAME, NAME:REV, ARN or NAME@sha256:HEX; a step without queue inherits */
+    char *share_identifier;  /* or NULL */
+    int scheduling_priority; /* -1: not given */
+    int64_t array_size;      /* 0: not an array */
+    bool array_dynamic;      /* steps: `array`, whose size is known only when the pipeline starts */
+    char *array_file, *array_parameter; /* of `array`; NULL: not given */
     DependencySpec *depends_on;
     size_t depends_on_len;
     EnvironmentVariable *parameters;
@@ -97,10 +127,10 @@ typedef struct {
     char **command;                   /* containerOverrides.command or NULL */
     EnvironmentVariable *environment; /* containerOverrides.environment */
     size_t environment_len;
-    ResourceNeed need;                /* overrides; 0: not given */
-    RetryStrategy retry;              /* attempts 0: not given */
-    int64_t timeout_ms;               /* 0: not given */
-    bool rerun_on_definition;         /* Job, Pipeline: rerunOn: [definition] */
+    ResourceNeed need;        /* overrides; 0: not given */
+    RetryStrategy retry;      /* attempts 0: not given */
+    int64_t timeout_ms;       /* 0: not given */
+    bool rerun_on_definition; /* Job, Pipeline: rerunOn: [definition] */
 } JobSpec;
 JobSpec *job_spec_decode(View json, GError **error);
 JobSpec *job_spec_from_json(const json_t *json, GError **error);
@@ -110,10 +140,11 @@ typedef enum { ON_DELETE_KEEP, ON_DELETE_CANCEL, ON_DELETE_TERMINATE } OnDelete;
 typedef enum { CONCURRENCY_WAIT, CONCURRENCY_ALLOW, CONCURRENCY_SKIP, CONCURRENCY_REPLACE } ConcurrencyPolicy;
 typedef enum { ON_FAILURE_CONTINUE, ON_FAILURE_STOP } OnFailure;
 typedef struct {
-    JobSpec **steps;             /* in document order; each step's name is unique */
+    JobSpec **steps; /* in document order; each step's name is unique. Queue, parameters and share
+                        identifier of the pipeline are filled in where a step has none of its own */
     size_t steps_len;
-    bool on_change;              /* triggers: [change], the default */
-    bool scheduled;              /* has a schedule trigger */
+    bool on_change; /* triggers: [change], the default */
+    bool scheduled; /* has a schedule trigger */
     bool workspace;
     ConcurrencyPolicy concurrency;
     OnFailure on_failure;
@@ -124,9 +155,9 @@ PipelineSpec *pipeline_spec_decode(View json, GError **error);
 void pipeline_spec_free(PipelineSpec *spec);
 OnDelete job_on_delete(View json); /* of a Job's spec */
 
-/* The job as it will run: definition and overrides merged by Batch's rules (batch: "Overrides at submission"):
- * command replaced, environment merged by name, resources by type, retry and timeout replaced whole,
- * parameters merged key by key and `Ref::name` substituted in the command. New, caller frees. */
+/* The job as it will run: definition and overrides merged by Batch's rules (batch: "Overrides at
+ * submission"): command replaced, environment merged by name, resources by type, retry and timeout replaced
+ * whole, parameters merged key by key and `Ref::name` substituted in the command. New, caller frees. */
 JobDefinitionSpec *job_effective(const JobDefinitionSpec *definition, const JobSpec *job);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ComputeEnvironmentSpec, compute_environment_spec_free)

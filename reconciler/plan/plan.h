@@ -14,16 +14,21 @@ typedef struct {
     ActionType action;
     Kind kind;
     char *name;
-    const char *file;          /* "" for deletions without a known place */
+    char *file;                /* "" for deletions without a known place */
     int line;
     char *reason;              /* "not there yet", "in-place: priority", "no longer in the source", "first run of this content" … */
     char **depends_on;         /* "JobQueue/high", NULL-terminated */
-    GPtrArray *fields;         /* of FieldChange*; creates list all fields */
+    GPtrArray *fields;         /* of FieldChange*, never NULL; empty for creates, first runs and deletes: their fields
+                                  are made when asked for (change_fields), 100,000 creates need none of them to be counted */
     size_t unchanged_fields;
     char **sub_steps;          /* "drains first: 3 running jobs", NULL-terminated; may be NULL */
     const Manifest *manifest;  /* desired; NULL for deletions; borrowed from the ManifestSet in the plan */
     Digest run_key;            /* ACTION_RUN */
+    bool recorded;             /* ACTION_RUN under --first-run record: the run is entered as done (RUN_RECORDED), not started */
+    Digest before, after;      /* of the spec; all zero: absent. For runs: key of the run before, run_key */
 } Change;
+/* All fields of a change, those of creates included. New array of FieldChange*, with free function set. */
+GPtrArray *change_fields(const Change *change);
 
 typedef struct {
     Kind kind;
@@ -35,7 +40,8 @@ typedef struct {
     char *source_name, *revision, *id; /* id: 64 hex */
     GPtrArray *changes;        /* of Change*, in the order they are carried out */
     GPtrArray *drift, *pending, *kept, *unmanaged, *warnings; /* of PlanNote* */
-    size_t counts[5];          /* by ActionType */
+    size_t counts[5];          /* by ActionType; recorded runs are not counted in ACTION_RUN but in recorded */
+    size_t recorded;
     size_t unchanged;
     bool destroys;             /* made by `destroy` */
 } Plan;
@@ -65,7 +71,15 @@ typedef struct {
     const char *const *notices; /* of the provider, shown once; NULL-terminated; may be NULL */
 } PlanOptions;
 
-/* Never fails: problems that stop an apply are found by plan_guard. desired may be NULL only with destroy. */
+/* How what is actual and what is desired meet (the caller that carries changes out relies on it):
+ *   - A Job is runs only: ACTION_RUN when no run has its key. A Pipeline is a resource, and also a run when a change triggers it.
+ *   - A resource in phase DELETING that is wanted again, one kept whose manifest is back, and one in phase REPLACING that
+ *     is wanted as it was, give ACTION_UPDATE (possibly without fields): the update makes it ACTIVE, not kept, owned by this source.
+ *   - An ACTION_REPLACE stores metadata at once, next_spec and next_digest until the old one is drained: then it is pending.
+ *   - A resource of no owner ("": API or by hand) that equals its manifest is left alone; one that differs is adopted by an update.
+ *   - ACTION_DELETE of a Job ends its unfinished runs by onDelete and marks them RUN_CANCELLED at once; of a Pipeline too.
+ *   - Notes in kept: the record is to be marked kept.
+ * Never fails: problems that stop an apply are found by plan_guard. desired may be NULL only with destroy. */
 Plan *plan_build(ManifestSet *desired, const PlanActual *actual, const PlanOptions *options);
 
 /* Exit code 3 reasons. */
@@ -91,6 +105,7 @@ typedef struct {
     char *id, *source_name, *source_path, *provider, *only;
     FirstRun first_run;
     char **changes;            /* "create JobQueue/high", for naming what changed since; NULL-terminated */
+    char **digests;            /* 64 hex of each of them: before, after and run key; NULL-terminated, as many */
 } SavedPlan;
 void plan_save(const Plan *plan, const char *source_path, const char *provider, const PlanOptions *options, GString *out);
 SavedPlan *plan_load(View text, GError **error);           /* hostile input gives an error */

@@ -13,11 +13,13 @@ Arena *arena_new(void);
 void arena_free(Arena *arena);
 /* Zero-filled. Aborts when memory is exhausted, as GLib does: callers cap what comes from outside. */
 void *arena_alloc(Arena *arena, size_t size);
+/* Not filled: for what is overwritten at once. */
+void *arena_alloc_raw(Arena *arena, size_t size);
 char *arena_strndup(Arena *arena, const char *text, size_t len); /* adds the NUL */
 /* Bytes taken from the system so far. */
 size_t arena_size(const Arena *arena);
 /* Forget everything but keep the first block, for the next pass. */
 void arena_reset(Arena *arena);
-#define arena_new0(arena, type)         ((type *)arena_alloc((arena), sizeof(type)))
-#define arena_new0_n(arena, type, n)    ((type *)arena_alloc((arena), sizeof(type) * (n)))
+#define arena_new0(arena, type)      ((type *)arena_alloc((arena), sizeof(type)))
+#define arena_new0_n(arena, type, n) ((type *)arena_alloc((arena), sizeof(type) * (n)))
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Arena, arena_free)

@@ -44,6 +44,9 @@ size_t diagnostic_list_count_infeasible(const DiagnosticList *list);
 const Diagnostic *diagnostic_list_get(DiagnosticList *list, size_t index);
 size_t diagnostic_list_len(const DiagnosticList *list);
 
+/* Those beyond DIAGNOSTICS_MAX, counted but not kept. */
+size_t diagnostic_list_dropped(const DiagnosticList *list);
+
 typedef enum { DIAGNOSTIC_TEXT, DIAGNOSTIC_JSON, DIAGNOSTIC_GITHUB } DiagnosticFormat;
 /* Appends all diagnostics, sorted. TEXT: `file:line:col: error: message`, the line, a caret, path and detail.
  * JSON: an array of objects. GITHUB: `::error file=…,line=…,col=…::message`. */

@@ -1,9 +1,9 @@
 /* map.h: a hash map from 16-byte keys (uuids) to pointers that grows in steps.
  * Owns:   its tables; values stay the caller's.
  * Calls:  GLib only.
- * Holds:  no single call moves more than a bounded number of entries, so millions of keys never stall the loop
- *         (a GHashTable of two million keys stalls 107 ms in a resize); it also shrinks in steps. For looking up, never
- *         for order: the order of iteration is unspecified. */
+ * Holds:  no single call moves more than a bounded number of entries, so millions of keys never stall the
+ * loop (a GHashTable of two million keys stalls 107 ms in a resize); it also shrinks in steps. For looking
+ * up, never for order: the order of iteration is unspecified. */
 #pragma once
 #include <glib.h>
 #include <stdbool.h>
@@ -28,6 +28,7 @@ void *map_put(Map *map, const MapKey *key, void *value);
 void *map_remove(Map *map, const MapKey *key);
 size_t map_len(const Map *map);
 
-/* For rebuild checks only; in no particular order. func returns false to stop; the map must not change meanwhile. */
+/* For rebuild checks only; in no particular order. func returns false to stop; the map must not change
+ * meanwhile. */
 typedef bool (*MapFunc)(const MapKey *key, void *value, void *data);
 void map_foreach(const Map *map, MapFunc func, void *data);

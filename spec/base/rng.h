@@ -1,7 +1,8 @@
 /* rng.h: seeded random numbers, equal on every machine and compiler.
  * Owns:   nothing; an Rng is a value of the caller's.
  * Calls:  nothing.
- * Holds:  xoshiro256** seeded by splitmix64; integers only; equal seeds give equal sequences. Not for secrets. */
+ * Holds:  xoshiro256** seeded by splitmix64; integers only; equal seeds give equal sequences. Not for
+ * secrets. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>

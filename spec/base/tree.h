@@ -1,8 +1,9 @@
 /* tree.h: an ordered tree with intrusive nodes (AVL).
  * Owns:   nothing: nodes are members of the caller's structs, a Tree is a value.
  * Calls:  nothing.
- * Holds:  the comparison is total (two nodes that compare equal are one and the same key); insert, remove and look-up cost
- *         O(log n), no call allocates. A node's key must not change while it is in a tree: remove, change, insert.
+ * Holds:  the comparison is total (two nodes that compare equal are one and the same key); insert, remove and
+ * look-up cost O(log n), no call allocates. A node's key must not change while it is in a tree: remove,
+ * change, insert.
  *
  *     typedef struct { TreeNode by_name; const char *name; } Thing;
  *     static int thing_compare(const TreeNode *a, const TreeNode *b)
@@ -32,7 +33,7 @@ typedef struct {
     TreeCompare compare;
 } Tree;
 
-#define TREE_ENTRY(node, type, member) ((type *)((char *)(uintptr_t)(node) - offsetof(type, member)))
+#define TREE_ENTRY(node, type, member) ((type *)((char *)(uintptr_t)(node)-offsetof(type, member)))
 
 void tree_init(Tree *tree, TreeCompare compare);
 /* False, and nothing changed, when an equal node is there already. node must be in no tree. */

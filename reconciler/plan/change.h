@@ -1,0 +1,54 @@
+/* change.h: making the parts of a plan; shared by the files of this room.
+ * Owns:   what its functions return is new and owned by the plan it goes into.
+ * Calls:  spec/.
+ * Holds:  a change's fields and depends_on are never NULL. */
+#pragma once
+#include "reconciler/plan/plan.h"
+
+Change *change_new(ActionType action, Kind kind, View name);
+void change_free(Change *change);
+/* file:line of a manifest, and the manifest itself. */
+void change_set_manifest(Change *change, const Manifest *manifest);
+PlanNote *plan_note_new(Kind kind, View name, char *message); /* takes message */
+void plan_note_free(PlanNote *note);
+
+/* Fields of the two metadata texts that differ, appended to fields; counts the equal ones in *unchanged. */
+void metadata_compare(View before, View after, GPtrArray *fields, size_t *unchanged);
+/* "in-place: priority, tags.team" from the fields, by the strongest effect. New string. */
+char *change_reason(const GPtrArray *fields);
+UpdateEffect fields_effect(const GPtrArray *fields);
+
+/* What a spec refers to, by the schema's x-muster-reference. */
+typedef struct {
+    Kind kind;
+    View name; /* borrowed from the spec's text */
+} SpecReference;
+/* Appends to references (an array of SpecReference). */
+void spec_references(Kind kind, View spec, GArray *references);
+
+/* Puts changes into the order in which they are carried out; fills depends_on. specs: the spec of each change, same order. */
+void plan_order(GPtrArray *changes, const View *specs);
+/* Sets plan->id; the same digests name single changes in saved plans. */
+void plan_identify(Plan *plan);
+void change_digest(const Change *change, Digest *ret_digest);
+/* "create JobQueue/high" */
+void change_append_title(const Change *change, GString *out);
+
+/* Run keys, runs wanted and runs whose manifest is gone. */
+void run_key_of(const Manifest *manifest, const ManifestSet *desired, const PlanActual *actual, Digest *ret_key);
+bool run_triggered_by_change(const Manifest *manifest);
+bool run_is_unfinished(const RunRecord *run);
+OnDelete run_on_delete(const RunRecord *run);
+/* The resource of (kind, name), or NULL; resources are sorted. */
+const ResourceRecord *actual_find(const PlanActual *actual, Kind kind, View name);
+static inline bool digest_is_zero(const Digest *digest)
+{
+    static const Digest zero;
+    return digest_equal(digest, &zero);
+}
+/* 3 and "job" give "3 jobs". */
+void append_count(GString *out, size_t count, const char *noun);
+
+/* Shared by the renderings. */
+void json_append_string(GString *out, View text);
+const char *note_kind_name(const PlanNote *note); /* "" where a note has no kind */

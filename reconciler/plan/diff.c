@@ -1,0 +1,517 @@
+/* diff.c: one walk over what is desired and what is actual, both sorted by kind and name. */
+#include "reconciler/plan/change.h"
+#include "reconciler/plan/json_walk.h"
+
+typedef struct {
+    Plan *plan;
+    const PlanActual *actual;
+    const PlanOptions *options;
+    GArray *specs;   /* View: the spec of each change, for the order */
+    size_t next_run; /* in actual->runs, which are sorted as everything else */
+} Diff;
+
+static int compare_key(Kind kind, View name, Kind other_kind, View other_name)
+{
+    if (kind != other_kind)
+        return kind < other_kind ? -1 : 1;
+    return view_compare(name, other_name);
+}
+
+const ResourceRecord *actual_find(const PlanActual *actual, Kind kind, View name)
+{
+    size_t low = 0, high = actual->resources_len;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const ResourceRecord *resource = &actual->resources[middle];
+        int order = compare_key(resource->kind, resource->name, kind, name);
+        if (order == 0)
+            return resource;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+static View resource_spec(const Diff *diff, const ResourceRecord *resource)
+{
+    if (resource->spec.len == 0 && diff->actual->spec)
+        return diff->actual->spec(resource->kind, resource->name, diff->actual->data);
+    return resource->spec;
+}
+
+static size_t busy_with(const Diff *diff, Kind kind, View name)
+{
+    return diff->actual->busy ? diff->actual->busy(kind, name, diff->actual->data) : 0;
+}
+
+static bool is_ours(const Diff *diff, const ResourceRecord *resource)
+{
+    return view_is(resource->owner, diff->options->source_name);
+}
+
+static bool is_selected(const Diff *diff, Kind kind, View name)
+{
+    const char *only = diff->options->only;
+    if (!only)
+        return true;
+    const char *slash = strchr(only, '/');
+    Kind only_kind;
+    return slash && kind_from_name((View){only, (size_t)(slash - only)}, &only_kind) && only_kind == kind &&
+           view_is(name, slash + 1);
+}
+
+static void add_change(Diff *diff, Change *change, View spec)
+{
+    g_ptr_array_add(diff->plan->changes, change);
+    g_array_append_val(diff->specs, spec);
+    if (change->recorded)
+        diff->plan->recorded++;
+    else
+        diff->plan->counts[change->action]++;
+}
+
+static void add_note(GPtrArray *notes, Kind kind, View name, char *message)
+{
+    g_ptr_array_add(notes, plan_note_new(kind, name, message));
+}
+
+static void set_reason(Change *change, char *reason)
+{
+    g_free(change->reason);
+    change->reason = reason;
+}
+
+static void add_sub_step(GPtrArray **steps, char *step)
+{
+    if (!*steps)
+        *steps = g_ptr_array_new();
+    g_ptr_array_add(*steps, step);
+}
+
+static void set_sub_steps(Change *change, GPtrArray *steps)
+{
+    if (!steps)
+        return;
+    g_ptr_array_add(steps, NULL);
+    change->sub_steps = (char **)g_ptr_array_free(steps, FALSE);
+}
+
+/* ---- runs --------------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    const RunRecord *same;       /* the newest with the wanted key */
+    const RunRecord *newest;     /* of any key */
+    const RunRecord *unfinished; /* the newest that has not ended */
+    const RunRecord *stoppable;  /* the newest unfinished whose onDelete is not keep */
+    size_t unfinished_len;
+} RunsOfName;
+
+/* Reads the runs of one (kind, name) and goes on behind them. key may be NULL. */
+static RunsOfName take_runs(Diff *diff, Kind kind, View name, const Digest *key)
+{
+    RunsOfName found = {0};
+    const PlanActual *actual = diff->actual;
+    for (; diff->next_run < actual->runs_len; diff->next_run++) {
+        const RunRecord *run = &actual->runs[diff->next_run];
+        if (run->kind != kind || !view_equal(run->name, name))
+            break;
+        found.newest = run;
+        if (key && digest_equal(&run->key, key))
+            found.same = run;
+        if (!run_is_unfinished(run))
+            continue;
+        found.unfinished = run;
+        found.unfinished_len++;
+        if (!key && run_on_delete(run) != ON_DELETE_KEEP)
+            found.stoppable = run;
+    }
+    return found;
+}
+
+static void note_unfinished_run(Diff *diff, Kind kind, View name, const RunRecord *run, const char *addition)
+{
+    add_note(diff->plan->pending, kind, name,
+             g_strdup_printf("run %" G_GINT64_FORMAT " is %s%s", run->number,
+                             run->state == RUN_WAITING ? "waiting" : "running", addition));
+}
+
+/* How the run that is still going on and the new one get along; batch jobs of a Job manifest run side by side unless
+ * its spec says otherwise, so only what the spec states is told. */
+static char *concurrency_step(const Manifest *manifest, const RunRecord *unfinished)
+{
+    ConcurrencyPolicy policy = CONCURRENCY_WAIT;
+    View stated, text;
+    if (json_walk_find(manifest->spec, "concurrencyPolicy", &stated) && json_walk_plain_string(stated, &text)) {
+        if (view_is(text, "allow"))
+            policy = CONCURRENCY_ALLOW;
+        else if (view_is(text, "skip"))
+            policy = CONCURRENCY_SKIP;
+        else if (view_is(text, "replace"))
+            policy = CONCURRENCY_REPLACE;
+    }
+    switch (policy) {
+    case CONCURRENCY_WAIT:
+        return g_strdup_printf("waits for run %" G_GINT64_FORMAT ", which has not ended", unfinished->number);
+    case CONCURRENCY_ALLOW:
+        return g_strdup_printf("runs beside run %" G_GINT64_FORMAT ", which has not ended", unfinished->number);
+    case CONCURRENCY_SKIP:
+        return g_strdup_printf("is skipped while run %" G_GINT64_FORMAT " has not ended", unfinished->number);
+    case CONCURRENCY_REPLACE:
+        return g_strdup_printf("run %" G_GINT64_FORMAT " is terminated first", unfinished->number);
+    }
+    g_assert_not_reached();
+}
+
+static void add_run(Diff *diff, const Manifest *manifest, const Digest *key, const RunsOfName *runs)
+{
+    bool is_recorded = !diff->actual->source_known && diff->options->first_run == FIRST_RUN_RECORD;
+    Change *change = change_new(ACTION_RUN, manifest->kind, manifest->name);
+    change_set_manifest(change, manifest);
+    change->run_key = change->after = *key;
+    change->recorded = is_recorded;
+    GPtrArray *steps = NULL;
+    if (runs->newest) {
+        change->before = runs->newest->key;
+        set_reason(change, g_strdup_printf("first run of this content; run %" G_GINT64_FORMAT " had another",
+                                           runs->newest->number));
+        if (runs->newest->spec.len > 0) {
+            g_ptr_array_unref(change->fields);
+            change->fields = compare_specs(manifest->kind, runs->newest->spec, manifest->spec);
+            change->unchanged_fields = compare_unchanged(manifest->kind, runs->newest->spec, manifest->spec);
+        }
+    } else {
+        set_reason(change, g_strdup(is_recorded ? "taken as done (--first-run record)" : "first run"));
+    }
+    if (runs->unfinished && !is_recorded)
+        add_sub_step(&steps, concurrency_step(manifest, runs->unfinished));
+    set_sub_steps(change, steps);
+    add_change(diff, change, manifest->spec);
+}
+
+static bool want_run(Diff *diff, const Manifest *manifest)
+{
+    Digest key;
+    run_key_of(manifest, diff->plan->desired, diff->actual, &key);
+    RunsOfName runs = take_runs(diff, manifest->kind, manifest->name, &key);
+    if (!is_selected(diff, manifest->kind, manifest->name))
+        return true;
+    if (!runs.same && run_triggered_by_change(manifest)) {
+        add_run(diff, manifest, &key, &runs);
+        return true;
+    }
+    if (runs.unfinished)
+        note_unfinished_run(diff, manifest->kind, manifest->name, runs.unfinished, "");
+    return false;
+}
+
+static char *stop_step(const RunRecord *run)
+{
+    return g_strdup_printf("run %" G_GINT64_FORMAT " is %s", run->number,
+                           run_on_delete(run) == ON_DELETE_CANCEL ? "cancelled" : "terminated");
+}
+
+/* Runs whose Job manifest is gone. */
+static void unwanted_runs(Diff *diff, Kind kind, View name)
+{
+    RunsOfName runs = take_runs(diff, kind, name, NULL);
+    if (!runs.unfinished || !is_selected(diff, kind, name))
+        return;
+    if (!runs.stoppable) {
+        note_unfinished_run(diff, kind, name, runs.unfinished, "; its manifest is gone (onDelete: keep)");
+        return;
+    }
+    Change *change = change_new(ACTION_DELETE, kind, name);
+    change->before = runs.stoppable->key;
+    set_reason(change, g_strdup(diff->options->destroy ? "destroyed" : "no longer in the source"));
+    GPtrArray *steps = NULL;
+    add_sub_step(&steps, stop_step(runs.stoppable));
+    set_sub_steps(change, steps);
+    add_change(diff, change, runs.stoppable->spec);
+}
+
+/* ---- resources ---------------------------------------------------------------------------------------------------- */
+
+static void add_create(Diff *diff, const Manifest *manifest)
+{
+    Change *change = change_new(ACTION_CREATE, manifest->kind, manifest->name);
+    change_set_manifest(change, manifest);
+    change->after = manifest->digest;
+    set_reason(change, g_strdup("not there yet"));
+    add_change(diff, change, manifest->spec);
+}
+
+static void compare_resource(Diff *diff, const ResourceRecord *resource, const Manifest *manifest, Change *change)
+{
+    GPtrArray *fields = g_ptr_array_new();
+    metadata_compare(resource->metadata, manifest->metadata, fields, &change->unchanged_fields);
+    for (guint i = 0; i < fields->len; i++)
+        g_ptr_array_add(change->fields, g_ptr_array_index(fields, i));
+    g_ptr_array_unref(fields);
+    View before = resource_spec(diff, resource);
+    if (digest_equal(&resource->digest, &manifest->digest)) {
+        change->unchanged_fields += compare_unchanged(manifest->kind, manifest->spec, manifest->spec);
+        return;
+    }
+    GPtrArray *specs = compare_specs(manifest->kind, before, manifest->spec);
+    for (guint i = 0; i < specs->len; i++)
+        g_ptr_array_add(change->fields, g_ptr_array_index(specs, i));
+    g_ptr_array_set_free_func(specs, NULL);
+    g_ptr_array_unref(specs);
+    change->unchanged_fields += compare_unchanged(manifest->kind, before, manifest->spec);
+}
+
+static char *update_reason(const Diff *diff, const ResourceRecord *resource, const Manifest *manifest,
+                           const Change *change)
+{
+    if (resource->phase == RESOURCE_DELETING)
+        return g_strdup("wanted again: its deletion is called off");
+    if (resource->phase == RESOURCE_REPLACING && digest_equal(&resource->digest, &manifest->digest))
+        return g_strdup("wanted as it was: its replacement is called off");
+    if (resource->kept)
+        return g_strdup("in the source again");
+    if (change->fields->len == 0)
+        return g_strdup("written anew in the present form");
+    g_autofree char *reason = change_reason(change->fields);
+    if (fields_effect(change->fields) == UPDATE_REVISION && manifest->kind == KIND_JOB_DEFINITION) {
+        g_autofree char *plain = g_steal_pointer(&reason);
+        reason = g_strdup_printf("new revision %" G_GINT64_FORMAT "%s", resource->revision + 1, strchr(plain, ':'));
+    }
+    return is_ours(diff, resource) ? g_steal_pointer(&reason) : g_strdup_printf("adopted; %s", reason);
+}
+
+static void add_busy_steps(const Diff *diff, Change *change, const ResourceRecord *resource)
+{
+    size_t busy = busy_with(diff, resource->kind, resource->name);
+    UpdateEffect effect = fields_effect(change->fields);
+    GPtrArray *steps = NULL;
+    g_autoptr(GString) jobs = g_string_new(NULL);
+    append_count(jobs, busy, "unfinished job");
+    if (change->action == ACTION_REPLACE) {
+        add_sub_step(&steps, busy ? g_strdup_printf("drains first: %s", jobs->str) : g_strdup("nothing runs there"));
+        add_sub_step(&steps, g_strdup("then takes its new form"));
+    } else if (effect == UPDATE_ROLLING && busy) {
+        add_sub_step(&steps, g_strdup_printf("rolling: %s finish first", jobs->str));
+    }
+    set_sub_steps(change, steps);
+}
+
+static void add_update(Diff *diff, const ResourceRecord *resource, const Manifest *manifest)
+{
+    Change *change = change_new(ACTION_UPDATE, manifest->kind, manifest->name);
+    change_set_manifest(change, manifest);
+    change->before = resource->digest;
+    change->after = manifest->digest;
+    compare_resource(diff, resource, manifest, change);
+    if (fields_effect(change->fields) == UPDATE_REPLACE)
+        change->action = ACTION_REPLACE;
+    set_reason(change, update_reason(diff, resource, manifest, change));
+    add_busy_steps(diff, change, resource);
+    add_change(diff, change, manifest->spec);
+}
+
+static void note_pending(Diff *diff, const ResourceRecord *resource, const char *what)
+{
+    size_t busy = busy_with(diff, resource->kind, resource->name);
+    GString *message = g_string_new(what);
+    if (resource->status_reason.len > 0)
+        g_string_append_printf(message, ": " VIEW_FMT, VIEW_ARG(resource->status_reason));
+    else if (busy > 0) {
+        g_string_append(message, ": waits for ");
+        append_count(message, busy, "unfinished job");
+    }
+    add_note(diff->plan->pending, resource->kind, resource->name, g_string_free(message, FALSE));
+}
+
+static bool is_in_force(const ResourceRecord *resource, const Manifest *manifest)
+{
+    return resource->phase == RESOURCE_ACTIVE && !resource->kept && resource->prune == manifest->prune &&
+           resource->deletion == manifest->deletion && digest_equal(&resource->digest, &manifest->digest) &&
+           view_equal(resource->metadata, manifest->metadata);
+}
+
+static bool is_being_replaced_by(const ResourceRecord *resource, const Manifest *manifest)
+{
+    return resource->phase == RESOURCE_REPLACING && !resource->kept && resource->prune == manifest->prune &&
+           resource->deletion == manifest->deletion && digest_equal(&resource->next_digest, &manifest->digest) &&
+           view_equal(resource->metadata, manifest->metadata);
+}
+
+/* Whether something is to be done. */
+static bool match_resource(Diff *diff, const ResourceRecord *resource, const Manifest *manifest)
+{
+    bool is_unowned = resource->owner.len == 0;
+    if (!is_ours(diff, resource) && !is_unowned) { /* plan_guard stops an apply */
+        add_note(diff->plan->warnings, manifest->kind, manifest->name,
+                 g_strdup_printf("belongs to source " VIEW_FMT "; this source must not declare it too",
+                                 VIEW_ARG(resource->owner)));
+        return true;
+    }
+    if (is_in_force(resource, manifest)) {
+        if (is_unowned)
+            add_note(diff->plan->unmanaged, manifest->kind, manifest->name,
+                     g_strdup("not made by this source; its manifest agrees with it"));
+        return false;
+    }
+    if (is_being_replaced_by(resource, manifest)) {
+        note_pending(diff, resource, "is being replaced");
+        return false;
+    }
+    add_update(diff, resource, manifest);
+    return true;
+}
+
+static GPtrArray *delete_steps(const Diff *diff, const ResourceRecord *resource, const RunsOfName *runs)
+{
+    GPtrArray *steps = NULL;
+    size_t busy = busy_with(diff, resource->kind, resource->name);
+    g_autoptr(GString) jobs = g_string_new(NULL);
+    append_count(jobs, busy, "unfinished job");
+    if (resource->kind == KIND_JOB_QUEUE && busy > 0)
+        add_sub_step(&steps, resource->deletion == DELETION_TERMINATE ? g_strdup_printf("terminates %s first", jobs->str)
+                                                                      : g_strdup_printf("drains first: %s", jobs->str));
+    if (resource->kind == KIND_COMPUTE_ENVIRONMENT) {
+        add_sub_step(&steps, g_strdup("waits until no queue refers to it"));
+        if (busy > 0)
+            add_sub_step(&steps, g_strdup_printf("waits until nothing runs on it: %s", jobs->str));
+    }
+    if (runs->stoppable)
+        add_sub_step(&steps, stop_step(runs->stoppable));
+    return steps;
+}
+
+static void add_delete(Diff *diff, const ResourceRecord *resource, const RunsOfName *runs)
+{
+    Change *change = change_new(ACTION_DELETE, resource->kind, resource->name);
+    change->before = resource->digest;
+    g_free(change->file);
+    change->file = g_strndup(resource->file.data ? resource->file.data : "", resource->file.len);
+    change->line = resource->line;
+    set_reason(change, g_strdup(diff->options->destroy ? "destroyed" : "no longer in the source"));
+    set_sub_steps(change, delete_steps(diff, resource, runs));
+    add_change(diff, change, resource_spec(diff, resource));
+}
+
+static void unwanted_resource(Diff *diff, const ResourceRecord *resource)
+{
+    RunsOfName runs = {0};
+    if (resource->kind == KIND_PIPELINE)
+        runs = take_runs(diff, resource->kind, resource->name, NULL);
+    if (!is_selected(diff, resource->kind, resource->name))
+        return;
+    if (!is_ours(diff, resource)) {
+        add_note(diff->plan->unmanaged, resource->kind, resource->name,
+                 resource->owner.len ? g_strdup_printf("of source " VIEW_FMT, VIEW_ARG(resource->owner))
+                                     : g_strdup("made through the API or by hand"));
+        return;
+    }
+    if (runs.unfinished && !runs.stoppable)
+        note_unfinished_run(diff, resource->kind, resource->name, runs.unfinished,
+                            "; its manifest is gone (onDelete: keep)");
+    if (resource->phase == RESOURCE_DELETING)
+        note_pending(diff, resource, "is being deleted");
+    else if (!resource->prune && !diff->options->destroy)
+        add_note(diff->plan->kept, resource->kind, resource->name,
+                 g_strdup("not in the source, kept by muster/prune: \"false\""));
+    else
+        add_delete(diff, resource, &runs);
+}
+
+/* ---- the walk ----------------------------------------------------------------------------------------------------- */
+
+static void visit(Diff *diff, const Manifest *manifest, const ResourceRecord *resource)
+{
+    if (!manifest) {
+        unwanted_resource(diff, resource);
+        return;
+    }
+    bool is_changed = false, is_selected_here = is_selected(diff, manifest->kind, manifest->name);
+    if (manifest->kind != KIND_JOB && is_selected_here) {
+        if (resource) {
+            is_changed = match_resource(diff, resource, manifest);
+        } else {
+            add_create(diff, manifest);
+            is_changed = true;
+        }
+    }
+    if (manifest->kind == KIND_JOB || manifest->kind == KIND_PIPELINE)
+        is_changed = want_run(diff, manifest) || is_changed;
+    if (!is_changed && is_selected_here)
+        diff->plan->unchanged++;
+}
+
+static const Manifest *manifest_at(const ManifestSet *set, size_t index)
+{
+    return set && index < manifest_set_len(set) ? manifest_set_get(set, index) : NULL;
+}
+
+/* Runs that lie before (kind, name) and that no manifest or resource took: their manifest is gone. */
+static void pass_runs(Diff *diff, Kind kind, View name)
+{
+    while (diff->next_run < diff->actual->runs_len) {
+        const RunRecord *run = &diff->actual->runs[diff->next_run];
+        if (compare_key(run->kind, run->name, kind, name) >= 0)
+            return;
+        unwanted_runs(diff, run->kind, run->name);
+    }
+}
+
+static void walk(Diff *diff, const ManifestSet *desired)
+{
+    size_t next = 0, next_resource = 0;
+    for (;;) {
+        const Manifest *manifest = manifest_at(desired, next);
+        const ResourceRecord *resource =
+            next_resource < diff->actual->resources_len ? &diff->actual->resources[next_resource] : NULL;
+        if (!manifest && !resource)
+            break;
+        int order = !manifest   ? 1
+                    : !resource ? -1
+                                : compare_key(manifest->kind, manifest->name, resource->kind, resource->name);
+        if (order <= 0)
+            pass_runs(diff, manifest->kind, manifest->name);
+        else
+            pass_runs(diff, resource->kind, resource->name);
+        visit(diff, order <= 0 ? manifest : NULL, order >= 0 ? resource : NULL);
+        next += order <= 0;
+        next_resource += order >= 0;
+    }
+    pass_runs(diff, KIND_COUNT, (View){"", 0});
+}
+
+static GPtrArray *new_notes(void)
+{
+    return g_ptr_array_new_with_free_func((GDestroyNotify)(void (*)(void))plan_note_free);
+}
+
+static Plan *plan_new(ManifestSet *desired, const PlanOptions *options)
+{
+    Plan *plan = g_new0(Plan, 1);
+    plan->desired = desired ? manifest_set_ref(desired) : NULL;
+    plan->source_name = g_strdup(options->source_name);
+    plan->revision = g_strdup(desired ? manifest_set_revision(desired) : "");
+    plan->changes = g_ptr_array_new_with_free_func((GDestroyNotify)(void (*)(void))change_free);
+    plan->drift = new_notes();
+    plan->pending = new_notes();
+    plan->kept = new_notes();
+    plan->unmanaged = new_notes();
+    plan->warnings = new_notes();
+    plan->destroys = options->destroy;
+    return plan;
+}
+
+Plan *plan_build(ManifestSet *desired, const PlanActual *actual, const PlanOptions *options)
+{
+    g_assert(desired || options->destroy);
+    Plan *plan = plan_new(desired, options);
+    for (const char *const *notice = options->notices; notice && *notice; notice++)
+        add_note(plan->warnings, KIND_COUNT, (View){"", 0}, g_strdup(*notice));
+    Diff diff = {.plan = plan, .actual = actual, .options = options};
+    diff.specs = g_array_new(FALSE, FALSE, sizeof(View));
+    walk(&diff, options->destroy ? NULL : desired);
+    plan_order(plan->changes, (const View *)(void *)diff.specs->data);
+    g_array_unref(diff.specs);
+    plan_identify(plan);
+    return plan;
+}

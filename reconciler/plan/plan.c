@@ -1,0 +1,241 @@
+/* plan.c: the plan value, its changes and notes. */
+#include "reconciler/plan/change.h"
+#include "spec/base/units.h"
+#include <jansson.h>
+
+const char *action_name(ActionType action)
+{
+    switch (action) {
+    case ACTION_CREATE: return "create";
+    case ACTION_UPDATE: return "update";
+    case ACTION_REPLACE: return "replace";
+    case ACTION_DELETE: return "delete";
+    case ACTION_RUN: return "run";
+    }
+    g_assert_not_reached();
+}
+
+static void free_field(void *field)
+{
+    field_change_free(field);
+}
+
+Change *change_new(ActionType action, Kind kind, View name)
+{
+    Change *change = g_new0(Change, 1);
+    change->action = action;
+    change->kind = kind;
+    change->name = g_strndup(name.data, name.len);
+    change->file = g_strdup("");
+    change->reason = g_strdup("");
+    change->depends_on = g_new0(char *, 1);
+    change->fields = g_ptr_array_new_with_free_func(free_field);
+    return change;
+}
+
+void change_free(Change *change)
+{
+    if (!change)
+        return;
+    g_free(change->name);
+    g_free(change->file);
+    g_free(change->reason);
+    g_strfreev(change->depends_on);
+    g_strfreev(change->sub_steps);
+    g_ptr_array_unref(change->fields);
+    g_free(change);
+}
+
+void change_set_manifest(Change *change, const Manifest *manifest)
+{
+    change->manifest = manifest;
+    g_free(change->file);
+    change->file = g_strdup(manifest->file ? manifest->file : "");
+    change->line = manifest->line;
+}
+
+PlanNote *plan_note_new(Kind kind, View name, char *message)
+{
+    PlanNote *note = g_new0(PlanNote, 1);
+    note->kind = kind;
+    note->name = g_strndup(name.data, name.len);
+    note->message = message;
+    return note;
+}
+
+void plan_note_free(PlanNote *note)
+{
+    if (!note)
+        return;
+    g_free(note->name);
+    g_free(note->message);
+    g_free(note);
+}
+
+const char *note_kind_name(const PlanNote *note)
+{
+    return note->kind < KIND_COUNT ? kind_name(note->kind) : "";
+}
+
+void plan_free(Plan *plan)
+{
+    if (!plan)
+        return;
+    if (plan->desired)
+        manifest_set_unref(plan->desired);
+    g_free(plan->source_name);
+    g_free(plan->revision);
+    g_free(plan->id);
+    g_ptr_array_unref(plan->changes);
+    g_ptr_array_unref(plan->drift);
+    g_ptr_array_unref(plan->pending);
+    g_ptr_array_unref(plan->kept);
+    g_ptr_array_unref(plan->unmanaged);
+    g_ptr_array_unref(plan->warnings);
+    g_free(plan);
+}
+
+bool plan_is_empty(const Plan *plan)
+{
+    return plan->changes->len == 0;
+}
+
+void change_append_title(const Change *change, GString *out)
+{
+    g_string_append_printf(out, "%s %s/%s", change->recorded ? "record" : action_name(change->action),
+                           kind_name(change->kind), change->name);
+}
+
+void append_count(GString *out, size_t count, const char *noun)
+{
+    g_autofree char *human = integer_human((int64_t)count);
+    g_string_append_printf(out, "%s %s%s", human, noun, count == 1 ? "" : "s");
+}
+
+/* ---- metadata: {"annotations":{name:text},"labels":{name:text}} -------------------------------------------------- */
+
+static char *dump_value(const json_t *value)
+{
+    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS);
+    char *copy = g_strdup(text);
+    free(text);
+    return copy;
+}
+
+static void metadata_field(GPtrArray *fields, const char *group, const char *name, const json_t *before,
+                           const json_t *after)
+{
+    FieldChange *field = g_new0(FieldChange, 1);
+    field->path = g_strdup_printf("metadata.%s.%s", group, name);
+    field->before = before ? dump_value(before) : NULL;
+    field->after = after ? dump_value(after) : NULL;
+    field->effect = UPDATE_IN_PLACE;
+    g_ptr_array_add(fields, field);
+}
+
+static void metadata_group(GPtrArray *fields, size_t *unchanged, const char *group, json_t *before, json_t *after)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach(before, name, value)
+    {
+        json_t *now = json_object_get(after, name);
+        if (now && json_equal(now, value))
+            (*unchanged)++;
+        else
+            metadata_field(fields, group, name, value, now);
+    }
+    json_object_foreach(after, name, value)
+    {
+        if (!json_object_get(before, name))
+            metadata_field(fields, group, name, NULL, value);
+    }
+}
+
+static int compare_fields(gconstpointer a, gconstpointer b)
+{
+    const FieldChange *const *first = a, *const *second = b;
+    return strcmp((*first)->path, (*second)->path);
+}
+
+void metadata_compare(View before, View after, GPtrArray *fields, size_t *unchanged)
+{
+    json_t *old = json_loadb(before.data ? before.data : "", before.len, 0, NULL);
+    json_t *new = json_loadb(after.data ? after.data : "", after.len, 0, NULL);
+    static const char *const groups[] = {"annotations", "labels"};
+    for (size_t i = 0; i < G_N_ELEMENTS(groups); i++)
+        metadata_group(fields, unchanged, groups[i], json_object_get(old, groups[i]), json_object_get(new, groups[i]));
+    g_ptr_array_sort(fields, compare_fields);
+    json_decref(old);
+    json_decref(new);
+}
+
+/* ---- reasons ------------------------------------------------------------------------------------------------------ */
+
+/* A replacement outweighs a new revision, that a rolling update, that one in place. */
+static int effect_weight(UpdateEffect effect)
+{
+    switch (effect) {
+    case UPDATE_IN_PLACE: return 0;
+    case UPDATE_ROLLING: return 1;
+    case UPDATE_REVISION: return 2;
+    case UPDATE_REPLACE: return 3;
+    }
+    g_assert_not_reached();
+}
+
+UpdateEffect fields_effect(const GPtrArray *fields)
+{
+    UpdateEffect strongest = UPDATE_IN_PLACE;
+    for (guint i = 0; i < fields->len; i++) {
+        const FieldChange *field = g_ptr_array_index(fields, i);
+        if (effect_weight(field->effect) > effect_weight(strongest))
+            strongest = field->effect;
+    }
+    return strongest;
+}
+
+#define REASON_FIELDS_MAX 3
+char *change_reason(const GPtrArray *fields)
+{
+    UpdateEffect effect = fields_effect(fields);
+    GString *reason = g_string_new(update_effect_name(effect));
+    size_t named = 0, more = 0;
+    for (guint i = 0; i < fields->len; i++) {
+        const FieldChange *field = g_ptr_array_index(fields, i);
+        if (field->effect != effect)
+            continue;
+        if (named == REASON_FIELDS_MAX) {
+            more++;
+            continue;
+        }
+        const char *path = g_str_has_prefix(field->path, "spec.") ? field->path + strlen("spec.") : field->path;
+        g_string_append_printf(reason, "%s%s", named++ ? ", " : ": ", path);
+    }
+    if (more)
+        g_string_append_printf(reason, " and %zu more", more);
+    return g_string_free(reason, FALSE);
+}
+
+GPtrArray *change_fields(const Change *change)
+{
+    bool is_listed = change->fields->len > 0;
+    if (!is_listed && change->manifest && (change->action == ACTION_CREATE || change->action == ACTION_RUN)) {
+        GPtrArray *fields = compare_specs(change->kind, (View){"", 0}, change->manifest->spec);
+        GPtrArray *metadata = g_ptr_array_new();
+        size_t unchanged = 0;
+        metadata_compare((View){"{}", 2}, change->manifest->metadata, metadata, &unchanged);
+        for (guint i = 0; i < metadata->len; i++)
+            g_ptr_array_insert(fields, (int)i, g_ptr_array_index(metadata, i));
+        g_ptr_array_unref(metadata);
+        return fields;
+    }
+    GPtrArray *fields = g_ptr_array_new_with_free_func(free_field);
+    for (guint i = 0; i < change->fields->len; i++) {
+        const FieldChange *from = g_ptr_array_index(change->fields, i);
+        FieldChange *field = g_new0(FieldChange, 1);
+        *field = (FieldChange){g_strdup(from->path), g_strdup(from->before), g_strdup(from->after), from->effect};
+        g_ptr_array_add(fields, field);
+    }
+    return fields;
+}

@@ -1,0 +1,159 @@
+#include "reconciler/store/migrate.h"
+
+/* Numbers of these enums are in people's databases: a new value goes to the end, any other change needs a
+ * migration. */
+G_STATIC_ASSERT(KIND_SCHEDULING_POLICY == 0 && KIND_CONSUMABLE_RESOURCE == 1 &&
+                KIND_COMPUTE_ENVIRONMENT == 2);
+G_STATIC_ASSERT(KIND_JOB_QUEUE == 3 && KIND_JOB_DEFINITION == 4 && KIND_PIPELINE == 5 && KIND_JOB == 6);
+G_STATIC_ASSERT(JOB_SUBMITTED == 0 && JOB_PENDING == 1 && JOB_RUNNABLE == 2 && JOB_STARTING == 3);
+G_STATIC_ASSERT(JOB_RUNNING == 4 && JOB_SUCCEEDED == 5 && JOB_FAILED == 6);
+G_STATIC_ASSERT(RESOURCE_ACTIVE == 0 && RESOURCE_DELETING == 1 && RESOURCE_REPLACING == 2);
+G_STATIC_ASSERT(DELETION_DRAIN == 0 && DELETION_TERMINATE == 1 && DELETION_REFUSE == 2);
+G_STATIC_ASSERT(LAUNCH_INTENDED == 0 && LAUNCH_EFFECTIVE == 1 && LAUNCH_REFUSED == 2 && LAUNCH_UNKNOWN == 3);
+G_STATIC_ASSERT(LAUNCH_ENDED == 4 && RUN_WAITING == 0 && RUN_RUNNING == 1 && RUN_SUCCEEDED == 2 &&
+                RUN_FAILED == 3);
+G_STATIC_ASSERT(RUN_CANCELLED == 4 && RUN_RECORDED == 5 && APPLY_STAGING == 0 && APPLY_ACTIVE == 1);
+G_STATIC_ASSERT(APPLY_CONVERGED == 2 && APPLY_SUPERSEDED == 3 && APPLY_FAILED == 4);
+G_STATIC_ASSERT(DEPENDENCY_PLAIN == 0 && DEPENDENCY_N_TO_N == 1 && DEPENDENCY_SEQUENTIAL == 2);
+G_STATIC_ASSERT(CONDITION_SUCCESS == 0 && CONDITION_COMPLETION == 1);
+
+/* Times are CLOCK_REALTIME milliseconds, enums their numbers, ids and digests blobs, flags bit sets.
+ *
+ * fence       the one row that each transaction checks and advances (invariant 6), with the highest numbers
+ * ever given out, which must outlive the rows that had them. floor: every job below this sequence is finished
+ * and has no open launch, so that a start need not read a week of finished jobs. resources   narrow and
+ * clustered by key: 100,000 of them are read at each plan. Their JSON lies apart. templates   JSON apart from
+ * the counts that each submission changes. released: the world holds it no more, and the row goes with its
+ * last job. jobs        by sequence. Indexed by id, which never changes, and by nothing that does: listings
+ * read newest first. children, ranges, attempts: clustered behind their job, so that expiring a job removes
+ * neighbours. */
+static const char version_1[] =
+    "CREATE TABLE fence (id INTEGER PRIMARY KEY CHECK (id = 1), term INTEGER NOT NULL, tick INTEGER NOT NULL,"
+    " now_ms INTEGER NOT NULL, job_sequence INTEGER NOT NULL, event_sequence INTEGER NOT NULL,"
+    " template_id INTEGER NOT NULL, apply_id INTEGER NOT NULL, floor INTEGER NOT NULL);"
+    "INSERT INTO fence VALUES (1, 0, 0, 0, 0, 0, 0, 0, 1);"
+
+    "CREATE TABLE resources (kind INTEGER NOT NULL, name TEXT NOT NULL, owner TEXT NOT NULL, digest BLOB NOT "
+    "NULL,"
+    " next_digest BLOB, file TEXT NOT NULL, line INTEGER NOT NULL, phase INTEGER NOT NULL,"
+    " deletion INTEGER NOT NULL, flags INTEGER NOT NULL, status_reason TEXT NOT NULL, revision INTEGER NOT "
+    "NULL,"
+    " created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, PRIMARY KEY (kind, name)) WITHOUT ROWID;"
+    "CREATE TABLE resource_texts (kind INTEGER NOT NULL, name TEXT NOT NULL, spec TEXT NOT NULL,"
+    " metadata TEXT NOT NULL, next_spec TEXT NOT NULL, PRIMARY KEY (kind, name)) WITHOUT ROWID;"
+
+    "CREATE TABLE revisions (name TEXT NOT NULL, revision INTEGER NOT NULL, digest BLOB NOT NULL,"
+    " active INTEGER NOT NULL, created_ms INTEGER NOT NULL, spec TEXT NOT NULL, PRIMARY KEY (name, revision))"
+    " WITHOUT ROWID;"
+
+    "CREATE TABLE templates (id INTEGER PRIMARY KEY, definition TEXT NOT NULL, definition_spec TEXT NOT NULL,"
+    " request TEXT NOT NULL);"
+    "CREATE TABLE template_uses (id INTEGER PRIMARY KEY, jobs INTEGER NOT NULL, released INTEGER NOT NULL);"
+
+    "CREATE TABLE runs (id TEXT PRIMARY KEY, owner TEXT NOT NULL, kind INTEGER NOT NULL, name TEXT NOT NULL,"
+    " key BLOB NOT NULL, number INTEGER NOT NULL, state INTEGER NOT NULL, created_ms INTEGER NOT NULL,"
+    " stopped_ms INTEGER NOT NULL, status_reason TEXT NOT NULL, spec TEXT NOT NULL);"
+    "CREATE INDEX runs_by_name ON runs (kind, name, number);"
+
+    "CREATE TABLE applies (id INTEGER PRIMARY KEY, owner TEXT NOT NULL, source_path TEXT NOT NULL,"
+    " revision TEXT NOT NULL, plan_id TEXT NOT NULL, state INTEGER NOT NULL, message TEXT NOT NULL,"
+    " summary TEXT NOT NULL, created_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL);"
+
+    "CREATE TABLE jobs (sequence INTEGER PRIMARY KEY, id BLOB NOT NULL, state INTEGER NOT NULL,"
+    " flags INTEGER NOT NULL, array_size INTEGER NOT NULL, template_id INTEGER NOT NULL, queue TEXT NOT NULL,"
+    " name TEXT NOT NULL, run TEXT NOT NULL, step TEXT NOT NULL, share_identifier TEXT NOT NULL,"
+    " created_ms INTEGER NOT NULL, started_ms INTEGER NOT NULL, stopped_ms INTEGER NOT NULL,"
+    " attempts INTEGER NOT NULL, front INTEGER NOT NULL, status_reason TEXT NOT NULL, depends_on BLOB NOT "
+    "NULL);"
+    "CREATE UNIQUE INDEX jobs_by_id ON jobs (id);"
+
+    "CREATE TABLE children (sequence INTEGER NOT NULL, child INTEGER NOT NULL, state INTEGER NOT NULL,"
+    " flags INTEGER NOT NULL, attempts INTEGER NOT NULL, front INTEGER NOT NULL, started_ms INTEGER NOT NULL,"
+    " stopped_ms INTEGER NOT NULL, status_reason TEXT NOT NULL, PRIMARY KEY (sequence, child)) WITHOUT ROWID;"
+    "CREATE TABLE ranges (sequence INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,"
+    " state INTEGER NOT NULL, flags INTEGER NOT NULL, stopped_ms INTEGER NOT NULL, status_reason TEXT NOT "
+    "NULL,"
+    " PRIMARY KEY (sequence, first)) WITHOUT ROWID;"
+
+    "CREATE TABLE attempts (sequence INTEGER NOT NULL, child INTEGER NOT NULL, attempt INTEGER NOT NULL,"
+    " token BLOB NOT NULL, state INTEGER NOT NULL, vcpus_e4 INTEGER NOT NULL, memory_mib INTEGER NOT NULL,"
+    " intended_ms INTEGER NOT NULL, started_ms INTEGER NOT NULL, stopped_ms INTEGER NOT NULL,"
+    " exit_code INTEGER NOT NULL, environment TEXT NOT NULL, reason TEXT NOT NULL, status_reason TEXT NOT "
+    "NULL,"
+    " PRIMARY KEY (sequence, child, attempt, token)) WITHOUT ROWID;"
+
+    "CREATE TABLE events (sequence INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, type TEXT NOT NULL,"
+    " subject TEXT NOT NULL, message TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL);"
+    "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;";
+
+const char *const store_migrations[] = {version_1};
+const int store_version = G_N_ELEMENTS(store_migrations);
+
+/* The version of a file that is ours or empty. */
+static bool read_version(Database *database, int newest, int *ret_version, GError **error)
+{
+    int64_t application = 0, version = 0;
+    if (!database_int(database, "PRAGMA application_id", &application, error) ||
+        !database_int(database, "PRAGMA user_version", &version, error))
+        return false;
+    if (version != 0 && application != STORE_APPLICATION_ID) {
+        g_set_error(error, STORE_ERROR, STORE_ERROR_CORRUPT,
+                    "state directory %s: muster.db is not a muster database", database->state_dir);
+        return false;
+    }
+    if (version > newest) {
+        g_set_error(error, STORE_ERROR, STORE_ERROR_VERSION,
+                    "state directory %s: written by a newer muster (format %" G_GINT64_FORMAT
+                    ", this one knows %d); use that version or restore a backup made by this one",
+                    database->state_dir, version, newest);
+        return false;
+    }
+    *ret_version = (int)version;
+    return true;
+}
+
+static bool run_step(Database *database, const char *sql, int version, GError **error)
+{
+    g_autofree char *mark = g_strdup_printf("PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT",
+                                            STORE_APPLICATION_ID, version);
+    if (database_exec(database, sql, error) && database_exec(database, mark, error))
+        return true;
+    g_prefix_error(error, "migrating to format %d: ", version);
+    return false;
+}
+
+bool migrate_run(Database *database, const char *const *steps, int len, GError **error)
+{
+    for (;;) {
+        int version = 0;
+        /* The version is read inside the transaction: two processes that open an old file migrate it once. */
+        if (!database_exec(database, "BEGIN IMMEDIATE", error))
+            return false;
+        bool ok = read_version(database, len, &version, error) &&
+                  (version == len || run_step(database, steps[version], version + 1, error));
+        if (!sqlite3_get_autocommit(database->handle))
+            (void)sqlite3_exec(database->handle, "ROLLBACK", NULL, NULL, NULL);
+        if (!ok || version == len)
+            return ok;
+    }
+}
+
+bool migrate_check(Database *database, int version, GError **error)
+{
+    int found = 0;
+    if (!read_version(database, version, &found, error))
+        return false;
+    if (found == 0) {
+        g_set_error(error, STORE_ERROR, STORE_ERROR_MISSING, "state directory %s: muster.db is empty",
+                    database->state_dir);
+        return false;
+    }
+    if (found < version) {
+        g_set_error(error, STORE_ERROR, STORE_ERROR_VERSION,
+                    "state directory %s: written by an older muster (format %d, this one reads %d); "
+                    "`muster serve` or `muster apply` brings it up to date",
+                    database->state_dir, found, version);
+        return false;
+    }
+    return true;
+}

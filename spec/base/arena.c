@@ -1,0 +1,121 @@
+#include "spec/base/arena.h"
+#include <string.h>
+
+#define BLOCK_FIRST ((size_t)64 * 1024)
+#define BLOCK_MAX   ((size_t)1024 * 1024)
+#define ALIGNMENT   ((size_t)16)
+
+typedef struct Block Block;
+struct Block {
+    Block *next; /* the older one */
+    size_t capacity;
+    size_t used;
+    _Alignas(16) char bytes[];
+};
+
+struct Arena {
+    Block *current; /* the one that is filled; the oldest is last in the chain */
+    size_t size;
+};
+
+static Block *block_new(Arena *arena, size_t capacity)
+{
+    Block *block = g_malloc(sizeof(Block) + capacity);
+    block->capacity = capacity;
+    block->used = 0;
+    block->next = arena->current;
+    arena->current = block;
+    arena->size += sizeof(Block) + capacity;
+    return block;
+}
+
+Arena *arena_new(void)
+{
+    return g_new0(Arena, 1);
+}
+
+static void blocks_free_down_to(Arena *arena, const Block *keep)
+{
+    while (arena->current != keep) {
+        Block *block = arena->current;
+        arena->current = block->next;
+        arena->size -= sizeof(Block) + block->capacity;
+        g_free(block);
+    }
+}
+
+void arena_free(Arena *arena)
+{
+    if (!arena)
+        return;
+    blocks_free_down_to(arena, NULL);
+    g_free(arena);
+}
+
+#ifdef ARENA_MALLOC
+
+/* One block for each allocation, of exactly its size, so that the sanitizers see the first byte of an
+ * overrun. */
+static void *take(Arena *arena, size_t size)
+{
+    return block_new(arena, size)->bytes;
+}
+
+void arena_reset(Arena *arena)
+{
+    blocks_free_down_to(arena, NULL);
+}
+
+#else
+
+static void *take(Arena *arena, size_t size)
+{
+    g_assert(size <= G_MAXSIZE / 2);
+    size_t rounded = (size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
+    Block *block = arena->current;
+    if (G_UNLIKELY(!block || block->capacity - block->used < rounded)) {
+        size_t capacity = block ? MIN(block->capacity * 2, BLOCK_MAX) : BLOCK_FIRST;
+        block = block_new(arena, MAX(capacity, rounded));
+    }
+    void *memory = block->bytes + block->used;
+    block->used += rounded;
+    return memory;
+}
+
+void arena_reset(Arena *arena)
+{
+    if (!arena->current)
+        return;
+    Block *first = arena->current;
+    while (first->next)
+        first = first->next;
+    blocks_free_down_to(arena, first);
+    first->used = 0;
+}
+
+#endif
+
+void *arena_alloc(Arena *arena, size_t size)
+{
+    void *memory = take(arena, size);
+    return memset(memory, 0, size);
+}
+
+void *arena_alloc_raw(Arena *arena, size_t size)
+{
+    return take(arena, size);
+}
+
+char *arena_strndup(Arena *arena, const char *text, size_t len)
+{
+    char *copy = take(arena, len + 1);
+    if (len)
+        memcpy(copy, text, len);
+    copy[len] = '\0';
+    return copy;
+}
+
+size_t arena_size(const Arena *arena)
+{
+    return arena->size;
+}

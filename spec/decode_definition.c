@@ -1,0 +1,179 @@
+#include "spec/decode_value.h"
+
+/* What a node of a multinode job runs: the range that holds the main node, the narrowest one. */
+typedef struct {
+    int64_t first, last; /* -1: open */
+} NodeRange;
+
+/* "3", "0:4", "2:", ":4", ":"; anything else is every node. */
+static NodeRange node_range(const char *text)
+{
+    const char *colon = text ? strchr(text, ':') : NULL;
+    if (!text)
+        return (NodeRange){0, -1};
+    char *end;
+    int64_t first = g_ascii_strtoll(text, &end, 10);
+    if (!colon)
+        return (NodeRange){first, first};
+    return (NodeRange){colon == text ? 0 : first, colon[1] ? g_ascii_strtoll(colon + 1, &end, 10) : -1};
+}
+
+static const json_t *range_of_node(const json_t *ranges, int64_t node, int64_t nodes)
+{
+    const json_t *best = NULL;
+    int64_t best_width = INT64_MAX;
+    for (size_t i = 0; ranges && i < json_array_size(ranges); i++) {
+        const json_t *item = json_array_get(ranges, i);
+        NodeRange range = node_range(json_string_value(json_object_get(item, "targetNodes")));
+        int64_t last = range.last < 0 ? nodes - 1 : range.last;
+        if (node < range.first || node > last || last - range.first >= best_width)
+            continue;
+        best = item;
+        best_width = last - range.first;
+    }
+    return best;
+}
+
+static bool in_use(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+    if (json_is_array(value))
+        return json_array_size(value) > 0;
+    return value && !json_is_null(value);
+}
+
+static void beyond_add(GPtrArray *beyond, const json_t *object, const char *key)
+{
+    if (in_use(object, key) && !g_ptr_array_find_with_equal_func(beyond, key, g_str_equal, NULL))
+        g_ptr_array_add(beyond, g_strdup(key));
+}
+
+static bool decode_container(const json_t *container, JobDefinitionSpec *spec, GPtrArray *beyond,
+                             GError **error)
+{
+    const json_t *platform;
+    beyond_add(beyond, container, "secrets");
+    beyond_add(beyond, container, "volumes");
+    return decode_string(container, "image", &spec->image, error) &&
+           decode_strings(container, "command", &spec->command, error) &&
+           decode_environment(container, "environment", &spec->environment, &spec->environment_len, error) &&
+           decode_string(container, "user", &spec->user, error) &&
+           decode_need(container, &spec->need, error) &&
+           decode_object(container, "runtimePlatform", &platform, error) &&
+           (!platform || decode_string(platform, "cpuArchitecture", &spec->architecture, error));
+}
+
+/* The first container stands for the task; its need is the sum over all. */
+static bool decode_task(const json_t *properties, JobDefinitionSpec *spec, GPtrArray *beyond, GError **error)
+{
+    const json_t *tasks, *containers, *platform;
+    if (!decode_array(properties, "taskProperties", &tasks, error))
+        return false;
+    const json_t *task = json_array_get(tasks, 0);
+    if (!decode_array(task, "containers", &containers, error) ||
+        !decode_object(task, "runtimePlatform", &platform, error) ||
+        (platform && !decode_string(platform, "cpuArchitecture", &spec->architecture, error)))
+        return false;
+    beyond_add(beyond, task, "volumes");
+    ResourceNeed sum = {0};
+    for (size_t i = 0; containers && i < json_array_size(containers); i++) {
+        const json_t *container = json_array_get(containers, i);
+        ResourceNeed need = {0};
+        if (!decode_need(container, &need, error))
+            return false;
+        beyond_add(beyond, container, "secrets");
+        if (__builtin_add_overflow(sum.vcpus_e4, need.vcpus_e4, &sum.vcpus_e4) ||
+            __builtin_add_overflow(sum.memory_mib, need.memory_mib, &sum.memory_mib) ||
+            __builtin_add_overflow(sum.gpus, need.gpus, &sum.gpus)) {
+            g_set_error_literal(error, DECODE_ERROR, DECODE_ERROR_MEMBER,
+                                "the containers' needs add up to more than can be counted");
+            return false;
+        }
+    }
+    const json_t *first = json_array_get(containers, 0);
+    if (first && !decode_container(first, spec, beyond, error))
+        return false;
+    spec->need = sum;
+    return true;
+}
+
+static bool decode_nodes(const json_t *properties, JobDefinitionSpec *spec, GPtrArray *beyond, GError **error)
+{
+    const json_t *ranges, *container, *ecs;
+    int64_t main_node = 0;
+    if (!decode_integer(properties, "numNodes", 1, 1000, &spec->nodes, error) ||
+        !decode_integer(properties, "mainNode", 0, 999, &main_node, error) ||
+        !decode_array(properties, "nodeRangeProperties", &ranges, error))
+        return false;
+    const json_t *range = range_of_node(ranges, main_node, spec->nodes);
+    if (!range)
+        return true;
+    if (!decode_object(range, "container", &container, error) ||
+        !decode_object(range, "ecsProperties", &ecs, error))
+        return false;
+    if (container)
+        return decode_container(container, spec, beyond, error);
+    return !ecs || decode_task(ecs, spec, beyond, error);
+}
+
+static bool decode_platform(const json_t *root, JobDefinitionSpec *spec, GError **error)
+{
+    g_auto(GStrv) platforms = NULL;
+    if (!decode_strings(root, "platformCapabilities", &platforms, error))
+        return false;
+    spec->platform = platforms && g_strv_contains((const char *const *)platforms, "FARGATE")
+                         ? PLATFORM_FARGATE
+                         : PLATFORM_EC2;
+    return true;
+}
+
+static bool decode_into(const json_t *root, JobDefinitionSpec *spec, GPtrArray *beyond, GError **error)
+{
+    const json_t *container, *ecs, *nodes;
+    int64_t priority = 0;
+    if (!decode_platform(root, spec, error) ||
+        !decode_object(root, "containerProperties", &container, error) ||
+        !decode_object(root, "ecsProperties", &ecs, error) ||
+        !decode_object(root, "nodeProperties", &nodes, error) ||
+        !decode_parameters(root, "parameters", &spec->parameters, &spec->parameters_len, error) ||
+        !decode_retry(root, &spec->retry, error) || !decode_timeout(root, &spec->timeout_ms, error) ||
+        !decode_integer(root, "schedulingPriority", 0, 9999, &priority, error))
+        return false;
+    spec->scheduling_priority = (int)priority;
+    beyond_add(beyond, root, "ecsProperties");
+    beyond_add(beyond, root, "nodeProperties");
+    return (!container || decode_container(container, spec, beyond, error)) &&
+           (!ecs || decode_task(ecs, spec, beyond, error)) &&
+           (!nodes || decode_nodes(nodes, spec, beyond, error));
+}
+
+JobDefinitionSpec *job_definition_spec_decode(View json, GError **error)
+{
+    json_t *root = decode_parse(json, error);
+    if (!root)
+        return NULL;
+    g_autoptr(JobDefinitionSpec) spec = g_new0(JobDefinitionSpec, 1);
+    spec->nodes = 1;
+    spec->retry.attempts = 1;
+    GPtrArray *beyond = g_ptr_array_new_with_free_func(g_free);
+    bool good = decode_into(root, spec, beyond, error);
+    json_decref(root);
+    g_ptr_array_add(beyond, NULL);
+    spec->beyond_process = (char **)g_ptr_array_free(beyond, FALSE);
+    return good ? g_steal_pointer(&spec) : NULL;
+}
+
+void job_definition_spec_free(JobDefinitionSpec *spec)
+{
+    if (!spec)
+        return;
+    g_free(spec->image);
+    g_strfreev(spec->command);
+    environment_clear(spec->environment, spec->environment_len);
+    environment_clear(spec->parameters, spec->parameters_len);
+    retry_strategy_clear(&spec->retry);
+    g_strfreev(spec->beyond_process);
+    g_free(spec->architecture);
+    g_free(spec->user);
+    g_free(spec);
+}
