@@ -5,10 +5,15 @@
 
 PREFIX      ?= /usr/local
 DESTDIR     ?=
-CC          ?= gcc
+ifeq ($(origin CC),default)
+CC          := gcc
+endif
 VARIANT     ?= release
 BUILD       ?= build$(if $(filter-out release,$(VARIANT)),-$(VARIANT))
 VERSION     := 0.1.0
+# `make V=1` shows the commands.
+V           ?= 0
+Q           := $(if $(filter 0,$(V)),@)
 
 PACKAGES    := glib-2.0 jansson yaml-0.1 sqlite3 libmicrohttpd libcurl libcrypto
 DEBIAN_DEPS := gcc make pkg-config perl strace libglib2.0-dev libjansson-dev libyaml-dev libsqlite3-dev libmicrohttpd-dev \
@@ -69,8 +74,8 @@ sources = $(filter-out %_main.c reconciler/main.c,$(wildcard $(DIR_$(1))/*.c))
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(call sources,$(1)))
 archives = $(foreach room,$(LINK_$(1)),$(BUILD)/lib/lib$(room).a)
 
-LAUNCHER_SOURCES := reconciler/provider/local/launcher_main.c
-ALL_SOURCES := $(foreach room,$(ROOMS),$(call sources,$(room))) $(wildcard reconciler/main.c) $(wildcard $(LAUNCHER_SOURCES))
+LAUNCHER_SOURCES := $(wildcard reconciler/provider/local/launcher_*.c)
+ALL_SOURCES := $(foreach room,$(ROOMS),$(call sources,$(room))) $(wildcard reconciler/main.c) reconciler/provider/local/launcher_main.c
 
 UNIT_TESTS     := $(wildcard tests/unit/*/*_test.c)
 PROPERTY_TESTS := $(wildcard tests/property/*/*_test.c)
@@ -126,7 +131,8 @@ endif
 # ---- compiling ---------------------------------------------------------------------------------------------------
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $(@:.o=.d) -c $< -o $@
+	$(if $(Q),@echo '  CC    $<')
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $(@:.o=.d) -c $< -o $@
 $(BUILD)/obj/spec/kinds.o: $(wildcard schemas/*.json)
 $(BUILD)/obj/reconciler/scale/catalogue.o: $(wildcard reconciler/scale/*.csv)
 
@@ -134,33 +140,38 @@ define room_archive
 $(BUILD)/lib/lib$(1).a: $$(call objects,$(1))
 	@mkdir -p $$(@D)
 	@rm -f $$@
-	ar rcsD $$@ $$^
+	$(Q)ar rcsD $$@ $$^
 endef
 $(foreach room,$(ROOMS),$(eval $(call room_archive,$(room))))
 
 $(BUILD)/muster: $(BUILD)/obj/reconciler/main.o $(foreach room,$(LINK_engine),$(BUILD)/lib/lib$(room).a)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(BUILD)/obj/reconciler/main.o -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
+	$(if $(Q),@echo '  LINK  $@')
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(BUILD)/obj/reconciler/main.o -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
 
 # The launcher holds no GLib and no other room: it must stay small, single-threaded and able to outlive upgrades.
-$(BUILD)/muster-launcher: $(patsubst %.c,$(BUILD)/obj/%.o,$(LAUNCHER_SOURCES)) $(BUILD)/obj/reconciler/provider/local/launcher_protocol.o
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+$(BUILD)/muster-launcher: $(patsubst %.c,$(BUILD)/obj/%.o,$(LAUNCHER_SOURCES))
+	$(if $(Q),@echo '  LINK  $@')
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
 # tests/KIND/ROOM/NAME_test.c links ROOM and what is below it.
 test_room = $(word 3,$(subst /, ,$(1)))
 define c_test
 $(BUILD)/$(1:.c=): $(BUILD)/obj/$(1:.c=.o) $(SUPPORT_$(call test_room,$(1))) $(call archives,$(call test_room,$(1)))
 	@mkdir -p $$(@D)
-	$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $(BUILD)/obj/$(1:.c=.o) $(SUPPORT_$(call test_room,$(1))) -Wl,--start-group $(call archives,$(call test_room,$(1))) -Wl,--end-group $$(LIBS)
+	$(if $(Q),@echo '  LINK  $$@')
+	$(Q)$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $(BUILD)/obj/$(1:.c=.o) $(SUPPORT_$(call test_room,$(1))) -Wl,--start-group $(call archives,$(call test_room,$(1))) -Wl,--end-group $$(LIBS)
 endef
 $(foreach test,$(C_TESTS),$(eval $(call c_test,$(test))))
 
 # ---- fuzzing: tests/fuzz/NAME_fuzz.c defines LLVMFuzzerTestOneInput; tests/fuzz/corpus/NAME/ is replayed by `make test`
 $(BUILD)/tests/fuzz/%_replay: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/support/fuzz_replay.o $(foreach room,$(LINK_engine),$(BUILD)/lib/lib$(room).a)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
+	$(if $(Q),@echo '  LINK  $@')
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
 $(BUILD)/tests/fuzz/%_fuzz: $(BUILD)/obj/tests/fuzz/%_fuzz.o $(foreach room,$(LINK_engine),$(BUILD)/lib/lib$(room).a)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
+	$(if $(Q),@echo '  LINK  $@')
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
 FUZZ_SECONDS ?= 60
 fuzz: ## run every fuzz target for FUZZ_SECONDS (60) with clang's libFuzzer
 	+@$(MAKE) VARIANT=fuzz CC=clang fuzz-run
@@ -177,7 +188,16 @@ lint: ## format, warnings under gcc and clang, clang-tidy, direction of includes
 format: ## rewrite the sources by .clang-format
 	clang-format -i $(shell git ls-files '*.c' '*.h')
 
-bench: all ## measure; prints the tables of docs/performance.md
+BENCH_BINS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*_bench.c))
+$(BUILD)/tests/bench/%_bench: $(BUILD)/obj/tests/bench/%_bench.o $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/bench/generate*.c)) \
+    $(foreach room,$(LINK_engine),$(BUILD)/lib/lib$(room).a)
+	@mkdir -p $(@D)
+	$(if $(Q),@echo '  LINK  $@')
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
+$(BUILD)/tests/bench/stamp: tests/bench/stamp.c
+	@mkdir -p $(@D)
+	$(CC) -O2 -static -o $@ $<
+bench: all $(BENCH_BINS) $(BUILD)/tests/bench/stamp ## measure; prints the tables of docs/performance.md
 	@BUILD=$(BUILD) tools/bench
 
 golden: all ## rewrite the expected outputs under tests/golden; read the diff before committing

@@ -1,30 +1,96 @@
-/* ports.h: what joins the rooms. The tick reaches the outside only through Ports; the command line reaches the program's other halves only through Host. */
+/* ports.h: what joins the rooms. The tick reaches the outside only through Ports; the command line reaches
+ * the program's other halves only through Host. */
 #pragma once
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "reconciler/provider/provider.h"
+#include "reconciler/world/record.h"
 
-/* What main.c hands to cli/: running the reconciler inside this process, so that no command includes reconcile.h.
- * Commands are always clients of the socket; hosting only makes sure that somebody answers it. */
+/* ---- Ports: real ones from host.c, fake ones from tests, simulated ones later ---- */
+
+typedef struct ClockPort {
+    int64_t (*now_ms)(void *self); /* CLOCK_REALTIME */
+    /* Runs reconciler_tick() once at or soon after at_ms; 0: as soon as possible; -1: not by itself. The last
+     * call counts. */
+    void (*wake_at)(void *self, int64_t at_ms);
+    void *self;
+} ClockPort;
+
+typedef struct StorePort {
+    /* Hands the batch over (taken); completion arrives as reconciler_committed(), in order. */
+    uint64_t (*commit)(void *self, Batch *batch, int64_t now_ms);
+    bool (*load)(void *self, const RecordSink *sink, void *data, GError **error);
+    /* After a failed commit: closes and opens again; sequences start anew. */
+    bool (*reopen)(void *self, GError **error);
+    uint64_t (*term)(void *self);
+    void *self;
+} StorePort;
+
+typedef void (*PortWork)(void *data); /* run on another thread; touches only data */
+typedef void (*PortDone)(void *data); /* run on the loop afterwards */
+typedef struct StoreReader StoreReader;
+typedef void (*PortQuery)(StoreReader *reader, const char *error,
+                          void *data); /* reader NULL: error says why */
+
+/* Threads for what must not block the loop. query: one thread with a reader of the committed state. load:
+ * sources and plans. */
+typedef struct WorkPort {
+    void (*query)(void *self, PortQuery query, PortDone done, void *data);
+    void (*load)(void *self, PortWork work, PortDone done, void *data);
+    void *self;
+} WorkPort;
+
+/* Deletes what expired or emptied (log files, work directories), off the loop; best effort. path is taken. */
+typedef struct FilePort {
+    void (*remove_tree)(void *self, char *path);
+    void (*remove_empty)(void *self, char *path); /* a directory, when nothing is in it */
+    void *self;
+} FilePort;
+
+typedef struct LogPort {
+    void (*line)(void *self, const char *text); /* one happening; may be a no-op */
+    void *self;
+} LogPort;
+
+/* The inbox is reconciler_take_call(); the outbox is each call's answer(); the source port is follow.h on
+ * WorkPort. The lease is held by whoever makes the Ports, for as long as they are used. */
+typedef struct Ports {
+    ClockPort clock;
+    StorePort store;
+    WorkPort work;
+    FilePort files;
+    LogPort log;
+    Provider *provider; /* NULL: commit only, nothing is launched */
+    void (*entropy)(void *bytes, size_t len);
+} Ports;
+
+/* What main.c hands to cli/: running the reconciler inside this process, so that no command includes
+ * reconcile.h. Commands are always clients of the socket; hosting only makes sure that somebody answers it.
+ */
 typedef struct HostOptions {
-    const char *state_dir;       /* absolute */
-    const char *command;         /* "serve", "apply", "wait", "start", "submit" …: shown to whoever finds the lease held */
-    bool launch;                 /* false: commit only; nothing is started (submit, cancel, apply --wait none) */
-    const char *const *follow;   /* directories to follow (serve), absolute; NULL-terminated or NULL */
-    const char *source_name;     /* --source NAME for a single followed source, or NULL */
-    const char *provider;        /* --provider or NULL */
-    const char *listen;          /* --listen ADDR or NULL (a later issue) */
-    int64_t interval_ms;         /* slow full pass; 0: default */
-    bool log_to_stderr;          /* serve: log lines; else quiet */
+    const char *state_dir; /* absolute */
+    const char
+        *command; /* "serve", "apply", "wait", "start", "submit" …: shown to whoever finds the lease held */
+    bool launch;  /* false: commit only; nothing is started (submit, cancel, apply --wait none) */
+    const char *const *follow; /* directories to follow (serve), absolute; NULL-terminated or NULL */
+    const char *source_name;   /* --source NAME for a single followed source, or NULL */
+    const char *provider;      /* --provider or NULL */
+    const char *listen;        /* --listen ADDR or NULL (a later issue) */
+    int64_t interval_ms;       /* slow full pass; 0: default */
+    bool log_to_stderr;        /* serve: log lines; else quiet */
 } HostOptions;
 
 typedef struct HostHandle HostHandle;
 typedef struct Host {
-    /* Starts the engine in a thread of its own: takes the lease, opens the store, serves DIR/muster.sock; returns when the socket answers.
-     * LEASE_ERROR_HELD: somebody else hosts (become its client). */
+    /* Starts the engine in a thread of its own: takes the lease, opens the store, serves DIR/muster.sock;
+     * returns when the socket answers. LEASE_ERROR_HELD: somebody else hosts (become its client). */
     HostHandle *(*start)(const HostOptions *options, GError **error);
-    /* Ends it orderly: commits what is under way, jobs go on running. Returns false with error when the engine had failed meanwhile. */
+    /* Ends it orderly: commits what is under way, jobs go on running. Returns false with error when the
+     * engine had failed meanwhile. */
     bool (*stop)(HostHandle *handle, GError **error);
     /* Readable when the engine has ended by itself (a fault); for poll. */
     int (*failed_fd)(HostHandle *handle);
+    /* Loads every followed source again at once (SIGHUP). */
+    void (*reload)(HostHandle *handle);
 } Host;

@@ -1,14 +1,15 @@
-/* canonical.h: the normal form of a spec and its digest (DESIGN.md "Details that two builders would decide differently").
- * Holds:  compact UTF-8 JSON, keys in byte order, members equal to their schema default removed, null and empty lists
- *         removed, lists with x-muster-list-key sorted by that key, decimals as integers in 1/10,000ths, members with
- *         x-muster-digest: exclude or x-muster-owner: scheduler left out of the digest form. Strings that name an
- *         integer where the schema says integer-or-string (resourceRequirements[].value) keep their text, trimmed of
- *         leading zeros, so that `value: 2` and `value: "2"` agree. Adding a default to a schema changes no digest,
- *         since a member that is absent and a member equal to its default have the same form. */
+/* canonical.h: the normal form of a spec and its digest (DESIGN.md "Details that two builders would decide
+ * differently"). Holds:  compact UTF-8 JSON, keys in byte order, members equal to their schema default
+ * removed, null and empty lists removed, lists with x-muster-list-key sorted by that key, decimals as
+ * integers in 1/10,000ths, members with x-muster-digest: exclude or x-muster-owner: scheduler left out of the
+ * digest form. Strings that name an integer where the schema says integer-or-string
+ * (resourceRequirements[].value) keep their text, trimmed of leading zeros, so that `value: 2` and `value:
+ * "2"` agree. Adding a default to a schema changes no digest, since a member that is absent and a member
+ * equal to its default have the same form. */
 #pragma once
 #include "spec/kinds.h"
 
-#define DIGEST_BYTES 32
+#define DIGEST_BYTES          32
 #define DIGEST_FORMAT_VERSION 1
 typedef struct {
     uint8_t bytes[DIGEST_BYTES];

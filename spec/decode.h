@@ -88,7 +88,9 @@ typedef struct {
     EnvironmentVariable *parameters; /* sorted by name */
     size_t parameters_len;
     ResourceNeed need; /* of one node; the sum over the containers of ecsProperties */
-    int64_t nodes;     /* 1; of a multinode job its numNodes */
+    bool vcpus_alias,
+        memory_alias; /* stated by the deprecated vcpus, memory: only their like overrides these */
+    int64_t nodes;    /* 1; of a multinode job its numNodes */
     RetryStrategy retry;
     int64_t timeout_ms; /* 0: none */
     int scheduling_priority;
@@ -127,7 +129,8 @@ typedef struct {
     char **command;                   /* containerOverrides.command or NULL */
     EnvironmentVariable *environment; /* containerOverrides.environment */
     size_t environment_len;
-    ResourceNeed need;        /* overrides; 0: not given */
+    ResourceNeed need;        /* overrides of resourceRequirements; 0: not given */
+    ResourceNeed need_alias;  /* overrides by the deprecated vcpus and memory; 0: not given */
     RetryStrategy retry;      /* attempts 0: not given */
     int64_t timeout_ms;       /* 0: not given */
     bool rerun_on_definition; /* Job, Pipeline: rerunOn: [definition] */

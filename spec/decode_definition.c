@@ -48,6 +48,21 @@ static void beyond_add(GPtrArray *beyond, const json_t *object, const char *key)
         g_ptr_array_add(beyond, g_strdup(key));
 }
 
+/* A requirement goes before the deprecated member. */
+static bool decode_container_need(const json_t *container, JobDefinitionSpec *spec, GError **error)
+{
+    ResourceNeed alias = {0};
+    if (!decode_need(container, &spec->need, &alias, error))
+        return false;
+    spec->vcpus_alias = !spec->need.vcpus_e4 && alias.vcpus_e4;
+    spec->memory_alias = !spec->need.memory_mib && alias.memory_mib;
+    if (spec->vcpus_alias)
+        spec->need.vcpus_e4 = alias.vcpus_e4;
+    if (spec->memory_alias)
+        spec->need.memory_mib = alias.memory_mib;
+    return true;
+}
+
 static bool decode_container(const json_t *container, JobDefinitionSpec *spec, GPtrArray *beyond,
                              GError **error)
 {
@@ -58,7 +73,7 @@ static bool decode_container(const json_t *container, JobDefinitionSpec *spec, G
            decode_strings(container, "command", &spec->command, error) &&
            decode_environment(container, "environment", &spec->environment, &spec->environment_len, error) &&
            decode_string(container, "user", &spec->user, error) &&
-           decode_need(container, &spec->need, error) &&
+           decode_container_need(container, spec, error) &&
            decode_object(container, "runtimePlatform", &platform, error) &&
            (!platform || decode_string(platform, "cpuArchitecture", &spec->architecture, error));
 }
@@ -78,8 +93,8 @@ static bool decode_task(const json_t *properties, JobDefinitionSpec *spec, GPtrA
     ResourceNeed sum = {0};
     for (size_t i = 0; containers && i < json_array_size(containers); i++) {
         const json_t *container = json_array_get(containers, i);
-        ResourceNeed need = {0};
-        if (!decode_need(container, &need, error))
+        ResourceNeed need = {0}, alias = {0};
+        if (!decode_need(container, &need, &alias, error))
             return false;
         beyond_add(beyond, container, "secrets");
         if (__builtin_add_overflow(sum.vcpus_e4, need.vcpus_e4, &sum.vcpus_e4) ||

@@ -45,7 +45,7 @@ static bool decode_overrides(const json_t *root, JobSpec *spec, GError **error)
     return !overrides ||
            (decode_strings(overrides, "command", &spec->command, error) &&
             decode_environment(overrides, "environment", &spec->environment, &spec->environment_len, error) &&
-            decode_need(overrides, &spec->need, error));
+            decode_need(overrides, &spec->need, &spec->need_alias, error));
 }
 
 static bool decode_size(const json_t *root, JobSpec *spec, GError **error)

@@ -239,16 +239,16 @@ static bool amount(const json_t *value, int64_t *ret_e4)
     return decimal_parse(view_from(text), ret_e4);
 }
 
-bool decode_need(const json_t *container, ResourceNeed *ret_need, GError **error)
+bool decode_need(const json_t *container, ResourceNeed *ret_need, ResourceNeed *ret_alias, GError **error)
 {
     ResourceNeed need = *ret_need;
     int64_t vcpus = 0;
+    const json_t *list;
     if (!decode_integer(container, "vcpus", 1, INT64_MAX / DECIMAL_SCALE, &vcpus, error) ||
-        !decode_integer(container, "memory", 1, INT64_MAX, &need.memory_mib, error))
+        !decode_integer(container, "memory", 1, INT64_MAX, &ret_alias->memory_mib, error))
         return false;
     if (vcpus)
-        need.vcpus_e4 = vcpus * DECIMAL_SCALE;
-    const json_t *list;
+        ret_alias->vcpus_e4 = vcpus * DECIMAL_SCALE;
     if (!decode_array(container, "resourceRequirements", &list, error))
         return false;
     for (size_t i = 0; list && i < json_array_size(list); i++) {

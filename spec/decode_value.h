@@ -30,9 +30,9 @@ void environment_merge(const EnvironmentVariable *base, size_t base_len, const E
                        size_t over_len, EnvironmentVariable **ret_list, size_t *ret_len);
 void environment_clear(EnvironmentVariable *list, size_t len);
 
-/* resourceRequirements and the deprecated vcpus and memory of a container; what is not stated stays as it
+/* resourceRequirements of a container, and its deprecated vcpus and memory; what is not stated stays as it
  * was. */
-bool decode_need(const json_t *container, ResourceNeed *ret_need, GError **error);
+bool decode_need(const json_t *container, ResourceNeed *ret_need, ResourceNeed *ret_alias, GError **error);
 bool decode_retry(const json_t *object, RetryStrategy *ret_retry, GError **error);
 bool decode_timeout(const json_t *object, int64_t *ret_ms, GError **error);
 RetryStrategy retry_strategy_copy(const RetryStrategy *strategy);

@@ -1,15 +1,23 @@
 /* document.h: YAML 1.2 text becomes a tree of nodes with positions.
  * Owns:   nodes and their text live in the caller's Arena.
  * Calls:  spec/base, libyaml. No files: the text is given.
- * Holds:  YAML 1.2 core schema (`no`, `on`, `12:30`, `0o17`/`0x1f` as 1.2 says); duplicate keys, merge keys, tags other
- *         than the core ones, non-string keys, alias expansion beyond the limits are diagnostics, never a crash;
- *         limits are checked before memory is taken (invariant 9). JSON is YAML. */
+ * Holds:  YAML 1.2 core schema (`no`, `on`, `12:30`, `0o17`/`0x1f` as 1.2 says); duplicate keys, merge keys,
+ * tags other than the core ones, non-string keys, alias expansion beyond the limits are diagnostics, never a
+ * crash; limits are checked before memory is taken (invariant 9). JSON is YAML. */
 #pragma once
 #include "spec/base/arena.h"
 #include "spec/base/diagnostic.h"
 #include "spec/base/view.h"
 
-typedef enum { NODE_NULL, NODE_BOOL, NODE_INT, NODE_FLOAT, NODE_STRING, NODE_SEQUENCE, NODE_MAPPING } NodeKind;
+typedef enum {
+    NODE_NULL,
+    NODE_BOOL,
+    NODE_INT,
+    NODE_FLOAT,
+    NODE_STRING,
+    NODE_SEQUENCE,
+    NODE_MAPPING
+} NodeKind;
 
 typedef struct Node Node;
 typedef struct {
@@ -20,31 +28,37 @@ typedef struct {
 
 struct Node {
     NodeKind kind;
-    int line, column;      /* from 1, columns in bytes */
-    int end_column;        /* of a one-line scalar: one past its last byte, else 0 */
-    View text;             /* scalars: the value as written (escapes resolved) */
+    int line, column; /* from 1, columns in bytes */
+    int end_column;   /* of a one-line scalar: one past its last byte, else 0 */
+    View text;        /* scalars: the value as written (escapes resolved) */
     union {
-        bool boolean;      /* NODE_BOOL */
-        int64_t integer;   /* NODE_INT; integers beyond int64 are NODE_FLOAT */
-        double real;       /* NODE_FLOAT */
-        struct { Node **items; size_t len; } sequence;
-        struct { NodeMember *members; size_t len; } mapping; /* in document order */
+        bool boolean;    /* NODE_BOOL */
+        int64_t integer; /* NODE_INT; integers beyond int64 are NODE_FLOAT */
+        double real;     /* NODE_FLOAT */
+        struct {
+            Node **items;
+            size_t len;
+        } sequence;
+        struct {
+            NodeMember *members;
+            size_t len;
+        } mapping; /* in document order */
     };
 };
 
 typedef struct {
-    Node *root;      /* never NULL; a document that could not be read whole is not returned */
-    int line;        /* where the document starts, from 1 */
-    int index;       /* of the document within its file, from 0 */
+    Node *root; /* never NULL; a document that could not be read whole is not returned */
+    int line;   /* where the document starts, from 1 */
+    int index;  /* of the document within its file, from 0 */
 } Document;
 
 /* Limits of invariant 9; document_limits_default() holds what the program uses. */
 typedef struct {
-    size_t file_bytes;     /* 256 MiB */
-    size_t depth;          /* 64 */
-    size_t nodes;          /* of one document: 1,000,000 */
-    size_t alias_nodes;    /* nodes made by expanding aliases in one document: 100,000 */
-    size_t documents;      /* in one file: 1,000,000 */
+    size_t file_bytes;  /* 256 MiB */
+    size_t depth;       /* 64 */
+    size_t nodes;       /* of one document: 1,000,000 */
+    size_t alias_nodes; /* nodes made by expanding aliases in one document: 100,000 */
+    size_t documents;   /* in one file: 1,000,000 */
 } DocumentLimits;
 extern const DocumentLimits document_limits_default;
 
@@ -52,22 +66,23 @@ extern const DocumentLimits document_limits_default;
  * the callee resets the arena itself, else as long as the arena. Returning false stops the parse. */
 typedef bool (*DocumentFunc)(const Document *document, void *data);
 
-/* Parses all documents of text. file and first_line (normally 1) are for positions: a stream may be split at document
- * starts and its parts parsed by several threads. Empty documents are skipped. A document with errors is
- * reported and not delivered; parsing goes on with the next document start ("---" line) where that is possible.
- * Returns false when anything was reported as an error. */
+/* Parses all documents of text. file and first_line (normally 1) are for positions: a stream may be split at
+ * document starts and its parts parsed by several threads. Empty documents are skipped. A document with
+ * errors is reported and not delivered; parsing goes on with the next document start ("---" line) where that
+ * is possible. Returns false when anything was reported as an error. */
 bool document_parse(View text, const char *file, int first_line, Arena *arena, const DocumentLimits *limits,
                     DocumentFunc func, void *data, DiagnosticList *diagnostics);
 
 /* Byte offsets at which text may be cut so that every part holds whole documents: positions of lines that
  * start with "---" (at column 0, followed by blank or line end) outside of block scalars and quoted
- * scalars. Fills at most parts_max - 1 offsets near equal sizes, returns how many. When it cannot prove a cut safe
- * it returns none. */
+ * scalars. Fills at most parts_max - 1 offsets near equal sizes, returns how many. When it cannot prove a cut
+ * safe it returns none. */
 size_t document_split(View text, size_t parts_max, size_t *ret_offsets, int *ret_lines);
 
 /* NULL when node is not a mapping or has no such member. */
 Node *node_get(const Node *node, const char *key);
 const NodeMember *node_member(const Node *node, const char *key);
 /* Adds a diagnostic at node: file:line:col and the source line, cut out of text. */
-void document_report(DiagnosticList *diagnostics, const char *file, View text, int first_line, int line, int column,
-                     int width, Severity severity, const char *path, const char *message, const char *detail);
+void document_report(DiagnosticList *diagnostics, const char *file, View text, int first_line, int line,
+                     int column, int width, Severity severity, const char *path, const char *message,
+                     const char *detail);

@@ -59,11 +59,21 @@ static char **command_substitute(char *const *command, const EnvironmentVariable
     return out;
 }
 
-static ResourceNeed need_merge(ResourceNeed base, ResourceNeed over)
+/* By type; the deprecated members change only what the definition says in the same deprecated member. */
+static ResourceNeed need_merge(const JobDefinitionSpec *definition, const JobSpec *job)
 {
-    return (ResourceNeed){over.vcpus_e4 ? over.vcpus_e4 : base.vcpus_e4,
-                          over.memory_mib ? over.memory_mib : base.memory_mib,
-                          over.gpus ? over.gpus : base.gpus};
+    ResourceNeed need = definition->need;
+    if (definition->vcpus_alias && job->need_alias.vcpus_e4)
+        need.vcpus_e4 = job->need_alias.vcpus_e4;
+    if (definition->memory_alias && job->need_alias.memory_mib)
+        need.memory_mib = job->need_alias.memory_mib;
+    if (job->need.vcpus_e4)
+        need.vcpus_e4 = job->need.vcpus_e4;
+    if (job->need.memory_mib)
+        need.memory_mib = job->need.memory_mib;
+    if (job->need.gpus)
+        need.gpus = job->need.gpus;
+    return need;
 }
 
 JobDefinitionSpec *job_effective(const JobDefinitionSpec *definition, const JobSpec *job)
@@ -75,7 +85,9 @@ JobDefinitionSpec *job_effective(const JobDefinitionSpec *definition, const JobS
     out->architecture = g_strdup(definition->architecture);
     out->beyond_process = g_strdupv(definition->beyond_process);
     out->nodes = definition->nodes;
-    out->need = need_merge(definition->need, job->need);
+    out->need = need_merge(definition, job);
+    out->vcpus_alias = definition->vcpus_alias;
+    out->memory_alias = definition->memory_alias;
     out->timeout_ms = job->timeout_ms ? job->timeout_ms : definition->timeout_ms;
     out->retry = retry_strategy_copy(job->retry.attempts ? &job->retry : &definition->retry);
     out->scheduling_priority =

@@ -63,6 +63,7 @@ static const char *const kind_name_list[KIND_COUNT + 1] = {"SchedulingPolicy",
 
 /* Written once under kinds_once, constant afterwards. */
 typedef struct {
+    Schema *files[KIND_COUNT], *common_file, *config_file; /* as long as the process */
     const SchemaNode *root[KIND_COUNT];
     const SchemaNode *spec[KIND_COUNT];
     const SchemaNode *config;
@@ -77,25 +78,26 @@ static Schema *compile_or_abort(const char *name, View text, Schema *const *othe
     return schema;
 }
 
-static void kind_compile(Kind kind, Schema *const *common, KindSchemas *schemas)
+static void kind_compile(Kind kind, KindSchemas *schemas)
 {
-    const Schema *schema = compile_or_abort(kind_table[kind].file, kind_schema_text(kind), common, 1);
-    schemas->root[kind] = schema_root(schema);
+    schemas->files[kind] =
+        compile_or_abort(kind_table[kind].file, kind_schema_text(kind), &schemas->common_file, 1);
+    schemas->root[kind] = schema_root(schemas->files[kind]);
     schemas->spec[kind] = schema_member(schemas->root[kind], "spec", 4);
     if (!schemas->spec[kind])
         g_error("embedded schema %s has no spec", kind_table[kind].file);
 }
 
-/* The compiled schemas live as long as the process. */
 static const KindSchemas *kind_schemas(void)
 {
     static KindSchemas schemas;
     static gsize once = 0;
     if (g_once_init_enter(&once)) {
-        Schema *common = compile_or_abort("common.json", common_schema_text(), NULL, 0);
+        schemas.common_file = compile_or_abort("common.json", common_schema_text(), NULL, 0);
         for (Kind kind = 0; kind < KIND_COUNT; kind++)
-            kind_compile(kind, &common, &schemas);
-        schemas.config = schema_root(compile_or_abort("config.json", config_schema_text(), &common, 1));
+            kind_compile(kind, &schemas);
+        schemas.config_file = compile_or_abort("config.json", config_schema_text(), &schemas.common_file, 1);
+        schemas.config = schema_root(schemas.config_file);
         g_once_init_leave(&once, 1);
     }
     return &schemas;

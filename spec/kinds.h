@@ -15,17 +15,19 @@ typedef enum {
     KIND_COUNT
 } Kind;
 
-/* Compiles the embedded schemas; a fault is our own mistake and aborts. Idempotent, call before threads start. */
+/* Compiles the embedded schemas; a fault is our own mistake and aborts. Idempotent, call before threads
+ * start. */
 void kinds_init(void);
-const char *kind_name(Kind kind);                     /* "JobQueue" */
-const char *kind_plural(Kind kind);                   /* "job-queues", as `get` accepts and prints */
-/* Accepts the name in any case, singular or plural, with or without hyphens ("jobqueue", "job-queues", "jq", "ce", "jd", "sp", "cr"). */
-bool kind_from_name(View name, Kind *ret_kind);       /* exact kind_name() match: first; then the short forms */
-bool kind_from_exact(View name, Kind *ret_kind);      /* manifests: exactly kind_name() */
-const char *const *kind_names(void);                  /* NULL-terminated, for suggestions */
-const SchemaNode *kind_schema(Kind kind);             /* of the whole manifest document */
-const SchemaNode *kind_spec_schema(Kind kind);        /* of its `spec` */
-View kind_schema_text(Kind kind);                     /* the JSON file as embedded */
-const SchemaNode *config_schema(void);                /* of muster.yaml */
+const char *kind_name(Kind kind);   /* "JobQueue" */
+const char *kind_plural(Kind kind); /* "job-queues", as `get` accepts and prints */
+/* Accepts the name in any case, singular or plural, with or without hyphens ("jobqueue", "job-queues", "jq",
+ * "ce", "jd", "sp", "cr"). */
+bool kind_from_name(View name, Kind *ret_kind);  /* exact kind_name() match: first; then the short forms */
+bool kind_from_exact(View name, Kind *ret_kind); /* manifests: exactly kind_name() */
+const char *const *kind_names(void);             /* NULL-terminated, for suggestions */
+const SchemaNode *kind_schema(Kind kind);        /* of the whole manifest document */
+const SchemaNode *kind_spec_schema(Kind kind);   /* of its `spec` */
+View kind_schema_text(Kind kind);                /* the JSON file as embedded */
+const SchemaNode *config_schema(void);           /* of muster.yaml */
 View config_schema_text(void);
 View common_schema_text(void);

@@ -1,32 +1,48 @@
 /* manifest.h: one validated manifest and the set of all manifests of one revision.
- * Owns:   ManifestSet owns its manifests and their text; immutable once built, reference counted, shared by threads.
- * Holds:  manifests are sorted by (kind, name) and unique; spec is canonical JSON (spec/canonical.h). */
+ * Owns:   ManifestSet owns its manifests and their text; immutable once built, reference counted, shared by
+ * threads. Holds:  manifests are sorted by (kind, name) and unique; spec is canonical JSON
+ * (spec/canonical.h). */
 #pragma once
 #include "spec/canonical.h"
 
-typedef enum { DELETION_DRAIN, DELETION_TERMINATE, DELETION_REFUSE } DeletionPolicy; /* muster/deletion; default drain */
+typedef enum {
+    DELETION_DRAIN,
+    DELETION_TERMINATE,
+    DELETION_REFUSE
+} DeletionPolicy; /* muster/deletion; default drain */
+
+/* One place in a spec that names another resource (x-muster-reference). */
+typedef struct {
+    View text; /* as written: a name, an ARN, NAME:REV …; a slice of the manifest's spec */
+    Kind kind;
+    const char *path; /* "spec.jobs[].jobQueue"; constant */
+} ManifestReference;
 
 typedef struct {
     Kind kind;
     View name;
-    View spec;          /* canonical JSON */
-    View metadata;      /* canonical JSON of labels and annotations: {"annotations":{…},"labels":{…}}, "{}" when none */
+    View spec;     /* canonical JSON */
+    View metadata; /* canonical JSON of labels and annotations: {"annotations":{…},"labels":{…}}, "{}" when
+                      none */
     Digest digest;
-    const char *file;   /* as shown to the user; borrowed from the set */
-    int line;           /* of the document's first key */
-    bool prune;                  /* muster/prune, default true */
+    const char *file; /* as shown to the user; borrowed from the set */
+    int line;         /* of the document's first key */
+    bool prune;       /* muster/prune, default true */
     DeletionPolicy deletion;
+    const ManifestReference
+        *references; /* found in spec by manifest_batch_add(), whatever the caller gives here */
+    size_t references_len;
 } Manifest;
 
 typedef struct ManifestSet ManifestSet;
 
 /* All of muster.yaml that this program acts on. Strings owned by the set; NULL where absent. */
 typedef struct {
-    char *name;                 /* the source's identity */
-    char *provider;             /* default provider type: "local" …; NULL: aws */
+    char *name;     /* the source's identity */
+    char *provider; /* default provider type: "local" …; NULL: aws */
     char *region, *account;
-    char **uses;                /* "JobQueue/shared", NULL-terminated, may be NULL */
-    int64_t retention_ms;       /* finished jobs are kept so long; 0: default (7 days) */
+    char **uses;          /* "JobQueue/shared", NULL-terminated, may be NULL */
+    int64_t retention_ms; /* finished jobs are kept so long; 0: default (7 days) */
 } SourceConfig;
 
 ManifestSet *manifest_set_ref(ManifestSet *set);
@@ -35,38 +51,58 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ManifestSet, manifest_set_unref)
 size_t manifest_set_len(const ManifestSet *set);
 const Manifest *manifest_set_get(const ManifestSet *set, size_t index);          /* sorted by kind, name */
 const Manifest *manifest_set_find(const ManifestSet *set, Kind kind, View name); /* NULL: not there */
+/* Manifests of one kind stand at ret_first .. ret_first + result - 1. */
+size_t manifest_set_kind(const ManifestSet *set, Kind kind, size_t *ret_first);
 const SourceConfig *manifest_set_config(const ManifestSet *set);
 /* Hex digest over all manifests (kind, name, digest, metadata): the revision of a directory source. */
 const char *manifest_set_revision(const ManifestSet *set);
 
-/* Building. The builder is single-threaded; parser threads make ManifestBatches and the builder takes them. */
+/* Building. The builder is single-threaded; parser threads make ManifestBatches and the builder takes them.
+ */
 typedef struct ManifestBatch ManifestBatch;
 ManifestBatch *manifest_batch_new(void);
 void manifest_batch_free(ManifestBatch *batch);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ManifestBatch, manifest_batch_free)
 /* Copies everything. */
 void manifest_batch_add(ManifestBatch *batch, const Manifest *manifest);
+/* Memory that lives as long as the batch, to read texts into; manifest_batch_add_placed() then takes a
+ * manifest whose name, spec and metadata lie there, without copying them. */
+char *manifest_batch_room(ManifestBatch *batch, size_t len);
+void manifest_batch_add_placed(ManifestBatch *batch, const Manifest *manifest);
 size_t manifest_batch_len(const ManifestBatch *batch);
 const Manifest *manifest_batch_get(const ManifestBatch *batch, size_t index);
 
-/* Takes the batches (n of them, in any order) and config. Duplicate (kind, name) pairs are reported at the later file:line,
- * naming the earlier. Never fails: with duplicates the first is kept. */
+/* Takes the batches (n of them, in any order) and config. Duplicate (kind, name) pairs are reported at the
+ * later file:line, naming the earlier. Never fails: with duplicates the first is kept. */
 ManifestSet *manifest_set_build(ManifestBatch **batches, size_t len, const SourceConfig *config,
                                 DiagnosticList *diagnostics);
 
-/* Everything that one document goes through: envelope, schema, defaults of muster.yaml, canonical form, digest.
- * provider_override: --provider, or NULL. Adds to batch when valid. *ret_ours tells whether apiVersion was muster/…
- * (a document that is not ours is skipped and counted by the caller). */
+/* A set like old, without the manifests in removed (pointers got from old, any order) and with those of
+ * added, which is taken (it may be empty). Shares old's batches and costs a copy of pointers, not of text.
+ * NULL when it would have duplicates, or old has: then added stays the caller's and the set must be built
+ * anew. Memory of what was removed goes with the last set that shares it. */
+ManifestSet *manifest_set_replace(const ManifestSet *old, const Manifest *const *removed, size_t removed_len,
+                                  ManifestBatch *added);
+/* For keeping a batch beyond its set: another reference to a batch that a set has taken;
+ * manifest_batch_free() gives it back. */
+ManifestBatch *manifest_batch_ref(ManifestBatch *batch);
+
+/* Everything that one document goes through: envelope, schema, defaults of muster.yaml, canonical form,
+ * digest. Short forms in the document's nodes are written out in place, members that are null or an empty
+ * list are removed. provider_override: --provider, or NULL. Adds to batch when valid. *ret_ours tells whether
+ * apiVersion was muster/… (a document that is not ours is skipped and counted by the caller). */
 typedef struct {
     const char *file;
     View text;
     int first_line;
-    const SourceConfig *config;      /* may be NULL */
-    const char *provider_override;   /* may be NULL */
+    const SourceConfig *config;    /* may be NULL */
+    const char *provider_override; /* may be NULL */
 } ManifestContext;
 typedef enum { MANIFEST_OK, MANIFEST_NOT_OURS, MANIFEST_INVALID } ManifestOutcome;
-ManifestOutcome manifest_from_document(const Document *document, const ManifestContext *context, ManifestBatch *batch,
-                                       DiagnosticList *diagnostics);
+ManifestOutcome manifest_from_document(const Document *document, const ManifestContext *context,
+                                       ManifestBatch *batch, DiagnosticList *diagnostics);
 /* Parses muster.yaml. NULL with diagnostics when invalid. New, caller frees with source_config_free. */
 SourceConfig *source_config_parse(View text, const char *file, DiagnosticList *diagnostics);
 void source_config_free(SourceConfig *config);
+SourceConfig *source_config_copy(const SourceConfig *config); /* NULL gives an empty one */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SourceConfig, source_config_free)

@@ -1,7 +1,8 @@
 /* reference.h: checks across the documents of one set.
- * Holds:  what is named exists in the set, in `uses:` of muster.yaml, or in known (names the state holds); misspelt names
- *         get a suggestion; dependsOn among Jobs and inside a Pipeline has no cycle (the cycle is printed: a -> b -> a); a queue
- *         does not mix EC2-family and Fargate-family environments; N_TO_N joins arrays of equal size; step names are unique. */
+ * Holds:  what is named exists in the set, in `uses:` of muster.yaml, or in known (names the state holds);
+ * misspelt names get a suggestion; dependsOn among Jobs and inside a Pipeline has no cycle (the cycle is
+ * printed: a -> b -> a); a queue does not mix EC2-family and Fargate-family environments; N_TO_N joins arrays
+ * of equal size; step names are unique. */
 #pragma once
 #include "spec/decode.h"
 #include "spec/manifest.h"
@@ -13,6 +14,8 @@ typedef View (*ReferenceText)(const char *file, void *data);
 
 void reference_check(const ManifestSet *set, ReferenceKnown known, ReferenceText text, void *data,
                      DiagnosticList *diagnostics);
-/* The name in a reference: strips a Batch ARN of the right kind; a definition's ":REV" or "@sha256:…" is split off. */
+/* The name in a reference: strips a Batch ARN of the right kind; a definition's ":REV" or "@sha256:…" is
+ * split off. */
 View reference_name(Kind kind, View reference, View *ret_qualifier);
-/* Order for creating: indexes of set so that what is referred to comes first (by kind, then name is enough save for Jobs). */
+/* Order for creating: indexes of set so that what is referred to comes first (by kind, then name is enough
+ * save for Jobs). */

@@ -7,7 +7,7 @@
 typedef enum {
     EXIT_OK = 0,
     EXIT_ERROR = 1,
-    EXIT_PENDING = 2,      /* plan: there are changes */
+    EXIT_PENDING = 2, /* plan: there are changes */
     EXIT_REFUSED = 3,
     EXIT_INFEASIBLE = 4,
     EXIT_TIMED_OUT = 5,

@@ -7,6 +7,8 @@
 
 Change *change_new(ActionType action, Kind kind, View name);
 void change_free(Change *change);
+/* Whether its fields are those of the whole manifest, made when asked for: there was nothing before. */
+bool change_is_whole(const Change *change);
 /* file:line of a manifest, and the manifest itself. */
 void change_set_manifest(Change *change, const Manifest *manifest);
 PlanNote *plan_note_new(Kind kind, View name, char *message); /* takes message */
@@ -26,7 +28,8 @@ typedef struct {
 /* Appends to references (an array of SpecReference). */
 void spec_references(Kind kind, View spec, GArray *references);
 
-/* Puts changes into the order in which they are carried out; fills depends_on. specs: the spec of each change, same order. */
+/* Puts changes into the order in which they are carried out; fills depends_on. specs: the spec of each
+ * change, same order. */
 void plan_order(GPtrArray *changes, const View *specs);
 /* Sets plan->id; the same digests name single changes in saved plans. */
 void plan_identify(Plan *plan);
@@ -35,7 +38,8 @@ void change_digest(const Change *change, Digest *ret_digest);
 void change_append_title(const Change *change, GString *out);
 
 /* Run keys, runs wanted and runs whose manifest is gone. */
-void run_key_of(const Manifest *manifest, const ManifestSet *desired, const PlanActual *actual, Digest *ret_key);
+void run_key_of(const Manifest *manifest, const ManifestSet *desired, const PlanActual *actual,
+                const char *source_name, Digest *ret_key);
 bool run_triggered_by_change(const Manifest *manifest);
 bool run_is_unfinished(const RunRecord *run);
 OnDelete run_on_delete(const RunRecord *run);

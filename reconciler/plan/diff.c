@@ -98,7 +98,9 @@ static void set_sub_steps(Change *change, GPtrArray *steps)
     change->sub_steps = (char **)g_ptr_array_free(steps, FALSE);
 }
 
-/* ---- runs --------------------------------------------------------------------------------------------------------- */
+/* ---- runs
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct {
     const RunRecord *same;       /* the newest with the wanted key */
@@ -137,13 +139,14 @@ static void note_unfinished_run(Diff *diff, Kind kind, View name, const RunRecor
                              run->state == RUN_WAITING ? "waiting" : "running", addition));
 }
 
-/* How the run that is still going on and the new one get along; batch jobs of a Job manifest run side by side unless
- * its spec says otherwise, so only what the spec states is told. */
+/* How the run that is still going on and the new one get along; batch jobs of a Job manifest run side by side
+ * unless its spec says otherwise, so only what the spec states is told. */
 static char *concurrency_step(const Manifest *manifest, const RunRecord *unfinished)
 {
     ConcurrencyPolicy policy = CONCURRENCY_WAIT;
     View stated, text;
-    if (json_walk_find(manifest->spec, "concurrencyPolicy", &stated) && json_walk_plain_string(stated, &text)) {
+    if (json_walk_find(manifest->spec, "concurrencyPolicy", &stated) &&
+        json_walk_plain_string(stated, &text)) {
         if (view_is(text, "allow"))
             policy = CONCURRENCY_ALLOW;
         else if (view_is(text, "skip"))
@@ -155,7 +158,8 @@ static char *concurrency_step(const Manifest *manifest, const RunRecord *unfinis
     case CONCURRENCY_WAIT:
         return g_strdup_printf("waits for run %" G_GINT64_FORMAT ", which has not ended", unfinished->number);
     case CONCURRENCY_ALLOW:
-        return g_strdup_printf("runs beside run %" G_GINT64_FORMAT ", which has not ended", unfinished->number);
+        return g_strdup_printf("runs beside run %" G_GINT64_FORMAT ", which has not ended",
+                               unfinished->number);
     case CONCURRENCY_SKIP:
         return g_strdup_printf("is skipped while run %" G_GINT64_FORMAT " has not ended", unfinished->number);
     case CONCURRENCY_REPLACE:
@@ -174,13 +178,17 @@ static void add_run(Diff *diff, const Manifest *manifest, const Digest *key, con
     GPtrArray *steps = NULL;
     if (runs->newest) {
         change->before = runs->newest->key;
-        set_reason(change, g_strdup_printf("first run of this content; run %" G_GINT64_FORMAT " had another",
-                                           runs->newest->number));
         if (runs->newest->spec.len > 0) {
             g_ptr_array_unref(change->fields);
             change->fields = compare_specs(manifest->kind, runs->newest->spec, manifest->spec);
             change->unchanged_fields = compare_unchanged(manifest->kind, runs->newest->spec, manifest->spec);
         }
+        bool is_same_spec = runs->newest->spec.len > 0 && change->fields->len == 0;
+        set_reason(change,
+                   g_strdup_printf(is_same_spec ? "a definition it names changed since run %" G_GINT64_FORMAT
+                                                : "first run of this content; run %" G_GINT64_FORMAT
+                                                  " had another",
+                                   runs->newest->number));
     } else {
         set_reason(change, g_strdup(is_recorded ? "taken as done (--first-run record)" : "first run"));
     }
@@ -190,11 +198,26 @@ static void add_run(Diff *diff, const Manifest *manifest, const Digest *key, con
     add_change(diff, change, manifest->spec);
 }
 
+/* The runs of a manifest, and its key. A key that definitions join never equals a spec's digest: where a run
+ * has that, neither has to be worked out. */
+static RunsOfName take_runs_of(Diff *diff, const Manifest *manifest, Digest *ret_key)
+{
+    size_t start = diff->next_run;
+    *ret_key = manifest->digest;
+    RunsOfName runs = take_runs(diff, manifest->kind, manifest->name, ret_key);
+    if (runs.same)
+        return runs;
+    run_key_of(manifest, diff->plan->desired, diff->actual, diff->options->source_name, ret_key);
+    if (digest_equal(ret_key, &manifest->digest))
+        return runs;
+    diff->next_run = start;
+    return take_runs(diff, manifest->kind, manifest->name, ret_key);
+}
+
 static bool want_run(Diff *diff, const Manifest *manifest)
 {
     Digest key;
-    run_key_of(manifest, diff->plan->desired, diff->actual, &key);
-    RunsOfName runs = take_runs(diff, manifest->kind, manifest->name, &key);
+    RunsOfName runs = take_runs_of(diff, manifest, &key);
     if (!is_selected(diff, manifest->kind, manifest->name))
         return true;
     if (!runs.same && run_triggered_by_change(manifest)) {
@@ -231,7 +254,8 @@ static void unwanted_runs(Diff *diff, Kind kind, View name)
     add_change(diff, change, runs.stoppable->spec);
 }
 
-/* ---- resources ---------------------------------------------------------------------------------------------------- */
+/* ---- resources
+ * ---------------------------------------------------------------------------------------------------- */
 
 static void add_create(Diff *diff, const Manifest *manifest)
 {
@@ -242,7 +266,8 @@ static void add_create(Diff *diff, const Manifest *manifest)
     add_change(diff, change, manifest->spec);
 }
 
-static void compare_resource(Diff *diff, const ResourceRecord *resource, const Manifest *manifest, Change *change)
+static void compare_resource(Diff *diff, const ResourceRecord *resource, const Manifest *manifest,
+                             Change *change)
 {
     GPtrArray *fields = g_ptr_array_new();
     metadata_compare(resource->metadata, manifest->metadata, fields, &change->unchanged_fields);
@@ -276,7 +301,8 @@ static char *update_reason(const Diff *diff, const ResourceRecord *resource, con
     g_autofree char *reason = change_reason(change->fields);
     if (fields_effect(change->fields) == UPDATE_REVISION && manifest->kind == KIND_JOB_DEFINITION) {
         g_autofree char *plain = g_steal_pointer(&reason);
-        reason = g_strdup_printf("new revision %" G_GINT64_FORMAT "%s", resource->revision + 1, strchr(plain, ':'));
+        reason = g_strdup_printf("new revision %" G_GINT64_FORMAT "%s", resource->revision + 1,
+                                 strchr(plain, ':'));
     }
     return is_ours(diff, resource) ? g_steal_pointer(&reason) : g_strdup_printf("adopted; %s", reason);
 }
@@ -289,7 +315,8 @@ static void add_busy_steps(const Diff *diff, Change *change, const ResourceRecor
     g_autoptr(GString) jobs = g_string_new(NULL);
     append_count(jobs, busy, "unfinished job");
     if (change->action == ACTION_REPLACE) {
-        add_sub_step(&steps, busy ? g_strdup_printf("drains first: %s", jobs->str) : g_strdup("nothing runs there"));
+        add_sub_step(&steps,
+                     busy ? g_strdup_printf("drains first: %s", jobs->str) : g_strdup("nothing runs there"));
         add_sub_step(&steps, g_strdup("then takes its new form"));
     } else if (effect == UPDATE_ROLLING && busy) {
         add_sub_step(&steps, g_strdup_printf("rolling: %s finish first", jobs->str));
@@ -334,7 +361,8 @@ static bool is_in_force(const ResourceRecord *resource, const Manifest *manifest
 static bool is_being_replaced_by(const ResourceRecord *resource, const Manifest *manifest)
 {
     return resource->phase == RESOURCE_REPLACING && !resource->kept && resource->prune == manifest->prune &&
-           resource->deletion == manifest->deletion && digest_equal(&resource->next_digest, &manifest->digest) &&
+           resource->deletion == manifest->deletion &&
+           digest_equal(&resource->next_digest, &manifest->digest) &&
            view_equal(resource->metadata, manifest->metadata);
 }
 
@@ -369,8 +397,9 @@ static GPtrArray *delete_steps(const Diff *diff, const ResourceRecord *resource,
     g_autoptr(GString) jobs = g_string_new(NULL);
     append_count(jobs, busy, "unfinished job");
     if (resource->kind == KIND_JOB_QUEUE && busy > 0)
-        add_sub_step(&steps, resource->deletion == DELETION_TERMINATE ? g_strdup_printf("terminates %s first", jobs->str)
-                                                                      : g_strdup_printf("drains first: %s", jobs->str));
+        add_sub_step(&steps, resource->deletion == DELETION_TERMINATE
+                                 ? g_strdup_printf("terminates %s first", jobs->str)
+                                 : g_strdup_printf("drains first: %s", jobs->str));
     if (resource->kind == KIND_COMPUTE_ENVIRONMENT) {
         add_sub_step(&steps, g_strdup("waits until no queue refers to it"));
         if (busy > 0)
@@ -418,7 +447,8 @@ static void unwanted_resource(Diff *diff, const ResourceRecord *resource)
         add_delete(diff, resource, &runs);
 }
 
-/* ---- the walk ----------------------------------------------------------------------------------------------------- */
+/* ---- the walk
+ * ----------------------------------------------------------------------------------------------------- */
 
 static void visit(Diff *diff, const Manifest *manifest, const ResourceRecord *resource)
 {

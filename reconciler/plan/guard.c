@@ -1,7 +1,7 @@
 /* guard.c: what stops a plan from being applied (exit code 3). */
 #include "reconciler/plan/change.h"
 
-#define DELETES_ALWAYS 3
+#define DELETES_ALWAYS  3
 #define DELETES_PERCENT 20
 
 static bool destroys_something(const Change *change)
@@ -11,11 +11,13 @@ static bool destroys_something(const Change *change)
 
 static GuardResult guard_empty(const Plan *plan, char **ret_message)
 {
-    if (plan->destroys || !plan->desired || manifest_set_len(plan->desired) > 0 || plan->counts[ACTION_DELETE] == 0)
+    if (plan->destroys || !plan->desired || manifest_set_len(plan->desired) > 0 ||
+        plan->counts[ACTION_DELETE] == 0)
         return GUARD_OK;
-    *ret_message = g_strdup_printf("the source holds no manifest, yet %zu resources are %s's; an empty source deletes "
-                                   "nothing (to delete all of them: muster destroy)",
-                                   plan->counts[ACTION_DELETE], plan->source_name);
+    *ret_message =
+        g_strdup_printf("the source holds no manifest, yet %zu resources are %s's; an empty source deletes "
+                        "nothing (to delete all of them: muster destroy)",
+                        plan->counts[ACTION_DELETE], plan->source_name);
     return GUARD_EMPTY;
 }
 
@@ -31,10 +33,11 @@ static GuardResult guard_conflict(const Plan *plan, const PlanActual *actual, co
         const Manifest *manifest = manifest_set_find(plan->desired, resource->kind, resource->name);
         if (!manifest)
             continue;
-        *ret_message = g_strdup_printf("%s/" VIEW_FMT " (%s:%d) belongs to source " VIEW_FMT
-                                       "; remove it here and name it under `uses:` in muster.yaml, or remove it there",
-                                       kind_name(resource->kind), VIEW_ARG(resource->name), manifest->file,
-                                       manifest->line, VIEW_ARG(resource->owner));
+        *ret_message =
+            g_strdup_printf("%s/" VIEW_FMT " (%s:%d) belongs to source " VIEW_FMT
+                            "; remove it here and name it under `uses:` in muster.yaml, or remove it there",
+                            kind_name(resource->kind), VIEW_ARG(resource->name), manifest->file,
+                            manifest->line, VIEW_ARG(resource->owner));
         return GUARD_CONFLICT;
     }
     return GUARD_OK;
@@ -52,10 +55,11 @@ static GuardResult guard_refused(const Plan *plan, const PlanActual *actual, cha
                                                  : DELETION_DRAIN;
         if (policy != DELETION_REFUSE)
             continue;
-        *ret_message = g_strdup_printf("%s of %s/%s is refused by its annotation muster/deletion: refuse; apply it "
-                                       "with drain or terminate first",
-                                       change->action == ACTION_REPLACE ? "replacement" : "deletion",
-                                       kind_name(change->kind), change->name);
+        *ret_message =
+            g_strdup_printf("%s of %s/%s is refused by its annotation muster/deletion: refuse; apply it "
+                            "with drain or terminate first",
+                            change->action == ACTION_REPLACE ? "replacement" : "deletion",
+                            kind_name(change->kind), change->name);
         return GUARD_REFUSED;
     }
     return GUARD_OK;
@@ -66,9 +70,10 @@ static GuardResult guard_first_run(const Plan *plan, const PlanActual *actual, c
 {
     if (options->first_run != FIRST_RUN_UNSET || actual->source_known || plan->counts[ACTION_RUN] == 0)
         return GUARD_OK;
-    *ret_message = g_strdup_printf("source %s has no history in this state directory and %zu runs to start; say "
-                                   "--first-run start, or --first-run record to take what is there as done",
-                                   plan->source_name, plan->counts[ACTION_RUN]);
+    *ret_message =
+        g_strdup_printf("source %s has no history in this state directory and %zu runs to start; say "
+                        "--first-run start, or --first-run record to take what is there as done",
+                        plan->source_name, plan->counts[ACTION_RUN]);
     return GUARD_FIRST_RUN;
 }
 
@@ -115,17 +120,17 @@ static GuardResult guard_deletes(const Plan *plan, const PlanActual *actual, con
         size_t limit = MAX((size_t)DELETES_ALWAYS, share);
         if (count.deleted[kind] <= limit)
             continue;
-        *ret_message = g_strdup_printf("%zu of %zu %s would be deleted or replaced, more than %zu at once; if that is "
-                                       "meant: --allow-deletes %zu",
-                                       count.deleted[kind], count.owned[kind], kind_plural((Kind)kind), limit,
-                                       count.total);
+        *ret_message = g_strdup_printf(
+            "%zu of %zu %s would be deleted or replaced, more than %zu at once; if that is "
+            "meant: --allow-deletes %zu",
+            count.deleted[kind], count.owned[kind], kind_plural((Kind)kind), limit, count.total);
         return GUARD_DELETES;
     }
     return GUARD_OK;
 }
 
-GuardResult plan_guard(const Plan *plan, const PlanActual *actual, const PlanOptions *options, int64_t allow_deletes,
-                       char **ret_message)
+GuardResult plan_guard(const Plan *plan, const PlanActual *actual, const PlanOptions *options,
+                       int64_t allow_deletes, char **ret_message)
 {
     GuardResult result = guard_empty(plan, ret_message);
     if (result == GUARD_OK)

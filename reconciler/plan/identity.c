@@ -1,4 +1,5 @@
-/* identity.c: the digest that names a plan: of the source's name, the changes with before and after, and the run keys. */
+/* identity.c: the digest that names a plan: of the source's name, the changes with before and after, and the
+ * run keys. */
 #include "reconciler/plan/change.h"
 
 static void append_hex(GString *out, const Digest *digest)
@@ -34,7 +35,8 @@ static void append_change(GString *out, const Change *change)
         append_text(out, field->after);
         g_string_append_printf(out, "%s\n", update_effect_name(field->effect));
     }
-    if (change->action == ACTION_CREATE) { /* its fields are not listed: the digest covers the spec, this the metadata */
+    if (change->action ==
+        ACTION_CREATE) { /* its fields are not listed: the digest covers the spec, this the metadata */
         View metadata = change->manifest->metadata;
         g_string_append_printf(out, "%zu:" VIEW_FMT "\n", metadata.len, VIEW_ARG(metadata));
     }

@@ -8,8 +8,8 @@ JsonWalk json_walk_from(View text)
 
 static void skip_space(JsonWalk *walk)
 {
-    while (walk->at < walk->end &&
-           (*walk->at == ' ' || *walk->at == '\n' || *walk->at == '\t' || *walk->at == '\r' || *walk->at == ','))
+    while (walk->at < walk->end && (*walk->at == ' ' || *walk->at == '\n' || *walk->at == '\t' ||
+                                    *walk->at == '\r' || *walk->at == ','))
         walk->at++;
 }
 

@@ -1,8 +1,8 @@
 /* json_walk.h: step through compact JSON without building a tree.
  * Owns:   nothing; views borrow the text.
  * Calls:  spec/base/view.h only.
- * Holds:  made for our own canonical JSON, but text that is not JSON only ends the walk early; nesting is bounded by the
- *         caller's recursion, which json_walk_skip does without. */
+ * Holds:  made for our own canonical JSON, but text that is not JSON only ends the walk early; nesting is
+ * bounded by the caller's recursion, which json_walk_skip does without. */
 #pragma once
 #include "spec/base/view.h"
 
@@ -15,8 +15,8 @@ JsonWalk json_walk_from(View text);
 bool json_walk_skip(JsonWalk *walk, View *ret_value);
 /* Enters '{' or '['. */
 bool json_walk_enter(JsonWalk *walk, char bracket);
-/* The next member of an object or item of an array entered before; false at its end. *ret_key is without quotes, its
- * escapes as they stand. */
+/* The next member of an object or item of an array entered before; false at its end. *ret_key is without
+ * quotes, its escapes as they stand. */
 bool json_walk_member(JsonWalk *walk, View *ret_key, View *ret_value);
 bool json_walk_item(JsonWalk *walk, View *ret_value);
 /* Without quotes, for strings that hold no escape; false for anything else. */

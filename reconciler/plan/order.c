@@ -1,70 +1,26 @@
 /* order.c: what a spec refers to, and the order that follows from it. */
 #include "reconciler/plan/change.h"
-#include "reconciler/plan/json_walk.h"
 #include "spec/reference.h"
+#include "spec/reference_path.h"
 
-/* ---- references of a spec ----------------------------------------------------------------------------------------- */
+/* ---- references of a spec
+ * ----------------------------------------------------------------------------------------- */
 
-#define DEPTH_MAX 64
-
-static void walk_value(const SchemaNode *schema, View value, int depth, GArray *references);
-
-static void add_reference(const char *kind_text, View value, GArray *references)
+static void collect_reference(const ManifestReference *found, void *data)
 {
-    SpecReference reference;
-    View text, qualifier;
-    if (!json_walk_plain_string(value, &text) || !kind_from_exact(view_from(kind_text), &reference.kind))
-        return;
-    reference.name = reference_name(reference.kind, text, &qualifier);
+    View qualifier;
+    SpecReference reference = {found->kind, reference_name(found->kind, found->text, &qualifier)};
     if (reference.name.len > 0)
-        g_array_append_val(references, reference);
-}
-
-static void walk_object(const SchemaNode *schema, View value, int depth, GArray *references)
-{
-    JsonWalk walk = json_walk_from(value);
-    View key, member;
-    if (!json_walk_enter(&walk, '{'))
-        return;
-    while (json_walk_member(&walk, &key, &member)) {
-        const SchemaNode *below = schema_member(schema, key.data, key.len);
-        if (below)
-            walk_value(below, member, depth + 1, references);
-    }
-}
-
-static void walk_array(const SchemaNode *schema, View value, int depth, GArray *references)
-{
-    JsonWalk walk = json_walk_from(value);
-    View item;
-    const SchemaNode *below = schema_items(schema);
-    if (!below || !json_walk_enter(&walk, '['))
-        return;
-    while (json_walk_item(&walk, &item))
-        walk_value(below, item, depth + 1, references);
-}
-
-static void walk_value(const SchemaNode *schema, View value, int depth, GArray *references)
-{
-    if (value.len == 0 || depth > DEPTH_MAX)
-        return;
-    if (value.data[0] == '{') {
-        walk_object(schema, value, depth, references);
-    } else if (value.data[0] == '[') {
-        walk_array(schema, value, depth, references);
-    } else if (value.data[0] == '"') {
-        const char *kind_text = schema_reference(schema);
-        if (kind_text)
-            add_reference(kind_text, value, references);
-    }
+        g_array_append_vals(data, &reference, 1);
 }
 
 void spec_references(Kind kind, View spec, GArray *references)
 {
-    walk_value(kind_spec_schema(kind), spec, 0, references);
+    reference_path_scan(kind, spec, collect_reference, references);
 }
 
-/* ---- changes by kind and name ------------------------------------------------------------------------------------- */
+/* ---- changes by kind and name
+ * ------------------------------------------------------------------------------------- */
 
 static guint title_hash(gconstpointer data)
 {
@@ -103,7 +59,8 @@ static void entry_link(Entry *entry, GHashTable *by_key, const SpecReference *re
     Entry *other = g_hash_table_lookup(by_key, reference);
     if (!other || title_equal(&other->key, &entry->key))
         return;
-    bool is_delete = entry->change->action == ACTION_DELETE, other_is_delete = other->change->action == ACTION_DELETE;
+    bool is_delete = entry->change->action == ACTION_DELETE,
+         other_is_delete = other->change->action == ACTION_DELETE;
     if (is_delete && other_is_delete) {
         entry_depend(other, &entry->key); /* what refers goes before what it refers to */
     } else if (!is_delete && !other_is_delete) {
@@ -147,7 +104,8 @@ static void link_all(Entry *entries, size_t len)
 {
     g_autoptr(GHashTable) by_key = g_hash_table_new(title_hash, title_equal);
     for (size_t i = 0; i < len; i++)
-        if (!g_hash_table_contains(by_key, &entries[i].key)) /* a pipeline's resource stands for its run as well */
+        if (!g_hash_table_contains(by_key,
+                                   &entries[i].key)) /* a pipeline's resource stands for its run as well */
             g_hash_table_insert(by_key, &entries[i].key, &entries[i]);
     g_autoptr(GArray) references = g_array_new(FALSE, FALSE, sizeof(SpecReference));
     for (size_t i = 0; i < len; i++) {
@@ -158,8 +116,8 @@ static void link_all(Entry *entries, size_t len)
     }
 }
 
-/* Kahn's algorithm over the runs, first come first served, so that it is stable. Runs in a cycle (validation refuses
- * them) come last, in the order of the diff. */
+/* Kahn's algorithm over the runs, first come first served, so that it is stable. Runs in a cycle (validation
+ * refuses them) come last, in the order of the diff. */
 static void order_runs(Entry *entries, size_t len, GPtrArray *ordered)
 {
     g_autoptr(GPtrArray) queue = g_ptr_array_new();
@@ -186,7 +144,8 @@ void plan_order(GPtrArray *changes, const View *specs)
     Entry *entries = g_new0(Entry, len);
     for (size_t i = 0; i < len; i++) {
         Change *change = g_ptr_array_index(changes, i);
-        entries[i] = (Entry){.change = change, .spec = specs[i], .key = {change->kind, view_from(change->name)}};
+        entries[i] =
+            (Entry){.change = change, .spec = specs[i], .key = {change->kind, view_from(change->name)}};
     }
     link_all(entries, len);
     g_autoptr(GPtrArray) ordered = g_ptr_array_sized_new((guint)len);

@@ -112,7 +112,8 @@ void append_count(GString *out, size_t count, const char *noun)
     g_string_append_printf(out, "%s %s%s", human, noun, count == 1 ? "" : "s");
 }
 
-/* ---- metadata: {"annotations":{name:text},"labels":{name:text}} -------------------------------------------------- */
+/* ---- metadata: {"annotations":{name:text},"labels":{name:text}}
+ * -------------------------------------------------- */
 
 static char *dump_value(const json_t *value)
 {
@@ -133,7 +134,8 @@ static void metadata_field(GPtrArray *fields, const char *group, const char *nam
     g_ptr_array_add(fields, field);
 }
 
-static void metadata_group(GPtrArray *fields, size_t *unchanged, const char *group, json_t *before, json_t *after)
+static void metadata_group(GPtrArray *fields, size_t *unchanged, const char *group, json_t *before,
+                           json_t *after)
 {
     const char *name;
     json_t *value;
@@ -164,13 +166,15 @@ void metadata_compare(View before, View after, GPtrArray *fields, size_t *unchan
     json_t *new = json_loadb(after.data ? after.data : "", after.len, 0, NULL);
     static const char *const groups[] = {"annotations", "labels"};
     for (size_t i = 0; i < G_N_ELEMENTS(groups); i++)
-        metadata_group(fields, unchanged, groups[i], json_object_get(old, groups[i]), json_object_get(new, groups[i]));
+        metadata_group(fields, unchanged, groups[i], json_object_get(old, groups[i]),
+                       json_object_get(new, groups[i]));
     g_ptr_array_sort(fields, compare_fields);
     json_decref(old);
     json_decref(new);
 }
 
-/* ---- reasons ------------------------------------------------------------------------------------------------------ */
+/* ---- reasons
+ * ------------------------------------------------------------------------------------------------------ */
 
 /* A replacement outweighs a new revision, that a rolling update, that one in place. */
 static int effect_weight(UpdateEffect effect)
@@ -209,7 +213,8 @@ char *change_reason(const GPtrArray *fields)
             more++;
             continue;
         }
-        const char *path = g_str_has_prefix(field->path, "spec.") ? field->path + strlen("spec.") : field->path;
+        const char *path =
+            g_str_has_prefix(field->path, "spec.") ? field->path + strlen("spec.") : field->path;
         g_string_append_printf(reason, "%s%s", named++ ? ", " : ": ", path);
     }
     if (more)
@@ -217,10 +222,15 @@ char *change_reason(const GPtrArray *fields)
     return g_string_free(reason, FALSE);
 }
 
+bool change_is_whole(const Change *change)
+{
+    return change->manifest && digest_is_zero(&change->before) &&
+           (change->action == ACTION_CREATE || change->action == ACTION_RUN);
+}
+
 GPtrArray *change_fields(const Change *change)
 {
-    bool is_listed = change->fields->len > 0;
-    if (!is_listed && change->manifest && (change->action == ACTION_CREATE || change->action == ACTION_RUN)) {
+    if (change_is_whole(change)) {
         GPtrArray *fields = compare_specs(change->kind, (View){"", 0}, change->manifest->spec);
         GPtrArray *metadata = g_ptr_array_new();
         size_t unchanged = 0;
@@ -234,7 +244,8 @@ GPtrArray *change_fields(const Change *change)
     for (guint i = 0; i < change->fields->len; i++) {
         const FieldChange *from = g_ptr_array_index(change->fields, i);
         FieldChange *field = g_new0(FieldChange, 1);
-        *field = (FieldChange){g_strdup(from->path), g_strdup(from->before), g_strdup(from->after), from->effect};
+        *field =
+            (FieldChange){g_strdup(from->path), g_strdup(from->before), g_strdup(from->after), from->effect};
         g_ptr_array_add(fields, field);
     }
     return fields;

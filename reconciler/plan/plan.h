@@ -1,8 +1,9 @@
 /* plan.h: desired x actual become ordered changes; guards; renderings of one plan value.
  * Owns:   Plan owns all text in it.
  * Calls:  spec/, world/record.h. Pure: no clock, no file, no store.
- * Holds:  with the same inputs the same bytes come out. The id is the digest of the source's name, the changes with before and after,
- *         and the run keys; not of revision, file:line, forecast, prices or time. Only what this source owns is pruned. */
+ * Holds:  with the same inputs the same bytes come out. The id is the digest of the source's name, the
+ * changes with before and after, and the run keys; not of revision, file:line, forecast, prices or time. Only
+ * what this source owns is pruned. */
 #pragma once
 #include "reconciler/world/record.h"
 #include "spec/compare.h"
@@ -14,18 +15,21 @@ typedef struct {
     ActionType action;
     Kind kind;
     char *name;
-    char *file;                /* "" for deletions without a known place */
+    char *file; /* "" for deletions without a known place */
     int line;
-    char *reason;              /* "not there yet", "in-place: priority", "no longer in the source", "first run of this content" … */
-    char **depends_on;         /* "JobQueue/high", NULL-terminated */
-    GPtrArray *fields;         /* of FieldChange*, never NULL; empty for creates, first runs and deletes: their fields
-                                  are made when asked for (change_fields), 100,000 creates need none of them to be counted */
+    char *reason;      /* "not there yet", "in-place: priority", "no longer in the source", "first run of this
+                          content" … */
+    char **depends_on; /* "JobQueue/high", NULL-terminated */
+    GPtrArray *
+        fields; /* of FieldChange*, never NULL; empty for creates, first runs and deletes: their fields
+                   are made when asked for (change_fields), 100,000 creates need none of them to be counted */
     size_t unchanged_fields;
-    char **sub_steps;          /* "drains first: 3 running jobs", NULL-terminated; may be NULL */
-    const Manifest *manifest;  /* desired; NULL for deletions; borrowed from the ManifestSet in the plan */
-    Digest run_key;            /* ACTION_RUN */
-    bool recorded;             /* ACTION_RUN under --first-run record: the run is entered as done (RUN_RECORDED), not started */
-    Digest before, after;      /* of the spec; all zero: absent. For runs: key of the run before, run_key */
+    char **sub_steps;         /* "drains first: 3 running jobs", NULL-terminated; may be NULL */
+    const Manifest *manifest; /* desired; NULL for deletions; borrowed from the ManifestSet in the plan */
+    Digest run_key;           /* ACTION_RUN */
+    bool recorded; /* ACTION_RUN under --first-run record: the run is entered as done (RUN_RECORDED), not
+                      started */
+    Digest before, after; /* of the spec; all zero: absent. For runs: key of the run before, run_key */
 } Change;
 /* All fields of a change, those of creates included. New array of FieldChange*, with free function set. */
 GPtrArray *change_fields(const Change *change);
@@ -36,79 +40,100 @@ typedef struct {
 } PlanNote; /* pending, kept, unmanaged, warnings */
 
 typedef struct {
-    ManifestSet *desired;      /* reference held */
+    ManifestSet *desired;              /* reference held */
     char *source_name, *revision, *id; /* id: 64 hex */
-    GPtrArray *changes;        /* of Change*, in the order they are carried out */
+    GPtrArray *changes;                /* of Change*, in the order they are carried out */
     GPtrArray *drift, *pending, *kept, *unmanaged, *warnings; /* of PlanNote* */
-    size_t counts[5];          /* by ActionType; recorded runs are not counted in ACTION_RUN but in recorded */
+    size_t counts[5]; /* by ActionType; recorded runs are not counted in ACTION_RUN but in recorded */
     size_t recorded;
     size_t unchanged;
-    bool destroys;             /* made by `destroy` */
+    bool destroys; /* made by `destroy` */
 } Plan;
 void plan_free(Plan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Plan, plan_free)
 
-/* What is actual. resources: sorted by kind, name; spec may be "" (brief), then spec() is asked when digests differ. */
+/* What is actual. resources: sorted by kind, name; spec may be "" (brief), then spec() is asked when digests
+ * differ. */
 typedef struct {
     const ResourceRecord *resources;
     size_t resources_len;
-    /* canonical spec in force; the view stays valid until plan_build returns. May be NULL when resources are whole. */
+    /* canonical spec in force; the view stays valid until plan_build returns. May be NULL when resources are
+     * whole. */
     View (*spec)(Kind kind, View name, void *data);
     void *data;
-    const RunRecord *runs;     /* of this source, sorted by kind, name, number */
+    const RunRecord *runs; /* of this source, sorted by kind, name, number */
     size_t runs_len;
-    bool source_known;         /* this source has history in this state directory */
+    bool source_known; /* this source has history in this state directory */
     /* jobs of a queue or environment not yet finished, for sub-steps; may be NULL */
     size_t (*busy)(Kind kind, View name, void *data);
 } PlanActual;
 
-typedef enum { FIRST_RUN_START, FIRST_RUN_RECORD, FIRST_RUN_UNSET } FirstRun; /* UNSET: stop when there is no history (aws) */
+typedef enum {
+    FIRST_RUN_START,
+    FIRST_RUN_RECORD,
+    FIRST_RUN_UNSET
+} FirstRun; /* UNSET: stop when there is no history (aws) */
 typedef struct {
     const char *source_name;
     FirstRun first_run;
-    const char *only;          /* "KIND/NAME" or NULL */
-    bool destroy;              /* delete everything the source owns, whatever desired holds */
+    const char *only;           /* "KIND/NAME" or NULL */
+    bool destroy;               /* delete everything the source owns, whatever desired holds */
     const char *const *notices; /* of the provider, shown once; NULL-terminated; may be NULL */
 } PlanOptions;
 
 /* How what is actual and what is desired meet (the caller that carries changes out relies on it):
- *   - A Job is runs only: ACTION_RUN when no run has its key. A Pipeline is a resource, and also a run when a change triggers it.
- *   - A resource in phase DELETING that is wanted again, one kept whose manifest is back, and one in phase REPLACING that
- *     is wanted as it was, give ACTION_UPDATE (possibly without fields): the update makes it ACTIVE, not kept, owned by this source.
- *   - An ACTION_REPLACE stores metadata at once, next_spec and next_digest until the old one is drained: then it is pending.
- *   - A resource of no owner ("": API or by hand) that equals its manifest is left alone; one that differs is adopted by an update.
- *   - ACTION_DELETE of a Job ends its unfinished runs by onDelete and marks them RUN_CANCELLED at once; of a Pipeline too.
+ *   - A Job is runs only: ACTION_RUN when no run has its key. A Pipeline is a resource, and also a run when a
+ * change triggers it.
+ *   - A resource in phase DELETING that is wanted again, one kept whose manifest is back, and one in phase
+ * REPLACING that is wanted as it was, give ACTION_UPDATE (possibly without fields): the update makes it
+ * ACTIVE, not kept, owned by this source.
+ *   - An ACTION_REPLACE stores metadata at once, next_spec and next_digest until the old one is drained: then
+ * it is pending.
+ *   - A resource of no owner ("": API or by hand) that equals its manifest is left alone; one that differs is
+ * adopted by an update.
+ *   - ACTION_DELETE of a Job ends its unfinished runs by onDelete and marks them RUN_CANCELLED at once; of a
+ * Pipeline too.
  *   - Notes in kept: the record is to be marked kept.
  * Never fails: problems that stop an apply are found by plan_guard. desired may be NULL only with destroy. */
 Plan *plan_build(ManifestSet *desired, const PlanActual *actual, const PlanOptions *options);
 
 /* Exit code 3 reasons. */
-typedef enum { GUARD_OK, GUARD_DELETES, GUARD_EMPTY, GUARD_FIRST_RUN, GUARD_CONFLICT, GUARD_REFUSED } GuardResult;
-/* allow_deletes: -1 when not given. More than max(3, 20 %) deletions (replacements count) of a kind are refused; an empty desired set never deletes
- * anything (unless destroys); a resource that another source owns is a conflict; muster/deletion: refuse refuses.
- * *ret_message: new string that names the numbers and the cure. */
-GuardResult plan_guard(const Plan *plan, const PlanActual *actual, const PlanOptions *options, int64_t allow_deletes, char **ret_message);
+typedef enum {
+    GUARD_OK,
+    GUARD_DELETES,
+    GUARD_EMPTY,
+    GUARD_FIRST_RUN,
+    GUARD_CONFLICT,
+    GUARD_REFUSED
+} GuardResult;
+/* allow_deletes: -1 when not given. More than max(3, 20 %) deletions (replacements count) of a kind are
+ * refused; an empty desired set never deletes anything (unless destroys); a resource that another source owns
+ * is a conflict; muster/deletion: refuse refuses. *ret_message: new string that names the numbers and the
+ * cure. */
+GuardResult plan_guard(const Plan *plan, const PlanActual *actual, const PlanOptions *options,
+                       int64_t allow_deletes, char **ret_message);
 
 /* True when there is nothing to do. */
 bool plan_is_empty(const Plan *plan);
 
 typedef struct {
     bool color;
-    const char *next_command;  /* "muster apply envs/prod"; may be NULL */
-    int width;                 /* columns of the terminal; 0: 100 */
+    const char *next_command; /* "muster apply envs/prod"; may be NULL */
+    int width;                /* columns of the terminal; 0: 100 */
 } PlanRender;
 void plan_render_text(const Plan *plan, const PlanRender *render, GString *out);
-void plan_render_json(const Plan *plan, GString *out);     /* DESIGN's formatVersion 1; ends in a newline */
+void plan_render_json(const Plan *plan, GString *out); /* DESIGN's formatVersion 1; ends in a newline */
 void plan_render_markdown(const Plan *plan, const PlanRender *render, GString *out);
 /* A saved plan: id, source name and path and options it was made with. */
 typedef struct {
     char *id, *source_name, *source_path, *provider, *only;
     FirstRun first_run;
-    char **changes;            /* "create JobQueue/high", for naming what changed since; NULL-terminated */
-    char **digests;            /* 64 hex of each of them: before, after and run key; NULL-terminated, as many */
+    char **changes; /* "create JobQueue/high", for naming what changed since; NULL-terminated */
+    char **digests; /* 64 hex of each of them: before, after and run key; NULL-terminated, as many */
 } SavedPlan;
-void plan_save(const Plan *plan, const char *source_path, const char *provider, const PlanOptions *options, GString *out);
-SavedPlan *plan_load(View text, GError **error);           /* hostile input gives an error */
+void plan_save(const Plan *plan, const char *source_path, const char *provider, const PlanOptions *options,
+               GString *out);
+SavedPlan *plan_load(View text, GError **error); /* hostile input gives an error */
 void saved_plan_free(SavedPlan *saved);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SavedPlan, saved_plan_free)
 /* Lines that tell how plan differs from saved; "" when it does exactly the same. New string. */

@@ -48,16 +48,20 @@ static int compare_references(gconstpointer a, gconstpointer b)
     return view_compare(first->name, second->name);
 }
 
-static const Digest *definition_digest(View name, const ManifestSet *desired, const PlanActual *actual)
+/* One of this source that has no manifest any more is as good as gone: this plan deletes it. */
+static const Digest *definition_digest(View name, const ManifestSet *desired, const PlanActual *actual,
+                                       const char *source_name)
 {
     const Manifest *manifest = manifest_set_find(desired, KIND_JOB_DEFINITION, name);
     if (manifest)
         return &manifest->digest;
     const ResourceRecord *resource = actual_find(actual, KIND_JOB_DEFINITION, name);
-    return resource ? &resource->digest : NULL;
+    bool stays = resource && (!resource->prune || !view_is(resource->owner, source_name));
+    return stays ? &resource->digest : NULL;
 }
 
-void run_key_of(const Manifest *manifest, const ManifestSet *desired, const PlanActual *actual, Digest *ret_key)
+void run_key_of(const Manifest *manifest, const ManifestSet *desired, const PlanActual *actual,
+                const char *source_name, Digest *ret_key)
 {
     *ret_key = manifest->digest;
     if (!reruns_on_definition(manifest))
@@ -72,10 +76,11 @@ void run_key_of(const Manifest *manifest, const ManifestSet *desired, const Plan
     const SpecReference *previous = NULL;
     for (guint i = 0; i < references->len; i++) {
         const SpecReference *reference = &g_array_index(references, SpecReference, i);
-        if (reference->kind != KIND_JOB_DEFINITION || (previous && view_equal(previous->name, reference->name)))
+        if (reference->kind != KIND_JOB_DEFINITION ||
+            (previous && view_equal(previous->name, reference->name)))
             continue;
         previous = reference;
-        const Digest *digest = definition_digest(reference->name, desired, actual);
+        const Digest *digest = definition_digest(reference->name, desired, actual, source_name);
         if (digest)
             digest_to_hex(digest, hex);
         g_string_append_printf(text, VIEW_FMT "=%s\n", VIEW_ARG(reference->name), digest ? hex : "");

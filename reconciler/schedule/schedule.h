@@ -2,8 +2,10 @@
  * Owns:   nothing; decisions live in the caller's Arena.
  * Calls:  world/ (reading only), scale/catalogue, spec/. No I/O, no clock.
  * Holds:  equal world, time and seed give equal decisions (invariant 8); no environment above maxvCpus, no instance above its capacity (invariant 7).
- *         Queues by priority, FIFO inside (retried first), environments in computeEnvironmentOrder. What cannot run is passed over with a reason
- *         and never blocks what can. */
+ *         Queues by priority (equal ones together), FIFO inside (retried first), environments in computeEnvironmentOrder. What cannot run is
+ *         passed over with a reason, and what fits goes ahead; but once a job that only waits for free capacity of the machine is ten
+ *         minutes old, nothing behind it is placed there until it has its turn, so that small jobs cannot starve a large one. A
+ *         DISABLED queue takes no submissions, but what is in it runs (as in Batch). */
 #pragma once
 #include "reconciler/world/world.h"
 #include "spec/base/arena.h"

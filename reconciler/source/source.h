@@ -1,26 +1,31 @@
 /* source.h: a directory becomes one snapshot of manifests, whole or not at all.
  * Owns:   ManifestSets are handed out with a reference.
  * Calls:  spec/. Threads: source_load uses a small pool of its own for reading and parsing.
- * Holds:  .musterignore in gitignore syntax; `.muster/` and `.git/` are never read nor watched; symbolic links that leave the source are
- *         errors; a file that changes while it is read is read again; an unreadable file or directory is an error: a half-read source
- *         is no source (invariant 4). */
+ * Holds:  .musterignore in gitignore syntax; `.muster/` and `.git/` are never read nor watched; symbolic
+ * links that leave the source are errors; a file that changes while it is read is read again; an unreadable
+ * file or directory is an error: a half-read source is no source (invariant 4). */
 #pragma once
 #include "spec/manifest.h"
 
 typedef struct {
-    const char *path;          /* as the user gave it: diagnostics name files relative to the same base */
-    const char *name;          /* --source NAME or NULL */
-    const char *provider;      /* --provider or NULL */
-    const char *cache_dir;     /* DIR/cache of the state directory, or NULL: do not cache. Created when its parent exists */
-    unsigned threads;          /* 0: as many as CPUs, at most 4 */
+    const char *path;      /* as the user gave it: diagnostics name files relative to the same base */
+    const char *name;      /* --source NAME or NULL */
+    const char *provider;  /* --provider or NULL */
+    const char *cache_dir; /* DIR/cache of the state directory, or NULL: do not cache. Created when its parent
+                              exists */
+    unsigned threads;      /* 0: as many as CPUs, at most 4 */
+    struct SourceTexts
+        *texts; /* NULL; source_text() keeps here what it read: freed by source_options_clear */
 } SourceOptions;
+void source_options_clear(
+    SourceOptions *options); /* only what source_text() keeps; the strings are the caller's */
 
 typedef struct {
-    size_t files, files_skipped;       /* read; without a document of ours */
+    size_t files, files_skipped; /* read; without a document of ours */
     size_t documents_skipped;
     size_t bytes;
-    size_t files_cached;               /* recognised by content, not parsed */
-    char *first_skipped;               /* "path:line" or NULL: for the error of a source without any document of ours */
+    size_t files_cached; /* recognised by content, not parsed */
+    char *first_skipped; /* "path:line" or NULL: for the error of a source without any document of ours */
 } SourceStatistics;
 void source_statistics_clear(SourceStatistics *statistics);
 
@@ -28,28 +33,33 @@ void source_statistics_clear(SourceStatistics *statistics);
 GQuark source_error_quark(void);
 typedef enum { SOURCE_ERROR_UNREADABLE, SOURCE_ERROR_EMPTY, SOURCE_ERROR_UNSUPPORTED } SourceErrorCode;
 
-/* Reads everything. *ret_set is set when the source could be read whole, even with diagnostics (validate shows cross-document faults too);
- * errors in diagnostics mean it must not be applied. False with error: it could not be read. A SOURCE that is a single YAML file is read
- * alone. "-" is standard input. */
+/* Reads everything. *ret_set is set when the source could be read whole, even with diagnostics (validate
+ * shows cross-document faults too); errors in diagnostics mean it must not be applied. False with error: it
+ * could not be read. A SOURCE that is a single YAML file is read alone. "-" is standard input. */
 bool source_load(const SourceOptions *options, ManifestSet **ret_set, SourceStatistics *ret_statistics,
                  DiagnosticList *diagnostics, GError **error);
 /* Identity: name of muster.yaml, else options->name, else the directory's base name. New string. */
 char *source_identity(const SourceOptions *options, const ManifestSet *set);
-/* The text of a file of the source, for carets; cached a little. Signature of ReferenceText; data: SourceOptions. */
+/* The text of a file of the source, for carets; the last few are kept, so that a view is valid for the next
+ * calls only. Empty when it cannot be read. Signature of ReferenceText; data: SourceOptions. Not for two
+ * threads at once. */
 View source_text(const char *file, void *options);
 
 /* ---- watching ---- */
 typedef struct SourceWatch SourceWatch;
 typedef void (*SourceSettled)(void *data);
-/* Watches recursively with inotify on the thread-default GMainContext: calls settled once changes have been quiet for settle_ms (10), or after
- * max 10 x settle_ms of steady changes. Renames, new subdirectories, editors that write by rename, overflow (rescan) and a vanished root are handled; the
- * root's coming back too. */
-SourceWatch *source_watch_new(const SourceOptions *options, unsigned settle_ms, SourceSettled settled, void *data, GError **error);
+/* Watches recursively with inotify on the thread-default GMainContext: calls settled once changes have been
+ * quiet for settle_ms (10), or after max 10 x settle_ms of steady changes. Renames, new subdirectories,
+ * editors that write by rename, overflow (rescan) and a vanished root are handled; the root's coming back
+ * too. */
+SourceWatch *source_watch_new(const SourceOptions *options, unsigned settle_ms, SourceSettled settled,
+                              void *data, GError **error);
 void source_watch_free(SourceWatch *watch);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SourceWatch, source_watch_free)
 
-/* Incremental loading for the daemon: keeps what it parsed (by content) and reads only files that the watch named since. Thread-safe
- * to call from a worker; one call at a time. NULL path list semantics are internal: the watch feeds it. */
+/* Incremental loading for the daemon: keeps what it parsed (by content) and reads only files that the watch
+ * named since. Thread-safe to call from a worker; one call at a time. NULL path list semantics are internal:
+ * the watch feeds it. */
 typedef struct SourceFollower SourceFollower;
 SourceFollower *source_follower_new(const SourceOptions *options);
 void source_follower_free(SourceFollower *follower);

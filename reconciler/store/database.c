@@ -221,6 +221,23 @@ static bool check_file(const char *state_dir, const char *path, DatabaseMode mod
     return false;
 }
 
+/* The pragma answers with the mode that is in force, and calls it no error when that is another one. */
+static bool use_wal(Database *database, GError **error)
+{
+    sqlite3_stmt *statement = database_prepare(database, "PRAGMA journal_mode = WAL", error);
+    if (!statement)
+        return false;
+    int result = sqlite3_step(statement);
+    bool ok = result == SQLITE_ROW && g_strcmp0((const char *)sqlite3_column_text(statement, 0), "wal") == 0;
+    if (!ok && result == SQLITE_ROW)
+        set_error(database->state_dir, STORE_ERROR_IO, "open", "write-ahead logging is not possible here",
+                  error);
+    else if (!ok)
+        database_fail(database, result, "open", error);
+    sqlite3_finalize(statement);
+    return ok;
+}
+
 /* The writer checkpoints by itself, off the path of a commit (store.c); deleted text need not be overwritten,
  * which Debian's SQLite would do otherwise. */
 static bool configure(Database *database, DatabaseMode mode, GError **error)
@@ -236,10 +253,11 @@ static bool configure(Database *database, DatabaseMode mode, GError **error)
     if (mode == DATABASE_READ)
         return database_exec(database, "PRAGMA query_only = ON", error);
     g_autofree char *limit = g_strdup_printf("PRAGMA journal_size_limit = %d", WAL_KEPT_BYTES);
-    return database_exec(database,
-                         "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-                         "PRAGMA wal_autocheckpoint = 0; PRAGMA secure_delete = OFF",
-                         error) &&
+    return database_exec(database, "PRAGMA page_size = 4096", error) && use_wal(database, error) &&
+           database_exec(
+               database,
+               "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA secure_delete = OFF",
+               error) &&
            database_exec(database, limit, error);
 }
 

@@ -1,5 +1,6 @@
-/* lease.h: one reconciler per state directory: an open-file-description lock on DIR/lease, with pid, host, command and start time inside.
- * Holds:  the lock goes with the process, however it ends; the file stays. Refused on network file systems. */
+/* lease.h: one reconciler per state directory: an open-file-description lock on DIR/lease, with pid, host,
+ * command and start time inside. Holds:  the lock goes with the process, however it ends; the file stays.
+ * Refused on network file systems. */
 #pragma once
 #include <glib.h>
 #include <stdbool.h>
@@ -7,8 +8,12 @@
 typedef struct Lease Lease;
 #define LEASE_ERROR lease_error_quark()
 GQuark lease_error_quark(void);
-typedef enum { LEASE_ERROR_HELD, LEASE_ERROR_FAILED } LeaseErrorCode; /* HELD: the text says who holds it, since when */
-/* Creates state_dir (0700) where missing. command: "serve", "apply" …; shown to whoever finds the lease held. */
+typedef enum {
+    LEASE_ERROR_HELD,
+    LEASE_ERROR_FAILED
+} LeaseErrorCode; /* HELD: the text says who holds it, since when */
+/* Creates state_dir (0700) where missing. command: "serve", "apply" …; shown to whoever finds the lease held.
+ */
 Lease *lease_take(const char *state_dir, const char *command, GError **error);
 void lease_release(Lease *lease);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Lease, lease_release)

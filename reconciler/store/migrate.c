@@ -17,22 +17,18 @@ G_STATIC_ASSERT(APPLY_CONVERGED == 2 && APPLY_SUPERSEDED == 3 && APPLY_FAILED ==
 G_STATIC_ASSERT(DEPENDENCY_PLAIN == 0 && DEPENDENCY_N_TO_N == 1 && DEPENDENCY_SEQUENTIAL == 2);
 G_STATIC_ASSERT(CONDITION_SUCCESS == 0 && CONDITION_COMPLETION == 1);
 
-/* Times are CLOCK_REALTIME milliseconds, enums their numbers, ids and digests blobs, flags bit sets.
- *
- * fence       the one row that each transaction checks and advances (invariant 6), with the highest numbers
- * ever given out, which must outlive the rows that had them. floor: every job below this sequence is finished
- * and has no open launch, so that a start need not read a week of finished jobs. resources   narrow and
- * clustered by key: 100,000 of them are read at each plan. Their JSON lies apart. templates   JSON apart from
- * the counts that each submission changes. released: the world holds it no more, and the row goes with its
- * last job. jobs        by sequence. Indexed by id, which never changes, and by nothing that does: listings
- * read newest first. children, ranges, attempts: clustered behind their job, so that expiring a job removes
- * neighbours. */
+/* Times are CLOCK_REALTIME milliseconds, enums their numbers, ids and digests blobs, flags bit sets. */
 static const char version_1[] =
+    /* The one row that each transaction checks and advances (invariant 6), with the highest numbers ever
+     * given out, which must outlive the rows that had them. floor: every job below this sequence is finished,
+     * has no open launch and belongs to no unfinished run, so that a start need not read a week of finished
+     * jobs. */
     "CREATE TABLE fence (id INTEGER PRIMARY KEY CHECK (id = 1), term INTEGER NOT NULL, tick INTEGER NOT NULL,"
     " now_ms INTEGER NOT NULL, job_sequence INTEGER NOT NULL, event_sequence INTEGER NOT NULL,"
     " template_id INTEGER NOT NULL, apply_id INTEGER NOT NULL, floor INTEGER NOT NULL);"
     "INSERT INTO fence VALUES (1, 0, 0, 0, 0, 0, 0, 0, 1);"
 
+    /* Narrow and clustered by key: 100,000 of them are read at each plan. Their JSON lies apart. */
     "CREATE TABLE resources (kind INTEGER NOT NULL, name TEXT NOT NULL, owner TEXT NOT NULL, digest BLOB NOT "
     "NULL,"
     " next_digest BLOB, file TEXT NOT NULL, line INTEGER NOT NULL, phase INTEGER NOT NULL,"
@@ -46,6 +42,8 @@ static const char version_1[] =
     " active INTEGER NOT NULL, created_ms INTEGER NOT NULL, spec TEXT NOT NULL, PRIMARY KEY (name, revision))"
     " WITHOUT ROWID;"
 
+    /* JSON apart from the counts that each submission changes. released: the world holds it no more, and the
+     * row goes with its last job. */
     "CREATE TABLE templates (id INTEGER PRIMARY KEY, definition TEXT NOT NULL, definition_spec TEXT NOT NULL,"
     " request TEXT NOT NULL);"
     "CREATE TABLE template_uses (id INTEGER PRIMARY KEY, jobs INTEGER NOT NULL, released INTEGER NOT NULL);"
@@ -59,6 +57,7 @@ static const char version_1[] =
     " revision TEXT NOT NULL, plan_id TEXT NOT NULL, state INTEGER NOT NULL, message TEXT NOT NULL,"
     " summary TEXT NOT NULL, created_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL);"
 
+    /* Indexed by id, which never changes, and by nothing that does: listings read newest first. */
     "CREATE TABLE jobs (sequence INTEGER PRIMARY KEY, id BLOB NOT NULL, state INTEGER NOT NULL,"
     " flags INTEGER NOT NULL, array_size INTEGER NOT NULL, template_id INTEGER NOT NULL, queue TEXT NOT NULL,"
     " name TEXT NOT NULL, run TEXT NOT NULL, step TEXT NOT NULL, share_identifier TEXT NOT NULL,"
@@ -67,6 +66,7 @@ static const char version_1[] =
     "NULL);"
     "CREATE UNIQUE INDEX jobs_by_id ON jobs (id);"
 
+    /* Clustered behind their job, so that expiring a job removes neighbours. */
     "CREATE TABLE children (sequence INTEGER NOT NULL, child INTEGER NOT NULL, state INTEGER NOT NULL,"
     " flags INTEGER NOT NULL, attempts INTEGER NOT NULL, front INTEGER NOT NULL, started_ms INTEGER NOT NULL,"
     " stopped_ms INTEGER NOT NULL, status_reason TEXT NOT NULL, PRIMARY KEY (sequence, child)) WITHOUT ROWID;"

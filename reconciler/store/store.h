@@ -1,38 +1,44 @@
 /* store.h: SQLite keeps what the world committed.
  * Owns:   one connection on a writer thread; readers own theirs. Nobody but SQLite opens SQLite's files.
  * Calls:  world/record.h, SQLite. Logs nothing.
- * Holds:  WAL, synchronous=FULL; one transaction for all batches that wait (group commit), each transaction checks and
- *         advances the fencing row (term, tick) (invariant 6); batches commit in the order they were handed over, or not at all:
- *         after a failure every later batch fails too until the store is reopened. After an fsync error the process must exit
- *         (STORE_ERROR_IO on commit: the caller does it). No secondary index on columns that change. */
+ * Holds:  WAL, synchronous=FULL; one transaction for all batches that wait (group commit), each transaction
+ * checks and advances the fencing row (term, tick) (invariant 6); batches commit in the order they were
+ * handed over, or not at all: after a failure every later batch fails too until the store is reopened. After
+ * an fsync error the process must exit (STORE_ERROR_IO on commit: the caller does it). No secondary index on
+ * columns that change. */
 #pragma once
 #include "reconciler/world/record.h"
 
 #define STORE_ERROR store_error_quark()
 GQuark store_error_quark(void);
 typedef enum {
-    STORE_ERROR_MISSING,    /* no state directory or no database in it (reading commands do not create one) */
-    STORE_ERROR_BUSY,       /* somebody else holds it */
-    STORE_ERROR_FENCED,     /* another writer has advanced the term */
-    STORE_ERROR_FULL,       /* disk full */
+    STORE_ERROR_MISSING, /* no state directory or no database in it (reading commands do not create one) */
+    STORE_ERROR_BUSY,    /* somebody else holds it */
+    STORE_ERROR_FENCED,  /* another writer has advanced the term */
+    STORE_ERROR_FULL,    /* disk full */
     STORE_ERROR_READ_ONLY,
     STORE_ERROR_IO,
     STORE_ERROR_CORRUPT,
-    STORE_ERROR_VERSION,    /* written by a newer muster */
-    STORE_ERROR_NETWORK_FS  /* the state directory is on a network file system */
+    STORE_ERROR_VERSION,   /* written by a newer muster */
+    STORE_ERROR_NETWORK_FS /* the state directory is on a network file system */
 } StoreErrorCode;
+
+/* Events beyond this many newest ones are dropped as new ones come (invariant 9). */
+#define STORE_EVENTS_KEPT 1000000
 
 typedef struct Store Store;
 
-/* Opens for writing: creates DIR (0700) and DIR/muster.db where missing, migrates, takes a new term. The caller holds the lease.
- * vfs: NULL for SQLite's own; tests give a faulty one. */
+/* Opens for writing: creates DIR (0700) and DIR/muster.db where missing, migrates, takes a new term. The
+ * caller holds the lease. vfs: NULL for SQLite's own; tests give a faulty one. */
 Store *store_open(const char *state_dir, const char *vfs, GError **error);
-/* Waits for what was handed over, closes. */
+/* Waits for what was handed over, closes. Completions that were not delivered yet are dropped (what they
+ * would tell is in the store); may be called from a completion. */
 void store_free(Store *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Store, store_free)
 uint64_t store_term(const Store *store);
 
-/* Called on the GMainContext that was thread-default at store_open, in order of sequence, once per batch; error NULL: durable. */
+/* Called on the GMainContext that was thread-default at store_open, in order of sequence, once per batch;
+ * error NULL: durable. */
 typedef void (*StoreCommitted)(uint64_t sequence, const GError *error, void *data);
 void store_on_committed(Store *store, StoreCommitted func, void *data);
 /* Hands the batch over (taken) with the tick's now_ms; returns its sequence (1, 2, …) at once. */
@@ -46,7 +52,8 @@ void store_counters(const Store *store, uint64_t *ret_transactions, uint64_t *re
 
 /* ---- reading: a second, read-only connection; one reader per thread ---- */
 typedef struct StoreReader StoreReader;
-/* Needs write permission on the directory for WAL's shared memory; a clear error says so. Does not create anything. */
+/* Needs write permission on the directory for WAL's shared memory; a clear error says so. Does not create
+ * anything. */
 StoreReader *store_reader_open(const char *state_dir, GError **error);
 void store_reader_free(StoreReader *reader);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(StoreReader, store_reader_free)
@@ -56,14 +63,20 @@ void store_reader_end(StoreReader *reader);
 /* When the last commit was made: for "observations are N s old". */
 int64_t store_reader_committed_ms(StoreReader *reader);
 
-/* Everything that may still decide, in RecordSink's order. Also the way back after a failed commit. */
+/* Everything that may still decide, in RecordSink's order. Also the way back after a failed commit. Of the
+ * finished jobs: those that an unfinished one waits for, those of an unfinished run (its outcome depends on
+ * theirs) and those with a launch that is still open; children and ranges of every array given; templates
+ * that the jobs given refer to. */
 bool store_reader_load(StoreReader *reader, const RecordSink *sink, void *data, GError **error);
-/* All resources, ordered by kind, name, without specs when `brief` (spec, metadata, next_spec are then ""). */
+/* All resources, ordered by kind, name, without specs when `brief` (spec, metadata, next_spec are then "").
+ */
 typedef enum { RESOURCES_WHOLE, RESOURCES_BRIEF } ResourceDetail;
 typedef bool (*ResourceFunc)(const ResourceRecord *record, void *data);
-bool store_reader_resources(StoreReader *reader, ResourceDetail detail, ResourceFunc func, void *data, GError **error);
+bool store_reader_resources(StoreReader *reader, ResourceDetail detail, ResourceFunc func, void *data,
+                            GError **error);
 /* *ret_found tells; the record's text is valid until the next call on this reader. */
-bool store_reader_resource(StoreReader *reader, Kind kind, View name, bool *ret_found, ResourceRecord *ret_record, GError **error);
+bool store_reader_resource(StoreReader *reader, Kind kind, View name, bool *ret_found,
+                           ResourceRecord *ret_record, GError **error);
 /* Run records of one owner (NULL: all), ordered by kind, name, number. */
 typedef bool (*RunFunc)(const RunRecord *record, void *data);
 bool store_reader_runs(StoreReader *reader, const char *owner, RunFunc func, void *data, GError **error);
@@ -73,26 +86,35 @@ typedef struct {
     JobRecord job;
     TemplateRecord template;
 } StoredJob;
-bool store_reader_job(StoreReader *reader, const JobId *id, bool *ret_found, StoredJob *ret_job, GError **error);
+bool store_reader_job(StoreReader *reader, const JobId *id, bool *ret_found, StoredJob *ret_job,
+                      GError **error);
 /* Children that have a row, and ranges, of an array, in order; either func may be NULL. */
 typedef bool (*ChildFunc)(const ChildRecord *record, void *data);
 typedef bool (*RangeFunc)(const RangeRecord *record, void *data);
-bool store_reader_children(StoreReader *reader, uint64_t sequence, ChildFunc child, RangeFunc range, void *data, GError **error);
+bool store_reader_children(StoreReader *reader, uint64_t sequence, ChildFunc child, RangeFunc range,
+                           void *data, GError **error);
 /* Launches of a job or child, oldest first. index NOT_A_CHILD: the single job's. */
 typedef bool (*AttemptFunc)(const AttemptRecord *record, void *data);
-bool store_reader_attempts(StoreReader *reader, uint64_t sequence, int32_t index, AttemptFunc func, void *data, GError **error);
+bool store_reader_attempts(StoreReader *reader, uint64_t sequence, int32_t index, AttemptFunc func,
+                           void *data, GError **error);
 
+/* A filter is a scan, newest first, since nothing that changes is indexed: 140 ms for a million jobs that do
+ * not match. */
 typedef struct {
-    View queue;              /* "": any */
-    unsigned states;         /* bit (1 << JobState); 0: any */
-    View name;               /* trailing * = prefix; "": any */
-    View run;                /* "": any */
-    uint64_t before;         /* sequence below this; 0: from the newest */
+    View queue;      /* "": any */
+    unsigned states; /* bit (1 << JobState); 0: any */
+    View name;       /* trailing * = prefix; "": any */
+    View run;        /* "": any */
+    uint64_t before; /* sequence below this; 0: from the newest */
     size_t limit;
 } JobFilter;
 typedef bool (*JobFunc)(const StoredJob *job, void *data);
-bool store_reader_jobs(StoreReader *reader, const JobFilter *filter, JobFunc func, void *data, GError **error); /* newest first */
+bool store_reader_jobs(StoreReader *reader, const JobFilter *filter, JobFunc func, void *data,
+                       GError **error); /* newest first */
 typedef bool (*EventFunc)(const EventRecord *record, void *data);
-bool store_reader_events(StoreReader *reader, uint64_t after, size_t limit, EventFunc func, void *data, GError **error);
-/* Finished before cutoff, oldest first, that nothing unfinished refers to: sequences to expire, at most max. */
-bool store_reader_expired(StoreReader *reader, int64_t cutoff_ms, size_t max, GArray *ret_sequences, GError **error);
+bool store_reader_events(StoreReader *reader, uint64_t after, size_t limit, EventFunc func, void *data,
+                         GError **error);
+/* Finished before cutoff, oldest first, that nothing unfinished refers to: sequences to expire, at most max.
+ */
+bool store_reader_expired(StoreReader *reader, int64_t cutoff_ms, size_t max, GArray *ret_sequences,
+                          GError **error);

@@ -19,6 +19,11 @@ typedef struct Job Job;
 typedef struct ArrayState ArrayState; /* opaque: array.c */
 typedef struct Launch Launch;
 typedef struct Run Run;
+typedef struct RunnableGroup RunnableGroup; /* opaque: runnable.c */
+
+/* Asked at submission for jobs that are no longer in memory: their final state, from the store. False: unknown.
+ * index NOT_A_CHILD: the job itself; *ret_array_size is 0 for a single job. */
+typedef bool (*FinalStateFunc)(const JobId *id, int32_t index, JobState *ret_state, int32_t *ret_array_size, void *data);
 
 struct Resource {
     Kind kind;
@@ -47,7 +52,7 @@ struct Environment {
 struct Queue {
     Resource *resource;
     JobQueueSpec *spec;
-    int64_t counts[JOB_STATE_COUNT]; /* single jobs and array children; parents are not counted */
+    int64_t counts[JOB_STATE_COUNT]; /* single jobs and array children in memory; parents are not counted */
     size_t unfinished;               /* jobs (parents count as one) not yet final */
 };
 
@@ -114,6 +119,13 @@ bool world_loaded(World *world, GError **error);
 /* Everything dirty since the last call, as rows; NULL when there is nothing. New, caller frees. */
 Batch *world_take_batch(World *world);
 bool world_is_dirty(const World *world);
+/* Batches taken so far, and how many of them are durable by now. Until the first call of world_set_durable() every batch taken counts
+ * as durable when world_forget_finished() is called. */
+uint64_t world_batches(const World *world);
+void world_set_durable(World *world, uint64_t batches);
+void world_set_final_lookup(World *world, FinalStateFunc func, void *data);
+/* Everything that may still decide, as sorted text: two worlds with equal dumps act alike. For tests; new, caller frees. */
+char *world_dump(const World *world);
 /* Recounts and compares every index (invariant 8); aborts with a text on a difference. For tests. */
 void world_check(const World *world);
 
@@ -201,6 +213,12 @@ void launch_ended(World *world, Launch *launch, const LaunchEnd *end, int64_t no
 void launch_lost(World *world, Launch *launch, int64_t now_ms); /* counts as an attempt: `Host EC2 (instance …) terminated.` */
 void launch_stopping(World *world, Launch *launch);
 
+/* Stops that the world decided by itself (a queue deleted with terminate, a pipeline replaced) since the last call, appended to ret_stops as
+ * Launch*, borrowed. After world_loaded(): the launches of terminated jobs. Launches that ended meanwhile are left out. */
+void world_take_stops(World *world, GPtrArray *ret_stops);
+/* What all launches on environments of one provider hold (the machine that local environments share). */
+void world_usage(const World *world, ProviderType provider, int64_t *ret_vcpus_e4, int64_t *ret_memory_mib, int64_t *ret_gpus);
+
 /* ---- runs ---- */
 /* Starts the jobs of a Job or Pipeline manifest. spec is its canonical JSON. NULL with error when a step cannot be submitted: nothing is left behind. */
 typedef struct {
@@ -211,6 +229,12 @@ typedef struct {
     bool record_only;              /* --first-run record */
 } RunStart;
 Run *run_start(World *world, const RunStart *start, Rng *rng, int64_t now_ms, GError **error);
+/* As run_start with the same key, but only the steps that did not succeed in `previous`: those that did leave the spec (and so every later
+ * --failed of the new run). succeeded: names of steps that the store knows as SUCCEEDED, NULL-terminated or NULL; what is in memory is
+ * known by itself. WORLD_ERROR_CONFLICT: nothing failed, or it still runs. */
+Run *run_rerun_failed(World *world, const Run *previous, const char *const *succeeded, Rng *rng, int64_t now_ms, GError **error);
+/* The jobs of a run that are in memory, in order of submission; NULL at the end. */
+Job *run_job_next(const Run *run, const Job *after);
 Run *world_run(const World *world, View id);
 const Run *world_run_next(const World *world, const Run *after); /* ordered by kind, name, number */
 Run *world_run_newest(const World *world, Kind kind, View name);
@@ -250,6 +274,17 @@ typedef struct {
 } RunnableIter;
 void runnable_iter_init(RunnableIter *iter, const World *world, const Queue *queue);
 bool runnable_iter_next(RunnableIter *iter, RunnableItem *ret_item);
-/* Why a job waits: shown by describe; per template and queue, not per job (NULL clears). */
+/* Retried array children are items of their own (index given, runnable 1); children never launched are one item of their array. */
+
+/* The same work by shape: jobs of a queue that need the same share one group, and what holds for one of them holds for all. */
+const RunnableGroup *runnable_group_next(const Queue *queue, const RunnableGroup *after); /* NULL: first, or at the end */
+JobTemplate *runnable_group_template(const RunnableGroup *group);                         /* of its first item */
+size_t runnable_group_len(const RunnableGroup *group);                                    /* items */
+/* Items of one group in dispatch order; `at` is private and NULL at first. False at the end. *ret_front as Job.front. */
+bool runnable_group_item(const RunnableGroup *group, const void **at, RunnableItem *ret_item, uint64_t *ret_front);
+/* The next RUNNABLE child that was never launched, from `from` on; NOT_A_CHILD: none. */
+int32_t job_next_runnable(const Job *job, int32_t from);
+size_t world_runnable_len(const World *world); /* items in all queues; 0: nothing to schedule */
+/* Why a job waits: shown by describe; per queue and the shape of the template, not per job (NULL clears). */
 void world_set_waiting_reason(World *world, Queue *queue, JobTemplate *template, const char *reason);
 const char *world_waiting_reason(const World *world, const Queue *queue, const JobTemplate *template);

@@ -14,6 +14,7 @@ struct DiagnosticList {
     size_t dropped_infeasible;
     guint64 next_order;
     bool sorted;
+    DiagnosticCursor cursor;
 };
 
 static void entry_free(void *data)
@@ -170,4 +171,9 @@ const Diagnostic *diagnostic_list_get(DiagnosticList *list, size_t index)
 size_t diagnostic_list_dropped(const DiagnosticList *list)
 {
     return list->dropped[SEVERITY_ERROR] + list->dropped[SEVERITY_WARNING] + list->dropped[SEVERITY_NOTICE];
+}
+
+DiagnosticCursor *diagnostic_list_cursor(DiagnosticList *list)
+{
+    return &list->cursor;
 }

@@ -47,6 +47,15 @@ size_t diagnostic_list_len(const DiagnosticList *list);
 /* Those beyond DIAGNOSTICS_MAX, counted but not kept. */
 size_t diagnostic_list_dropped(const DiagnosticList *list);
 
+/* Where the last line was found in a text, so that many reports of one file need not count its lines from the
+ * top each time; for document_report() alone. */
+typedef struct {
+    const char *data;
+    size_t len, offset;
+    int line;
+} DiagnosticCursor;
+DiagnosticCursor *diagnostic_list_cursor(DiagnosticList *list);
+
 typedef enum { DIAGNOSTIC_TEXT, DIAGNOSTIC_JSON, DIAGNOSTIC_GITHUB } DiagnosticFormat;
 /* Appends all diagnostics, sorted. TEXT: `file:line:col: error: message`, the line, a caret, path and detail.
  * JSON: an array of objects. GITHUB: `::error file=…,line=…,col=…::message`. */

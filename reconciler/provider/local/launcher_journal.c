@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -50,9 +51,7 @@ static bool record_apply(uint32_t type, WireReader *body, JournalFunc func, void
         report.token = wire_get_token(body);
         report.at_ms = wire_get_i64(body);
         break;
-    case RECORD_DROP:
-        report.token = wire_get_token(body);
-        break;
+    case RECORD_DROP: report.token = wire_get_token(body); break;
     case RECORD_TERM: {
         uint64_t term = wire_get_u64(body);
         if (term > state->term)
@@ -222,8 +221,8 @@ static int boot_id_read(char ret_id[JOURNAL_BOOT_ID_LEN])
     return 0;
 }
 
-/* What the file says becomes state and calls of func; a file that is missing, torn or from another boot is not
- * complete. */
+/* What the file says becomes state and calls of func; a file that is missing, torn or from another boot is
+ * not complete. */
 static int journal_load(Journal *journal, JournalFunc func, void *data)
 {
     struct stat info;

@@ -154,7 +154,8 @@ void frame_end(WireBuffer *buffer, size_t mark)
     memcpy(buffer->data + mark, &len, sizeof len);
 }
 
-FrameState frame_parse(const uint8_t *data, size_t len, uint32_t *ret_type, WireReader *ret_body, size_t *ret_size)
+FrameState frame_parse(const uint8_t *data, size_t len, uint32_t *ret_type, WireReader *ret_body,
+                       size_t *ret_size)
 {
     WireReader header = {data, len, false};
     size_t body_len = wire_get_u32(&header);

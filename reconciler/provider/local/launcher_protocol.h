@@ -1,8 +1,8 @@
 /* launcher_protocol.h: the bytes between reconciler and launcher, and in the launcher's journal.
  * Owns:   WireBuffer owns its bytes; LaunchOrder owns its pointer arrays, its strings live in the message.
  * Calls:  libc only: the launcher holds no GLib.
- * Holds:  every number is little-endian; every read is checked against the end, every count against the bytes that are
- *         left, before memory is taken (invariant 9). A frame is u32 length of the body, u32 type, body.
+ * Holds:  every number is little-endian; every read is checked against the end, every count against the bytes
+ * that are left, before memory is taken (invariant 9). A frame is u32 length of the body, u32 type, body.
  *         LAUNCHER_VERSION changes when an older launcher would misread; the journal carries it too. */
 #pragma once
 #include <stdbool.h>
@@ -32,7 +32,7 @@ typedef enum {
     FRAME_REFUSED = 9,
     FRAME_ENDED = 10,
     FRAME_LOST = 11,
-    RECORD_META = 100,   /* first record of a journal: version, boot id, term, whether records may be missing */
+    RECORD_META = 100, /* first record of a journal: version, boot id, term, whether records may be missing */
     RECORD_ACCEPT = 101, /* before the spawn */
     RECORD_DROP = 102,   /* settled */
     RECORD_TERM = 103,
@@ -71,7 +71,7 @@ typedef struct {
     Token token;
     uint64_t term;
     const char *job_id, *work_dir, *workspace, *stdout_path, *stderr_path, *user; /* borrowed; NULL: absent */
-    char **argv, **envp;                                                          /* arrays owned, texts borrowed */
+    char **argv, **envp; /* arrays owned, texts borrowed */
     int64_t vcpus_e4, memory_mib, timeout_ms, kill_grace_ms;
 } LaunchOrder;
 
@@ -105,8 +105,10 @@ size_t frame_begin(WireBuffer *buffer, FrameType type);
 void frame_end(WireBuffer *buffer, size_t mark);
 
 typedef enum { FRAME_WHOLE, FRAME_PARTIAL, FRAME_TOO_LONG } FrameState;
-/* Looks at the frame at the start of data. FRAME_WHOLE: type and body are set, *ret_size is the whole frame's. */
-FrameState frame_parse(const uint8_t *data, size_t len, uint32_t *ret_type, WireReader *ret_body, size_t *ret_size);
+/* Looks at the frame at the start of data. FRAME_WHOLE: type and body are set, *ret_size is the whole
+ * frame's. */
+FrameState frame_parse(const uint8_t *data, size_t len, uint32_t *ret_type, WireReader *ret_body,
+                       size_t *ret_size);
 
 void hello_put(WireBuffer *buffer, const Hello *hello);
 bool hello_read(WireReader *reader, Hello *ret_hello);
@@ -119,7 +121,8 @@ void launch_put(WireBuffer *buffer, const LaunchOrder *order);
 bool launch_read(WireReader *reader, LaunchOrder *ret_order);
 void launch_order_clear(LaunchOrder *order);
 void stop_put(WireBuffer *buffer, const Token *token, const char *reason);
-/* SETTLED and OBSERVE: any number of tokens; more than fit in a frame become several frames for SETTLED only. */
+/* SETTLED and OBSERVE: any number of tokens; more than fit in a frame become several frames for SETTLED only.
+ */
 void tokens_put(WireBuffer *buffer, FrameType type, const Token *tokens, size_t len);
 /* Reads the count and checks it against the bytes that follow; the tokens are then read one by one. */
 bool tokens_read(WireReader *reader, size_t *ret_len);

@@ -1,0 +1,36 @@
+/* apply_plan.h: from a source to a guarded plan, off the loop.
+ * Owns:   an ApplyPlan owns its inputs and outputs; one thread at a time.
+ * Calls:  source/, spec/, plan/, schedule/feasible, store/ (reading), provider_local_capacity.
+ * Holds:  reads committed state only; changes nothing. */
+#pragma once
+#include "reconciler/plan/plan.h"
+#include "reconciler/source/source.h"
+#include <jansson.h>
+
+typedef enum {
+    APPLY_READY,      /* plan may be carried out */
+    APPLY_BROKEN,     /* the source cannot be read, or has errors: diagnostics, message */
+    APPLY_INFEASIBLE, /* its only errors are jobs that can never run */
+    APPLY_REFUSED     /* guard, stale plan, provider that this build does not serve: message */
+} ApplyOutcome;
+
+typedef struct {
+    /* in */
+    char *state_dir, *source, *source_name, *provider, *only, *plan_id, *saved_text;
+    FirstRun first_run;
+    bool first_run_given, destroy;
+    int64_t allow_deletes; /* -1: not given */
+    ManifestSet *set;      /* followed sources: already loaded; else NULL */
+    /* out */
+    ApplyOutcome outcome;
+    char *identity, *message;
+    DiagnosticList *diagnostics;
+    Plan *plan;
+    json_t *plan_json;
+} ApplyPlan;
+ApplyPlan *apply_plan_new(const char *state_dir);
+void apply_plan_free(void *plan);
+/* Loads (unless set is given), checks, plans, guards. Blocks: for a worker. May be run again after the state
+ * changed. */
+void apply_plan_run(void *plan);
+json_t *apply_plan_diagnostics(ApplyPlan *plan);

@@ -1,0 +1,125 @@
+/* job_lookup.c: where jobs that a request names stand. */
+#include "reconciler/api/job_view.h"
+#include "reconciler/api/job_lookup.h"
+
+static void named_clear(void *data)
+{
+    NamedJob *job = data;
+    g_free(job->name);
+    g_free(job->status_reason);
+}
+
+JobLookup *job_lookup_new(void)
+{
+    JobLookup *lookup = g_new0(JobLookup, 1);
+    lookup->jobs = g_array_new(FALSE, TRUE, sizeof(NamedJob));
+    g_array_set_clear_func(lookup->jobs, named_clear);
+    return lookup;
+}
+
+void job_lookup_free(void *data)
+{
+    JobLookup *lookup = data;
+    if (!lookup)
+        return;
+    g_array_unref(lookup->jobs);
+    g_free(lookup);
+}
+
+bool job_lookup_add(JobLookup *lookup, const char *text)
+{
+    NamedJob job = {.exit_code = -1};
+    if (!text || !job_ref_from_text(view_from(text), &job.id, &job.index))
+        return false;
+    g_array_append_val(lookup->jobs, job);
+    return true;
+}
+
+static void named_set(NamedJob *job, JobState state, const char *name, const char *reason)
+{
+    if (!job->name)
+        job->name = g_strdup(name);
+    if (g_strcmp0(job->status_reason, reason) != 0) {
+        g_free(job->status_reason);
+        job->status_reason = g_strdup(reason);
+    }
+    job->known = true;
+    job->state = state;
+}
+
+/* False: not in memory. */
+static bool named_from_world(NamedJob *named, const World *world)
+{
+    const Job *job = world_job(world, &named->id);
+    if (!job || (named->index != NOT_A_CHILD && named->index >= job->array_size))
+        return false;
+    if (named->index == NOT_A_CHILD) {
+        named_set(named, job->state, job->name, job->status_reason);
+    } else {
+        ChildView child;
+        job_child(job, named->index, &child);
+        named_set(named, child.state, job->name, child.status_reason);
+    }
+    return true;
+}
+
+void job_lookup_update(JobLookup *lookup, const World *world)
+{
+    lookup->unfinished = lookup->missing = 0;
+    for (guint i = 0; i < lookup->jobs->len; i++) {
+        NamedJob *named = &g_array_index(lookup->jobs, NamedJob, i);
+        if (named->final)
+            continue;
+        if (!named_from_world(named, world))
+            lookup->missing++;
+        else if (job_state_final(named->state))
+            lookup->missing++; /* its exit code is in the store */
+        else
+            lookup->unfinished++;
+    }
+}
+
+static int last_exit_code(const JobView *view)
+{
+    int exit_code = -1;
+    for (guint i = 0; i < view->attempt_records->len; i++) {
+        const AttemptRecord *attempt = &g_array_index(view->attempt_records, AttemptRecord, i);
+        if (attempt->stopped_ms)
+            exit_code = attempt->exit_code;
+    }
+    return exit_code;
+}
+
+bool job_lookup_gather(JobLookup *lookup, StoreReader *reader, char **ret_error)
+{
+    for (guint i = 0; i < lookup->jobs->len; i++) {
+        NamedJob *named = &g_array_index(lookup->jobs, NamedJob, i);
+        if (named->final || (named->known && !job_state_final(named->state)))
+            continue;
+        g_autoptr(JobView) view = NULL;
+        g_autoptr(GError) error = NULL;
+        if (!job_view_load(reader, &named->id, named->index, VIEW_ATTEMPTS, &view, &error)) {
+            *ret_error = g_strdup(error->message);
+            return false;
+        }
+        if (!view)
+            continue;
+        named_set(named, view->state, view->name, view->status_reason);
+        named->final = job_state_final(view->state);
+        named->array_size = view->array_size;
+        named->exit_code = last_exit_code(view);
+    }
+    return true;
+}
+
+const char *job_lookup_unknown(const JobLookup *lookup, char ret_text[JOB_NAME_TEXT])
+{
+    for (guint i = 0; i < lookup->jobs->len; i++) {
+        const NamedJob *named = &g_array_index(lookup->jobs, NamedJob, i);
+        if (!named->known) {
+            job_ref_text(&named->id, named->index, ret_text);
+            return ret_text;
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,33 @@
+/* job_lookup.h: jobs that a request names: from the world where they are in memory, else from the store.
+ * Owns:   its copies.
+ * Calls:  world/, store/ (reading).
+ * Holds:  a final state once seen stays known, also when the job leaves memory afterwards. */
+#pragma once
+#include "reconciler/api/operation.h"
+
+typedef struct {
+    JobId id;
+    int32_t index;
+    bool known, final; /* known: it exists */
+    JobState state;
+    char *name, *status_reason;
+    int32_t array_size; /* final ones; 0: single */
+    int exit_code;      /* -1: none or unknown */
+} NamedJob;
+
+typedef struct {
+    GArray *jobs;     /* of NamedJob */
+    guint unfinished; /* not final, as of the last update */
+    guint missing;    /* neither in the world nor looked up in the store yet */
+} JobLookup;
+
+JobLookup *job_lookup_new(void);
+void job_lookup_free(void *lookup);
+/* False when text is no job id. */
+bool job_lookup_add(JobLookup *lookup, const char *text);
+/* Reads the world; afterwards lookup->missing says whether the store must be asked. */
+void job_lookup_update(JobLookup *lookup, const World *world);
+/* Off the loop: fills what is missing. False with *ret_error (new string). */
+bool job_lookup_gather(JobLookup *lookup, StoreReader *reader, char **ret_error);
+/* Text of the first that does not exist, after update and gather; NULL: all do. Static per call site: buf. */
+const char *job_lookup_unknown(const JobLookup *lookup, char ret_text[JOB_NAME_TEXT]);

@@ -1,0 +1,250 @@
+/* job_view_json.c: a JobView in our form, and as Batch's JobDetail and JobSummary. */
+#include "reconciler/api/job_view.h"
+#include "spec/base/units.h"
+
+static void set_id(const JobView *view, json_t *object)
+{
+    char text[JOB_NAME_TEXT];
+    job_ref_text(&view->id, view->index, text);
+    json_set_text(object, "jobId", text);
+}
+
+static json_t *array_properties(const JobView *view)
+{
+    json_t *object = json_object();
+    json_set_number(object, "size", view->array_size);
+    if (view->index != NOT_A_CHILD)
+        json_set_number(object, "index", view->index);
+    else if (view->counted)
+        json_object_set_new(object, "statusSummary", json_counts(view->counts));
+    return object;
+}
+
+static json_t *strings_json(char **strings)
+{
+    json_t *array = json_array();
+    for (char **at = strings; at && *at; at++)
+        json_array_append_new(array, json_string(*at));
+    return array;
+}
+
+static json_t *environment_json(const JobDefinitionSpec *spec)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < spec->environment_len; i++)
+        json_array_append_new(array, json_pack("{s:s,s:s}", "name", spec->environment[i].name, "value",
+                                               spec->environment[i].value));
+    return array;
+}
+
+static void add_requirement(json_t *array, const char *type, int64_t value_e4)
+{
+    if (!value_e4)
+        return;
+    g_autofree char *text = decimal_print(value_e4);
+    json_array_append_new(array, json_pack("{s:s,s:s}", "type", type, "value", text));
+}
+
+static const AttemptRecord *last_ended(const JobView *view)
+{
+    for (guint i = view->attempt_records->len; i > 0; i--) {
+        const AttemptRecord *attempt = &g_array_index(view->attempt_records, AttemptRecord, i - 1);
+        if (attempt->stopped_ms)
+            return attempt;
+    }
+    return NULL;
+}
+
+static void set_exit(json_t *object, const AttemptRecord *attempt)
+{
+    if (attempt && attempt->exit_code >= 0)
+        json_set_number(object, "exitCode", attempt->exit_code);
+    if (attempt)
+        json_set_view(object, "reason", attempt->reason);
+}
+
+static json_t *container_json(const JobView *view)
+{
+    json_t *object = json_object(), *needs = json_array();
+    const JobDefinitionSpec *spec = view->effective;
+    if (spec) {
+        json_set_text(object, "image", spec->image);
+        json_object_set_new(object, "command", strings_json(spec->command));
+        json_object_set_new(object, "environment", environment_json(spec));
+        add_requirement(needs, "VCPU", spec->need.vcpus_e4);
+        add_requirement(needs, "MEMORY", spec->need.memory_mib * DECIMAL_SCALE);
+        add_requirement(needs, "GPU", spec->need.gpus * DECIMAL_SCALE);
+        json_set_text(object, "user", spec->user);
+    }
+    json_object_set_new(object, "resourceRequirements", needs);
+    set_exit(object, last_ended(view));
+    return object;
+}
+
+static json_t *retry_json(const RetryStrategy *retry)
+{
+    json_t *object = json_object(), *rules = json_array();
+    json_set_number(object, "attempts", retry->attempts);
+    for (size_t i = 0; i < retry->rules_len; i++) {
+        json_t *rule = json_object();
+        json_set_text(rule, "onStatusReason", retry->rules[i].on_status_reason);
+        json_set_text(rule, "onReason", retry->rules[i].on_reason);
+        json_set_text(rule, "onExitCode", retry->rules[i].on_exit_code);
+        json_set_text(rule, "action", retry->rules[i].action == RETRY_RETRY ? "RETRY" : "EXIT");
+        json_array_append_new(rules, rule);
+    }
+    json_object_set_new(object, "evaluateOnExit", rules);
+    return object;
+}
+
+static json_t *depends_json(const JobView *view)
+{
+    static const JobId itself;
+    json_t *array = json_array();
+    for (guint i = 0; i < view->depends_on->len; i++) {
+        const DependencyRecord *dependency = &g_array_index(view->depends_on, DependencyRecord, i);
+        json_t *object = json_object();
+        if (memcmp(&dependency->on, &itself, sizeof itself) != 0) {
+            char text[JOB_NAME_TEXT];
+            job_ref_text(&dependency->on, dependency->on_index, text);
+            json_set_text(object, "jobId", text);
+        }
+        if (dependency->type == DEPENDENCY_N_TO_N)
+            json_set_text(object, "type", "N_TO_N");
+        else if (dependency->type == DEPENDENCY_SEQUENTIAL)
+            json_set_text(object, "type", "SEQUENTIAL");
+        json_array_append_new(array, object);
+    }
+    return array;
+}
+
+static void set_configuration(const JobView *view, json_t *object)
+{
+    json_object_set_new(object, "dependsOn", depends_json(view));
+    json_object_set_new(object, "container", container_json(view));
+    if (!view->effective)
+        return;
+    json_object_set_new(object, "retryStrategy", retry_json(&view->effective->retry));
+    if (view->effective->timeout_ms)
+        json_object_set_new(
+            object, "timeout",
+            json_pack("{s:I}", "attemptDurationSeconds", (json_int_t)(view->effective->timeout_ms / 1000)));
+}
+
+/* ---- our form
+ * ------------------------------------------------------------------------------------------------------ */
+
+static void set_attempts(const JobView *view, const char *state_dir, json_t *object)
+{
+    json_t *array = json_array();
+    for (guint i = 0; i < view->attempt_records->len; i++) {
+        const AttemptRecord *attempt = &g_array_index(view->attempt_records, AttemptRecord, i);
+        g_autofree char *log = attempt_log_path(state_dir, &view->id, view->index, attempt->attempt);
+        json_t *item = json_object();
+        json_set_number(item, "attempt", attempt->attempt);
+        json_set_time(item, "startedAt", attempt->started_ms);
+        json_set_time(item, "stoppedAt", attempt->stopped_ms);
+        set_exit(item, attempt->stopped_ms ? attempt : NULL);
+        json_set_view(item, "statusReason", attempt->status_reason);
+        json_set_view(item, "environment", attempt->environment);
+        json_set_text(item, "logPath", log);
+        json_array_append_new(array, item);
+    }
+    json_object_set_new(object, "attempts", array);
+    if (view->attempts > 0) {
+        g_autofree char *log = attempt_log_path(state_dir, &view->id, view->index, view->attempts);
+        json_set_text(object, "logPath", log);
+    }
+}
+
+json_t *job_view_json(const JobView *view, const char *state_dir, ViewDetail detail)
+{
+    json_t *object = json_object();
+    set_id(view, object);
+    json_set_text(object, "jobName", view->name);
+    json_set_text(object, "queue", view->queue);
+    json_set_text(object, "status", job_state_name(view->state));
+    json_set_text(object, "statusReason", view->status_reason);
+    json_set_time(object, "createdAt", view->created_ms);
+    json_set_time(object, "startedAt", view->started_ms);
+    json_set_time(object, "stoppedAt", view->stopped_ms);
+    json_set_number(object, "attempts", view->attempts);
+    json_set_text(object, "definition", view->definition);
+    json_set_text(object, "run", view->run);
+    json_set_text(object, "step", view->step);
+    json_set_text(object, "waiting", view->waiting);
+    if (view->array_size)
+        json_object_set_new(object, "arrayProperties", array_properties(view));
+    if (detail == VIEW_WHOLE) {
+        set_configuration(view, object);
+        set_attempts(view, state_dir, object);
+    }
+    return object;
+}
+
+/* ---- Batch's forms
+ * -------------------------------------------------------------------------------------------------- */
+
+static void set_arn(json_t *object, const char *member, const char *type, const char *name)
+{
+    g_autofree char *arn = arn_of(type, name ? name : "");
+    json_set_text(object, member, arn);
+}
+
+static void set_summary(const JobView *view, json_t *object)
+{
+    char text[JOB_NAME_TEXT];
+    job_ref_text(&view->id, view->index, text);
+    json_set_text(object, "jobId", text);
+    set_arn(object, "jobArn", "job", text);
+    json_set_text(object, "jobName", view->name);
+    json_set_text(object, "status", job_state_name(view->state));
+    json_set_text(object, "statusReason", view->waiting ? view->waiting : view->status_reason);
+    json_set_text(object, "shareIdentifier", view->share_identifier);
+    json_set_time(object, "createdAt", view->created_ms);
+    json_set_time(object, "startedAt", view->started_ms);
+    json_set_time(object, "stoppedAt", view->stopped_ms);
+    set_arn(object, "jobDefinition", "job-definition", view->definition);
+    if (view->array_size)
+        json_object_set_new(object, "arrayProperties", array_properties(view));
+}
+
+json_t *job_view_summary(const JobView *view)
+{
+    json_t *object = json_object();
+    set_summary(view, object);
+    return object;
+}
+
+static json_t *batch_attempts(const JobView *view)
+{
+    json_t *array = json_array();
+    for (guint i = 0; i < view->attempt_records->len; i++) {
+        const AttemptRecord *attempt = &g_array_index(view->attempt_records, AttemptRecord, i);
+        if (!attempt->stopped_ms)
+            continue; /* batch: `attempts` has finished ones only */
+        json_t *item = json_object(), *container = json_object();
+        set_exit(container, attempt);
+        json_object_set_new(item, "container", container);
+        json_set_time(item, "startedAt", attempt->started_ms);
+        json_set_time(item, "stoppedAt", attempt->stopped_ms);
+        json_set_view(item, "statusReason", attempt->status_reason);
+        json_array_append_new(array, item);
+    }
+    return array;
+}
+
+json_t *job_view_detail(const JobView *view)
+{
+    json_t *object = json_object(), *parameters = json_object();
+    set_summary(view, object);
+    set_arn(object, "jobQueue", "job-queue", view->queue);
+    set_configuration(view, object);
+    json_object_set_new(object, "attempts", batch_attempts(view));
+    for (size_t i = 0; view->effective && i < view->effective->parameters_len; i++)
+        json_set_text(parameters, view->effective->parameters[i].name, view->effective->parameters[i].value);
+    json_object_set_new(object, "parameters", parameters);
+    json_object_set_new(object, "isCancelled", json_boolean(view->is_cancelled));
+    json_object_set_new(object, "isTerminated", json_boolean(view->is_terminated));
+    return object;
+}

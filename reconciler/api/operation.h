@@ -1,0 +1,160 @@
+/* operation.h: how one operation runs, live in the engine or offline against the store.
+ * Owns:   a Call belongs to whoever made it until engine or offline runner took it; it is answered exactly
+ * once. Calls:  world/, store/ (reading), plan/, source/, spec/. Holds:  step() runs where the world may be
+ * touched (the engine's loop) and never blocks; gather() runs on a query thread with a StoreReader of its own
+ * and touches nothing but its Call. What step() answers leaves after the commit of everything the world held
+ * when it was computed (invariant 1): the engine sees to that. */
+#pragma once
+#include "reconciler/api/operations.h"
+#include "reconciler/api/request.h"
+#include "reconciler/schedule/schedule.h"
+#include "reconciler/store/store.h"
+#include "reconciler/world/world.h"
+
+#define BODY_BYTES_MAX      (1024 * 1024)
+#define BULK_BODY_BYTES_MAX (64 * 1024 * 1024)
+#define BULK_LINES_MAX      200000
+#define BULK_SLICE          1000 /* jobs inserted per tick: about 5 ms of the loop (DESIGN: never blocked for more) \
+                                  */
+#define WAIT_JOBS_MAX  100000
+#define POLL_MS_MAX    60000
+#define WAIT_EAGER_MAX 200 /* long polls over more jobs look again only every WAIT_LAZY_MS */
+#define WAIT_LAZY_MS   50
+
+typedef struct Call Call;
+typedef struct Operation Operation;
+typedef struct ProgressTrack ProgressTrack;
+
+typedef enum {
+    STEP_DONE,   /* call->result is set */
+    STEP_GATHER, /* run gather() on the query thread, then step() again */
+    STEP_WAIT,   /* run step() again when something changed or at call->deadline_ms */
+    STEP_AGAIN,  /* run step() again in the next tick: a slice is done */
+    STEP_APPLY   /* the engine's apply takes over and sets the result */
+} OperationStep;
+
+/* What there is to know beside the world. Borrowed texts. */
+typedef struct {
+    const char *state_dir, *mode, *host;
+    int64_t pid; /* 0: nobody hosts */
+    int64_t started_ms, committed_ms;
+    uint64_t commits;        /* durable so far */
+    uint64_t durable_events; /* highest event sequence that is durable */
+    Instance instance;
+    const char *instance_notice; /* may be NULL */
+} EngineFacts;
+
+typedef struct {
+    World *world;
+    const EngineFacts *facts;
+    Rng *rng;                                 /* for runs; seeded from the entropy port; NULL offline */
+    void (*entropy)(void *bytes, size_t len); /* ids of jobs; NULL offline */
+    RequestChecker *checker;                  /* NULL offline */
+    int64_t now_ms;
+    GPtrArray *stops;    /* Launch*, borrowed: launches that operations decided to stop; NULL offline */
+    GHashTable *tracks;  /* apply id → ProgressTrack*, owned */
+    const char *refusal; /* changes are refused for this reason (disk full …), or NULL */
+    bool offline;        /* long polls answer at once */
+} OperationContext;
+
+struct Operation {
+    const char *name; /* last part of the path */
+    bool batch;       /* /v1/NAME with Batch's errors; else /muster/v1/NAME */
+    bool changes;     /* changes the world: never run offline, refused while the store cannot be written */
+    bool lines;       /* body is NDJSON, up to BULK_BODY_BYTES_MAX */
+    OperationStep (*step)(OperationContext *context, Call *call);
+    void (*gather)(StoreReader *reader, Call *call); /* may be NULL */
+};
+
+struct Call {
+    const Operation *operation;
+    json_t *request; /* object; owned; NULL for lines */
+    GBytes *body;    /* lines only; owned */
+    int phase;       /* for step(): 0 at first */
+    void *state;     /* for step() and gather(): what they keep */
+    GDestroyNotify state_free;
+    int64_t deadline_ms;   /* long polls: 0: not yet asked */
+    int64_t not_before_ms; /* STEP_WAIT: changes before this are not worth another step(); 0: all are */
+    OperationResult result;
+    uint64_t asked;             /* for step(): facts->commits or durable_events when gather() was asked for */
+    char *gather_error;         /* the store could not be read; owned */
+    void (*answer)(Call *call); /* exactly once, on the engine's thread; takes the call */
+    void *owner;
+};
+
+Call *call_new(const Operation *operation, json_t *request /* taken, may be NULL */);
+void call_free(Call *call);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Call, call_free)
+
+/* path: "/v1/submitjob" or "/muster/v1/status". NULL: unknown. */
+const Operation *operation_find_path(const char *path);
+const Operation *operation_find_name(const char *name);
+
+/* ---- results ---- */
+typedef enum {
+    FAULT_INVALID,
+    FAULT_REFUSED,
+    FAULT_INFEASIBLE,
+    FAULT_TIMEOUT,
+    FAULT_NOT_FOUND,
+    FAULT_BUSY,
+    FAULT_INTERNAL
+} Fault;
+OperationStep call_done(Call *call, json_t *body /* taken */);
+/* In the form that the operation's callers expect (Batch's or ours). */
+OperationStep call_fail(Call *call, Fault fault, const char *format, ...) G_GNUC_PRINTF(3, 4);
+OperationStep call_fail_error(Call *call, const GError *error);
+void operation_fault(OperationResult *ret_result, bool batch, Fault fault, const char *message);
+
+/* ---- members of a request; false: the member is there with another type, and the call has failed ---- */
+bool request_string(Call *call, const char *name, const char **ret_text);
+bool request_integer(Call *call, const char *name, int64_t *ret_value);
+bool request_boolean(Call *call, const char *name, bool *ret_value);
+/* Sets call->deadline_ms from timeoutMs the first time. */
+bool request_deadline(const OperationContext *context, Call *call);
+
+/* ---- shared pieces of JSON ---- */
+json_t *json_from_view(View text);
+void json_set_text(json_t *object, const char *name, const char *text); /* absent when NULL or "" */
+void json_set_view(json_t *object, const char *name, View text);
+void json_set_time(json_t *object, const char *name, int64_t at_ms); /* absent when 0 */
+void json_set_number(json_t *object, const char *name, int64_t value);
+json_t *json_counts(const int64_t counts[JOB_STATE_COUNT]); /* states with a count above 0 */
+json_t *json_apply(const ApplyRecord *apply);
+json_t *json_run(const Run *run);
+json_t *json_run_record(const RunRecord *run);
+char *arn_of(const char *type, const char *name); /* new string */
+#define JOB_NAME_TEXT 64
+JobId job_id_random(const OperationContext *context);
+/* "UUID" or "UUID:INDEX". */
+void job_ref_text(const JobId *id, int32_t index, char ret_text[JOB_NAME_TEXT]);
+/* DIR/logs/<first 2 hex>/UUID[.INDEX]/ATTEMPT.log. New string. */
+char *attempt_log_path(const char *state_dir, const JobId *id, int32_t index, int32_t attempt);
+/* DIR/work/UUID.ATTEMPT, of children DIR/work/UUID/INDEX.ATTEMPT: one mkdir each. New string. */
+char *attempt_work_dir(const char *state_dir, const JobId *id, int32_t index, int32_t attempt);
+/* The setting that remembers sources: an object by name. New reference, never NULL. */
+json_t *sources_setting(const World *world);
+
+/* ---- the operations, by file ---- */
+#define OPERATION(name)                                                                                      \
+    OperationStep name##_step(OperationContext *context, Call *call);                                        \
+    void name##_gather(StoreReader *reader, Call *call);
+OPERATION(status)
+OPERATION(get)
+OPERATION(jobs)
+OPERATION(job)
+OPERATION(describejobs)
+OPERATION(listjobs)
+OPERATION(describejobqueues)
+OPERATION(describecomputeenvironments)
+OPERATION(describejobdefinitions)
+OPERATION(submit)
+OPERATION(bulk)
+OPERATION(end)
+OPERATION(apply)
+OPERATION(progress)
+OPERATION(wait)
+OPERATION(start)
+OPERATION(rerun)
+OPERATION(events)
+void progress_track_free(void *track);

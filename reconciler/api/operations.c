@@ -1,0 +1,248 @@
+/* operations.c: the table of operations, results, and the offline runner. */
+#include "reconciler/api/operation.h"
+#include "reconciler/provider/provider.h"
+
+static const Operation operations[] = {
+    /* name, batch, changes, lines, step, gather */
+    {"submitjob", true, true, false, submit_step, submit_gather},
+    {"canceljob", true, true, false, end_step, end_gather},
+    {"terminatejob", true, true, false, end_step, end_gather},
+    {"describejobs", true, false, false, describejobs_step, describejobs_gather},
+    {"listjobs", true, false, false, listjobs_step, listjobs_gather},
+    {"describejobqueues", true, false, false, describejobqueues_step, NULL},
+    {"describecomputeenvironments", true, false, false, describecomputeenvironments_step, NULL},
+    {"describejobdefinitions", true, false, false, describejobdefinitions_step, NULL},
+    {"status", false, false, false, status_step, NULL},
+    {"get", false, false, false, get_step, get_gather},
+    {"jobs", false, false, false, jobs_step, jobs_gather},
+    {"job", false, false, false, job_step, job_gather},
+    {"submit", false, true, false, submit_step, submit_gather},
+    {"bulk", false, true, true, bulk_step, bulk_gather},
+    {"cancel", false, true, false, end_step, end_gather},
+    {"terminate", false, true, false, end_step, end_gather},
+    {"apply", false, true, false, apply_step, NULL},
+    {"progress", false, false, false, progress_step, progress_gather},
+    {"wait", false, false, false, wait_step, wait_gather},
+    {"start", false, true, false, start_step, NULL},
+    {"rerun", false, true, false, rerun_step, rerun_gather},
+    {"events", false, false, false, events_step, events_gather},
+};
+
+const Operation *operation_find_path(const char *path)
+{
+    static const char batch_prefix[] = "/v1/", own_prefix[] = "/muster/v1/";
+    bool batch = g_str_has_prefix(path, batch_prefix);
+    if (!batch && !g_str_has_prefix(path, own_prefix))
+        return NULL;
+    const char *name = path + (batch ? sizeof batch_prefix : sizeof own_prefix) - 1;
+    for (size_t i = 0; i < G_N_ELEMENTS(operations); i++)
+        if (operations[i].batch == batch && strcmp(operations[i].name, name) == 0)
+            return &operations[i];
+    return NULL;
+}
+
+const Operation *operation_find_name(const char *name)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(operations); i++)
+        if (strcmp(operations[i].name, name) == 0)
+            return &operations[i];
+    return NULL;
+}
+
+Call *call_new(const Operation *operation, json_t *request)
+{
+    Call *call = g_new0(Call, 1);
+    call->operation = operation;
+    call->request = request ? request : json_object();
+    return call;
+}
+
+void call_free(Call *call)
+{
+    if (!call)
+        return;
+    if (call->state && call->state_free)
+        call->state_free(call->state);
+    json_decref(call->request);
+    if (call->body)
+        g_bytes_unref(call->body);
+    operation_result_clear(&call->result);
+    g_free(call->gather_error);
+    g_free(call);
+}
+
+void operation_result_clear(OperationResult *result)
+{
+    json_decref(result->body);
+    *result = (OperationResult){0};
+}
+
+OperationStep call_done(Call *call, json_t *body)
+{
+    operation_result_clear(&call->result);
+    call->result = (OperationResult){.http_status = 200, .body = body};
+    return STEP_DONE;
+}
+
+/* The contract's exit code, HTTP status and code word of each fault. */
+static const struct {
+    int exit, http;
+    const char *code;
+} faults[] = {
+    [FAULT_INVALID] = {1, 400, "invalid"},       [FAULT_REFUSED] = {3, 409, "refused"},
+    [FAULT_INFEASIBLE] = {4, 422, "infeasible"}, [FAULT_TIMEOUT] = {5, 408, "timeout"},
+    [FAULT_NOT_FOUND] = {6, 404, "not-found"},   [FAULT_BUSY] = {1, 503, "busy"},
+    [FAULT_INTERNAL] = {1, 500, "internal"},
+};
+
+void operation_fault(OperationResult *ret_result, bool batch, Fault fault, const char *message)
+{
+    operation_result_clear(ret_result);
+    g_autofree char *text = g_utf8_make_valid(message, -1);
+    if (batch) { /* batch: "Errors": only ClientException and ServerException are modelled */
+        bool server = faults[fault].http >= 500;
+        ret_result->http_status = server ? faults[fault].http : 400;
+        ret_result->error_type = server ? "ServerException" : "ClientException";
+        ret_result->body = json_pack("{s:s}", "message", text);
+        return;
+    }
+    ret_result->http_status = faults[fault].http;
+    ret_result->body = json_pack("{s:{s:i,s:s,s:s}}", "error", "exit", faults[fault].exit, "code",
+                                 faults[fault].code, "message", text);
+}
+
+OperationStep call_fail(Call *call, Fault fault, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    g_autofree char *message = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    operation_fault(&call->result, call->operation->batch, fault, message);
+    return STEP_DONE;
+}
+
+OperationStep call_fail_error(Call *call, const GError *error)
+{
+    Fault fault = FAULT_INTERNAL;
+    if (g_error_matches(error, WORLD_ERROR, WORLD_ERROR_INVALID))
+        fault = FAULT_INVALID;
+    else if (g_error_matches(error, WORLD_ERROR, WORLD_ERROR_NOT_FOUND))
+        fault = FAULT_NOT_FOUND;
+    else if (g_error_matches(error, WORLD_ERROR, WORLD_ERROR_CONFLICT))
+        fault = FAULT_REFUSED;
+    return call_fail(call, fault, "%s", error->message);
+}
+
+/* ---- members of a request
+ * ---------------------------------------------------------------------------------------- */
+
+bool request_string(Call *call, const char *name, const char **ret_text)
+{
+    const json_t *value = json_object_get(call->request, name);
+    if (!value)
+        return true;
+    if (!json_is_string(value)) {
+        call_fail(call, FAULT_INVALID, "%s: a string is expected", name);
+        return false;
+    }
+    *ret_text = json_string_value(value);
+    return true;
+}
+
+bool request_integer(Call *call, const char *name, int64_t *ret_value)
+{
+    const json_t *value = json_object_get(call->request, name);
+    if (!value)
+        return true;
+    if (!json_is_integer(value)) {
+        call_fail(call, FAULT_INVALID, "%s: a whole number is expected", name);
+        return false;
+    }
+    *ret_value = json_integer_value(value);
+    return true;
+}
+
+bool request_boolean(Call *call, const char *name, bool *ret_value)
+{
+    const json_t *value = json_object_get(call->request, name);
+    if (!value)
+        return true;
+    if (!json_is_boolean(value)) {
+        call_fail(call, FAULT_INVALID, "%s: true or false is expected", name);
+        return false;
+    }
+    *ret_value = json_is_true(value);
+    return true;
+}
+
+bool request_deadline(const OperationContext *context, Call *call)
+{
+    if (call->deadline_ms)
+        return true;
+    int64_t timeout_ms = 0;
+    if (!request_integer(call, "timeoutMs", &timeout_ms))
+        return false;
+    call->deadline_ms = context->now_ms + CLAMP(timeout_ms, 0, POLL_MS_MAX);
+    return true;
+}
+
+/* ---- offline
+ * ------------------------------------------------------------------------------------------------------ */
+
+static bool load_world(const char *state_dir, StoreReader **ret_reader, World **ret_world, GError **error)
+{
+    g_autoptr(StoreReader) reader = store_reader_open(state_dir, error);
+    if (!reader || !store_reader_begin(reader, error))
+        return false;
+    g_autoptr(World) world = world_new(0, PROVIDER_LOCAL);
+    if (!store_reader_load(reader, &world_sink, world, error) || !world_loaded(world, error))
+        return false;
+    *ret_reader = g_steal_pointer(&reader);
+    *ret_world = g_steal_pointer(&world);
+    return true;
+}
+
+static void run_offline(OperationContext *context, StoreReader *reader, Call *call)
+{
+    for (;;) {
+        OperationStep step = call->operation->step(context, call);
+        if (step == STEP_DONE)
+            return;
+        g_assert(step == STEP_GATHER && call->operation->gather);
+        call->operation->gather(reader, call);
+    }
+}
+
+bool operations_offline(const char *state_dir, const char *name, json_t *request, OperationResult *ret_result,
+                        GError **error)
+{
+    kinds_init();
+    const Operation *operation = operation_find_name(name);
+    if (!operation || operation->changes) {
+        operation_fault(ret_result, false, FAULT_BUSY,
+                        "nothing hosts this state directory, so nothing can be changed");
+        return true;
+    }
+    g_autoptr(StoreReader) reader = NULL;
+    g_autoptr(World) world = NULL;
+    if (!load_world(state_dir, &reader, &world, error))
+        return false;
+    EngineFacts facts = {.state_dir = state_dir,
+                         .mode = "offline",
+                         .host = g_get_host_name(),
+                         .committed_ms = store_reader_committed_ms(reader)};
+    g_autofree char *notice = NULL;
+    provider_local_capacity(&facts.instance.vcpus_e4, &facts.instance.memory_mib, &facts.instance.gpus,
+                            &notice);
+    facts.instance_notice = notice;
+    g_autoptr(GHashTable) tracks =
+        g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, progress_track_free);
+    OperationContext context = {
+        .world = world, .facts = &facts, .now_ms = facts.committed_ms, .tracks = tracks, .offline = true};
+    g_autoptr(Call) call = call_new(operation, request ? json_incref(request) : NULL);
+    run_offline(&context, reader, call);
+    store_reader_end(reader);
+    *ret_result = call->result;
+    call->result = (OperationResult){0};
+    return true;
+}

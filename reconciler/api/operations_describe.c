@@ -1,0 +1,198 @@
+/* operations_describe.c: Batch's DescribeJobQueues, DescribeComputeEnvironments, DescribeJobDefinitions. */
+#include "reconciler/api/operation.h"
+#include "spec/reference.h"
+
+#define DESCRIBE_MAX 100
+
+/* Whether name is asked for by the list member of the request (names or ARNs); an absent or empty list asks
+ * for all. */
+static bool wanted(const json_t *list, Kind kind, const char *name)
+{
+    const json_t *item;
+    size_t i;
+    if (json_array_size(list) == 0)
+        return true;
+    json_array_foreach(list, i, item)
+    {
+        View qualifier;
+        if (json_is_string(item) &&
+            view_is(reference_name(kind, view_from(json_string_value(item)), &qualifier), name))
+            return true;
+    }
+    return false;
+}
+
+static bool request_names(Call *call, const char *member, const json_t **ret_list)
+{
+    *ret_list = json_object_get(call->request, member);
+    if (!*ret_list || (json_is_array(*ret_list) && json_array_size(*ret_list) <= DESCRIBE_MAX))
+        return true;
+    call_fail(call, FAULT_INVALID, "%s: a list of at most %d names or ARNs is expected", member,
+              DESCRIBE_MAX);
+    return false;
+}
+
+/* Page by name: resources are ordered by it. */
+typedef struct {
+    const char *after;
+    int64_t limit;
+    json_t *array;
+    bool more;
+} Page;
+
+static bool page_begin(Call *call, Page *ret_page)
+{
+    *ret_page = (Page){.limit = DESCRIBE_MAX};
+    if (!request_string(call, "nextToken", &ret_page->after) ||
+        !request_integer(call, "maxResults", &ret_page->limit))
+        return false;
+    if (ret_page->limit < 1 || ret_page->limit > DESCRIBE_MAX) {
+        call_fail(call, FAULT_INVALID, "maxResults: 1 to %d are possible", DESCRIBE_MAX);
+        return false;
+    }
+    ret_page->array = json_array();
+    return true;
+}
+
+static bool page_takes(Page *page, const char *name)
+{
+    if (page->after && strcmp(name, page->after) <= 0)
+        return false;
+    if ((int64_t)json_array_size(page->array) < page->limit)
+        return true;
+    page->more = true;
+    return false;
+}
+
+static OperationStep page_done(Call *call, Page *page, const char *member, const char *name_member)
+{
+    json_t *body = json_object();
+    if (page->more)
+        json_object_set(
+            body, "nextToken",
+            json_object_get(json_array_get(page->array, json_array_size(page->array) - 1), name_member));
+    json_object_set_new(body, member, page->array);
+    return call_done(call, body);
+}
+
+static const char *status_of(const Resource *resource)
+{
+    return resource->phase == RESOURCE_ACTIVE     ? "VALID"
+           : resource->phase == RESOURCE_DELETING ? "DELETING"
+                                                  : "UPDATING";
+}
+
+static json_t *detail_begin(const Resource *resource, const char *type, const char *name_member,
+                            const char *arn_member)
+{
+    json_t *object = json_from_view(view_from(resource->spec));
+    g_autofree char *arn = arn_of(type, resource->name);
+    json_set_text(object, name_member, resource->name);
+    json_set_text(object, arn_member, arn);
+    json_set_text(object, "status", status_of(resource));
+    json_set_text(object, "statusReason", resource->status_reason);
+    return object;
+}
+
+/* spec.computeEnvironmentOrder may be a list of names; Batch's form is {order, computeEnvironment}. */
+static json_t *environment_order(const Queue *queue)
+{
+    json_t *array = json_array();
+    for (char **name = queue->spec->compute_environments; name && *name; name++) {
+        g_autofree char *arn = arn_of("compute-environment", *name);
+        json_array_append_new(array, json_pack("{s:I,s:s}", "order", (json_int_t)json_array_size(array) + 1,
+                                               "computeEnvironment", arn));
+    }
+    return array;
+}
+
+OperationStep describejobqueues_step(OperationContext *context, Call *call)
+{
+    const json_t *names;
+    Page page;
+    if (!request_names(call, "jobQueues", &names) || !page_begin(call, &page))
+        return STEP_DONE;
+    for (const Resource *at = NULL; (at = world_resource_next(context->world, at));) {
+        if (!at->queue || !wanted(names, KIND_JOB_QUEUE, at->name) || !page_takes(&page, at->name))
+            continue;
+        json_t *object = detail_begin(at, "job-queue", "jobQueueName", "jobQueueArn");
+        json_set_text(object, "state", at->queue->spec->enabled ? "ENABLED" : "DISABLED");
+        json_set_number(object, "priority", at->queue->spec->priority);
+        json_object_set_new(object, "computeEnvironmentOrder", environment_order(at->queue));
+        json_array_append_new(page.array, object);
+    }
+    return page_done(call, &page, "jobQueues", "jobQueueName");
+}
+
+OperationStep describecomputeenvironments_step(OperationContext *context, Call *call)
+{
+    const json_t *names;
+    Page page;
+    if (!request_names(call, "computeEnvironments", &names) || !page_begin(call, &page))
+        return STEP_DONE;
+    for (const Resource *at = NULL; (at = world_resource_next(context->world, at));) {
+        if (!at->environment || !wanted(names, KIND_COMPUTE_ENVIRONMENT, at->name) ||
+            !page_takes(&page, at->name))
+            continue;
+        json_t *object =
+            detail_begin(at, "compute-environment", "computeEnvironmentName", "computeEnvironmentArn");
+        json_set_text(object, "state", at->environment->spec->enabled ? "ENABLED" : "DISABLED");
+        json_set_text(object, "type",
+                      at->environment->spec->type == CE_TYPE_UNMANAGED ? "UNMANAGED" : "MANAGED");
+        json_array_append_new(page.array, object);
+    }
+    return page_done(call, &page, "computeEnvironments", "computeEnvironmentName");
+}
+
+/* ---- job definitions: newest revision of each
+ * ------------------------------------------------------------------------------ */
+
+static json_t *definition_detail(const RevisionRecord *revision)
+{
+    g_autofree char *name = g_strndup(revision->name.data, revision->name.len);
+    g_autofree char *full = g_strdup_printf("%s:%" G_GINT64_FORMAT, name, revision->revision);
+    g_autofree char *arn = arn_of("job-definition", full);
+    json_t *object = json_from_view(revision->spec);
+    json_set_text(object, "jobDefinitionName", name);
+    json_set_text(object, "jobDefinitionArn", arn);
+    json_set_number(object, "revision", revision->revision);
+    json_set_text(object, "status", revision->active ? "ACTIVE" : "INACTIVE");
+    return object;
+}
+
+static OperationStep describe_listed(const World *world, Call *call, const json_t *names)
+{
+    json_t *array = json_array();
+    const json_t *item;
+    size_t i;
+    json_array_foreach(names, i, item)
+    {
+        const RevisionRecord *revision =
+            json_is_string(item) ? world_revision(world, view_from(json_string_value(item)), NULL) : NULL;
+        if (revision)
+            json_array_append_new(array, definition_detail(revision));
+    }
+    return call_done(call, json_pack("{s:o}", "jobDefinitions", array));
+}
+
+OperationStep describejobdefinitions_step(OperationContext *context, Call *call)
+{
+    const json_t *names;
+    const char *only = NULL;
+    Page page;
+    if (!request_names(call, "jobDefinitions", &names) || !request_string(call, "jobDefinitionName", &only))
+        return STEP_DONE;
+    if (json_array_size(names))
+        return describe_listed(context->world, call, names);
+    if (!page_begin(call, &page))
+        return STEP_DONE;
+    for (const Resource *at = NULL; (at = world_resource_next(context->world, at));) {
+        if (at->kind != KIND_JOB_DEFINITION || (only && strcmp(at->name, only) != 0) ||
+            !page_takes(&page, at->name))
+            continue;
+        const RevisionRecord *revision = world_revision(context->world, view_from(at->name), NULL);
+        if (revision)
+            json_array_append_new(page.array, definition_detail(revision));
+    }
+    return page_done(call, &page, "jobDefinitions", "jobDefinitionName");
+}

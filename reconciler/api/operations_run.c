@@ -1,0 +1,149 @@
+/* operations_run.c: `start` and `rerun`: runs by hand. */
+#include "reconciler/api/operation.h"
+
+static json_t *job_ids_of(const Run *run)
+{
+    json_t *array = json_array();
+    for (const Job *job = NULL; (job = run_job_next(run, job));) {
+        char id[37];
+        job_id_to_text(&job->id, id);
+        json_array_append_new(array, json_string(id));
+    }
+    return array;
+}
+
+static OperationStep run_begin(OperationContext *context, Call *call, const RunStart *start)
+{
+    g_autoptr(GError) error = NULL;
+    Run *run = run_start(context->world, start, context->rng, context->now_ms, &error);
+    if (!run)
+        return call_fail_error(call, error);
+    return call_done(call, json_pack("{s:o,s:o}", "run", json_run(run), "jobs", job_ids_of(run)));
+}
+
+/* parameters of the request win over the pipeline's. New string. */
+static char *spec_with_parameters(const char *spec, json_t *parameters)
+{
+    json_t *json = json_loads(spec, 0, NULL);
+    json_t *own = json_object_get(json, "parameters");
+    if (!own) {
+        own = json_object();
+        json_object_set_new(json, "parameters", own);
+    }
+    json_object_update(own, parameters);
+    char *text = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS), *copy = g_strdup(text);
+    free(text);
+    json_decref(json);
+    return copy;
+}
+
+OperationStep start_step(OperationContext *context, Call *call)
+{
+    const char *name = NULL, *key;
+    json_t *parameters = json_object_get(call->request, "parameters"), *value;
+    if (!request_string(call, "pipeline", &name))
+        return STEP_DONE;
+    const Resource *pipeline = name ? world_resource(context->world, KIND_PIPELINE, view_from(name)) : NULL;
+    if (!pipeline)
+        return call_fail(call, FAULT_NOT_FOUND, "there is no Pipeline \"%s\"", name ? name : "");
+    if (pipeline->phase == RESOURCE_DELETING)
+        return call_fail(call, FAULT_REFUSED, "Pipeline/%s is being deleted", name);
+    if (parameters && !json_is_object(parameters))
+        return call_fail(call, FAULT_INVALID, "parameters: an object is expected");
+    json_object_foreach(parameters, key, value)
+    {
+        if (!json_is_string(value))
+            return call_fail(call, FAULT_INVALID, "parameters.%s: a string is expected", key);
+    }
+    g_autofree char *spec =
+        parameters ? spec_with_parameters(pipeline->spec, parameters) : g_strdup(pipeline->spec);
+    /* A run by hand has no run key: it neither counts as the run of a content nor stands in for one. */
+    RunStart start = {
+        .owner = pipeline->owner, .kind = KIND_PIPELINE, .name = view_from(name), .spec = view_from(spec)};
+    return run_begin(context, call, &start);
+}
+
+/* ---- rerun: the newest run again; --failed: only what did not succeed
+ * ---------------------------------------------------- */
+
+typedef struct {
+    char *run_id;
+    GHashTable *succeeded; /* steps whose job succeeded */
+} Rerun;
+
+static void rerun_free(void *data)
+{
+    Rerun *rerun = data;
+    g_free(rerun->run_id);
+    g_hash_table_unref(rerun->succeeded);
+    g_free(rerun);
+}
+
+static bool rerun_job(const StoredJob *stored, void *data)
+{
+    Rerun *rerun = data;
+    if (stored->job.state == JOB_SUCCEEDED)
+        g_hash_table_add(rerun->succeeded, g_strndup(stored->job.step.data, stored->job.step.len));
+    return true;
+}
+
+void rerun_gather(StoreReader *reader, Call *call)
+{
+    Rerun *rerun = call->state;
+    g_autoptr(GError) error = NULL;
+    JobFilter filter = {.run = view_from(rerun->run_id), .limit = SIZE_MAX >> 1};
+    if (!store_reader_jobs(reader, &filter, rerun_job, rerun, &error))
+        call->gather_error = g_strdup(error->message);
+}
+
+static OperationStep rerun_failed(OperationContext *context, Call *call, const Run *run)
+{
+    Rerun *rerun = call->state;
+    g_autoptr(GError) error = NULL;
+    g_autofree const char **succeeded = (const char **)g_hash_table_get_keys_as_array(rerun->succeeded, NULL);
+    Run *fresh = run_rerun_failed(context->world, run, succeeded, context->rng, context->now_ms, &error);
+    if (!fresh)
+        return call_fail_error(call, error);
+    return call_done(call, json_pack("{s:o,s:o}", "run", json_run(fresh), "jobs", job_ids_of(fresh)));
+}
+
+static OperationStep rerun_whole(OperationContext *context, Call *call, const Run *run)
+{
+    g_autofree char *owner = g_strdup(run->owner), *name = g_strdup(run->name), *spec = g_strdup(run->spec);
+    RunStart start = {
+        .owner = owner, .kind = run->kind, .name = view_from(name), .spec = view_from(spec), .key = run->key};
+    return run_begin(context, call, &start);
+}
+
+OperationStep rerun_step(OperationContext *context, Call *call)
+{
+    const char *kind_text = NULL, *name = NULL;
+    bool failed = false;
+    Kind kind;
+    if (!request_string(call, "kind", &kind_text) || !request_string(call, "name", &name) ||
+        !request_boolean(call, "failed", &failed))
+        return STEP_DONE;
+    if (!kind_text || !kind_from_name(view_from(kind_text), &kind) ||
+        (kind != KIND_JOB && kind != KIND_PIPELINE))
+        return call_fail(call, FAULT_INVALID, "kind: only a Job or a Pipeline can run again");
+    const Run *run = name ? world_run_newest(context->world, kind, view_from(name)) : NULL;
+    if (!run)
+        return call_fail(call, FAULT_NOT_FOUND, "%s/%s has never run", kind_name(kind), name ? name : "");
+    if (run->state == RUN_WAITING || run->state == RUN_RUNNING)
+        return call_fail(call, FAULT_REFUSED, "%s/%s is still running", kind_name(kind), name);
+    if (!run->spec || !*run->spec)
+        return call_fail(call, FAULT_REFUSED,
+                         "what %s/%s ran is no longer kept; change its manifest to run it", kind_name(kind),
+                         name);
+    if (failed && !call->state) {
+        Rerun *rerun = g_new0(Rerun, 1);
+        rerun->run_id = g_strdup(run->id);
+        rerun->succeeded = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        call->state = rerun;
+        call->state_free = rerun_free;
+        return STEP_GATHER;
+    }
+    if (call->gather_error)
+        return call_fail(call, FAULT_INTERNAL, "%s", call->gather_error);
+    return failed ? rerun_failed(context, call, run) : rerun_whole(context, call, run);
+}

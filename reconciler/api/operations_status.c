@@ -1,0 +1,279 @@
+/* operations_status.c: `status` and `get`: what there is, and how it is. */
+#include "reconciler/api/operation.h"
+
+#ifndef MUSTER_VERSION
+#error "MUSTER_VERSION comes from the Makefile"
+#endif
+
+/* ---- status: from the world alone ---- */
+
+static json_t *status_sources(const World *world)
+{
+    json_t *array = json_array();
+    json_t *sources = sources_setting(world), *source;
+    const char *name;
+    json_object_foreach(sources, name, source)
+    {
+        json_object_set_new(source, "name", json_string(name));
+        json_array_append(array, source);
+    }
+    json_decref(sources);
+    return array;
+}
+
+static json_t *status_queue(const Queue *queue)
+{
+    json_t *object = json_object(), *environments = json_array();
+    json_set_text(object, "name", queue->resource->name);
+    json_set_text(object, "state", queue->spec->enabled ? "ENABLED" : "DISABLED");
+    json_set_number(object, "priority", queue->spec->priority);
+    json_object_set_new(object, "counts", json_counts(queue->counts));
+    for (char **name = queue->spec->compute_environments; name && *name; name++)
+        json_array_append_new(environments, json_string(*name));
+    json_object_set_new(object, "environments", environments);
+    return object;
+}
+
+static const char *phase_status(ResourcePhase phase)
+{
+    switch (phase) {
+    case RESOURCE_ACTIVE: return "VALID";
+    case RESOURCE_DELETING: return "DELETING";
+    case RESOURCE_REPLACING: return "UPDATING";
+    }
+    g_assert_not_reached();
+}
+
+static json_t *status_environment(const Environment *environment)
+{
+    json_t *object = json_object();
+    json_set_text(object, "name", environment->resource->name);
+    json_set_text(object, "provider", provider_type_name(environment->provider));
+    json_set_text(object, "state", environment->spec->enabled ? "ENABLED" : "DISABLED");
+    json_set_text(object, "status", phase_status(environment->resource->phase));
+    json_object_set_new(object, "usedVcpus", json_real((double)environment->used_vcpus_e4 / 10000.0));
+    json_set_number(object, "maxvCpus", environment->spec->max_vcpus);
+    json_set_number(object, "launches", (int64_t)environment->launches);
+    return object;
+}
+
+static json_t *status_environments(const World *world)
+{
+    json_t *array = json_array();
+    const Resource *resource = NULL;
+    while ((resource = world_resource_next(world, resource)))
+        if (resource->environment)
+            json_array_append_new(array, status_environment(resource->environment));
+        else if (resource->kind > KIND_COMPUTE_ENVIRONMENT)
+            break; /* ordered by kind */
+    return array;
+}
+
+static json_t *status_runs(const World *world)
+{
+    json_t *array = json_array();
+    const Run *run = NULL;
+    while ((run = world_run_next(world, run)))
+        if (run->state == RUN_WAITING || run->state == RUN_RUNNING)
+            json_array_append_new(array, json_run(run));
+    return array;
+}
+
+static json_t *status_applies(const World *world)
+{
+    json_t *array = json_array();
+    const ApplyRecord *apply = NULL;
+    for (int64_t id = 0; (apply = world_apply_next(world, id)); id = apply->id)
+        json_array_append_new(array, json_apply(apply));
+    return array;
+}
+
+static json_t *status_instance(const EngineFacts *facts)
+{
+    json_t *object = json_object();
+    json_object_set_new(object, "vcpus", json_real((double)facts->instance.vcpus_e4 / 10000.0));
+    json_set_number(object, "memoryMib", facts->instance.memory_mib);
+    json_set_number(object, "gpus", facts->instance.gpus);
+    json_set_text(object, "notice", facts->instance_notice);
+    return object;
+}
+
+OperationStep status_step(OperationContext *context, Call *call)
+{
+    const World *world = context->world;
+    const EngineFacts *facts = context->facts;
+    json_t *body = json_object(), *queues = json_array();
+    json_set_text(body, "version", MUSTER_VERSION);
+    json_set_text(body, "host", facts->host);
+    json_set_text(body, "mode", facts->mode);
+    json_set_text(body, "stateDir", facts->state_dir);
+    json_set_text(body, "refusal", context->refusal);
+    json_set_time(body, "pid", facts->pid);
+    json_set_time(body, "startedAt", facts->started_ms);
+    json_set_time(body, "committedAt", facts->committed_ms);
+    size_t queues_len;
+    Queue *const *all = world_queues(world, &queues_len);
+    int64_t unfinished = 0;
+    for (size_t i = 0; i < queues_len; i++) {
+        json_array_append_new(queues, status_queue(all[i]));
+        unfinished += (int64_t)all[i]->unfinished;
+    }
+    json_object_set_new(body, "sources", status_sources(world));
+    json_object_set_new(body, "applies", status_applies(world));
+    json_object_set_new(body, "queues", queues);
+    json_object_set_new(body, "environments", status_environments(world));
+    json_object_set_new(body, "runs", status_runs(world));
+    json_object_set_new(body, "instance", status_instance(facts));
+    json_object_set_new(body, "jobs", json_pack("{s:I}", "unfinished", (json_int_t)unfinished));
+    return call_done(call, body);
+}
+
+/* ---- get: specs come from the store on the query thread, what is live is added on the loop ---- */
+
+typedef struct {
+    Kind kind;
+    const char *name; /* of the request; NULL: all */
+    json_t *items;
+    json_t *runs; /* by name: array of runs */
+} GetState;
+
+static void get_state_free(void *data)
+{
+    GetState *get = data;
+    json_decref(get->items);
+    json_decref(get->runs);
+    g_free(get);
+}
+
+static bool get_add(const ResourceRecord *record, void *data)
+{
+    GetState *get = data;
+    if (record->kind != get->kind || (get->name && !view_is(record->name, get->name)))
+        return true;
+    char digest[2 * DIGEST_BYTES + 1];
+    digest_to_hex(&record->digest, digest);
+    json_t *item = json_object();
+    json_set_text(item, "kind", kind_name(record->kind));
+    json_set_view(item, "name", record->name);
+    json_set_view(item, "owner", record->owner);
+    json_set_text(item, "phase",
+                  record->phase == RESOURCE_ACTIVE     ? "ACTIVE"
+                  : record->phase == RESOURCE_DELETING ? "DELETING"
+                                                       : "REPLACING");
+    json_set_text(item, "status", phase_status(record->phase));
+    json_set_view(item, "statusReason", record->status_reason);
+    json_set_text(item, "digest", digest);
+    json_set_number(item, "revision", record->revision);
+    json_set_time(item, "createdAt", record->created_ms);
+    json_set_time(item, "updatedAt", record->updated_ms);
+    json_set_view(item, "file", record->file);
+    json_set_time(item, "line", record->line);
+    json_object_set_new(item, "kept", json_boolean(record->kept));
+    json_object_set_new(item, "spec", json_from_view(record->spec));
+    json_object_set_new(item, "metadata", json_from_view(record->metadata));
+    json_array_append_new(get->items, item);
+    return true;
+}
+
+static bool get_add_run(const RunRecord *record, void *data)
+{
+    GetState *get = data;
+    if (record->kind != get->kind || (get->name && !view_is(record->name, get->name)))
+        return true;
+    g_autofree char *name = g_strndup(record->name.data, record->name.len);
+    json_t *list = json_object_get(get->runs, name);
+    if (!list) {
+        list = json_array();
+        json_object_set_new(get->runs, name, list);
+    }
+    json_array_append_new(list, json_run_record(record));
+    return true;
+}
+
+void get_gather(StoreReader *reader, Call *call)
+{
+    GetState *get = call->state;
+    g_autoptr(GError) error = NULL;
+    ResourceRecord record;
+    bool found = false, read;
+    if (get->name) {
+        read = store_reader_resource(reader, get->kind, view_from(get->name), &found, &record, &error);
+        if (read && found)
+            get_add(&record, get);
+    } else {
+        read = store_reader_resources(reader, RESOURCES_WHOLE, get_add, get, &error);
+    }
+    bool runs = get->kind == KIND_PIPELINE || get->kind == KIND_JOB;
+    if (!read || (runs && !store_reader_runs(reader, NULL, get_add_run, get, &error)))
+        call->gather_error = g_strdup(error->message);
+}
+
+/* A Job is its runs: it gets an item from them where no resource of that name is kept. */
+static void get_items_of_runs(GetState *get)
+{
+    const char *name;
+    json_t *list, *item;
+    size_t i;
+    json_array_foreach(get->items, i, item)
+    {
+        list = json_object_get(get->runs, json_string_value(json_object_get(item, "name")));
+        json_object_set_new(item, "runs", list ? json_incref(list) : json_array());
+        json_object_del(get->runs, json_string_value(json_object_get(item, "name")));
+    }
+    json_object_foreach(get->runs, name, list)
+    {
+        json_t *newest = json_array_get(list, json_array_size(list) - 1);
+        item = json_pack("{s:s,s:s,s:O}", "kind", kind_name(get->kind), "name", name, "runs", list);
+        json_object_set(item, "owner", json_object_get(newest, "owner"));
+        json_object_set(item, "createdAt", json_object_get(newest, "createdAt"));
+        json_object_set(item, "status", json_object_get(newest, "state"));
+        json_array_append_new(get->items, item);
+    }
+}
+
+static void get_live(const World *world, json_t *item, Kind kind)
+{
+    const char *name = json_string_value(json_object_get(item, "name"));
+    const Resource *resource = world_resource(world, kind, view_from(name));
+    if (!resource)
+        return;
+    if (resource->queue) {
+        json_object_set_new(item, "live",
+                            json_pack("{s:o,s:I}", "counts", json_counts(resource->queue->counts),
+                                      "unfinished", (json_int_t)resource->queue->unfinished));
+    } else if (resource->environment) {
+        json_object_set_new(item, "live", status_environment(resource->environment));
+    }
+    g_autofree char *pending =
+        resource->phase == RESOURCE_ACTIVE ? NULL : resource_pending_reason(world, resource);
+    json_set_text(item, "statusReason", pending);
+}
+
+OperationStep get_step(OperationContext *context, Call *call)
+{
+    if (!call->state) {
+        const char *kind_text = NULL, *name = NULL;
+        if (!request_string(call, "kind", &kind_text) || !request_string(call, "name", &name))
+            return STEP_DONE;
+        Kind kind;
+        if (!kind_text || !kind_from_name(view_from(kind_text), &kind))
+            return call_fail(call, FAULT_INVALID, "kind: no kind is called \"%s\"",
+                             kind_text ? kind_text : "");
+        GetState *get = g_new0(GetState, 1);
+        *get = (GetState){.kind = kind, .name = name, .items = json_array(), .runs = json_object()};
+        call->state = get;
+        call->state_free = get_state_free;
+        return STEP_GATHER;
+    }
+    GetState *get = call->state;
+    if (call->gather_error)
+        return call_fail(call, FAULT_INTERNAL, "%s", call->gather_error);
+    if (get->kind == KIND_PIPELINE || get->kind == KIND_JOB)
+        get_items_of_runs(get);
+    if (get->name && json_array_size(get->items) == 0)
+        return call_fail(call, FAULT_NOT_FOUND, "there is no %s \"%s\"", kind_name(get->kind), get->name);
+    json_t *item;
+    size_t i;
+    json_array_foreach(get->items, i, item) get_live(context->world, item, get->kind);
+    return call_done(call, json_pack("{s:O}", "items", get->items));
+}

@@ -1,0 +1,179 @@
+/* operations_wait.c: long polls over jobs and events. */
+#include "reconciler/api/job_lookup.h"
+
+/* ---- wait: `since` is a digest of the states that the caller has seen
+ * --------------------------------------------------- */
+
+static void lookup_free(void *data)
+{
+    job_lookup_free(data);
+}
+
+static int64_t states_digest(const JobLookup *lookup)
+{
+    uint64_t digest = 0xcbf29ce484222325u; /* FNV-1a */
+    for (guint i = 0; i < lookup->jobs->len; i++)
+        digest = (digest ^ (uint64_t)g_array_index(lookup->jobs, NamedJob, i).state) * 0x100000001b3u;
+    return (int64_t)(digest >> 1) | 1;
+}
+
+static json_t *named_json(const NamedJob *named)
+{
+    char text[JOB_NAME_TEXT];
+    job_ref_text(&named->id, named->index, text);
+    json_t *object = json_object();
+    json_set_text(object, "jobId", text);
+    json_set_text(object, "jobName", named->name);
+    json_set_text(object, "status", job_state_name(named->state));
+    json_set_text(object, "statusReason", named->status_reason);
+    if (named->final && named->exit_code >= 0)
+        json_set_number(object, "exitCode", named->exit_code);
+    return object;
+}
+
+static OperationStep wait_answer(Call *call, const JobLookup *lookup, int64_t digest)
+{
+    json_t *body = json_object(), *array = json_array();
+    for (guint i = 0; i < lookup->jobs->len; i++)
+        json_array_append_new(array, named_json(&g_array_index(lookup->jobs, NamedJob, i)));
+    json_set_number(body, "since", digest);
+    json_object_set_new(body, "done", json_boolean(lookup->unfinished == 0));
+    json_object_set_new(body, "jobs", array);
+    return call_done(call, body);
+}
+
+static OperationStep wait_begin(Call *call)
+{
+    const json_t *list = json_object_get(call->request, "jobs"), *item;
+    size_t i;
+    if (!json_is_array(list) || json_array_size(list) > WAIT_JOBS_MAX)
+        return call_fail(call, FAULT_INVALID, "jobs: a list of at most %d job ids is expected",
+                         WAIT_JOBS_MAX);
+    JobLookup *lookup = job_lookup_new();
+    call->state = lookup;
+    call->state_free = lookup_free;
+    json_array_foreach(list, i, item)
+    {
+        if (!job_lookup_add(lookup, json_string_value(item)))
+            return call_fail(call, FAULT_NOT_FOUND, "there is no job \"%s\"",
+                             json_is_string(item) ? json_string_value(item) : "");
+    }
+    return STEP_AGAIN;
+}
+
+void wait_gather(StoreReader *reader, Call *call)
+{
+    job_lookup_gather(call->state, reader, &call->gather_error);
+}
+
+OperationStep wait_step(OperationContext *context, Call *call)
+{
+    int64_t since = 0;
+    if (!request_deadline(context, call) || !request_integer(call, "since", &since))
+        return STEP_DONE;
+    if (!call->state && wait_begin(call) == STEP_DONE)
+        return STEP_DONE;
+    JobLookup *lookup = call->state;
+    char text[JOB_NAME_TEXT];
+    if (call->gather_error)
+        return call_fail(call, FAULT_INTERNAL, "%s", call->gather_error);
+    job_lookup_update(lookup, context->world);
+    const char *unknown = call->phase ? job_lookup_unknown(lookup, text) : NULL;
+    if (unknown)
+        return call_fail(call, FAULT_NOT_FOUND, "there is no job \"%s\"", unknown);
+    /* What is final in memory is asked of the store again after each commit, until it is final there too. */
+    if (lookup->missing && (call->phase == 0 || call->asked != context->facts->commits)) {
+        call->phase = 1;
+        call->asked = context->facts->commits;
+        return STEP_GATHER;
+    }
+    bool late = context->offline || context->now_ms >= call->deadline_ms;
+    lookup->unfinished += lookup->missing;
+    int64_t digest = states_digest(lookup);
+    if (!late && lookup->unfinished && (digest == since || lookup->missing)) {
+        call->not_before_ms = context->now_ms + (lookup->unfinished > WAIT_EAGER_MAX ? WAIT_LAZY_MS : 0);
+        return STEP_WAIT;
+    }
+    return wait_answer(call, lookup, digest);
+}
+
+/* ---- events
+ * ---------------------------------------------------------------------------------------------------------------
+ */
+
+#define EVENTS_MAX 1000
+
+typedef struct {
+    uint64_t after, last;
+    size_t limit;
+    json_t *events;
+} EventsState;
+
+static void events_free(void *data)
+{
+    EventsState *state = data;
+    json_decref(state->events);
+    g_free(state);
+}
+
+static bool add_event(const EventRecord *event, void *data)
+{
+    EventsState *state = data;
+    json_t *object = json_object();
+    json_set_number(object, "sequence", (int64_t)event->sequence);
+    json_set_number(object, "at", event->at_ms);
+    json_set_view(object, "type", event->type);
+    json_set_view(object, "subject", event->subject);
+    json_set_view(object, "message", event->message);
+    if (event->first != NOT_A_CHILD) {
+        json_set_number(object, "first", event->first);
+        json_set_number(object, "last", event->last);
+    }
+    json_array_append_new(state->events, object);
+    state->last = event->sequence;
+    return true;
+}
+
+void events_gather(StoreReader *reader, Call *call)
+{
+    EventsState *state = call->state;
+    g_autoptr(GError) error = NULL;
+    if (!store_reader_events(reader, state->after, state->limit, add_event, state, &error))
+        call->gather_error = g_strdup(error->message);
+}
+
+static OperationStep events_begin(Call *call)
+{
+    int64_t after = 0, limit = EVENTS_MAX;
+    if (!request_integer(call, "after", &after) || !request_integer(call, "limit", &limit))
+        return STEP_DONE;
+    if (after < 0 || limit < 1 || limit > EVENTS_MAX)
+        return call_fail(call, FAULT_INVALID, "after must not be negative, limit must be 1 to %d",
+                         EVENTS_MAX);
+    EventsState *state = g_new0(EventsState, 1);
+    *state = (EventsState){
+        .after = (uint64_t)after, .last = (uint64_t)after, .limit = (size_t)limit, .events = json_array()};
+    call->state = state;
+    call->state_free = events_free;
+    return STEP_GATHER;
+}
+
+OperationStep events_step(OperationContext *context, Call *call)
+{
+    if (!request_deadline(context, call))
+        return STEP_DONE;
+    if (!call->state) {
+        call->asked = context->facts->durable_events;
+        return events_begin(call);
+    }
+    EventsState *state = call->state;
+    if (call->gather_error)
+        return call_fail(call, FAULT_INTERNAL, "%s", call->gather_error);
+    if (json_array_size(state->events) == 0 && !context->offline && context->now_ms < call->deadline_ms) {
+        if (context->facts->durable_events <= call->asked)
+            return STEP_WAIT;
+        call->asked = context->facts->durable_events;
+        return STEP_GATHER;
+    }
+    return call_done(call, json_pack("{s:O,s:I}", "events", state->events, "last", (json_int_t)state->last));
+}

@@ -1,0 +1,311 @@
+/* server.c: requests become calls, answers become responses. */
+#include "reconciler/api/server.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <microhttpd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define CONNECTIONS_MAX   1000
+#define CONNECTION_IDLE_S 120
+
+struct Server {
+    struct MHD_Daemon *daemon;
+    GSource *source;
+    int dir_fd;
+    ServerFunc func;
+    void *data;
+    bool closing;
+};
+
+typedef struct {
+    Server *server;
+    struct MHD_Connection *connection;
+    const Operation *operation; /* NULL: answered with `status` */
+    unsigned status;            /* 0: none yet */
+    const char *fault;          /* static text for status */
+    GByteArray *body;
+    size_t limit;
+    bool answered;
+    OperationResult result;
+} Request;
+
+/* ---- the socket
+ * ----------------------------------------------------------------------------------------------------------
+ */
+
+/* sun_path holds 108 bytes; a state directory may be deeper: the way goes through its descriptor. */
+static int listen_at(int dir_fd, GError **error)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    g_snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", dir_fd, SERVER_SOCKET);
+    unlinkat(dir_fd, SERVER_SOCKET, 0); /* stale: we hold the lease */
+    /* Before bind, so that the file never has a wider mode. */
+    if (fd < 0 || fchmod(fd, S_IRUSR | S_IWUSR) < 0 ||
+        bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, SOMAXCONN) < 0) {
+        g_set_error(error, G_FILE_ERROR, (gint)g_file_error_from_errno(errno), "%s: %s", SERVER_SOCKET,
+                    g_strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+/* ---- responses
+ * ------------------------------------------------------------------------------------------------------------
+ */
+
+static enum MHD_Result respond(Request *request)
+{
+    const OperationResult *result = &request->result;
+    g_autofree char *id = g_uuid_string_random();
+    char *text = json_dumps(result->body, JSON_COMPACT);
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
+    MHD_add_response_header(response, "Content-Type", "application/json");
+    MHD_add_response_header(response, "x-amzn-RequestId", id);
+    if (result->error_type)
+        MHD_add_response_header(response, "x-amzn-ErrorType", result->error_type);
+    if (request->status == MHD_HTTP_METHOD_NOT_ALLOWED)
+        MHD_add_response_header(response, "Allow", "POST");
+    enum MHD_Result queued = MHD_queue_response(request->connection, (unsigned)result->http_status, response);
+    MHD_destroy_response(response);
+    return queued;
+}
+
+static enum MHD_Result respond_fault(Request *request)
+{
+    Fault fault = request->status == MHD_HTTP_NOT_FOUND ? FAULT_NOT_FOUND : FAULT_INVALID;
+    operation_fault(&request->result, request->operation && request->operation->batch, fault, request->fault);
+    request->result.http_status = (int)request->status;
+    return respond(request);
+}
+
+static void request_fail(Request *request, unsigned status, const char *fault)
+{
+    request->status = status;
+    request->fault = fault;
+}
+
+/* ---- requests
+ * ----------------------------------------------------------------------------------------------------------------
+ */
+
+static void call_answered(Call *call)
+{
+    Request *request = call->owner;
+    request->result = call->result;
+    call->result = (OperationResult){0};
+    request->answered = true;
+    call_free(call);
+    MHD_resume_connection(request->connection);
+    /* libmicrohttpd notices it in its next run; neither its descriptor nor its timeout calls for one. */
+    g_source_set_ready_time(request->server->source, 0);
+}
+
+static Request *request_begin(Server *server, struct MHD_Connection *connection, const char *url,
+                              const char *method)
+{
+    Request *request = g_new0(Request, 1);
+    request->server = server;
+    request->connection = connection;
+    request->body = g_byte_array_new();
+    request->operation = operation_find_path(url);
+    request->limit = request->operation && request->operation->lines ? BULK_BODY_BYTES_MAX : BODY_BYTES_MAX;
+    if (!request->operation)
+        request_fail(request, MHD_HTTP_NOT_FOUND, "there is no such operation");
+    else if (strcmp(method, MHD_HTTP_METHOD_POST) != 0)
+        request_fail(request, MHD_HTTP_METHOD_NOT_ALLOWED, "operations are called with POST");
+    return request;
+}
+
+static bool too_large(Request *request)
+{
+    const char *length =
+        MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    return length && g_ascii_strtoull(length, NULL, 10) > request->limit;
+}
+
+static void request_add(Request *request, const char *data, size_t len)
+{
+    if (request->status)
+        return; /* read and dropped */
+    if (request->body->len + len > request->limit) {
+        request_fail(request, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large");
+        g_byte_array_set_size(request->body, 0);
+        return;
+    }
+    g_byte_array_append(request->body, (const guint8 *)data, (guint)len);
+}
+
+static Call *request_call(Request *request, char **ret_message)
+{
+    const Operation *operation = request->operation;
+    View body = {(const char *)request->body->data, request->body->len};
+    json_t *json = operation->lines ? NULL : request_parse(body, ret_message);
+    if (!json && !operation->lines)
+        return NULL;
+    Call *call = call_new(operation, json);
+    if (operation->lines)
+        call->body = g_byte_array_free_to_bytes(g_steal_pointer(&request->body));
+    call->answer = call_answered;
+    call->owner = request;
+    return call;
+}
+
+static enum MHD_Result request_end(Request *request)
+{
+    g_autofree char *message = NULL;
+    if (request->status)
+        return respond_fault(request);
+    if (request->server->closing) {
+        operation_fault(&request->result, request->operation->batch, FAULT_BUSY, "the reconciler stops");
+        return respond(request);
+    }
+    Call *call = request_call(request, &message);
+    if (!call) {
+        operation_fault(&request->result, request->operation->batch, FAULT_INVALID, message);
+        return respond(request);
+    }
+    g_clear_pointer(&request->body, g_byte_array_unref);
+    MHD_suspend_connection(request->connection);
+    request->server->func(call, request->server->data);
+    return MHD_YES;
+}
+
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *upload_len, void **state)
+{
+    Request *request = *state;
+    (void)version;
+    if (!request) {
+        *state = request = request_begin(cls, connection, url, method);
+        if (!request->status && too_large(request)) {
+            request_fail(request, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large");
+            return respond_fault(request);
+        }
+        return MHD_YES;
+    }
+    if (*upload_len) {
+        request_add(request, upload, *upload_len);
+        *upload_len = 0;
+        return MHD_YES;
+    }
+    return request->answered ? respond(request) : request_end(request);
+}
+
+static void on_completed(void *cls, struct MHD_Connection *connection, void **state,
+                         enum MHD_RequestTerminationCode code)
+{
+    Request *request = *state;
+    (void)cls, (void)connection, (void)code;
+    if (!request)
+        return;
+    if (request->body)
+        g_byte_array_unref(request->body);
+    operation_result_clear(&request->result);
+    g_free(request);
+    *state = NULL;
+}
+
+/* ---- the loop
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
+
+typedef struct {
+    GSource source;
+    struct MHD_Daemon *daemon;
+    gpointer tag;
+} ServerSource;
+
+/* Asked before every poll, hence after every run and every resume. */
+static gboolean source_prepare(GSource *source, gint *timeout_ms)
+{
+    MHD_UNSIGNED_LONG_LONG timeout;
+    if (MHD_get_timeout(((ServerSource *)source)->daemon, &timeout) != MHD_YES) {
+        *timeout_ms = -1;
+        return FALSE;
+    }
+    *timeout_ms = (gint)MIN(timeout, (MHD_UNSIGNED_LONG_LONG)G_MAXINT);
+    return timeout == 0;
+}
+
+static gboolean source_check(GSource *source)
+{
+    MHD_UNSIGNED_LONG_LONG timeout;
+    ServerSource *server = (ServerSource *)source;
+    if (g_source_query_unix_fd(source, server->tag))
+        return TRUE;
+    return MHD_get_timeout(server->daemon, &timeout) == MHD_YES && timeout == 0;
+}
+
+static gboolean source_dispatch(GSource *source, GSourceFunc callback, gpointer data)
+{
+    (void)callback, (void)data;
+    g_source_set_ready_time(source, -1);
+    MHD_run(((ServerSource *)source)->daemon);
+    return G_SOURCE_CONTINUE;
+}
+
+static GSourceFuncs source_funcs = {
+    .prepare = source_prepare, .check = source_check, .dispatch = source_dispatch};
+
+static void attach(Server *server)
+{
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    ServerSource *source = (ServerSource *)g_source_new(&source_funcs, sizeof(ServerSource));
+    source->daemon = server->daemon;
+    source->tag = g_source_add_unix_fd(&source->source, info->epoll_fd, G_IO_IN);
+    server->source = &source->source;
+    g_source_attach(server->source, g_main_context_get_thread_default());
+}
+
+Server *server_new(const char *state_dir, ServerFunc func, void *data, GError **error)
+{
+    g_autoptr(Server) server = g_new0(Server, 1);
+    server->func = func;
+    server->data = data;
+    server->dir_fd = open(state_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (server->dir_fd < 0) {
+        g_set_error(error, G_FILE_ERROR, (gint)g_file_error_from_errno(errno), "%s: %s", state_dir,
+                    g_strerror(errno));
+        return NULL;
+    }
+    int fd = listen_at(server->dir_fd, error);
+    if (fd < 0)
+        return NULL;
+    server->daemon =
+        MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, server,
+                         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
+                         MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+                         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_IDLE_S, MHD_OPTION_END);
+    if (!server->daemon) {
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "the HTTP server cannot be started");
+        close(fd);
+        return NULL;
+    }
+    attach(server);
+    return g_steal_pointer(&server);
+}
+
+void server_free(Server *server)
+{
+    if (!server)
+        return;
+    server->closing = true;
+    if (server->daemon) {
+        unlinkat(server->dir_fd, SERVER_SOCKET, 0);
+        MHD_run(server->daemon); /* answers that were given go out */
+        g_source_destroy(server->source);
+        g_source_unref(server->source);
+        MHD_stop_daemon(server->daemon);
+    }
+    if (server->dir_fd >= 0)
+        close(server->dir_fd);
+    g_free(server);
+}

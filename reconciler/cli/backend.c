@@ -1,0 +1,297 @@
+#include "reconciler/cli/backend.h"
+
+#include <poll.h>
+#include "reconciler/cli/report.h"
+#include "reconciler/store/lease.h"
+#include "reconciler/store/store.h"
+#include "spec/base/units.h"
+
+/* Whoever holds the lease without answering is starting or stopping: it is given this long. */
+#define LEASE_PATIENCE_MS 10000
+
+struct Backend {
+    char *state_dir, *command, *provider;
+    const Host *host;
+    BackendNeed need;
+    Interrupt *interrupt;
+    ClientWatch watch;  /* fd -1: none */
+    Client *client;     /* NULL: offline */
+    HostHandle *hosted; /* NULL: somebody else answers */
+    bool host_failed;
+};
+
+/* ---- opening
+ * ------------------------------------------------------------------------------------------------------ */
+
+static bool interrupted(void *data)
+{
+    (void)data;
+    return false;
+}
+
+static bool host_ended(void *data)
+{
+    Backend *backend = data;
+    backend->host_failed = true;
+    return false;
+}
+
+static void apply_watches(Backend *backend)
+{
+    ClientWatch watches[CLIENT_WATCHES_MAX];
+    size_t len = 0;
+    if (!backend->client)
+        return;
+    if (backend->interrupt)
+        watches[len++] = (ClientWatch){interrupt_fd(backend->interrupt), interrupted, NULL};
+    if (backend->hosted)
+        watches[len++] = (ClientWatch){backend->host->failed_fd(backend->hosted), host_ended, backend};
+    if (backend->watch.fd >= 0)
+        watches[len++] = backend->watch;
+    client_set_watches(backend->client, watches, len);
+}
+
+void backend_set_watch(Backend *backend, const ClientWatch *watch)
+{
+    backend->watch = watch ? *watch : (ClientWatch){.fd = -1};
+    apply_watches(backend);
+}
+
+typedef enum { CONNECT_DONE, CONNECT_ABSENT, CONNECT_FAILED } ConnectResult;
+
+static ConnectResult backend_connect(Backend *backend, GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+    g_clear_pointer(&backend->client, client_free);
+    backend->client = client_new(backend->state_dir, &cause);
+    if (backend->client) {
+        apply_watches(backend);
+        return CONNECT_DONE;
+    }
+    if (g_error_matches(cause, CLIENT_ERROR, CLIENT_ERROR_ABSENT))
+        return CONNECT_ABSENT;
+    g_propagate_error(error, g_steal_pointer(&cause));
+    return CONNECT_FAILED;
+}
+
+static bool backend_host(Backend *backend, GError **error)
+{
+    HostOptions options = {
+        .state_dir = backend->state_dir,
+        .command = backend->command,
+        .launch = backend->need == BACKEND_HOST,
+        .provider = backend->provider,
+    };
+    backend->hosted = backend->host->start(&options, error);
+    return backend->hosted != NULL;
+}
+
+/* Waits a little, or until a signal; false when one came. */
+static bool backend_pause(const Backend *backend, int ms)
+{
+    struct pollfd fd = {.fd = backend->interrupt ? interrupt_fd(backend->interrupt) : -1, .events = POLLIN};
+    return poll(&fd, 1, ms) <= 0;
+}
+
+/* Connect, or host and connect; whoever holds the lease meanwhile is waited for. */
+static bool backend_reach(Backend *backend, GError **error)
+{
+    gint64 deadline = g_get_monotonic_time() + (gint64)LEASE_PATIENCE_MS * 1000;
+    while (true) {
+        ConnectResult result = backend_connect(backend, error);
+        if (result != CONNECT_ABSENT)
+            return result == CONNECT_DONE;
+        if (backend->need == BACKEND_READ)
+            return true; /* from the store */
+        g_autoptr(GError) cause = NULL;
+        if (!backend->hosted && !backend_host(backend, &cause)) {
+            if (!g_error_matches(cause, LEASE_ERROR, LEASE_ERROR_HELD) || g_get_monotonic_time() > deadline) {
+                g_propagate_error(error, g_steal_pointer(&cause));
+                return false;
+            }
+            if (!backend_pause(backend, 20)) {
+                g_set_error(error, CLIENT_ERROR, CLIENT_ERROR_INTERRUPTED, "interrupted");
+                return false;
+            }
+        } else if (g_get_monotonic_time() > deadline) {
+            g_set_error(error, CLI_ERROR, EXIT_ERROR,
+                        "%s: the reconciler started, but its socket does not answer", backend->state_dir);
+            return false;
+        }
+    }
+}
+
+Backend *backend_open(const BackendOptions *options, GError **error)
+{
+    g_autoptr(Backend) backend = g_new0(Backend, 1);
+    backend->state_dir = g_strdup(options->state_dir);
+    backend->command = g_strdup(options->command);
+    backend->provider = g_strdup(options->provider);
+    backend->host = options->host;
+    backend->need = options->need;
+    backend->interrupt = options->interrupt;
+    backend->watch.fd = -1;
+    if (!backend_reach(backend, error))
+        return NULL;
+    return g_steal_pointer(&backend);
+}
+
+bool backend_close(Backend *backend, GError **error)
+{
+    if (!backend)
+        return true;
+    client_free(backend->client);
+    bool ok = !backend->hosted || backend->host->stop(backend->hosted, error);
+    g_free(backend->state_dir);
+    g_free(backend->command);
+    g_free(backend->provider);
+    g_free(backend);
+    return ok;
+}
+
+void backend_free(Backend *backend)
+{
+    g_autoptr(GError) error = NULL;
+    if (!backend_close(backend, &error))
+        report_note("%s", error->message);
+}
+
+bool backend_hosts(const Backend *backend)
+{
+    return backend->hosted != NULL;
+}
+
+bool backend_is_offline(const Backend *backend)
+{
+    return backend->client == NULL;
+}
+
+void backend_note_age(const Backend *backend)
+{
+    if (backend->client)
+        return;
+    g_autoptr(StoreReader) reader = store_reader_open(backend->state_dir, NULL);
+    if (!reader || !store_reader_begin(reader, NULL))
+        return; /* the operation itself has said or will say why */
+    int64_t committed_ms = store_reader_committed_ms(reader);
+    store_reader_end(reader);
+    int64_t age_ms = g_get_real_time() / 1000 - committed_ms;
+    g_autofree char *age = duration_human(age_ms > 0 ? age_ms - age_ms % 1000 : 0);
+    report_note("nothing hosts %s; this is what was known %s ago", backend->state_dir, age);
+}
+
+/* ---- calling
+ * ------------------------------------------------------------------------------------------------------ */
+
+static bool changes_state(const char *name)
+{
+    static const char *const names[] = {"submit", "bulk",      "cancel",    "terminate",    "apply", "start",
+                                        "rerun",  "submitjob", "canceljob", "terminatejob", NULL};
+    return g_strv_contains(names, name);
+}
+
+json_t *backend_answer(OperationResult *result, json_t **ret_refusal, GError **error)
+{
+    if (result->http_status < 300)
+        return json_incref(result->body);
+    const json_t *fault = json_object_get(result->body, "error");
+    const char *message = json_string_value(json_object_get(fault, "message"));
+    if (!message)
+        message = json_string_value(json_object_get(result->body, "message"));
+    json_int_t code = json_integer_value(json_object_get(fault, "exit"));
+    if (code < EXIT_ERROR || code > EXIT_WORK_FAILED)
+        code = EXIT_ERROR;
+    if (ret_refusal)
+        *ret_refusal = json_incref(result->body);
+    if (message)
+        g_set_error_literal(error, CLI_ERROR, (int)code, message);
+    else
+        g_set_error(error, CLI_ERROR, (int)code, "the daemon answered HTTP %d without a message",
+                    result->http_status);
+    return NULL;
+}
+
+static bool call_offline(Backend *backend, const char *name, json_t *request, OperationResult *ret_result,
+                         GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+    if (operations_offline(backend->state_dir, name, request, ret_result, &cause))
+        return true;
+    if (g_error_matches(cause, STORE_ERROR, STORE_ERROR_MISSING))
+        g_set_error(error, CLI_ERROR, EXIT_ERROR,
+                    "%s: there is no state yet: nothing has been applied (muster apply SOURCE), or --state "
+                    "is another",
+                    backend->state_dir);
+    else
+        g_propagate_error(error, g_steal_pointer(&cause));
+    return false;
+}
+
+/* The host that this process started ended by itself: its error is the reason. */
+static bool report_host(Backend *backend, GError **error)
+{
+    g_clear_pointer(&backend->client, client_free);
+    HostHandle *hosted = g_steal_pointer(&backend->hosted);
+    g_autoptr(GError) cause = NULL;
+    bool ok = backend->host->stop(hosted, &cause);
+    g_set_error(error, CLI_ERROR, EXIT_ERROR, "the reconciler ended: %s",
+                ok ? "unexpectedly" : cause->message);
+    return false;
+}
+
+static bool is_lost(const GError *error)
+{
+    return g_error_matches(error, CLIENT_ERROR, CLIENT_ERROR_GONE) ||
+           g_error_matches(error, CLIENT_ERROR, CLIENT_ERROR_ABSENT);
+}
+
+static bool exchange(Backend *backend, const char *name, json_t *request, OperationResult *ret_result,
+                     GError **error)
+{
+    bool once = changes_state(name);
+    while (true) {
+        if (!backend->client)
+            return call_offline(backend, name, request, ret_result, error);
+        g_autoptr(GError) cause = NULL;
+        if (client_call(backend->client, name, request, once ? CALL_ONCE : CALL_REPEATABLE, ret_result,
+                        &cause))
+            return true;
+        if (backend->host_failed)
+            return report_host(backend, error);
+        bool unsent = g_error_matches(cause, CLIENT_ERROR, CLIENT_ERROR_ABSENT);
+        if (!is_lost(cause) || (once && !unsent)) {
+            bool unknown = once && g_error_matches(cause, CLIENT_ERROR, CLIENT_ERROR_GONE);
+            g_propagate_error(error, g_steal_pointer(&cause));
+            if (unknown)
+                g_prefix_error(
+                    error, "%s: the daemon went away before it answered, look before you repeat it: ", name);
+            return false;
+        }
+        if (!backend_reach(backend, error))
+            return false;
+    }
+}
+
+json_t *backend_call_refusable(Backend *backend, const char *name, json_t *request, json_t **ret_refusal,
+                               GError **error)
+{
+    json_t *body = request ? request : json_object();
+    g_auto(OperationResult) result = {0};
+    bool ok = exchange(backend, name, body, &result, error);
+    json_decref(body);
+    return ok ? backend_answer(&result, ret_refusal, error) : NULL;
+}
+
+json_t *backend_call(Backend *backend, const char *name, json_t *request, GError **error)
+{
+    return backend_call_refusable(backend, name, request, NULL, error);
+}
+
+json_t *backend_upload(Backend *backend, const char *name, FILE *body, int64_t size, GError **error)
+{
+    g_auto(OperationResult) result = {0};
+    g_assert(backend->client); /* commands that upload commit, so somebody answers */
+    if (!client_upload(backend->client, name, body, size, &result, error))
+        return NULL;
+    return backend_answer(&result, NULL, error);
+}

@@ -1,0 +1,119 @@
+/* command.h: what every command is made of: its row in the table, its options, one invocation of it.
+ * Owns:   Invocation owns its options' text, its arguments and its Interrupt.
+ * Calls:  GLib, ports.h.
+ * Holds:  the table is the only place that describes a command: parsing, --help, man pages and completion
+ * read it. */
+#pragma once
+#include "reconciler/cli/cli.h"
+#include "reconciler/cli/interrupt.h"
+
+typedef struct Command Command;
+
+typedef enum { OPTION_FLAG, OPTION_TEXT, OPTION_LIST } OptionType;
+typedef struct {
+    const char *name; /* long name without dashes */
+    char letter;      /* short name, or 0 */
+    OptionType type;
+    size_t offset;        /* of the member of Options that takes it: gboolean, char *, char ** */
+    const char *argument; /* "DIR" for help; NULL for flags */
+    const char *help;     /* one line */
+    const char *values;   /* "table|wide|json": nothing else is accepted, completion offers them; or NULL */
+} OptionSpec;
+
+/* Every option of every command: one struct, since many are shared. Absent: NULL or FALSE. */
+typedef struct {
+    gboolean help;
+    char *state, *output;
+    char *format, *out, *provider, *only, *source, *plan, *wait_for, *timeout, *allow_deletes, *first_run,
+        *interval;
+    gboolean no_forecast, yes, wait, follow, failed;
+    char *queue, *definition, *array, *name, *share_identifier, *vcpus, *memory, *gpus, *job_timeout,
+        *attempts, *file;
+    char **depends_on, **parameters, **env;
+    char *status, *run, *limit, *attempt, *after, *reason, *man;
+} Options;
+
+typedef struct {
+    const Command *command;
+    const Host *host;
+    Options options;
+    char **arguments; /* NULL-terminated */
+    int arguments_len;
+    char **rest;          /* what follows "--"; NULL: there was none */
+    Interrupt *interrupt; /* made by invocation_interrupt() */
+} Invocation;
+
+typedef enum {
+    ARGUMENT_NONE,
+    ARGUMENT_SOURCE,
+    ARGUMENT_KIND,
+    ARGUMENT_JOB,
+    ARGUMENT_COMMAND,
+    ARGUMENT_SHELL
+} ArgumentType;
+typedef enum {
+    GROUP_MANIFESTS,
+    GROUP_RUNNING,
+    GROUP_LOOKING,
+    GROUP_JOBS,
+    GROUP_OTHER,
+    GROUP_COUNT
+} CommandGroup;
+
+/* Bits of Command.exits: which codes of the contract this command can end with. */
+#define EXITS(code) (1u << (code))
+
+struct Command {
+    const char *name;
+    CommandGroup group;
+    const char *arguments;     /* "SOURCE…": shown in the usage line */
+    const char *summary;       /* one line, starts in lower case */
+    const char *description;   /* paragraphs, each one line, separated by "\n\n" */
+    const char *examples;      /* lines "COMMAND\tWHAT IT DOES" */
+    const OptionSpec *options; /* beside --state and --help */
+    size_t options_len;
+    ArgumentType argument;            /* what completion offers */
+    int min_arguments, max_arguments; /* max -1: any number */
+    unsigned exits;                   /* EXITS() bits; EXIT_OK and EXIT_ERROR are always there */
+    bool takes_rest;                  /* "-- COMMAND…" */
+    int (*run)(Invocation *invocation);
+};
+
+#define OPTION(member) offsetof(Options, member)
+#define OPTION_OUTPUT                                                                                        \
+    {                                                                                                        \
+        "output", 'o', OPTION_TEXT, OPTION(output), "FORMAT", "table (default), wide, json or yaml",         \
+            "table|wide|json|yaml"                                                                           \
+    }
+#define OPTION_PROVIDER                                                                                      \
+    {                                                                                                        \
+        "provider", 0, OPTION_TEXT, OPTION(provider), "P", "run every compute environment on this provider", \
+            "local|docker|aws|simulated"                                                                     \
+    }
+#define OPTION_SOURCE                                                                                        \
+    {                                                                                                        \
+        "source", 0, OPTION_TEXT, OPTION(source), "NAME",                                                    \
+            "identity of the source where its muster.yaml has no name", NULL                                 \
+    }
+
+/* The table, in the order of help; NULL-terminated. */
+const Command *const *command_table(void);
+const Command *command_find(const char *name); /* NULL: no such command */
+/* A command of the contract that a later version brings; says so. */
+bool command_is_later(const char *name);
+/* The nearest name, or NULL. */
+const char *command_suggest(const char *name);
+
+/* Options that every command has: --state, --help. */
+const OptionSpec *common_options(size_t *ret_len);
+/* Calls func for common and own options, in the order of help. */
+typedef void (*OptionFunc)(const OptionSpec *option, void *data);
+void command_each_option(const Command *command, OptionFunc func, void *data);
+
+/* Made on first use: from then on SIGINT and SIGTERM are events, not the end. */
+Interrupt *invocation_interrupt(Invocation *invocation);
+
+extern const Command command_init, command_validate, command_plan, command_apply, command_serve,
+    command_destroy, command_get, command_describe, command_status, command_submit, command_wait,
+    command_logs, command_cancel, command_terminate, command_start, command_rerun, command_events,
+    command_schema, command_export, command_version, command_completion, command_help;

@@ -1,0 +1,129 @@
+#include "reconciler/cli/deploy.h"
+#include "reconciler/cli/options.h"
+#include "reconciler/cli/report.h"
+#include "reconciler/cli/state_dir.h"
+
+static bool read_options(const Options *options, DeployOptions *deployed, GError **error)
+{
+    deployed->planning.allow_deletes = -1;
+    deployed->want = want_from(options->wait_for, WANT_RESOURCES);
+    deployed->is_confirmed = options->yes;
+    return option_integer("allow-deletes", options->allow_deletes, 0, INT64_MAX,
+                          &deployed->planning.allow_deletes, error) &&
+           option_duration("timeout", options->timeout, &deployed->timeout_ms, error);
+}
+
+static int run_source(Invocation *invocation, DeployOptions *deployed)
+{
+    const Options *options = &invocation->options;
+    g_autoptr(GError) error = NULL;
+    g_autofree char *state_dir = NULL;
+    const char *sources[] = {invocation->arguments[0]};
+    if (!state_dir_of(options->state, sources, 1, &state_dir, &error))
+        return report_error(error);
+    deployed->planning.source = invocation->arguments[0];
+    deployed->planning.source_name = options->source;
+    deployed->planning.provider = options->provider;
+    deployed->planning.only = options->only;
+    deployed->planning.first_run = options->first_run;
+    deployed->planning.state_dir = state_dir;
+    return deploy(invocation, deployed);
+}
+
+/* What the plan was made with comes out of the file; giving it again could only contradict it. */
+static const char *contradiction(const Options *options)
+{
+    return options->provider    ? "--provider"
+           : options->only      ? "--only"
+           : options->first_run ? "--first-run"
+           : options->source    ? "--source"
+                                : NULL;
+}
+
+static int run_saved(Invocation *invocation, DeployOptions *deployed)
+{
+    const Options *options = &invocation->options;
+    g_autoptr(GError) error = NULL;
+    g_autofree char *text = NULL, *state_dir = NULL;
+    gsize len;
+    const char *extra = contradiction(options);
+    if (extra)
+        return report_failure(EXIT_ERROR, "%s does not go with --plan: the saved plan holds it", extra);
+    if (!g_file_get_contents(options->plan, &text, &len, &error))
+        return report_error(error);
+    g_autoptr(SavedPlan) saved = plan_load((View){text, len}, &error);
+    if (!saved) {
+        g_prefix_error(&error, "%s: ", options->plan);
+        return report_error(error);
+    }
+    const char *sources[] = {saved->source_path};
+    if (!state_dir_of(options->state, sources, 1, &state_dir, &error))
+        return report_error(error);
+    deployed->plan_file = options->plan;
+    deployed->saved = saved;
+    deployed->is_confirmed = true; /* the file is what was agreed to */
+    deployed->planning.source = saved->source_path;
+    deployed->planning.source_name = saved->source_name;
+    deployed->planning.provider = saved->provider;
+    deployed->planning.only = saved->only;
+    deployed->planning.first_run = first_run_name(saved->first_run);
+    deployed->planning.state_dir = state_dir;
+    return deploy(invocation, deployed);
+}
+
+static int run(Invocation *invocation)
+{
+    DeployOptions deployed = {.question = "Do you want to apply these changes? Only 'yes' is accepted:"};
+    g_autoptr(GError) error = NULL;
+    kinds_init();
+    if (!read_options(&invocation->options, &deployed, &error))
+        return report_error(error);
+    bool has_plan = invocation->options.plan != NULL;
+    if (has_plan == (invocation->arguments_len == 1))
+        return report_failure(EXIT_ERROR,
+                              "apply needs SOURCE or --plan FILE, one of them (muster help apply)");
+    return has_plan ? run_saved(invocation, &deployed) : run_source(invocation, &deployed);
+}
+
+static const OptionSpec options[] = {
+    {"plan", 0, OPTION_TEXT, OPTION(plan), "FILE", "do exactly what this saved plan says, or stop", NULL},
+    {"yes", 'y', OPTION_FLAG, OPTION(yes), NULL, "do not ask", NULL},
+    {"wait", 0, OPTION_TEXT, OPTION(wait_for), "FOR",
+     "resources (default): until they are as wanted; jobs: until the jobs ended; none",
+     "resources|jobs|none"},
+    {"timeout", 0, OPTION_TEXT, OPTION(timeout), "D", "stop waiting after this long (90s, 10m, 2h)", NULL},
+    {"allow-deletes", 0, OPTION_TEXT, OPTION(allow_deletes), "N",
+     "let up to N resources of a kind be deleted", NULL},
+    {"first-run", 0, OPTION_TEXT, OPTION(first_run), "MODE",
+     "where the source has no history here: start its jobs, or record them as done", "start|record"},
+    OPTION_PROVIDER,
+    {"only", 0, OPTION_TEXT, OPTION(only), "KIND/NAME", "this one, and what it needs", NULL},
+    OPTION_SOURCE,
+};
+
+const Command command_apply = {
+    .name = "apply",
+    .group = GROUP_MANIFESTS,
+    .arguments = "SOURCE | --plan FILE",
+    .summary = "make what is as the manifests say",
+    .description = "Prints the plan, asks, carries it out and waits. With a daemon it is the daemon's "
+                   "client; without one it hosts the "
+                   "reconciler itself for as long as it waits. Ctrl-C ends the waiting, never a job.\n\n"
+                   "--wait jobs waits until every job that the source started has ended, shows them on the "
+                   "way, and ends with 7 when "
+                   "one failed, with the reason and the end of its log. When nothing is to be changed it "
+                   "still waits for what runs.\n\n"
+                   "Without a terminal there is nobody to ask: give --yes, or a plan that was saved with "
+                   "plan --out. More deletions "
+                   "of one kind than max(3, 20 %) are refused unless --allow-deletes says so.",
+    .examples = "muster apply envs/prod\task, then converge\n"
+                "muster apply hello --yes --wait jobs --timeout 1h\tin a script\n"
+                "muster apply --plan p.json\texactly what was reviewed",
+    .options = options,
+    .options_len = G_N_ELEMENTS(options),
+    .argument = ARGUMENT_SOURCE,
+    .min_arguments = 0,
+    .max_arguments = 1,
+    .exits = EXITS(EXIT_REFUSED) | EXITS(EXIT_INFEASIBLE) | EXITS(EXIT_TIMED_OUT) | EXITS(EXIT_WORK_FAILED),
+    .run = run,
+};

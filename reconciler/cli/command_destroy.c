@@ -1,0 +1,59 @@
+#include "reconciler/cli/deploy.h"
+#include "reconciler/cli/options.h"
+#include "reconciler/cli/report.h"
+#include "reconciler/cli/state_dir.h"
+
+static int run(Invocation *invocation)
+{
+    const Options *options = &invocation->options;
+    const char *sources[] = {invocation->arguments[0]};
+    g_autoptr(GError) error = NULL;
+    g_autofree char *state_dir = NULL;
+    DeployOptions deployed = {
+        .want = want_from(options->wait_for, WANT_RESOURCES),
+        .is_confirmed = options->yes,
+        .question = "Do you want to destroy all of this? Only 'yes' is accepted:",
+    };
+    kinds_init();
+    if (!option_duration("timeout", options->timeout, &deployed.timeout_ms, &error) ||
+        !state_dir_of(options->state, sources, 1, &state_dir, &error))
+        return report_error(error);
+    deployed.planning = (PlanningOptions){
+        .source = invocation->arguments[0],
+        .source_name = options->source,
+        .state_dir = state_dir,
+        .allow_deletes = -1,
+        .destroy = true,
+    };
+    return deploy(invocation, &deployed);
+}
+
+static const OptionSpec options[] = {
+    {"yes", 'y', OPTION_FLAG, OPTION(yes), NULL, "do not ask", NULL},
+    {"wait", 0, OPTION_TEXT, OPTION(wait_for), "FOR", "resources (default): until they are gone; none",
+     "resources|none"},
+    {"timeout", 0, OPTION_TEXT, OPTION(timeout), "D", "stop waiting after this long (90s, 10m, 2h)", NULL},
+    OPTION_SOURCE,
+};
+
+const Command command_destroy = {
+    .name = "destroy",
+    .group = GROUP_MANIFESTS,
+    .arguments = "SOURCE",
+    .summary = "delete everything that a source owns",
+    .description = "Plans the deletion of all that SOURCE made here, asks, and carries it out: queues drain "
+                   "first (or as their "
+                   "muster/deletion annotation says), environments go when nothing runs on them. What other "
+                   "sources own, what was made "
+                   "by hand, and what is annotated muster/prune: \"false\" stays.\n\n"
+                   "The source's files are not touched, nor are the logs of finished jobs.",
+    .examples = "muster destroy envs/test\task, then delete\n"
+                "muster destroy envs/test --yes --wait none\tstart it and go on",
+    .options = options,
+    .options_len = G_N_ELEMENTS(options),
+    .argument = ARGUMENT_SOURCE,
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .exits = EXITS(EXIT_REFUSED) | EXITS(EXIT_TIMED_OUT),
+    .run = run,
+};

@@ -1,0 +1,232 @@
+#include <poll.h>
+#include "reconciler/cli/listing.h"
+#include "reconciler/cli/log_tail.h"
+#include "reconciler/cli/lookup.h"
+#include "reconciler/cli/options.h"
+#include "reconciler/cli/report.h"
+
+#define POLL_MS         20000
+#define OFFLINE_LOOK_MS 500 /* without a daemon nothing tells that the state moved on */
+
+typedef struct {
+    Invocation *invocation;
+    Session session;
+    char *id;
+    int64_t attempt; /* 0: the newest */
+    LogTail *tail;   /* NULL: nothing to read yet */
+    int64_t shown;   /* attempt that tail reads */
+    bool closed;     /* nobody reads standard output */
+} Follower;
+
+/* ---- which file
+ * --------------------------------------------------------------------------------------------------- */
+
+static const json_t *find_attempt(const json_t *job, int64_t number)
+{
+    const json_t *attempts = json_object_get(job, "attempts"), *found = NULL;
+    size_t index;
+    json_t *attempt;
+    json_array_foreach(attempts, index, attempt)
+    {
+        if (number == 0 || member_integer(attempt, "attempt") == number)
+            found = attempt; /* of 0: the last */
+    }
+    return found;
+}
+
+static bool is_final(const json_t *job)
+{
+    const char *status = member_text(job, "status");
+    return strcmp(status, "SUCCEEDED") == 0 || strcmp(status, "FAILED") == 0;
+}
+
+static bool is_array_parent(const json_t *job)
+{
+    const json_t *array = json_object_get(job, "arrayProperties");
+    return array && !json_object_get(array, "index");
+}
+
+static int no_log(const json_t *job, int64_t attempt)
+{
+    const char *id = member_text(job, "jobId"), *reason = member_text(job, "statusReason");
+    if (attempt)
+        return report_failure(EXIT_NOT_FOUND, "job %s has no attempt %" G_GINT64_FORMAT, id, attempt);
+    if (is_final(job))
+        return report_failure(EXIT_NOT_FOUND, "job %s never started%s%s", id, *reason ? ": " : "", reason);
+    return report_failure(EXIT_NOT_FOUND, "job %s has not started yet (%s); logs -f waits for it", id,
+                          member_text(job, "status"));
+}
+
+/* ---- once
+ * ---------------------------------------------------------------------------------------------------------
+ */
+
+static int print_once(const json_t *job, int64_t number)
+{
+    const json_t *attempt = find_attempt(job, number);
+    const char *path = member_text(attempt, "logPath");
+    if (!*path)
+        return no_log(job, number);
+    g_autoptr(LogTail) tail = log_tail_new(path);
+    log_tail_copy(tail);
+    if (!log_tail_printed(tail) && !g_file_test(path, G_FILE_TEST_EXISTS))
+        return report_failure(EXIT_NOT_FOUND, "%s: the log is gone", path);
+    return EXIT_OK;
+}
+
+/* ---- following
+ * ---------------------------------------------------------------------------------------------------- */
+
+static bool copy_more(void *data)
+{
+    Follower *follower = data;
+    follower->closed = follower->tail && !log_tail_copy(follower->tail);
+    return !follower->closed;
+}
+
+/* The attempt to show has changed: finish the old one's file, begin with the new one's. */
+static bool follow_attempt(Follower *follower, const json_t *job)
+{
+    const json_t *attempt = find_attempt(job, follower->attempt);
+    const char *path = member_text(attempt, "logPath");
+    int64_t number = member_integer(attempt, "attempt");
+    if (*path && number != follower->shown) {
+        if (!copy_more(follower))
+            return false;
+        if (follower->shown)
+            report_note("attempt %" G_GINT64_FORMAT " of job %s", number, follower->id);
+        backend_set_watch(follower->session.backend, NULL);
+        log_tail_free(follower->tail);
+        follower->tail = log_tail_new(path);
+        follower->shown = number;
+        if (log_tail_fd(follower->tail) >= 0) {
+            ClientWatch watch = {log_tail_fd(follower->tail), copy_more, follower};
+            backend_set_watch(follower->session.backend, &watch);
+        }
+    }
+    return copy_more(follower);
+}
+
+/* Nobody answers: look again when the file grows, or a little later. False on a signal. */
+static bool pause_offline(Follower *follower)
+{
+    struct pollfd fds[] = {
+        {.fd = interrupt_fd(follower->invocation->interrupt), .events = POLLIN},
+        {.fd = follower->tail ? log_tail_fd(follower->tail) : -1, .events = POLLIN},
+    };
+    poll(fds, G_N_ELEMENTS(fds), OFFLINE_LOOK_MS);
+    return fds[0].revents == 0;
+}
+
+/* Waits until the job's state differs from *since. */
+static bool wait_change(Follower *follower, json_int_t *since, GError **error)
+{
+    json_t *request =
+        json_pack("{s:[s],s:I,s:I}", "jobs", follower->id, "since", *since, "timeoutMs", (json_int_t)POLL_MS);
+    json_t *answer = backend_call(follower->session.backend, "wait", request, error);
+    if (!answer)
+        return false;
+    *since = member_integer(answer, "since");
+    json_decref(answer);
+    if (backend_is_offline(follower->session.backend) && !pause_offline(follower)) {
+        g_set_error(error, CLIENT_ERROR, CLIENT_ERROR_INTERRUPTED, "interrupted");
+        return false;
+    }
+    return true;
+}
+
+static int follow_end(const Follower *follower, const GError *error)
+{
+    if (follower->closed)
+        return EXIT_OK;
+    return session_fail(follower->invocation, error, NULL);
+}
+
+static int follow(Follower *follower)
+{
+    g_autoptr(GError) error = NULL;
+    json_int_t since = 0;
+    while (true) {
+        json_t *job = lookup_job(&follower->session, follower->id, &error);
+        if (!job)
+            return follow_end(follower, error);
+        bool is_over = is_final(job) || (follower->attempt &&
+                                         member_integer(find_attempt(job, follower->attempt), "stoppedAt"));
+        bool goes_on = follow_attempt(follower, job);
+        int code = is_over && !follower->shown ? no_log(job, follower->attempt) : EXIT_OK;
+        json_decref(job);
+        if (is_over || !goes_on)
+            return code;
+        if (!wait_change(follower, &since, &error))
+            return follow_end(follower, error);
+    }
+}
+
+/* ---- the command
+ * -------------------------------------------------------------------------------------------------- */
+
+static int show(Follower *follower)
+{
+    const Invocation *invocation = follower->invocation;
+    g_autoptr(GError) error = NULL;
+    json_t *job = lookup_job(&follower->session, invocation->arguments[0], &error);
+    if (!job)
+        return report_error(error);
+    follower->id = g_strdup(member_text(job, "jobId"));
+    int code;
+    if (is_array_parent(job))
+        code = report_failure(EXIT_ERROR, "%s is an array: name one of its children, as %s:0", follower->id,
+                              invocation->arguments[0]);
+    else if (invocation->options.follow)
+        code = follow(follower);
+    else
+        code = print_once(job, follower->attempt);
+    json_decref(job);
+    return code;
+}
+
+static int run(Invocation *invocation)
+{
+    Follower follower = {.invocation = invocation};
+    g_autoptr(GError) error = NULL;
+    if (!option_integer("attempt", invocation->options.attempt, 1, INT32_MAX, &follower.attempt, &error) ||
+        !session_open_here(invocation, BACKEND_READ, &follower.session, &error))
+        return report_error(error);
+    if (invocation->options.follow)
+        invocation_interrupt(invocation);
+    if (invocation->options.follow && backend_is_offline(follower.session.backend))
+        backend_note_age(follower.session.backend);
+    int code = show(&follower);
+    backend_set_watch(follower.session.backend, NULL);
+    log_tail_free(follower.tail);
+    g_free(follower.id);
+    return session_close(&follower.session, code);
+}
+
+static const OptionSpec options[] = {
+    {"follow", 'f', OPTION_FLAG, OPTION(follow), NULL, "go on until the job has ended; waits for its start",
+     NULL},
+    {"attempt", 0, OPTION_TEXT, OPTION(attempt), "N", "of this attempt (default: the newest)", NULL},
+};
+
+const Command command_logs = {
+    .name = "logs",
+    .group = GROUP_JOBS,
+    .arguments = "JOB",
+    .summary = "what a job printed",
+    .description = "Prints the log of a job's newest attempt: its standard output and standard error, as "
+                   "they were written. With -f "
+                   "it follows the file until the job has ended, from one attempt to the next, and waits for "
+                   "a job that has not "
+                   "started. A child of an array is named ID:INDEX.",
+    .examples = "muster logs 5b0c\tall of it\n"
+                "muster logs 5b0c:17 -f\ta child, as it runs\n"
+                "muster logs 5b0c --attempt 1\twhy the first try failed",
+    .options = options,
+    .options_len = G_N_ELEMENTS(options),
+    .argument = ARGUMENT_JOB,
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .exits = EXITS(EXIT_NOT_FOUND),
+    .run = run,
+};

@@ -1,0 +1,141 @@
+#include <errno.h>
+#include <stdio.h>
+#include "reconciler/cli/command.h"
+#include "reconciler/cli/options.h"
+#include "reconciler/cli/output.h"
+#include "reconciler/cli/planning.h"
+#include "reconciler/cli/report.h"
+#include "reconciler/cli/state_dir.h"
+
+/* What to type to carry this plan out, with the options that made it. */
+static char *next_command(const Options *options, const char *source)
+{
+    g_autoptr(GPtrArray) words = g_ptr_array_new();
+    const struct {
+        const char *name, *value;
+    } given[] = {
+        {"--state", options->state},         {"--provider", options->provider},
+        {"--source", options->source},       {"--only", options->only},
+        {"--first-run", options->first_run}, {"--allow-deletes", options->allow_deletes},
+    };
+    g_ptr_array_add(words, (gpointer) "muster");
+    g_ptr_array_add(words, (gpointer) "apply");
+    if (options->out) {
+        g_ptr_array_add(words, (gpointer) "--plan");
+        g_ptr_array_add(words, options->out);
+    } else {
+        g_ptr_array_add(words, (gpointer)(uintptr_t)source);
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(given); i++)
+        if (given[i].value && !(options->out && i > 0)) { /* a saved plan holds the others */
+            g_ptr_array_add(words, (gpointer)(uintptr_t)given[i].name);
+            g_ptr_array_add(words, (gpointer)(uintptr_t)given[i].value);
+        }
+    g_ptr_array_add(words, NULL);
+    return shell_join((const char *const *)words->pdata);
+}
+
+static bool save(const Planning *planning, const Options *options, GError **error)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+    plan_save(planning->plan, planning->checked.absolute, options->provider, &planning->options, out);
+    return g_file_set_contents(options->out, out->str, (gssize)out->len, error);
+}
+
+static void print(const Planning *planning, const Options *options, const char *source)
+{
+    g_autofree char *next = plan_is_empty(planning->plan) ? NULL : next_command(options, source);
+    g_autoptr(GString) out = g_string_new(NULL);
+    if (g_strcmp0(options->format, "json") == 0) {
+        plan_render_json(planning->plan, out);
+        output_string(out);
+    } else if (g_strcmp0(options->format, "markdown") == 0) {
+        PlanRender render = {.next_command = next};
+        plan_render_markdown(planning->plan, &render, out);
+        output_string(out);
+    } else {
+        planning_print(planning, planning->guard == GUARD_OK ? next : NULL);
+    }
+}
+
+static int plan_exit_code(const Planning *planning)
+{
+    int code = plan_is_empty(planning->plan) ? EXIT_OK : EXIT_PENDING;
+    if (planning->guard != GUARD_OK)
+        code = exit_code_worse(
+            code, report_failure(EXIT_REFUSED, "apply would be refused: %s", planning->guard_message));
+    return exit_code_worse(code, checked_exit_code(&planning->checked));
+}
+
+static int run(Invocation *invocation)
+{
+    const Options *options = &invocation->options;
+    const char *source = invocation->arguments[0];
+    const char *sources[] = {source};
+    g_autoptr(GError) error = NULL;
+    g_autofree char *state_dir = NULL;
+    int64_t allow_deletes = -1;
+    kinds_init();
+    if (!option_integer("allow-deletes", options->allow_deletes, 0, INT64_MAX, &allow_deletes, &error) ||
+        !state_dir_of(options->state, sources, 1, &state_dir, &error))
+        return report_error(error);
+    PlanningOptions planned = {
+        .source = source,
+        .source_name = options->source,
+        .provider = options->provider,
+        .only = options->only,
+        .first_run = options->first_run,
+        .state_dir = state_dir,
+        .allow_deletes = allow_deletes,
+    };
+    g_auto(Planning) planning = {0};
+    if (!planning_make(&planned, &planning, &error))
+        return report_error(error);
+    planning_report_diagnostics(planning.checked.diagnostics);
+    if (!planning.plan)
+        return EXIT_ERROR;
+    if (options->out && !save(&planning, options, &error))
+        return report_error(error);
+    print(&planning, options, source);
+    return plan_exit_code(&planning);
+}
+
+static const OptionSpec options[] = {
+    {"format", 0, OPTION_TEXT, OPTION(format), "FORMAT", "text (default), json or markdown",
+     "text|json|markdown"},
+    {"out", 0, OPTION_TEXT, OPTION(out), "FILE", "save the plan, for apply --plan FILE", NULL},
+    {"no-forecast", 0, OPTION_FLAG, OPTION(no_forecast), NULL, "leave the forecast out", NULL},
+    OPTION_PROVIDER,
+    {"only", 0, OPTION_TEXT, OPTION(only), "KIND/NAME", "this one, and what it needs", NULL},
+    {"first-run", 0, OPTION_TEXT, OPTION(first_run), "MODE",
+     "where the source has no history here: start its jobs, or record them as done", "start|record"},
+    {"allow-deletes", 0, OPTION_TEXT, OPTION(allow_deletes), "N",
+     "let a plan pass that deletes up to N of a kind", NULL},
+    OPTION_SOURCE,
+};
+
+const Command command_plan = {
+    .name = "plan",
+    .group = GROUP_MANIFESTS,
+    .arguments = "SOURCE",
+    .summary = "show what apply would do; changes nothing",
+    .description = "Compares the manifests of SOURCE with what the state directory holds and prints the "
+                   "difference: + creates, "
+                   "~ changes in place, -/+ replaces, - deletes, > runs; each with its reason and the "
+                   "manifest's place. It takes no "
+                   "lock, needs no daemon and disturbs none.\n\n"
+                   "A plan that a guard would refuse is still printed, with the reason, and ends with 3. "
+                   "With --out the plan is saved: "
+                   "apply --plan does exactly that, or stops and names what changed since.",
+    .examples =
+        "muster plan envs/prod\twhat would change\n"
+        "muster plan envs/prod --out p.json && muster apply --plan p.json\treview, then do exactly that\n"
+        "muster plan . --format markdown\tfor a comment on a pull request",
+    .options = options,
+    .options_len = G_N_ELEMENTS(options),
+    .argument = ARGUMENT_SOURCE,
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .exits = EXITS(EXIT_PENDING) | EXITS(EXIT_REFUSED) | EXITS(EXIT_INFEASIBLE),
+    .run = run,
+};

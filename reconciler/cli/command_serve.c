@@ -1,0 +1,116 @@
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include "reconciler/cli/options.h"
+#include "reconciler/cli/report.h"
+#include "reconciler/cli/state_dir.h"
+
+/* Absolute paths of the sources; NULL with error when one is no directory. */
+static char **follow_paths(const Invocation *invocation, GError **error)
+{
+    g_autoptr(GStrvBuilder) paths = g_strv_builder_new();
+    for (int i = 0; i < invocation->arguments_len; i++) {
+        const char *source = invocation->arguments[i];
+        if (!source_is_supported(source, error))
+            return NULL;
+        g_autofree char *path = g_canonicalize_filename(source, NULL);
+        if (!g_file_test(path, G_FILE_TEST_IS_DIR)) {
+            g_set_error(error, CLI_ERROR, EXIT_ERROR, "%s: not a directory", source);
+            return NULL;
+        }
+        g_strv_builder_add(paths, path);
+    }
+    return g_strv_builder_end(paths);
+}
+
+/* Until a signal comes (0) or the engine ends by itself (1: stop() says why). */
+static int stay(Invocation *invocation, HostHandle *handle)
+{
+    struct pollfd fds[] = {
+        {.fd = interrupt_fd(invocation->interrupt), .events = POLLIN},
+        {.fd = invocation->host->failed_fd(handle), .events = POLLIN},
+        {.fd = interrupt_hangup_fd(invocation->interrupt), .events = POLLIN},
+    };
+    while (!fds[0].revents && !fds[1].revents) {
+        if (poll(fds, G_N_ELEMENTS(fds), -1) < 0)
+            g_assert(errno == EINTR);
+        else if (fds[2].revents) {
+            interrupt_take_hangup(invocation->interrupt);
+            invocation->host->reload(handle);
+        }
+    }
+    g_autoptr(GError) error = NULL;
+    if (!invocation->host->stop(handle, &error))
+        return report_error(error);
+    return fds[0].revents ? EXIT_OK : report_failure(EXIT_ERROR, "the reconciler ended by itself");
+}
+
+static int serve(Invocation *invocation, const HostOptions *options)
+{
+    g_autoptr(GError) error = NULL;
+    invocation_interrupt(invocation);
+    HostHandle *handle = invocation->host->start(options, &error);
+    if (!handle)
+        return report_error(error);
+    return stay(invocation, handle);
+}
+
+static int run(Invocation *invocation)
+{
+    const Options *options = &invocation->options;
+    g_autoptr(GError) error = NULL;
+    g_autofree char *state_dir = NULL;
+    HostOptions host = {.command = "serve",
+                        .launch = true,
+                        .source_name = options->source,
+                        .provider = options->provider,
+                        .log_to_stderr = true};
+    if (!option_duration("interval", options->interval, &host.interval_ms, &error) ||
+        !state_dir_of(options->state, (const char *const *)invocation->arguments,
+                      (size_t)invocation->arguments_len, &state_dir, &error))
+        return report_error(error);
+    if (options->source && invocation->arguments_len != 1)
+        return report_failure(EXIT_ERROR,
+                              "--source names one source; give one, or names in their muster.yaml");
+    g_auto(GStrv) follow = follow_paths(invocation, &error);
+    if (!follow)
+        return report_error(error);
+    host.state_dir = state_dir;
+    host.follow = (const char *const *)follow;
+    g_autofree char *list = g_strjoinv(", ", follow);
+    fprintf(stderr, "muster %s: serving %s%s%s\n", MUSTER_VERSION, state_dir,
+            *list ? ", following " : ", following no source", list);
+    return serve(invocation, &host);
+}
+
+static const OptionSpec options[] = {
+    {"interval", 0, OPTION_TEXT, OPTION(interval), "D",
+     "time between full passes, the safety net (default 10m)", NULL},
+    OPTION_PROVIDER,
+    OPTION_SOURCE,
+};
+
+const Command command_serve = {
+    .name = "serve",
+    .group = GROUP_MANIFESTS,
+    .arguments = "[SOURCE…]",
+    .summary = "the daemon: follow sources, reconcile, run jobs",
+    .description = "Hosts the reconciler until SIGTERM or SIGINT: watches each SOURCE (a directory) and "
+                   "applies it whenever it "
+                   "changes, schedules and runs jobs, and answers the other commands. A change that does not "
+                   "validate keeps the last "
+                   "good state; muster status says so.\n\n"
+                   "Without SOURCE it follows none and only runs what is submitted or applied. When it ends, "
+                   "running jobs go on; the "
+                   "next host takes them over. SIGHUP reads every source again.\n\n"
+                   "docs/muster.service is a systemd unit for it.",
+    .examples = "muster serve envs/prod\tone source; its state is in envs/prod/.muster\n"
+                "muster serve envs/a envs/b --state /var/lib/muster\tseveral sources",
+    .options = options,
+    .options_len = G_N_ELEMENTS(options),
+    .argument = ARGUMENT_SOURCE,
+    .min_arguments = 0,
+    .max_arguments = -1,
+    .exits = EXITS(EXIT_REFUSED),
+    .run = run,
+};

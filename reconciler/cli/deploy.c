@@ -1,0 +1,169 @@
+#include "reconciler/cli/deploy.h"
+
+#include <stdio.h>
+#include <unistd.h>
+#include "reconciler/cli/output.h"
+#include "reconciler/cli/report.h"
+
+/* ---- asking
+ * ------------------------------------------------------------------------------------------------------- */
+
+static bool answered_yes(const char *question)
+{
+    char line[64];
+    fprintf(stderr, "\n%s ", question);
+    fflush(stderr);
+    if (!fgets(line, sizeof(line), stdin)) {
+        fputc('\n', stderr);
+        return false;
+    }
+    return strcmp(g_strstrip(line), "yes") == 0;
+}
+
+static int confirm(const DeployOptions *options)
+{
+    if (options->is_confirmed)
+        return EXIT_OK;
+    if (!isatty(STDIN_FILENO))
+        return report_failure(EXIT_REFUSED,
+                              "nobody can be asked here (standard input is no terminal): add --yes, or save "
+                              "a plan with muster plan --out FILE and give it with apply --plan FILE");
+    if (answered_yes(options->question))
+        return EXIT_OK;
+    return report_failure(EXIT_REFUSED, "nothing was changed");
+}
+
+/* ---- what stands against it
+ * --------------------------------------------------------------------------------------- */
+
+/* A saved plan must be what would be done now. */
+static int check_saved(const DeployOptions *options, const Planning *planning)
+{
+    if (!options->saved)
+        return EXIT_OK;
+    g_autofree char *difference = plan_difference(planning->plan, options->saved);
+    if (!*difference)
+        return EXIT_OK;
+    fputs(difference, stderr);
+    if (!g_str_has_suffix(difference, "\n"))
+        fputc('\n', stderr);
+    return report_failure(EXIT_REFUSED, "%s is stale: the lines above tell what changed since; plan again",
+                          options->plan_file);
+}
+
+static int check_planning(const DeployOptions *options, const Planning *planning)
+{
+    int code = check_saved(options, planning);
+    if (code == EXIT_OK && planning->guard != GUARD_OK)
+        code = report_failure(EXIT_REFUSED, "%s", planning->guard_message);
+    return code;
+}
+
+/* ---- carrying out
+ * ------------------------------------------------------------------------------------------------- */
+
+static json_t *saved_json(const char *plan_file)
+{
+    return plan_file ? json_load_file(plan_file, JSON_REJECT_DUPLICATES, NULL) : NULL;
+}
+
+static json_t *apply_request(const DeployOptions *options, const Planning *planning)
+{
+    const PlanningOptions *planned = &options->planning;
+    bool is_agreed = options->saved || !options->is_confirmed; /* somebody said yes to exactly this plan */
+    json_t *request =
+        json_pack("{s:s,s:s*,s:s*,s:s*,s:s*,s:s*,s:o*}", "source", planning->checked.absolute, "sourceName",
+                  planned->source_name, "provider", planned->provider, "firstRun",
+                  first_run_name(planning->first_run), "only", planned->only, "planId",
+                  is_agreed ? planning->plan->id : NULL, "saved", saved_json(options->plan_file));
+    if (planned->allow_deletes >= 0)
+        json_object_set_new(request, "allowDeletes", json_integer(planned->allow_deletes));
+    if (planned->destroy)
+        json_object_set_new(request, "destroy", json_true());
+    return request;
+}
+
+static void print_refusal(const json_t *refusal)
+{
+    const json_t *diagnostics = json_object_get(json_object_get(refusal, "error"), "diagnostics");
+    size_t index;
+    json_t *item;
+    if (!diagnostics)
+        diagnostics = json_object_get(refusal, "diagnostics");
+    json_array_foreach(diagnostics, index, item)
+    {
+        const char *file = json_string_value(json_object_get(item, "file"));
+        const char *message = json_string_value(json_object_get(item, "message"));
+        fprintf(stderr, "%s:%" JSON_INTEGER_FORMAT ":%" JSON_INTEGER_FORMAT ": %s\n", file ? file : "-",
+                json_integer_value(json_object_get(item, "line")),
+                json_integer_value(json_object_get(item, "column")), message ? message : "");
+    }
+}
+
+static int carry_out(Invocation *invocation, Session *session, const DeployOptions *options,
+                     const Planning *planning)
+{
+    g_autoptr(GError) error = NULL;
+    json_t *refusal = NULL;
+    json_t *answer =
+        backend_call_refusable(session->backend, "apply", apply_request(options, planning), &refusal, &error);
+    if (!answer) {
+        print_refusal(refusal);
+        json_decref(refusal);
+        return session_fail(invocation, error, "whether it was applied is not known: muster status shows it");
+    }
+    json_int_t apply_id = json_integer_value(json_object_get(answer, "applyId"));
+    json_decref(answer);
+    if (options->want == WANT_NONE) {
+        session_note_unhosted(session);
+        return EXIT_OK;
+    }
+    FollowOptions follow = {options->timeout_ms, options->want,
+                            options->planning.destroy ? "the destroy" : "the apply"};
+    int code = follow_apply(invocation, session, apply_id, &follow);
+    if (code == EXIT_OK && options->want == WANT_RESOURCES)
+        output_write("Applied.\n", strlen("Applied.\n"));
+    return code;
+}
+
+static int open_and_carry_out(Invocation *invocation, const DeployOptions *options, const Planning *planning)
+{
+    const char *sources[] = {options->planning.source, NULL};
+    g_auto(Session) session = {0};
+    g_autoptr(GError) error = NULL;
+    BackendNeed need = options->want == WANT_NONE ? BACKEND_COMMIT : BACKEND_HOST;
+    if (!session_open(invocation, need, sources, &session, &error))
+        return session_fail(invocation, error, NULL);
+    return session_close(&session, carry_out(invocation, &session, options, planning));
+}
+
+/* Nothing to do and nothing under way to wait for. */
+static bool is_done(const DeployOptions *options, const Planning *planning)
+{
+    return plan_is_empty(planning->plan) && planning->plan->pending->len == 0 && options->want != WANT_JOBS;
+}
+
+int deploy(Invocation *invocation, const DeployOptions *options)
+{
+    g_auto(Planning) planning = {0};
+    g_autoptr(GError) error = NULL;
+    if (!planning_make(&options->planning, &planning, &error))
+        return report_error(error);
+    planning_report_diagnostics(planning.checked.diagnostics);
+    if (!planning.plan)
+        return EXIT_ERROR;
+    planning_print(&planning, NULL);
+    int code = check_planning(options, &planning);
+    if (code != EXIT_OK)
+        return code;
+    int feasible =
+        checked_exit_code(&planning.checked); /* what can run converges; the rest is told by the code */
+    if (is_done(options, &planning))
+        return feasible;
+    code = plan_is_empty(planning.plan) ? EXIT_OK : confirm(options);
+    if (code != EXIT_OK)
+        return code;
+    g_clear_pointer(&planning.actual,
+                    actual_free); /* its read transaction would keep the WAL from being reset */
+    return exit_code_worse(open_and_carry_out(invocation, options, &planning), feasible);
+}

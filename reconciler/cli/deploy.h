@@ -1,0 +1,17 @@
+/* deploy.h: plan, ask, carry out, wait: what apply and destroy share.
+ * Calls:  cli/planning, cli/follow. */
+#pragma once
+#include "reconciler/cli/follow.h"
+#include "reconciler/cli/planning.h"
+
+typedef struct {
+    PlanningOptions planning; /* state_dir may be NULL: found by the rule */
+    const char *plan_file;    /* --plan, or NULL; then planning holds what the saved plan says */
+    const SavedPlan *saved;
+    Want want;
+    int64_t timeout_ms;
+    bool is_confirmed; /* --yes, or a saved plan: that file is the yes */
+    const char *question;
+} DeployOptions;
+
+int deploy(Invocation *invocation, const DeployOptions *options);

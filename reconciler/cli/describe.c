@@ -1,0 +1,166 @@
+/* describe.c: one job or resource in sections (listing.h). */
+#include "reconciler/cli/listing.h"
+#include "spec/base/units.h"
+
+static void field(GString *out, const char *label, const char *value)
+{
+    if (!value || !*value)
+        return;
+    g_autofree char *shown = printable(value);
+    g_string_append_printf(out, "%-14s %s\n", label, shown);
+}
+
+static void field_state(GString *out, const char *label, const char *state, const ListStyle *style)
+{
+    g_autofree char *shown = colored(state, state_color(state), style->is_colored);
+    if (*state)
+        g_string_append_printf(out, "%-14s %s\n", label, shown);
+}
+
+static void field_time(GString *out, const char *label, int64_t at_ms, const ListStyle *style)
+{
+    g_autofree char *at = time_local(at_ms);
+    g_autofree char *ago = time_between(at_ms, style->now_ms);
+    if (at_ms)
+        g_string_append_printf(out, "%-14s %s (%s ago)\n", label, at, ago);
+}
+
+static void section(GString *out, const char *title)
+{
+    g_string_append_printf(out, "\n%s:\n", title);
+}
+
+static void yaml_section(GString *out, const char *title, const json_t *value)
+{
+    if (!json_object_size(value) && !json_array_size(value))
+        return;
+    section(out, title);
+    yaml_append(value, 2, out);
+}
+
+/* ---- jobs
+ * ---------------------------------------------------------------------------------------------------------
+ */
+
+static void job_head(const json_t *job, const ListStyle *style, GString *out)
+{
+    field(out, "Job:", member_text(job, "jobName"));
+    field(out, "Id:", member_text(job, "jobId"));
+    field_state(out, "Status:", member_text(job, "status"), style);
+    field(out, "Reason:", member_text(job, "statusReason"));
+    field(out, "Waiting:", member_text(job, "waiting"));
+    field(out, "Queue:", member_text(job, "queue"));
+    field(out, "Definition:", member_text(job, "definition"));
+    field(out, "Run:", member_text(job, "run"));
+    field(out, "Step:", member_text(job, "step"));
+    field_time(out, "Created:", member_integer(job, "createdAt"), style);
+    field_time(out, "Started:", member_integer(job, "startedAt"), style);
+    field_time(out, "Stopped:", member_integer(job, "stoppedAt"), style);
+    field(out, "Log:", member_text(job, "logPath"));
+}
+
+static void job_array(const json_t *array, GString *out)
+{
+    const char *state;
+    json_t *count;
+    if (!array)
+        return;
+    section(out, "Array");
+    g_string_append_printf(out, "  size: %" G_GINT64_FORMAT "\n", member_integer(array, "size"));
+    if (json_object_get(array, "index"))
+        g_string_append_printf(out, "  index: %" G_GINT64_FORMAT "\n", member_integer(array, "index"));
+    json_object_foreach(json_object_get(array, "statusSummary"), state, count)
+    {
+        if (json_integer_value(count))
+            g_string_append_printf(out, "  %s: %" JSON_INTEGER_FORMAT "\n", state, json_integer_value(count));
+    }
+}
+
+static void job_dependencies(const json_t *list, GString *out)
+{
+    size_t index;
+    json_t *item;
+    if (!json_array_size(list))
+        return;
+    section(out, "Depends on");
+    json_array_foreach(list, index, item)
+    {
+        const char *id = member_text(item, "jobId"), *type = member_text(item, "type");
+        g_string_append_printf(out, "  %s%s%s\n", *id ? id : "the child before it", *type ? " " : "", type);
+    }
+}
+
+static const Column attempt_columns[] = {
+    {"ATTEMPT", ALIGN_RIGHT, COLUMN_ALWAYS},    {"STARTED", ALIGN_LEFT, COLUMN_ALWAYS},
+    {"RAN", ALIGN_RIGHT, COLUMN_ALWAYS},        {"EXIT", ALIGN_RIGHT, COLUMN_ALWAYS},
+    {"ENVIRONMENT", ALIGN_LEFT, COLUMN_ALWAYS}, {"REASON", ALIGN_LEFT, COLUMN_ALWAYS},
+    {"LOG", ALIGN_LEFT, COLUMN_ALWAYS},
+};
+
+static void attempt_row(Table *table, const json_t *attempt, const ListStyle *style)
+{
+    int64_t started = member_integer(attempt, "startedAt"), stopped = member_integer(attempt, "stoppedAt");
+    const json_t *code = json_object_get(attempt, "exitCode");
+    const char *reason = member_text(attempt, "reason");
+    table_cell_take(table, integer_human(member_integer(attempt, "attempt")));
+    table_cell_take(table, time_local(started));
+    table_cell_take(table, time_between(started, stopped ? stopped : style->now_ms));
+    table_cell_take(table, code ? g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(code)) : NULL);
+    table_cell(table, member_text(attempt, "environment"));
+    table_cell(table, *reason ? reason : member_text(attempt, "statusReason"));
+    table_cell(table, member_text(attempt, "logPath"));
+}
+
+static void job_attempts(const json_t *attempts, const ListStyle *style, GString *out)
+{
+    g_autoptr(Table) table = table_new(attempt_columns, G_N_ELEMENTS(attempt_columns));
+    size_t index;
+    json_t *attempt;
+    if (!json_array_size(attempts))
+        return;
+    section(out, "Attempts");
+    json_array_foreach(attempts, index, attempt) attempt_row(table, attempt, style);
+    table_render(table, style->is_wide, style->is_colored, out);
+}
+
+void describe_job(const json_t *job, const ListStyle *style, GString *out)
+{
+    job_head(job, style, out);
+    job_array(json_object_get(job, "arrayProperties"), out);
+    job_dependencies(json_object_get(job, "dependsOn"), out);
+    job_attempts(json_object_get(job, "attempts"), style, out);
+    yaml_section(out, "Container", json_object_get(job, "container"));
+    yaml_section(out, "Retry strategy", json_object_get(job, "retryStrategy"));
+    yaml_section(out, "Timeout", json_object_get(job, "timeout"));
+}
+
+/* ---- resources
+ * ---------------------------------------------------------------------------------------------------- */
+
+void describe_resource(const json_t *item, const ListStyle *style, GString *out)
+{
+    const char *owner = member_text(item, "owner");
+    const json_t *runs = json_object_get(item, "runs");
+    g_autofree char *place =
+        g_strdup_printf("%s:%" G_GINT64_FORMAT, member_text(item, "file"), member_integer(item, "line"));
+    g_string_append_printf(out, "%s/%s\n", member_text(item, "kind"), member_text(item, "name"));
+    field(out, "Owner:", *owner ? owner : "none: unmanaged");
+    field_state(out, "Status:", member_text(item, "status"), style);
+    field(out, "Reason:", member_text(item, "statusReason"));
+    field(out, "Manifest:", *member_text(item, "file") ? place : "");
+    if (member_integer(item, "revision"))
+        g_string_append_printf(out, "%-14s %" G_GINT64_FORMAT "\n",
+                               "Revision:", member_integer(item, "revision"));
+    field(out, "Digest:", member_text(item, "digest"));
+    field_time(out, "Created:", member_integer(item, "createdAt"), style);
+    field_time(out, "Updated:", member_integer(item, "updatedAt"), style);
+    if (json_is_true(json_object_get(item, "kept")))
+        field(out, "Kept:", "its manifest is gone, muster/prune is \"false\"");
+    yaml_section(out, "Metadata", json_object_get(item, "metadata"));
+    yaml_section(out, "Spec", json_object_get(item, "spec"));
+    yaml_section(out, "Live", json_object_get(item, "live"));
+    if (json_array_size(runs)) {
+        section(out, "Runs");
+        list_runs(runs, style, out);
+    }
+}

@@ -1,0 +1,434 @@
+#include "reconciler/cli/listing.h"
+
+#include "spec/base/units.h"
+
+ListStyle list_style(const char *output_option)
+{
+    return (ListStyle){
+        .is_wide = output_format(output_option) == OUTPUT_WIDE,
+        .is_colored = output_colored(stdout),
+        .now_ms = g_get_real_time() / 1000,
+    };
+}
+
+const char *member_text(const json_t *object, const char *member)
+{
+    const char *text = json_string_value(json_object_get(object, member));
+    return text ? text : "";
+}
+
+int64_t member_integer(const json_t *object, const char *member)
+{
+    return json_integer_value(json_object_get(object, member));
+}
+
+static void cell_integer(Table *table, int64_t value)
+{
+    table_cell_take(table, integer_human(value));
+}
+
+/* How long ago; -o wide tells the time itself in a column of its own where there is one. */
+static void cell_age(Table *table, int64_t at_ms, const ListStyle *style)
+{
+    table_cell_take(table, time_between(at_ms, style->now_ms));
+}
+
+static void cell_number(Table *table, const json_t *value)
+{
+    if (json_is_real(value))
+        table_cell_take(table, g_strdup_printf("%g", json_real_value(value)));
+    else
+        cell_integer(table, json_integer_value(value));
+}
+
+static void cell_joined(Table *table, const json_t *list)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    size_t index;
+    json_t *item;
+    json_array_foreach(list, index, item) g_string_append_printf(
+        text, "%s%s", index ? "," : "", json_is_string(item) ? json_string_value(item) : "");
+    table_cell(table, text->str);
+}
+
+static int64_t count_of(const json_t *counts, const char *state)
+{
+    return member_integer(counts, state);
+}
+
+static int64_t waiting_of(const json_t *counts)
+{
+    return count_of(counts, "SUBMITTED") + count_of(counts, "PENDING") + count_of(counts, "RUNNABLE");
+}
+
+static int64_t running_of(const json_t *counts)
+{
+    return count_of(counts, "STARTING") + count_of(counts, "RUNNING");
+}
+
+/* ---- resources
+ * ---------------------------------------------------------------------------------------------------- */
+
+static const Column queue_columns[] = {
+    {"NAME", ALIGN_LEFT, COLUMN_ALWAYS},      {"STATE", ALIGN_LEFT, COLUMN_ALWAYS},
+    {"PRIORITY", ALIGN_RIGHT, COLUMN_ALWAYS}, {"WAITING", ALIGN_RIGHT, COLUMN_ALWAYS},
+    {"RUNNING", ALIGN_RIGHT, COLUMN_ALWAYS},  {"STATUS", ALIGN_LEFT, COLUMN_ALWAYS},
+    {"OWNER", ALIGN_LEFT, COLUMN_WIDE},       {"AGE", ALIGN_RIGHT, COLUMN_ALWAYS},
+    {"REASON", ALIGN_LEFT, COLUMN_WIDE},
+};
+
+static void row_queue(Table *table, const json_t *item, const ListStyle *style)
+{
+    const json_t *spec = json_object_get(item, "spec");
+    const json_t *counts = json_object_get(json_object_get(item, "live"), "counts");
+    const char *state = member_text(spec, "state");
+    table_cell(table, member_text(item, "name"));
+    table_cell(table, *state ? state : "ENABLED");
+    cell_integer(table, member_integer(spec, "priority"));
+    cell_integer(table, waiting_of(counts));
+    cell_integer(table, running_of(counts));
+    table_cell(table, member_text(item, "status"));
+    table_cell(table, member_text(item, "owner"));
+    cell_age(table, member_integer(item, "createdAt"), style);
+    table_cell(table, member_text(item, "statusReason"));
+}
+
+static const Column environment_columns[] = {
+    {"NAME", ALIGN_LEFT, COLUMN_ALWAYS},      {"PROVIDER", ALIGN_LEFT, COLUMN_ALWAYS},
+    {"STATE", ALIGN_LEFT, COLUMN_ALWAYS},     {"VCPUS", ALIGN_RIGHT, COLUMN_ALWAYS},
+    {"MAXVCPUS", ALIGN_RIGHT, COLUMN_ALWAYS}, {"RUNNING", ALIGN_RIGHT, COLUMN_ALWAYS},
+    {"STATUS", ALIGN_LEFT, COLUMN_ALWAYS},    {"OWNER", ALIGN_LEFT, COLUMN_WIDE},
+    {"AGE", ALIGN_RIGHT, COLUMN_ALWAYS},      {"REASON", ALIGN_LEFT, COLUMN_WIDE},
+};
+
+static void row_environment(Table *table, const json_t *item, const ListStyle *style)
+{
+    const json_t *live = json_object_get(item, "live");
+    table_cell(table, member_text(item, "name"));
+    table_cell(table, member_text(live, "provider"));
+    table_cell(table, member_text(live, "state"));
+    cell_number(table, json_object_get(live, "usedVcpus"));
+    cell_integer(table, member_integer(live, "maxvCpus"));
+    cell_integer(table, member_integer(live, "launches"));
+    table_cell(table, member_text(item, "status"));
+    table_cell(table, member_text(item, "owner"));
+    cell_age(table, member_integer(item, "createdAt"), style);
+    table_cell(table, member_text(item, "statusReason"));
+}
+
+static const Column definition_columns[] = {
+    {"NAME", ALIGN_LEFT, COLUMN_ALWAYS},   {"REVISION", ALIGN_RIGHT, COLUMN_ALWAYS},
+    {"STATUS", ALIGN_LEFT, COLUMN_ALWAYS}, {"OWNER", ALIGN_LEFT, COLUMN_WIDE},
+    {"AGE", ALIGN_RIGHT, COLUMN_ALWAYS},   {"DIGEST", ALIGN_LEFT, COLUMN_WIDE},
+};
+
+static void row_definition(Table *table, const json_t *item, const ListStyle *style)
+{
+    table_cell(table, member_text(item, "name"));
+    cell_integer(table, member_integer(item, "revision"));
+    table_cell(table, member_text(item, "status"));
+    table_cell(table, member_text(item, "owner"));
+    cell_age(table, member_integer(item, "updatedAt"), style);
+    table_cell_take(table, g_strndup(member_text(item, "digest"), 12));
+}
+
+static const Column run_owner_columns[] = {
+    {"NAME", ALIGN_LEFT, COLUMN_ALWAYS},     {"RUNS", ALIGN_RIGHT, COLUMN_ALWAYS},
+    {"LAST RUN", ALIGN_LEFT, COLUMN_ALWAYS}, {"STARTED", ALIGN_RIGHT, COLUMN_ALWAYS},
+    {"OWNER", ALIGN_LEFT, COLUMN_WIDE},
+};
+
+static const json_t *newest_run(const json_t *runs)
+{
+    const json_t *newest = NULL;
+    size_t index;
+    json_t *run;
+    json_array_foreach(runs, index, run)
+    {
+        if (!newest || member_integer(run, "number") > member_integer(newest, "number"))
+            newest = run;
+    }
+    return newest;
+}
+
+static void row_run_owner(Table *table, const json_t *item, const ListStyle *style)
+{
+    const json_t *runs = json_object_get(item, "runs"), *newest = newest_run(runs);
+    table_cell(table, member_text(item, "name"));
+    cell_integer(table, (int64_t)json_array_size(runs));
+    table_cell(table, member_text(newest, "state"));
+    cell_age(table, member_integer(newest, "createdAt"), style);
+    table_cell(table, member_text(item, "owner"));
+}
+
+static const Column plain_columns[] = {
+    {"NAME", ALIGN_LEFT, COLUMN_ALWAYS}, {"STATUS", ALIGN_LEFT, COLUMN_ALWAYS},
+    {"OWNER", ALIGN_LEFT, COLUMN_WIDE},  {"AGE", ALIGN_RIGHT, COLUMN_ALWAYS},
+    {"REASON", ALIGN_LEFT, COLUMN_WIDE},
+};
+
+static void row_plain(Table *table, const json_t *item, const ListStyle *style)
+{
+    table_cell(table, member_text(item, "name"));
+    table_cell(table, member_text(item, "status"));
+    table_cell(table, member_text(item, "owner"));
+    cell_age(table, member_integer(item, "createdAt"), style);
+    table_cell(table, member_text(item, "statusReason"));
+}
+
+typedef void (*RowFunc)(Table *table, const json_t *item, const ListStyle *style);
+
+static void list_rows(const Column *columns, size_t columns_len, RowFunc row, const json_t *items,
+                      const ListStyle *style, GString *out)
+{
+    g_autoptr(Table) table = table_new(columns, columns_len);
+    size_t index;
+    json_t *item;
+    json_array_foreach(items, index, item) row(table, item, style);
+    table_render(table, style->is_wide, style->is_colored, out);
+}
+
+#define LIST_ROWS(columns, row, items, style, out)                                                           \
+    list_rows(columns, G_N_ELEMENTS(columns), row, items, style, out)
+
+void list_resources(Kind kind, const json_t *items, const ListStyle *style, GString *out)
+{
+    switch (kind) {
+    case KIND_JOB_QUEUE: LIST_ROWS(queue_columns, row_queue, items, style, out); return;
+    case KIND_COMPUTE_ENVIRONMENT: LIST_ROWS(environment_columns, row_environment, items, style, out); return;
+    case KIND_JOB_DEFINITION: LIST_ROWS(definition_columns, row_definition, items, style, out); return;
+    case KIND_PIPELINE:
+    case KIND_JOB: LIST_ROWS(run_owner_columns, row_run_owner, items, style, out); return;
+    case KIND_SCHEDULING_POLICY:
+    case KIND_CONSUMABLE_RESOURCE:
+    case KIND_COUNT: LIST_ROWS(plain_columns, row_plain, items, style, out); return;
+    }
+}
+
+/* ---- jobs, runs, events
+ * ------------------------------------------------------------------------------------------- */
+
+static const Column job_columns[] = {
+    {"ID", ALIGN_LEFT, COLUMN_ALWAYS},       {"NAME", ALIGN_LEFT, COLUMN_ALWAYS},
+    {"QUEUE", ALIGN_LEFT, COLUMN_ALWAYS},    {"STATUS", ALIGN_LEFT, COLUMN_ALWAYS},
+    {"DONE", ALIGN_RIGHT, COLUMN_ALWAYS},    {"AGE", ALIGN_RIGHT, COLUMN_ALWAYS},
+    {"RAN", ALIGN_RIGHT, COLUMN_ALWAYS},     {"TRIES", ALIGN_RIGHT, COLUMN_WIDE},
+    {"DEFINITION", ALIGN_LEFT, COLUMN_WIDE}, {"REASON", ALIGN_LEFT, COLUMN_WIDE},
+};
+
+/* Of an array: "7/100"; else nothing. */
+static char *array_done(const json_t *job)
+{
+    const json_t *array = json_object_get(job, "arrayProperties");
+    const json_t *summary = json_object_get(array, "statusSummary");
+    if (!summary)
+        return NULL;
+    return g_strdup_printf("%" G_GINT64_FORMAT "/%" G_GINT64_FORMAT,
+                           count_of(summary, "SUCCEEDED") + count_of(summary, "FAILED"),
+                           member_integer(array, "size"));
+}
+
+static void row_job(Table *table, const json_t *job, const ListStyle *style)
+{
+    int64_t started = member_integer(job, "startedAt"), stopped = member_integer(job, "stoppedAt");
+    const char *waiting = member_text(job, "waiting");
+    const json_t *attempts = json_object_get(job, "attempts"); /* of one whole job: a list */
+    table_cell(table, member_text(job, "jobId"));
+    table_cell(table, member_text(job, "jobName"));
+    table_cell(table, member_text(job, "queue"));
+    table_cell(table, member_text(job, "status"));
+    table_cell_take(table, array_done(job));
+    cell_age(table, member_integer(job, "createdAt"), style);
+    table_cell_take(table, time_between(started, stopped ? stopped : style->now_ms));
+    cell_integer(table,
+                 json_is_array(attempts) ? (int64_t)json_array_size(attempts) : json_integer_value(attempts));
+    table_cell(table, member_text(job, "definition"));
+    table_cell(table, *waiting ? waiting : member_text(job, "statusReason"));
+}
+
+void list_jobs(const json_t *jobs, const ListStyle *style, GString *out)
+{
+    LIST_ROWS(job_columns, row_job, jobs, style, out);
+}
+
+static const Column run_columns[] = {
+    {"RUN", ALIGN_LEFT, COLUMN_ALWAYS},      {"NUMBER", ALIGN_RIGHT, COLUMN_ALWAYS},
+    {"STATE", ALIGN_LEFT, COLUMN_ALWAYS},    {"WAITING", ALIGN_RIGHT, COLUMN_ALWAYS},
+    {"RUNNING", ALIGN_RIGHT, COLUMN_ALWAYS}, {"DONE", ALIGN_RIGHT, COLUMN_ALWAYS},
+    {"FAILED", ALIGN_RIGHT, COLUMN_ALWAYS},  {"AGE", ALIGN_RIGHT, COLUMN_ALWAYS},
+    {"TOOK", ALIGN_RIGHT, COLUMN_ALWAYS},    {"ID", ALIGN_LEFT, COLUMN_WIDE},
+    {"REASON", ALIGN_LEFT, COLUMN_WIDE},
+};
+
+static void row_run(Table *table, const json_t *run, const ListStyle *style)
+{
+    const json_t *counts = json_object_get(run, "jobs");
+    int64_t created = member_integer(run, "createdAt"), stopped = member_integer(run, "stoppedAt");
+    table_cell_take(table, g_strdup_printf("%s/%s", member_text(run, "kind"), member_text(run, "name")));
+    cell_integer(table, member_integer(run, "number"));
+    table_cell(table, member_text(run, "state"));
+    cell_integer(table, waiting_of(counts));
+    cell_integer(table, running_of(counts));
+    cell_integer(table, count_of(counts, "SUCCEEDED"));
+    cell_integer(table, count_of(counts, "FAILED"));
+    cell_age(table, created, style);
+    table_cell_take(table, time_between(created, stopped ? stopped : style->now_ms));
+    table_cell(table, member_text(run, "id"));
+    table_cell(table, member_text(run, "statusReason"));
+}
+
+void list_runs(const json_t *runs, const ListStyle *style, GString *out)
+{
+    LIST_ROWS(run_columns, row_run, runs, style, out);
+}
+
+/* Events come one by one while they are followed, so their columns have fixed widths and no head. */
+void list_events(const json_t *events, const ListStyle *style, GString *out)
+{
+    size_t index;
+    json_t *event;
+    json_array_foreach(events, index, event)
+    {
+        g_autofree char *at = time_local(member_integer(event, "at"));
+        g_autofree char *subject = printable(member_text(event, "subject"));
+        g_autofree char *message = printable(member_text(event, "message"));
+        g_string_append_printf(out, "%s  %-18s  %s", at, member_text(event, "type"), subject);
+        if (json_object_get(event, "first"))
+            g_string_append_printf(out, "[%" G_GINT64_FORMAT "-%" G_GINT64_FORMAT "]",
+                                   member_integer(event, "first"), member_integer(event, "last"));
+        if (style->is_wide)
+            g_string_append_printf(out, "  #%" G_GINT64_FORMAT, member_integer(event, "sequence"));
+        g_string_append_printf(out, "%s%s\n", *message ? "  " : "", message);
+    }
+}
+
+/* ---- status
+ * ------------------------------------------------------------------------------------------------------- */
+
+static const Column status_queue_columns[] = {
+    {"QUEUE", ALIGN_LEFT, COLUMN_ALWAYS},     {"STATE", ALIGN_LEFT, COLUMN_ALWAYS},
+    {"PRIORITY", ALIGN_RIGHT, COLUMN_ALWAYS}, {"WAITING", ALIGN_RIGHT, COLUMN_ALWAYS},
+    {"RUNNING", ALIGN_RIGHT, COLUMN_ALWAYS},  {"ENVIRONMENTS", ALIGN_LEFT, COLUMN_ALWAYS},
+};
+
+static void row_status_queue(Table *table, const json_t *queue, const ListStyle *style)
+{
+    const json_t *counts = json_object_get(queue, "counts");
+    (void)style;
+    table_cell(table, member_text(queue, "name"));
+    table_cell(table, member_text(queue, "state"));
+    cell_integer(table, member_integer(queue, "priority"));
+    cell_integer(table, waiting_of(counts));
+    cell_integer(table, running_of(counts));
+    cell_joined(table, json_object_get(queue, "environments"));
+}
+
+static const Column status_environment_columns[] = {
+    {"ENVIRONMENT", ALIGN_LEFT, COLUMN_ALWAYS}, {"PROVIDER", ALIGN_LEFT, COLUMN_ALWAYS},
+    {"STATE", ALIGN_LEFT, COLUMN_ALWAYS},       {"STATUS", ALIGN_LEFT, COLUMN_ALWAYS},
+    {"VCPUS", ALIGN_RIGHT, COLUMN_ALWAYS},      {"MAXVCPUS", ALIGN_RIGHT, COLUMN_ALWAYS},
+    {"RUNNING", ALIGN_RIGHT, COLUMN_ALWAYS},
+};
+
+static void row_status_environment(Table *table, const json_t *environment, const ListStyle *style)
+{
+    (void)style;
+    table_cell(table, member_text(environment, "name"));
+    table_cell(table, member_text(environment, "provider"));
+    table_cell(table, member_text(environment, "state"));
+    table_cell(table, member_text(environment, "status"));
+    cell_number(table, json_object_get(environment, "usedVcpus"));
+    cell_integer(table, member_integer(environment, "maxvCpus"));
+    cell_integer(table, member_integer(environment, "launches"));
+}
+
+static const Column status_source_columns[] = {
+    {"SOURCE", ALIGN_LEFT, COLUMN_ALWAYS},   {"STATE", ALIGN_LEFT, COLUMN_ALWAYS},
+    {"REVISION", ALIGN_LEFT, COLUMN_ALWAYS}, {"FOLLOWED", ALIGN_LEFT, COLUMN_ALWAYS},
+    {"SINCE", ALIGN_RIGHT, COLUMN_ALWAYS},   {"PATH", ALIGN_LEFT, COLUMN_ALWAYS},
+};
+
+static void row_status_source(Table *table, const json_t *source, const ListStyle *style)
+{
+    table_cell(table, member_text(source, "name"));
+    table_cell(table, member_text(source, "state"));
+    table_cell_take(table, g_strndup(member_text(source, "revision"), 12));
+    table_cell(table, json_is_true(json_object_get(source, "followed")) ? "yes" : "no");
+    cell_age(table, member_integer(source, "since"), style);
+    table_cell(table, member_text(source, "path"));
+}
+
+static const Column status_apply_columns[] = {
+    {"APPLY", ALIGN_RIGHT, COLUMN_ALWAYS}, {"SOURCE", ALIGN_LEFT, COLUMN_ALWAYS},
+    {"STATE", ALIGN_LEFT, COLUMN_ALWAYS},  {"REVISION", ALIGN_LEFT, COLUMN_WIDE},
+    {"AGE", ALIGN_RIGHT, COLUMN_ALWAYS},   {"MESSAGE", ALIGN_LEFT, COLUMN_ALWAYS},
+};
+
+static void row_status_apply(Table *table, const json_t *apply, const ListStyle *style)
+{
+    cell_integer(table, member_integer(apply, "id"));
+    table_cell(table, member_text(apply, "owner"));
+    table_cell(table, member_text(apply, "state"));
+    table_cell_take(table, g_strndup(member_text(apply, "revision"), 12));
+    cell_age(table, member_integer(apply, "createdAt"), style);
+    table_cell(table, member_text(apply, "message"));
+}
+
+static void status_head(const json_t *status, const ListStyle *style, GString *out)
+{
+    g_autofree char *up = time_between(member_integer(status, "startedAt"), style->now_ms);
+    const json_t *instance = json_object_get(status, "instance");
+    if (member_integer(status, "pid"))
+        g_string_append_printf(out, "muster %s %s, pid %" G_GINT64_FORMAT " on %s, up %s\n",
+                               member_text(status, "version"), member_text(status, "mode"),
+                               member_integer(status, "pid"), member_text(status, "host"), up);
+    else
+        g_string_append(
+            out, "nothing hosts this state directory: nothing new starts (muster serve, apply or wait)\n");
+    if (*member_text(status, "stateDir"))
+        g_string_append_printf(out, "state directory: %s\n", member_text(status, "stateDir"));
+    if (*member_text(status, "refusal"))
+        g_string_append_printf(out, "changes are refused: %s\n", member_text(status, "refusal"));
+    if (json_number_value(json_object_get(instance, "vcpus")) > 0) {
+        g_autofree char *memory = integer_human(member_integer(instance, "memoryMib"));
+        g_string_append_printf(out, "this machine: %g vCPU, %s MiB, %" G_GINT64_FORMAT " GPU\n",
+                               json_number_value(json_object_get(instance, "vcpus")), memory,
+                               member_integer(instance, "gpus"));
+    }
+    if (*member_text(instance, "notice"))
+        g_string_append_printf(out, "  # %s\n", member_text(instance, "notice"));
+    g_autofree char *unfinished =
+        integer_human(member_integer(json_object_get(status, "jobs"), "unfinished"));
+    g_string_append_printf(out, "jobs not finished: %s\n", unfinished);
+}
+
+static void status_section(const json_t *status, const char *member, const Column *columns, size_t len,
+                           RowFunc row, const ListStyle *style, GString *out)
+{
+    const json_t *items = json_object_get(status, member);
+    if (!json_array_size(items))
+        return;
+    g_string_append_c(out, '\n');
+    list_rows(columns, len, row, items, style, out);
+}
+
+#define STATUS_SECTION(member, columns, row)                                                                 \
+    status_section(status, member, columns, G_N_ELEMENTS(columns), row, style, out)
+
+void list_status(const json_t *status, const ListStyle *style, GString *out)
+{
+    size_t index;
+    json_t *source;
+    status_head(status, style, out);
+    STATUS_SECTION("sources", status_source_columns, row_status_source);
+    json_array_foreach(json_object_get(status, "sources"), index, source)
+    {
+        g_autofree char *message = printable(member_text(source, "message"));
+        if (*message)
+            g_string_append_printf(out, "  %s: %s\n", member_text(source, "name"), message);
+    }
+    STATUS_SECTION("queues", status_queue_columns, row_status_queue);
+    STATUS_SECTION("environments", status_environment_columns, row_status_environment);
+    STATUS_SECTION("runs", run_columns, row_run);
+    STATUS_SECTION("applies", status_apply_columns, row_status_apply);
+}

@@ -1,0 +1,24 @@
+/* listing.h: answers of the reconciler as tables and sections; what get, describe and status share.
+ * Holds:  pure: from JSON to text; time is an argument. */
+#pragma once
+#include "reconciler/cli/output.h"
+#include "spec/kinds.h"
+
+typedef struct {
+    bool is_wide, is_colored;
+    int64_t now_ms;
+} ListStyle;
+ListStyle list_style(const char *output_option);
+
+/* "text", or "" when object has no such string. Borrowed. */
+const char *member_text(const json_t *object, const char *member);
+int64_t member_integer(const json_t *object, const char *member);
+
+void list_resources(Kind kind, const json_t *items, const ListStyle *style, GString *out);
+void list_jobs(const json_t *jobs, const ListStyle *style, GString *out);
+void list_runs(const json_t *runs, const ListStyle *style, GString *out);
+void list_events(const json_t *events, const ListStyle *style, GString *out);
+void list_status(const json_t *status, const ListStyle *style, GString *out);
+
+void describe_job(const json_t *job, const ListStyle *style, GString *out);
+void describe_resource(const json_t *item, const ListStyle *style, GString *out);

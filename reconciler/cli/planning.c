@@ -1,0 +1,115 @@
+#include "reconciler/cli/planning.h"
+
+#include "reconciler/cli/output.h"
+#include "reconciler/cli/report.h"
+
+static const char *const first_run_names[] = {[FIRST_RUN_START] = "start", [FIRST_RUN_RECORD] = "record"};
+
+bool first_run_parse(const char *text, FirstRun *ret_first_run)
+{
+    for (size_t i = 0; text && i < G_N_ELEMENTS(first_run_names); i++)
+        if (strcmp(first_run_names[i], text) == 0) {
+            *ret_first_run = (FirstRun)i;
+            return true;
+        }
+    return false;
+}
+
+const char *first_run_name(FirstRun first_run)
+{
+    return first_run == FIRST_RUN_UNSET ? NULL : first_run_names[first_run];
+}
+
+/* On aws nothing starts by itself the first time; what every environment says counts before the source's
+ * default. */
+FirstRun planning_first_run(const char *first_run, const Checked *checked)
+{
+    FirstRun stated;
+    if (first_run_parse(first_run, &stated))
+        return stated;
+    if (strcmp(checked->provider, "aws") != 0)
+        return FIRST_RUN_START;
+    size_t environments = 0;
+    for (size_t i = 0; i < manifest_set_len(checked->set); i++) {
+        const Manifest *manifest = manifest_set_get(checked->set, i);
+        if (manifest->kind != KIND_COMPUTE_ENVIRONMENT)
+            continue;
+        g_autoptr(ComputeEnvironmentSpec) spec = compute_environment_spec_decode(manifest->spec, NULL);
+        if (!spec || spec->provider == PROVIDER_AWS || spec->provider == PROVIDER_UNSET)
+            return FIRST_RUN_UNSET;
+        environments++;
+    }
+    return environments ? FIRST_RUN_START : FIRST_RUN_UNSET;
+}
+
+bool planning_make(const PlanningOptions *options, Planning *ret_planning, GError **error)
+{
+    Planning *planning = ret_planning;
+    CheckOptions check = {.path = options->source,
+                          .name = options->source_name,
+                          .provider = options->provider,
+                          .state_dir = options->state_dir};
+    memset(planning, 0, sizeof(*planning));
+    if (!checked_load(&check, &planning->checked, error))
+        return false;
+    if (checked_exit_code(&planning->checked) == EXIT_ERROR && !options->destroy)
+        return true;
+    const char *identity = planning->checked.identity;
+    planning->actual = actual_load(options->state_dir, identity, planning->checked.set, error);
+    if (!planning->actual) {
+        planning_clear(planning);
+        return false;
+    }
+    planning->notices = options->destroy ? NULL : checked_notices(&planning->checked);
+    planning->first_run = planning_first_run(options->first_run, &planning->checked);
+    planning->options = (PlanOptions){.source_name = identity,
+                                      .first_run = planning->first_run,
+                                      .only = options->only,
+                                      .destroy = options->destroy,
+                                      .notices = (const char *const *)planning->notices};
+    const PlanActual *actual = actual_plan(planning->actual);
+    planning->plan = plan_build(planning->checked.set, actual, &planning->options);
+    planning->guard = plan_guard(planning->plan, actual, &planning->options, options->allow_deletes,
+                                 &planning->guard_message);
+    return true;
+}
+
+void planning_clear(Planning *planning)
+{
+    g_clear_pointer(&planning->plan, plan_free);
+    g_clear_pointer(&planning->actual, actual_free);
+    g_clear_pointer(&planning->notices, g_strfreev);
+    g_clear_pointer(&planning->guard_message, g_free);
+    checked_clear(&planning->checked);
+}
+
+void planning_report_diagnostics(DiagnosticList *diagnostics)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+    if (!diagnostic_list_len(diagnostics))
+        return;
+    diagnostic_list_render(diagnostics, DIAGNOSTIC_TEXT, out);
+    fputs(out->str, stderr);
+}
+
+bool planning_print(const Planning *planning, const char *next_command)
+{
+    PlanRender render = {
+        .color = output_colored(stdout), .next_command = next_command, .width = output_width(stdout)};
+    g_autoptr(GString) out = g_string_new(NULL);
+    plan_render_text(planning->plan, &render, out);
+    return output_string(out);
+}
+
+char *shell_join(const char *const *words)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+    for (size_t i = 0; words[i]; i++) {
+        bool is_safe = *words[i] != '\0';
+        for (const char *at = words[i]; *at; at++)
+            is_safe = is_safe && (g_ascii_isalnum(*at) || strchr("_-./:=@%+,", *at));
+        g_autofree char *quoted = is_safe ? g_strdup(words[i]) : g_shell_quote(words[i]);
+        g_string_append_printf(out, "%s%s", i ? " " : "", quoted);
+    }
+    return g_string_free(g_steal_pointer(&out), FALSE);
+}

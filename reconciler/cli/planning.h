@@ -1,0 +1,45 @@
+/* planning.h: source + state + options → plan, guard's verdict, rendering. What plan, apply and destroy
+ * share. Owns:   everything in Planning. Calls:  cli/checked, cli/actual, plan/. */
+#pragma once
+#include "reconciler/cli/actual.h"
+#include "reconciler/cli/checked.h"
+
+typedef struct {
+    const char *source;      /* as given */
+    const char *source_name; /* --source or NULL */
+    const char *provider;    /* or NULL */
+    const char *only;        /* or NULL */
+    const char *first_run;   /* "start", "record" or NULL */
+    const char *state_dir;
+    int64_t allow_deletes; /* -1: not given */
+    bool destroy;
+} PlanningOptions;
+
+typedef struct {
+    Checked checked;
+    Actual *actual;
+    Plan *plan; /* NULL: errors in the manifests */
+    char **notices;
+    FirstRun first_run;
+    PlanOptions options; /* what plan was built with; borrows from here */
+    GuardResult guard;
+    char *guard_message; /* NULL when GUARD_OK */
+} Planning;
+
+/* False with error: unreadable source or state. With errors in manifests plan stays NULL. ret must live where
+ * it is: the plan's options point into it. */
+bool planning_make(const PlanningOptions *options, Planning *ret_planning, GError **error);
+void planning_clear(Planning *planning);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Planning, planning_clear)
+
+/* --first-run, else start where nothing runs on aws, else unset. */
+FirstRun planning_first_run(const char *first_run, const Checked *checked);
+bool first_run_parse(const char *text, FirstRun *ret_first_run);
+const char *first_run_name(FirstRun first_run); /* NULL for unset */
+
+/* Diagnostics on stderr, as text. */
+void planning_report_diagnostics(DiagnosticList *diagnostics);
+/* "No changes." … or the plan as text, on stdout; next_command may be NULL. False when nobody reads. */
+bool planning_print(const Planning *planning, const char *next_command);
+/* Words quoted for a shell where that is needed, joined. New string. */
+char *shell_join(const char *const *words);

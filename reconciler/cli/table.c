@@ -1,0 +1,61 @@
+/* table.c: the table of commands. */
+#include "reconciler/cli/command.h"
+#include "spec/base/diagnostic.h"
+
+static const Command *const table[] = {
+    &command_init,
+    &command_validate,
+    &command_plan,
+    &command_apply,
+    &command_destroy,
+    &command_serve,
+    &command_start,
+    &command_rerun,
+    &command_status,
+    &command_get,
+    &command_describe,
+    &command_events,
+    &command_submit,
+    &command_wait,
+    &command_logs,
+    &command_cancel,
+    &command_terminate,
+    &command_schema,
+    &command_export,
+    &command_completion,
+    &command_version,
+    &command_help,
+    NULL,
+};
+
+static const char *const later[] = {
+    "explain",  "history", "rollback", "suspend", "resume",  "approve", "override", "forget",
+    "simulate", "render",  "graph",    "backup",  "restore", "doctor",  "key",      NULL,
+};
+
+const Command *const *command_table(void)
+{
+    return table;
+}
+
+const Command *command_find(const char *name)
+{
+    for (size_t i = 0; table[i]; i++)
+        if (strcmp(table[i]->name, name) == 0)
+            return table[i];
+    return NULL;
+}
+
+bool command_is_later(const char *name)
+{
+    return g_strv_contains(later, name);
+}
+
+const char *command_suggest(const char *name)
+{
+    const char *names[G_N_ELEMENTS(table)];
+    for (size_t i = 0; table[i]; i++)
+        names[i] = table[i]->name;
+    names[G_N_ELEMENTS(table) - 1] = NULL;
+    return suggest_nearest(view_from(name), names);
+}

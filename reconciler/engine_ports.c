@@ -1,0 +1,231 @@
+/* engine_ports.c: what the tick reaches the outside through, for real. */
+#include "reconciler/engine_ports.h"
+#include "reconciler/worker.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct EnginePorts {
+    char *state_dir;
+    StoreCommitted committed;
+    ProviderEventFunc event;
+    void (*log)(void *data, const char *text);
+    void *data;
+    Store *store;
+    StoreReader *reader; /* of the query thread */
+    Provider *provider;
+    Worker *query, *load, *files;
+    WorkPort work;
+};
+
+/* ---- store
+ * ---------------------------------------------------------------------------------------------------------------
+ */
+
+static uint64_t port_commit(void *self, Batch *batch, int64_t now_ms)
+{
+    return store_commit(((EnginePorts *)self)->store, batch, now_ms);
+}
+
+static bool port_load(void *self, const RecordSink *sink, void *data, GError **error)
+{
+    g_autoptr(StoreReader) reader = store_reader_open(((EnginePorts *)self)->state_dir, error);
+    return reader && store_reader_begin(reader, error) && store_reader_load(reader, sink, data, error);
+}
+
+static bool port_open(EnginePorts *ports, GError **error)
+{
+    ports->store = store_open(ports->state_dir, NULL, error);
+    if (ports->store)
+        store_on_committed(ports->store, ports->committed, ports->data);
+    return ports->store != NULL;
+}
+
+static bool port_reopen(void *self, GError **error)
+{
+    EnginePorts *ports = self;
+    g_clear_pointer(&ports->store, store_free);
+    return port_open(ports, error);
+}
+
+static uint64_t port_term(void *self)
+{
+    return store_term(((EnginePorts *)self)->store);
+}
+
+/* ---- work
+ * ------------------------------------------------------------------------------------------------------------------
+ */
+
+typedef struct {
+    EnginePorts *ports;
+    PortQuery query;
+    PortDone done;
+    void *data;
+} QueryItem;
+
+static void query_work(void *data)
+{
+    QueryItem *item = data;
+    EnginePorts *ports = item->ports;
+    g_autoptr(GError) error = NULL;
+    if (!ports->reader)
+        ports->reader = store_reader_open(ports->state_dir, &error);
+    if (!ports->reader || !store_reader_begin(ports->reader, &error)) {
+        g_clear_pointer(&ports->reader, store_reader_free);
+        item->query(NULL, error->message, item->data);
+        return;
+    }
+    item->query(ports->reader, NULL, item->data);
+    store_reader_end(ports->reader);
+}
+
+static void query_done(void *data)
+{
+    QueryItem *item = data;
+    item->done(item->data);
+    g_free(item);
+}
+
+static void port_query(void *self, PortQuery query, PortDone done, void *data)
+{
+    EnginePorts *ports = self;
+    QueryItem *item = g_new(QueryItem, 1);
+    *item = (QueryItem){ports, query, done, data};
+    worker_push(ports->query, query_work, query_done, item);
+}
+
+static void port_load_work(void *self, PortWork work, PortDone done, void *data)
+{
+    EnginePorts *ports = self;
+    if (ports->load) /* else it is ending: a load is not worth beginning */
+        worker_push(ports->load, work, done, data);
+}
+
+/* ---- files
+ * -------------------------------------------------------------------------------------------------------------------
+ */
+
+/* Never follows a symbolic link out of the tree. */
+static void remove_at(int dir_fd, const char *name)
+{
+    if (unlinkat(dir_fd, name, 0) == 0 || errno != EISDIR)
+        if (errno != EPERM && errno != EISDIR)
+            return;
+    int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!dir) {
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(dir));)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            remove_at(dirfd(dir), entry->d_name);
+    closedir(dir);
+    unlinkat(dir_fd, name, AT_REMOVEDIR);
+}
+
+static void tree_work(void *data)
+{
+    g_autofree char *path = data;
+    remove_at(AT_FDCWD, path);
+}
+
+static void empty_work(void *data)
+{
+    g_autofree char *path = data;
+    rmdir(path); /* ENOTEMPTY: what the job left stays */
+}
+
+static void port_remove_tree(void *self, char *path)
+{
+    worker_push(((EnginePorts *)self)->files, tree_work, NULL, path);
+}
+
+static void port_remove_empty(void *self, char *path)
+{
+    worker_push(((EnginePorts *)self)->files, empty_work, NULL, path);
+}
+
+/* ---- the rest
+ * ------------------------------------------------------------------------------------------------------------------
+ */
+
+static void port_entropy(void *bytes, size_t len)
+{
+    uint8_t *at = bytes;
+    while (len > 0) {
+        ssize_t got = getrandom(at, len, 0);
+        g_assert(got > 0 || errno == EINTR);
+        if (got > 0) {
+            at += got;
+            len -= (size_t)got;
+        }
+    }
+}
+
+EnginePorts *engine_ports_new(const EnginePortsOptions *options, GError **error)
+{
+    g_autoptr(EnginePorts) ports = g_new0(EnginePorts, 1);
+    ports->state_dir = g_strdup(options->state_dir);
+    ports->committed = options->committed;
+    ports->event = options->event;
+    ports->log = options->log;
+    ports->data = options->data;
+    if (!port_open(ports, error))
+        return NULL;
+    if (options->launch) {
+        ports->provider = provider_local_new(ports->state_dir, options->event, options->data, error);
+        if (!ports->provider)
+            return NULL;
+    }
+    ports->query = worker_new("query");
+    ports->load = worker_new("load");
+    ports->files = worker_new("files");
+    ports->work = (WorkPort){.query = port_query, .load = port_load_work, .self = ports};
+    return g_steal_pointer(&ports);
+}
+
+void engine_ports_stop_work(EnginePorts *ports)
+{
+    g_clear_pointer(&ports->load, worker_free);
+    g_clear_pointer(&ports->query, worker_free);
+    g_clear_pointer(&ports->files, worker_free);
+    g_clear_pointer(&ports->reader, store_reader_free);
+}
+
+void engine_ports_free(EnginePorts *ports)
+{
+    if (!ports)
+        return;
+    engine_ports_stop_work(ports);
+    if (ports->provider)
+        ports->provider->free(ports->provider);
+    g_clear_pointer(&ports->store, store_free);
+    g_free(ports->state_dir);
+    g_free(ports);
+}
+
+Ports engine_ports_get(EnginePorts *ports)
+{
+    return (Ports){
+        .store = {.commit = port_commit,
+                  .load = port_load,
+                  .reopen = port_reopen,
+                  .term = port_term,
+                  .self = ports},
+        .work = ports->work,
+        .files = {.remove_tree = port_remove_tree, .remove_empty = port_remove_empty, .self = ports},
+        .log = {.line = ports->log, .self = ports->data},
+        .provider = ports->provider,
+        .entropy = port_entropy};
+}
+
+const WorkPort *engine_ports_work(EnginePorts *ports)
+{
+    return &ports->work;
+}

@@ -1,0 +1,24 @@
+/* engine_ports.h: the real store, work, file and provider ports.
+ * Owns:   the store, the provider, the worker threads.
+ * Calls:  store/, provider/, worker.h. Made and freed on the engine's thread, under the lease. */
+#pragma once
+#include "reconciler/ports.h"
+#include "reconciler/store/store.h"
+
+typedef struct EnginePorts EnginePorts;
+typedef struct {
+    const char *state_dir;
+    bool launch;
+    StoreCommitted committed;
+    ProviderEventFunc event;
+    void (*log)(void *data, const char *text);
+    void *data; /* of all three */
+} EnginePortsOptions;
+EnginePorts *engine_ports_new(const EnginePortsOptions *options, GError **error);
+/* Joins the worker threads; what they completed still waits in the loop's context. */
+void engine_ports_stop_work(EnginePorts *ports);
+void engine_ports_free(EnginePorts *ports);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(EnginePorts, engine_ports_free)
+/* All but the clock. */
+Ports engine_ports_get(EnginePorts *ports);
+const WorkPort *engine_ports_work(EnginePorts *ports);

@@ -1,0 +1,132 @@
+/* follow.c: from a settled directory to a SourceState. */
+#include "reconciler/follow.h"
+#include "reconciler/source/source.h"
+
+#define SETTLE_MS 10
+
+struct Follow {
+    Reconciler *reconciler;
+    const WorkPort *work;
+    char *path, *name, *provider, *cache_dir;
+    SourceOptions options;
+    SourceWatch *watch;
+    SourceFollower *follower;
+    bool loading, again;
+    /* of the load under way */
+    ManifestSet *set;
+    DiagnosticList *diagnostics;
+    char *failure;
+};
+
+static char *first_errors(DiagnosticList *diagnostics)
+{
+    GString *text = g_string_new(NULL);
+    size_t errors = diagnostic_list_count(diagnostics, SEVERITY_ERROR), shown = 0;
+    for (size_t i = 0; i < diagnostic_list_len(diagnostics) && shown < 3; i++) {
+        const Diagnostic *one = diagnostic_list_get(diagnostics, i);
+        if (one->severity != SEVERITY_ERROR)
+            continue;
+        g_string_append_printf(text, "%s%s:%d:%d: %s", shown++ ? "; " : "", one->file ? one->file : "",
+                               one->line, one->column, one->message);
+    }
+    if (errors > shown)
+        g_string_append_printf(text, "; and %zu more", errors - shown);
+    return g_string_free(text, FALSE);
+}
+
+/* On the worker. */
+static void follow_load(void *data)
+{
+    Follow *follow = data;
+    g_autoptr(GError) error = NULL;
+    SourceStatistics statistics = {0};
+    follow->diagnostics = diagnostic_list_new();
+    bool read =
+        source_follower_load(follow->follower, &follow->set, &statistics, follow->diagnostics, &error);
+    source_statistics_clear(&statistics);
+    if (!read)
+        follow->failure = g_strdup(error->message);
+    else if (diagnostic_list_count(follow->diagnostics, SEVERITY_ERROR))
+        follow->failure = first_errors(follow->diagnostics);
+}
+
+static void follow_loaded(void *data)
+{
+    Follow *follow = data;
+    g_autofree char *name = NULL;
+    if (follow->set)
+        name = source_identity(&follow->options, follow->set);
+    else
+        name = follow->name ? g_strdup(follow->name) : g_path_get_basename(follow->path);
+    bool whole = follow->set && !follow->failure;
+    SourceState state = {.path = follow->path,
+                         .name = name,
+                         .provider = follow->provider,
+                         .revision = whole ? manifest_set_revision(follow->set) : NULL,
+                         .broken = follow->failure,
+                         .set = whole ? follow->set : NULL};
+    reconciler_source(follow->reconciler, &state);
+    g_clear_pointer(&follow->set, manifest_set_unref);
+    g_clear_pointer(&follow->diagnostics, diagnostic_list_free);
+    g_clear_pointer(&follow->failure, g_free);
+    follow->loading = false;
+    if (follow->again)
+        follow_reload(follow);
+}
+
+void follow_reload(Follow *follow)
+{
+    follow->again = follow->loading;
+    if (follow->loading)
+        return;
+    follow->loading = true;
+    follow->work->load(follow->work->self, follow_load, follow_loaded, follow);
+}
+
+static void follow_settled(void *data)
+{
+    follow_reload(data);
+}
+
+Follow *follow_new(Reconciler *reconciler, const WorkPort *work, const char *state_dir, const char *path,
+                   const char *name, const char *provider, GError **error)
+{
+    Follow *follow = g_new0(Follow, 1);
+    follow->reconciler = reconciler;
+    follow->work = work;
+    follow->path = g_strdup(path);
+    follow->name = g_strdup(name);
+    follow->provider = g_strdup(provider);
+    follow->cache_dir = g_build_filename(state_dir, "cache", NULL);
+    follow->options = (SourceOptions){.path = follow->path,
+                                      .name = follow->name,
+                                      .provider = follow->provider,
+                                      .cache_dir = follow->cache_dir};
+    follow->watch = source_watch_new(&follow->options, SETTLE_MS, follow_settled, follow, error);
+    if (!follow->watch) {
+        follow_free(follow);
+        return NULL;
+    }
+    follow->follower = source_follower_new(&follow->options);
+    source_follower_attach(follow->follower, follow->watch);
+    follow_reload(follow);
+    return follow;
+}
+
+void follow_free(void *data)
+{
+    Follow *follow = data;
+    if (!follow)
+        return;
+    g_clear_pointer(&follow->follower, source_follower_free);
+    g_clear_pointer(&follow->watch, source_watch_free);
+    g_clear_pointer(&follow->set, manifest_set_unref);
+    g_clear_pointer(&follow->diagnostics, diagnostic_list_free);
+    source_options_clear(&follow->options);
+    g_free(follow->failure);
+    g_free(follow->path);
+    g_free(follow->name);
+    g_free(follow->provider);
+    g_free(follow->cache_dir);
+    g_free(follow);
+}

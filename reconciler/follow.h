@@ -1,0 +1,13 @@
+/* follow.h: a directory that the daemon follows: watched on the loop, loaded on a worker, told to the
+ * reconciler. Owns:   its watch and follower. Calls:  source/, WorkPort, reconcile.h. Holds:  one load at a
+ * time; a change during a load makes one more. */
+#pragma once
+#include "reconciler/reconcile.h"
+
+typedef struct Follow Follow;
+/* name, provider: may be NULL. Loads at once. */
+Follow *follow_new(Reconciler *reconciler, const WorkPort *work, const char *state_dir, const char *path,
+                   const char *name, const char *provider, GError **error);
+/* No load may be under way: the worker is freed first. */
+void follow_free(void *follow);
+void follow_reload(Follow *follow);

@@ -1,0 +1,339 @@
+/* host.c: builds the real ports, runs the loop, ends in order. */
+#include "reconciler/host.h"
+#include "reconciler/api/server.h"
+#include "reconciler/clock.h"
+#include "reconciler/engine_ports.h"
+#include "reconciler/follow.h"
+#include "reconciler/store/lease.h"
+#include <errno.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define FULL_PASS_MS (10 * 60 * 1000)
+
+struct HostHandle {
+    /* options, copied */
+    char *state_dir, *command, *source_name, *provider_name;
+    char **follow_paths;
+    bool launch, log_to_stderr;
+    int64_t interval_ms;
+
+    GThread *thread;
+    GMainContext *context;
+    int failed_fd;
+
+    GMutex mutex; /* over what follows */
+    GCond ready;
+    bool started, stopping, ended;
+    GError *error;
+
+    /* of the engine's thread */
+    Lease *lease;
+    EnginePorts *ports;
+    Clock *clock;
+    Reconciler *reconciler;
+    Server *server;
+    GPtrArray *follows;
+    GSource *full_pass;
+};
+
+/* ---- logging
+ * --------------------------------------------------------------------------------------------------------------
+ */
+
+static void host_log(void *self, const char *text)
+{
+    const HostHandle *handle = self;
+    if (!handle->log_to_stderr)
+        return;
+    g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+    g_autofree char *at = g_date_time_format(now, "%Y-%m-%dT%H:%M:%S");
+    fprintf(stderr, "%s.%03dZ %s\n", at, g_date_time_get_microsecond(now) / 1000, text);
+}
+
+/* ---- the loop's thread
+ * ------------------------------------------------------------------------------------------------------ */
+
+static void host_fail(HostHandle *handle, const GError *error)
+{
+    g_mutex_lock(&handle->mutex);
+    if (!handle->error)
+        handle->error = g_error_copy(error);
+    handle->ended = true;
+    g_mutex_unlock(&handle->mutex);
+    uint64_t one = 1;
+    ssize_t written = write(handle->failed_fd, &one, sizeof one);
+    (void)written; /* an eventfd takes it */
+    host_log(handle, error->message);
+}
+
+static void on_tick(void *data)
+{
+    HostHandle *handle = data;
+    reconciler_tick(handle->reconciler);
+}
+
+static void on_call(Call *call, void *data)
+{
+    HostHandle *handle = data;
+    reconciler_take_call(handle->reconciler, call);
+}
+
+static void on_provider_event(const ProviderEvent *event, void *data)
+{
+    HostHandle *handle = data;
+    if (handle->reconciler)
+        reconciler_provider_event(event, handle->reconciler);
+}
+
+static void on_committed(uint64_t sequence, const GError *error, void *data)
+{
+    HostHandle *handle = data;
+    if (handle->reconciler)
+        reconciler_committed(sequence, error, handle->reconciler);
+}
+
+static void reload_all(HostHandle *handle)
+{
+    for (guint i = 0; i < handle->follows->len; i++)
+        follow_reload(handle->follows->pdata[i]);
+}
+
+static gboolean on_full_pass(gpointer data)
+{
+    reload_all(data);
+    return G_SOURCE_CONTINUE;
+}
+
+static bool start_follows(HostHandle *handle, GError **error)
+{
+    handle->follows = g_ptr_array_new_with_free_func(follow_free);
+    reconciler_unfollow_all(handle->reconciler);
+    bool single = handle->follow_paths && g_strv_length(handle->follow_paths) == 1;
+    for (char **path = handle->follow_paths; path && *path; path++) {
+        Follow *follow = follow_new(handle->reconciler, engine_ports_work(handle->ports), handle->state_dir,
+                                    *path, single ? handle->source_name : NULL, handle->provider_name, error);
+        if (!follow)
+            return false;
+        g_ptr_array_add(handle->follows, follow);
+    }
+    if (handle->follows->len == 0)
+        return true;
+    handle->full_pass = g_timeout_source_new(
+        (guint)CLAMP(handle->interval_ms ? handle->interval_ms : FULL_PASS_MS, 1000, G_MAXINT));
+    g_source_set_callback(handle->full_pass, on_full_pass, handle, NULL);
+    g_source_attach(handle->full_pass, handle->context);
+    return true;
+}
+
+static bool start_all(HostHandle *handle, GError **error)
+{
+    handle->lease = lease_take(handle->state_dir, handle->command, error);
+    if (!handle->lease)
+        return false;
+    handle->clock = clock_new(on_tick, handle);
+    EnginePortsOptions options = {.state_dir = handle->state_dir,
+                                  .launch = handle->launch,
+                                  .committed = on_committed,
+                                  .event = on_provider_event,
+                                  .log = host_log,
+                                  .data = handle};
+    handle->ports = engine_ports_new(&options, error);
+    if (!handle->ports)
+        return false;
+    Ports ports = engine_ports_get(handle->ports);
+    ports.clock = clock_port(handle->clock);
+    ReconcilerOptions settings = {.state_dir = handle->state_dir,
+                                  .mode = handle->command,
+                                  .launch = handle->launch,
+                                  .interval_ms = handle->interval_ms};
+    handle->reconciler = reconciler_new(&ports, &settings, error);
+    if (!handle->reconciler)
+        return false;
+    handle->server = server_new(handle->state_dir, on_call, handle, error);
+    return handle->server && start_follows(handle, error);
+}
+
+/* Reverse order. The store waits for what it was handed; completions that the loop has not seen are in it all
+ * the same. */
+static void end_all(HostHandle *handle)
+{
+    if (handle->full_pass) {
+        g_source_destroy(handle->full_pass);
+        g_clear_pointer(&handle->full_pass, g_source_unref);
+    }
+    if (handle->clock)
+        clock_stop(handle->clock); /* what is delivered from here on only waits to be refused */
+    if (handle->ports)
+        engine_ports_stop_work(handle->ports);
+    while (g_main_context_iteration(handle->context, FALSE))
+        ;
+    g_clear_pointer(&handle->follows, g_ptr_array_unref);
+    Reconciler *reconciler = g_steal_pointer(&handle->reconciler);
+    reconciler_free(reconciler);
+    g_clear_pointer(&handle->server, server_free);
+    g_clear_pointer(&handle->ports, engine_ports_free);
+    g_clear_pointer(&handle->clock, clock_free);
+    g_clear_pointer(&handle->lease, lease_release);
+}
+
+static void wait_stop(HostHandle *handle)
+{
+    bool unfollowed = false;
+    for (;;) {
+        const GError *fault = reconciler_fault(handle->reconciler);
+        if (fault) {
+            host_fail(handle, fault);
+            return;
+        }
+        g_mutex_lock(&handle->mutex);
+        bool stopping = handle->stopping;
+        g_mutex_unlock(&handle->mutex);
+        if (stopping && !unfollowed) {
+            reconciler_unfollow_all(handle->reconciler);
+            unfollowed = true;
+        }
+        if (stopping && reconciler_drain(handle->reconciler))
+            return;
+        g_main_context_iteration(handle->context, TRUE);
+    }
+}
+
+static void tell_started(HostHandle *handle, GError *error)
+{
+    g_mutex_lock(&handle->mutex);
+    handle->started = true;
+    handle->error = error;
+    g_cond_signal(&handle->ready);
+    g_mutex_unlock(&handle->mutex);
+}
+
+static gpointer host_main(gpointer data)
+{
+    HostHandle *handle = data;
+    GError *error = NULL;
+    g_main_context_push_thread_default(handle->context);
+    if (start_all(handle, &error)) {
+        g_autofree char *text =
+            g_strdup_printf("muster %s: serving %s/%s", handle->command, handle->state_dir, SERVER_SOCKET);
+        host_log(handle, text);
+        tell_started(handle, NULL);
+        wait_stop(handle);
+        end_all(handle);
+    } else {
+        end_all(handle);
+        tell_started(handle, error);
+    }
+    g_main_context_pop_thread_default(handle->context);
+    return NULL;
+}
+
+/* ---- the face
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
+
+static void handle_free(HostHandle *handle)
+{
+    g_main_context_unref(handle->context);
+    close(handle->failed_fd);
+    g_mutex_clear(&handle->mutex);
+    g_cond_clear(&handle->ready);
+    g_clear_error(&handle->error);
+    g_strfreev(handle->follow_paths);
+    g_free(handle->state_dir);
+    g_free(handle->command);
+    g_free(handle->source_name);
+    g_free(handle->provider_name);
+    g_free(handle);
+}
+
+/* NOTIFY_SOCKET of systemd's readiness protocol (sd_notify(3)); nothing where it is not set. */
+static void notify_ready(void)
+{
+    const char *path = g_getenv("NOTIFY_SOCKET");
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (!path || (path[0] != '/' && path[0] != '@') || strlen(path) >= sizeof address.sun_path)
+        return;
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    memcpy(address.sun_path, path, strlen(path));
+    if (path[0] == '@')
+        address.sun_path[0] = '\0';
+    socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+    ssize_t sent = sendto(fd, "READY=1", 7, MSG_NOSIGNAL, (struct sockaddr *)&address, len);
+    (void)sent; /* nobody listens: so be it */
+    close(fd);
+}
+
+static HostHandle *host_start(const HostOptions *options, GError **error)
+{
+    kinds_init();
+    HostHandle *handle = g_new0(HostHandle, 1);
+    handle->state_dir = g_strdup(options->state_dir);
+    handle->command = g_strdup(options->command);
+    handle->source_name = g_strdup(options->source_name);
+    handle->provider_name = g_strdup(options->provider);
+    handle->follow_paths = g_strdupv((char **)(uintptr_t)options->follow);
+    handle->launch = options->launch;
+    handle->log_to_stderr = options->log_to_stderr;
+    handle->interval_ms = options->interval_ms;
+    handle->failed_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    g_mutex_init(&handle->mutex);
+    g_cond_init(&handle->ready);
+    handle->context = g_main_context_new();
+    handle->thread = g_thread_new("engine", host_main, handle);
+    g_mutex_lock(&handle->mutex);
+    while (!handle->started)
+        g_cond_wait(&handle->ready, &handle->mutex);
+    bool failed = handle->error != NULL && !handle->ended;
+    g_mutex_unlock(&handle->mutex);
+    if (failed) {
+        g_thread_join(handle->thread);
+        g_propagate_error(error, g_steal_pointer(&handle->error));
+        handle_free(handle);
+        return NULL;
+    }
+    notify_ready();
+    return handle;
+}
+
+static bool host_stop(HostHandle *handle, GError **error)
+{
+    g_mutex_lock(&handle->mutex);
+    handle->stopping = true;
+    g_mutex_unlock(&handle->mutex);
+    g_main_context_wakeup(handle->context);
+    g_thread_join(handle->thread);
+    bool ok = handle->error == NULL;
+    if (!ok)
+        g_propagate_error(error, g_steal_pointer(&handle->error));
+    handle_free(handle);
+    return ok;
+}
+
+static int host_failed_fd(HostHandle *handle)
+{
+    return handle->failed_fd;
+}
+
+static gboolean on_reload(gpointer data)
+{
+    HostHandle *handle = data;
+    if (handle->follows)
+        reload_all(handle);
+    return G_SOURCE_REMOVE;
+}
+
+static void host_reload(HostHandle *handle)
+{
+    g_autoptr(GSource) source = g_idle_source_new();
+    g_source_set_callback(source, on_reload, handle, NULL);
+    g_source_attach(source, handle->context);
+}
+
+const Host host_real = {
+    .start = host_start, .stop = host_stop, .failed_fd = host_failed_fd, .reload = host_reload};

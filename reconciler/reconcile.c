@@ -1,0 +1,446 @@
+/* reconcile.c: one turn of the loop, and what happens when its batch is durable or is not. */
+#include "reconciler/reconcile_internal.h"
+#include <unistd.h>
+
+/* ---- what waits for a commit
+ * ------------------------------------------------------------------------------------------ */
+
+Outgoing *outgoing_new(void)
+{
+    Outgoing *outgoing = g_new0(Outgoing, 1);
+    outgoing->launches = g_array_new(FALSE, FALSE, sizeof(LaunchToken));
+    outgoing->stops = g_array_new(FALSE, FALSE, sizeof(LaunchToken));
+    outgoing->settled = g_array_new(FALSE, FALSE, sizeof(LaunchToken));
+    outgoing->answers = g_ptr_array_new();
+    outgoing->events = g_array_new(FALSE, FALSE, sizeof(KeptEvent));
+    g_array_set_clear_func(outgoing->events, kept_event_clear);
+    return outgoing;
+}
+
+void outgoing_free(Outgoing *outgoing)
+{
+    if (!outgoing)
+        return;
+    g_assert(outgoing->answers->len == 0);
+    g_array_unref(outgoing->launches);
+    g_array_unref(outgoing->stops);
+    g_array_unref(outgoing->settled);
+    g_ptr_array_unref(outgoing->answers);
+    g_array_unref(outgoing->events);
+    g_free(outgoing);
+}
+
+static bool outgoing_is_empty(const Outgoing *outgoing)
+{
+    return outgoing->launches->len == 0 && outgoing->stops->len == 0 && outgoing->settled->len == 0 &&
+           outgoing->answers->len == 0 && outgoing->events->len == 0;
+}
+
+static void outgoing_let_go(Reconciler *reconciler, Outgoing *outgoing)
+{
+    launch_effects(reconciler, outgoing);
+    for (guint i = 0; i < outgoing->answers->len; i++) {
+        Call *call = outgoing->answers->pdata[i];
+        call->answer(call);
+    }
+    g_ptr_array_set_size(outgoing->answers, 0);
+}
+
+bool reconciler_busy_committing(const Reconciler *reconciler)
+{
+    return g_queue_get_length((GQueue *)(uintptr_t)&reconciler->in_flight) > 0;
+}
+
+/* ---- life
+ * --------------------------------------------------------------------------------------------------------------
+ */
+
+void reconciler_wake(Reconciler *reconciler)
+{
+    reconciler->again = true;
+    if (!reconciler->ticking)
+        reconciler->ports.clock.wake_at(reconciler->ports.clock.self, 0);
+}
+
+void reconciler_log(Reconciler *reconciler, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    g_autofree char *text = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    reconciler->ports.log.line(reconciler->ports.log.self, text);
+}
+
+static bool counters_now(uint64_t jobs, uint64_t events, int64_t template_id, int64_t apply_id,
+                         int64_t now_ms, void *data, GError **error)
+{
+    Reconciler *reconciler = data;
+    reconciler->now_ms = MAX(reconciler->now_ms, now_ms);
+    reconciler->facts.committed_ms = now_ms;
+    reconciler->facts.durable_events = events;
+    if (jobs > 0 && reconciler->expire_at_ms == 0)
+        reconciler->expire_at_ms = 1; /* there may be something to expire: looked at once */
+    return world_sink.counters(jobs, events, template_id, apply_id, now_ms, reconciler->world, error);
+}
+
+/* The sink's members take the World; counters are also wanted here, so every member is passed on. */
+#define PASS(Type, name)                                                                                     \
+    static bool pass_##name(const Type *record, void *data, GError **error)                                  \
+    {                                                                                                        \
+        return world_sink.name(record, ((Reconciler *)data)->world, error);                                  \
+    }
+PASS(ResourceRecord, resource)
+PASS(RevisionRecord, revision)
+PASS(TemplateRecord, template)
+PASS(RunRecord, run)
+PASS(ApplyRecord, apply)
+PASS(JobRecord, job)
+PASS(ChildRecord, child)
+PASS(RangeRecord, range)
+PASS(AttemptRecord, attempt)
+PASS(SettingRecord, setting)
+
+static const RecordSink sink = {.resource = pass_resource,
+                                .revision = pass_revision,
+                                .template = pass_template,
+                                .run = pass_run,
+                                .apply = pass_apply,
+                                .job = pass_job,
+                                .child = pass_child,
+                                .range = pass_range,
+                                .attempt = pass_attempt,
+                                .setting = pass_setting,
+                                .counters = counters_now};
+
+static bool load_world(Reconciler *reconciler, GError **error)
+{
+    uint64_t seed;
+    reconciler->ports.entropy(&seed, sizeof seed);
+    world_free(reconciler->world);
+    reconciler->world = world_new(seed, PROVIDER_LOCAL);
+    if (!reconciler->ports.store.load(reconciler->ports.store.self, &sink, reconciler, error) ||
+        !world_loaded(reconciler->world, error)) {
+        g_prefix_error(error, "the state cannot be loaded: ");
+        return false;
+    }
+    world_set_durable(reconciler->world, world_batches(reconciler->world));
+    reconciler->changed = true;
+    return true;
+}
+
+static void facts_init(Reconciler *reconciler)
+{
+    EngineFacts *facts = &reconciler->facts;
+    facts->state_dir = reconciler->state_dir;
+    facts->mode = reconciler->mode;
+    facts->host = reconciler->host;
+    facts->pid = getpid();
+    facts->started_ms = reconciler->ports.clock.now_ms(reconciler->ports.clock.self);
+}
+
+Reconciler *reconciler_new(const Ports *ports, const ReconcilerOptions *options, GError **error)
+{
+    Reconciler *reconciler = g_new0(Reconciler, 1);
+    uint64_t seed;
+    reconciler->ports = *ports;
+    ports->entropy(&seed, sizeof seed);
+    reconciler->rng = rng_from_seed(seed);
+    reconciler->state_dir = g_strdup(options->state_dir);
+    reconciler->mode = g_strdup(options->mode);
+    reconciler->host = g_strdup(g_get_host_name());
+    reconciler->launch = options->launch && ports->provider;
+    reconciler->interval_ms = options->interval_ms;
+    reconciler->checker = request_checker_new();
+    reconciler->tracks = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, progress_track_free);
+    reconciler->arena = arena_new();
+    reconciler->waiters = g_ptr_array_new();
+    reconciler->stops = g_ptr_array_new();
+    reconciler->events = g_array_new(FALSE, FALSE, sizeof(KeptEvent));
+    g_array_set_clear_func(reconciler->events, kept_event_clear);
+    reconciler->reported =
+        g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, NULL);
+    reconciler->followed = g_ptr_array_new_with_free_func(followed_free);
+    reconciler->outgoing = outgoing_new();
+    facts_init(reconciler);
+    if (!load_world(reconciler, error) || (reconciler->launch && !launch_provider_start(reconciler, error))) {
+        reconciler_free(reconciler);
+        return NULL;
+    }
+    applies_resume(reconciler);
+    reconciler_wake(reconciler);
+    return reconciler;
+}
+
+void reconciler_free(Reconciler *reconciler)
+{
+    if (!reconciler)
+        return;
+    calls_fail_all(reconciler, "the reconciler stops");
+    g_queue_clear_full(&reconciler->applies, apply_task_free);
+    for (Outgoing *outgoing; (outgoing = g_queue_pop_head(&reconciler->in_flight));)
+        outgoing_free(outgoing);
+    outgoing_free(reconciler->outgoing);
+    world_free(reconciler->world);
+    request_checker_free(reconciler->checker);
+    g_hash_table_unref(reconciler->tracks);
+    g_hash_table_unref(reconciler->reported);
+    g_array_unref(reconciler->events);
+    g_ptr_array_unref(reconciler->waiters);
+    g_ptr_array_unref(reconciler->stops);
+    g_ptr_array_unref(reconciler->followed);
+    arena_free(reconciler->arena);
+    g_clear_error(&reconciler->fault);
+    g_free(reconciler->refusal);
+    g_free(reconciler->notice);
+    g_free(reconciler->state_dir);
+    g_free(reconciler->mode);
+    g_free(reconciler->host);
+    g_free(reconciler);
+}
+
+const GError *reconciler_fault(const Reconciler *reconciler)
+{
+    return reconciler->fault;
+}
+
+const World *reconciler_world(const Reconciler *reconciler)
+{
+    return reconciler->world;
+}
+
+OperationContext reconciler_context(Reconciler *reconciler)
+{
+    return (OperationContext){.world = reconciler->world,
+                              .facts = &reconciler->facts,
+                              .rng = &reconciler->rng,
+                              .entropy = reconciler->ports.entropy,
+                              .checker = reconciler->checker,
+                              .now_ms = reconciler->now_ms,
+                              .stops = reconciler->stops,
+                              .tracks = reconciler->tracks,
+                              .refusal = reconciler->refusal};
+}
+
+bool reconciler_drain(Reconciler *reconciler)
+{
+    reconciler->draining = true;
+    return !reconciler_busy_committing(reconciler) && reconciler->gathering == 0 &&
+           g_queue_is_empty(&reconciler->calls) && (reconciler->reload || !world_is_dirty(reconciler->world));
+}
+
+/* ---- failed commits
+ * ------------------------------------------------------------------------------------------------------ */
+
+static void fail_for_good(Reconciler *reconciler, const GError *error)
+{
+    if (!reconciler->fault)
+        reconciler->fault = g_error_copy(error);
+    calls_fail_all(reconciler, error->message);
+}
+
+static bool may_be_retried(const GError *error)
+{
+    return g_error_matches(error, STORE_ERROR, STORE_ERROR_FULL) ||
+           g_error_matches(error, STORE_ERROR, STORE_ERROR_READ_ONLY) ||
+           g_error_matches(error, STORE_ERROR, STORE_ERROR_BUSY);
+}
+
+/* Nothing of the batch leaves: its answers become errors, what the provider told is kept for the world to
+ * come. */
+static void take_back(Reconciler *reconciler, Outgoing *outgoing, const char *message)
+{
+    for (guint i = 0; i < outgoing->answers->len; i++)
+        calls_refuse(reconciler, outgoing->answers->pdata[i], FAULT_BUSY, message);
+    g_ptr_array_set_size(outgoing->answers, 0);
+    for (guint i = outgoing->events->len; i > 0; i--) {
+        KeptEvent kept = g_array_index(outgoing->events, KeptEvent, i - 1);
+        g_array_prepend_val(reconciler->events, kept);
+    }
+    g_array_set_clear_func(outgoing->events, NULL); /* moved */
+    outgoing_free(outgoing);
+}
+
+static void commit_failed(Reconciler *reconciler, const GError *error)
+{
+    g_autofree char *message = g_strdup_printf("the state cannot be written: %s", error->message);
+    reconciler_log(reconciler, "%s", message);
+    /* Newest first, so that kept events end up in the order in which they came. */
+    take_back(reconciler, reconciler->outgoing, message);
+    reconciler->outgoing = outgoing_new();
+    for (Outgoing *outgoing; (outgoing = g_queue_pop_tail(&reconciler->in_flight));)
+        take_back(reconciler, outgoing, message);
+    applies_reset(reconciler, message);
+    if (!may_be_retried(error)) {
+        fail_for_good(reconciler, error);
+        return;
+    }
+    g_free(reconciler->refusal);
+    reconciler->refusal = g_steal_pointer(&message);
+    reconciler->retry_ms = CLAMP(reconciler->retry_ms * 2, RETRY_MS, RETRY_MAX_MS);
+    reconciler->retry_at_ms = reconciler->now_ms + reconciler->retry_ms;
+    reconciler->reload = true;
+}
+
+/* Back to what is committed. Until it works every change is refused; running jobs go on. */
+static bool reload(Reconciler *reconciler)
+{
+    g_autoptr(GError) error = NULL;
+    if (reconciler->now_ms < reconciler->retry_at_ms)
+        return false;
+    g_ptr_array_set_size(reconciler->stops, 0);
+    if (!reconciler->ports.store.reopen(reconciler->ports.store.self, &error) ||
+        !load_world(reconciler, &error)) {
+        if (!may_be_retried(error)) {
+            fail_for_good(reconciler, error);
+            return false;
+        }
+        reconciler->retry_ms = CLAMP(reconciler->retry_ms * 2, RETRY_MS, RETRY_MAX_MS);
+        reconciler->retry_at_ms = reconciler->now_ms + reconciler->retry_ms;
+        return false;
+    }
+    reconciler->reload = false;
+    g_hash_table_remove_all(reconciler->tracks);
+    applies_resume(reconciler);
+    reconciler->epoch++;
+    return true;
+}
+
+void reconciler_committed(uint64_t sequence, const GError *error, void *data)
+{
+    Reconciler *reconciler = data;
+    Outgoing *outgoing = g_queue_peek_head(&reconciler->in_flight);
+    if (!outgoing || outgoing->sequence != sequence || reconciler->fault)
+        return; /* of a store that was closed since */
+    if (error) {
+        commit_failed(reconciler, error);
+        reconciler_wake(reconciler);
+        return;
+    }
+    g_queue_pop_head(&reconciler->in_flight);
+    reconciler->facts.commits++;
+    reconciler->facts.committed_ms = outgoing->now_ms;
+    reconciler->facts.durable_events = outgoing->event_sequence;
+    if (reconciler->refusal) {
+        reconciler_log(reconciler, "the state can be written again");
+        g_clear_pointer(&reconciler->refusal, g_free);
+        reconciler->retry_ms = 0;
+    }
+    world_set_durable(reconciler->world,
+                      world_batches(reconciler->world) - g_queue_get_length(&reconciler->in_flight));
+    outgoing_let_go(reconciler, outgoing);
+    outgoing_free(outgoing);
+    reconciler->waiters_due = true;
+    reconciler_wake(reconciler);
+}
+
+/* ---- the tick
+ * --------------------------------------------------------------------------------------------------------------
+ */
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+    return a == 0 ? b : b == 0 ? a : MIN(a, b);
+}
+
+static bool more_to_do(const Reconciler *reconciler)
+{
+    return !g_queue_is_empty((GQueue *)(uintptr_t)&reconciler->calls) || reconciler->events->len > 0 ||
+           reconciler->changed || reconciler->waiters_due || reconciler->again;
+}
+
+static void plan_next(Reconciler *reconciler)
+{
+    ClockPort *clock = &reconciler->ports.clock;
+    if (reconciler->reload) {
+        clock->wake_at(clock->self, reconciler->retry_at_ms);
+        return;
+    }
+    if (g_queue_get_length(&reconciler->in_flight) >= IN_FLIGHT_MAX)
+        return; /* a commit will wake us */
+    if (more_to_do(reconciler)) {
+        clock->wake_at(clock->self, 0);
+        return;
+    }
+    int64_t next_ms =
+        sooner(calls_deadline_ms(reconciler), reconciler->expiring ? 0 : reconciler->expire_at_ms);
+    clock->wake_at(clock->self, next_ms ? next_ms : -1);
+}
+
+static void take_stops(Reconciler *reconciler)
+{
+    world_take_stops(reconciler->world, reconciler->stops);
+    for (guint i = 0; i < reconciler->stops->len; i++) {
+        Launch *launch = reconciler->stops->pdata[i];
+        launch_stopping(reconciler->world, launch);
+        g_array_append_val(reconciler->outgoing->stops, launch->token);
+    }
+    g_ptr_array_set_size(reconciler->stops, 0);
+}
+
+static void commit(Reconciler *reconciler)
+{
+    Outgoing *outgoing = reconciler->outgoing;
+    Batch *batch = world_take_batch(reconciler->world);
+    if (!batch) {
+        if (outgoing_is_empty(outgoing))
+            return;
+        Outgoing *newest = g_queue_peek_tail(&reconciler->in_flight);
+        if (!newest) { /* everything that was read is durable already */
+            reconciler->outgoing = outgoing_new();
+            outgoing_let_go(reconciler, outgoing);
+            outgoing_free(outgoing);
+            return;
+        }
+        /* Reads wait for what they may have seen (invariant 1). */
+        g_array_append_vals(newest->launches, outgoing->launches->data, outgoing->launches->len);
+        g_array_append_vals(newest->stops, outgoing->stops->data, outgoing->stops->len);
+        g_array_append_vals(newest->settled, outgoing->settled->data, outgoing->settled->len);
+        g_array_append_vals(newest->events, outgoing->events->data, outgoing->events->len);
+        g_ptr_array_extend_and_steal(newest->answers, g_steal_pointer(&outgoing->answers));
+        outgoing->answers = g_ptr_array_new();
+        g_array_set_clear_func(outgoing->events, NULL);
+        outgoing_free(outgoing);
+        reconciler->outgoing = outgoing_new();
+        return;
+    }
+    outgoing->now_ms = reconciler->now_ms;
+    outgoing->event_sequence = world_event_sequence(reconciler->world);
+    outgoing->sequence =
+        reconciler->ports.store.commit(reconciler->ports.store.self, batch, reconciler->now_ms);
+    g_queue_push_tail(&reconciler->in_flight, outgoing);
+    reconciler->outgoing = outgoing_new();
+}
+
+static void tick(Reconciler *reconciler)
+{
+    reconciler->now_ms =
+        MAX(reconciler->now_ms, reconciler->ports.clock.now_ms(reconciler->ports.clock.self));
+    if (reconciler->reload && !reload(reconciler)) {
+        calls_run(reconciler); /* only to refuse changes */
+        plan_next(reconciler);
+        return;
+    }
+    if (g_queue_get_length(&reconciler->in_flight) >= IN_FLIGHT_MAX)
+        return;
+    launch_events_apply(reconciler);
+    calls_run(reconciler);
+    applies_run(reconciler);
+    run_settle(reconciler->world, SETTLE_MAX, &reconciler->rng, reconciler->now_ms);
+    applies_settle(reconciler);
+    launch_place(reconciler);
+    take_stops(reconciler);
+    world_forget_finished(reconciler->world, FORGET_MAX);
+    expire_run(reconciler);
+    commit(reconciler);
+    plan_next(reconciler);
+}
+
+void reconciler_tick(Reconciler *reconciler)
+{
+    if (reconciler->fault)
+        return;
+    reconciler->ticking = true;
+    reconciler->again = false;
+    tick(reconciler);
+    reconciler->ticking = false;
+}

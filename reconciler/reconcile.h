@@ -1,0 +1,51 @@
+/* reconcile.h: the tick. Takes in what arrived, changes the world, decides, commits; when that is durable,
+ * lets effects and answers out. Owns:   the World and everything that waits for a commit. Ports are borrowed
+ * and outlive it. Calls:  every room; reaches the outside only through Ports. Holds:  invariants 1 to 4 and 6
+ * of docs/architecture.md: nothing leaves before its commit, launches are intended first, attempts never
+ * overlap, absence proves nothing until an observation is complete, the term goes with every effect. All
+ * functions run on one thread. */
+#pragma once
+#include "reconciler/api/operation.h"
+#include "reconciler/ports.h"
+
+typedef struct Reconciler Reconciler;
+
+typedef struct {
+    const char *state_dir;
+    const char *mode;    /* "serve", "apply" … */
+    bool launch;         /* false: nothing is placed */
+    int64_t interval_ms; /* slow full pass; 0: none */
+} ReconcilerOptions;
+
+/* Loads the world through the store port and starts the provider. NULL with error. */
+Reconciler *reconciler_new(const Ports *ports, const ReconcilerOptions *options, GError **error);
+void reconciler_free(Reconciler *reconciler); /* calls not answered yet are answered with an error */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Reconciler, reconciler_free)
+
+/* One turn; the clock port decides when. */
+void reconciler_tick(Reconciler *reconciler);
+/* A request arrived; taken, answered once. */
+void reconciler_take_call(Reconciler *reconciler, Call *call);
+/* The provider's ProviderEventFunc; data: Reconciler*. */
+void reconciler_provider_event(const ProviderEvent *event, void *data);
+/* The store's StoreCommitted; data: Reconciler*. */
+void reconciler_committed(uint64_t sequence, const GError *error, void *data);
+/* Stops taking calls and placing jobs; true when nothing is in flight any more (call again after each tick).
+ */
+bool reconciler_drain(Reconciler *reconciler);
+/* A fault after which the process must exit (fsync error, fenced, store that cannot be read back); NULL:
+ * none. */
+const GError *reconciler_fault(const Reconciler *reconciler);
+const World *reconciler_world(const Reconciler *reconciler);
+
+/* ---- followed sources (follow.c drives these) ---- */
+typedef struct {
+    const char *path, *name, *provider, *revision; /* name: identity */
+    const char *broken; /* why the source cannot be used, or NULL; then set is NULL */
+    ManifestSet *set;   /* borrowed */
+} SourceState;
+/* A followed source was loaded: applied when it is whole and differs, noted as broken else. */
+void reconciler_source(Reconciler *reconciler, const SourceState *state);
+/* Settings of sources that nobody follows any more are corrected. */
+void reconciler_unfollow_all(Reconciler *reconciler);
+void reconciler_log(Reconciler *reconciler, const char *format, ...) G_GNUC_PRINTF(2, 3);

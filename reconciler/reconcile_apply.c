@@ -1,0 +1,466 @@
+/* reconcile_apply.c: applies, one after the other: planned off the loop against committed state, staged in
+ * slices, then left to converge. A crash in the middle leaves an Apply that says STAGING; what is already
+ * staged is true, the rest is found by the next plan (level-triggered). */
+#include "reconciler/api/apply_plan.h"
+#include "reconciler/plan/change.h"
+#include "reconciler/reconcile_internal.h"
+
+#define PLAN_TRIES 5
+
+typedef enum { TASK_QUEUED, TASK_PLANNING, TASK_STAGING } TaskPhase;
+
+struct ApplyTask {
+    Reconciler *reconciler;
+    TaskPhase phase;
+    Call *call; /* NULL: a followed source */
+    ApplyPlan *plan;
+    char *path, *revision; /* followed: of the loaded set */
+    uint64_t epoch;        /* when planning began */
+    int tries;
+    guint next; /* change to stage */
+    int64_t apply_id;
+    bool abandoned; /* its answer was given while the worker had it */
+};
+
+void apply_task_free(void *data)
+{
+    ApplyTask *task = data;
+    if (!task)
+        return;
+    if (task->phase == TASK_PLANNING) { /* the worker has it: apply_planned() frees it */
+        task->abandoned = true;
+        return;
+    }
+    apply_plan_free(task->plan);
+    g_free(task->path);
+    g_free(task->revision);
+    g_free(task);
+}
+
+/* Resources or runs change in the batch of this tick. */
+static void epoch_advance(Reconciler *reconciler)
+{
+    reconciler->epoch++;
+    reconciler->epoch_batch = world_batches(reconciler->world) + 1;
+}
+
+static ApplyTask *task_head(const Reconciler *reconciler)
+{
+    return g_queue_peek_head((GQueue *)(uintptr_t)&reconciler->applies);
+}
+
+static void task_done(Reconciler *reconciler)
+{
+    apply_task_free(g_queue_pop_head(&reconciler->applies));
+    reconciler_wake(reconciler);
+}
+
+/* ---- taking in
+ * -----------------------------------------------------------------------------------------------------------
+ */
+
+static char *text_member(const json_t *request, const char *name)
+{
+    return g_strdup(json_string_value(json_object_get(request, name)));
+}
+
+void apply_take(Reconciler *reconciler, Call *call)
+{
+    const json_t *request = call->request, *saved = json_object_get(request, "saved"),
+                 *allow = json_object_get(request, "allowDeletes");
+    ApplyTask *task = g_new0(ApplyTask, 1);
+    task->reconciler = reconciler;
+    task->call = call;
+    task->plan = apply_plan_new(reconciler->state_dir);
+    task->plan->source = text_member(request, "source");
+    task->plan->source_name = text_member(request, "sourceName");
+    task->plan->provider = text_member(request, "provider");
+    task->plan->only = text_member(request, "only");
+    task->plan->plan_id = text_member(request, "planId");
+    task->plan->destroy = json_is_true(json_object_get(request, "destroy"));
+    if (allow)
+        task->plan->allow_deletes = json_integer_value(allow);
+    if (saved) {
+        char *text = json_dumps(saved, JSON_COMPACT);
+        task->plan->saved_text = g_strdup(text);
+        free(text);
+    }
+    const char *first_run = json_string_value(json_object_get(request, "firstRun"));
+    task->plan->first_run_given = first_run != NULL;
+    task->plan->first_run =
+        first_run && strcmp(first_run, "record") == 0 ? FIRST_RUN_RECORD : FIRST_RUN_START;
+    g_queue_push_tail(&reconciler->applies, task);
+}
+
+/* A newer revision takes the place of an older one that waits or is being staged. */
+static void drop_older(Reconciler *reconciler, const char *name)
+{
+    for (GList *at = reconciler->applies.head, *next; at; at = next) {
+        ApplyTask *task = at->data;
+        next = at->next;
+        if (task->call || strcmp(task->plan->source_name, name) != 0 || task->phase == TASK_PLANNING)
+            continue;
+        g_queue_delete_link(&reconciler->applies, at);
+        apply_task_free(task);
+    }
+}
+
+void apply_followed(Reconciler *reconciler, const SourceState *state)
+{
+    drop_older(reconciler, state->name);
+    ApplyTask *task = g_new0(ApplyTask, 1);
+    task->reconciler = reconciler;
+    task->plan = apply_plan_new(reconciler->state_dir);
+    task->plan->source = g_strdup(state->path);
+    task->plan->source_name = g_strdup(state->name);
+    task->plan->provider = g_strdup(state->provider);
+    task->plan->set = manifest_set_ref(state->set);
+    task->path = g_strdup(state->path);
+    task->revision = g_strdup(state->revision);
+    g_queue_push_tail(&reconciler->applies, task);
+    reconciler_wake(reconciler);
+}
+
+/* ---- ends
+ * -------------------------------------------------------------------------------------------------------------------
+ */
+
+static void answer_fault(ApplyTask *task, Fault fault, const char *message)
+{
+    Call *call = g_steal_pointer(&task->call);
+    ApplyPlan *plan = task->plan;
+    call_fail(call, fault, "%s", message);
+    json_t *error = json_object_get(call->result.body, "error");
+    if (plan->diagnostics && diagnostic_list_len(plan->diagnostics))
+        json_object_set_new(error, "diagnostics", apply_plan_diagnostics(plan));
+    if (plan->plan_json)
+        json_object_set(error, "plan", plan->plan_json);
+    calls_answer(task->reconciler, call);
+}
+
+static void note_followed(ApplyTask *task, const char *message)
+{
+    SourceState state = {.path = task->path,
+                         .name = task->plan->source_name,
+                         .provider = task->plan->provider,
+                         .revision = task->revision,
+                         .broken = message,
+                         .set = task->plan->set};
+    source_note(task->reconciler, &state, message);
+}
+
+static void task_fail(ApplyTask *task, Fault fault, const char *message)
+{
+    Reconciler *reconciler = task->reconciler;
+    if (task->call)
+        answer_fault(task, fault, message);
+    else
+        note_followed(task, message);
+    task_done(reconciler);
+}
+
+static char *first_errors(ApplyPlan *plan)
+{
+    GString *text = g_string_new(plan->message);
+    for (size_t i = 0; i < MIN(diagnostic_list_len(plan->diagnostics), 3); i++) {
+        const Diagnostic *one = diagnostic_list_get(plan->diagnostics, i);
+        if (one->severity == SEVERITY_ERROR)
+            g_string_append_printf(text, "; %s:%d:%d: %s", one->file ? one->file : "", one->line, one->column,
+                                   one->message);
+    }
+    return g_string_free(text, FALSE);
+}
+
+/* ---- planning
+ * ------------------------------------------------------------------------------------------------------------------
+ */
+
+static bool begin_staging(ApplyTask *task);
+
+static void plan_finished(ApplyTask *task)
+{
+    Reconciler *reconciler = task->reconciler;
+    ApplyPlan *plan = task->plan;
+    if (task->epoch != reconciler->epoch && ++task->tries < PLAN_TRIES)
+        return; /* what was compared with has changed meanwhile: again */
+    g_autofree char *message =
+        plan->outcome == APPLY_BROKEN || plan->outcome == APPLY_INFEASIBLE ? first_errors(plan) : NULL;
+    switch (plan->outcome) {
+    case APPLY_BROKEN: task_fail(task, FAULT_INVALID, task->call ? plan->message : message); return;
+    case APPLY_INFEASIBLE: task_fail(task, FAULT_INFEASIBLE, task->call ? plan->message : message); return;
+    case APPLY_REFUSED: task_fail(task, FAULT_REFUSED, plan->message); return;
+    case APPLY_READY: break;
+    }
+    if (task->call && source_is_followed(reconciler, plan->identity)) {
+        g_autofree char *text = g_strdup_printf(
+            "source %s is followed by the running daemon; change its files, or stop following it",
+            plan->identity);
+        task_fail(task, FAULT_REFUSED, text);
+        return;
+    }
+    if (begin_staging(task))
+        task->phase = TASK_STAGING;
+    else
+        task_done(reconciler);
+}
+
+static void apply_planned(void *data)
+{
+    ApplyTask *task = data;
+    Reconciler *reconciler = task->reconciler;
+    task->phase = TASK_QUEUED;
+    if (task->abandoned) {
+        apply_task_free(task);
+        return;
+    }
+    plan_finished(task);
+    reconciler_wake(reconciler);
+}
+
+/* On the worker: touches the plan only. */
+static void plan_work(void *data)
+{
+    apply_plan_run(((ApplyTask *)data)->plan);
+}
+
+/* Planned against committed state: it must hold all that memory knows of resources and runs, hence the last
+ * change of those must be durable; jobs that come and go meanwhile do not matter. */
+static void start_planning(Reconciler *reconciler, ApplyTask *task)
+{
+    uint64_t durable = world_batches(reconciler->world) - g_queue_get_length(&reconciler->in_flight);
+    bool under_way = reconciler_busy_committing(reconciler) || world_is_dirty(reconciler->world);
+    if (reconciler->epoch_batch > durable && under_way)
+        return; /* that commit wakes us */
+    task->phase = TASK_PLANNING;
+    task->epoch = reconciler->epoch;
+    reconciler->ports.work.load(reconciler->ports.work.self, plan_work, apply_planned, task);
+}
+
+/* ---- staging
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
+
+static bool nothing_new(const Reconciler *reconciler, const ApplyTask *task)
+{
+    const ApplyRecord *newest = world_apply_newest(reconciler->world, task->plan->identity);
+    return !task->call && plan_is_empty(task->plan->plan) && newest &&
+           (newest->state == APPLY_CONVERGED || newest->state == APPLY_ACTIVE);
+}
+
+static char *summary_of(const ApplyPlan *plan)
+{
+    char *text = json_dumps(json_object_get(plan->plan_json, "summary"), JSON_COMPACT);
+    char *copy = g_strdup(text ? text : "{}");
+    free(text);
+    return copy;
+}
+
+static void keep_retention(Reconciler *reconciler, const ManifestSet *set)
+{
+    const SourceConfig *config = set ? manifest_set_config(set) : NULL;
+    if (!config || !config->retention_ms)
+        return;
+    g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, config->retention_ms);
+    world_set_setting(reconciler->world, "retention", text);
+}
+
+/* False: there is nothing to do for it. */
+static bool begin_staging(ApplyTask *task)
+{
+    Reconciler *reconciler = task->reconciler;
+    const Plan *plan = task->plan->plan;
+    if (!task->call)
+        note_followed(task, NULL);
+    if (nothing_new(reconciler, task))
+        return false;
+    g_autofree char *summary = summary_of(task->plan);
+    ApplyRecord record = {.owner = view_from(plan->source_name),
+                          .source_path = view_from(task->plan->source),
+                          .revision = view_from(plan->revision),
+                          .plan_id = view_from(plan->id),
+                          .state = APPLY_STAGING,
+                          .message = VIEW(""),
+                          .summary = view_from(summary)};
+    keep_retention(reconciler, task->plan->set);
+    task->apply_id = apply_begin(reconciler->world, &record, reconciler->now_ms);
+    task->next = 0;
+    reconciler_log(reconciler, "source %s: applying revision %.12s: %u changes", plan->source_name,
+                   plan->revision, plan->changes->len);
+    return true;
+}
+
+/* --provider says where environments run; it enters neither digest nor run key (DESIGN), only the spec in
+ * force. */
+static char *spec_for_provider(const Manifest *manifest, const char *provider)
+{
+    json_t *spec = json_loadb(manifest->spec.data, manifest->spec.len, 0, NULL);
+    json_object_set_new(spec, "provider", json_pack("{s:s}", "type", provider));
+    char *text = json_dumps(spec, JSON_COMPACT | JSON_SORT_KEYS), *copy = g_strdup(text);
+    free(text);
+    json_decref(spec);
+    return copy;
+}
+
+static bool stage_put(Reconciler *reconciler, const ApplyTask *task, const Change *change, GError **error)
+{
+    Manifest manifest = *change->manifest;
+    g_autofree char *spec = NULL;
+    if (task->plan->provider && manifest.kind == KIND_COMPUTE_ENVIRONMENT) {
+        spec = spec_for_provider(&manifest, task->plan->provider);
+        manifest.spec = view_from(spec);
+    }
+    ResourceChange put = {.manifest = &manifest, .owner = task->plan->identity};
+    if (change->action != ACTION_REPLACE)
+        return resource_put(reconciler->world, &put, reconciler->now_ms, error);
+    resource_replace(reconciler->world, &put, reconciler->now_ms);
+    return true;
+}
+
+/* onDelete of what the manifest was when it ran. */
+static void stage_delete(Reconciler *reconciler, const ApplyTask *task, const Change *change)
+{
+    View name = view_from(change->name);
+    const Resource *resource = world_resource(reconciler->world, change->kind, name);
+    g_autoptr(GPtrArray) runs = g_ptr_array_new();
+    for (const Run *run = NULL; (run = world_run_next(reconciler->world, run));)
+        if (run->kind == change->kind && strcmp(run->name, change->name) == 0 &&
+            strcmp(run->owner, task->plan->identity) == 0 &&
+            (run->state == RUN_WAITING || run->state == RUN_RUNNING))
+            g_ptr_array_add(runs, (gpointer)(uintptr_t)run);
+    for (guint i = 0; i < runs->len; i++) {
+        Run *run = runs->pdata[i];
+        RunRecord record = {.kind = run->kind, .spec = view_from(run->spec)};
+        OnDelete on_delete = run_on_delete(&record);
+        if (on_delete != ON_DELETE_KEEP)
+            run_end(reconciler->world, run, on_delete == ON_DELETE_CANCEL ? END_CANCEL : END_TERMINATE,
+                    "The manifest was deleted", reconciler->now_ms, reconciler->stops);
+    }
+    if (resource)
+        resource_delete(reconciler->world, change->kind, name, reconciler->now_ms);
+}
+
+static bool stage_change(Reconciler *reconciler, const ApplyTask *task, const Change *change, GError **error)
+{
+    switch (change->action) {
+    case ACTION_CREATE:
+    case ACTION_UPDATE:
+    case ACTION_REPLACE: return stage_put(reconciler, task, change, error);
+    case ACTION_DELETE: stage_delete(reconciler, task, change); return true;
+    case ACTION_RUN: break;
+    }
+    RunStart start = {.owner = task->plan->identity,
+                      .kind = change->kind,
+                      .name = view_from(change->name),
+                      .spec = change->manifest->spec,
+                      .key = change->run_key,
+                      .record_only = change->recorded};
+    return run_start(reconciler->world, &start, &reconciler->rng, reconciler->now_ms, error) != NULL;
+}
+
+static void mark_kept(Reconciler *reconciler, const Plan *plan)
+{
+    for (guint i = 0; i < plan->kept->len; i++) {
+        const PlanNote *note = plan->kept->pdata[i];
+        View name = view_from(note->name);
+        const Resource *resource =
+            note->kind < KIND_COUNT ? world_resource(reconciler->world, note->kind, name) : NULL;
+        if (resource && !resource->kept)
+            resource_set_kept(reconciler->world, note->kind, name, reconciler->now_ms);
+    }
+}
+
+static void stage_end(Reconciler *reconciler, ApplyTask *task)
+{
+    mark_kept(reconciler, task->plan->plan);
+    apply_set(reconciler->world, task->apply_id, APPLY_ACTIVE, "", reconciler->now_ms);
+    if (task->call) {
+        Call *call = g_steal_pointer(&task->call);
+        call_done(call, json_pack("{s:I,s:O}", "applyId", (json_int_t)task->apply_id, "plan",
+                                  task->plan->plan_json));
+        calls_answer(reconciler, call);
+    }
+    task_done(reconciler);
+}
+
+static void stage_slice(Reconciler *reconciler, ApplyTask *task)
+{
+    const GPtrArray *changes = task->plan->plan->changes;
+    guint end = MIN(task->next + STAGE_MAX, changes->len);
+    if (task->next < end)
+        epoch_advance(reconciler);
+    for (; task->next < end; task->next++) {
+        const Change *change = changes->pdata[task->next];
+        g_autoptr(GError) error = NULL;
+        if (stage_change(reconciler, task, change, &error))
+            continue;
+        g_autofree char *message =
+            g_strdup_printf("%s %s/%s: %s", action_name(change->action), kind_name(change->kind),
+                            change->name, error ? error->message : "refused");
+        apply_set(reconciler->world, task->apply_id, APPLY_FAILED, message, reconciler->now_ms);
+        task_fail(task, FAULT_INVALID, message);
+        return;
+    }
+    if (task->next == changes->len)
+        stage_end(reconciler, task);
+    else
+        reconciler_wake(reconciler);
+}
+
+void applies_run(Reconciler *reconciler)
+{
+    ApplyTask *task = task_head(reconciler);
+    if (!task || reconciler->refusal)
+        return;
+    switch (task->phase) {
+    case TASK_QUEUED: start_planning(reconciler, task); break;
+    case TASK_PLANNING: break;
+    case TASK_STAGING: stage_slice(reconciler, task); break;
+    }
+}
+
+/* ---- converging
+ * -------------------------------------------------------------------------------------------------------------------
+ */
+
+static bool owner_in_transition(const World *world, View owner)
+{
+    for (const Resource *at = NULL; (at = world_resource_next(world, at));)
+        if (at->phase != RESOURCE_ACTIVE && view_is(owner, at->owner))
+            return true;
+    return false;
+}
+
+void applies_settle(Reconciler *reconciler)
+{
+    size_t moving = resource_settle(reconciler->world, SETTLE_MAX, reconciler->now_ms);
+    const ApplyRecord *apply = NULL;
+    if (moving != reconciler->moving)
+        epoch_advance(reconciler);
+    bool look = moving != reconciler->moving || reconciler->changed;
+    reconciler->moving = moving;
+    for (int64_t id = 0; (apply = world_apply_next(reconciler->world, id)); id = apply->id)
+        if (apply->state == APPLY_ACTIVE &&
+            (moving == 0 || (look && !owner_in_transition(reconciler->world, apply->owner))))
+            apply_set(reconciler->world, apply->id, APPLY_CONVERGED, "", reconciler->now_ms);
+}
+
+/* ---- after a failed commit, and after loading
+ * ---------------------------------------------------------------------------------------- */
+
+void applies_reset(Reconciler *reconciler, const char *message)
+{
+    for (ApplyTask *task; (task = g_queue_pop_head(&reconciler->applies));) {
+        if (task->call)
+            calls_refuse(reconciler, g_steal_pointer(&task->call), FAULT_BUSY, message);
+        apply_task_free(task);
+    }
+}
+
+void applies_resume(Reconciler *reconciler)
+{
+    const ApplyRecord *apply = NULL;
+    for (int64_t id = 0; (apply = world_apply_next(reconciler->world, id)); id = apply->id)
+        if (apply->state == APPLY_STAGING)
+            apply_set(reconciler->world, apply->id, APPLY_FAILED,
+                      "interrupted while it was staged; apply the source again", reconciler->now_ms);
+}

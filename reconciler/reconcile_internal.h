@@ -1,0 +1,117 @@
+/* reconcile_internal.h: the reconciler's inside, shared by reconcile*.c only. */
+#pragma once
+#include "reconciler/plan/plan.h"
+#include "reconciler/reconcile.h"
+
+#define IN_FLIGHT_MAX  2    /* batches handed to the store and not durable yet */
+#define PLACEMENTS_MAX 256  /* per tick */
+#define SETTLE_MAX     1000 /* resources and runs per tick */
+#define STAGE_MAX      500  /* changes of an apply per tick: each may make revisions, rows and events */
+#define FORGET_MAX     5000
+#define CALLS_MAX      1000 /* steps of calls per tick */
+#define RETRY_MS       1000 /* after a failed commit; doubles up to RETRY_MAX_MS */
+#define RETRY_MAX_MS   60000
+#define KILL_GRACE_MS  30000 /* batch: SIGTERM to SIGKILL */
+
+typedef struct ApplyTask ApplyTask;
+
+/* A provider event, kept until what it led to is durable. */
+typedef struct {
+    ProviderEvent event; /* reason and notice: owned */
+} KeptEvent;
+
+/* What leaves when one batch is durable. */
+typedef struct {
+    uint64_t sequence;
+    int64_t now_ms;
+    uint64_t event_sequence; /* highest event in it */
+    GArray *launches;        /* of LaunchToken: intents → provider->launch */
+    GArray *stops;           /* of LaunchToken */
+    GArray *settled;         /* of LaunchToken: final states → provider->settled */
+    GPtrArray *answers;      /* of Call* */
+    GArray *events;          /* of KeptEvent: replayed when the batch fails */
+} Outgoing;
+
+struct Reconciler {
+    Ports ports;
+    char *state_dir, *mode, *host, *notice;
+    bool launch, draining;
+    int64_t interval_ms;
+    World *world;
+    Rng rng;
+    RequestChecker *checker;
+    EngineFacts facts;
+    GHashTable *tracks;
+    Arena *arena;   /* of one tick's decisions */
+    int64_t now_ms; /* of the last tick: never goes back */
+
+    GQueue calls;         /* of Call*: to be stepped */
+    GPtrArray *waiters;   /* of Call*: STEP_WAIT */
+    size_t gathering;     /* calls on the query thread */
+    GArray *events;       /* of KeptEvent: arrived, not applied */
+    GHashTable *reported; /* tokens reported since the start, until OBSERVED */
+    bool observed;
+
+    Outgoing *outgoing;  /* of the tick under way */
+    GQueue in_flight;    /* of Outgoing*, oldest first */
+    GPtrArray *stops;    /* of Launch*, borrowed, this tick */
+    bool ticking, again; /* again: asked for during the tick */
+    bool changed;        /* the scheduler must look again */
+    bool waiters_due;
+    size_t finished; /* jobs that ended since the last world_forget_finished */
+
+    /* failed commits */
+    char *refusal; /* NULL: the store can be written */
+    int64_t retry_ms, retry_at_ms;
+    bool reload; /* in memory is ahead of what can be stored */
+    GError *fault;
+
+    /* applies */
+    GQueue applies;       /* of ApplyTask*: the first is under way */
+    size_t moving;        /* resources in transition at the last look */
+    uint64_t epoch;       /* counts changes of resources and runs, for plans made off the loop */
+    uint64_t epoch_batch; /* the batch that holds the last of them */
+    GPtrArray *followed;  /* of FollowedSource* (reconcile_source.c) */
+
+    /* retention */
+    int64_t expire_at_ms; /* 0: nothing to expire */
+    bool expiring;
+};
+
+/* reconcile.c */
+void reconciler_wake(Reconciler *reconciler);
+OperationContext reconciler_context(Reconciler *reconciler);
+bool reconciler_busy_committing(const Reconciler *reconciler);
+Outgoing *outgoing_new(void);
+void outgoing_free(Outgoing *outgoing);
+
+/* reconcile_calls.c */
+void calls_run(Reconciler *reconciler);
+void calls_answer(Reconciler *reconciler, Call *call); /* once everything so far is durable */
+void calls_refuse(Reconciler *reconciler, Call *call, Fault fault, const char *message); /* at once */
+int64_t calls_deadline_ms(const Reconciler *reconciler);                                 /* 0: none */
+void calls_fail_all(Reconciler *reconciler, const char *message);
+
+/* reconcile_launch.c */
+void launch_events_apply(Reconciler *reconciler);
+void launch_place(Reconciler *reconciler);
+void launch_effects(Reconciler *reconciler, const Outgoing *outgoing);
+void kept_event_clear(void *event);
+bool launch_provider_start(Reconciler *reconciler, GError **error);
+
+/* reconcile_apply.c */
+void apply_take(Reconciler *reconciler, Call *call);
+void apply_followed(Reconciler *reconciler, const SourceState *state);
+void applies_run(Reconciler *reconciler);
+void applies_settle(Reconciler *reconciler);
+void applies_reset(Reconciler *reconciler, const char *message); /* the world was reloaded */
+void applies_resume(Reconciler *reconciler);                     /* after loading: interrupted ones */
+void apply_task_free(void *task);
+
+/* reconcile_source.c */
+bool source_is_followed(const Reconciler *reconciler, const char *name);
+void source_note(Reconciler *reconciler, const SourceState *state, const char *message);
+void followed_free(void *followed);
+
+/* reconcile_expire.c */
+void expire_run(Reconciler *reconciler);

@@ -1,0 +1,328 @@
+/* reconcile_launch.c: placements become intents, intents become requests, the provider's events become
+ * transitions. */
+#include "reconciler/reconcile_internal.h"
+
+/* ---- events from the provider
+ * ------------------------------------------------------------------------------------------- */
+
+void kept_event_clear(void *data)
+{
+    KeptEvent *kept = data;
+    g_free((char *)(uintptr_t)kept->event.reason);
+    g_free((char *)(uintptr_t)kept->event.notice);
+}
+
+void reconciler_provider_event(const ProviderEvent *event, void *data)
+{
+    Reconciler *reconciler = data;
+    KeptEvent kept = {.event = *event};
+    kept.event.reason = g_strdup(event->reason);
+    kept.event.notice = g_strdup(event->notice);
+    g_array_append_val(reconciler->events, kept);
+    if (g_queue_get_length(&reconciler->in_flight) < IN_FLIGHT_MAX)
+        reconciler_wake(reconciler);
+}
+
+static void apply_capacity(Reconciler *reconciler, const ProviderEvent *event)
+{
+    Instance *instance = &reconciler->facts.instance;
+    instance->vcpus_e4 = event->vcpus_e4;
+    instance->memory_mib = event->memory_mib;
+    instance->gpus = event->gpus;
+    g_free(reconciler->notice);
+    reconciler->notice = g_strdup(event->notice);
+    reconciler->facts.instance_notice = reconciler->notice;
+}
+
+/* Invariant 4: only a complete observation says what is not there. What was believed to run is lost, what was
+ * only intended never started. */
+static void apply_observed(Reconciler *reconciler)
+{
+    g_autoptr(GArray) unknown = g_array_new(FALSE, FALSE, sizeof(LaunchToken));
+    for (const Launch *launch = NULL; (launch = world_launch_next(reconciler->world, launch));) {
+        g_autoptr(GBytes) token = g_bytes_new(launch->token.bytes, LAUNCH_TOKEN_BYTES);
+        if (launch->state == LAUNCH_UNKNOWN && !g_hash_table_contains(reconciler->reported, token))
+            g_array_append_val(unknown, launch->token);
+    }
+    for (guint i = 0; i < unknown->len; i++) {
+        Launch *launch = world_launch(reconciler->world, &g_array_index(unknown, LaunchToken, i));
+        if (launch->started_ms)
+            launch_lost(reconciler->world, launch, reconciler->now_ms);
+        else
+            launch_refused(reconciler->world, launch, NULL, reconciler->now_ms);
+        g_array_append_val(reconciler->outgoing->settled, g_array_index(unknown, LaunchToken, i));
+    }
+    reconciler->observed = true;
+    reconciler->facts.instance.ready = true;
+    g_hash_table_remove_all(reconciler->reported);
+}
+
+static void apply_end(Reconciler *reconciler, Launch *launch, const ProviderEvent *event)
+{
+    LaunchEnd end = {.cause = event->cause,
+                     .exit_code = event->exit_code,
+                     .reason = event->reason,
+                     .started_ms = event->started_ms,
+                     .stopped_ms = event->at_ms};
+    launch_ended(reconciler->world, launch, &end, reconciler->now_ms);
+}
+
+static void apply_to_launch(Reconciler *reconciler, Launch *launch, const ProviderEvent *event)
+{
+    switch (event->type) {
+    case PROVIDER_EVENT_STARTED:
+        launch_started(reconciler->world, launch, event->at_ms, reconciler->now_ms);
+        return;
+    case PROVIDER_EVENT_REFUSED:
+        launch_refused(reconciler->world, launch, event->reason, reconciler->now_ms);
+        return;
+    case PROVIDER_EVENT_ENDED: apply_end(reconciler, launch, event); return;
+    case PROVIDER_EVENT_LOST: launch_lost(reconciler->world, launch, reconciler->now_ms); return;
+    case PROVIDER_EVENT_OBSERVED:
+    case PROVIDER_EVENT_CAPACITY: break;
+    }
+    g_assert_not_reached();
+}
+
+/* What a job left in its directory stays as long as its logs. */
+static void remove_work_dir(Reconciler *reconciler, const Launch *launch)
+{
+    char *path = attempt_work_dir(reconciler->state_dir, &launch->job->id, launch->index, launch->attempt);
+    reconciler->ports.files.remove_empty(reconciler->ports.files.self, path);
+}
+
+static void apply_event(Reconciler *reconciler, const ProviderEvent *event)
+{
+    if (event->type == PROVIDER_EVENT_CAPACITY) {
+        apply_capacity(reconciler, event);
+        return;
+    }
+    if (event->type == PROVIDER_EVENT_OBSERVED) {
+        apply_observed(reconciler);
+        return;
+    }
+    bool is_final = event->type != PROVIDER_EVENT_STARTED;
+    Launch *launch = world_launch(reconciler->world, &event->token);
+    if (!reconciler->observed)
+        g_hash_table_add(reconciler->reported, g_bytes_new(event->token.bytes, LAUNCH_TOKEN_BYTES));
+    /* A launch that the world does not know ended here before: the provider may forget it. */
+    if (is_final)
+        g_array_append_val(reconciler->outgoing->settled, event->token);
+    if (!launch)
+        return;
+    if (is_final)
+        remove_work_dir(reconciler, launch);
+    apply_to_launch(reconciler, launch, event);
+}
+
+void launch_events_apply(Reconciler *reconciler)
+{
+    GArray *events = reconciler->events;
+    if (events->len == 0)
+        return;
+    reconciler->changed = true;
+    for (guint i = 0; i < events->len; i++)
+        apply_event(reconciler, &g_array_index(events, KeptEvent, i).event);
+    g_array_append_vals(reconciler->outgoing->events, events->data, events->len);
+    g_array_set_clear_func(events, NULL); /* moved */
+    g_array_set_size(events, 0);
+    g_array_set_clear_func(events, kept_event_clear);
+}
+
+bool launch_provider_start(Reconciler *reconciler, GError **error)
+{
+    g_autoptr(GArray) expected = g_array_new(FALSE, FALSE, sizeof(LaunchToken));
+    for (const Launch *launch = NULL; (launch = world_launch_next(reconciler->world, launch));)
+        g_array_append_val(expected, launch->token);
+    Provider *provider = reconciler->ports.provider;
+    uint64_t term = reconciler->ports.store.term(reconciler->ports.store.self);
+    return provider->start(provider, term, (const LaunchToken *)(void *)expected->data, expected->len, error);
+}
+
+/* ---- placements
+ * ------------------------------------------------------------------------------------------------------------
+ */
+
+void launch_place(Reconciler *reconciler)
+{
+    if (!reconciler->changed && !world_is_dirty(reconciler->world))
+        return;
+    reconciler->changed = false;
+    if (!reconciler->launch || !reconciler->observed || reconciler->draining ||
+        world_runnable_len(reconciler->world) == 0)
+        return;
+    Decisions decisions = {0};
+    arena_reset(reconciler->arena);
+    schedule_run(reconciler->world, &reconciler->facts.instance, PLACEMENTS_MAX, reconciler->now_ms,
+                 reconciler->arena, &decisions);
+    for (size_t i = 0; i < decisions.reasons_len; i++)
+        world_set_waiting_reason(reconciler->world, decisions.reasons[i].queue, decisions.reasons[i].template,
+                                 decisions.reasons[i].reason);
+    for (size_t i = 0; i < decisions.placements_len; i++) {
+        const Placement *placement = &decisions.placements[i];
+        LaunchToken token;
+        reconciler->ports.entropy(token.bytes, sizeof token.bytes);
+        launch_intend(reconciler->world, placement->job, placement->index, placement->environment, &token,
+                      reconciler->now_ms);
+        g_array_append_val(reconciler->outgoing->launches, token);
+    }
+    reconciler->changed = decisions.placements_len == PLACEMENTS_MAX;
+}
+
+/* ---- requests
+ * ---------------------------------------------------------------------------------------------------------------
+ */
+
+static void add_variable(GPtrArray *envp, Arena *arena, const char *name, const char *value)
+{
+    size_t name_len = strlen(name), value_len = strlen(value);
+    char *text = arena_alloc(arena, name_len + value_len + 2);
+    memcpy(text, name, name_len);
+    text[name_len] = '=';
+    memcpy(text + name_len + 1, value, value_len);
+    g_ptr_array_add(envp, text);
+}
+
+static void add_number(GPtrArray *envp, Arena *arena, const char *name, int64_t value)
+{
+    char text[24];
+    g_snprintf(text, sizeof text, "%" G_GINT64_FORMAT, value);
+    add_variable(envp, arena, name, text);
+}
+
+static bool has_variable(const JobDefinitionSpec *spec, const char *name)
+{
+    for (size_t i = 0; i < spec->environment_len; i++)
+        if (strcmp(spec->environment[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* batch: "Environment variables injected"; ours come beside them. */
+static void add_environment(GPtrArray *envp, Arena *arena, const Launch *launch, const char *work_dir,
+                            const char *workspace)
+{
+    const Job *job = launch->job;
+    const JobDefinitionSpec *spec = job->template->effective;
+    char id[JOB_NAME_TEXT];
+    job_ref_text(&job->id, launch->index, id);
+    for (size_t i = 0; i < spec->environment_len; i++)
+        add_variable(envp, arena, spec->environment[i].name,
+                     spec->environment[i].value ? spec->environment[i].value : "");
+    if (!has_variable(spec, "PATH"))
+        add_variable(envp, arena, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    if (!has_variable(spec, "HOME"))
+        add_variable(envp, arena, "HOME", work_dir);
+    add_variable(envp, arena, "AWS_BATCH_JOB_ID", id);
+    add_variable(envp, arena, "AWS_BATCH_JQ_NAME", job->queue->resource->name);
+    if (launch->environment)
+        add_variable(envp, arena, "AWS_BATCH_CE_NAME", launch->environment->resource->name);
+    add_number(envp, arena, "AWS_BATCH_JOB_ATTEMPT", launch->attempt);
+    if (launch->index != NOT_A_CHILD) {
+        add_number(envp, arena, "AWS_BATCH_JOB_ARRAY_INDEX", launch->index);
+        add_number(envp, arena, "AWS_BATCH_JOB_ARRAY_SIZE", job->array_size);
+    }
+    if (job->run) {
+        g_autoptr(GDateTime) at = g_date_time_new_from_unix_utc(job->run->created_ms / 1000);
+        g_autofree char *scheduled = g_date_time_format(at, "%Y-%m-%dT%H:%M:%SZ");
+        add_variable(envp, arena, "MUSTER_RUN_ID", job->run->id);
+        add_variable(envp, arena, "MUSTER_SCHEDULED_AT", scheduled);
+    }
+    if (workspace)
+        add_variable(envp, arena, "MUSTER_WORKSPACE", workspace);
+    g_ptr_array_add(envp, NULL);
+}
+
+static const char *keep(Arena *arena, char *text)
+{
+    const char *copy = text ? arena_strndup(arena, text, strlen(text)) : NULL;
+    g_free(text);
+    return copy;
+}
+
+static void build_request(const Reconciler *reconciler, const Launch *launch, uint64_t term, Arena *arena,
+                          GPtrArray *envp, LaunchRequest *ret_request)
+{
+    const Job *job = launch->job;
+    const JobDefinitionSpec *spec = job->template->effective;
+    char id[JOB_NAME_TEXT];
+    job_ref_text(&job->id, launch->index, id);
+    const char *work_dir =
+        keep(arena, attempt_work_dir(reconciler->state_dir, &job->id, launch->index, launch->attempt));
+    const char *log =
+        keep(arena, attempt_log_path(reconciler->state_dir, &job->id, launch->index, launch->attempt));
+    const char *workspace = NULL;
+    if (job->run && job->run->pipeline && job->run->pipeline->workspace)
+        workspace = keep(arena, g_build_filename(reconciler->state_dir, "workspaces", job->run->id, NULL));
+    add_environment(envp, arena, launch, work_dir, workspace);
+    *ret_request = (LaunchRequest){.token = launch->token,
+                                   .term = term,
+                                   .job_id = arena_strndup(arena, id, strlen(id)),
+                                   .argv = (const char *const *)spec->command,
+                                   .envp = (const char *const *)envp->pdata,
+                                   .work_dir = work_dir,
+                                   .workspace = workspace,
+                                   .stdout_path = log,
+                                   .stderr_path = log,
+                                   .vcpus_e4 = launch->vcpus_e4,
+                                   .memory_mib = launch->memory_mib,
+                                   .timeout_ms = spec->timeout_ms,
+                                   .kill_grace_ms = KILL_GRACE_MS,
+                                   .user = spec->user};
+}
+
+/* A definition without a command has nothing to run here: the attempt ends as Batch words it, without
+ * troubling the provider. */
+static void refuse_without_command(Reconciler *reconciler, const LaunchToken *token)
+{
+    ProviderEvent event = {
+        .type = PROVIDER_EVENT_REFUSED,
+        .token = *token,
+        .at_ms = reconciler->now_ms,
+        .reason =
+            "CannotStartContainerError: the job definition has no command, and provider local uses no image"};
+    reconciler_provider_event(&event, reconciler);
+}
+
+static void send_launches(Reconciler *reconciler, const GArray *tokens)
+{
+    g_autoptr(Arena) arena = arena_new();
+    g_autofree LaunchRequest *requests = g_new0(LaunchRequest, tokens->len);
+    g_autoptr(GPtrArray) envps = g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref);
+    uint64_t term = reconciler->ports.store.term(reconciler->ports.store.self);
+    size_t len = 0;
+    for (guint i = 0; i < tokens->len; i++) {
+        const LaunchToken *token = &g_array_index(tokens, LaunchToken, i);
+        const Launch *launch = world_launch(reconciler->world, token);
+        if (!launch)
+            continue;
+        char **command = launch->job->template->effective->command;
+        if (!command || !command[0]) {
+            refuse_without_command(reconciler, token);
+            continue;
+        }
+        GPtrArray *envp = g_ptr_array_new();
+        g_ptr_array_add(envps, envp);
+        build_request(reconciler, launch, term, arena, envp, &requests[len++]);
+    }
+    if (len)
+        reconciler->ports.provider->launch(reconciler->ports.provider, requests, len);
+}
+
+void launch_effects(Reconciler *reconciler, const Outgoing *outgoing)
+{
+    Provider *provider = reconciler->ports.provider;
+    if (!provider)
+        return;
+    if (outgoing->launches->len)
+        send_launches(reconciler, outgoing->launches);
+    for (guint i = 0; i < outgoing->stops->len; i++) {
+        const LaunchToken *token = &g_array_index(outgoing->stops, LaunchToken, i);
+        const Launch *launch = world_launch(reconciler->world, token);
+        if (launch)
+            provider->stop(provider, token, launch->job->status_reason ? launch->job->status_reason : "");
+    }
+    if (outgoing->settled->len)
+        provider->settled(provider, (const LaunchToken *)(void *)outgoing->settled->data,
+                          outgoing->settled->len);
+}

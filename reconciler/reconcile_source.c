@@ -1,0 +1,111 @@
+/* reconcile_source.c: followed sources: what is known of each, kept in a setting so that `status` tells it
+ * without a daemon too. */
+#include "reconciler/reconcile_internal.h"
+
+typedef struct {
+    char *name;
+    char *message; /* of what is broken, or NULL */
+} FollowedSource;
+
+void followed_free(void *data)
+{
+    FollowedSource *followed = data;
+    g_free(followed->name);
+    g_free(followed->message);
+    g_free(followed);
+}
+
+static FollowedSource *followed_find(const Reconciler *reconciler, const char *name)
+{
+    for (guint i = 0; i < reconciler->followed->len; i++) {
+        FollowedSource *followed = reconciler->followed->pdata[i];
+        if (strcmp(followed->name, name) == 0)
+            return followed;
+    }
+    return NULL;
+}
+
+bool source_is_followed(const Reconciler *reconciler, const char *name)
+{
+    return followed_find(reconciler, name) != NULL;
+}
+
+static void set_sources(Reconciler *reconciler, json_t *sources)
+{
+    char *text = json_dumps(sources, JSON_COMPACT | JSON_SORT_KEYS);
+    const char *before = world_setting(reconciler->world, "sources");
+    if (!before || strcmp(before, text) != 0)
+        world_set_setting(reconciler->world, "sources", text);
+    free(text);
+}
+
+/* Keeps `since` while neither state nor message change. */
+static void set_source(Reconciler *reconciler, const SourceState *state, const char *message)
+{
+    json_t *sources = sources_setting(reconciler->world), *before = json_object_get(sources, state->name);
+    const char *word = message ? "broken" : "ok",
+               *old_message = json_string_value(json_object_get(before, "message"));
+    const char *old_word = json_string_value(json_object_get(before, "state"));
+    bool same = g_strcmp0(old_word, word) == 0 && g_strcmp0(old_message, message) == 0;
+    json_int_t since = same ? json_integer_value(json_object_get(before, "since")) : reconciler->now_ms;
+    json_t *source = json_object();
+    json_set_text(source, "path", state->path);
+    json_set_text(source, "state", word);
+    json_set_text(source, "message", message);
+    json_set_text(source, "provider", state->provider);
+    json_set_text(source, "revision", state->revision);
+    if (!state->revision && before) /* the last good one is still in force */
+        json_object_set(source, "revision", json_object_get(before, "revision"));
+    json_set_number(source, "since", since);
+    json_object_set_new(source, "followed", json_true());
+    json_object_set_new(sources, state->name, source);
+    set_sources(reconciler, sources);
+    json_decref(sources);
+}
+
+void source_note(Reconciler *reconciler, const SourceState *state, const char *message)
+{
+    FollowedSource *followed = followed_find(reconciler, state->name);
+    if (!followed) {
+        followed = g_new0(FollowedSource, 1);
+        followed->name = g_strdup(state->name);
+        g_ptr_array_add(reconciler->followed, followed);
+    }
+    set_source(reconciler, state, message);
+    if (g_strcmp0(followed->message, message) == 0)
+        return;
+    g_autofree char *subject = g_strdup_printf("source %s", state->name);
+    const char *type = message ? "source.broken" : "source.mended";
+    world_event(reconciler->world, type, subject, message ? message : "", reconciler->now_ms);
+    if (message)
+        reconciler_log(reconciler, "source %s is broken, the last good state is kept: %s", state->name,
+                       message);
+    else
+        reconciler_log(reconciler, "source %s is mended", state->name);
+    g_free(followed->message);
+    followed->message = g_strdup(message);
+}
+
+void reconciler_source(Reconciler *reconciler, const SourceState *state)
+{
+    if (reconciler->fault || reconciler->reload)
+        return; /* the slow pass or the next change brings it again */
+    reconciler->now_ms =
+        MAX(reconciler->now_ms, reconciler->ports.clock.now_ms(reconciler->ports.clock.self));
+    if (state->broken)
+        source_note(reconciler, state, state->broken);
+    else
+        apply_followed(reconciler, state);
+    reconciler_wake(reconciler);
+}
+
+void reconciler_unfollow_all(Reconciler *reconciler)
+{
+    const char *name;
+    json_t *sources = sources_setting(reconciler->world), *source;
+    json_object_foreach(sources, name, source) json_object_set_new(source, "followed", json_false());
+    if (json_object_size(sources))
+        set_sources(reconciler, sources);
+    json_decref(sources);
+    reconciler_wake(reconciler);
+}

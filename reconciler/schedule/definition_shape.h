@@ -1,0 +1,19 @@
+/* definition_shape.h: what of a job definition decides where it can run, read without decoding the whole
+ * spec. Owns:   nothing. Calls:  spec/. Holds:  definitions of equal shape can run in the same places. Sets
+ * of 100,000 definitions have few shapes. */
+#pragma once
+#include <glib.h>
+#include "spec/decode.h"
+
+typedef struct {
+    ResourceNeed need;
+    int64_t nodes;
+    Platform platform;
+    bool has_command;
+    char beyond[64]; /* what the local provider does not have, joined by blanks */
+} DefinitionShape;
+
+/* spec: canonical JSON of a JobDefinition. False when it does not decode. */
+bool definition_shape_read(View spec, DefinitionShape *ret_shape);
+guint definition_shape_hash(const DefinitionShape *shape);
+bool definition_shape_equal(const DefinitionShape *a, const DefinitionShape *b);

@@ -1,0 +1,597 @@
+/* load.c: reads and parses all files of a source in a small pool of threads.
+ * Owns:   each unit of work owns its results until they are merged, in the order of the files, so that
+ * nothing depends on which thread was faster. */
+#include "reconciler/source/load.h"
+#include "reconciler/source/scan.h"
+#include "reconciler/source/shown.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#define THREADS_MAX 4
+#define BIG_FILE    ((uint64_t)4 << 20) /* larger files are cut at document starts */
+#define WINDOW      ((size_t)4 << 20)   /* looked at to find one cut, near its middle */
+#define BUNCH_BYTES ((uint64_t)512 << 10)
+#define BUNCH_FILES 128
+#define TRIES_MAX   5 /* of a file that changes while it is read */
+
+/* Either files first … first + len - 1, or bytes from … to of one file. */
+typedef struct {
+    size_t file, files_len;
+    bool is_part;
+    uint64_t from, to;
+    int first_line;
+    /* results */
+    ManifestBatch *batch;
+    DiagnosticList *diagnostics;
+    SourceStatistics statistics;
+    int skipped_line; /* of a part: first skipped document; 0: none */
+    bool is_ours;     /* of a part */
+    GArray *files;    /* of LoadedFile; NULL when nobody asked */
+    GError *error;
+} Unit;
+
+/* A big file stays open while its parts are read, to see whether it changed meanwhile. */
+typedef struct {
+    int fd;
+    struct stat before;
+} BigFile;
+
+typedef struct {
+    const SourceOptions *options;
+    Scan *scan;
+    char *prefix;
+    SourceConfig *config;
+    Cache *cache;
+    LoadedFiles *files; /* may be NULL */
+    char **shown;       /* by file */
+    GPtrArray *units;   /* of Unit*, in order of files */
+    GAsyncQueue *queue;
+    GHashTable *big; /* file index: BigFile* */
+} Loader;
+
+static const ScanFile *file_at(const Loader *loader, size_t index)
+{
+    return &g_array_index(loader->scan->files, ScanFile, index);
+}
+
+static bool fail(GError **error, const char *file, const char *what)
+{
+    g_set_error(error, SOURCE_ERROR, SOURCE_ERROR_UNREADABLE, "%s: %s", file, what);
+    return false;
+}
+
+/* ---- units of work
+ * ------------------------------------------------------------------------------------------------ */
+
+static Unit *unit_new(size_t file)
+{
+    Unit *unit = g_new0(Unit, 1);
+    unit->file = file;
+    unit->files_len = 1;
+    return unit;
+}
+
+static void unit_clear_results(Unit *unit)
+{
+    g_clear_pointer(&unit->batch, manifest_batch_free);
+    g_clear_pointer(&unit->diagnostics, diagnostic_list_free);
+    source_statistics_clear(&unit->statistics);
+    g_clear_error(&unit->error);
+    g_clear_pointer(&unit->files, g_array_unref);
+}
+
+static void unit_free(void *data)
+{
+    Unit *unit = data;
+    unit_clear_results(unit);
+    g_free(unit);
+}
+
+static void unit_start(Unit *unit, const LoadedFiles *files)
+{
+    unit->files = files ? g_array_new(FALSE, FALSE, sizeof(LoadedFile)) : NULL;
+    unit->batch = manifest_batch_new();
+    unit->diagnostics = diagnostic_list_new();
+}
+
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+           a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+/* ---- reading
+ * ------------------------------------------------------------------------------------------------------ */
+
+static void buffer_reserve(LoadBuffer *buffer, size_t size)
+{
+    if (buffer->size >= size)
+        return;
+    g_free(buffer->data);
+    buffer->size = MAX(size, 2 * buffer->size);
+    buffer->data = g_malloc(buffer->size);
+}
+
+/* Fewer bytes than asked for mean that the file shrank; *ret_len tells. */
+static bool read_at(int fd, uint64_t from, size_t len, char *data, size_t *ret_len)
+{
+    size_t done = 0;
+    while (done < len) {
+        ssize_t got = pread(fd, data + done, len - done, (off_t)(from + done));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return false;
+        if (got == 0)
+            break;
+        done += (size_t)got;
+    }
+    *ret_len = done;
+    return true;
+}
+
+typedef enum { READ_DONE, READ_CHANGED, READ_FAILED } ReadResult;
+
+static ReadResult read_opened(int fd, const struct stat *before, const char *shown, LoadBuffer *buffer,
+                              size_t *ret_len, GError **error)
+{
+    struct stat after;
+    if ((uint64_t)before->st_size > document_limits_default.file_bytes) {
+        fail(error, shown, "the file is too large");
+        return READ_FAILED;
+    }
+    buffer_reserve(buffer, (size_t)before->st_size + 1);
+    if (!read_at(fd, 0, (size_t)before->st_size, buffer->data, ret_len) || fstat(fd, &after) != 0) {
+        fail(error, shown, g_strerror(errno));
+        return READ_FAILED;
+    }
+    return *ret_len == (size_t)before->st_size && is_same(before, &after) ? READ_DONE : READ_CHANGED;
+}
+
+static ReadResult read_once(int root, const char *path, const char *shown, LoadBuffer *buffer,
+                            size_t *ret_len, GError **error)
+{
+    struct stat before;
+    g_autoptr(GError) fault = NULL;
+    int fd = scan_open(root, path, &before, &fault);
+    if (fd < 0) {
+        const char *colon = strrchr(fault->message, ':');
+        fail(error, shown, colon ? colon + 2 : fault->message);
+        return READ_FAILED;
+    }
+    ReadResult result = read_opened(fd, &before, shown, buffer, ret_len, error);
+    close(fd);
+    return result;
+}
+
+bool load_read_file(int root, const char *path, const char *shown, LoadBuffer *buffer, size_t *ret_len,
+                    GError **error)
+{
+    for (int try = 0; try < TRIES_MAX; try++) {
+        switch (read_once(root, path, shown, buffer, ret_len, error)) {
+        case READ_DONE: return true;
+        case READ_CHANGED: break;
+        case READ_FAILED: return false;
+        }
+    }
+    return fail(error, shown, "the file changes all the time");
+}
+
+/* ---- parsing
+ * ------------------------------------------------------------------------------------------------------ */
+
+static void note_skipped(SourceStatistics *statistics, const char *file, int line)
+{
+    if (!statistics->first_skipped && line > 0)
+        statistics->first_skipped = g_strdup_printf("%s:%d", file, line);
+}
+
+static void run_text(const Loader *loader, Parser *parser, Unit *unit, View text, size_t index,
+                     int first_line, Digest *digest, ParseOutcome *outcome)
+{
+    if (loader->cache || loader->files)
+        digest_of(text, digest);
+    parser_run(parser, text, loader->shown[index], first_line, loader->cache ? digest : NULL, unit->batch,
+               unit->diagnostics, outcome);
+    unit->statistics.bytes += text.len;
+    unit->statistics.documents_skipped += outcome->documents_skipped;
+}
+
+static void run_files(const Loader *loader, Parser *parser, Unit *unit, LoadBuffer *buffer)
+{
+    for (size_t i = unit->file; i < unit->file + unit->files_len && !unit->error; i++) {
+        size_t len;
+        ParseOutcome outcome;
+        const char *path = file_at(loader, i)->path;
+        if (!load_read_file(loader->scan->root, path, loader->shown[i], buffer, &len, &unit->error))
+            return;
+        LoadedFile file = {
+            .path = path, .bytes = len, .batch = unit->batch, .first = manifest_batch_len(unit->batch)};
+        run_text(loader, parser, unit, (View){buffer->data, len}, i, 1, &file.digest, &outcome);
+        if (unit->files) {
+            file.len = manifest_batch_len(unit->batch) - file.first;
+            file.outcome = outcome;
+            g_array_append_val(unit->files, file);
+        }
+        unit->statistics.files++;
+        unit->statistics.files_cached += outcome.is_cached;
+        unit->statistics.files_skipped += !outcome.is_ours;
+        note_skipped(&unit->statistics, loader->shown[i], outcome.first_skipped_line);
+    }
+}
+
+static void run_part(const Loader *loader, Parser *parser, Unit *unit, LoadBuffer *buffer)
+{
+    const BigFile *big = g_hash_table_lookup(loader->big, GSIZE_TO_POINTER(unit->file + 1));
+    size_t len = (size_t)(unit->to - unit->from), got;
+    ParseOutcome outcome;
+    Digest digest;
+    buffer_reserve(buffer, len);
+    if (!read_at(big->fd, unit->from, len, buffer->data, &got)) {
+        fail(&unit->error, loader->shown[unit->file], g_strerror(errno));
+        return;
+    }
+    run_text(loader, parser, unit, (View){buffer->data, got}, unit->file, unit->first_line, &digest,
+             &outcome);
+    unit->is_ours = outcome.is_ours;
+    unit->statistics.files_cached = outcome.is_cached;
+    unit->skipped_line = outcome.first_skipped_line;
+}
+
+static void *work(void *data)
+{
+    Loader *loader = data;
+    ParseContext context = {loader->config, loader->options->provider, loader->cache};
+    Parser *parser = parser_new(&context);
+    LoadBuffer buffer = {NULL, 0};
+    for (;;) {
+        Unit *unit = g_async_queue_pop(loader->queue);
+        if ((void *)unit == data) /* the loader itself marks the end, once for each thread */
+            break;
+        unit_start(unit, loader->files);
+        if (unit->is_part)
+            run_part(loader, parser, unit, &buffer);
+        else
+            run_files(loader, parser, unit, &buffer);
+    }
+    g_free(buffer.data);
+    parser_free(parser);
+    return NULL;
+}
+
+/* ---- cutting big files
+ * -------------------------------------------------------------------------------------------- */
+
+static void add_unit(Loader *loader, Unit *unit)
+{
+    g_ptr_array_add(loader->units, unit);
+    g_async_queue_push(loader->queue, unit);
+}
+
+static void add_part(Loader *loader, size_t file, uint64_t from, uint64_t to, int first_line)
+{
+    Unit *unit = unit_new(file);
+    unit->is_part = true;
+    unit->from = from;
+    unit->to = to;
+    unit->first_line = first_line;
+    add_unit(loader, unit);
+}
+
+/* Where the part that starts at from may end: a cut near the middle of a window that grows until it holds
+ * one. *ret_lines: lines in the part. */
+static bool find_cut(const BigFile *big, uint64_t from, LoadBuffer *buffer, uint64_t *ret_to, int *ret_lines)
+{
+    uint64_t size = (uint64_t)big->before.st_size;
+    for (size_t window = WINDOW;; window *= 2) {
+        size_t want = (size_t)MIN((uint64_t)window, size - from), got, offset;
+        int line;
+        if (size - from <= WINDOW / 2) {
+            *ret_to = size;
+            return true;
+        }
+        buffer_reserve(buffer, want);
+        if (!read_at(big->fd, from, want, buffer->data, &got) || got != want)
+            return false;
+        if (document_split((View){buffer->data, got}, 2, &offset, &line) == 1) {
+            *ret_to = from + offset;
+            *ret_lines = line - 1;
+            return true;
+        }
+        if (from + want == size) {
+            *ret_to = size;
+            return true;
+        }
+    }
+}
+
+static ReadResult cut_big_file(Loader *loader, size_t index, const BigFile *big, LoadBuffer *buffer)
+{
+    uint64_t size = (uint64_t)big->before.st_size, to;
+    int first_line = 1;
+    for (uint64_t from = 0; from < size; from = to) {
+        int lines = 0;
+        if (!find_cut(big, from, buffer, &to, &lines))
+            return READ_CHANGED;
+        add_part(loader, index, from, to, first_line);
+        first_line += lines;
+    }
+    return READ_DONE;
+}
+
+static void big_file_free(void *data)
+{
+    BigFile *big = data;
+    close(big->fd);
+    g_free(big);
+}
+
+static bool add_big_file(Loader *loader, size_t index, LoadBuffer *buffer, GError **error)
+{
+    BigFile *big = g_new0(BigFile, 1);
+    big->fd = scan_open(loader->scan->root, file_at(loader, index)->path, &big->before, error);
+    if (big->fd < 0) {
+        g_free(big);
+        return false;
+    }
+    g_hash_table_insert(loader->big, GSIZE_TO_POINTER(index + 1), big);
+    if ((uint64_t)big->before.st_size > document_limits_default.file_bytes)
+        return fail(error, loader->shown[index], "the file is too large");
+    cut_big_file(loader, index, big, buffer); /* a change is seen when all parts are done */
+    return true;
+}
+
+/* ---- handing out and merging
+ * -------------------------------------------------------------------------------------- */
+
+static bool hand_out(Loader *loader, GError **error)
+{
+    size_t len = loader->scan->files->len;
+    LoadBuffer buffer = {NULL, 0};
+    bool is_good = true;
+    for (size_t i = 0; i < len && is_good;) {
+        if (file_at(loader, i)->bytes > BIG_FILE) {
+            is_good = add_big_file(loader, i++, &buffer, error);
+            continue;
+        }
+        Unit *unit = unit_new(i);
+        uint64_t bytes = file_at(loader, i)->bytes;
+        size_t end = i + 1;
+        while (end < len && end - i < BUNCH_FILES && file_at(loader, end)->bytes <= BIG_FILE &&
+               (bytes += file_at(loader, end)->bytes) <= BUNCH_BYTES)
+            end++;
+        unit->files_len = end - i;
+        add_unit(loader, unit);
+        i = end;
+    }
+    g_free(buffer.data);
+    return is_good;
+}
+
+static unsigned thread_count(const SourceOptions *options)
+{
+    unsigned threads = options->threads ? options->threads : g_get_num_processors();
+    return CLAMP(threads, 1, THREADS_MAX);
+}
+
+/* Threads work while the files are handed out. */
+static bool run_pool(Loader *loader, GError **error)
+{
+    GThread *threads[THREADS_MAX];
+    unsigned count = thread_count(loader->options);
+    for (unsigned i = 0; i < count; i++)
+        threads[i] = g_thread_new("source", work, loader);
+    bool is_good = hand_out(loader, error);
+    for (unsigned i = 0; i < count; i++)
+        g_async_queue_push(loader->queue, loader);
+    for (unsigned i = 0; i < count; i++)
+        g_thread_join(threads[i]);
+    return is_good;
+}
+
+static bool any_big_changed(const Loader *loader)
+{
+    GHashTableIter iter;
+    void *key, *value;
+    g_hash_table_iter_init(&iter, loader->big);
+    while (g_hash_table_iter_next(&iter, &key, &value)) {
+        const BigFile *big = value;
+        struct stat after, named;
+        const char *path = file_at(loader, GPOINTER_TO_SIZE(key) - 1)->path;
+        if (fstat(big->fd, &after) != 0 || !is_same(&big->before, &after) ||
+            fstatat(loader->scan->root, path, &named, 0) != 0 || !is_same(&big->before, &named))
+            return true;
+    }
+    return false;
+}
+
+static void merge_statistics(Loader *loader, SourceStatistics *statistics)
+{
+    bool is_ours = false, is_cached = true;
+    for (guint i = 0; i < loader->units->len; i++) {
+        Unit *unit = g_ptr_array_index(loader->units, i);
+        statistics->files += unit->statistics.files;
+        statistics->files_skipped += unit->statistics.files_skipped;
+        statistics->documents_skipped += unit->statistics.documents_skipped;
+        statistics->bytes += unit->statistics.bytes;
+        if (unit->statistics.first_skipped && !statistics->first_skipped)
+            statistics->first_skipped = g_steal_pointer(&unit->statistics.first_skipped);
+        if (!unit->is_part) {
+            statistics->files_cached += unit->statistics.files_cached;
+            continue;
+        }
+        note_skipped(statistics, loader->shown[unit->file], unit->skipped_line);
+        is_ours |= unit->is_ours;
+        is_cached &= unit->statistics.files_cached > 0;
+        const Unit *next = i + 1 < loader->units->len ? g_ptr_array_index(loader->units, i + 1) : NULL;
+        if (next && next->is_part && next->file == unit->file)
+            continue;
+        statistics->files++;
+        statistics->files_skipped += !is_ours;
+        statistics->files_cached += is_cached;
+        is_ours = false;
+        is_cached = true;
+    }
+}
+
+static void tell_files(const Loader *loader)
+{
+    for (guint i = 0; loader->files && i < loader->units->len; i++) {
+        const Unit *unit = g_ptr_array_index(loader->units, i);
+        loader->files->has_parts |= unit->is_part;
+        for (guint j = 0; !unit->is_part && j < unit->files->len; j++)
+            loader->files->file(&g_array_index(unit->files, LoadedFile, j), loader->files->data);
+    }
+}
+
+static ManifestSet *merge(Loader *loader, SourceStatistics *statistics, DiagnosticList *diagnostics)
+{
+    merge_statistics(loader, statistics);
+    g_autofree ManifestBatch **batches = g_new0(ManifestBatch *, loader->units->len + 1);
+    for (guint i = 0; i < loader->units->len; i++) {
+        Unit *unit = g_ptr_array_index(loader->units, i);
+        diagnostic_list_merge(diagnostics, unit->diagnostics);
+        batches[i] = g_steal_pointer(&unit->batch);
+    }
+    ManifestSet *set = manifest_set_build(batches, loader->units->len, loader->config, diagnostics);
+    tell_files(loader);
+    return set;
+}
+
+static bool first_error(const Loader *loader, GError **error)
+{
+    for (guint i = 0; i < loader->units->len; i++) {
+        Unit *unit = g_ptr_array_index(loader->units, i);
+        if (unit->error) {
+            g_propagate_error(error, g_steal_pointer(&unit->error));
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- muster.yaml, standard input
+ * ---------------------------------------------------------------------------------- */
+
+static bool read_config(Loader *loader, DiagnosticList *diagnostics, GError **error)
+{
+    struct stat status;
+    if (!loader->scan->has_config)
+        return true;
+    int fd = scan_open(loader->scan->root, SCAN_CONFIG_NAME, &status, error);
+    if (fd < 0)
+        return false;
+    g_autofree char *shown = g_strconcat(loader->prefix, SCAN_CONFIG_NAME, NULL);
+    size_t len;
+    g_autofree char *text = scan_read_all(fd, shown, document_limits_default.file_bytes, &len, error);
+    close(fd);
+    if (text)
+        loader->config = source_config_parse((View){text, len}, shown, diagnostics);
+    return text != NULL;
+}
+
+static bool load_stdin(const SourceOptions *options, ManifestSet **ret_set, SourceStatistics *statistics,
+                       DiagnosticList *diagnostics, GError **error)
+{
+    size_t len;
+    g_autofree char *text =
+        scan_read_all(STDIN_FILENO, "stdin", document_limits_default.file_bytes, &len, error);
+    if (!text)
+        return false;
+    ParseContext context = {.provider = options->provider};
+    ParseOutcome outcome;
+    Parser *parser = parser_new(&context);
+    ManifestBatch *batch = manifest_batch_new();
+    parser_run(parser, (View){text, len}, "stdin", 1, NULL, batch, diagnostics, &outcome);
+    parser_free(parser);
+    *statistics = (SourceStatistics){.files = 1, .files_skipped = !outcome.is_ours, .bytes = len};
+    statistics->documents_skipped = outcome.documents_skipped;
+    note_skipped(statistics, "stdin", outcome.first_skipped_line);
+    *ret_set = manifest_set_build(&batch, 1, NULL, diagnostics);
+    return true;
+}
+
+/* ---- the whole
+ * ---------------------------------------------------------------------------------------------------- */
+
+static void loader_clear(Loader *loader)
+{
+    g_ptr_array_unref(loader->units);
+    g_async_queue_unref(loader->queue);
+    g_hash_table_unref(loader->big);
+    g_strfreev(loader->shown);
+    g_free(loader->prefix);
+    source_config_free(loader->config);
+}
+
+static void loader_init(Loader *loader, const SourceOptions *options, Scan *scan)
+{
+    *loader = (Loader){.options = options, .scan = scan};
+    loader->prefix = shown_prefix(options->path, scan->is_single);
+    loader->units = g_ptr_array_new_with_free_func(unit_free);
+    loader->queue = g_async_queue_new();
+    loader->big = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, big_file_free);
+    loader->shown = g_new0(char *, scan->files->len + 1);
+    for (guint i = 0; i < scan->files->len; i++)
+        loader->shown[i] = g_strconcat(loader->prefix, file_at(loader, i)->path, NULL);
+}
+
+typedef enum { LOAD_DONE, LOAD_AGAIN, LOAD_FAILED } LoadResult;
+
+static LoadResult load_once(const SourceOptions *options, LoadedFiles *files, ManifestSet **ret_set,
+                            SourceStatistics *statistics, DiagnosticList *diagnostics, GError **error)
+{
+    g_autoptr(Scan) scan = scan_new(options->path, NULL, NULL, error);
+    if (!scan)
+        return LOAD_FAILED;
+    Loader loader;
+    loader_init(&loader, options, scan);
+    loader.files = files;
+    LoadResult result = LOAD_FAILED;
+    g_autoptr(DiagnosticList) found = diagnostic_list_new();
+    if (read_config(&loader, found, error)) {
+        CacheKey key = {options->cache_dir, options->path, loader.config, options->provider};
+        loader.cache = options->cache_dir ? cache_open(&key) : NULL;
+        if (run_pool(&loader, error) && !first_error(&loader, error))
+            result = any_big_changed(&loader) ? LOAD_AGAIN : LOAD_DONE;
+        if (loader.cache)
+            cache_close(loader.cache, result == LOAD_DONE ? CACHE_KEEP : CACHE_DISCARD);
+    }
+    if (result == LOAD_DONE) {
+        *ret_set = merge(&loader, statistics, found);
+        diagnostic_list_merge(diagnostics, found);
+    }
+    loader_clear(&loader);
+    return result;
+}
+
+bool source_load(const SourceOptions *options, ManifestSet **ret_set, SourceStatistics *ret_statistics,
+                 DiagnosticList *diagnostics, GError **error)
+{
+    LoadedFiles *nobody = NULL;
+    return load_source(options, nobody, ret_set, ret_statistics, diagnostics, error);
+}
+
+bool load_source(const SourceOptions *options, LoadedFiles *files, ManifestSet **ret_set,
+                 SourceStatistics *ret_statistics, DiagnosticList *diagnostics, GError **error)
+{
+    SourceStatistics statistics = {0};
+    kinds_init();
+    if (strcmp(options->path, "-") == 0) {
+        if (!load_stdin(options, ret_set, &statistics, diagnostics, error))
+            return false;
+        *ret_statistics = statistics;
+        return true;
+    }
+    for (int try = 0; try < TRIES_MAX; try++) {
+        switch (load_once(options, files, ret_set, &statistics, diagnostics, error)) {
+        case LOAD_DONE: *ret_statistics = statistics; return true;
+        case LOAD_AGAIN: break;
+        case LOAD_FAILED: return false;
+        }
+    }
+    return fail(error, options->path, "its files change all the time");
+}

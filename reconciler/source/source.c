@@ -1,0 +1,115 @@
+/* source.c: what a source is called, and its texts for messages. */
+#include "reconciler/source/source.h"
+#include "reconciler/source/scan.h"
+#include "reconciler/source/shown.h"
+#include <stdlib.h>
+#include <unistd.h>
+#include <fcntl.h>
+
+G_DEFINE_QUARK(muster - source - error, source_error)
+
+void source_statistics_clear(SourceStatistics *statistics)
+{
+    g_free(statistics->first_skipped);
+    *statistics = (SourceStatistics){0};
+}
+
+static char *base_name_of(const char *path)
+{
+    if (strcmp(path, "-") == 0)
+        return g_strdup("stdin");
+    char *real = realpath(path, NULL);
+    char *name = g_path_get_basename(real ? real : path);
+    free(real);
+    return name;
+}
+
+char *source_identity(const SourceOptions *options, const ManifestSet *set)
+{
+    const SourceConfig *config = set ? manifest_set_config(set) : NULL;
+    if (config && config->name)
+        return g_strdup(config->name);
+    return options->name ? g_strdup(options->name) : base_name_of(options->path);
+}
+
+/* ---- names as the user sees them
+ * ---------------------------------------------------------------------------------- */
+
+char *shown_prefix(const char *path, bool is_single)
+{
+    if (is_single) {
+        const char *slash = strrchr(path, '/');
+        return slash ? g_strndup(path, (gsize)(slash - path) + 1) : g_strdup("");
+    }
+    size_t len = strlen(path);
+    while (len > 1 && path[len - 1] == '/')
+        len--;
+    if (len == 1 && path[0] == '.')
+        return g_strdup("");
+    return path[len - 1] == '/' ? g_strndup(path, len) : g_strdup_printf("%.*s/", (int)len, path);
+}
+
+/* ---- texts
+ * -------------------------------------------------------------------------------------------------------- */
+
+#define TEXTS_KEPT 4
+
+/* The last few files that were asked for, newest first. */
+struct SourceTexts {
+    struct {
+        char *file, *text;
+        size_t len;
+    } kept[TEXTS_KEPT];
+};
+
+void source_options_clear(SourceOptions *options)
+{
+    struct SourceTexts *texts = options->texts;
+    options->texts = NULL;
+    for (int i = 0; texts && i < TEXTS_KEPT; i++) {
+        g_free(texts->kept[i].file);
+        g_free(texts->kept[i].text);
+    }
+    g_free(texts);
+}
+
+static char *read_text(const SourceOptions *options, const char *file, size_t *ret_len)
+{
+    struct stat status;
+    bool is_single = stat(options->path, &status) == 0 && S_ISREG(status.st_mode);
+    g_autofree char *prefix = shown_prefix(options->path, is_single), *directory = NULL;
+    if (!g_str_has_prefix(file, prefix))
+        return NULL;
+    directory = is_single ? g_path_get_dirname(options->path) : g_strdup(options->path);
+    int root = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (root < 0)
+        return NULL;
+    int fd = scan_open(root, file + strlen(prefix), &status, NULL);
+    char *text = fd >= 0 ? scan_read_all(fd, file, document_limits_default.file_bytes, ret_len, NULL) : NULL;
+    if (fd >= 0)
+        close(fd);
+    close(root);
+    return text;
+}
+
+View source_text(const char *file, void *data)
+{
+    SourceOptions *options = data;
+    if (!options->texts)
+        options->texts = g_new0(struct SourceTexts, 1);
+    struct SourceTexts *texts = options->texts;
+    for (int i = 0; i < TEXTS_KEPT; i++)
+        if (texts->kept[i].file && strcmp(texts->kept[i].file, file) == 0)
+            return (View){texts->kept[i].text, texts->kept[i].len};
+    size_t len = 0;
+    char *text = read_text(options, file, &len);
+    if (!text)
+        return (View){"", 0};
+    g_free(texts->kept[TEXTS_KEPT - 1].file);
+    g_free(texts->kept[TEXTS_KEPT - 1].text);
+    memmove(&texts->kept[1], &texts->kept[0], sizeof texts->kept[0] * (TEXTS_KEPT - 1));
+    texts->kept[0].file = g_strdup(file);
+    texts->kept[0].text = text;
+    texts->kept[0].len = len;
+    return (View){text, len};
+}

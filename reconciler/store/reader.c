@@ -1,0 +1,280 @@
+#include "reconciler/store/reader.h"
+#include "reconciler/store/migrate.h"
+
+/* Numbers, pinned by migrate.c: a job is finished from 5 on, a run from 2 on; launches 0, 1 and 3 are open.
+ */
+static const char *const read_sql[READ_COUNT] = {
+    [READ_FENCE] =
+        "SELECT job_sequence, event_sequence, floor, template_id, apply_id, now_ms FROM fence WHERE id = 1",
+    [READ_RESOURCES_BRIEF] = "SELECT " RESOURCE_COLUMNS " FROM resources ORDER BY kind, name",
+    [READ_RESOURCES_WHOLE] = "SELECT " RESOURCE_COLUMNS ", spec, metadata, next_spec FROM resources"
+                             " JOIN resource_texts USING (kind, name) ORDER BY kind, name",
+    [READ_RESOURCE] = "SELECT " RESOURCE_COLUMNS ", spec, metadata, next_spec FROM resources"
+                      " JOIN resource_texts USING (kind, name) WHERE kind = ? AND name = ?",
+    [READ_REVISIONS] = "SELECT " REVISION_COLUMNS " FROM revisions ORDER BY name, revision",
+    [READ_TEMPLATE] = "SELECT " TEMPLATE_COLUMNS " FROM templates WHERE id = ?",
+    [READ_RUNS] = "SELECT " RUN_COLUMNS " FROM runs ORDER BY id",
+    [READ_RUNS_BY_NAME] = "SELECT " RUN_COLUMNS " FROM runs ORDER BY kind, name, number",
+    [READ_RUNS_OF_OWNER] = "SELECT " RUN_COLUMNS " FROM runs WHERE owner = ? ORDER BY kind, name, number",
+    [READ_APPLIES_NEWEST] = "SELECT " APPLY_COLUMNS " FROM applies WHERE id IN"
+                            " (SELECT max(id) FROM applies GROUP BY owner) ORDER BY id",
+    [READ_JOB_BY_ID] = "SELECT " JOB_COLUMNS " FROM jobs WHERE id = ?",
+    [READ_JOB_BY_SEQUENCE] = "SELECT " JOB_COLUMNS " FROM jobs WHERE sequence = ?",
+    [READ_JOB_STATE_BY_ID] = "SELECT sequence, state FROM jobs WHERE id = ?",
+    [READ_JOBS_UNFINISHED] =
+        "SELECT " JOB_COLUMNS " FROM jobs WHERE sequence >= ? AND state < 5 ORDER BY sequence",
+    [READ_JOBS_UNFINISHED_KEYS] =
+        "SELECT template_id, depends_on FROM jobs WHERE sequence >= ? AND state < 5",
+    [READ_JOBS_OF_OPEN_LAUNCHES] =
+        "SELECT DISTINCT attempts.sequence FROM attempts JOIN jobs USING (sequence)"
+        " WHERE attempts.sequence >= ? AND attempts.state IN (0, 1, 3)"
+        " AND jobs.state >= 5",
+    [READ_JOBS_OF_OPEN_RUNS] =
+        "SELECT sequence FROM jobs WHERE sequence >= ? AND jobs.state >= 5 AND run <> ''"
+        " AND (SELECT runs.state FROM runs WHERE runs.id = run) < 2",
+    [READ_JOBS_NEWEST] = "SELECT sequence, state, queue, name, run FROM jobs WHERE sequence < ?"
+                         " ORDER BY sequence DESC",
+    [READ_JOBS_OLDEST] =
+        "SELECT sequence, id, state, created_ms, stopped_ms,"
+        " run <> '' AND coalesce((SELECT runs.state FROM runs WHERE runs.id = run) < 2, 0),"
+        " sequence >= ?1 AND EXISTS (SELECT 1 FROM attempts WHERE attempts.sequence = jobs.sequence"
+        " AND attempts.state IN (0, 1, 3)) FROM jobs ORDER BY sequence",
+    [READ_DEPENDENCIES] =
+        "SELECT depends_on FROM jobs WHERE sequence >= ? AND state < 5 AND depends_on <> x''",
+    [READ_CHILDREN] = "SELECT " CHILD_COLUMNS " FROM children WHERE sequence = ? ORDER BY child",
+    [READ_RANGES] = "SELECT " RANGE_COLUMNS " FROM ranges WHERE sequence = ? ORDER BY first",
+    [READ_ATTEMPTS_OF] = "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE sequence = ? AND child = ?"
+                         " ORDER BY attempt, intended_ms, token",
+    [READ_ATTEMPTS_OPEN] =
+        "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE sequence >= ? AND state IN (0, 1, 3)"
+        " ORDER BY sequence, child, attempt, token",
+    [READ_EVENTS] = "SELECT " EVENT_COLUMNS " FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?",
+    [READ_SETTINGS] = "SELECT " SETTING_COLUMNS " FROM settings ORDER BY name",
+};
+
+StoreReader *store_reader_open(const char *state_dir, GError **error)
+{
+    g_autoptr(Database) database = database_open(state_dir, NULL, DATABASE_READ, error);
+    if (!database || !migrate_check(database, store_version, error))
+        return NULL;
+    StoreReader *reader = g_new0(StoreReader, 1);
+    reader->database = g_steal_pointer(&database);
+    reader->dependencies = g_array_new(FALSE, FALSE, sizeof(DependencyRecord));
+    return reader;
+}
+
+void store_reader_free(StoreReader *reader)
+{
+    if (!reader)
+        return;
+    store_reader_end(reader);
+    database_close(reader->database); /* with its statements */
+    batch_free(reader->kept);
+    g_array_unref(reader->dependencies);
+    g_free(reader);
+}
+
+Batch *reader_keep(StoreReader *reader)
+{
+    batch_free(reader->kept);
+    reader->kept = batch_new();
+    return reader->kept;
+}
+
+static guint id_hash(gconstpointer key)
+{
+    guint hash;
+    memcpy(&hash, key, sizeof hash); /* ids are random */
+    return hash;
+}
+
+static gboolean id_equal(gconstpointer a, gconstpointer b)
+{
+    return memcmp(a, b, JOB_ID_BYTES) == 0;
+}
+
+GHashTable *reader_id_set_new(void)
+{
+    return g_hash_table_new_full(id_hash, id_equal, g_free, NULL);
+}
+
+/* ---- one state ---- */
+
+bool store_reader_begin(StoreReader *reader, GError **error)
+{
+    g_assert(!reader->is_begun);
+    Fence fence;
+    /* BEGIN alone looks at nothing: the first read fixes what is seen. */
+    if (!database_exec(reader->database, "BEGIN", error))
+        return false;
+    reader->is_begun = true;
+    if (reader_fence(reader, &fence, error))
+        return true;
+    store_reader_end(reader);
+    return false;
+}
+
+void store_reader_end(StoreReader *reader)
+{
+    if (reader->is_begun)
+        (void)sqlite3_exec(reader->database->handle, "ROLLBACK", NULL, NULL, NULL);
+    reader->is_begun = false;
+}
+
+bool reader_enter(StoreReader *reader, bool *ret_entered, GError **error)
+{
+    bool entered = !reader->is_begun;
+    if (entered && !store_reader_begin(reader, error))
+        return false;
+    *ret_entered = entered;
+    return true;
+}
+
+void reader_leave(StoreReader *reader, bool entered)
+{
+    if (entered)
+        store_reader_end(reader);
+}
+
+int64_t store_reader_committed_ms(StoreReader *reader)
+{
+    Fence fence;
+    return reader_fence(reader, &fence, NULL) ? fence.now_ms : 0;
+}
+
+/* ---- statements ---- */
+
+bool reader_statement(StoreReader *reader, ReadStatement which, Cursor *ret_cursor, GError **error)
+{
+    sqlite3_stmt **statement = &reader->statements[which];
+    if (!*statement)
+        *statement = database_prepare(reader->database, read_sql[which], error);
+    if (!*statement)
+        return false;
+    sqlite3_reset(*statement); /* where a callback stopped the last use */
+    *ret_cursor = cursor_on(*statement);
+    return true;
+}
+
+bool reader_step(StoreReader *reader, Cursor *cursor, bool *ret_row, GError **error)
+{
+    int result = cursor->result == SQLITE_OK ? sqlite3_step(cursor->statement) : cursor->result;
+    cursor->at = 0;
+    *ret_row = result == SQLITE_ROW;
+    if (result == SQLITE_ROW)
+        return true;
+    bool ok = result == SQLITE_DONE || database_fail(reader->database, result, "read", error);
+    sqlite3_reset(cursor->statement);
+    return ok;
+}
+
+bool reader_sound(StoreReader *reader, const Cursor *cursor, GError **error)
+{
+    return cursor->result == SQLITE_OK || database_fail(reader->database, cursor->result, "read", error);
+}
+
+bool reader_fence(StoreReader *reader, Fence *ret_fence, GError **error)
+{
+    Cursor cursor;
+    bool row;
+    if (!reader_statement(reader, READ_FENCE, &cursor, error) || !reader_step(reader, &cursor, &row, error))
+        return false;
+    if (!row)
+        return database_fail(reader->database, SQLITE_CORRUPT, "read", error);
+    ret_fence->job_sequence = get_unsigned(&cursor);
+    ret_fence->event_sequence = get_unsigned(&cursor);
+    ret_fence->floor = get_unsigned(&cursor);
+    ret_fence->template_id = get_int(&cursor);
+    ret_fence->apply_id = get_int(&cursor);
+    ret_fence->now_ms = get_int(&cursor);
+    sqlite3_reset(cursor.statement);
+    return true;
+}
+
+/* ---- resources, runs, events ---- */
+
+bool store_reader_resources(StoreReader *reader, ResourceDetail detail, ResourceFunc func, void *data,
+                            GError **error)
+{
+    Cursor cursor;
+    bool whole = detail == RESOURCES_WHOLE, row, ok;
+    if (!reader_statement(reader, whole ? READ_RESOURCES_WHOLE : READ_RESOURCES_BRIEF, &cursor, error))
+        return false;
+    while ((ok = reader_step(reader, &cursor, &row, error)) && row) {
+        ResourceRecord record;
+        get_resource(&cursor, &record);
+        if (whole)
+            get_resource_texts(&cursor, &record);
+        ok = reader_sound(reader, &cursor, error);
+        if (!ok || !func(&record, data))
+            break;
+    }
+    sqlite3_reset(cursor.statement);
+    return ok;
+}
+
+bool store_reader_resource(StoreReader *reader, Kind kind, View name, bool *ret_found,
+                           ResourceRecord *ret_record, GError **error)
+{
+    Cursor cursor;
+    bool row;
+    if (!reader_statement(reader, READ_RESOURCE, &cursor, error))
+        return false;
+    put_int(&cursor, kind);
+    put_text(&cursor, name);
+    if (!reader_step(reader, &cursor, &row, error))
+        return false;
+    if (row) {
+        ResourceRecord record;
+        Batch *kept = reader_keep(reader);
+        size_t len;
+        get_resource(&cursor, &record);
+        get_resource_texts(&cursor, &record);
+        if (!reader_sound(reader, &cursor, error))
+            return false;
+        batch_put_resource(kept, &record);
+        *ret_record = *batch_resource(kept, &len);
+        sqlite3_reset(cursor.statement);
+    }
+    *ret_found = row;
+    return true;
+}
+
+bool store_reader_runs(StoreReader *reader, const char *owner, RunFunc func, void *data, GError **error)
+{
+    Cursor cursor;
+    bool row, ok;
+    if (!reader_statement(reader, owner ? READ_RUNS_OF_OWNER : READ_RUNS_BY_NAME, &cursor, error))
+        return false;
+    if (owner)
+        put_text(&cursor, view_from(owner));
+    while ((ok = reader_step(reader, &cursor, &row, error)) && row) {
+        RunRecord record;
+        get_run(&cursor, &record);
+        ok = reader_sound(reader, &cursor, error);
+        if (!ok || !func(&record, data))
+            break;
+    }
+    sqlite3_reset(cursor.statement);
+    return ok;
+}
+
+bool store_reader_events(StoreReader *reader, uint64_t after, size_t limit, EventFunc func, void *data,
+                         GError **error)
+{
+    Cursor cursor;
+    bool row, ok;
+    if (!reader_statement(reader, READ_EVENTS, &cursor, error))
+        return false;
+    put_unsigned(&cursor, after);
+    put_unsigned(&cursor, limit);
+    while ((ok = reader_step(reader, &cursor, &row, error)) && row) {
+        EventRecord record;
+        get_event(&cursor, &record);
+        ok = reader_sound(reader, &cursor, error);
+        if (!ok || !func(&record, data))
+            break;
+    }
+    sqlite3_reset(cursor.statement);
+    return ok;
+}

@@ -1,0 +1,132 @@
+/* dump.c: what may still decide, as text. What a restart forgets on purpose is left out: finished jobs, and
+ * what a launch was known to be. */
+#include "reconciler/world/job.h"
+
+static const char *text_or_dash(const char *text)
+{
+    return text && *text ? text : "-";
+}
+
+static void dump_resources(const World *world, GString *out)
+{
+    for (const Resource *resource = world_resource_next(world, NULL); resource;
+         resource = world_resource_next(world, resource)) {
+        char hex[2 * DIGEST_BYTES + 1];
+        digest_to_hex(&resource->digest, hex);
+        g_string_append_printf(
+            out, "resource %s/%s phase=%d revision=%" G_GINT64_FORMAT " kept=%d %s %s next=%s\n",
+            kind_name(resource->kind), resource->name, resource->phase, resource->revision, resource->kept,
+            hex, resource->spec, text_or_dash(resource->next_spec));
+        if (resource->queue)
+            g_string_append_printf(out, "  unfinished=%" G_GSIZE_FORMAT "\n", resource->queue->unfinished);
+        if (resource->environment)
+            g_string_append_printf(out,
+                                   "  vcpus=%" G_GINT64_FORMAT " memory=%" G_GINT64_FORMAT
+                                   " launches=%" G_GSIZE_FORMAT "\n",
+                                   resource->environment->used_vcpus_e4,
+                                   resource->environment->used_memory_mib, resource->environment->launches);
+    }
+    for (TreeNode *node = tree_first(&world->revisions); node; node = tree_next(node)) {
+        const RevisionRecord *record = &TREE_ENTRY(node, RevisionEntry, by_key)->record;
+        g_string_append_printf(out, "revision " VIEW_FMT ":%" G_GINT64_FORMAT " active=%d\n",
+                               VIEW_ARG(record->name), record->revision, record->active);
+    }
+}
+
+/* Equal neighbours are one entry: "0-99 RUNNABLE". */
+static void dump_children(const Job *job, GString *out)
+{
+    int32_t first = 0;
+    for (int32_t index = 1; index <= job->array_size; index++) {
+        if (index < job->array_size && array_state(job->array, index) == array_state(job->array, first))
+            continue;
+        g_string_append_printf(out, "  %d-%d %s\n", first, index - 1,
+                               job_state_name(array_state(job->array, first)));
+        first = index;
+    }
+    for (TreeNode *node = tree_first(&job->array->live); node; node = tree_next(node)) {
+        const ChildState *child = TREE_ENTRY(node, ChildState, by_index);
+        if (!job_state_final(child->state))
+            g_string_append_printf(
+                out,
+                "  child %d attempts=%d front=%" G_GUINT64_FORMAT " cancelled=%d terminated=%d "
+                "started=%" G_GINT64_FORMAT " %s\n",
+                child->index, child->attempts, child->front, child->is_cancelled, child->is_terminated,
+                child->started_ms, text_or_dash(child->status_reason));
+    }
+}
+
+static void dump_jobs(const World *world, GString *out)
+{
+    for (const Job *job = world_job_next(world, 0); job; job = world_job_next(world, job->sequence)) {
+        if (job_state_final(job->state))
+            continue;
+        char id[37];
+        job_id_to_text(&job->id, id);
+        g_string_append_printf(out,
+                               "job %" G_GUINT64_FORMAT " %s %s queue=%s template=%" G_GINT64_FORMAT
+                               " size=%d run=%s step=%s %s "
+                               "cancelled=%d terminated=%d attempts=%d front=%" G_GUINT64_FORMAT
+                               " waiting=%u started=%" G_GINT64_FORMAT " %s\n",
+                               job->sequence, id, job->name, job->queue->resource->name, job->template->id,
+                               job->array_size, job->run ? job->run->id : "-", text_or_dash(job->step),
+                               job_state_name(job->state), job->is_cancelled, job->is_terminated,
+                               job->attempts, job->front, job->private->waiting, job->started_ms,
+                               text_or_dash(job->status_reason));
+        if (job->array)
+            dump_children(job, out);
+    }
+}
+
+static void dump_order(const World *world, GString *out)
+{
+    size_t len;
+    Queue *const *queues = world_queues(world, &len);
+    for (size_t i = 0; i < len; i++) {
+        RunnableIter iter;
+        RunnableItem item;
+        g_string_append_printf(out, "queue %s\n", queues[i]->resource->name);
+        for (runnable_iter_init(&iter, world, queues[i]); runnable_iter_next(&iter, &item);)
+            g_string_append_printf(out, "  %" G_GUINT64_FORMAT ":%d x%" G_GINT64_FORMAT "\n",
+                                   item.job->sequence, item.index, item.runnable);
+    }
+}
+
+static void dump_launches(const World *world, GString *out)
+{
+    for (const Launch *launch = world_launch_next(world, NULL); launch;
+         launch = world_launch_next(world, launch)) {
+        for (size_t i = 0; i < LAUNCH_TOKEN_BYTES; i++)
+            g_string_append_printf(out, "%02x", launch->token.bytes[i]);
+        g_string_append_printf(
+            out, " job=%" G_GUINT64_FORMAT ":%d attempt=%d environment=%s vcpus=%" G_GINT64_FORMAT "\n",
+            launch->job->sequence, launch->index, launch->attempt, launch_entry(launch)->environment_name,
+            launch->vcpus_e4);
+    }
+}
+
+static void dump_rest(const World *world, GString *out)
+{
+    for (const Run *run = world_run_next(world, NULL); run; run = world_run_next(world, run))
+        g_string_append_printf(
+            out, "run %s %s/%s %" G_GINT64_FORMAT " %s unfinished=%" G_GSIZE_FORMAT " %s\n", run->id,
+            kind_name(run->kind), run->name, run->number, run_state_name(run->state), run->jobs_unfinished,
+            text_or_dash(run->status_reason));
+    GList *names = g_list_sort(g_hash_table_get_keys(world->settings), (GCompareFunc)strcmp);
+    for (GList *name = names; name; name = name->next)
+        g_string_append_printf(out, "setting %s=%s\n", (const char *)name->data,
+                               world_setting(world, name->data));
+    g_list_free(names);
+    g_string_append_printf(out, "sequences job=%" G_GUINT64_FORMAT "\n", world->job_sequence);
+}
+
+char *world_dump(const World *world)
+{
+    GString *out = g_string_new(NULL);
+    dump_resources(world, out);
+    dump_jobs(world, out);
+    dump_order(world, out);
+    dump_launches(world, out);
+    dump_rest(world, out);
+    return g_string_free(out, FALSE);
+}

@@ -1,0 +1,463 @@
+/* Launches: intended, started, refused, ended (invariants 2 and 3). */
+#include "reconciler/world/job.h"
+#include "reconciler/world/retry.h"
+
+static int launch_key_compare(const TreeNode *node, const void *key)
+{
+    return memcmp(TREE_ENTRY(node, LaunchEntry, by_token)->launch.token.bytes, key, LAUNCH_TOKEN_BYTES);
+}
+
+static int launch_compare(const TreeNode *a, const TreeNode *b)
+{
+    return launch_key_compare(a, TREE_ENTRY(b, LaunchEntry, by_token)->launch.token.bytes);
+}
+
+void launches_init(World *world)
+{
+    tree_init(&world->launches, launch_compare);
+}
+
+static void launch_free(World *world, LaunchEntry *entry)
+{
+    if (entry->is_dirty)
+        g_queue_unlink(&world->dirty_launches, &entry->dirty);
+    tree_remove(&world->launches, &entry->by_token);
+    g_ref_string_release(entry->environment_name);
+    g_free(entry);
+}
+
+void launches_clear(World *world)
+{
+    for (TreeNode *node = tree_first(&world->launches); node; node = tree_first(&world->launches))
+        launch_free(world, TREE_ENTRY(node, LaunchEntry, by_token));
+}
+
+Launch *world_launch(const World *world, const LaunchToken *token)
+{
+    TreeNode *node = tree_find(&world->launches, token->bytes, launch_key_compare);
+    return node ? &TREE_ENTRY(node, LaunchEntry, by_token)->launch : NULL;
+}
+
+Launch *world_launch_next(const World *world, const Launch *after)
+{
+    TreeNode *node = after ? tree_next(&launch_entry(after)->by_token) : tree_first(&world->launches);
+    return node ? &TREE_ENTRY(node, LaunchEntry, by_token)->launch : NULL;
+}
+
+size_t world_launches_len(const World *world)
+{
+    return tree_len(&world->launches);
+}
+
+/* ---- rows and capacity ---- */
+
+static void launch_touch(World *world, Launch *launch)
+{
+    LaunchEntry *entry = launch_entry(launch);
+    if (entry->is_dirty || world->loading)
+        return;
+    entry->is_dirty = true;
+    g_queue_push_tail_link(&world->dirty_launches, &entry->dirty);
+}
+
+void launch_record(const Launch *launch, AttemptRecord *ret_record)
+{
+    const LaunchEntry *entry = launch_entry(launch);
+    *ret_record = (AttemptRecord){.token = launch->token,
+                                  .sequence = launch->job->sequence,
+                                  .index = launch->index,
+                                  .attempt = launch->attempt,
+                                  .state = launch->state,
+                                  .environment = view_from(entry->environment_name),
+                                  .vcpus_e4 = launch->vcpus_e4,
+                                  .memory_mib = launch->memory_mib,
+                                  .intended_ms = launch->intended_ms,
+                                  .started_ms = launch->started_ms,
+                                  .exit_code = -1,
+                                  .reason = VIEW(""),
+                                  .status_reason = VIEW(""),
+                                  .is_new = entry->is_new};
+}
+
+/* direction 1: takes, -1: gives back. */
+static void launch_account(World *world, const Launch *launch, int direction)
+{
+    Environment *environment = launch->environment;
+    ProviderType provider = environment ? environment->provider : PROVIDER_LOCAL;
+    Usage *usage = &world->usage[provider];
+    usage->vcpus_e4 += direction * launch->vcpus_e4;
+    usage->memory_mib += direction * launch->memory_mib;
+    usage->gpus += direction * launch_entry(launch)->gpus;
+    if (!environment)
+        return;
+    environment->used_vcpus_e4 += direction * launch->vcpus_e4;
+    environment->used_memory_mib += direction * launch->memory_mib;
+    if (direction > 0)
+        environment->launches++;
+    else
+        environment->launches--;
+}
+
+void world_usage(const World *world, ProviderType provider, int64_t *ret_vcpus_e4, int64_t *ret_memory_mib,
+                 int64_t *ret_gpus)
+{
+    *ret_vcpus_e4 = world->usage[provider].vcpus_e4;
+    *ret_memory_mib = world->usage[provider].memory_mib;
+    *ret_gpus = world->usage[provider].gpus;
+}
+
+/* ---- one job or one child: what both have, in one place ---- */
+
+typedef struct {
+    Job *job;
+    ChildState *child; /* NULL: a single job */
+} Target;
+
+static Target target_of(const Launch *launch)
+{
+    Target target = {launch->job, NULL};
+    if (launch->index != NOT_A_CHILD) {
+        target.child = array_live(launch->job->array, launch->index);
+        g_assert(target.child);
+    }
+    return target;
+}
+
+static JobState target_state(Target target)
+{
+    return target.child ? target.child->state : target.job->state;
+}
+
+static void target_move(World *world, Target target, JobState to, int64_t now_ms)
+{
+    if (target.child)
+        child_move(world, target.child, to, now_ms);
+    else
+        job_move(world, target.job, to, now_ms);
+}
+
+static bool target_ended_by_request(Target target)
+{
+    return target.child ? target.child->is_terminated || target.child->is_cancelled
+                        : target.job->is_terminated || target.job->is_cancelled;
+}
+
+static const char *target_reason(Target target)
+{
+    return target.child ? target.child->status_reason : target.job->status_reason;
+}
+
+static void target_set_reason(World *world, Target target, const char *reason)
+{
+    if (!target.child) {
+        job_set_reason(world, target.job, reason);
+        return;
+    }
+    char *copy = g_strdup(reason);
+    g_free(target.child->status_reason);
+    target.child->status_reason = copy;
+    child_touch(world, target.child);
+}
+
+static void target_set_launch(Target target, Launch *launch)
+{
+    if (target.child)
+        target.child->launch = launch;
+    else
+        target.job->launch = launch;
+}
+
+static void target_set_attempts(World *world, Target target, int32_t attempts)
+{
+    if (target.child) {
+        target.child->attempts = attempts;
+        child_touch(world, target.child);
+    } else {
+        target.job->attempts = attempts;
+        job_touch(world, target.job);
+    }
+}
+
+static void target_set_started(World *world, Target target, int64_t started_ms)
+{
+    if (target.child) {
+        target.child->started_ms = started_ms;
+        child_touch(world, target.child);
+    } else {
+        target.job->started_ms = started_ms;
+        job_touch(world, target.job);
+    }
+}
+
+/* Retried jobs go to the front of their queue. Must be called before the move to RUNNABLE. */
+static void target_to_front(World *world, Target target)
+{
+    uint64_t front = ++world->front;
+    if (target.child)
+        target.child->front = target.child->runnable.front = front;
+    else
+        target.job->front = target.job->private->runnable.front = front;
+}
+
+/* ---- the life of a launch ---- */
+
+static Target target_for_launch(World *world, Job *job, int32_t index)
+{
+    Target target = {job, NULL};
+    if (index == NOT_A_CHILD) {
+        g_assert(!job->array);
+        return target;
+    }
+    target.child = array_live(job->array, index);
+    if (!target.child)
+        target.child = array_begin(world, job, index);
+    return target;
+}
+
+Launch *launch_intend(World *world, Job *job, int32_t index, Environment *environment,
+                      const LaunchToken *token, int64_t now_ms)
+{
+    Target target = target_for_launch(world, job, index);
+    const ResourceNeed *need = &job->template->effective->need;
+    LaunchEntry *entry = g_new0(LaunchEntry, 1);
+    Launch *launch = &entry->launch;
+    *launch = (Launch){.token = *token,
+                       .job = job,
+                       .index = index,
+                       .state = LAUNCH_INTENDED,
+                       .environment = environment,
+                       .vcpus_e4 = need->vcpus_e4,
+                       .memory_mib = need->memory_mib,
+                       .intended_ms = now_ms};
+    entry->gpus = need->gpus;
+    entry->dirty.data = entry;
+    entry->is_new = true;
+    entry->environment_name = g_ref_string_acquire(environment_entry(environment)->name);
+    bool fresh = tree_insert(&world->launches, &entry->by_token);
+    g_assert(fresh);
+    launch->attempt = (target.child ? target.child->attempts : job->attempts) + 1;
+    target_set_attempts(world, target, launch->attempt);
+    target_set_reason(world, target, NULL);
+    target_set_launch(target, launch);
+    launch_account(world, launch, 1);
+    launch_touch(world, launch);
+    target_move(world, target, JOB_STARTING, now_ms);
+    return launch;
+}
+
+void launch_started(World *world, Launch *launch, int64_t started_ms, int64_t now_ms)
+{
+    Target target = target_of(launch);
+    if (launch->state != LAUNCH_EFFECTIVE) {
+        launch->state = LAUNCH_EFFECTIVE;
+        launch->started_ms = started_ms;
+        launch_touch(world, launch);
+    }
+    if (target_state(target) == JOB_STARTING) {
+        target_set_started(world, target, started_ms);
+        target_move(world, target, JOB_RUNNING, now_ms);
+    }
+}
+
+void launch_stopping(World *world, Launch *launch)
+{
+    (void)world;
+    launch->stopping = true;
+}
+
+/* How a launch is over, as its row says it. */
+typedef struct {
+    LaunchState state;
+    const char *reason, *status_reason;
+    int exit_code;
+    int64_t stopped_ms;
+} Closing;
+
+/* Writes the last row and frees the launch; its capacity is free again. */
+static void launch_close(World *world, Launch *launch, const Closing *closing)
+{
+    AttemptRecord record;
+    launch->state = closing->state;
+    launch_record(launch, &record);
+    record.stopped_ms = closing->stopped_ms;
+    record.exit_code = closing->exit_code;
+    record.reason = view_from(closing->reason);
+    record.status_reason = view_from(closing->status_reason);
+    batch_put_attempt(world_batch(world), &record);
+    target_set_launch(target_of(launch), NULL);
+    launch_account(world, launch, -1);
+    launch_free(world, launch_entry(launch));
+}
+
+/* The attempt failed: again, or for good. */
+static void attempt_failed(World *world, Target target, const AttemptOutcome *outcome, int64_t now_ms)
+{
+    const RetryStrategy *strategy = &target.job->template->effective->retry;
+    if (retry_decide(strategy, outcome) == RETRY_RETRY) {
+        target_set_reason(world, target, outcome->status_reason);
+        target_to_front(world, target);
+        target_move(world, target, JOB_RUNNABLE, now_ms);
+    } else {
+        if (!outcome->ended_by_request || !target_reason(target))
+            target_set_reason(world, target, outcome->status_reason);
+        target_move(world, target, JOB_FAILED, now_ms);
+    }
+    work_run(world, now_ms);
+}
+
+void launch_refused(World *world, Launch *launch, const char *reason, int64_t now_ms)
+{
+    Target target = target_of(launch);
+    AttemptOutcome outcome = {.attempt = launch->attempt,
+                              .ended_by_request = target_ended_by_request(target),
+                              .exit_code = -1,
+                              .reason = reason,
+                              .status_reason = "Task failed to start"};
+    bool again = !reason && !outcome.ended_by_request;
+    int32_t attempt = launch->attempt;
+    launch_close(world, launch,
+                 &(Closing){.state = reason ? LAUNCH_ENDED : LAUNCH_REFUSED,
+                            .reason = reason,
+                            .status_reason = reason ? outcome.status_reason : NULL,
+                            .exit_code = -1,
+                            .stopped_ms = now_ms});
+    if (!reason)
+        target_set_attempts(world, target, attempt - 1);
+    if (again) {
+        target_to_front(world, target);
+        target_move(world, target, JOB_RUNNABLE, now_ms);
+    } else {
+        attempt_failed(world, target, &outcome, now_ms);
+    }
+}
+
+static const char *end_status_reason(Target target, EndCause cause)
+{
+    if (cause == END_TIMEOUT)
+        return "Job attempt duration exceeded timeout";
+    if (cause == END_STOPPED && target_ended_by_request(target) && target_reason(target))
+        return target_reason(target);
+    return "Essential container in task exited";
+}
+
+/* It ran, even where its start was never reported. */
+static void launch_make_effective(World *world, Launch *launch, const LaunchEnd *end, int64_t now_ms)
+{
+    int64_t started_ms = end->started_ms > 0 ? end->started_ms : end->stopped_ms;
+    if (target_state(target_of(launch)) == JOB_STARTING)
+        launch_started(world, launch, started_ms, now_ms);
+}
+
+void launch_ended(World *world, Launch *launch, const LaunchEnd *end, int64_t now_ms)
+{
+    launch_make_effective(world, launch, end, now_ms);
+    Target target = target_of(launch);
+    const char *oom = "OutOfMemoryError: Container killed due to memory usage";
+    g_autofree char *status_reason = g_strdup(end_status_reason(target, end->cause));
+    AttemptOutcome outcome = {.attempt = launch->attempt,
+                              .ended_by_request = target_ended_by_request(target),
+                              .timed_out = end->cause == END_TIMEOUT,
+                              .exit_code = end->exit_code,
+                              .reason = end->cause == END_OOM ? oom : end->reason,
+                              .status_reason = status_reason};
+    launch_close(world, launch,
+                 &(Closing){.state = LAUNCH_ENDED,
+                            .reason = outcome.reason,
+                            .status_reason = status_reason,
+                            .exit_code = end->exit_code,
+                            .stopped_ms = end->stopped_ms});
+    if (end->cause == END_EXITED && end->exit_code == 0 && !outcome.ended_by_request) {
+        target_set_reason(world, target, status_reason);
+        target_move(world, target, JOB_SUCCEEDED, now_ms);
+        work_run(world, now_ms);
+    } else {
+        attempt_failed(world, target, &outcome, now_ms);
+    }
+}
+
+void launch_lost(World *world, Launch *launch, int64_t now_ms)
+{
+    Target target = target_of(launch);
+    /* Batch's text, so that rules written as "Host EC2*" match; the machine of local environments is called
+     * local. */
+    ProviderType provider = launch->environment ? launch->environment->provider : PROVIDER_LOCAL;
+    g_autofree char *text =
+        g_strdup_printf("Host EC2 (instance %s) terminated.", provider_type_name(provider));
+    AttemptOutcome outcome = {.attempt = launch->attempt,
+                              .ended_by_request = target_ended_by_request(target),
+                              .exit_code = -1,
+                              .status_reason = text};
+    launch_close(
+        world, launch,
+        &(Closing){.state = LAUNCH_ENDED, .status_reason = text, .exit_code = -1, .stopped_ms = now_ms});
+    attempt_failed(world, target, &outcome, now_ms);
+}
+
+/* ---- stops decided inside ---- */
+
+void world_stop_later(World *world, const GPtrArray *launches)
+{
+    for (guint i = 0; i < launches->len; i++) {
+        const Launch *launch = g_ptr_array_index(launches, i);
+        g_array_append_val(world->stops, launch->token);
+    }
+}
+
+void world_take_stops(World *world, GPtrArray *ret_stops)
+{
+    for (guint i = 0; i < world->stops->len; i++) {
+        Launch *launch = world_launch(world, &g_array_index(world->stops, LaunchToken, i));
+        if (launch)
+            g_ptr_array_add(ret_stops, launch);
+    }
+    g_array_set_size(world->stops, 0);
+}
+
+/* ---- coming back ---- */
+
+/* What was intended or running when the process ended is unknown until it is observed; it keeps its capacity.
+ */
+bool launch_restore(World *world, const AttemptRecord *record, GError **error)
+{
+    Job *job = world_job_by_sequence(world, record->sequence);
+    bool is_child = record->index != NOT_A_CHILD;
+    Target target = {job, job && job->array && is_child ? array_live(job->array, record->index) : NULL};
+    bool fits = job && is_child == (job->array != NULL) && (!is_child || target.child) &&
+                !job_state_final(job->state);
+    JobState state = fits ? target_state(target) : JOB_SUBMITTED;
+    if (!fits || (state != JOB_STARTING && state != JOB_RUNNING)) {
+        g_set_error(error, WORLD_ERROR, WORLD_ERROR_INVALID,
+                    "launch of job %" G_GUINT64_FORMAT ":%" G_GINT32_FORMAT
+                    " belongs to no attempt under way",
+                    record->sequence, record->index);
+        return false;
+    }
+    LaunchEntry *entry = g_new0(LaunchEntry, 1);
+    Launch *launch = &entry->launch;
+    g_autofree char *name = view_dup(record->environment);
+    *launch = (Launch){.token = record->token,
+                       .job = job,
+                       .index = record->index,
+                       .attempt = record->attempt,
+                       .state = LAUNCH_UNKNOWN,
+                       .environment = world_environment(world, record->environment),
+                       .vcpus_e4 = record->vcpus_e4,
+                       .memory_mib = record->memory_mib,
+                       .intended_ms = record->intended_ms,
+                       .started_ms = record->started_ms,
+                       .stopping = target_ended_by_request(target)};
+    entry->gpus = job->template->effective->need.gpus;
+    entry->dirty.data = entry;
+    entry->environment_name = g_ref_string_new(name);
+    if (!tree_insert(&world->launches, &entry->by_token)) {
+        g_ref_string_release(entry->environment_name);
+        g_free(entry);
+        g_set_error_literal(error, WORLD_ERROR, WORLD_ERROR_INVALID, "a launch token is there twice");
+        return false;
+    }
+    target_set_launch(target, launch);
+    launch_account(world, launch, 1);
+    if (launch->stopping)
+        g_array_append_val(world->stops, launch->token);
+    return true;
+}

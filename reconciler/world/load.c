@@ -1,0 +1,197 @@
+/* load.c: rows become a world again. Rows are checked, since a damaged store must give an error and no crash.
+ */
+#include "reconciler/world/job.h"
+
+static bool load_resource(const ResourceRecord *record, void *data, GError **error)
+{
+    World *world = data;
+    world->loading = true;
+    return resource_restore(world, record, error);
+}
+
+static bool load_revision(const RevisionRecord *record, void *data, GError **error)
+{
+    World *world = data;
+    (void)error;
+    world->loading = true;
+    revision_put(world, record);
+    return true;
+}
+
+static bool load_template(const TemplateRecord *record, void *data, GError **error)
+{
+    World *world = data;
+    world->loading = true;
+    return template_restore(world, record, error);
+}
+
+static bool load_run(const RunRecord *record, void *data, GError **error)
+{
+    World *world = data;
+    world->loading = true;
+    return run_restore(world, record, error);
+}
+
+static bool load_apply(const ApplyRecord *record, void *data, GError **error)
+{
+    World *world = data;
+    (void)error;
+    world->loading = true;
+    return apply_restore(world, record);
+}
+
+static bool load_job(const JobRecord *record, void *data, GError **error)
+{
+    World *world = data;
+    world->loading = true;
+    return job_restore(world, record, error);
+}
+
+/* NULL with error: no such array. Children of finished arrays are of no more interest. */
+static Job *array_of(World *world, uint64_t sequence, int32_t first, int32_t last, GError **error)
+{
+    Job *job = world_job_by_sequence(world, sequence);
+    if (job && job->array && first >= 0 && first <= last && last < job->array_size) {
+        bool free = true;
+        for (int32_t index = first; index <= last && free; index++)
+            free = !job->array->vector || job->array->vector[index] == 0;
+        if (free)
+            return job;
+    }
+    g_set_error(error, WORLD_ERROR, WORLD_ERROR_INVALID,
+                "children %" G_GINT32_FORMAT " to %" G_GINT32_FORMAT " of job %" G_GUINT64_FORMAT
+                " have no place",
+                first, last, sequence);
+    return NULL;
+}
+
+static bool load_child(const ChildRecord *record, void *data, GError **error)
+{
+    Job *job = array_of(data, record->sequence, record->index, record->index, error);
+    if (job && !job->array->settled)
+        array_restore_child(data, job, record);
+    return job != NULL;
+}
+
+static bool load_range(const RangeRecord *record, void *data, GError **error)
+{
+    Job *job = array_of(data, record->sequence, record->first, record->last, error);
+    if (job && !job->array->settled)
+        array_restore_range(data, job, record);
+    return job != NULL;
+}
+
+/* A launch's job must be in its place before; arrays get their live children from their rows. */
+static bool load_attempt(const AttemptRecord *record, void *data, GError **error)
+{
+    return launch_restore(data, record, error);
+}
+
+static bool load_setting(const SettingRecord *record, void *data, GError **error)
+{
+    World *world = data;
+    (void)error;
+    world->loading = true;
+    g_autofree char *name = view_dup(record->name);
+    g_autofree char *value = view_dup(record->value);
+    world_set_setting(world, name, value);
+    return true;
+}
+
+static bool load_counters(uint64_t job_sequence, uint64_t event_sequence, int64_t template_id,
+                          int64_t apply_id, int64_t now_ms, void *data, GError **error)
+{
+    World *world = data;
+    (void)error;
+    world->job_sequence = MAX(world->job_sequence, job_sequence);
+    world->event_sequence = MAX(world->event_sequence, event_sequence);
+    world->template_id = MAX(world->template_id, template_id);
+    world->apply_id = MAX(world->apply_id, apply_id);
+    world->loaded_ms = now_ms;
+    return true;
+}
+
+const RecordSink world_sink = {.resource = load_resource,
+                               .revision = load_revision,
+                               .template = load_template,
+                               .run = load_run,
+                               .apply = load_apply,
+                               .job = load_job,
+                               .child = load_child,
+                               .range = load_range,
+                               .attempt = load_attempt,
+                               .setting = load_setting,
+                               .counters = load_counters};
+
+static void count_job(Job *job)
+{
+    Queue *queue = job->queue;
+    if (!job_state_final(job->state)) {
+        queue->unfinished++;
+        job->template->users++;
+        if (job->run)
+            job->run->jobs_unfinished++;
+    }
+    if (job->array)
+        for (int state = 0; state < JOB_STATE_COUNT; state++)
+            queue->counts[state] += job->array->counts[state];
+    else
+        queue->counts[job->state]++;
+}
+
+/* Every job in STARTING or RUNNING has a launch under way: else it could never end. */
+static bool launches_complete(const Job *job, GError **error)
+{
+    bool complete = true;
+    if (!job->array) {
+        complete = (job->state == JOB_STARTING || job->state == JOB_RUNNING) == (job->launch != NULL);
+    } else {
+        for (TreeNode *node = tree_first(&job->array->live); node && complete; node = tree_next(node)) {
+            const ChildState *child = TREE_ENTRY(node, ChildState, by_index);
+            complete =
+                (child->state == JOB_STARTING || child->state == JOB_RUNNING) == (child->launch != NULL);
+        }
+    }
+    if (!complete)
+        g_set_error(error, WORLD_ERROR, WORLD_ERROR_INVALID,
+                    "job %" G_GUINT64_FORMAT ": its launch is missing", job->sequence);
+    return complete;
+}
+
+static void children_runnable(World *world, Job *job)
+{
+    for (TreeNode *node = tree_first(&job->array->live); node; node = tree_next(node)) {
+        ChildState *child = TREE_ENTRY(node, ChildState, by_index);
+        if (child->state == JOB_RUNNABLE)
+            runnable_add(world, &child->runnable);
+    }
+}
+
+static void job_loaded(World *world, Job *job)
+{
+    if (job_state_final(job->state)) {
+        finished_push(world, job);
+        return;
+    }
+    if (job->array)
+        children_runnable(world, job);
+    if (job->state == JOB_RUNNABLE)
+        runnable_add(world, &job->private->runnable);
+    else if (job->state == JOB_PENDING || job->state == JOB_SUBMITTED)
+        dependencies_begin(world, job, world->loaded_ms);
+}
+
+bool world_loaded(World *world, GError **error)
+{
+    world->loading = true;
+    for (Job *job = world_job_next(world, 0); job; job = world_job_next(world, job->sequence)) {
+        if (!launches_complete(job, error))
+            return false;
+        count_job(job);
+    }
+    for (Job *job = world_job_next(world, 0); job; job = world_job_next(world, job->sequence))
+        job_loaded(world, job);
+    runs_loaded(world);
+    world->loading = false;
+    return true;
+}

@@ -1,0 +1,485 @@
+/* Resources: created, updated, looked up. How they end or are replaced is in settle.c. */
+#include "reconciler/world/job.h"
+#include <stdlib.h>
+
+static int resource_key_compare(const TreeNode *node, const void *key)
+{
+    const Resource *resource = &TREE_ENTRY(node, ResourceEntry, by_key)->resource;
+    const ResourceKey *wanted = key;
+    if (resource->kind != wanted->kind)
+        return resource->kind < wanted->kind ? -1 : 1;
+    return view_compare(view_from(resource->name), wanted->name);
+}
+
+static int resource_compare(const TreeNode *a, const TreeNode *b)
+{
+    const Resource *right = &TREE_ENTRY(b, ResourceEntry, by_key)->resource;
+    return resource_key_compare(a, &(ResourceKey){right->kind, view_from(right->name)});
+}
+
+/* What others refer to goes last: queues before environments. */
+static int transit_compare(const TreeNode *a, const TreeNode *b)
+{
+    const Resource *left = &TREE_ENTRY(a, ResourceEntry, in_transit)->resource;
+    const Resource *right = &TREE_ENTRY(b, ResourceEntry, in_transit)->resource;
+    if (left->kind != right->kind)
+        return left->kind > right->kind ? -1 : 1;
+    return strcmp(left->name, right->name);
+}
+
+void resources_init(World *world)
+{
+    tree_init(&world->resources, resource_compare);
+    tree_init(&world->graves, resource_compare);
+    tree_init(&world->transit, transit_compare);
+    world->queues_stale = true;
+}
+
+static void environment_free(Environment *environment)
+{
+    if (!environment)
+        return;
+    compute_environment_spec_free(environment->spec);
+    g_ref_string_release(environment_entry(environment)->name);
+    g_free(environment);
+}
+
+static void queue_free(Queue *queue)
+{
+    if (!queue)
+        return;
+    job_queue_spec_free(queue->spec);
+    g_free(queue);
+}
+
+void resource_entry_free(ResourceEntry *entry)
+{
+    Resource *resource = &entry->resource;
+    environment_free(resource->environment);
+    queue_free(resource->queue);
+    g_free(resource->name);
+    g_free(resource->owner);
+    g_free(resource->file);
+    g_free(resource->status_reason);
+    g_free(resource->spec);
+    g_free(resource->metadata);
+    g_free(resource->next_spec);
+    g_free(entry);
+}
+
+void resources_clear(World *world)
+{
+    Tree *trees[] = {&world->resources, &world->graves};
+    for (size_t i = 0; i < G_N_ELEMENTS(trees); i++)
+        for (TreeNode *node = tree_first(trees[i]); node; node = tree_first(trees[i])) {
+            tree_remove(trees[i], node);
+            resource_entry_free(TREE_ENTRY(node, ResourceEntry, by_key));
+        }
+    g_free(world->queues);
+}
+
+/* ---- looking ---- */
+
+Resource *world_resource(const World *world, Kind kind, View name)
+{
+    TreeNode *node = tree_find(&world->resources, &(ResourceKey){kind, name}, resource_key_compare);
+    return node ? &TREE_ENTRY(node, ResourceEntry, by_key)->resource : NULL;
+}
+
+const Resource *world_resource_next(const World *world, const Resource *after)
+{
+    TreeNode *node = after ? tree_next(&resource_entry(after)->by_key) : tree_first(&world->resources);
+    return node ? &TREE_ENTRY(node, ResourceEntry, by_key)->resource : NULL;
+}
+
+size_t world_resources_len(const World *world)
+{
+    return tree_len(&world->resources);
+}
+
+Environment *world_environment(const World *world, View name)
+{
+    Resource *resource = world_resource(world, KIND_COMPUTE_ENVIRONMENT, name);
+    return resource ? resource->environment : NULL;
+}
+
+ResourceRecord resource_record(const Resource *resource)
+{
+    return (ResourceRecord){.kind = resource->kind,
+                            .name = view_from(resource->name),
+                            .owner = view_from(resource->owner),
+                            .spec = view_from(resource->spec),
+                            .metadata = view_from(resource->metadata),
+                            .digest = resource->digest,
+                            .next_spec = view_from(resource->next_spec),
+                            .next_digest = resource->next_digest,
+                            .file = view_from(resource->file),
+                            .line = resource->line,
+                            .phase = resource->phase,
+                            .deletion = resource->deletion,
+                            .prune = resource->prune,
+                            .kept = resource->kept,
+                            .status_reason = view_from(resource->status_reason),
+                            .revision = resource->revision,
+                            .created_ms = resource->created_ms,
+                            .updated_ms = resource->updated_ms};
+}
+
+ResourceRecord *world_resource_records(const World *world, size_t *ret_len)
+{
+    ResourceRecord *records = g_new(ResourceRecord, tree_len(&world->resources) + 1);
+    size_t len = 0;
+    for (const Resource *resource = world_resource_next(world, NULL); resource;
+         resource = world_resource_next(world, resource))
+        records[len++] = resource_record(resource);
+    *ret_len = len;
+    return records;
+}
+
+static int queue_compare(const void *a, const void *b)
+{
+    const Queue *left = *(Queue *const *)a, *right = *(Queue *const *)b;
+    if (left->spec->priority != right->spec->priority)
+        return left->spec->priority > right->spec->priority ? -1 : 1;
+    return strcmp(left->resource->name, right->resource->name);
+}
+
+void queues_sort(World *world)
+{
+    if (!world->queues_stale)
+        return;
+    g_clear_pointer(&world->queues, g_free);
+    world->queues_len = 0;
+    world->queues = g_new(Queue *, tree_len(&world->resources) + 1);
+    TreeNode *node =
+        tree_lower_bound(&world->resources, &(ResourceKey){KIND_JOB_QUEUE, VIEW("")}, resource_key_compare);
+    for (; node; node = tree_next(node)) {
+        const Resource *resource = &TREE_ENTRY(node, ResourceEntry, by_key)->resource;
+        if (resource->kind != KIND_JOB_QUEUE)
+            break;
+        world->queues[world->queues_len++] = resource->queue;
+    }
+    qsort(world->queues, world->queues_len, sizeof *world->queues, queue_compare);
+    world->queues_stale = false;
+}
+
+Queue *const *world_queues(const World *world, size_t *ret_len)
+{
+    queues_sort((World *)(uintptr_t)world); /* a cache: what it says does not change */
+    *ret_len = world->queues_len;
+    return world->queues;
+}
+
+/* ---- changing ---- */
+
+void resource_touch(World *world, Resource *resource)
+{
+    if (resource->dirty || world->loading)
+        return;
+    resource->dirty = true;
+    g_queue_push_tail_link(&world->dirty_resources, &resource_entry(resource)->dirty);
+}
+
+static bool environment_in_force(World *world, Resource *resource, View spec, GError **error)
+{
+    ComputeEnvironmentSpec *decoded = compute_environment_spec_decode(spec, error);
+    if (!decoded)
+        return false;
+    Environment *environment = resource->environment;
+    if (!environment) {
+        EnvironmentEntry *entry = g_new0(EnvironmentEntry, 1);
+        entry->name = g_ref_string_new(resource->name);
+        environment = resource->environment = &entry->environment;
+        environment->resource = resource;
+    }
+    compute_environment_spec_free(environment->spec);
+    environment->spec = decoded;
+    /* Launches were counted under the old provider; it changes only when none is left (resource_settle). */
+    if (environment->launches == 0)
+        environment->provider =
+            decoded->provider == PROVIDER_UNSET ? world->default_provider : decoded->provider;
+    return true;
+}
+
+static bool queue_in_force(World *world, Resource *resource, View spec, GError **error)
+{
+    JobQueueSpec *decoded = job_queue_spec_decode(spec, error);
+    if (!decoded)
+        return false;
+    if (!resource->queue) {
+        QueueEntry *entry = g_new0(QueueEntry, 1);
+        resource->queue = &entry->queue;
+        resource->queue->resource = resource;
+    }
+    job_queue_spec_free(resource->queue->spec);
+    resource->queue->spec = decoded;
+    world->queues_stale = true;
+    return true;
+}
+
+bool resource_in_force(World *world, Resource *resource, View spec, GError **error)
+{
+    bool done = true;
+    if (resource->kind == KIND_COMPUTE_ENVIRONMENT)
+        done = environment_in_force(world, resource, spec, error);
+    else if (resource->kind == KIND_JOB_QUEUE)
+        done = queue_in_force(world, resource, spec, error);
+    if (!done)
+        return false;
+    char *copy = view_dup(spec);
+    g_free(resource->spec);
+    resource->spec = copy;
+    return true;
+}
+
+static ResourceEntry *entry_new(Kind kind, View name)
+{
+    ResourceEntry *entry = g_new0(ResourceEntry, 1);
+    entry->resource.kind = kind;
+    entry->resource.name = view_dup(name);
+    entry->dirty.data = entry;
+    return entry;
+}
+
+/* A row is written once in a batch: what comes back before its removal was written is an update. */
+static void grave_open(World *world, const Resource *resource)
+{
+    ResourceKey key = {resource->kind, view_from(resource->name)};
+    TreeNode *node = tree_find(&world->graves, &key, resource_key_compare);
+    if (!node)
+        return;
+    tree_remove(&world->graves, node);
+    resource_entry_free(TREE_ENTRY(node, ResourceEntry, by_key));
+}
+
+static bool text_set(char **text, View value)
+{
+    if (view_equal(view_from(*text), value))
+        return false;
+    char *copy = view_dup(value);
+    g_free(*text);
+    *text = copy;
+    return true;
+}
+
+/* Everything beside the spec; true when something that people see has changed. */
+static bool resource_describe(Resource *resource, const ResourceChange *change)
+{
+    const Manifest *manifest = change->manifest;
+    bool seen = text_set(&resource->metadata, manifest->metadata);
+    seen = text_set(&resource->owner, view_from(change->owner)) || seen;
+    seen = seen || resource->prune != manifest->prune || resource->deletion != manifest->deletion ||
+           resource->kept;
+    text_set(&resource->file, view_from(manifest->file));
+    resource->line = manifest->line;
+    resource->prune = manifest->prune;
+    resource->deletion = manifest->deletion;
+    resource->kept = false;
+    return seen;
+}
+
+/* keepRevisions: how many revisions of a definition stay ACTIVE; without it all do. */
+static int64_t keep_revisions(View spec)
+{
+    json_t *root = json_loadb(spec.data, spec.len, 0, NULL);
+    const json_t *keep = root ? json_object_get(root, "keepRevisions") : NULL;
+    int64_t value =
+        json_is_integer(keep) && json_integer_value(keep) > 0 ? json_integer_value(keep) : INT64_MAX;
+    json_decref(root);
+    return value;
+}
+
+static void resource_event(World *world, const Resource *resource, const char *type, const char *message,
+                           int64_t now_ms)
+{
+    g_autofree char *subject = g_strdup_printf("%s/%s", kind_name(resource->kind), resource->name);
+    world_event(world, type, subject, message, now_ms);
+}
+
+static void transit_leave(World *world, ResourceEntry *entry)
+{
+    if (!tree_contains(&entry->in_transit))
+        return;
+    if (world->settle_next == entry)
+        world->settle_next = NULL;
+    tree_remove(&world->transit, &entry->in_transit);
+}
+
+/* Back to normal: a deletion or a replacement that was under way is off. */
+static void resource_activate(World *world, Resource *resource)
+{
+    transit_leave(world, resource_entry(resource));
+    resource->phase = RESOURCE_ACTIVE;
+    g_clear_pointer(&resource->next_spec, g_free);
+    g_clear_pointer(&resource->status_reason, g_free);
+    memset(&resource->next_digest, 0, sizeof resource->next_digest);
+}
+
+static void definition_put(World *world, Resource *resource, const Manifest *manifest, bool changed,
+                           int64_t now_ms)
+{
+    RevisionEntry *newest = revision_newest(world, manifest->name);
+    if (changed || !newest || !newest->record.active)
+        resource->revision =
+            revision_register(world, manifest->name, manifest->spec, &manifest->digest, now_ms);
+    revisions_keep(world, manifest->name, keep_revisions(manifest->spec));
+}
+
+static bool definition_decodes(const Manifest *manifest, GError **error)
+{
+    g_autoptr(JobDefinitionSpec) decoded = job_definition_spec_decode(manifest->spec, error);
+    return decoded != NULL;
+}
+
+static bool resource_create(World *world, const ResourceChange *change, int64_t now_ms, GError **error)
+{
+    const Manifest *manifest = change->manifest;
+    ResourceEntry *entry = entry_new(manifest->kind, manifest->name);
+    Resource *resource = &entry->resource;
+    if (!resource_in_force(world, resource, manifest->spec, error)) {
+        resource_entry_free(entry);
+        return false;
+    }
+    resource_describe(resource, change);
+    resource->digest = manifest->digest;
+    resource->revision = 1;
+    resource->created_ms = resource->updated_ms = now_ms;
+    tree_insert(&world->resources, &entry->by_key);
+    grave_open(world, resource);
+    if (manifest->kind == KIND_JOB_DEFINITION)
+        definition_put(world, resource, manifest, true, now_ms);
+    resource_touch(world, resource);
+    resource_event(world, resource, "resource.created", "", now_ms);
+    return true;
+}
+
+static bool resource_update(World *world, Resource *resource, const ResourceChange *change, int64_t now_ms,
+                            GError **error)
+{
+    const Manifest *manifest = change->manifest;
+    bool changed = !digest_equal(&resource->digest, &manifest->digest);
+    bool text_changed = !view_equal(view_from(resource->spec), manifest->spec);
+    bool revived = resource->phase != RESOURCE_ACTIVE;
+    if ((changed || text_changed) && !resource_in_force(world, resource, manifest->spec, error))
+        return false;
+    bool seen = resource_describe(resource, change) || changed || revived;
+    resource->digest = manifest->digest;
+    if (revived)
+        resource_activate(world, resource);
+    if (manifest->kind == KIND_JOB_DEFINITION)
+        definition_put(world, resource, manifest, changed, now_ms);
+    else if (seen)
+        resource->revision++;
+    if (seen) {
+        resource->updated_ms = now_ms;
+        resource_event(world, resource, "resource.updated", changed ? "spec" : "metadata", now_ms);
+    }
+    resource_touch(world, resource);
+    return true;
+}
+
+bool resource_put(World *world, const ResourceChange *change, int64_t now_ms, GError **error)
+{
+    const Manifest *manifest = change->manifest;
+    if (manifest->kind == KIND_JOB_DEFINITION && !definition_decodes(manifest, error))
+        return false;
+    Resource *resource = world_resource(world, manifest->kind, manifest->name);
+    return resource ? resource_update(world, resource, change, now_ms, error)
+                    : resource_create(world, change, now_ms, error);
+}
+
+static void transit_enter(World *world, Resource *resource, ResourcePhase phase)
+{
+    ResourceEntry *entry = resource_entry(resource);
+    resource->phase = phase;
+    if (!tree_contains(&entry->in_transit))
+        tree_insert(&world->transit, &entry->in_transit);
+    resource_touch(world, resource);
+}
+
+void resource_replace(World *world, const ResourceChange *change, int64_t now_ms)
+{
+    const Manifest *manifest = change->manifest;
+    Resource *resource = world_resource(world, manifest->kind, manifest->name);
+    g_return_if_fail(resource);
+    resource_describe(resource, change);
+    text_set(&resource->next_spec, manifest->spec);
+    resource->next_digest = manifest->digest;
+    resource->updated_ms = now_ms;
+    transit_enter(world, resource, RESOURCE_REPLACING);
+    resource_event(world, resource, "resource.replacing", "", now_ms);
+}
+
+void resource_delete(World *world, Kind kind, View name, int64_t now_ms)
+{
+    Resource *resource = world_resource(world, kind, name);
+    if (!resource || resource->phase == RESOURCE_DELETING)
+        return;
+    resource->updated_ms = now_ms;
+    transit_enter(world, resource, RESOURCE_DELETING);
+    resource_event(world, resource, "resource.deleting", "", now_ms);
+}
+
+void resource_set_kept(World *world, Kind kind, View name, int64_t now_ms)
+{
+    Resource *resource = world_resource(world, kind, name);
+    if (!resource || resource->kept)
+        return;
+    resource->kept = true;
+    resource->updated_ms = now_ms;
+    resource_touch(world, resource);
+}
+
+/* The row goes with the next batch; until then the entry lies in a grave. */
+void resource_remove(World *world, Resource *resource, int64_t now_ms)
+{
+    ResourceEntry *entry = resource_entry(resource);
+    if (resource->kind == KIND_JOB_DEFINITION)
+        revisions_keep(world, view_from(resource->name), 0);
+    if (resource->kind == KIND_JOB_QUEUE)
+        world->queues_stale = true;
+    transit_leave(world, entry);
+    if (resource->dirty)
+        g_queue_unlink(&world->dirty_resources, &entry->dirty);
+    resource->dirty = false;
+    tree_remove(&world->resources, &entry->by_key);
+    resource_event(world, resource, "resource.deleted", "", now_ms);
+    if (tree_insert(&world->graves, &entry->by_key))
+        return;
+    resource_entry_free(entry); /* its removal is already waiting to be written */
+}
+
+bool resource_restore(World *world, const ResourceRecord *record, GError **error)
+{
+    ResourceEntry *entry = entry_new(record->kind, record->name);
+    Resource *resource = &entry->resource;
+    if (!resource_in_force(world, resource, record->spec, error)) {
+        g_prefix_error(error, "%s/" VIEW_FMT ": ", kind_name(record->kind), VIEW_ARG(record->name));
+        resource_entry_free(entry);
+        return false;
+    }
+    resource->owner = view_dup(record->owner);
+    resource->metadata = view_dup(record->metadata);
+    resource->file = view_dup(record->file);
+    resource->next_spec = view_dup_or_null(record->next_spec);
+    resource->status_reason = view_dup_or_null(record->status_reason);
+    resource->digest = record->digest;
+    resource->next_digest = record->next_digest;
+    resource->line = record->line;
+    resource->phase = record->phase;
+    resource->deletion = record->deletion;
+    resource->prune = record->prune;
+    resource->kept = record->kept;
+    resource->revision = record->revision;
+    resource->created_ms = record->created_ms;
+    resource->updated_ms = record->updated_ms;
+    if (!tree_insert(&world->resources, &entry->by_key)) {
+        g_set_error(error, WORLD_ERROR, WORLD_ERROR_INVALID, "%s/" VIEW_FMT " is there twice",
+                    kind_name(record->kind), VIEW_ARG(record->name));
+        resource_entry_free(entry);
+        return false;
+    }
+    if (resource->phase != RESOURCE_ACTIVE)
+        tree_insert(&world->transit, &entry->in_transit);
+    return true;
+}

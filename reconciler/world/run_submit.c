@@ -1,0 +1,370 @@
+/* What a run submits: the one job of a Job manifest, or the steps of a pipeline. Everything is looked up and
+ * checked first, then made. */
+#include "reconciler/world/run.h"
+#include <stdlib.h>
+
+#define STEP_DEPENDENCIES_MAX 20
+#define STEP_ARRAY_MAX        10000
+#define JOB_NAME_MAX          128
+
+typedef struct {
+    const char *name; /* of the step, or of the manifest */
+    const char *step; /* NULL for a Job */
+    char *job_name;
+    json_t *request; /* with the pipeline's defaults */
+    JobSpec *spec;
+    JobDraft draft;
+    DependencyRecord depends_on[STEP_DEPENDENCIES_MAX];
+    size_t depends_on_len;
+    bool skipped; /* an array of no children */
+    bool placed;  /* in topological order */
+} Step;
+
+typedef struct {
+    json_t *root;
+    Step *steps;
+    size_t len;
+    size_t *order;
+} StepList;
+
+JobId run_random_id(Rng *rng)
+{
+    JobId id;
+    rng_fill(rng, id.bytes, sizeof id.bytes);
+    id.bytes[6] = (uint8_t)((id.bytes[6] & 0x0f) | 0x40); /* UUID version 4 */
+    id.bytes[8] = (uint8_t)((id.bytes[8] & 0x3f) | 0x80);
+    return id;
+}
+
+static void step_list_clear(StepList *list)
+{
+    for (size_t i = 0; i < list->len; i++) {
+        json_decref(list->steps[i].request);
+        job_spec_free(list->steps[i].spec);
+        g_free(list->steps[i].job_name);
+    }
+    g_free(list->steps);
+    g_free(list->order);
+    json_decref(list->root);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(StepList, step_list_clear)
+
+static bool step_error(GError **error, const Step *step, const char *problem)
+{
+    g_set_error(error, WORLD_ERROR, WORLD_ERROR_INVALID, "%s: %s", step->name, problem);
+    return false;
+}
+
+static Step *step_find(const StepList *list, const char *name)
+{
+    for (size_t i = 0; i < list->len; i++)
+        if (strcmp(list->steps[i].name, name) == 0)
+            return &list->steps[i];
+    return NULL;
+}
+
+/* ---- reading ---- */
+
+/* The step with the pipeline's parameters under its own. */
+static json_t *step_request(const json_t *item, const json_t *defaults)
+{
+    json_t *request = json_copy((json_t *)(uintptr_t)item);
+    if (!json_is_object(defaults) || json_object_size(defaults) == 0)
+        return request;
+    json_t *merged = json_copy((json_t *)(uintptr_t)defaults);
+    json_t *own = json_object_get(request, "parameters");
+    if (own)
+        json_object_update(merged, own);
+    json_object_set_new(request, "parameters", merged);
+    return request;
+}
+
+static bool step_read(StepList *list, const json_t *item, const json_t *defaults, const Run *run,
+                      GError **error)
+{
+    Step *step = &list->steps[list->len++];
+    const char *name = json_string_value(json_object_get(item, "name"));
+    bool pipeline = run->kind == KIND_PIPELINE;
+    step->request = step_request(item, defaults);
+    step->step = pipeline ? name : NULL;
+    step->name = pipeline ? (name ? name : "") : run->name;
+    g_autofree char *job_name =
+        pipeline ? g_strdup_printf("%s-%s", run->name, step->name) : g_strdup(run->name);
+    step->job_name = g_strndup(job_name, JOB_NAME_MAX);
+    step->spec = job_spec_from_json(step->request, error);
+    return step->spec != NULL;
+}
+
+static bool steps_read(const Run *run, StepList *list, GError **error)
+{
+    json_error_t at;
+    list->root = json_loads(run->spec, 0, &at);
+    if (!list->root) {
+        g_set_error(error, WORLD_ERROR, WORLD_ERROR_INVALID, "%s: %s", run->name, at.text);
+        return false;
+    }
+    const json_t *jobs = run->kind == KIND_PIPELINE ? json_object_get(list->root, "jobs") : NULL;
+    list->steps = g_new0(Step, json_array_size(jobs) + 1);
+    if (run->kind != KIND_PIPELINE)
+        return step_read(list, list->root, NULL, run, error);
+    for (size_t i = 0; i < json_array_size(jobs); i++)
+        if (!step_read(list, json_array_get(jobs, i), json_object_get(list->root, "parameters"), run, error))
+            return false;
+    return true;
+}
+
+/* array: {fromParameter: n}; 0 skips the step, 1 is still an array. */
+static bool step_array(Step *step, GError **error)
+{
+    int64_t size;
+    const char *text = NULL;
+    if (!step->spec->array_dynamic)
+        return true;
+    if (step->spec->array_file)
+        return step_error(error, step, "array.fromFile must be made a size before the run starts");
+    for (size_t i = 0; step->spec->array_parameter && i < step->spec->parameters_len; i++)
+        if (strcmp(step->spec->parameters[i].name, step->spec->array_parameter) == 0)
+            text = step->spec->parameters[i].value;
+    if (!text || !g_ascii_string_to_signed(text, 10, 0, STEP_ARRAY_MAX, &size, NULL))
+        return step_error(error, step,
+                          "array.fromParameter needs a parameter that is a number from 0 to 10000");
+    step->draft.array_size = (int32_t)size;
+    step->skipped = size == 0;
+    return true;
+}
+
+static bool step_draft(World *world, const StepList *list, Step *step, Rng *rng, GError **error)
+{
+    const char *queue = json_string_value(json_object_get(list->root, "jobQueue"));
+    if (!job_draft(world, step->request, queue, &step->draft, error)) {
+        g_prefix_error(error, "%s: ", step->name);
+        return false;
+    }
+    step->draft.name = view_from(step->job_name);
+    step->draft.step = step->step;
+    step->draft.id = run_random_id(rng);
+    return step_array(step, error);
+}
+
+/* ---- dependencies ---- */
+
+static bool step_depends_on_step(const StepList *list, Step *step, const DependencySpec *wanted,
+                                 GError **error)
+{
+    const Step *on = step_find(list, wanted->job);
+    if (!on || on == step) {
+        g_set_error(error, WORLD_ERROR, WORLD_ERROR_NOT_FOUND,
+                    "%s: dependsOn names %s, which is no other step", step->name, wanted->job);
+        return false;
+    }
+    if (on->skipped)
+        return true;
+    if (wanted->type == DEPENDENCY_N_TO_N &&
+        (step->draft.array_size == 0 || on->draft.array_size != step->draft.array_size))
+        return step_error(error, step, "N_TO_N needs two arrays of the same size");
+    step->depends_on[step->depends_on_len++] =
+        (DependencyRecord){on->draft.id, NOT_A_CHILD, wanted->type, wanted->condition};
+    return true;
+}
+
+/* The newest run of the Job manifest of that name and owner. */
+static bool step_depends_on_manifest(World *world, const Run *run, Step *step, const DependencySpec *wanted,
+                                     GError **error)
+{
+    const Run *other = world_run_newest(world, KIND_JOB, view_from(wanted->job));
+    if (!other || other == run || strcmp(other->owner, run->owner) != 0) {
+        g_set_error(error, WORLD_ERROR, WORLD_ERROR_NOT_FOUND,
+                    "%s: dependsOn names Job/%s, which has not been started", step->name, wanted->job);
+        return false;
+    }
+    const Job *on = run_job_next(other, NULL);
+    if (!on) {
+        bool fails = other->state == RUN_FAILED || other->state == RUN_CANCELLED;
+        if (fails && wanted->condition == CONDITION_SUCCESS)
+            step->draft.dependency_failed = true;
+        return true; /* SUCCEEDED or recorded: it holds */
+    }
+    DependencyRecord *record = &step->depends_on[step->depends_on_len++];
+    *record = (DependencyRecord){on->id, NOT_A_CHILD, wanted->type, wanted->condition};
+    return dependencies_check(world, record, 1, step->draft.array_size, &step->draft.dependency_failed,
+                              error);
+}
+
+static bool step_depends_on_id(World *world, Step *step, const DependencySpec *wanted, GError **error)
+{
+    DependencyRecord *record = &step->depends_on[step->depends_on_len++];
+    *record =
+        (DependencyRecord){.on_index = NOT_A_CHILD, .type = wanted->type, .condition = wanted->condition};
+    if (wanted->job_id && !job_ref_from_text(view_from(wanted->job_id), &record->on, &record->on_index)) {
+        g_set_error(error, WORLD_ERROR, WORLD_ERROR_NOT_FOUND, "%s: Dependent job %s does not exist",
+                    step->name, wanted->job_id);
+        return false;
+    }
+    return dependencies_check(world, record, 1, step->draft.array_size, &step->draft.dependency_failed,
+                              error);
+}
+
+static bool step_dependencies(World *world, const Run *run, const StepList *list, Step *step, GError **error)
+{
+    if (step->spec->depends_on_len > STEP_DEPENDENCIES_MAX)
+        return step_error(error, step, "Job cannot have more than 20 dependencies");
+    for (size_t i = 0; i < step->spec->depends_on_len; i++) {
+        const DependencySpec *wanted = &step->spec->depends_on[i];
+        bool done = !wanted->job                 ? step_depends_on_id(world, step, wanted, error)
+                    : run->kind == KIND_PIPELINE ? step_depends_on_step(list, step, wanted, error)
+                                                 : step_depends_on_manifest(world, run, step, wanted, error);
+        if (!done)
+            return false;
+    }
+    return true;
+}
+
+/* Every step after those it waits for; among those that could come next the first in the document. */
+static bool step_is_next(const StepList *list, const Step *step)
+{
+    if (step->placed)
+        return false;
+    for (size_t i = 0; i < step->spec->depends_on_len; i++) {
+        const char *name = step->spec->depends_on[i].job;
+        const Step *on = name ? step_find(list, name) : NULL;
+        if (on && !on->placed)
+            return false;
+    }
+    return true;
+}
+
+static bool steps_order(const Run *run, StepList *list, GError **error)
+{
+    list->order = g_new(size_t, list->len + 1);
+    for (size_t placed = 0; placed < list->len; placed++) {
+        size_t next = 0;
+        while (next < list->len && !step_is_next(list, &list->steps[next]) && run->kind == KIND_PIPELINE)
+            next++;
+        if (next == list->len) {
+            g_set_error(error, WORLD_ERROR, WORLD_ERROR_INVALID, "%s: dependsOn has a cycle", run->name);
+            return false;
+        }
+        list->order[placed] = next;
+        list->steps[next].placed = true;
+    }
+    return true;
+}
+
+static bool steps_prepare(World *world, Run *run, Rng *rng, StepList *list, GError **error)
+{
+    if (!steps_read(run, list, error))
+        return false;
+    for (size_t i = 0; i < list->len; i++)
+        if (!step_draft(world, list, &list->steps[i], rng, error))
+            return false;
+    for (size_t i = 0; i < list->len; i++)
+        if (!step_dependencies(world, run, list, &list->steps[i], error))
+            return false;
+    return steps_order(run, list, error);
+}
+
+bool run_check(World *world, Run *run, Rng *rng, GError **error)
+{
+    g_auto(StepList) list = {0};
+    Rng scratch = *rng; /* the ids of a check are thrown away */
+    return steps_prepare(world, run, &scratch, &list, error);
+}
+
+bool run_submit(World *world, Run *run, Rng *rng, int64_t now_ms, GError **error)
+{
+    g_auto(StepList) list = {0};
+    if (!steps_prepare(world, run, rng, &list, error))
+        return false;
+    run_move(world, run, RUN_RUNNING, now_ms);
+    run->jobs_unfinished++; /* jobs may end at once; the run must not end before all of them are there */
+    for (size_t i = 0; i < list.len; i++) {
+        Step *step = &list.steps[list.order[i]];
+        if (step->skipped)
+            continue;
+        step->draft.run = run;
+        step->draft.depends_on = step->depends_on;
+        step->draft.depends_on_len = step->depends_on_len;
+        for (size_t d = 0; d < step->depends_on_len; d++) {
+            bool failed = false;
+            const Job *on = world_job(world, &step->depends_on[d].on);
+            if (on &&
+                dependencies_check(world, &step->depends_on[d], 1, step->draft.array_size, &failed, NULL))
+                step->draft.dependency_failed = step->draft.dependency_failed || failed;
+        }
+        job_create(world, &step->draft, now_ms);
+    }
+    run->jobs_unfinished--;
+    run_maybe_end(world, run, now_ms);
+    return true;
+}
+
+/* ---- --failed ---- */
+
+static bool step_succeeded(const Run *run, const char *name, const char *const *succeeded)
+{
+    if (succeeded && g_strv_contains(succeeded, name))
+        return true;
+    for (const Job *job = run_job_next(run, NULL); job; job = run_job_next(run, job))
+        if (job->step && strcmp(job->step, name) == 0)
+            return job->state == JOB_SUCCEEDED;
+    return false;
+}
+
+/* Without the steps that succeeded, and without the dependencies on them: those hold already. */
+static char *spec_without_succeeded(const Run *run, const char *const *succeeded, size_t *ret_left)
+{
+    json_t *root = json_loads(run->spec, 0, NULL);
+    json_t *jobs = json_object_get(root, "jobs");
+    g_autoptr(GPtrArray) gone = g_ptr_array_new_with_free_func(g_free);
+    for (size_t i = json_array_size(jobs); i > 0; i--) {
+        const char *name = json_string_value(json_object_get(json_array_get(jobs, i - 1), "name"));
+        if (!name || !step_succeeded(run, name, succeeded))
+            continue;
+        g_ptr_array_add(gone, g_strdup(name));
+        json_array_remove(jobs, i - 1);
+    }
+    g_ptr_array_add(gone, NULL);
+    for (size_t i = 0; i < json_array_size(jobs); i++) {
+        json_t *list = json_object_get(json_array_get(jobs, i), "dependsOn");
+        for (size_t d = json_array_size(list); d > 0; d--) {
+            const char *on = json_string_value(json_object_get(json_array_get(list, d - 1), "job"));
+            if (on && g_strv_contains((const gchar *const *)gone->pdata, on))
+                json_array_remove(list, d - 1);
+        }
+    }
+    *ret_left = json_array_size(jobs);
+    char *dumped = json_dumps(root, JSON_COMPACT | JSON_SORT_KEYS);
+    char *text = g_strdup(dumped ? dumped : "");
+    free(dumped);
+    json_decref(root);
+    return text;
+}
+
+Run *run_rerun_failed(World *world, const Run *previous, const char *const *succeeded, Rng *rng,
+                      int64_t now_ms, GError **error)
+{
+    size_t left = 1;
+    g_autofree char *spec = NULL;
+    if (previous->state == RUN_WAITING || previous->state == RUN_RUNNING) {
+        g_set_error(error, WORLD_ERROR, WORLD_ERROR_CONFLICT, "run %" G_GINT64_FORMAT " of %s is still %s",
+                    previous->number, previous->name, run_state_name(previous->state));
+        return NULL;
+    }
+    if (previous->kind == KIND_PIPELINE)
+        spec = spec_without_succeeded(previous, succeeded, &left);
+    else
+        spec = g_strdup(previous->spec);
+    if (previous->state == RUN_SUCCEEDED || left == 0) {
+        g_set_error(error, WORLD_ERROR, WORLD_ERROR_CONFLICT,
+                    "nothing failed in run %" G_GINT64_FORMAT " of %s", previous->number, previous->name);
+        return NULL;
+    }
+    g_autofree char *name = g_strdup(previous->name);
+    g_autofree char *owner = g_strdup(previous->owner);
+    RunStart start = {.owner = owner,
+                      .kind = previous->kind,
+                      .name = view_from(name),
+                      .spec = view_from(spec),
+                      .key = previous->key};
+    return run_start(world, &start, rng, now_ms, error);
+}

@@ -1,0 +1,140 @@
+/* settle.c: resources on their way out, or on their way to become something else. */
+#include "reconciler/world/job.h"
+
+/* Queues that still list the environment: also those being deleted, since their jobs may need it to drain. */
+static size_t environment_referrers(World *world, const Resource *resource)
+{
+    size_t count = 0;
+    queues_sort(world);
+    for (size_t i = 0; i < world->queues_len; i++)
+        if (world->queues[i]->spec->compute_environments &&
+            g_strv_contains((const gchar *const *)world->queues[i]->spec->compute_environments,
+                            resource->name))
+            count++;
+    return count;
+}
+
+static bool environment_is_free(World *world, const Resource *resource)
+{
+    if (resource->environment->launches > 0)
+        return false;
+    return resource->phase == RESOURCE_REPLACING || environment_referrers(world, resource) == 0;
+}
+
+/* Finished jobs in memory still point at their queue. */
+static bool queue_is_referred(const World *world, const Queue *queue)
+{
+    for (const Job *job = world_job_next(world, 0); job; job = world_job_next(world, job->sequence))
+        if (job->queue == queue)
+            return true;
+    return false;
+}
+
+static bool queue_is_free(World *world, const Resource *resource)
+{
+    if (resource->queue->unfinished > 0)
+        return false;
+    if (resource->phase == RESOURCE_REPLACING)
+        return true;
+    int64_t in_memory = 0;
+    for (int state = 0; state < JOB_STATE_COUNT; state++)
+        in_memory += resource->queue->counts[state];
+    return in_memory == 0 || !queue_is_referred(world, resource->queue);
+}
+
+static void queue_terminate(World *world, const Resource *resource, int64_t now_ms)
+{
+    g_autoptr(GPtrArray) stops = g_ptr_array_new();
+    g_autofree char *reason = g_strdup_printf("Job queue %s was deleted", resource->name);
+    for (Job *job = world_job_next(world, 0); job; job = world_job_next(world, job->sequence))
+        if (job->queue == resource->queue && !job->is_terminated)
+            job_end(world, job, NOT_A_CHILD, END_TERMINATE, reason, now_ms, stops);
+    world_stop_later(world, stops);
+}
+
+static bool resource_is_free(World *world, Resource *resource, int64_t now_ms)
+{
+    if (resource->kind == KIND_COMPUTE_ENVIRONMENT)
+        return environment_is_free(world, resource);
+    if (resource->kind != KIND_JOB_QUEUE)
+        return true;
+    if (resource->queue->unfinished > 0 && resource->deletion == DELETION_TERMINATE)
+        queue_terminate(world, resource, now_ms);
+    return queue_is_free(world, resource);
+}
+
+/* A spec that passed validation decodes; should it not, the old one stays and says why. */
+static void resource_become_next(World *world, Resource *resource, int64_t now_ms)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *next = g_steal_pointer(&resource->next_spec);
+    Digest digest = resource->next_digest;
+    memset(&resource->next_digest, 0, sizeof resource->next_digest);
+    g_clear_pointer(&resource->status_reason, g_free);
+    if (resource_in_force(world, resource, view_from(next), &error)) {
+        resource->digest = digest;
+        resource->revision++;
+    } else {
+        resource->status_reason = g_strdup(error->message);
+    }
+    resource->phase = RESOURCE_ACTIVE;
+    resource->updated_ms = now_ms;
+    tree_remove(&world->transit, &resource_entry(resource)->in_transit);
+    resource_touch(world, resource);
+    g_autofree char *subject = g_strdup_printf("%s/%s", kind_name(resource->kind), resource->name);
+    world_event(world, "resource.replaced", subject, resource->status_reason ? resource->status_reason : "",
+                now_ms);
+}
+
+static ResourceEntry *transit_first(const World *world)
+{
+    TreeNode *node = tree_first(&world->transit);
+    return node ? TREE_ENTRY(node, ResourceEntry, in_transit) : NULL;
+}
+
+size_t resource_settle(World *world, size_t max, int64_t now_ms)
+{
+    size_t len = tree_len(&world->transit);
+    ResourceEntry *entry = world->settle_next ? world->settle_next : transit_first(world);
+    for (size_t i = 0; i < MIN(max, len) && entry; i++) {
+        TreeNode *node = tree_next(&entry->in_transit);
+        ResourceEntry *next = node ? TREE_ENTRY(node, ResourceEntry, in_transit) : NULL;
+        Resource *resource = &entry->resource;
+        if (resource_is_free(world, resource, now_ms)) {
+            world->settle_next = NULL;
+            if (resource->phase == RESOURCE_DELETING)
+                resource_remove(world, resource, now_ms);
+            else
+                resource_become_next(world, resource, now_ms);
+        }
+        entry = next ? next : i + 1 < len ? transit_first(world) : NULL;
+    }
+    world->settle_next = entry;
+    return tree_len(&world->transit);
+}
+
+static void reason_part(GString *text, int64_t count, const char *one, const char *many)
+{
+    if (count > 0)
+        g_string_append_printf(text, "%s%" G_GINT64_FORMAT " %s", text->len > 0 ? ", " : "", count,
+                               count == 1 ? one : many);
+}
+
+char *resource_pending_reason(const World *world, const Resource *resource)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    if (resource->phase == RESOURCE_ACTIVE)
+        return NULL;
+    if (resource->environment) {
+        if (resource->phase == RESOURCE_DELETING)
+            reason_part(text, (int64_t)environment_referrers((World *)(uintptr_t)world, resource),
+                        "queue refers to it", "queues refer to it");
+        reason_part(text, (int64_t)resource->environment->launches, "job runs on it", "jobs run on it");
+    } else if (resource->queue) {
+        reason_part(text, (int64_t)resource->queue->unfinished, "job is not finished",
+                    "jobs are not finished");
+    }
+    if (text->len == 0)
+        g_string_append(text, "goes with the next commit");
+    return g_string_free(g_steal_pointer(&text), FALSE);
+}

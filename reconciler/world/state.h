@@ -1,0 +1,252 @@
+/* state.h: what World holds; private to world/.
+ * Owns:   the layout of the state. Entries embed the public struct of world.h as their first member.
+ * Calls:  spec/, GLib.
+ * Holds:  ordered sets are trees keyed totally, so that nothing that decides or prints depends on addresses
+ * or hash order (invariant 8); rows that never change again go into `batch` at once, all others wait in a
+ * dirty list. */
+#pragma once
+#include "reconciler/world/world.h"
+#include "spec/base/map.h"
+#include "spec/base/tree.h"
+
+typedef struct {
+    Kind kind;
+    View name;
+} ResourceKey;
+
+typedef struct {
+    Resource resource;
+    TreeNode by_key;     /* World.resources or, once removed and not yet written, World.graves */
+    TreeNode in_transit; /* World.transit while DELETING or REPLACING */
+    GList dirty;
+} ResourceEntry;
+
+typedef struct {
+    Environment environment;
+    char *name; /* reference counted (GRefString): launches keep it when the environment is gone */
+} EnvironmentEntry;
+
+typedef struct {
+    Queue queue;
+    Tree groups; /* RunnableGroup by shape */
+} QueueEntry;
+
+typedef struct {
+    RevisionRecord record; /* text owned */
+    TreeNode by_key;
+    JobDefinitionSpec *decoded; /* made when first needed */
+    GList dirty;
+    bool is_dirty;
+} RevisionEntry;
+
+/* What decides where a job can run: jobs of one shape and queue share their fate, whatever their templates.
+ */
+typedef struct {
+    TreeNode by_content;
+    uint64_t id;
+    size_t refs;
+    ResourceNeed need;
+    Platform platform;
+    char *architecture; /* or NULL */
+    char *beyond;       /* names the local provider refuses, joined; "" when none */
+    bool has_command;
+} Shape;
+
+typedef struct {
+    JobTemplate template;
+    TreeNode by_id;
+    MapKey key;
+    Shape *shape;
+    size_t refs;  /* jobs in memory */
+    GList unused; /* World.unused_templates while refs is 0 */
+    bool stored;
+} TemplateEntry;
+
+typedef struct {
+    Launch launch;
+    TreeNode by_token;
+    char *environment_name; /* GRefString */
+    Job *job;
+    GList dirty;
+    bool is_dirty, is_new;
+    int64_t gpus;
+} LaunchEntry;
+
+typedef struct {
+    Run run;
+    TreeNode by_key;       /* kind, name, number */
+    TreeNode in_active;    /* World.active_runs while WAITING or RUNNING */
+    Job *jobs, *jobs_tail; /* those in memory, oldest first */
+    OnFailure on_failure;
+    GList dirty;
+    bool is_dirty, is_new;
+} RunEntry;
+
+typedef struct {
+    ApplyRecord record; /* text owned */
+    TreeNode by_id;
+    GList dirty;
+    bool is_dirty, is_new;
+} ApplyEntry;
+
+/* Jobs by sequence: pages of slots, since sequences are dense and only grow. */
+#define JOB_PAGE_SLOTS 512
+typedef struct {
+    TreeNode by_number;
+    uint64_t number; /* sequence / JOB_PAGE_SLOTS */
+    size_t used;
+    Job *slots[JOB_PAGE_SLOTS];
+} JobPage;
+
+/* Something ended: those that wait for it must be told. A list instead of recursion, so that chains have no
+ * depth. */
+typedef struct {
+    Job *job;
+    int32_t first, last; /* children; NOT_A_CHILD: the job itself */
+    JobState state;      /* JOB_SUCCEEDED or JOB_FAILED */
+} WorkItem;
+
+typedef struct {
+    int64_t vcpus_e4, memory_mib, gpus;
+} Usage;
+
+struct World {
+    ProviderType default_provider;
+    bool loading;
+    Rng rng;
+    int64_t loaded_ms;
+
+    Tree resources, graves, transit;
+    ResourceEntry *settle_next; /* where resource_settle goes on */
+    Queue **queues;             /* sorted; rebuilt when stale */
+    size_t queues_len;
+    bool queues_stale;
+    Tree revisions;
+
+    Tree templates, shapes;
+    Map *templates_by_key;
+    GQueue unused_templates;
+    uint64_t shape_id;
+    GString *request_text; /* scratch of template_intern */
+
+    Map *jobs;
+    Tree pages;
+    JobPage *newest_page;
+    Job *dirty_jobs, *dirty_jobs_tail;
+    Job *finished, *finished_tail; /* may be forgotten when nothing depends on them */
+    uint64_t job_sequence, event_sequence, front;
+    int64_t template_id, apply_id;
+    size_t runnable; /* items in all groups */
+
+    Tree launches;
+    Usage usage[PROVIDER_UNSET + 1];
+    GArray *stops; /* LaunchToken: stops decided inside the world */
+
+    Tree runs, active_runs, applies;
+    Map *runs_by_id;
+    GHashTable *settings, *dirty_settings;
+
+    GQueue dirty_resources, dirty_revisions, dirty_children, dirty_launches, dirty_runs, dirty_applies;
+    Batch *batch; /* rows that are final already: events, ranges, templates, ended launches */
+    uint64_t batches, durable;
+
+    GArray *work; /* WorkItem */
+    size_t work_next;
+    bool working;
+    FinalStateFunc final_lookup;
+    void *final_lookup_data;
+};
+
+static inline ResourceEntry *resource_entry(const Resource *resource)
+{
+    return (ResourceEntry *)(uintptr_t)resource;
+}
+static inline QueueEntry *queue_entry(const Queue *queue)
+{
+    return (QueueEntry *)(uintptr_t)queue;
+}
+static inline EnvironmentEntry *environment_entry(const Environment *environment)
+{
+    return (EnvironmentEntry *)(uintptr_t)environment;
+}
+static inline TemplateEntry *template_entry(const JobTemplate *template)
+{
+    return (TemplateEntry *)(uintptr_t) template;
+}
+static inline LaunchEntry *launch_entry(const Launch *launch)
+{
+    return (LaunchEntry *)(uintptr_t)launch;
+}
+static inline RunEntry *run_entry(const Run *run)
+{
+    return (RunEntry *)(uintptr_t)run;
+}
+static inline char *view_dup(View view)
+{
+    return g_strndup(view.data ? view.data : "", view.len);
+}
+/* NULL for the empty text, which is how records say "none". */
+static inline char *view_dup_or_null(View view)
+{
+    return view.len > 0 ? view_dup(view) : NULL;
+}
+
+/* world.c */
+Batch *world_batch(World *world); /* the one being filled */
+/* resource.c */
+void resources_init(World *world);
+void resources_clear(World *world);
+void resource_touch(World *world, Resource *resource);
+/* Makes an entry from a row or a change and decodes it; false with error when the spec does not decode. */
+bool resource_restore(World *world, const ResourceRecord *record, GError **error);
+void resource_entry_free(ResourceEntry *entry);
+ResourceRecord resource_record(const Resource *resource);
+bool resource_in_force(World *world, Resource *resource, View spec,
+                       GError **error); /* decode and take over */
+void resource_remove(World *world, Resource *resource, int64_t now_ms);
+void queues_sort(World *world);
+/* revision.c */
+void revisions_init(World *world);
+void revisions_clear(World *world);
+RevisionEntry *revision_put(World *world, const RevisionRecord *record);
+RevisionEntry *revision_newest(const World *world, View name); /* whatever its status; NULL: none */
+RevisionEntry *revision_resolve(const World *world, View reference, GError **error);
+const JobDefinitionSpec *revision_spec(RevisionEntry *revision, GError **error);
+void revision_touch(World *world, RevisionEntry *revision);
+int64_t revision_register(World *world, View name, View spec, const Digest *digest, int64_t now_ms);
+void revisions_keep(World *world, View name, int64_t keep);
+void revision_entry_free(RevisionEntry *revision);
+/* template.c */
+void templates_init(World *world);
+void templates_clear(World *world);
+TemplateEntry *template_intern(World *world, RevisionEntry *revision, const json_t *request, GError **error);
+bool template_restore(World *world, const TemplateRecord *record, GError **error);
+TemplateEntry *template_by_id(const World *world, int64_t id);
+bool template_decode(World *world, TemplateEntry *entry, GError **error);
+void template_use(World *world, TemplateEntry *entry);
+void template_unuse(World *world, TemplateEntry *entry);
+/* event.c */
+void event_job(World *world, const Job *job, int32_t index, JobState from, JobState to, int64_t now_ms);
+void event_range(World *world, const Job *job, int32_t first, int32_t last, const char *message,
+                 int64_t now_ms);
+/* launch.c */
+void launches_init(World *world);
+void launches_clear(World *world);
+bool launch_restore(World *world, const AttemptRecord *record, GError **error);
+void launch_record(const Launch *launch, AttemptRecord *ret_record);
+void world_stop_later(World *world, const GPtrArray *launches);
+/* run.c */
+void runs_init(World *world);
+void runs_clear(World *world);
+void run_job_ended(World *world, Job *job, int64_t now_ms);
+void run_stop_rest(World *world, const Job *failed, int64_t now_ms); /* onFailure: stop */
+void run_add_job(World *world, Run *run, Job *job);
+void run_forget_job(Run *run, Job *job);
+bool run_restore(World *world, const RunRecord *record, GError **error);
+RunRecord run_record(const Run *run);
+void runs_loaded(World *world);
+void run_entry_free(RunEntry *entry);
+/* apply.c */
+void applies_init(World *world);
+void applies_clear(World *world);
+bool apply_restore(World *world, const ApplyRecord *record);

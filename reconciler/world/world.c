@@ -1,0 +1,86 @@
+#include "reconciler/world/job.h"
+
+G_DEFINE_QUARK(world - error - quark, world_error)
+
+World *world_new(uint64_t seed, ProviderType default_provider)
+{
+    World *world = g_new0(World, 1);
+    world->default_provider = default_provider == PROVIDER_UNSET ? PROVIDER_AWS : default_provider;
+    world->rng = rng_from_seed(seed);
+    world->durable = UINT64_MAX;
+    world->stops = g_array_new(FALSE, FALSE, sizeof(LaunchToken));
+    world->work = g_array_new(FALSE, FALSE, sizeof(WorkItem));
+    world->settings = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    world->dirty_settings = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    resources_init(world);
+    revisions_init(world);
+    shapes_init(world);
+    templates_init(world);
+    index_init(world);
+    launches_init(world);
+    runs_init(world);
+    applies_init(world);
+    return world;
+}
+
+/* Users before what they use: jobs hold templates, launches and queues; resources go last. */
+void world_free(World *world)
+{
+    if (!world)
+        return;
+    index_clear(world);
+    launches_clear(world);
+    runs_clear(world);
+    applies_clear(world);
+    templates_clear(world);
+    revisions_clear(world);
+    resources_clear(world);
+    g_hash_table_unref(world->settings);
+    g_hash_table_unref(world->dirty_settings);
+    g_array_unref(world->work);
+    g_array_unref(world->stops);
+    batch_free(world->batch);
+    g_free(world);
+}
+
+Batch *world_batch(World *world)
+{
+    if (!world->batch)
+        world->batch = batch_new();
+    return world->batch;
+}
+
+void world_set_final_lookup(World *world, FinalStateFunc func, void *data)
+{
+    world->final_lookup = func;
+    world->final_lookup_data = data;
+}
+
+uint64_t world_batches(const World *world)
+{
+    return world->batches;
+}
+
+void world_set_durable(World *world, uint64_t batches)
+{
+    world->durable = batches;
+}
+
+const char *world_setting(const World *world, const char *name)
+{
+    return g_hash_table_lookup(world->settings, name);
+}
+
+void world_set_setting(World *world, const char *name, const char *value)
+{
+    const char *before = world_setting(world, name);
+    const char *after = value ? value : "";
+    if (strcmp(before ? before : "", after) == 0)
+        return;
+    if (*after)
+        g_hash_table_replace(world->settings, g_strdup(name), g_strdup(after));
+    else
+        g_hash_table_remove(world->settings, name);
+    if (!world->loading)
+        g_hash_table_add(world->dirty_settings, g_strdup(name));
+}

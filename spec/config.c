@@ -1,0 +1,128 @@
+/* config.c: muster.yaml (SourceConfig of manifest.h). */
+#include <glib.h>
+
+#include "spec/base/units.h"
+#include "spec/manifest.h"
+
+void source_config_free(SourceConfig *config)
+{
+    if (!config)
+        return;
+    g_free(config->name);
+    g_free(config->provider);
+    g_free(config->region);
+    g_free(config->account);
+    g_strfreev(config->uses);
+    g_free(config);
+}
+
+SourceConfig *source_config_copy(const SourceConfig *config)
+{
+    SourceConfig *copy = g_new0(SourceConfig, 1);
+    if (!config)
+        return copy;
+    copy->name = g_strdup(config->name);
+    copy->provider = g_strdup(config->provider);
+    copy->region = g_strdup(config->region);
+    copy->account = g_strdup(config->account);
+    copy->uses = g_strdupv(config->uses);
+    copy->retention_ms = config->retention_ms;
+    return copy;
+}
+
+typedef struct {
+    const char *file;
+    View text;
+    SourceConfig *config;
+    bool seen;
+    DiagnosticList *diagnostics;
+} ConfigParse;
+
+static char *text_of(const Node *root, const char *key)
+{
+    const Node *node = node_get(root, key);
+    return node ? g_strndup(node->text.data, node->text.len) : NULL;
+}
+
+static char **texts_of(const Node *root, const char *key)
+{
+    const Node *list = node_get(root, key);
+    if (!list || list->kind != NODE_SEQUENCE)
+        return NULL;
+    char **texts = g_new0(char *, list->sequence.len + 1);
+    for (size_t i = 0; i < list->sequence.len; i++)
+        texts[i] = g_strndup(list->sequence.items[i]->text.data, list->sequence.items[i]->text.len);
+    return texts;
+}
+
+static void config_report(ConfigParse *parse, const Node *node, Severity severity, const char *path,
+                          const char *message, const char *detail)
+{
+    int width = node->end_column > node->column ? node->end_column - node->column : 1;
+    document_report(parse->diagnostics, parse->file, parse->text, 1, node->line, node->column, width,
+                    severity, path, message, detail);
+}
+
+/* What the language has and this program does not act on must not pass in silence. */
+static void config_warn_unused(ConfigParse *parse, const Node *root)
+{
+    static const char *const unused[] = {"variables", "patches", "namePrefix", "approval"};
+    for (size_t i = 0; i < G_N_ELEMENTS(unused); i++) {
+        const Node *node = node_get(root, unused[i]);
+        if (!node)
+            continue;
+        g_autofree char *message = g_strdup_printf("this version does not act on %s yet", unused[i]);
+        config_report(parse, node, SEVERITY_WARNING, unused[i], message, NULL);
+    }
+}
+
+static void members_drop_null(Node *root)
+{
+    if (root->kind != NODE_MAPPING)
+        return;
+    size_t kept = 0;
+    for (size_t i = 0; i < root->mapping.len; i++)
+        if (root->mapping.members[i].value->kind != NODE_NULL)
+            root->mapping.members[kept++] = root->mapping.members[i];
+    root->mapping.len = kept;
+}
+
+static bool config_document(const Document *document, void *data)
+{
+    ConfigParse *parse = data;
+    Node *root = document->root;
+    if (parse->seen) {
+        config_report(parse, root, SEVERITY_ERROR, "", "muster.yaml holds more than one document", NULL);
+        return false;
+    }
+    parse->seen = true;
+    members_drop_null(root);
+    SchemaContext rules = {parse->file, parse->text, 1, NULL};
+    if (!schema_validate(config_schema(), root, "", &rules, parse->diagnostics))
+        return true;
+    SourceConfig *config = parse->config;
+    config->name = text_of(root, "name");
+    config->provider = text_of(root, "provider");
+    config->region = text_of(root, "region");
+    config->account = text_of(root, "account");
+    config->uses = texts_of(root, "uses");
+    const Node *retention = node_get(root, "retention");
+    if (retention && !duration_parse(retention->text, &config->retention_ms))
+        config_report(parse, retention, SEVERITY_ERROR, "retention", "retention is not a duration",
+                      "write it as 90s, 12h or 7d");
+    config_warn_unused(parse, root);
+    return true;
+}
+
+SourceConfig *source_config_parse(View text, const char *file, DiagnosticList *diagnostics)
+{
+    g_autoptr(Arena) arena = arena_new();
+    g_autoptr(SourceConfig) config = g_new0(SourceConfig, 1);
+    size_t before = diagnostic_list_count(diagnostics, SEVERITY_ERROR);
+    ConfigParse parse = {file, text, config, false, diagnostics};
+    bool good =
+        document_parse(text, file, 1, arena, &document_limits_default, config_document, &parse, diagnostics);
+    if (!good || diagnostic_list_count(diagnostics, SEVERITY_ERROR) > before)
+        return NULL;
+    return g_steal_pointer(&config);
+}

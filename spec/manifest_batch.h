@@ -1,0 +1,45 @@
+/* manifest_batch.h: the inside of a ManifestBatch and a ManifestSet, for manifest*.c only.
+ * Owns:   the manifests' memory (arena) and scratch room that is reused from document to document.
+ * Holds:  once a set has taken the batch, everything but arena and manifests is gone; a batch may then be
+ * shared by several sets, each of which holds a reference. */
+#pragma once
+#include <glib.h>
+#include "spec/manifest.h"
+
+struct ManifestBatch {
+    gint sets;            /* references by sets; a batch that none has taken yet is its maker's */
+    Arena *arena;         /* manifests and their texts */
+    GPtrArray *manifests; /* in the arena */
+    const char *last_file;
+    Arena *scratch;     /* nodes made while normalising one document */
+    GArray *references; /* of the manifest that is being added */
+    GString *spec, *metadata;
+};
+
+/* The revision is the digest of the digests of so many manifests each. */
+#define REVISION_CHUNK 4096
+
+struct ManifestSet {
+    gint references;
+    ManifestBatch **batches; /* own the manifests; shared with other sets */
+    size_t batches_len;
+    const Manifest **sorted;
+    size_t len;
+    size_t kind_first[KIND_COUNT + 1];
+    uint32_t *slots; /* index + 1 by hash of kind and name; 0: free */
+    size_t slots_mask;
+    Digest *chunks;  /* of each REVISION_CHUNK manifests */
+    bool duplicates; /* some (kind, name) was given twice: sorted lacks the later ones */
+    SourceConfig *config;
+    char revision[2 * DIGEST_BYTES + 1];
+};
+
+/* A reference for a set; ends adding. */
+ManifestBatch *manifest_batch_share(ManifestBatch *batch);
+/* Fills slots from sorted. */
+void manifest_set_index(ManifestSet *set);
+void manifest_set_digest_chunk(ManifestSet *set, size_t chunk);
+/* Fills chunks from the one with manifest first on, then the revision. */
+void manifest_set_digest(ManifestSet *set, size_t first);
+/* Order of a set: kind, then name. */
+int manifest_compare(const Manifest *a, const Manifest *b);

@@ -1,0 +1,93 @@
+#include "spec/base/tree.h"
+#include "spec/base/rng.h"
+
+typedef struct {
+    int key;
+    TreeNode node;
+} Thing;
+
+static int thing_compare(const TreeNode *a, const TreeNode *b)
+{
+    int x = TREE_ENTRY(a, Thing, node)->key, y = TREE_ENTRY(b, Thing, node)->key;
+    return (x > y) - (x < y);
+}
+
+static int key_compare(const TreeNode *node, const void *key)
+{
+    int x = TREE_ENTRY(node, Thing, node)->key, y = *(const int *)key;
+    return (x > y) - (x < y);
+}
+
+/* Heights are right and differ by at most one; parents are right; returns the number of nodes. */
+static size_t check_shape(const TreeNode *node, const TreeNode *parent)
+{
+    if (!node)
+        return 0;
+    g_assert_true(node->parent == parent);
+    int left = node->left ? node->left->height : 0;
+    int right = node->right ? node->right->height : 0;
+    g_assert_cmpint(node->height, ==, 1 + MAX(left, right));
+    g_assert_cmpint(ABS(left - right), <=, 1);
+    return 1 + check_shape(node->left, node) + check_shape(node->right, node);
+}
+
+static void check_tree(const Tree *tree, const bool *present, int range)
+{
+    g_assert_cmpuint(check_shape(tree->root, NULL), ==, tree_len(tree));
+    const TreeNode *at = tree_first(tree);
+    const TreeNode *before = NULL;
+    for (int key = 0; key < range; key++) {
+        const TreeNode *bound = tree_lower_bound(tree, &key, key_compare);
+        g_assert_true(bound == at);
+        g_assert_true((tree_find(tree, &key, key_compare) != NULL) == present[key]);
+        if (!present[key])
+            continue;
+        g_assert_nonnull(at);
+        g_assert_cmpint(TREE_ENTRY(at, Thing, node)->key, ==, key);
+        g_assert_true(tree_prev(at) == before);
+        before = at;
+        at = tree_next(at);
+    }
+    g_assert_null(at);
+    g_assert_true(tree_last(tree) == before);
+}
+
+static void test_random(void)
+{
+    enum { RANGE = 200 };
+    static Thing things[RANGE];
+    bool present[RANGE] = {false};
+    Tree tree;
+    tree_init(&tree, thing_compare);
+    Rng rng = rng_from_seed(3);
+    for (int i = 0; i < 5000; i++) {
+        int key = (int)rng_below(&rng, RANGE);
+        things[key].key = key;
+        if (present[key])
+            tree_remove(&tree, &things[key].node);
+        else
+            g_assert_true(tree_insert(&tree, &things[key].node));
+        present[key] = !present[key];
+        g_assert_cmpint(tree_contains(&things[key].node), ==, present[key]);
+        check_tree(&tree, present, RANGE);
+    }
+}
+
+static void test_equal_is_refused(void)
+{
+    Thing a = {.key = 1}, b = {.key = 1};
+    Tree tree;
+    tree_init(&tree, thing_compare);
+    g_assert_true(tree_insert(&tree, &a.node));
+    g_assert_false(tree_insert(&tree, &b.node));
+    g_assert_false(tree_contains(&b.node));
+    g_assert_cmpuint(tree_len(&tree), ==, 1);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/tree/random", test_random);
+    g_test_add_func("/tree/equal", test_equal_is_refused);
+    return g_test_run();
+}
