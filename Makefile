@@ -67,7 +67,7 @@ LINK_schedule := schedule scale world spec base
 LINK_store    := store world spec base
 LINK_provider := provider base
 LINK_api      := api plan schedule scale store source provider world spec base
-LINK_cli      := cli plan schedule scale store source provider world spec base
+LINK_cli      := cli api plan schedule scale store source provider world spec base
 LINK_engine   := engine api cli plan schedule scale store source provider world spec base
 
 sources = $(filter-out %_main.c reconciler/main.c,$(wildcard $(DIR_$(1))/*.c))

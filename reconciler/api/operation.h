@@ -14,8 +14,9 @@
 #define BODY_BYTES_MAX      (1024 * 1024)
 #define BULK_BODY_BYTES_MAX (64 * 1024 * 1024)
 #define BULK_LINES_MAX      200000
-#define BULK_SLICE          1000 /* jobs inserted per tick: about 5 ms of the loop (DESIGN: never blocked for more) \
-                                  */
+#define BULK_SLICE                                                                                           \
+    1000 /* jobs inserted per tick: about 5 ms of the loop (DESIGN: never blocked for more)                  \
+          */
 #define WAIT_JOBS_MAX  100000
 #define POLL_MS_MAX    60000
 #define WAIT_EAGER_MAX 200 /* long polls over more jobs look again only every WAIT_LAZY_MS */

@@ -152,6 +152,19 @@ static void cross_check(Checked *checked, const CheckOptions *options, SourceOpt
 /* ---- loading
  * ------------------------------------------------------------------------------------------------------ */
 
+/* DESIGN: a source without a single document of ours is an error that names the first skipped file and line.
+ */
+static bool check_ours(const Checked *checked, GError **error)
+{
+    if (manifest_set_len(checked->set) || diagnostic_list_count(checked->diagnostics, SEVERITY_ERROR))
+        return true;
+    const char *skipped = checked->statistics.first_skipped;
+    g_set_error(error, CLI_ERROR, EXIT_ERROR, "%s: no manifest is in it (apiVersion: muster/v1)%s%s",
+                checked->path, skipped ? "; the first document that was skipped: " : "",
+                skipped ? skipped : "");
+    return false;
+}
+
 bool checked_load(const CheckOptions *options, Checked *ret_checked, GError **error)
 {
     if (!source_is_supported(options->path, error))
@@ -163,6 +176,10 @@ bool checked_load(const CheckOptions *options, Checked *ret_checked, GError **er
     if (g_file_test(options->state_dir, G_FILE_TEST_IS_DIR))
         source.cache_dir = cache_dir;
     if (!source_load(&source, &checked.set, &checked.statistics, checked.diagnostics, error)) {
+        source_options_clear(&source);
+        return false;
+    }
+    if (!options->may_be_empty && !check_ours(&checked, error)) {
         source_options_clear(&source);
         return false;
     }

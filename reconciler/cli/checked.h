@@ -12,6 +12,7 @@ typedef struct {
     const char *name;      /* --source or NULL */
     const char *provider;  /* --provider or NULL */
     const char *state_dir; /* absolute; may not exist */
+    bool may_be_empty;     /* a source without any manifest is no error (destroy) */
 } CheckOptions;
 
 typedef struct {

@@ -189,11 +189,11 @@ static int run(Invocation *invocation)
 {
     Follower follower = {.invocation = invocation};
     g_autoptr(GError) error = NULL;
+    if (invocation->options.follow)
+        invocation_interrupt(invocation);
     if (!option_integer("attempt", invocation->options.attempt, 1, INT32_MAX, &follower.attempt, &error) ||
         !session_open_here(invocation, BACKEND_READ, &follower.session, &error))
         return report_error(error);
-    if (invocation->options.follow)
-        invocation_interrupt(invocation);
     if (invocation->options.follow && backend_is_offline(follower.session.backend))
         backend_note_age(follower.session.backend);
     int code = show(&follower);

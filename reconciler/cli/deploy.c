@@ -149,15 +149,15 @@ int deploy(Invocation *invocation, const DeployOptions *options)
     g_autoptr(GError) error = NULL;
     if (!planning_make(&options->planning, &planning, &error))
         return report_error(error);
-    planning_report_diagnostics(planning.checked.diagnostics);
+    if (!options->planning.destroy) /* what is to go may be at fault */
+        planning_report_diagnostics(planning.checked.diagnostics);
     if (!planning.plan)
         return EXIT_ERROR;
     planning_print(&planning, NULL);
     int code = check_planning(options, &planning);
     if (code != EXIT_OK)
         return code;
-    int feasible =
-        checked_exit_code(&planning.checked); /* what can run converges; the rest is told by the code */
+    int feasible = options->planning.destroy ? EXIT_OK : checked_exit_code(&planning.checked);
     if (is_done(options, &planning))
         return feasible;
     code = plan_is_empty(planning.plan) ? EXIT_OK : confirm(options);

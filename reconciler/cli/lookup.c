@@ -24,6 +24,31 @@ static bool kind_unknown(const char *text, GError **error)
     return false;
 }
 
+/* Last words of the kinds' names, as people say them. */
+static bool kind_from_short(const char *word, Kind *ret_kind)
+{
+    static const struct {
+        const char *word;
+        Kind kind;
+    } words[] = {
+        {"queue", KIND_JOB_QUEUE},
+        {"environment", KIND_COMPUTE_ENVIRONMENT},
+        {"definition", KIND_JOB_DEFINITION},
+        {"policy", KIND_SCHEDULING_POLICY},
+        {"policies", KIND_SCHEDULING_POLICY},
+    };
+    size_t len = strlen(word);
+    for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {
+        size_t base = strlen(words[i].word);
+        bool matches = g_ascii_strncasecmp(word, words[i].word, base) == 0;
+        if (matches && (len == base || (len == base + 1 && g_ascii_tolower(word[base]) == 's'))) {
+            *ret_kind = words[i].kind;
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool parse_kind(View text, Lookup *ret_lookup, GError **error)
 {
     g_autofree char *word = g_strndup(text.data, text.len);
@@ -31,7 +56,8 @@ static bool parse_kind(View text, Lookup *ret_lookup, GError **error)
         ret_lookup->type = LOOKUP_RUNS;
         return true;
     }
-    if (!kind_from_name(text, &ret_lookup->kind) && !kind_from_exact(text, &ret_lookup->kind))
+    if (!kind_from_name(text, &ret_lookup->kind) && !kind_from_exact(text, &ret_lookup->kind) &&
+        !kind_from_short(word, &ret_lookup->kind))
         return kind_unknown(word, error);
     ret_lookup->type = ret_lookup->kind == KIND_JOB ? LOOKUP_JOBS : LOOKUP_RESOURCE;
     return true;

@@ -48,7 +48,8 @@ bool planning_make(const PlanningOptions *options, Planning *ret_planning, GErro
     CheckOptions check = {.path = options->source,
                           .name = options->source_name,
                           .provider = options->provider,
-                          .state_dir = options->state_dir};
+                          .state_dir = options->state_dir,
+                          .may_be_empty = options->destroy};
     memset(planning, 0, sizeof(*planning));
     if (!checked_load(&check, &planning->checked, error))
         return false;

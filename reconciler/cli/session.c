@@ -17,7 +17,7 @@ bool session_open(Invocation *invocation, BackendNeed need, const char *const *s
         .need = need,
         .command = invocation->command->name,
         .provider = invocation->options.provider,
-        .interrupt = need == BACKEND_READ ? NULL : invocation_interrupt(invocation),
+        .interrupt = need == BACKEND_READ ? invocation->interrupt : invocation_interrupt(invocation),
     };
     session.backend = backend_open(&options, error);
     if (!session.backend)

@@ -35,7 +35,10 @@ cd .. || exit 1
 echo "name: mine" >hello/muster.yaml
 exits "init refuses where something is" 3 muster init hello
 is "it wrote nothing" "$(cat hello/muster.yaml)" "name: mine"
-exits "export plans to no change" 0 sh -c "$MUSTER export --state hello/.muster"
+printf 'provider: local\n' >hello/muster.yaml
+exits "export" 0 muster export --state hello/.muster
 like "it has the queue" "$out" "*kind: JobQueue*"
-exits "destroy takes all of it away" 0 muster destroy hello --source hello --yes --timeout 1m --state hello/.muster
+exits "destroy takes all of it away" 0 muster destroy hello --yes --timeout 1m
+exits "nothing is left" 0 muster get queues --state hello/.muster -o json
+is "no queue" "$(json items)" "[]"
 finish

@@ -63,11 +63,11 @@ daemon_pid=$daemon
 exits "status" 0 muster status -o json
 is "it serves" "$(json mode)" serve
 is "no note of age" "$err" ""
-exits "submit to it" 0 muster submit --queue default --definition greet --name live -- sh -c 'echo begin; read line <fifo-'$$'; echo end'
+exits "submit to it" 0 muster submit --queue default --definition greet --name live -- sh -c 'echo begin; sleep 60; echo end'
 live=$out
 is "no note of hosting" "$err" ""
 mkfifo follow
-muster logs -f "$live" >follow 2>logs.err &
+"$MUSTER" logs -f "$live" >follow 2>logs.err &
 logs_pid=$!
 { read -r first; muster terminate "$live" --reason "seen it" >/dev/null; cat >/dev/null; } <follow
 is "logs -f shows the first line while it runs" "$first" begin
@@ -78,7 +78,7 @@ exits "apply of a followed source is refused" 3 muster apply . --yes --wait jobs
 exits "events" 0 muster events -o json --limit 1000
 like "have the job's end" "$out" "*$live*"
 mkfifo watched
-muster events -f --limit 0 -o json >watched 2>/dev/null &
+"$MUSTER" events -f --limit 0 -o json >watched 2>/dev/null &
 events_pid=$!
 {
     muster submit --queue default --definition greet --name seen >/dev/null

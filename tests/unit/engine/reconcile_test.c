@@ -1,0 +1,230 @@
+/* reconcile_test.c: the order in which things leave the tick (invariants 1 to 4), with ports moved by hand.
+ */
+#include "tests/support/engine_fixture.h"
+
+static LaunchToken last_token(const Engine *engine)
+{
+    g_assert_cmpuint(engine->launched->len, >, 0);
+    return g_array_index(engine->launched, LaunchToken, engine->launched->len - 1);
+}
+
+static ProviderEvent event_of(const Engine *engine, ProviderEventType type)
+{
+    return (ProviderEvent){.type = type,
+                           .token = last_token(engine),
+                           .at_ms = engine->now_ms,
+                           .started_ms = engine->now_ms,
+                           .cause = END_EXITED};
+}
+
+static size_t jobs_in_state(const Engine *engine, JobState state)
+{
+    size_t count = 0;
+    const World *world = reconciler_world(engine->reconciler);
+    for (const Job *job = world_job_next(world, 0); job; job = world_job_next(world, job->sequence))
+        count += job->state == state;
+    return count;
+}
+
+/* Invariants 1 and 2: neither the answer nor the launch leaves before the intent is durable. */
+static void test_intent_first(Engine *engine, gconstpointer data)
+{
+    (void)data;
+    engine_settle(engine);
+    g_string_truncate(engine->log, 0);
+    engine_call(engine, "submit", ENGINE_SUBMIT);
+    engine_run(engine);
+    engine_log_is(engine, "commit 1|");
+    engine_durable(engine);
+    engine_log_is(engine, "durable 1|launch /bin/true|answer submit 200|");
+}
+
+static void test_end_before_settled(Engine *engine, gconstpointer data)
+{
+    (void)data;
+    engine_call(engine, "submit", ENGINE_SUBMIT);
+    engine_settle(engine);
+    g_string_truncate(engine->log, 0);
+    engine_event(engine, event_of(engine, PROVIDER_EVENT_STARTED));
+    engine_event(engine, event_of(engine, PROVIDER_EVENT_ENDED));
+    engine_run(engine);
+    engine_log_is(engine, "commit 2|");
+    engine_durable(engine);
+    engine_log_is(engine, "durable 2|settled 1|");
+}
+
+/* A read that saw what is not durable yet waits for it; one that could not have waits for nothing. */
+static void test_read_waits(Engine *engine, gconstpointer data)
+{
+    (void)data;
+    engine_settle(engine);
+    g_string_truncate(engine->log, 0);
+    engine_call(engine, "status", "{}");
+    engine_run(engine);
+    engine_log_is(engine, "answer status 200|");
+    engine_call(engine, "submit", ENGINE_SUBMIT);
+    engine_run(engine);
+    engine_call(engine, "status", "{}");
+    engine_run(engine);
+    engine_log_is(engine, "commit 1|");
+    engine_durable(engine);
+    engine_log_is(engine, "durable 1|launch /bin/true|answer submit 200|answer status 200|");
+}
+
+static void test_failed_commit(Engine *engine, gconstpointer data)
+{
+    (void)data;
+    engine_settle(engine);
+    g_string_truncate(engine->log, 0);
+    engine_call(engine, "submit", ENGINE_SUBMIT);
+    engine_run(engine);
+    engine_commit_fails(engine, STORE_ERROR_FULL);
+    engine_log_is(engine, "commit 1|answer submit 503|");
+    g_assert_null(reconciler_fault(engine->reconciler));
+    engine_call(engine, "submit", ENGINE_SUBMIT);
+    engine_run(engine);
+    engine_log_is(engine, "answer submit 503|");
+    /* After the back-off the world is what is committed, and nothing was launched. */
+    engine->now_ms += 10000;
+    engine->wake_ms = 0;
+    engine_run(engine);
+    g_assert_cmpuint(world_jobs_len(reconciler_world(engine->reconciler)), ==, 0);
+    g_assert_cmpuint(engine->launched->len, ==, 0);
+}
+
+/* What the provider told in a batch that failed is told again to the world that was reloaded. */
+static void test_failed_commit_keeps_events(Engine *engine, gconstpointer data)
+{
+    (void)data;
+    engine_call(engine, "submit", ENGINE_SUBMIT);
+    engine_settle(engine);
+    engine_event(engine, event_of(engine, PROVIDER_EVENT_STARTED));
+    engine_event(engine, event_of(engine, PROVIDER_EVENT_ENDED));
+    engine_run(engine);
+    g_string_truncate(engine->log, 0);
+    engine_commit_fails(engine, STORE_ERROR_FULL);
+    engine_log_is(engine, "");
+    engine->now_ms += 10000;
+    engine->wake_ms = 0;
+    engine_settle(engine);
+    g_assert_nonnull(strstr(engine->log->str, "settled 1|"));
+    g_assert_cmpuint(engine->launched->len, ==, 1);
+    g_assert_cmpuint(jobs_in_state(engine, JOB_RUNNING) + jobs_in_state(engine, JOB_STARTING), ==, 0);
+}
+
+static void test_io_error_is_final(Engine *engine, gconstpointer data)
+{
+    (void)data;
+    engine_settle(engine);
+    g_string_truncate(engine->log, 0);
+    engine_call(engine, "submit", ENGINE_SUBMIT);
+    engine_run(engine);
+    engine_commit_fails(engine, STORE_ERROR_IO);
+    engine_log_is(engine, "commit 1|answer submit 503|");
+    g_assert_error(reconciler_fault(engine->reconciler), STORE_ERROR, STORE_ERROR_IO);
+    engine_call(engine, "status", "{}");
+    engine_log_is(engine, "answer status 500|");
+}
+
+static void restart(Engine *engine)
+{
+    reconciler_free(engine->reconciler);
+    g_queue_clear_full(&engine->pending, (GDestroyNotify)batch_free);
+    engine->first_sequence = engine->next_sequence;
+    engine_host(engine);
+}
+
+/* An intended launch that a complete observation does not know never started: the same attempt is launched
+ * again, with another token. */
+static void test_restart_refuses_unseen(Engine *engine, gconstpointer data)
+{
+    (void)data;
+    engine_call(engine, "submit", ENGINE_SUBMIT);
+    engine_settle(engine);
+    LaunchToken first = last_token(engine);
+    restart(engine);
+    g_assert_cmpuint(engine->expected, ==, 1);
+    engine_settle(engine);
+    g_assert_cmpuint(engine->launched->len, ==, 1); /* nothing before the observation is complete */
+    engine_observed(engine);
+    engine_settle(engine);
+    g_assert_cmpuint(engine->launched->len, ==, 2);
+    LaunchToken second = last_token(engine);
+    g_assert_cmpint(memcmp(&first, &second, sizeof first), !=, 0);
+    const Launch *launch = world_launch(reconciler_world(engine->reconciler), &second);
+    g_assert_cmpint(launch->attempt, ==, 1);
+}
+
+static void test_restart_adopts_running(Engine *engine, gconstpointer data)
+{
+    (void)data;
+    engine_call(engine, "submit", ENGINE_SUBMIT);
+    engine_settle(engine);
+    engine_event(engine, event_of(engine, PROVIDER_EVENT_STARTED));
+    engine_settle(engine);
+    restart(engine);
+    engine_event(engine, event_of(engine, PROVIDER_EVENT_STARTED));
+    engine_observed(engine);
+    engine_settle(engine);
+    g_assert_cmpuint(engine->launched->len, ==, 1);
+    g_assert_cmpuint(jobs_in_state(engine, JOB_RUNNING), ==, 1);
+}
+
+/* What ran and is not known to a complete observation is a lost attempt, never a refused one. */
+static void test_restart_loses_running(Engine *engine, gconstpointer data)
+{
+    (void)data;
+    engine_call(engine, "submit", ENGINE_SUBMIT);
+    engine_settle(engine);
+    engine_event(engine, event_of(engine, PROVIDER_EVENT_STARTED));
+    engine_settle(engine);
+    restart(engine);
+    engine_observed(engine);
+    engine_settle(engine);
+    g_assert_cmpuint(engine->launched->len, ==, 1);
+    g_assert_cmpuint(jobs_in_state(engine, JOB_RUNNING), ==, 0);
+}
+
+static void test_terminate_stops_after_commit(Engine *engine, gconstpointer data)
+{
+    (void)data;
+    engine_call(engine, "submit", ENGINE_SUBMIT);
+    engine_settle(engine);
+    engine_event(engine, event_of(engine, PROVIDER_EVENT_STARTED));
+    engine_settle(engine);
+    const char *id = json_string_value(json_object_get(engine_last_answer(engine), "jobId"));
+    g_autofree char *request = g_strdup_printf("{'jobs':['%s'],'reason':'enough'}", id);
+    g_string_truncate(engine->log, 0);
+    engine_call(engine, "terminate", request);
+    engine_run(engine);
+    g_assert_null(strstr(engine->log->str, "stop"));
+    engine_durable(engine);
+    g_assert_nonnull(strstr(engine->log->str, "stop enough|answer terminate 200|"));
+}
+
+/* Idle means idle: no turn is asked for but the hourly look at retention. */
+static void test_idle(Engine *engine, gconstpointer data)
+{
+    (void)data;
+    engine_settle(engine);
+    g_assert_cmpint(engine->wake_ms, ==, -1);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+#define ENGINE_TEST(name)                                                                                    \
+    g_test_add("/engine/" #name, Engine, NULL, engine_setup, test_##name, engine_teardown)
+    ENGINE_TEST(intent_first);
+    ENGINE_TEST(end_before_settled);
+    ENGINE_TEST(read_waits);
+    ENGINE_TEST(failed_commit);
+    ENGINE_TEST(failed_commit_keeps_events);
+    ENGINE_TEST(io_error_is_final);
+    ENGINE_TEST(restart_refuses_unseen);
+    ENGINE_TEST(restart_adopts_running);
+    ENGINE_TEST(restart_loses_running);
+    ENGINE_TEST(terminate_stops_after_commit);
+    ENGINE_TEST(idle);
+    return g_test_run();
+}
