@@ -40,10 +40,11 @@ spec:
 YAML
 close $yaml;
 
+# -D: the tracer is the grandchild, so that the process here is muster itself.
 my $daemon = fork() // die;
 if (!$daemon) {
     open STDERR, ">", "$dir/serve.log";
-    exec "strace", "-f", "-y", "-s", "400", "-o", $log, "-e", "trace=fdatasync,fsync,execve,wait4,waitid,sendto,sendmsg,write,writev", $muster, "serve",
+    exec "strace", "-D", "-f", "-y", "-s", "400", "-o", $log, "-e", "trace=fdatasync,fsync,execve,wait4,waitid,sendto,sendmsg,write,writev", $muster, "serve",
         "$dir/source", "--source", "flush", "--state", $state, "--provider", "local";
     exit 127;
 }
@@ -85,7 +86,7 @@ my $spent = $after - $flushes;
 ok($? == 0 && $spent <= 2 * 200, "200 jobs cost $spent flushes, at most two a job");
 
 kill 15, $daemon;
-my ($serve) = map { /(\d+)/ } `pgrep -P $daemon -f 'muster serve' 2>/dev/null`;
-kill 15, $serve if $serve;
 waitpid $daemon, 0;
+# The launcher lingers for the next reconciler, and the tracer with it.
+if (open(my $lock, "<", "$state/launcher/lock")) { my ($pid) = (<$lock> // "") =~ /(\d+)/; kill 9, $pid if $pid && (readlink("/proc/$pid/exe") // "") =~ /muster-launcher/ }
 print "1..$test\n";
