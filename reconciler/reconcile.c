@@ -255,6 +255,7 @@ static void take_back(Reconciler *reconciler, Outgoing *outgoing, const char *me
     for (guint i = outgoing->events->len; i > 0; i--) {
         KeptEvent kept = g_array_index(outgoing->events, KeptEvent, i - 1);
         g_array_prepend_val(reconciler->events, kept);
+        reconciler->urgent = true;
     }
     g_array_set_clear_func(outgoing->events, NULL); /* moved */
     outgoing_free(outgoing);
@@ -344,11 +345,11 @@ static int64_t sooner(int64_t a, int64_t b)
 
 static bool more_to_do(const Reconciler *reconciler)
 {
-    return !g_queue_is_empty((GQueue *)(uintptr_t)&reconciler->calls) || reconciler->events->len > 0 ||
+    return !g_queue_is_empty((GQueue *)(uintptr_t)&reconciler->calls) || reconciler->urgent ||
            reconciler->changed || reconciler->waiters_due || reconciler->again;
 }
 
-static void plan_next(Reconciler *reconciler)
+void reconciler_plan_next(Reconciler *reconciler)
 {
     ClockPort *clock = &reconciler->ports.clock;
     if (reconciler->reload) {
@@ -363,6 +364,7 @@ static void plan_next(Reconciler *reconciler)
     }
     int64_t next_ms =
         sooner(calls_deadline_ms(reconciler), reconciler->expiring ? 0 : reconciler->expire_at_ms);
+    next_ms = sooner(next_ms, reconciler->started_at_ms);
     clock->wake_at(clock->self, next_ms ? next_ms : -1);
 }
 
@@ -417,7 +419,7 @@ static void tick(Reconciler *reconciler)
         MAX(reconciler->now_ms, reconciler->ports.clock.now_ms(reconciler->ports.clock.self));
     if (reconciler->reload && !reload(reconciler)) {
         calls_run(reconciler); /* only to refuse changes */
-        plan_next(reconciler);
+        reconciler_plan_next(reconciler);
         return;
     }
     if (g_queue_get_length(&reconciler->in_flight) >= IN_FLIGHT_MAX)
@@ -432,7 +434,7 @@ static void tick(Reconciler *reconciler)
     world_forget_finished(reconciler->world, FORGET_MAX);
     expire_run(reconciler);
     commit(reconciler);
-    plan_next(reconciler);
+    reconciler_plan_next(reconciler);
 }
 
 void reconciler_tick(Reconciler *reconciler)

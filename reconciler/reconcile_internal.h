@@ -6,12 +6,16 @@
 #define IN_FLIGHT_MAX  2    /* batches handed to the store and not durable yet */
 #define PLACEMENTS_MAX 256  /* per tick */
 #define SETTLE_MAX     1000 /* resources and runs per tick */
-#define STAGE_MAX      500  /* changes of an apply per tick: each may make revisions, rows and events */
-#define FORGET_MAX     5000
-#define CALLS_MAX      1000 /* steps of calls per tick */
-#define RETRY_MS       1000 /* after a failed commit; doubles up to RETRY_MAX_MS */
-#define RETRY_MAX_MS   60000
-#define KILL_GRACE_MS  30000 /* batch: SIGTERM to SIGKILL */
+/* A start changes nothing that anybody waits for: it is taken in with the next end, answer or submission, at
+ * the latest after so long. So a short job costs one flush for its end and the next intent together, and none
+ * for its start. */
+#define STARTED_LAZY_MS 20
+#define STAGE_MAX       500 /* changes of an apply per tick: each may make revisions, rows and events */
+#define FORGET_MAX      5000
+#define CALLS_MAX       1000 /* steps of calls per tick */
+#define RETRY_MS        1000 /* after a failed commit; doubles up to RETRY_MAX_MS */
+#define RETRY_MAX_MS    60000
+#define KILL_GRACE_MS   30000 /* batch: SIGTERM to SIGKILL */
 
 typedef struct ApplyTask ApplyTask;
 
@@ -52,11 +56,13 @@ struct Reconciler {
     GHashTable *reported; /* tokens reported since the start, until OBSERVED */
     bool observed;
 
-    Outgoing *outgoing;  /* of the tick under way */
-    GQueue in_flight;    /* of Outgoing*, oldest first */
-    GPtrArray *stops;    /* of Launch*, borrowed, this tick */
-    bool ticking, again; /* again: asked for during the tick */
-    bool changed;        /* the scheduler must look again */
+    Outgoing *outgoing;    /* of the tick under way */
+    GQueue in_flight;      /* of Outgoing*, oldest first */
+    GPtrArray *stops;      /* of Launch*, borrowed, this tick */
+    bool ticking, again;   /* again: asked for during the tick */
+    bool urgent;           /* events hold more than starts */
+    int64_t started_at_ms; /* when starts are taken in if nothing else comes; 0: there are none */
+    bool changed;          /* the scheduler must look again */
     bool waiters_due;
     size_t finished; /* jobs that ended since the last world_forget_finished */
 
@@ -93,6 +99,8 @@ int64_t calls_deadline_ms(const Reconciler *reconciler);                        
 void calls_fail_all(Reconciler *reconciler, const char *message);
 
 /* reconcile_launch.c */
+/* Tells the clock when the next tick is due. */
+void reconciler_plan_next(Reconciler *reconciler);
 void launch_events_apply(Reconciler *reconciler);
 void launch_place(Reconciler *reconciler);
 void launch_effects(Reconciler *reconciler, const Outgoing *outgoing);

@@ -19,6 +19,15 @@ void reconciler_provider_event(const ProviderEvent *event, void *data)
     kept.event.reason = g_strdup(event->reason);
     kept.event.notice = g_strdup(event->notice);
     g_array_append_val(reconciler->events, kept);
+    if (event->type == PROVIDER_EVENT_STARTED) {
+        if (reconciler->started_at_ms == 0)
+            reconciler->started_at_ms =
+                reconciler->ports.clock.now_ms(reconciler->ports.clock.self) + STARTED_LAZY_MS;
+        if (!reconciler->ticking && !reconciler->urgent)
+            reconciler_plan_next(reconciler);
+        return;
+    }
+    reconciler->urgent = true;
     if (g_queue_get_length(&reconciler->in_flight) < IN_FLIGHT_MAX)
         reconciler_wake(reconciler);
 }
@@ -118,6 +127,8 @@ static void apply_event(Reconciler *reconciler, const ProviderEvent *event)
 void launch_events_apply(Reconciler *reconciler)
 {
     GArray *events = reconciler->events;
+    reconciler->urgent = false;
+    reconciler->started_at_ms = 0;
     if (events->len == 0)
         return;
     reconciler->changed = true;

@@ -70,7 +70,8 @@ void job_lookup_update(JobLookup *lookup, const World *world)
         NamedJob *named = &g_array_index(lookup->jobs, NamedJob, i);
         if (named->final)
             continue;
-        if (!named_from_world(named, world))
+        named->gone = !named_from_world(named, world);
+        if (named->gone)
             lookup->missing++;
         else if (job_state_final(named->state))
             lookup->missing++; /* its exit code is in the store */
@@ -94,7 +95,7 @@ bool job_lookup_gather(JobLookup *lookup, StoreReader *reader, char **ret_error)
 {
     for (guint i = 0; i < lookup->jobs->len; i++) {
         NamedJob *named = &g_array_index(lookup->jobs, NamedJob, i);
-        if (named->final || (named->known && !job_state_final(named->state)))
+        if (named->final || (!named->gone && !job_state_final(named->state)))
             continue;
         g_autoptr(JobView) view = NULL;
         g_autoptr(GError) error = NULL;

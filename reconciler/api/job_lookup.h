@@ -9,6 +9,7 @@ typedef struct {
     JobId id;
     int32_t index;
     bool known, final; /* known: it exists */
+    bool gone;         /* not in memory when last looked: only the store can tell */
     JobState state;
     char *name, *status_reason;
     int32_t array_size; /* final ones; 0: single */
@@ -16,9 +17,10 @@ typedef struct {
 } NamedJob;
 
 typedef struct {
-    GArray *jobs;     /* of NamedJob */
-    guint unfinished; /* not final, as of the last update */
-    guint missing;    /* neither in the world nor looked up in the store yet */
+    GArray *jobs;         /* of NamedJob */
+    guint unfinished;     /* not final, as of the last update */
+    guint missing;        /* neither in the world nor looked up in the store yet */
+    int64_t answer_at_ms; /* changes before this are not worth an answer; 0: all are */
 } JobLookup;
 
 JobLookup *job_lookup_new(void);

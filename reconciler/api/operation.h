@@ -21,6 +21,10 @@
 #define POLL_MS_MAX    60000
 #define WAIT_EAGER_MAX 200 /* long polls over more jobs look again only every WAIT_LAZY_MS */
 #define WAIT_LAZY_MS   50
+/* Changes among more than WAIT_EAGER_MAX jobs are answered only after so long: the answer names every job,
+ * and building, sending and asking it again for each change would cost more than the jobs. The end is
+ * answered at once. */
+#define WAIT_LAZY_ANSWER_MS 2000
 
 typedef struct Call Call;
 typedef struct Operation Operation;

@@ -1,53 +1,61 @@
 /* operations.h: the operations that the command line, the Batch API and the daemon share; JSON in, JSON out.
  *
- * Transport: HTTP POST over DIR/muster.sock. Batch operations are /v1/NAME (bodies and errors as AWS Batch's: `{"message": …}` with
- * x-amzn-ErrorType, HTTP 400/404…), ours are /muster/v1/NAME. An error of ours is
- *   HTTP 4xx/5xx {"error": {"exit": N, "code": "not-found|refused|invalid|busy|timeout|internal", "message": "…", "plan": {…optional}}}
- * where exit is the contract's exit code (1, 3, 4, 5, 6). Times are milliseconds since the epoch. Absent members are omitted.
- * A request that changes state is answered after its commit (invariant 1); a read is answered with committed state.
+ * Transport: HTTP POST over DIR/muster.sock. Batch operations are /v1/NAME (bodies and errors as AWS Batch's:
+ * `{"message": …}` with x-amzn-ErrorType, HTTP 400/404…), ours are /muster/v1/NAME. An error of ours is HTTP
+ * 4xx/5xx {"error": {"exit": N, "code": "not-found|refused|invalid|busy|timeout|internal", "message": "…",
+ * "plan": {…optional}}} where exit is the contract's exit code (1, 3, 4, 5, 6). Times are milliseconds since
+ * the epoch. Absent members are omitted. A request that changes state is answered after its commit (invariant
+ * 1); a read is answered with committed state.
  *
  * Batch operations (names in lower case as in the Batch reference):
- *   submitjob canceljob terminatejob describejobs listjobs describejobqueues describecomputeenvironments describejobdefinitions
- *   Own ARNs: arn:aws:batch:us-east-1:000000000000:… (installation's partition, region, account).
+ *   submitjob canceljob terminatejob describejobs listjobs describejobqueues describecomputeenvironments
+ * describejobdefinitions Own ARNs: arn:aws:batch:us-east-1:000000000000:… (installation's partition, region,
+ * account).
  *
  * Ours (request → response):
  *   status {}        → {"version","pid","host","mode":"serve|apply|…|offline","startedAt","committedAt",
  *                       "sources":[{"name","path","revision","state":"ok|broken|suspended","message","since","followed":bool}],
- *                       "applies":[{apply}], "queues":[{"name","state","priority","counts":{"SUBMITTED":n,…},"environments":[…]}],
+ *                       "applies":[{apply}],
+ * "queues":[{"name","state","priority","counts":{"SUBMITTED":n,…},"environments":[…]}],
  *                       "environments":[{"name","provider","state","status","usedVcpus","maxvCpus","launches"}],
- *                       "runs":[{run, unfinished only}], "instance":{"vcpus","memoryMib","gpus","notice"}, "jobs":{"unfinished":n}}
- *   get {"kind","name"?}  kind: manifest kind → {"items":[{"kind","name","owner","phase","status","statusReason","digest","revision","createdAt",
+ *                       "runs":[{run, unfinished only}], "instance":{"vcpus","memoryMib","gpus","notice"},
+ * "jobs":{"unfinished":n}} get {"kind","name"?}  kind: manifest kind →
+ * {"items":[{"kind","name","owner","phase","status","statusReason","digest","revision","createdAt",
  *                       "updatedAt","file","line","spec":{…},"metadata":{…},"live":{…counts, usage}}]}
  *                       "Pipeline"/"Job" items carry "runs":[{run}].
- *   jobs {"queue"?,"status"?:[…],"name"? (trailing * = prefix),"run"?,"array"?: id (its children),"limit"? (default 100),"before"? token}
- *                    → {"jobs":[{"jobId","jobName","queue","status","statusReason","createdAt","startedAt","stoppedAt","attempts","definition",
- *                       "arrayProperties":{"size","index"?,"statusSummary":{…}}?,"run"?,"step"?}],"next"?: token}   newest first
- *   job {"job": "UUID" | "UUID:INDEX" | unique prefix of at least 4 hex digits}
- *                    → {"job":{…as in jobs…,"dependsOn":[…],"container":{"image","command":[…],"environment":[{"name","value"}],"resourceRequirements":[…],
+ *   jobs {"queue"?,"status"?:[…],"name"? (trailing * = prefix),"run"?,"array"?: id (its children),"limit"?
+ * (default 100),"before"? token} →
+ * {"jobs":[{"jobId","jobName","queue","status","statusReason","createdAt","startedAt","stoppedAt","attempts","definition",
+ *                       "arrayProperties":{"size","index"?,"statusSummary":{…}}?,"run"?,"step"?}],"next"?:
+ * token}   newest first job {"job": "UUID" | "UUID:INDEX" | unique prefix of at least 4 hex digits} →
+ * {"job":{…as in
+ * jobs…,"dependsOn":[…],"container":{"image","command":[…],"environment":[{"name","value"}],"resourceRequirements":[…],
  *                       "exitCode"?,"reason"?},"retryStrategy","timeout","attempts":[{"attempt","startedAt","stoppedAt","exitCode","reason","statusReason","logPath","environment"}],
  *                       "waiting"?: "why it has not started", "logPath": newest attempt's file}}
  *   submit  body: one SubmitJob object (jobName optional) → {"jobId","jobName","jobArn"}
- *   bulk    body: one SubmitJob object per line (application/x-ndjson)   → {"jobs":[{"jobId","jobName"}…]}; all or nothing: a bad line is an
- *                       error naming its line number and nothing is submitted
- *   cancel / terminate {"jobs":["UUID"|"UUID:INDEX"…],"reason"} → {"jobs":[{"jobId","status"}]}; unknown: error exit 6
- *   apply {"source": absolute path, "sourceName"?, "provider"?, "allowDeletes"?: n, "firstRun"?: "start|record", "planId"?, "saved"?: {…},
- *          "only"?, "destroy"?: bool}
- *                    → {"applyId", "plan": {…plan JSON…}} once its desired set is committed; error exit 3 (guard, stale plan, followed source), 1 (diagnostics:
- *                       "diagnostics":[…]), 4 infeasible
- *   progress {"applyId", "want": "resources|jobs", "since"?: n, "timeoutMs"?}  long poll: answers when something changed after `since` or at the time-out
- *                    → {"since": n, "state":"STAGING|ACTIVE|CONVERGED|SUPERSEDED|FAILED","message"?, "done": bool (as wanted),
- *                       "pending":[{"kind","name","reason"}], "groups":[{"name","kind":"queue|pipeline","counts":{…}}],
- *                       "failures":[{"jobId","jobName","statusReason","logPath","exitCode"?}] (new since `since`), "failed": total failed jobs of this apply's runs,
- *                       "runs":[{run}]}
- *   wait {"jobs":[…],"since"?,"timeoutMs"?} long poll → {"since","done":bool,"jobs":[{"jobId","jobName","status","statusReason","exitCode"?}]}
- *   start {"pipeline","parameters"?:{…}} → {"run":{run}, "jobs":[…ids]}
- *   rerun {"kind","name","failed"?:bool} → {"run":{run}}
- *   events {"after"?: sequence,"limit"?,"timeoutMs"?} → {"events":[{"sequence","at","type","subject","message","first"?,"last"?}],"last"}
- *   run: {"id","owner","kind","name","number","state","statusReason","createdAt","stoppedAt","jobs":{"SUCCEEDED":n,…}}
+ *   bulk    body: one SubmitJob object per line (application/x-ndjson)   → {"jobs":[{"jobId","jobName"}…]};
+ * all or nothing: a bad line is an error naming its line number and nothing is submitted cancel / terminate
+ * {"jobs":["UUID"|"UUID:INDEX"…],"reason"} → {"jobs":[{"jobId","status"}]}; unknown: error exit 6 apply
+ * {"source": absolute path, "sourceName"?, "provider"?, "allowDeletes"?: n, "firstRun"?: "start|record",
+ * "planId"?, "saved"?: {…}, "only"?, "destroy"?: bool} → {"applyId", "plan": {…plan JSON…}} once its desired
+ * set is committed; error exit 3 (guard, stale plan, followed source), 1 (diagnostics: "diagnostics":[…]), 4
+ * infeasible progress {"applyId", "want": "resources|jobs", "since"?: n, "timeoutMs"?}  long poll: answers
+ * when something changed after `since` or at the time-out → {"since": n,
+ * "state":"STAGING|ACTIVE|CONVERGED|SUPERSEDED|FAILED","message"?, "done": bool (as wanted),
+ *                       "pending":[{"kind","name","reason"}],
+ * "groups":[{"name","kind":"queue|pipeline","counts":{…}}],
+ *                       "failures":[{"jobId","jobName","statusReason","logPath","exitCode"?}] (new since
+ * `since`), "failed": total failed jobs of this apply's runs, "runs":[{run}]} wait
+ * {"jobs":[…],"since"?,"timeoutMs"?} long poll →
+ * {"since","done":bool,"jobs":[{"jobId","jobName","status","statusReason","exitCode"?}]} start
+ * {"pipeline","parameters"?:{…}} → {"run":{run}, "jobs":[…ids]} rerun {"kind","name","failed"?:bool} →
+ * {"run":{run}} events {"after"?: sequence,"limit"?,"timeoutMs"?} →
+ * {"events":[{"sequence","at","type","subject","message","first"?,"last"?}],"last"} run:
+ * {"id","owner","kind","name","number","state","statusReason","createdAt","stoppedAt","jobs":{"SUCCEEDED":n,…}}
  *   apply: {"id","owner","revision","planId","state","message","createdAt","endedAt","summary":{…}}
  *
- * Without a daemon the read-only ones (status get jobs job describejobs listjobs events progress wait with timeoutMs 0 …) are answered in process from the store
- * by the same functions: operations_offline(). */
+ * Without a daemon the read-only ones (status get jobs job describejobs listjobs events progress wait with
+ * timeoutMs 0 …) are answered in process from the store by the same functions: operations_offline(). */
 #pragma once
 #include <glib.h>
 #include <jansson.h>
@@ -61,6 +69,8 @@ typedef struct OperationResult {
 void operation_result_clear(OperationResult *result);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(OperationResult, operation_result_clear)
 
-/* One read-only operation against a state directory that nobody hosts (or anybody: WAL readers do not mind). name: "status", "get" …
- * or a Batch operation. False with error when the store cannot be read (STORE_ERROR_MISSING: there is no state yet). */
-bool operations_offline(const char *state_dir, const char *name, json_t *request, OperationResult *ret_result, GError **error);
+/* One read-only operation against a state directory that nobody hosts (or anybody: WAL readers do not mind).
+ * name: "status", "get" … or a Batch operation. False with error when the store cannot be read
+ * (STORE_ERROR_MISSING: there is no state yet). */
+bool operations_offline(const char *state_dir, const char *name, json_t *request, OperationResult *ret_result,
+                        GError **error);

@@ -71,9 +71,13 @@ OperationStep wait_step(OperationContext *context, Call *call)
     int64_t since = 0;
     if (!request_deadline(context, call) || !request_integer(call, "since", &since))
         return STEP_DONE;
-    if (!call->state && wait_begin(call) == STEP_DONE)
+    bool first = !call->state;
+    if (first && wait_begin(call) == STEP_DONE)
         return STEP_DONE;
     JobLookup *lookup = call->state;
+    bool lazy = lookup->jobs->len > WAIT_EAGER_MAX;
+    if (first && lazy)
+        lookup->answer_at_ms = context->now_ms + WAIT_LAZY_ANSWER_MS;
     char text[JOB_NAME_TEXT];
     if (call->gather_error)
         return call_fail(call, FAULT_INTERNAL, "%s", call->gather_error);
@@ -81,17 +85,21 @@ OperationStep wait_step(OperationContext *context, Call *call)
     const char *unknown = call->phase ? job_lookup_unknown(lookup, text) : NULL;
     if (unknown)
         return call_fail(call, FAULT_NOT_FOUND, "there is no job \"%s\"", unknown);
+    bool late = context->offline || context->now_ms >= call->deadline_ms;
     /* What is final in memory is asked of the store again after each commit, until it is final there too. */
-    if (lookup->missing && (call->phase == 0 || call->asked != context->facts->commits)) {
+    if (lookup->missing && (call->phase == 0 || (call->asked != context->facts->commits &&
+                                                 (late || context->now_ms >= call->not_before_ms)))) {
         call->phase = 1;
         call->asked = context->facts->commits;
+        call->not_before_ms = context->now_ms + (lazy ? WAIT_LAZY_MS : 0);
         return STEP_GATHER;
     }
-    bool late = context->offline || context->now_ms >= call->deadline_ms;
     lookup->unfinished += lookup->missing;
     int64_t digest = states_digest(lookup);
-    if (!late && lookup->unfinished && (digest == since || lookup->missing)) {
-        call->not_before_ms = context->now_ms + (lookup->unfinished > WAIT_EAGER_MAX ? WAIT_LAZY_MS : 0);
+    bool news = digest != since && (lazy ? context->now_ms >= lookup->answer_at_ms : lookup->missing == 0);
+    if (!late && lookup->unfinished && !news) {
+        if (call->not_before_ms <= context->now_ms)
+            call->not_before_ms = context->now_ms + (lazy ? WAIT_LAZY_MS : 0);
         return STEP_WAIT;
     }
     return wait_answer(call, lookup, digest);

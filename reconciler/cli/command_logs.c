@@ -200,7 +200,9 @@ static int run(Invocation *invocation)
     backend_set_watch(follower.session.backend, NULL);
     log_tail_free(follower.tail);
     g_free(follower.id);
-    return session_close(&follower.session, code);
+    code = session_close(&follower.session, code);
+    session_clear(&follower.session);
+    return code;
 }
 
 static const OptionSpec options[] = {

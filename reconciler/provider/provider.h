@@ -1,7 +1,8 @@
-/* provider.h: carry out decisions, report what is true. Implemented by local/ (docker/, aws/, simulated/ later).
- * Holds:  a provider never decides. Every call returns at once; outcomes arrive as ProviderEvents on the main loop that
- *         the provider was made on. Effects carry the launch token and may be repeated harmlessly; a term older than one
- *         already seen is refused (invariant 6). Nothing is believed because it was asked for (invariant 2). */
+/* provider.h: carry out decisions, report what is true. Implemented by local/ (docker/, aws/, simulated/
+ * later). Holds:  a provider never decides. Every call returns at once; outcomes arrive as ProviderEvents on
+ * the main loop that the provider was made on. Effects carry the launch token and may be repeated harmlessly;
+ * a term older than one already seen is refused (invariant 6). Nothing is believed because it was asked for
+ * (invariant 2). */
 #pragma once
 #include <glib.h>
 #include <stdbool.h>
@@ -12,40 +13,42 @@
 typedef struct {
     LaunchToken token;
     uint64_t term;
-    const char *job_id;              /* "UUID" or "UUID:INDEX", for logs and names only */
-    const char *const *argv;         /* NULL-terminated, at least one */
-    const char *const *envp;         /* NULL-terminated "NAME=VALUE": the job's environment and nothing else */
-    const char *work_dir;            /* absolute; the provider makes it */
-    const char *workspace;           /* absolute and made by the provider, or NULL */
-    const char *stdout_path, *stderr_path; /* absolute; may be the same path; their directory is made by the provider */
-    int64_t vcpus_e4, memory_mib;    /* limits to enforce as far as the machine lets it */
-    int64_t timeout_ms;              /* 0: none; measured from the start of the process */
-    int64_t kill_grace_ms;           /* SIGTERM to SIGKILL; 30,000 */
-    const char *user;                /* may be NULL */
+    const char *job_id;      /* "UUID" or "UUID:INDEX", for logs and names only */
+    const char *const *argv; /* NULL-terminated, at least one */
+    const char *const *envp; /* NULL-terminated "NAME=VALUE": the job's environment and nothing else */
+    const char *work_dir;    /* absolute; the provider makes it */
+    const char *workspace;   /* absolute and made by the provider, or NULL */
+    const char *stdout_path,
+        *stderr_path; /* absolute; may be the same path; their directory is made by the provider */
+    int64_t vcpus_e4, memory_mib; /* limits to enforce as far as the machine lets it */
+    int64_t timeout_ms;           /* 0: none; measured from the start of the process */
+    int64_t kill_grace_ms;        /* SIGTERM to SIGKILL; 30,000 */
+    const char *user;             /* may be NULL */
 } LaunchRequest;
 
 typedef enum {
-    PROVIDER_EVENT_STARTED,    /* effective: the process runs; at_ms is its start */
-    PROVIDER_EVENT_REFUSED,    /* proven never to have started; reason says why */
-    PROVIDER_EVENT_ENDED,      /* ended and every process of it is gone */
-    PROVIDER_EVENT_LOST,       /* it was started or may have been; every process that carried its token is proven gone;
-                                  how it ended is unknown */
-    PROVIDER_EVENT_OBSERVED,   /* a complete observation is done: all launches that were asked for before it and were
-                                  not reported by it are proven never to have started (tokens in `known` excepted) */
-    PROVIDER_EVENT_CAPACITY,   /* capacity of the machine, and notices about how limits are enforced */
+    PROVIDER_EVENT_STARTED, /* effective: the process runs; at_ms is its start */
+    PROVIDER_EVENT_REFUSED, /* proven never to have started; reason says why */
+    PROVIDER_EVENT_ENDED,   /* ended and every process of it is gone */
+    PROVIDER_EVENT_LOST,    /* it was started or may have been; every process that carried its token is proven
+                               gone;    how it ended is unknown */
+    PROVIDER_EVENT_OBSERVED, /* a complete observation is done: all launches that were asked for before it and
+                                were not reported by it are proven never to have started (tokens in `known`
+                                excepted) */
+    PROVIDER_EVENT_CAPACITY, /* capacity of the machine, and notices about how limits are enforced */
 } ProviderEventType;
 
 typedef struct {
     ProviderEventType type;
-    LaunchToken token;               /* STARTED … LOST */
-    int64_t at_ms;                   /* CLOCK_REALTIME of the start or end */
-    int64_t started_ms;              /* ENDED: when it had started */
-    EndCause cause;                  /* ENDED; STOPPED: by provider_stop */
-    int exit_code;                   /* ENDED: exit status, or 128 + signal */
-    const char *reason;              /* REFUSED, LOST, OOM text; borrowed during the call; may be NULL */
-    int64_t vcpus_e4, memory_mib;    /* CAPACITY */
-    int gpus;                        /* CAPACITY */
-    const char *notice;              /* CAPACITY: sentence for the plan, e.g. "memory limits: cgroup v1; …"; may be NULL */
+    LaunchToken token;            /* STARTED … LOST */
+    int64_t at_ms;                /* CLOCK_REALTIME of the start or end */
+    int64_t started_ms;           /* ENDED: when it had started */
+    EndCause cause;               /* ENDED; STOPPED: by provider_stop */
+    int exit_code;                /* ENDED: exit status, or 128 + signal */
+    const char *reason;           /* REFUSED, LOST, OOM text; borrowed during the call; may be NULL */
+    int64_t vcpus_e4, memory_mib; /* CAPACITY */
+    int gpus;                     /* CAPACITY */
+    const char *notice; /* CAPACITY: sentence for the plan, e.g. "memory limits: cgroup v1; …"; may be NULL */
 } ProviderEvent;
 
 typedef void (*ProviderEventFunc)(const ProviderEvent *event, void *data);
@@ -53,10 +56,12 @@ typedef void (*ProviderEventFunc)(const ProviderEvent *event, void *data);
 typedef struct Provider Provider;
 struct Provider {
     /* Begins work: connects or starts what it needs, reports CAPACITY, every launch it still knows
-     * (STARTED, then ENDED for those that ended), then OBSERVED. Called once. May not block over 5 ms. False with error when it can
-     * never work (then nothing was started). expected: tokens the store holds as intended, unknown or running, so that
-     * leftovers of a dead launcher are found and killed before LOST or REFUSED is reported for them. */
-    bool (*start)(Provider *provider, uint64_t term, const LaunchToken *expected, size_t expected_len, GError **error);
+     * (STARTED, then ENDED for those that ended), then OBSERVED. Called once. May not block over 5 ms. False
+     * with error when it can never work (then nothing was started). expected: tokens the store holds as
+     * intended, unknown or running, so that leftovers of a dead launcher are found and killed before LOST or
+     * REFUSED is reported for them. */
+    bool (*start)(Provider *provider, uint64_t term, const LaunchToken *expected, size_t expected_len,
+                  GError **error);
     /* Batch form: n requests at once, to save system calls. Never blocks; outcome by events. */
     void (*launch)(Provider *provider, const LaunchRequest *requests, size_t len);
     /* SIGTERM, after kill grace SIGKILL; ENDED with END_STOPPED follows. Unknown token: REFUSED follows. */
@@ -68,7 +73,9 @@ struct Provider {
 };
 
 /* local/: the launcher's executable is found beside the program (muster-launcher), then in LIBEXECDIR.
- * state_dir is absolute and exists. events are delivered on the thread-default GMainContext at the time of the call. */
+ * state_dir is absolute and exists. events are delivered on the thread-default GMainContext at the time of
+ * the call. */
 Provider *provider_local_new(const char *state_dir, ProviderEventFunc func, void *data, GError **error);
 /* What this machine offers, without starting anything: for plan and validate. notice: new string or NULL. */
-void provider_local_capacity(int64_t *ret_vcpus_e4, int64_t *ret_memory_mib, int *ret_gpus, char **ret_notice);
+void provider_local_capacity(int64_t *ret_vcpus_e4, int64_t *ret_memory_mib, int *ret_gpus,
+                             char **ret_notice);

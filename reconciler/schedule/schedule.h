@@ -1,10 +1,11 @@
 /* schedule.h: runnable jobs become placements.
  * Owns:   nothing; decisions live in the caller's Arena.
  * Calls:  world/ (reading only), scale/catalogue, spec/. No I/O, no clock.
- * Holds:  equal world, time and seed give equal decisions (invariant 8); no environment above maxvCpus, no instance above its capacity (invariant 7).
- *         Queues by priority (equal ones together), FIFO inside (retried first), environments in computeEnvironmentOrder. What cannot run is
- *         passed over with a reason, and what fits goes ahead; but once a job that only waits for free capacity of the machine is ten
- *         minutes old, nothing behind it is placed there until it has its turn, so that small jobs cannot starve a large one. A
+ * Holds:  equal world, time and seed give equal decisions (invariant 8); no environment above maxvCpus, no
+ * instance above its capacity (invariant 7). Queues by priority (equal ones together), FIFO inside (retried
+ * first), environments in computeEnvironmentOrder. What cannot run is passed over with a reason, and what
+ * fits goes ahead; but once a job that only waits for free capacity of the machine is ten minutes old,
+ * nothing behind it is placed there until it has its turn, so that small jobs cannot starve a large one. A
  *         DISABLED queue takes no submissions, but what is in it runs (as in Batch). */
 #pragma once
 #include "reconciler/world/world.h"
@@ -14,7 +15,7 @@
 typedef struct {
     int64_t vcpus_e4, memory_mib;
     int gpus;
-    bool ready;              /* the provider has reported and observed: placements may be made */
+    bool ready; /* the provider has reported and observed: placements may be made */
 } Instance;
 
 typedef struct {
@@ -26,15 +27,16 @@ typedef struct {
 typedef struct {
     Queue *queue;
     JobTemplate *template;
-    const char *reason;      /* arena text */
+    const char *reason; /* arena text */
 } WaitingReason;
 
 typedef struct {
     Placement *placements;
     size_t placements_len;
-    WaitingReason *reasons;  /* replaces what was said before for these (queue, template) pairs */
+    WaitingReason *reasons; /* replaces what was said before for these (queue, template) pairs */
     size_t reasons_len;
 } Decisions;
 
 /* At most max placements. World is not changed. */
-void schedule_run(const World *world, const Instance *local, size_t max, int64_t now_ms, Arena *arena, Decisions *ret_decisions);
+void schedule_run(const World *world, const Instance *local, size_t max, int64_t now_ms, Arena *arena,
+                  Decisions *ret_decisions);

@@ -1,8 +1,8 @@
 /* record.h: the rows that the world emits and the store keeps; the whole contract between the two.
  * Owns:   Batch owns copies of everything put into it. Records handed to callers borrow their text.
  * Calls:  spec/base, spec/.
- * Holds:  a row is written at most once in a batch (the world serialises what a tick left dirty). Times are CLOCK_REALTIME
- *         milliseconds; 0 means "not yet". Rows are plain data: no pointer into the world. */
+ * Holds:  a row is written at most once in a batch (the world serialises what a tick left dirty). Times are
+ * CLOCK_REALTIME milliseconds; 0 means "not yet". Rows are plain data: no pointer into the world. */
 #pragma once
 #include "reconciler/world/launch.h"
 #include "spec/decode.h"
@@ -40,21 +40,21 @@ typedef enum { RESOURCE_ACTIVE, RESOURCE_DELETING, RESOURCE_REPLACING } Resource
 typedef struct {
     Kind kind;
     View name;
-    View owner;               /* source that made it; "" for the API or by hand: unmanaged */
-    View spec, metadata;      /* canonical JSON in force */
+    View owner;          /* source that made it; "" for the API or by hand: unmanaged */
+    View spec, metadata; /* canonical JSON in force */
     Digest digest;
-    View next_spec;           /* REPLACING: what it becomes when the old one is drained; else "" */
+    View next_spec; /* REPLACING: what it becomes when the old one is drained; else "" */
     Digest next_digest;
-    View file;                /* manifest's place, for messages; may be "" */
+    View file; /* manifest's place, for messages; may be "" */
     int line;
     ResourcePhase phase;
     DeletionPolicy deletion;
-    bool prune;               /* false: survives the manifest's removal; the plan says kept */
-    bool kept;                /* its manifest is gone and prune is false */
-    View status_reason;       /* may be "" */
-    int64_t revision;         /* JobDefinition: newest revision; else counts updates from 1 */
+    bool prune;         /* false: survives the manifest's removal; the plan says kept */
+    bool kept;          /* its manifest is gone and prune is false */
+    View status_reason; /* may be "" */
+    int64_t revision;   /* JobDefinition: newest revision; else counts updates from 1 */
     int64_t created_ms, updated_ms;
-    bool removed;             /* the row goes */
+    bool removed; /* the row goes */
 } ResourceRecord;
 
 /* A revision of a job definition; immutable but for active. By (name, revision). */
@@ -70,48 +70,50 @@ typedef struct {
 
 /* What many jobs share: definition revision and overrides, interned by content. Immutable; by id. */
 typedef struct {
-    int64_t id;               /* from 1 */
-    View definition;          /* "NAME:REVISION" */
-    View definition_spec;     /* canonical JSON of that revision */
-    View request;             /* canonical JSON of the SubmitJob members that override: without jobName, jobQueue, dependsOn, arrayProperties */
+    int64_t id;           /* from 1 */
+    View definition;      /* "NAME:REVISION" */
+    View definition_spec; /* canonical JSON of that revision */
+    View request;         /* canonical JSON of the SubmitJob members that override: without jobName, jobQueue,
+                             dependsOn, arrayProperties */
     bool removed;
 } TemplateRecord;
 
 /* How a job waits for another. */
 typedef struct {
-    JobId on;                 /* all zero: SEQUENTIAL within the array itself */
-    int32_t on_index;         /* NOT_A_CHILD or the child waited for */
+    JobId on;         /* all zero: SEQUENTIAL within the array itself */
+    int32_t on_index; /* NOT_A_CHILD or the child waited for */
     DependencyType type;
     DependencyCondition condition;
 } DependencyRecord;
 
 /* A single job or an array's parent. By sequence. */
 typedef struct {
-    uint64_t sequence;        /* order of submission, never reused; from 1 */
+    uint64_t sequence; /* order of submission, never reused; from 1 */
     JobId id;
-    View name, queue;         /* queue: name */
+    View name, queue; /* queue: name */
     int64_t template_id;
-    int32_t array_size;       /* 0: single */
-    View run;                 /* id of the run (RunRecord) it belongs to; "" */
-    View step;                /* pipeline step; "" */
+    int32_t array_size; /* 0: single */
+    View run;           /* id of the run (RunRecord) it belongs to; "" */
+    View step;          /* pipeline step; "" */
     const DependencyRecord *depends_on;
     size_t depends_on_len;
-    View share_identifier;    /* "" */
+    View share_identifier; /* "" */
     int64_t created_ms;
     /* changes after the insert: */
     JobState state;
     bool is_cancelled, is_terminated;
-    View status_reason;       /* why it ended, or why it waits */
-    int32_t attempts;         /* begun so far */
-    uint64_t front;           /* retried jobs go to the front: larger is earlier among retried; 0: never retried */
+    View status_reason; /* why it ended, or why it waits */
+    int32_t attempts;   /* begun so far */
+    uint64_t front;     /* retried jobs go to the front: larger is earlier among retried; 0: never retried */
     int64_t started_ms, stopped_ms;
-    bool is_new;              /* INSERT; else UPDATE of the changing members only */
-    bool removed;             /* retention: with its children, ranges, attempts */
+    bool is_new;  /* INSERT; else UPDATE of the changing members only */
+    bool removed; /* retention: with its children, ranges, attempts */
 } JobRecord;
 
-/* A child whose first launch was intended, or whose state differs from what parent and ranges say. By (sequence, index). */
+/* A child whose first launch was intended, or whose state differs from what parent and ranges say. By
+ * (sequence, index). */
 typedef struct {
-    uint64_t sequence;        /* the parent's */
+    uint64_t sequence; /* the parent's */
     int32_t index;
     JobState state;
     bool is_cancelled, is_terminated;
@@ -122,11 +124,12 @@ typedef struct {
     bool is_new;
 } ChildRecord;
 
-/* Children first..last ended together without ever being launched (cancel, failed dependency). By (sequence, first). */
+/* Children first..last ended together without ever being launched (cancel, failed dependency). By (sequence,
+ * first). */
 typedef struct {
     uint64_t sequence;
-    int32_t first, last;      /* inclusive */
-    JobState state;           /* JOB_FAILED */
+    int32_t first, last; /* inclusive */
+    JobState state;      /* JOB_FAILED */
     bool is_cancelled;
     View status_reason;
     int64_t stopped_ms;
@@ -144,30 +147,31 @@ typedef enum {
 typedef struct {
     LaunchToken token;
     uint64_t sequence;
-    int32_t index;            /* NOT_A_CHILD */
-    int32_t attempt;          /* from 1 */
+    int32_t index;   /* NOT_A_CHILD */
+    int32_t attempt; /* from 1 */
     LaunchState state;
-    View environment;         /* compute environment's name */
+    View environment; /* compute environment's name */
     int64_t vcpus_e4, memory_mib;
     int64_t intended_ms, started_ms, stopped_ms;
-    int exit_code;            /* -1: none */
-    View reason;              /* container reason, e.g. OutOfMemoryError…; "" */
-    View status_reason;       /* e.g. Essential container in task exited */
+    int exit_code;      /* -1: none */
+    View reason;        /* container reason, e.g. OutOfMemoryError…; "" */
+    View status_reason; /* e.g. Essential container in task exited */
     bool is_new;
 } AttemptRecord;
 
 typedef enum { RUN_WAITING, RUN_RUNNING, RUN_SUCCEEDED, RUN_FAILED, RUN_CANCELLED, RUN_RECORDED } RunState;
 const char *run_state_name(RunState state);
 
-/* A run of a Job or Pipeline manifest, once per run key. By id; the run key (owner, kind, name, digest) outlives the jobs. */
+/* A run of a Job or Pipeline manifest, once per run key. By id; the run key (owner, kind, name, digest)
+ * outlives the jobs. */
 typedef struct {
-    View id;                  /* UUID text */
-    View owner;               /* source */
-    Kind kind;                /* KIND_JOB or KIND_PIPELINE */
+    View id;    /* UUID text */
+    View owner; /* source */
+    Kind kind;  /* KIND_JOB or KIND_PIPELINE */
     View name;
-    Digest key;               /* run key: digest of the rendered spec, with the definitions' where rerunOn says so */
-    int64_t number;           /* 1, 2, … of this kind and name; reruns count on */
-    View spec;                /* canonical JSON it runs; "" when only recorded or expired */
+    Digest key;     /* run key: digest of the rendered spec, with the definitions' where rerunOn says so */
+    int64_t number; /* 1, 2, … of this kind and name; reruns count on */
+    View spec;      /* canonical JSON it runs; "" when only recorded or expired */
     RunState state;
     View status_reason;
     int64_t created_ms, stopped_ms;
@@ -179,25 +183,26 @@ const char *apply_state_name(ApplyState state);
 
 /* One apply of a source's revision. By id. */
 typedef struct {
-    int64_t id;               /* from 1 */
-    View owner;               /* source name */
-    View source_path;         /* as given, absolute */
+    int64_t id;       /* from 1 */
+    View owner;       /* source name */
+    View source_path; /* as given, absolute */
     View revision, plan_id;
     ApplyState state;
     View message;
-    View summary;             /* JSON: the plan's summary */
+    View summary; /* JSON: the plan's summary */
     int64_t created_ms, ended_ms;
     bool is_new;
 } ApplyRecord;
 
-/* What happened, for people and for `events`. By sequence. Children of one bulk change are one event with a range. */
+/* What happened, for people and for `events`. By sequence. Children of one bulk change are one event with a
+ * range. */
 typedef struct {
-    uint64_t sequence;        /* from 1 */
+    uint64_t sequence; /* from 1 */
     int64_t at_ms;
-    View type;                /* "job.state", "resource.created", "apply.converged", "source.broken" … */
-    View subject;             /* "JobQueue/high", "job UUID:3", "source NAME" */
+    View type;    /* "job.state", "resource.created", "apply.converged", "source.broken" … */
+    View subject; /* "JobQueue/high", "job UUID:3", "source NAME" */
     View message;
-    int32_t first, last;      /* range of children; NOT_A_CHILD when none */
+    int32_t first, last; /* range of children; NOT_A_CHILD when none */
 } EventRecord;
 
 /* Small named values: sources followed, last revision, notices. value "" removes. */
@@ -213,8 +218,8 @@ bool batch_is_empty(const Batch *batch);
 size_t batch_len(const Batch *batch); /* rows */
 
 /* For each record type: batch_put_X copies; batch_X gives all of them, in the order they were put. */
-#define BATCH_RECORD(Type, name)                                                                                       \
-    void batch_put_##name(Batch *batch, const Type *record);                                                           \
+#define BATCH_RECORD(Type, name)                                                                             \
+    void batch_put_##name(Batch *batch, const Type *record);                                                 \
     const Type *batch_##name(const Batch *batch, size_t *ret_len);
 BATCH_RECORD(ResourceRecord, resource)
 BATCH_RECORD(RevisionRecord, revision)
@@ -228,19 +233,23 @@ BATCH_RECORD(ApplyRecord, apply)
 BATCH_RECORD(EventRecord, event)
 BATCH_RECORD(SettingRecord, setting)
 
-/* Where rows go when they are read back (world_loader gives one that fills a World). Called in the order of the members below,
- * each table in ascending key order; text is borrowed during the call. A false return stops the load with *error. */
+/* Where rows go when they are read back (world_loader gives one that fills a World). Called in the order of
+ * the members below, each table in ascending key order; text is borrowed during the call. A false return
+ * stops the load with *error. */
 typedef struct {
     bool (*resource)(const ResourceRecord *record, void *data, GError **error);
     bool (*revision)(const RevisionRecord *record, void *data, GError **error);
     bool (*template)(const TemplateRecord *record, void *data, GError **error);
     bool (*run)(const RunRecord *record, void *data, GError **error);
-    bool (*apply)(const ApplyRecord *record, void *data, GError **error);   /* the newest of each owner */
-    bool (*job)(const JobRecord *record, void *data, GError **error);       /* unfinished, and finished ones that an unfinished one depends on */
-    bool (*child)(const ChildRecord *record, void *data, GError **error);   /* of unfinished arrays */
-    bool (*range)(const RangeRecord *record, void *data, GError **error);   /* of unfinished arrays */
-    bool (*attempt)(const AttemptRecord *record, void *data, GError **error); /* not ended: intended, effective, unknown */
+    bool (*apply)(const ApplyRecord *record, void *data, GError **error); /* the newest of each owner */
+    bool (*job)(const JobRecord *record, void *data,
+                GError **error); /* unfinished, and finished ones that an unfinished one depends on */
+    bool (*child)(const ChildRecord *record, void *data, GError **error); /* of unfinished arrays */
+    bool (*range)(const RangeRecord *record, void *data, GError **error); /* of unfinished arrays */
+    bool (*attempt)(const AttemptRecord *record, void *data,
+                    GError **error); /* not ended: intended, effective, unknown */
     bool (*setting)(const SettingRecord *record, void *data, GError **error);
-    bool (*counters)(uint64_t job_sequence, uint64_t event_sequence, int64_t template_id, int64_t apply_id, int64_t now_ms,
-                     void *data, GError **error);                           /* highest used so far; last committed now_ms */
+    bool (*counters)(uint64_t job_sequence, uint64_t event_sequence, int64_t template_id, int64_t apply_id,
+                     int64_t now_ms, void *data,
+                     GError **error); /* highest used so far; last committed now_ms */
 } RecordSink;

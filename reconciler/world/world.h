@@ -1,8 +1,9 @@
 /* world.h: the whole state in memory and its named transitions.
- * Owns:   every resource, queue, job, run and launch. Others read through the structs below and hold ids, not pointers, across ticks.
- * Calls:  spec/, world/record.h. No clock, no socket, no file, no log: time is an argument, randomness a seeded Rng.
- * Holds:  1. State changes only through the functions below; every change marks its object dirty, and world_take_batch() writes each dirty
- *            object once: memory may be ahead of the store, never beside it.
+ * Owns:   every resource, queue, job, run and launch. Others read through the structs below and hold ids, not
+ * pointers, across ticks. Calls:  spec/, world/record.h. No clock, no socket, no file, no log: time is an
+ * argument, randomness a seeded Rng. Holds:  1. State changes only through the functions below; every change
+ * marks its object dirty, and world_take_batch() writes each dirty object once: memory may be ahead of the
+ * store, never beside it.
  *         2. Job states move only along the table in transition.c.
  *         3. A queued array child has no row and no allocation of its own.
  *         4. Counts by state are always equal to a recount (world_check, run in tests after every step). */
@@ -21,9 +22,10 @@ typedef struct Launch Launch;
 typedef struct Run Run;
 typedef struct RunnableGroup RunnableGroup; /* opaque: runnable.c */
 
-/* Asked at submission for jobs that are no longer in memory: their final state, from the store. False: unknown.
- * index NOT_A_CHILD: the job itself; *ret_array_size is 0 for a single job. */
-typedef bool (*FinalStateFunc)(const JobId *id, int32_t index, JobState *ret_state, int32_t *ret_array_size, void *data);
+/* Asked at submission for jobs that are no longer in memory: their final state, from the store. False:
+ * unknown. index NOT_A_CHILD: the job itself; *ret_array_size is 0 for a single job. */
+typedef bool (*FinalStateFunc)(const JobId *id, int32_t index, JobState *ret_state, int32_t *ret_array_size,
+                               void *data);
 
 struct Resource {
     Kind kind;
@@ -44,7 +46,7 @@ struct Resource {
 struct Environment {
     Resource *resource;
     ComputeEnvironmentSpec *spec;
-    ProviderType provider;         /* effective */
+    ProviderType provider;                  /* effective */
     int64_t used_vcpus_e4, used_memory_mib; /* by launches intended, effective, unknown (invariant 7) */
     size_t launches;
 };
@@ -58,8 +60,8 @@ struct Queue {
 
 struct JobTemplate {
     int64_t id;
-    int64_t users;                  /* unfinished jobs */
-    char *definition;               /* "NAME:REVISION" */
+    int64_t users;                   /* unfinished jobs */
+    char *definition;                /* "NAME:REVISION" */
     char *definition_spec, *request; /* canonical JSON */
     JobDefinitionSpec *effective;
 };
@@ -70,17 +72,17 @@ struct Job {
     char *name;
     JobTemplate *template;
     Queue *queue;
-    JobState state;                /* parents: SUBMITTED, PENDING, SUCCEEDED, FAILED */
+    JobState state; /* parents: SUBMITTED, PENDING, SUCCEEDED, FAILED */
     bool is_cancelled, is_terminated;
-    char *status_reason;           /* NULL: none */
+    char *status_reason; /* NULL: none */
     int32_t attempts;
     uint64_t front;
     int64_t created_ms, started_ms, stopped_ms;
-    int32_t array_size;            /* 0: single */
-    ArrayState *array;             /* NULL: single */
-    Launch *launch;                /* current launch of a single job, or NULL */
-    Run *run;                      /* or NULL */
-    char *step;                    /* or NULL */
+    int32_t array_size; /* 0: single */
+    ArrayState *array;  /* NULL: single */
+    Launch *launch;     /* current launch of a single job, or NULL */
+    Run *run;           /* or NULL */
+    char *step;         /* or NULL */
     /* further members private to world/ follow in job.h */
     struct JobPrivate *private;
 };
@@ -88,13 +90,13 @@ struct Job {
 struct Launch {
     LaunchToken token;
     Job *job;
-    int32_t index;                 /* NOT_A_CHILD */
+    int32_t index; /* NOT_A_CHILD */
     int32_t attempt;
     LaunchState state;
-    Environment *environment;      /* may be NULL after its environment is gone */
+    Environment *environment; /* may be NULL after its environment is gone */
     int64_t vcpus_e4, memory_mib;
     int64_t intended_ms, started_ms;
-    bool stopping;                 /* a stop was decided */
+    bool stopping; /* a stop was decided */
 };
 
 struct Run {
@@ -103,7 +105,7 @@ struct Run {
     Digest key;
     int64_t number, created_ms, stopped_ms;
     RunState state;
-    PipelineSpec *pipeline;        /* decoded; NULL for KIND_JOB */
+    PipelineSpec *pipeline; /* decoded; NULL for KIND_JOB */
     size_t jobs_unfinished;
 };
 
@@ -112,26 +114,27 @@ struct Run {
 World *world_new(uint64_t seed, ProviderType default_provider);
 void world_free(World *world);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(World, world_free)
-/* A sink that fills world (which is empty); call world_loaded() when the load is done. After it, launches that were
- * intended or effective are LAUNCH_UNKNOWN until observed. */
+/* A sink that fills world (which is empty); call world_loaded() when the load is done. After it, launches
+ * that were intended or effective are LAUNCH_UNKNOWN until observed. */
 extern const RecordSink world_sink; /* data: World* */
 bool world_loaded(World *world, GError **error);
 /* Everything dirty since the last call, as rows; NULL when there is nothing. New, caller frees. */
 Batch *world_take_batch(World *world);
 bool world_is_dirty(const World *world);
-/* Batches taken so far, and how many of them are durable by now. Until the first call of world_set_durable() every batch taken counts
- * as durable when world_forget_finished() is called. */
+/* Batches taken so far, and how many of them are durable by now. Until the first call of world_set_durable()
+ * every batch taken counts as durable when world_forget_finished() is called. */
 uint64_t world_batches(const World *world);
 void world_set_durable(World *world, uint64_t batches);
 void world_set_final_lookup(World *world, FinalStateFunc func, void *data);
-/* Everything that may still decide, as sorted text: two worlds with equal dumps act alike. For tests; new, caller frees. */
+/* Everything that may still decide, as sorted text: two worlds with equal dumps act alike. For tests; new,
+ * caller frees. */
 char *world_dump(const World *world);
 /* Recounts and compares every index (invariant 8); aborts with a text on a difference. For tests. */
 void world_check(const World *world);
 
 /* ---- resources ---- */
 typedef struct {
-    const Manifest *manifest;      /* copied */
+    const Manifest *manifest; /* copied */
     const char *owner;
 } ResourceChange;
 Resource *world_resource(const World *world, Kind kind, View name); /* NULL: none */
@@ -140,18 +143,25 @@ const Resource *world_resource_next(const World *world, const Resource *after);
 size_t world_resources_len(const World *world);
 /* Sorted records for plan_build; text borrowed until the world changes. New array, caller g_frees. */
 ResourceRecord *world_resource_records(const World *world, size_t *ret_len);
-RunRecord *world_run_records(const World *world, const char *owner, size_t *ret_len); /* sorted by kind, name, number */
+RunRecord *world_run_records(const World *world, const char *owner,
+                             size_t *ret_len); /* sorted by kind, name, number */
 
-bool resource_put(World *world, const ResourceChange *change, int64_t now_ms, GError **error); /* create or update in place; a JobDefinition with a new digest gets a new revision */
-void resource_replace(World *world, const ResourceChange *change, int64_t now_ms);  /* drains, then becomes the new one */
-void resource_delete(World *world, Kind kind, View name, int64_t now_ms);           /* marks DELETING; resource_settle finishes it */
+bool resource_put(
+    World *world, const ResourceChange *change, int64_t now_ms,
+    GError **error); /* create or update in place; a JobDefinition with a new digest gets a new revision */
+void resource_replace(World *world, const ResourceChange *change,
+                      int64_t now_ms); /* drains, then becomes the new one */
+void resource_delete(World *world, Kind kind, View name,
+                     int64_t now_ms); /* marks DELETING; resource_settle finishes it */
 void resource_set_kept(World *world, Kind kind, View name, int64_t now_ms);
-/* Moves DELETING and REPLACING resources on as far as they can go now, at most `max` of them: queues drain or terminate by their policy,
- * environments wait for queues and launches. Returns how many are still in transition. */
+/* Moves DELETING and REPLACING resources on as far as they can go now, at most `max` of them: queues drain or
+ * terminate by their policy, environments wait for queues and launches. Returns how many are still in
+ * transition. */
 size_t resource_settle(World *world, size_t max, int64_t now_ms);
 /* "2 queues refer to it, 3 jobs run on it": why it is not gone yet. New string or NULL. */
 char *resource_pending_reason(const World *world, const Resource *resource);
-/* NAME or NAME:REV or NAME@sha256:HEX or ARN → an active revision. NULL: none (error says why, as Batch words it). */
+/* NAME or NAME:REV or NAME@sha256:HEX or ARN → an active revision. NULL: none (error says why, as Batch words
+ * it). */
 const RevisionRecord *world_revision(const World *world, View reference, GError **error);
 
 /* ---- jobs ---- */
@@ -160,16 +170,17 @@ GQuark world_error_quark(void);
 typedef enum { WORLD_ERROR_INVALID, WORLD_ERROR_NOT_FOUND, WORLD_ERROR_CONFLICT } WorldErrorCode;
 
 typedef struct {
-    JobId id;                      /* random, from the caller's entropy */
-    const json_t *request;         /* SubmitJob body, validated by the schema */
-    Run *run;                      /* or NULL */
-    const char *step;              /* or NULL */
+    JobId id;              /* random, from the caller's entropy */
+    const json_t *request; /* SubmitJob body, validated by the schema */
+    Run *run;              /* or NULL */
+    const char *step;      /* or NULL */
 } Submission;
-/* Checks what the schema cannot (queue exists and is ENABLED, definition ACTIVE, dependencies known, sizes equal, at most 20) and makes the job.
- * Requests with equal overrides share a template; resolving one is cached, so that bulk submission does not decode the same text twice.
- * A job whose dependency has already failed ends at once. */
+/* Checks what the schema cannot (queue exists and is ENABLED, definition ACTIVE, dependencies known, sizes
+ * equal, at most 20) and makes the job. Requests with equal overrides share a template; resolving one is
+ * cached, so that bulk submission does not decode the same text twice. A job whose dependency has already
+ * failed ends at once. */
 Job *job_submit(World *world, const Submission *submission, int64_t now_ms, GError **error);
-Job *world_job(const World *world, const JobId *id);           /* NULL: unknown or finished and gone from memory */
+Job *world_job(const World *world, const JobId *id); /* NULL: unknown or finished and gone from memory */
 Job *world_job_by_sequence(const World *world, uint64_t sequence);
 /* Unfinished jobs and those finished that are still in memory, by sequence; NULL at the end. */
 Job *world_job_next(const World *world, uint64_t after_sequence);
@@ -179,60 +190,72 @@ size_t world_jobs_len(const World *world);
 typedef struct {
     JobState state;
     bool is_cancelled, is_terminated;
-    const char *status_reason;     /* or NULL; borrowed */
+    const char *status_reason; /* or NULL; borrowed */
     int32_t attempts;
     int64_t started_ms, stopped_ms;
-    Launch *launch;                /* current, or NULL */
+    Launch *launch; /* current, or NULL */
 } ChildView;
 void job_child(const Job *job, int32_t index, ChildView *ret_child);
 void job_counts(const Job *job, int64_t ret_counts[JOB_STATE_COUNT]); /* of an array's children */
 size_t job_dependencies(const Job *job, const DependencyRecord **ret_records);
 
-/* Batch's cancel and terminate (batch: "Cancel versus terminate"). index NOT_A_CHILD: the job or the whole array, in time that does not
- * grow with the children that were never launched. Fills ret_stops (Launch*, borrowed) with launches that must be stopped. */
+/* Batch's cancel and terminate (batch: "Cancel versus terminate"). index NOT_A_CHILD: the job or the whole
+ * array, in time that does not grow with the children that were never launched. Fills ret_stops (Launch*,
+ * borrowed) with launches that must be stopped. */
 typedef enum { END_CANCEL, END_TERMINATE } EndKind;
-void job_end(World *world, Job *job, int32_t index, EndKind kind, const char *reason, int64_t now_ms, GPtrArray *ret_stops);
+void job_end(World *world, Job *job, int32_t index, EndKind kind, const char *reason, int64_t now_ms,
+             GPtrArray *ret_stops);
 
 /* ---- launches: driven by the scheduler's decisions and the provider's events ---- */
-/* RUNNABLE → STARTING with its token (from the caller's entropy): an intent, to be committed before the effect. */
-Launch *launch_intend(World *world, Job *job, int32_t index, Environment *environment, const LaunchToken *token, int64_t now_ms);
-Launch *world_launch(const World *world, const LaunchToken *token);  /* NULL: not known or ended */
-Launch *world_launch_next(const World *world, const Launch *after);  /* ordered by token; NULL at the end */
+/* RUNNABLE → STARTING with its token (from the caller's entropy): an intent, to be committed before the
+ * effect. */
+Launch *launch_intend(World *world, Job *job, int32_t index, Environment *environment,
+                      const LaunchToken *token, int64_t now_ms);
+Launch *world_launch(const World *world, const LaunchToken *token); /* NULL: not known or ended */
+Launch *world_launch_next(const World *world, const Launch *after); /* ordered by token; NULL at the end */
 size_t world_launches_len(const World *world);
-void launch_started(World *world, Launch *launch, int64_t started_ms, int64_t now_ms);           /* STARTING → RUNNING */
-/* Proven never to have started. reason NULL: launch the same attempt again (back to RUNNABLE); else the attempt has failed with this container reason. */
+void launch_started(World *world, Launch *launch, int64_t started_ms,
+                    int64_t now_ms); /* STARTING → RUNNING */
+/* Proven never to have started. reason NULL: launch the same attempt again (back to RUNNABLE); else the
+ * attempt has failed with this container reason. */
 void launch_refused(World *world, Launch *launch, const char *reason, int64_t now_ms);
 typedef struct {
     EndCause cause;
     int exit_code;
-    const char *reason;            /* or NULL */
+    const char *reason; /* or NULL */
     int64_t started_ms, stopped_ms;
 } LaunchEnd;
 /* The attempt is over: retry strategy decides RUNNABLE (at the front) or FAILED; frees launch. */
 void launch_ended(World *world, Launch *launch, const LaunchEnd *end, int64_t now_ms);
-void launch_lost(World *world, Launch *launch, int64_t now_ms); /* counts as an attempt: `Host EC2 (instance …) terminated.` */
+void launch_lost(World *world, Launch *launch,
+                 int64_t now_ms); /* counts as an attempt: `Host EC2 (instance …) terminated.` */
 void launch_stopping(World *world, Launch *launch);
 
-/* Stops that the world decided by itself (a queue deleted with terminate, a pipeline replaced) since the last call, appended to ret_stops as
- * Launch*, borrowed. After world_loaded(): the launches of terminated jobs. Launches that ended meanwhile are left out. */
+/* Stops that the world decided by itself (a queue deleted with terminate, a pipeline replaced) since the last
+ * call, appended to ret_stops as Launch*, borrowed. After world_loaded(): the launches of terminated jobs.
+ * Launches that ended meanwhile are left out. */
 void world_take_stops(World *world, GPtrArray *ret_stops);
 /* What all launches on environments of one provider hold (the machine that local environments share). */
-void world_usage(const World *world, ProviderType provider, int64_t *ret_vcpus_e4, int64_t *ret_memory_mib, int64_t *ret_gpus);
+void world_usage(const World *world, ProviderType provider, int64_t *ret_vcpus_e4, int64_t *ret_memory_mib,
+                 int64_t *ret_gpus);
 
 /* ---- runs ---- */
-/* Starts the jobs of a Job or Pipeline manifest. spec is its canonical JSON. NULL with error when a step cannot be submitted: nothing is left behind. */
+/* Starts the jobs of a Job or Pipeline manifest. spec is its canonical JSON. NULL with error when a step
+ * cannot be submitted: nothing is left behind. */
 typedef struct {
     const char *owner;
     Kind kind;
     View name, spec;
     Digest key;
-    bool record_only;              /* --first-run record */
+    bool record_only; /* --first-run record */
 } RunStart;
 Run *run_start(World *world, const RunStart *start, Rng *rng, int64_t now_ms, GError **error);
-/* As run_start with the same key, but only the steps that did not succeed in `previous`: those that did leave the spec (and so every later
- * --failed of the new run). succeeded: names of steps that the store knows as SUCCEEDED, NULL-terminated or NULL; what is in memory is
- * known by itself. WORLD_ERROR_CONFLICT: nothing failed, or it still runs. */
-Run *run_rerun_failed(World *world, const Run *previous, const char *const *succeeded, Rng *rng, int64_t now_ms, GError **error);
+/* As run_start with the same key, but only the steps that did not succeed in `previous`: those that did leave
+ * the spec (and so every later
+ * --failed of the new run). succeeded: names of steps that the store knows as SUCCEEDED, NULL-terminated or
+ * NULL; what is in memory is known by itself. WORLD_ERROR_CONFLICT: nothing failed, or it still runs. */
+Run *run_rerun_failed(World *world, const Run *previous, const char *const *succeeded, Rng *rng,
+                      int64_t now_ms, GError **error);
 /* The jobs of a run that are in memory, in order of submission; NULL at the end. */
 Job *run_job_next(const Run *run, const Job *after);
 Run *world_run(const World *world, View id);
@@ -243,16 +266,19 @@ void run_end(World *world, Run *run, EndKind kind, const char *reason, int64_t n
 size_t run_settle(World *world, size_t max, Rng *rng, int64_t now_ms);
 
 /* ---- applies, settings, events ---- */
-int64_t apply_begin(World *world, const ApplyRecord *record, int64_t now_ms); /* id; supersedes the owner's older one */
+int64_t apply_begin(World *world, const ApplyRecord *record,
+                    int64_t now_ms); /* id; supersedes the owner's older one */
 void apply_set(World *world, int64_t id, ApplyState state, const char *message, int64_t now_ms);
-const ApplyRecord *world_apply(const World *world, int64_t id);               /* NULL: unknown; newest of an owner are kept */
+const ApplyRecord *world_apply(const World *world,
+                               int64_t id); /* NULL: unknown; newest of an owner are kept */
 const ApplyRecord *world_apply_newest(const World *world, const char *owner);
 const ApplyRecord *world_apply_next(const World *world, int64_t after_id);
-const char *world_setting(const World *world, const char *name);              /* NULL: none */
+const char *world_setting(const World *world, const char *name); /* NULL: none */
 void world_set_setting(World *world, const char *name, const char *value);
 void world_event(World *world, const char *type, const char *subject, const char *message, int64_t now_ms);
-uint64_t world_event_sequence(const World *world);                            /* highest given out */
-/* Finished jobs leave memory once their final state is durable and nothing unfinished depends on them: at most max. */
+uint64_t world_event_sequence(const World *world); /* highest given out */
+/* Finished jobs leave memory once their final state is durable and nothing unfinished depends on them: at
+ * most max. */
 void world_forget_finished(World *world, size_t max);
 /* Retention: these finished jobs' rows go (JobRecord.removed). */
 void world_expire(World *world, const uint64_t *sequences, size_t len);
@@ -261,27 +287,32 @@ void world_expire(World *world, const uint64_t *sequences, size_t len);
 /* Queues by priority (descending), then name. */
 Queue *const *world_queues(const World *world, size_t *ret_len);
 Environment *world_environment(const World *world, View name);
-/* Walks a queue's runnable work in dispatch order: retried first, then by sequence; an array yields itself once, with its next runnable index and how many
- * are runnable. Valid until the world changes. */
+/* Walks a queue's runnable work in dispatch order: retried first, then by sequence; an array yields itself
+ * once, with its next runnable index and how many are runnable. Valid until the world changes. */
 typedef struct {
     Job *job;
-    int32_t index;                 /* NOT_A_CHILD or the first runnable child */
-    int64_t runnable;              /* 1, or runnable children of this array */
+    int32_t index;    /* NOT_A_CHILD or the first runnable child */
+    int64_t runnable; /* 1, or runnable children of this array */
 } RunnableItem;
 typedef struct {
     const Queue *queue;
-    void *at[4];                   /* private */
+    void *at[4]; /* private */
 } RunnableIter;
 void runnable_iter_init(RunnableIter *iter, const World *world, const Queue *queue);
 bool runnable_iter_next(RunnableIter *iter, RunnableItem *ret_item);
-/* Retried array children are items of their own (index given, runnable 1); children never launched are one item of their array. */
+/* Retried array children are items of their own (index given, runnable 1); children never launched are one
+ * item of their array. */
 
-/* The same work by shape: jobs of a queue that need the same share one group, and what holds for one of them holds for all. */
-const RunnableGroup *runnable_group_next(const Queue *queue, const RunnableGroup *after); /* NULL: first, or at the end */
-JobTemplate *runnable_group_template(const RunnableGroup *group);                         /* of its first item */
-size_t runnable_group_len(const RunnableGroup *group);                                    /* items */
-/* Items of one group in dispatch order; `at` is private and NULL at first. False at the end. *ret_front as Job.front. */
-bool runnable_group_item(const RunnableGroup *group, const void **at, RunnableItem *ret_item, uint64_t *ret_front);
+/* The same work by shape: jobs of a queue that need the same share one group, and what holds for one of them
+ * holds for all. */
+const RunnableGroup *runnable_group_next(const Queue *queue,
+                                         const RunnableGroup *after); /* NULL: first, or at the end */
+JobTemplate *runnable_group_template(const RunnableGroup *group);     /* of its first item */
+size_t runnable_group_len(const RunnableGroup *group);                /* items */
+/* Items of one group in dispatch order; `at` is private and NULL at first. False at the end. *ret_front as
+ * Job.front. */
+bool runnable_group_item(const RunnableGroup *group, const void **at, RunnableItem *ret_item,
+                         uint64_t *ret_front);
 /* The next RUNNABLE child that was never launched, from `from` on; NOT_A_CHILD: none. */
 int32_t job_next_runnable(const Job *job, int32_t from);
 size_t world_runnable_len(const World *world); /* items in all queues; 0: nothing to schedule */

@@ -189,10 +189,18 @@ static inline void engine_teardown(Engine *engine, gconstpointer data)
     g_free(engine->dir);
 }
 
-/* Ticks until the clock port is not asked for another turn at once. */
+#define ENGINE_SOON_MS 50 /* deferred starts are due by then */
+
+static inline bool engine_is_due(const Engine *engine)
+{
+    return engine->wake_ms >= 0 && engine->wake_ms <= engine->now_ms + ENGINE_SOON_MS;
+}
+
+/* Ticks until the clock port is not asked for another turn at once or soon. */
 static inline void engine_run(Engine *engine)
 {
-    for (int i = 0; i < 100 && engine->wake_ms == 0; i++) {
+    for (int i = 0; i < 100 && engine_is_due(engine); i++) {
+        engine->now_ms = MAX(engine->now_ms, engine->wake_ms);
         engine->wake_ms = -1;
         reconciler_tick(engine->reconciler);
     }

@@ -69,9 +69,9 @@ static void test_environment(void)
 static void test_surroundings(void)
 {
     Fixture *fixture = begin();
-    LaunchToken token =
-        fixture_shell(fixture, "pwd; umask; ls /proc/self/fd | tr '\\n' ' '; echo; readlink /proc/self/fd/0;"
-                               "grep -E '^Sig(Blk|Ign)' /proc/self/status; cut -d' ' -f6 /proc/$$/stat; echo $$");
+    LaunchToken token = fixture_shell(
+        fixture, "pwd; umask; ls /proc/self/fd | tr '\\n' ' '; echo; readlink /proc/self/fd/0;"
+                 "grep -E '^Sig(Blk|Ign)' /proc/self/status; cut -d' ' -f6 /proc/$$/stat; echo $$");
     g_assert_cmpint(fixture_ended(fixture, &token)->event.exit_code, ==, 0);
     g_autofree char *out = fixture_read(fixture, &token, "stdout"),
                     *dir = fixture_path(fixture, &token, "work");
