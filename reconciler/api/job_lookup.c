@@ -28,7 +28,7 @@ void job_lookup_free(void *data)
 
 bool job_lookup_add(JobLookup *lookup, const char *text)
 {
-    NamedJob job = {.exit_code = -1};
+    NamedJob job = {.exit_code = -1, .gone = true};
     if (!text || !job_ref_from_text(view_from(text), &job.id, &job.index))
         return false;
     g_array_append_val(lookup->jobs, job);
@@ -123,4 +123,30 @@ const char *job_lookup_unknown(const JobLookup *lookup, char ret_text[JOB_NAME_T
         }
     }
     return NULL;
+}
+
+static const NamedJob *job_lookup_find(const JobLookup *lookup, const JobId *id, int32_t index)
+{
+    for (guint i = 0; i < lookup->jobs->len; i++) {
+        const NamedJob *named = &g_array_index(lookup->jobs, NamedJob, i);
+        if (named->index == index && memcmp(&named->id, id, sizeof *id) == 0)
+            return named;
+    }
+    return NULL;
+}
+
+bool job_lookup_has(const JobLookup *lookup, const JobId *id, int32_t index)
+{
+    return job_lookup_find(lookup, id, index) != NULL;
+}
+
+bool job_lookup_final_state(const JobId *id, int32_t index, JobState *ret_state, int32_t *ret_array_size,
+                            void *data)
+{
+    const NamedJob *named = job_lookup_find(data, id, index);
+    if (!named || !named->final)
+        return false;
+    *ret_state = named->state;
+    *ret_array_size = named->array_size;
+    return true;
 }

@@ -1,14 +1,20 @@
 /* operations_bulk.c: many SubmitJob objects at once, one per line: all or nothing.
- * Lines are parsed and validated on the query thread, checked against the world, then inserted in slices; the
- * answer leaves after the last slice's commit. */
-#include "reconciler/api/operation.h"
+ * Lines are parsed and validated on the query thread; then all are checked against the world in slices,
+ * before the first is inserted; then they are inserted in slices. The answer leaves after the last slice's
+ * commit. */
+#include "reconciler/api/job_lookup.h"
+
+#define LOOKUP_MAX 64 /* dependencies asked of the store at a time: they are searched line by line */
+
+typedef enum { BULK_PARSE, BULK_CHECK, BULK_INSERT } BulkPhase; /* Call.phase */
 
 typedef struct {
     GPtrArray *requests; /* of json_t*, by line; NULL entries: blank lines */
     GArray *ids;         /* of JobId: inserted so far */
     json_t *jobs;        /* of the answer */
     guint next;
-    char *fault; /* of a line, found off the loop */
+    JobLookup *lookup; /* dependencies of the lines from next on that have left memory; may be NULL */
+    char *fault;       /* of a line, found off the loop */
 } Bulk;
 
 static void request_free(void *json)
@@ -22,6 +28,7 @@ static void bulk_free(void *data)
     g_ptr_array_unref(bulk->requests);
     g_array_unref(bulk->ids);
     json_decref(bulk->jobs);
+    job_lookup_free(bulk->lookup);
     g_free(bulk->fault);
     g_free(bulk);
 }
@@ -42,10 +49,8 @@ static bool bulk_line(Bulk *bulk, RequestChecker *checker, View line)
     return message == NULL;
 }
 
-void bulk_gather(StoreReader *reader, Call *call)
+static void bulk_parse(const Call *call, Bulk *bulk)
 {
-    (void)reader;
-    Bulk *bulk = call->state;
     g_autoptr(RequestChecker) checker = request_checker_new();
     gsize len;
     const char *text = g_bytes_get_data(call->body, &len);
@@ -58,14 +63,21 @@ void bulk_gather(StoreReader *reader, Call *call)
     }
 }
 
-/* ---- against the world, before the first insert
+void bulk_gather(StoreReader *reader, Call *call)
+{
+    Bulk *bulk = call->state;
+    if (call->phase == BULK_PARSE)
+        bulk_parse(call, bulk);
+    else
+        job_lookup_gather(bulk->lookup, reader, &call->gather_error);
+}
+
+/* ---- dependencies that have left memory
  * ---------------------------------------------------------------------- */
 
-typedef struct {
-    json_t *queue, *definition; /* of the last line that was fine; borrowed */
-} LastLine;
-
-static char *check_dependencies(const World *world, const json_t *request)
+/* Adds what neither memory nor the last look into the store knows; what is no job id is the check's to
+ * refuse. */
+static void line_look_up(const World *world, const json_t *request, const JobLookup *known, JobLookup *lookup)
 {
     const json_t *dependency;
     size_t i;
@@ -74,50 +86,58 @@ static char *check_dependencies(const World *world, const json_t *request)
         JobId id;
         int32_t index;
         const char *text = json_string_value(json_object_get(dependency, "jobId"));
-        if (text && (!job_ref_from_text(view_from(text), &id, &index) || !world_job(world, &id)))
-            return g_strdup_printf("dependsOn: there is no unfinished job \"%s\"", text);
+        if (text && job_ref_from_text(view_from(text), &id, &index) && !world_job(world, &id) &&
+            !(known && job_lookup_has(known, &id, index)) && !job_lookup_has(lookup, &id, index))
+            job_lookup_add(lookup, text);
     }
-    return NULL;
 }
 
-static char *check_line(const World *world, const json_t *request, LastLine *last)
+/* True when the store must be asked before the next line is taken: then also for some of the lines behind it.
+ */
+static bool bulk_look_up(const World *world, Bulk *bulk, guint end)
 {
-    json_t *queue_name = json_object_get(request, "jobQueue"),
-           *definition = json_object_get(request, "jobDefinition");
-    if (!last->queue || !json_equal(last->queue, queue_name)) {
-        const char *text = json_string_value(queue_name), *slash = strrchr(text, '/');
-        const Resource *queue = world_resource(world, KIND_JOB_QUEUE, view_from(slash ? slash + 1 : text));
-        if (!queue || !queue->queue || !queue->queue->spec->enabled)
-            return g_strdup_printf("jobQueue: \"%s\" %s", text, queue ? "is not ENABLED" : "does not exist");
-        last->queue = queue_name;
-    }
-    if (!last->definition || !json_equal(last->definition, definition)) {
-        g_autoptr(GError) error = NULL;
-        if (!world_revision(world, view_from(json_string_value(definition)), &error))
-            return g_strdup(error->message);
-        last->definition = definition;
-    }
-    return check_dependencies(world, request);
-}
-
-static char *check_lines(const World *world, const Bulk *bulk)
-{
-    LastLine last = {0};
-    for (guint i = 0; i < bulk->requests->len; i++) {
-        const json_t *request = bulk->requests->pdata[i];
-        g_autofree char *fault = request ? check_line(world, request, &last) : NULL;
-        if (fault)
-            return g_strdup_printf("line %u: %s", i + 1, fault);
-    }
-    return NULL;
+    const json_t *request = bulk->requests->pdata[bulk->next];
+    if (!json_object_get(request, "dependsOn"))
+        return false;
+    g_autoptr(JobLookup) lookup = job_lookup_new();
+    line_look_up(world, request, bulk->lookup, lookup);
+    if (lookup->jobs->len == 0)
+        return false;
+    /* The fresh look replaces the last one: it has to name all that this line needs. */
+    for (guint i = bulk->next; i < end && lookup->jobs->len < LOOKUP_MAX; i++)
+        line_look_up(world, bulk->requests->pdata[i], NULL, lookup);
+    job_lookup_free(bulk->lookup);
+    bulk->lookup = g_steal_pointer(&lookup);
+    return true;
 }
 
 /* ---- slices
  * ------------------------------------------------------------------------------------------------------------
  */
 
-/* A line that the world refuses after all takes back what was inserted. */
-static OperationStep bulk_undo(OperationContext *context, Call *call, const GError *error)
+static bool check_line(OperationContext *context, Bulk *bulk, const json_t *request, GError **error)
+{
+    (void)bulk;
+    Submission submission = {.request = request}; /* no job has the id of zeros */
+    return job_submit_check(context->world, &submission, error);
+}
+
+static bool insert_line(OperationContext *context, Bulk *bulk, const json_t *request, GError **error)
+{
+    char id[37];
+    Submission submission = {.id = job_id_random(context), .request = request};
+    const Job *job = job_submit(context->world, &submission, context->now_ms, error);
+    if (!job)
+        return false;
+    g_array_append_val(bulk->ids, submission.id);
+    job_id_to_text(&submission.id, id);
+    json_array_append_new(bulk->jobs, json_pack("{s:s,s:s}", "jobId", id, "jobName", job->name));
+    return true;
+}
+
+/* Only where what was checked has changed since, as when an apply disabled the queue between two slices: what
+ * was inserted is taken back. Nothing is ever in ids while lines are checked. */
+static OperationStep bulk_refuse(OperationContext *context, Call *call, const GError *error)
 {
     Bulk *bulk = call->state;
     for (guint i = 0; i < bulk->ids->len; i++) {
@@ -132,24 +152,30 @@ static OperationStep bulk_undo(OperationContext *context, Call *call, const GErr
 static OperationStep bulk_slice(OperationContext *context, Call *call)
 {
     Bulk *bulk = call->state;
+    bool (*take)(OperationContext *, Bulk *, const json_t *, GError **) =
+        call->phase == BULK_CHECK ? check_line : insert_line;
     guint end = MIN(bulk->next + BULK_SLICE, bulk->requests->len);
     for (; bulk->next < end; bulk->next++) {
         g_autoptr(GError) error = NULL;
-        char id[37];
-        json_t *request = bulk->requests->pdata[bulk->next];
+        const json_t *request = bulk->requests->pdata[bulk->next];
         if (!request)
             continue;
-        Submission submission = {.id = job_id_random(context), .request = request};
-        const Job *job = job_submit(context->world, &submission, context->now_ms, &error);
-        if (!job)
-            return bulk_undo(context, call, error);
-        g_array_append_val(bulk->ids, submission.id);
-        job_id_to_text(&submission.id, id);
-        json_array_append_new(bulk->jobs, json_pack("{s:s,s:s}", "jobId", id, "jobName", job->name));
+        if (bulk_look_up(context->world, bulk, end))
+            return STEP_GATHER;
+        if (bulk->lookup)
+            world_set_final_lookup(context->world, job_lookup_final_state, bulk->lookup);
+        bool taken = take(context, bulk, request, &error);
+        world_set_final_lookup(context->world, NULL, NULL);
+        if (!taken)
+            return bulk_refuse(context, call, error);
     }
     if (bulk->next < bulk->requests->len)
         return STEP_AGAIN;
-    return call_done(call, json_pack("{s:O}", "jobs", bulk->jobs));
+    if (call->phase == BULK_INSERT)
+        return call_done(call, json_pack("{s:O}", "jobs", bulk->jobs));
+    call->phase = BULK_INSERT;
+    bulk->next = 0;
+    return STEP_AGAIN;
 }
 
 OperationStep bulk_step(OperationContext *context, Call *call)
@@ -164,11 +190,11 @@ OperationStep bulk_step(OperationContext *context, Call *call)
         call->state_free = bulk_free;
         return STEP_GATHER;
     }
-    if (call->phase == 0) {
-        g_autofree char *fault = bulk->fault ? g_strdup(bulk->fault) : check_lines(context->world, bulk);
-        if (fault)
-            return call_fail(call, FAULT_INVALID, "%s", fault);
-        call->phase = 1;
-    }
+    if (call->gather_error)
+        return call_fail(call, FAULT_INTERNAL, "%s", call->gather_error);
+    if (bulk->fault)
+        return call_fail(call, FAULT_INVALID, "%s", bulk->fault);
+    if (call->phase == BULK_PARSE)
+        call->phase = BULK_CHECK;
     return bulk_slice(context, call);
 }

@@ -35,29 +35,6 @@ void submit_gather(StoreReader *reader, Call *call)
     job_lookup_gather(call->state, reader, &call->gather_error);
 }
 
-/* FinalStateFunc of one submission: what was gathered before it. */
-static bool final_state(const JobId *id, int32_t index, JobState *ret_state, int32_t *ret_array_size,
-                        void *data)
-{
-    const JobLookup *lookup = data;
-    for (guint i = 0; i < lookup->jobs->len; i++) {
-        const NamedJob *named = &g_array_index(lookup->jobs, NamedJob, i);
-        if (!named->final || named->index != index || memcmp(&named->id, id, sizeof *id) != 0)
-            continue;
-        *ret_state = named->state;
-        *ret_array_size = named->array_size;
-        return true;
-    }
-    return false;
-}
-
-static bool no_final_state(const JobId *id, int32_t index, JobState *ret_state, int32_t *ret_array_size,
-                           void *data)
-{
-    (void)id, (void)index, (void)ret_state, (void)ret_array_size, (void)data;
-    return false;
-}
-
 static json_t *submitted_json(const Job *job)
 {
     char id[37];
@@ -70,9 +47,9 @@ static OperationStep submit_insert(OperationContext *context, Call *call)
 {
     g_autoptr(GError) error = NULL;
     Submission submission = {.id = job_id_random(context), .request = call->request};
-    world_set_final_lookup(context->world, final_state, call->state);
+    world_set_final_lookup(context->world, job_lookup_final_state, call->state);
     Job *job = job_submit(context->world, &submission, context->now_ms, &error);
-    world_set_final_lookup(context->world, no_final_state, NULL);
+    world_set_final_lookup(context->world, NULL, NULL);
     if (!job)
         return call_fail_error(call, error);
     return call_done(call, submitted_json(job));

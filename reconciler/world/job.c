@@ -165,24 +165,39 @@ static bool request_dependencies(const json_t *request, DependencyRecord *record
     return true;
 }
 
-Job *job_submit(World *world, const Submission *submission, int64_t now_ms, GError **error)
+/* records: room for DEPENDENCIES_MAX; the draft borrows them. */
+static bool submission_draft(World *world, const Submission *submission, DependencyRecord *records,
+                             JobDraft *ret_draft, GError **error)
 {
-    DependencyRecord records[DEPENDENCIES_MAX];
     JobDraft draft;
     if (!job_draft(world, submission->request, NULL, &draft, error) ||
         !request_dependencies(submission->request, records, &draft.depends_on_len, error) ||
         !dependencies_check(world, records, draft.depends_on_len, draft.array_size, &draft.dependency_failed,
                             error))
-        return NULL;
-    if (world_job(world, &submission->id)) {
-        invalid(error, WORLD_ERROR_CONFLICT, "Object already exists");
-        return NULL;
-    }
+        return false;
+    if (world_job(world, &submission->id))
+        return invalid(error, WORLD_ERROR_CONFLICT, "Object already exists");
     draft.id = submission->id;
     draft.depends_on = records;
     draft.run = submission->run;
     draft.step = submission->step;
-    return job_create(world, &draft, now_ms);
+    *ret_draft = draft;
+    return true;
+}
+
+bool job_submit_check(World *world, const Submission *submission, GError **error)
+{
+    DependencyRecord records[DEPENDENCIES_MAX];
+    JobDraft draft;
+    return submission_draft(world, submission, records, &draft, error);
+}
+
+Job *job_submit(World *world, const Submission *submission, int64_t now_ms, GError **error)
+{
+    DependencyRecord records[DEPENDENCIES_MAX];
+    JobDraft draft;
+    return submission_draft(world, submission, records, &draft, error) ? job_create(world, &draft, now_ms)
+                                                                       : NULL;
 }
 
 static Job *job_new(World *world, const JobDraft *draft, uint64_t sequence, int64_t now_ms)

@@ -180,6 +180,8 @@ typedef struct {
  * cached, so that bulk submission does not decode the same text twice. A job whose dependency has already
  * failed ends at once. */
 Job *job_submit(World *world, const Submission *submission, int64_t now_ms, GError **error);
+/* Whether job_submit() would make the job now. Makes nothing that is stored. */
+bool job_submit_check(World *world, const Submission *submission, GError **error);
 Job *world_job(const World *world, const JobId *id); /* NULL: unknown or finished and gone from memory */
 Job *world_job_by_sequence(const World *world, uint64_t sequence);
 /* Unfinished jobs and those finished that are still in memory, by sequence; NULL at the end. */

@@ -253,6 +253,17 @@ static inline void engine_call(Engine *engine, const char *name, const char *req
     reconciler_take_call(engine->reconciler, call);
 }
 
+/* The same for operations that take lines. */
+static inline void engine_call_lines(Engine *engine, const char *name, const char *lines)
+{
+    char *text = g_strdelimit(g_strdup(lines), "'", '"');
+    Call *call = call_new(operation_find_name(name), NULL);
+    call->body = g_bytes_new_take(text, strlen(text));
+    call->answer = engine_answered;
+    call->owner = engine;
+    reconciler_take_call(engine->reconciler, call);
+}
+
 static inline const json_t *engine_last_answer(const Engine *engine)
 {
     g_assert_cmpuint(engine->answers->len, >, 0);

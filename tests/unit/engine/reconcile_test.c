@@ -210,6 +210,94 @@ static void test_idle(Engine *engine, gconstpointer data)
     g_assert_cmpint(engine->wake_ms, ==, -1);
 }
 
+/* A job that has run, ended, and left memory; its id. */
+static char *finished_job(Engine *engine)
+{
+    engine_call(engine, "submit", ENGINE_SUBMIT);
+    engine_settle(engine);
+    char *id = g_strdup(json_string_value(json_object_get(engine_last_answer(engine), "jobId")));
+    engine_event(engine, event_of(engine, PROVIDER_EVENT_STARTED));
+    engine_event(engine, event_of(engine, PROVIDER_EVENT_ENDED));
+    engine_settle(engine);
+    g_assert_null(world_job_next(reconciler_world(engine->reconciler), 0));
+    return id;
+}
+
+static int last_status(const Engine *engine)
+{
+    return ((const Call *)engine->answers->pdata[engine->answers->len - 1])->result.http_status;
+}
+
+static void test_submit_after_finished(Engine *engine, gconstpointer data)
+{
+    (void)data;
+    engine_settle(engine);
+    g_autofree char *id = finished_job(engine);
+    g_autofree char *request = g_strdup_printf(
+        "{'jobName':'j','jobQueue':'main','jobDefinition':'one','dependsOn':[{'jobId':'%s'}]}", id);
+    engine_call(engine, "submit", request);
+    engine_settle(engine);
+    g_assert_cmpint(last_status(engine), ==, 200);
+    g_assert_cmpuint(jobs_in_state(engine, JOB_STARTING), ==, 1);
+}
+
+#define BULK_LINE "{'jobName':'b','jobQueue':'main','jobDefinition':'one'}\n"
+
+static void test_bulk_after_finished(Engine *engine, gconstpointer data)
+{
+    (void)data;
+    engine_settle(engine);
+    g_autofree char *id = finished_job(engine);
+    g_autofree char *line = g_strdup_printf(
+        "{'jobName':'b','jobQueue':'main','jobDefinition':'one','dependsOn':[{'jobId':'%s'}]}\n", id);
+    g_autofree char *lines = g_strconcat(BULK_LINE "\n", line, NULL);
+    engine_call_lines(engine, "bulk", lines);
+    engine_settle(engine);
+    g_assert_cmpint(last_status(engine), ==, 200);
+    g_assert_cmpuint(json_array_size(json_object_get(engine_last_answer(engine), "jobs")), ==, 2);
+}
+
+/* What only the world can refuse, in the last line of more than a slice: nothing is inserted, so nothing is
+ * committed and nothing has to be taken back. */
+static void test_bulk_all_or_nothing(Engine *engine, gconstpointer data)
+{
+    (void)data;
+    engine_settle(engine);
+    g_string_truncate(engine->log, 0);
+    g_autoptr(GString) lines = g_string_new(NULL);
+    for (int i = 0; i < BULK_SLICE + 500; i++)
+        g_string_append(lines, BULK_LINE);
+    g_string_append(lines, "{'jobName':'b','jobQueue':'main','jobDefinition':'one','shareIdentifier':'a'}\n");
+    engine_call_lines(engine, "bulk", lines->str);
+    engine_run(engine);
+    engine_log_is(engine, "answer bulk 400|");
+    g_assert_null(world_job_next(reconciler_world(engine->reconciler), 0));
+    const char *message =
+        json_string_value(json_object_get(json_object_get(engine_last_answer(engine), "error"), "message"));
+    g_autofree char *number = g_strdup_printf("line %d: shareIdentifier", BULK_SLICE + 501);
+    g_assert_true(g_str_has_prefix(message, number));
+}
+
+/* The answer leaves after the commit of the last slice. */
+static void test_bulk_answer(Engine *engine, gconstpointer data)
+{
+    (void)data;
+    engine_settle(engine);
+    g_string_truncate(engine->log, 0);
+    g_autoptr(GString) lines = g_string_new(NULL);
+    for (int i = 0; i < BULK_SLICE + 1; i++)
+        g_string_append(lines, BULK_LINE);
+    engine_call_lines(engine, "bulk", lines->str);
+    engine_run(engine);
+    g_assert_cmpuint(engine->answers->len, ==, 0);
+    engine_durable(engine);
+    g_assert_cmpuint(engine->answers->len, ==, 0);
+    engine_settle(engine);
+    g_assert_cmpint(last_status(engine), ==, 200);
+    g_assert_cmpuint(json_array_size(json_object_get(engine_last_answer(engine), "jobs")), ==,
+                     BULK_SLICE + 1);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -226,5 +314,9 @@ int main(int argc, char **argv)
     ENGINE_TEST(restart_loses_running);
     ENGINE_TEST(terminate_stops_after_commit);
     ENGINE_TEST(idle);
+    ENGINE_TEST(submit_after_finished);
+    ENGINE_TEST(bulk_after_finished);
+    ENGINE_TEST(bulk_all_or_nothing);
+    ENGINE_TEST(bulk_answer);
     return g_test_run();
 }
