@@ -69,7 +69,14 @@ static void clock_wake_at(void *self, int64_t at_ms)
     g_source_set_ready_time(clock->source, g_get_monotonic_time() + (delay_ms + 1) * 1000);
 }
 
+static int64_t clock_monotonic_us(void *self)
+{
+    (void)self;
+    return g_get_monotonic_time();
+}
+
 ClockPort clock_port(Clock *clock)
 {
-    return (ClockPort){.now_ms = clock_now_ms, .wake_at = clock_wake_at, .self = clock};
+    return (ClockPort){
+        .now_ms = clock_now_ms, .wake_at = clock_wake_at, .monotonic_us = clock_monotonic_us, .self = clock};
 }

@@ -12,6 +12,7 @@ struct Follow {
     SourceWatch *watch;
     SourceFollower *follower;
     bool loading, again;
+    int64_t changed_us, loading_us; /* first event since the last load began; that of the load under way */
     /* of the load under way */
     ManifestSet *set;
     DiagnosticList *diagnostics;
@@ -64,7 +65,8 @@ static void follow_loaded(void *data)
                          .provider = follow->provider,
                          .revision = whole ? manifest_set_revision(follow->set) : NULL,
                          .broken = follow->failure,
-                         .set = whole ? follow->set : NULL};
+                         .set = whole ? follow->set : NULL,
+                         .changed_us = follow->loading_us};
     reconciler_source(follow->reconciler, &state);
     g_clear_pointer(&follow->set, manifest_set_unref);
     g_clear_pointer(&follow->diagnostics, diagnostic_list_free);
@@ -80,12 +82,17 @@ void follow_reload(Follow *follow)
     if (follow->loading)
         return;
     follow->loading = true;
+    follow->loading_us = follow->changed_us;
+    follow->changed_us = 0;
     follow->work->load(follow->work->self, follow_load, follow_loaded, follow);
 }
 
 static void follow_settled(void *data)
 {
-    follow_reload(data);
+    Follow *follow = data;
+    if (!follow->changed_us)
+        follow->changed_us = source_watch_changed_us(follow->watch);
+    follow_reload(follow);
 }
 
 Follow *follow_new(Reconciler *reconciler, const WorkPort *work, const char *state_dir, const char *path,

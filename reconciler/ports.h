@@ -14,6 +14,8 @@ typedef struct ClockPort {
     /* Runs reconciler_tick() once at or soon after at_ms; 0: as soon as possible; -1: not by itself. The last
      * call counts. */
     void (*wake_at)(void *self, int64_t at_ms);
+    /* CLOCK_MONOTONIC, for telling how long something took; decides nothing. May be NULL. */
+    int64_t (*monotonic_us)(void *self);
     void *self;
 } ClockPort;
 

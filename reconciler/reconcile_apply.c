@@ -15,6 +15,7 @@ struct ApplyTask {
     Call *call; /* NULL: a followed source */
     ApplyPlan *plan;
     char *path, *revision; /* followed: of the loaded set */
+    int64_t changed_us;    /* followed: of the change's first event; 0: none */
     uint64_t epoch;        /* when planning began */
     int tries;
     guint next; /* change to stage */
@@ -117,6 +118,7 @@ void apply_followed(Reconciler *reconciler, const SourceState *state)
     task->plan->set = manifest_set_ref(state->set);
     task->path = g_strdup(state->path);
     task->revision = g_strdup(state->revision);
+    task->changed_us = state->changed_us;
     g_queue_push_tail(&reconciler->applies, task);
     reconciler_wake(reconciler);
 }
@@ -177,6 +179,22 @@ static char *first_errors(ApplyPlan *plan)
 
 static bool begin_staging(ApplyTask *task);
 
+/* How long it took from the first event of a change to the finished plan. */
+static void tell_planned(ApplyTask *task)
+{
+    Reconciler *reconciler = task->reconciler;
+    const ClockPort *clock = &reconciler->ports.clock;
+    if (!task->changed_us || !clock->monotonic_us)
+        return;
+    int64_t took_us = clock->monotonic_us(clock->self) - task->changed_us;
+    g_autofree char *subject = g_strdup_printf("source %s", task->plan->identity);
+    g_autofree char *message =
+        g_strdup_printf("revision %.12s: %u changes planned in %" G_GINT64_FORMAT ".%" G_GINT64_FORMAT " ms",
+                        task->revision, task->plan->plan->changes->len, took_us / 1000, took_us / 100 % 10);
+    world_event(reconciler->world, "source.planned", subject, message, reconciler->now_ms);
+    task->changed_us = 0;
+}
+
 static void plan_finished(ApplyTask *task)
 {
     Reconciler *reconciler = task->reconciler;
@@ -189,7 +207,7 @@ static void plan_finished(ApplyTask *task)
     case APPLY_BROKEN: task_fail(task, FAULT_INVALID, task->call ? plan->message : message); return;
     case APPLY_INFEASIBLE: task_fail(task, FAULT_INFEASIBLE, task->call ? plan->message : message); return;
     case APPLY_REFUSED: task_fail(task, FAULT_REFUSED, plan->message); return;
-    case APPLY_READY: break;
+    case APPLY_READY: tell_planned(task); break;
     }
     if (task->call && source_is_followed(reconciler, plan->identity)) {
         g_autofree char *text = g_strdup_printf(

@@ -4,8 +4,8 @@
 #include "spec/base/units.h"
 
 #define EXPIRE_MAX      1000
-#define EXPIRE_EVERY_MS (60 * 60 * 1000)
-#define EXPIRE_AGAIN_MS 1000                        /* while there is more */
+#define EXPIRE_EVERY_MS (60 * 60 * 1000) /* at most: a shorter retention is looked after as often */
+#define EXPIRE_AGAIN_MS 1000             /* while there is more */
 #define RETENTION_MS    (7LL * 24 * 60 * 60 * 1000) /* batch: final states are kept at least 7 days */
 
 typedef struct {
@@ -59,6 +59,19 @@ static void remove_files(Reconciler *reconciler, const ExpiredJob *job)
                            attempt_work_dir(reconciler->state_dir, &job->id, NOT_A_CHILD, attempt));
 }
 
+static int64_t retention_of(const World *world)
+{
+    int64_t retention_ms = 0;
+    const char *text = world_setting(world, "retention");
+    return text && integer_parse(view_from(text), &retention_ms) && retention_ms > 0 ? retention_ms
+                                                                                     : RETENTION_MS;
+}
+
+static int64_t expire_every(const World *world)
+{
+    return CLAMP(retention_of(world), EXPIRE_AGAIN_MS, EXPIRE_EVERY_MS);
+}
+
 static void expire_done(void *data)
 {
     Expiry *expiry = data;
@@ -74,7 +87,7 @@ static void expire_done(void *data)
     }
     /* Nothing finished is left: no timer until a job ends. */
     reconciler->expire_at_ms = more                ? reconciler->now_ms + EXPIRE_AGAIN_MS
-                               : expiry->some_kept ? reconciler->now_ms + EXPIRE_EVERY_MS
+                               : expiry->some_kept ? reconciler->now_ms + expire_every(reconciler->world)
                                                    : 0;
     g_array_unref(expiry->sequences);
     g_array_unref(expiry->jobs);
@@ -82,18 +95,12 @@ static void expire_done(void *data)
     reconciler_wake(reconciler);
 }
 
-static int64_t retention_of(const World *world)
-{
-    int64_t retention_ms = 0;
-    const char *text = world_setting(world, "retention");
-    return text && integer_parse(view_from(text), &retention_ms) && retention_ms > 0 ? retention_ms
-                                                                                     : RETENTION_MS;
-}
-
 void expire_run(Reconciler *reconciler)
 {
+    int64_t next_ms = reconciler->now_ms + expire_every(reconciler->world);
     if (reconciler->expire_at_ms == 0 && world_jobs_len(reconciler->world) > 0)
-        reconciler->expire_at_ms = reconciler->now_ms + EXPIRE_EVERY_MS;
+        reconciler->expire_at_ms = next_ms;
+    reconciler->expire_at_ms = MIN(reconciler->expire_at_ms, next_ms); /* retention may have been shortened */
     if (reconciler->expire_at_ms == 0 || reconciler->expiring || reconciler->draining ||
         reconciler->now_ms < reconciler->expire_at_ms)
         return;

@@ -30,26 +30,28 @@ EMBED(schema_file_job, "schemas/job.json");
 typedef struct {
     const char *name, *plural, *singular, *abbreviation, *file;
     const char *start, *end;
+    const char *short_plural, *short_singular; /* as people say it; NULL: as plural and singular */
 } KindInfo;
 
 static const KindInfo kind_table[KIND_COUNT] = {
     [KIND_SCHEDULING_POLICY] = {"SchedulingPolicy", "scheduling-policies", "scheduling-policy", "sp",
                                 "scheduling-policy.json", schema_file_scheduling_policy_start,
-                                schema_file_scheduling_policy_end},
+                                schema_file_scheduling_policy_end, "policies", "policy"},
     [KIND_CONSUMABLE_RESOURCE] = {"ConsumableResource", "consumable-resources", "consumable-resource", "cr",
                                   "consumable-resource.json", schema_file_consumable_resource_start,
-                                  schema_file_consumable_resource_end},
+                                  schema_file_consumable_resource_end, "resources", "resource"},
     [KIND_COMPUTE_ENVIRONMENT] = {"ComputeEnvironment", "compute-environments", "compute-environment", "ce",
                                   "compute-environment.json", schema_file_compute_environment_start,
-                                  schema_file_compute_environment_end},
+                                  schema_file_compute_environment_end, "environments", "environment"},
     [KIND_JOB_QUEUE] = {"JobQueue", "job-queues", "job-queue", "jq", "job-queue.json",
-                        schema_file_job_queue_start, schema_file_job_queue_end},
+                        schema_file_job_queue_start, schema_file_job_queue_end, "queues", "queue"},
     [KIND_JOB_DEFINITION] = {"JobDefinition", "job-definitions", "job-definition", "jd",
                              "job-definition.json", schema_file_job_definition_start,
-                             schema_file_job_definition_end},
+                             schema_file_job_definition_end, "definitions", "definition"},
     [KIND_PIPELINE] = {"Pipeline", "pipelines", "pipeline", "pl", "pipeline.json", schema_file_pipeline_start,
-                       schema_file_pipeline_end},
-    [KIND_JOB] = {"Job", "jobs", "job", "j", "job.json", schema_file_job_start, schema_file_job_end},
+                       schema_file_pipeline_end, NULL, NULL},
+    [KIND_JOB] = {"Job", "jobs", "job", "j", "job.json", schema_file_job_start, schema_file_job_end, NULL,
+                  NULL},
 };
 
 static const char *const kind_name_list[KIND_COUNT + 1] = {"SchedulingPolicy",
@@ -151,7 +153,9 @@ bool kind_from_name(View name, Kind *ret_kind)
     for (Kind kind = 0; kind < KIND_COUNT; kind++) {
         const KindInfo *info = &kind_table[kind];
         if (name_matches(name, info->plural) || name_matches(name, info->singular) ||
-            name_matches(name, info->abbreviation)) {
+            name_matches(name, info->abbreviation) ||
+            (info->short_plural &&
+             (name_matches(name, info->short_plural) || name_matches(name, info->short_singular)))) {
             *ret_kind = kind;
             return true;
         }

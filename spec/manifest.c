@@ -81,13 +81,13 @@ static size_t references_scan(ManifestBatch *batch, const Manifest *manifest)
 
 char *manifest_batch_room(ManifestBatch *batch, size_t len)
 {
-    return arena_alloc(batch->arena, len);
+    return arena_alloc_raw(batch->arena, len); /* read into at once: zeroing it first is a fifth of a plan */
 }
 
 void manifest_batch_add_placed(ManifestBatch *batch, const Manifest *manifest)
 {
     size_t references = references_scan(batch, manifest);
-    char *block = arena_alloc(batch->arena, sizeof(Manifest) + references);
+    char *block = arena_alloc_raw(batch->arena, sizeof(Manifest) + references);
     Manifest *copy = (Manifest *)(void *)block;
     ManifestReference *list = (ManifestReference *)(void *)(block + sizeof(Manifest));
     *copy = *manifest;
@@ -104,7 +104,7 @@ void manifest_batch_add(ManifestBatch *batch, const Manifest *manifest)
     size_t references = references_scan(batch, manifest);
     size_t texts = manifest->name.len + manifest->spec.len + manifest->metadata.len;
     /* One block: the manifest, its references, its texts. */
-    char *block = arena_alloc(batch->arena, sizeof(Manifest) + references + texts);
+    char *block = arena_alloc_raw(batch->arena, sizeof(Manifest) + references + texts);
     Manifest *copy = (Manifest *)(void *)block;
     ManifestReference *list = (ManifestReference *)(void *)(block + sizeof(Manifest));
     char *at = block + sizeof(Manifest) + references;

@@ -550,6 +550,14 @@ static bool determinise(Automaton *automaton, const Parser *nfa, int first)
 /* ---- interface
  * ------------------------------------------------------------------------------------------------- */
 
+bool automaton_parses(const char *pattern)
+{
+    g_autofree State *states = g_new0(State, NFA_MAX + 1);
+    Parser parser = {.at = pattern, .states = states};
+    (void)parse_alternatives(&parser);
+    return !parser.failed && !*parser.at;
+}
+
 Automaton *automaton_compile(const char *pattern)
 {
     g_autofree State *states = g_new0(State, NFA_MAX + 1);

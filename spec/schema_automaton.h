@@ -10,6 +10,8 @@
 
 typedef struct Automaton Automaton;
 
+/* Whether pattern is of the kind that automaton_compile() reads; it may still need too many states. */
+bool automaton_parses(const char *pattern);
 Automaton *automaton_compile(const char *pattern);
 void automaton_free(Automaton *automaton);
 bool automaton_matches(const Automaton *automaton, View text);

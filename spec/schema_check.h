@@ -43,5 +43,6 @@ void report_const(const Check *check, const Place *place);
 void report_unknown_member(const Check *check, const Place *place, const NodeMember *member);
 void report_bad_name(const Check *check, const Place *place, const NodeMember *member,
                      const SchemaNode *names);
+bool report_has_misspelt(const Place *place, View name);
 void report_required(const Check *check, const Place *place, View name, const char *because);
 void report_limit(const Check *check, const Place *place, const char *relation, const Limit *limit);

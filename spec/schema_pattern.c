@@ -1,7 +1,12 @@
 #include "spec/schema_pattern.h"
 #include "spec/schema_automaton.h"
+#include <stdint.h>
 
+/* Made when first matched: working out all automata takes ten times as long as all else that a short command
+ * does, and it needs few or none. */
 struct Pattern {
+    char *text;
+    gsize is_made;
     Automaton *automaton; /* or: */
     GRegex *regex;
 };
@@ -34,20 +39,43 @@ static char *ecma_to_glib(const char *text)
     return g_string_free(out, FALSE);
 }
 
+static GRegex *regex_new(const char *text, GError **error)
+{
+    g_autofree char *translated = ecma_to_glib(text);
+    return g_regex_new(translated, G_REGEX_OPTIMIZE | G_REGEX_DOLLAR_ENDONLY, 0, error);
+}
+
 Pattern *pattern_compile(const char *text, GError **error)
 {
-    Automaton *automaton = automaton_compile(text);
-    if (automaton) {
-        Pattern *fast = g_new0(Pattern, 1);
-        fast->automaton = automaton;
-        return fast;
-    }
-    g_autofree char *translated = ecma_to_glib(text);
-    GRegex *regex = g_regex_new(translated, G_REGEX_OPTIMIZE | G_REGEX_DOLLAR_ENDONLY, 0, error);
-    if (!regex)
+    GRegex *regex = NULL;
+    if (!automaton_parses(text) && !(regex = regex_new(text, error)))
         return NULL;
     Pattern *pattern = g_new0(Pattern, 1);
+    pattern->text = g_strdup(text);
     pattern->regex = regex;
+    pattern->is_made = regex != NULL;
+    return pattern;
+}
+
+/* A pattern that parses is a regular expression, so the way out for one with too many states cannot fail. */
+static void pattern_make(Pattern *pattern)
+{
+    g_autoptr(GError) error = NULL;
+    pattern->automaton = automaton_compile(pattern->text);
+    if (!pattern->automaton)
+        pattern->regex = regex_new(pattern->text, &error);
+    if (!pattern->automaton && !pattern->regex)
+        g_error("pattern %s: %s", pattern->text, error->message);
+}
+
+/* Patterns are shared by threads and the same to all who look; only whether they are worked out changes. */
+static const Pattern *pattern_made(const Pattern *shared)
+{
+    Pattern *pattern = (Pattern *)(uintptr_t)shared;
+    if (g_once_init_enter(&pattern->is_made)) {
+        pattern_make(pattern);
+        g_once_init_leave(&pattern->is_made, 1);
+    }
     return pattern;
 }
 
@@ -57,17 +85,19 @@ void pattern_free(Pattern *pattern)
         return;
     automaton_free(pattern->automaton);
     g_clear_pointer(&pattern->regex, g_regex_unref);
+    g_free(pattern->text);
     g_free(pattern);
 }
 
-bool pattern_matches(const Pattern *pattern, View text)
+bool pattern_matches(const Pattern *shared, View text)
 {
+    const Pattern *pattern = pattern_made(shared);
     if (pattern->automaton)
         return automaton_matches(pattern->automaton, text);
     return g_regex_match_full(pattern->regex, text.data, (gssize)text.len, 0, 0, NULL, NULL);
 }
 
-bool pattern_is_fast(const Pattern *pattern)
+bool pattern_is_fast(const Pattern *shared)
 {
-    return pattern->automaton != NULL;
+    return pattern_made(shared)->automaton != NULL;
 }

@@ -1,5 +1,5 @@
-/* schema_pattern.h: the `pattern` keyword's regular expressions, compiled once.
- * Owns:   a Pattern owns its compiled form; immutable, shared by threads.
+/* schema_pattern.h: the `pattern` keyword's regular expressions, compiled once, when first matched.
+ * Owns:   a Pattern owns its compiled form; shared by threads.
  * Calls:  GLib's regex for what is not regular or too large.
  * Holds:  ECMA-262 meaning as far as JSON Schema asks for: unanchored, \d \w \s are ASCII-minded, `$` is the
  * very end. */

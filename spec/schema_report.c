@@ -248,14 +248,38 @@ static void add_at_key(const Check *check, const Place *place, const NodeMember 
     add(check, &at, member->key_line, member->key_column, (int)MIN(member->key.len, 200), message, detail);
 }
 
-void report_unknown_member(const Check *check, const Place *place, const NodeMember *member)
+/* The member that an unknown one was probably meant to be; NULL: none is near. Names live as long as the
+ * schema. */
+static const char *nearest_member(const Place *place, const NodeMember *member)
 {
     g_autoptr(GPtrArray) names = g_ptr_array_new();
     collect_names(place->schema, names, 0);
     g_ptr_array_add(names, NULL);
     const char *near = suggest_nearest(member->key, (const char *const *)names->pdata);
-    if (near && view_is(member->key, near))
-        near = NULL;
+    return near && !view_is(member->key, near) ? near : NULL;
+}
+
+/* Its misspelt stand-in is reported with the right name: one fault, one error. Only where every unknown
+ * member is reported, so that a refusal never goes without an error. */
+bool report_has_misspelt(const Place *place, View name)
+{
+    const SchemaNode *schema = place->schema;
+    if (!schema->additional || schema->additional->verdict != VERDICT_FALSE || schema->patterns_len > 0)
+        return false;
+    for (size_t i = 0; i < place->node->mapping.len; i++) {
+        const NodeMember *member = &place->node->mapping.members[i];
+        if (property_find(&schema->properties, member->key))
+            continue;
+        const char *near = nearest_member(place, member);
+        if (near && view_is(name, near))
+            return true;
+    }
+    return false;
+}
+
+void report_unknown_member(const Check *check, const Place *place, const NodeMember *member)
+{
+    const char *near = nearest_member(place, member);
     const char *title = schema_title(place->schema);
     g_autofree char *name = title ? g_strdup(title) : place_name(check, place);
     g_autofree char *key = shorten(member->key);

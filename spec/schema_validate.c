@@ -443,7 +443,9 @@ static bool check_required(const Check *check, const Place *place, const uint64_
             break;
         for (; missing; missing &= missing - 1) {
             size_t index = word * 64 + (size_t)__builtin_ctzll(missing);
-            report_required(check, place, schema->properties.items[index].name, NULL);
+            View name = schema->properties.items[index].name;
+            if (!report_has_misspelt(place, name))
+                report_required(check, place, name, NULL);
         }
     }
     return ok;

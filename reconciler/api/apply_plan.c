@@ -7,6 +7,9 @@
 #include "spec/reference.h"
 
 #define BUSY_MAX 10000
+/* Changes told in the answer to an apply; who wants them all asks for the plan. 100,000 of them, with their
+ * fields, would take gigabytes as a JSON tree. */
+#define ANSWER_CHANGES_MAX 1000
 
 ApplyPlan *apply_plan_new(const char *state_dir)
 {
@@ -58,6 +61,7 @@ typedef struct {
     StoreReader *reader;
     GArray *resources, *runs;
     const char *identity;
+    const ManifestSet *desired; /* NULL: nothing is */
     PlanActual actual;
 } Committed;
 
@@ -73,13 +77,20 @@ static bool add_resource(const ResourceRecord *record, void *data)
     copy.name = keep(committed, record->name);
     copy.owner = keep(committed, record->owner);
     copy.metadata = keep(committed, record->metadata);
-    copy.next_spec = keep(committed, record->next_spec);
     copy.file = keep(committed, record->file);
     copy.status_reason = keep(committed, record->status_reason);
     copy.spec = VIEW(""); /* asked for where digests differ */
     g_array_append_val(committed->resources, copy);
     committed->actual.source_known |= view_is(record->owner, committed->identity);
     return true;
+}
+
+/* A run of exactly what its manifest says is never compared field by field. */
+static bool needs_spec(const Committed *committed, const RunRecord *record)
+{
+    const Manifest *manifest =
+        committed->desired ? manifest_set_find(committed->desired, record->kind, record->name) : NULL;
+    return !manifest || !digest_equal(&manifest->digest, &record->key);
 }
 
 static bool add_run(const RunRecord *record, void *data)
@@ -89,7 +100,7 @@ static bool add_run(const RunRecord *record, void *data)
     copy.id = keep(committed, record->id);
     copy.owner = keep(committed, record->owner);
     copy.name = keep(committed, record->name);
-    copy.spec = keep(committed, record->spec);
+    copy.spec = needs_spec(committed, record) ? keep(committed, record->spec) : VIEW("");
     copy.status_reason = keep(committed, record->status_reason);
     g_array_append_val(committed->runs, copy);
     return true;
@@ -146,7 +157,7 @@ static bool committed_open(Committed *committed, const char *state_dir, GError *
 
 static bool committed_read(Committed *committed, GError **error)
 {
-    if (!store_reader_resources(committed->reader, RESOURCES_WHOLE, add_resource, committed, error) ||
+    if (!store_reader_resources(committed->reader, RESOURCES_BRIEF, add_resource, committed, error) ||
         !store_reader_runs(committed->reader, committed->identity, add_run, committed, error))
         return false;
     PlanActual *actual = &committed->actual;
@@ -296,7 +307,7 @@ static void make_plan(ApplyPlan *plan, const Committed *committed)
                            .destroy = plan->destroy};
     plan->plan = plan_build(plan->set, &committed->actual, &options);
     g_autoptr(GString) text = g_string_new(NULL);
-    plan_render_json(plan->plan, text);
+    plan_render_json_head(plan->plan, ANSWER_CHANGES_MAX, text);
     plan->plan_json = json_loadb(text->str, text->len, 0, NULL);
     if (is_stale(plan))
         return;
@@ -318,6 +329,7 @@ void apply_plan_run(void *data)
     Committed committed = {0};
     if (load(plan, &source)) {
         committed.identity = plan->identity;
+        committed.desired = plan->destroy ? NULL : plan->set;
         Check check = {&committed, &source};
         if (!committed_open(&committed, plan->state_dir, &error) || !committed_read(&committed, &error)) {
             stop(plan, APPLY_BROKEN, g_strdup(error->message));

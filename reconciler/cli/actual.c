@@ -32,7 +32,6 @@ static bool add_resource(const ResourceRecord *record, void *data)
     copy.name = keep(actual, record->name);
     copy.owner = keep(actual, record->owner);
     copy.metadata = keep(actual, record->metadata);
-    copy.next_spec = keep(actual, record->next_spec);
     copy.file = keep(actual, record->file);
     copy.status_reason = keep(actual, record->status_reason);
     copy.spec = VIEW(""); /* asked for by actual_spec() */
@@ -98,9 +97,8 @@ static size_t actual_busy(Kind kind, View name, void *data)
 static bool actual_read(Loading *loading, GError **error)
 {
     StoreReader *reader = loading->actual->reader;
-    /* Whole, since metadata is compared for every resource; the specs go by uncopied. */
     return store_reader_begin(reader, error) &&
-           store_reader_resources(reader, RESOURCES_WHOLE, add_resource, loading, error) &&
+           store_reader_resources(reader, RESOURCES_BRIEF, add_resource, loading, error) &&
            store_reader_runs(reader, loading->source_name, add_run, loading, error);
 }
 
@@ -110,8 +108,11 @@ Actual *actual_load(const char *state_dir, const char *source_name, const Manife
     g_autoptr(Actual) actual = g_new0(Actual, 1);
     g_autoptr(GError) cause = NULL;
     actual->arena = arena_new();
-    actual->resources = g_array_new(FALSE, FALSE, sizeof(ResourceRecord));
-    actual->runs = g_array_new(FALSE, FALSE, sizeof(RunRecord));
+    /* Mostly there is as much as is desired, and growing 100,000 records copies them several times. */
+    size_t first, jobs = desired ? manifest_set_kind(desired, KIND_JOB, &first) : 0;
+    size_t others = desired ? manifest_set_len(desired) - jobs : 0;
+    actual->resources = g_array_sized_new(FALSE, FALSE, sizeof(ResourceRecord), (guint)others + 16);
+    actual->runs = g_array_sized_new(FALSE, FALSE, sizeof(RunRecord), (guint)jobs + 16);
     actual->reader = store_reader_open(state_dir, &cause);
     Loading loading = {actual, desired, source_name};
     if (!actual->reader && !g_error_matches(cause, STORE_ERROR, STORE_ERROR_MISSING)) {

@@ -17,7 +17,7 @@ struct Backend {
     ClientWatch watch;  /* fd -1: none */
     Client *client;     /* NULL: offline */
     HostHandle *hosted; /* NULL: somebody else answers */
-    bool host_failed;
+    bool host_failed, must_exist;
 };
 
 /* ---- opening
@@ -93,6 +93,22 @@ static bool backend_pause(const Backend *backend, int ms)
     return poll(&fd, 1, ms) <= 0;
 }
 
+static void fail_no_state(const Backend *backend, GError **error)
+{
+    g_set_error(error, CLI_ERROR, EXIT_ERROR,
+                "%s: there is no state yet: nothing has been applied (muster apply SOURCE), or --state "
+                "is another",
+                backend->state_dir);
+}
+
+/* Any other fault of the store is told by whoever opens it for writing. */
+static bool has_state(const Backend *backend)
+{
+    g_autoptr(GError) cause = NULL;
+    g_autoptr(StoreReader) reader = store_reader_open(backend->state_dir, &cause);
+    return reader || !g_error_matches(cause, STORE_ERROR, STORE_ERROR_MISSING);
+}
+
 /* Connect, or host and connect; whoever holds the lease meanwhile is waited for. */
 static bool backend_reach(Backend *backend, GError **error)
 {
@@ -103,6 +119,10 @@ static bool backend_reach(Backend *backend, GError **error)
             return result == CONNECT_DONE;
         if (backend->need == BACKEND_READ)
             return true; /* from the store */
+        if (!backend->hosted && backend->must_exist && !has_state(backend)) {
+            fail_no_state(backend, error);
+            return false;
+        }
         g_autoptr(GError) cause = NULL;
         if (!backend->hosted && !backend_host(backend, &cause)) {
             if (!g_error_matches(cause, LEASE_ERROR, LEASE_ERROR_HELD) || g_get_monotonic_time() > deadline) {
@@ -129,6 +149,7 @@ Backend *backend_open(const BackendOptions *options, GError **error)
     backend->provider = g_strdup(options->provider);
     backend->host = options->host;
     backend->need = options->need;
+    backend->must_exist = options->must_exist;
     backend->interrupt = options->interrupt;
     backend->watch.fd = -1;
     if (!backend_reach(backend, error))
@@ -218,10 +239,7 @@ static bool call_offline(Backend *backend, const char *name, json_t *request, Op
     if (operations_offline(backend->state_dir, name, request, ret_result, &cause))
         return true;
     if (g_error_matches(cause, STORE_ERROR, STORE_ERROR_MISSING))
-        g_set_error(error, CLI_ERROR, EXIT_ERROR,
-                    "%s: there is no state yet: nothing has been applied (muster apply SOURCE), or --state "
-                    "is another",
-                    backend->state_dir);
+        fail_no_state(backend, error);
     else
         g_propagate_error(error, g_steal_pointer(&cause));
     return false;

@@ -19,6 +19,8 @@ typedef struct {
     const char *state_dir;
     const Host *host;
     BackendNeed need;
+    bool must_exist;      /* without state in state_dir there is nothing to act on: an error, and nothing is
+                             created */
     const char *command;  /* shown to whoever finds the lease held */
     const char *provider; /* --provider or NULL */
     Interrupt *interrupt; /* borrowed; NULL: signals end the process */

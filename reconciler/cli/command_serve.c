@@ -4,6 +4,11 @@
 #include "reconciler/cli/options.h"
 #include "reconciler/cli/report.h"
 #include "reconciler/cli/state_dir.h"
+#include "reconciler/store/lease.h"
+
+/* A short command (submit, cancel) that holds the lease is waited for so long; another daemon is not. */
+#define LEASE_PATIENCE_MS 5000
+#define LEASE_LOOK_MS     20
 
 /* Absolute paths of the sources; NULL with error when one is no directory. */
 static char **follow_paths(const Invocation *invocation, GError **error)
@@ -45,14 +50,39 @@ static int stay(Invocation *invocation, HostHandle *handle)
     return fds[0].revents ? EXIT_OK : report_failure(EXIT_ERROR, "the reconciler ended by itself");
 }
 
+static bool held_by_short_command(const HostOptions *options, const GError *error)
+{
+    if (!g_error_matches(error, LEASE_ERROR, LEASE_ERROR_HELD))
+        return false;
+    g_autofree char *holder = lease_holder(options->state_dir);
+    return !holder || !strstr(holder, "(muster serve)");
+}
+
+/* False when a signal came meanwhile. */
+static bool pause_for_lease(const Invocation *invocation)
+{
+    struct pollfd fd = {.fd = interrupt_fd(invocation->interrupt), .events = POLLIN};
+    return poll(&fd, 1, LEASE_LOOK_MS) <= 0;
+}
+
 static int serve(Invocation *invocation, const HostOptions *options)
 {
-    g_autoptr(GError) error = NULL;
+    gint64 deadline = g_get_monotonic_time() + (gint64)LEASE_PATIENCE_MS * 1000;
+    bool told = false;
     invocation_interrupt(invocation);
-    HostHandle *handle = invocation->host->start(options, &error);
-    if (!handle)
-        return report_error(error);
-    return stay(invocation, handle);
+    while (true) {
+        g_autoptr(GError) error = NULL;
+        HostHandle *handle = invocation->host->start(options, &error);
+        if (handle)
+            return stay(invocation, handle);
+        if (!held_by_short_command(options, error) || g_get_monotonic_time() > deadline)
+            return report_error(error);
+        if (!told)
+            report_note("%s; waiting for it to end", error->message);
+        told = true;
+        if (!pause_for_lease(invocation))
+            return EXIT_OK;
+    }
 }
 
 static int run(Invocation *invocation)

@@ -56,7 +56,9 @@ bool planning_make(const PlanningOptions *options, Planning *ret_planning, GErro
     if (checked_exit_code(&planning->checked) == EXIT_ERROR && !options->destroy)
         return true;
     const char *identity = planning->checked.identity;
-    planning->actual = actual_load(options->state_dir, identity, planning->checked.set, error);
+    /* What is destroyed is wanted by no manifest: the specs of its runs say what becomes of them. */
+    const ManifestSet *desired = options->destroy ? NULL : planning->checked.set;
+    planning->actual = actual_load(options->state_dir, identity, desired, error);
     if (!planning->actual) {
         planning_clear(planning);
         return false;

@@ -15,6 +15,7 @@ bool session_open(Invocation *invocation, BackendNeed need, const char *const *s
         .state_dir = session.state_dir,
         .host = invocation->host,
         .need = need,
+        .must_exist = !sources, /* only what brings manifests begins a state directory */
         .command = invocation->command->name,
         .provider = invocation->options.provider,
         .interrupt = need == BACKEND_READ ? invocation->interrupt : invocation_interrupt(invocation),

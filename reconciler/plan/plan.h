@@ -123,6 +123,8 @@ typedef struct {
 } PlanRender;
 void plan_render_text(const Plan *plan, const PlanRender *render, GString *out);
 void plan_render_json(const Plan *plan, GString *out); /* DESIGN's formatVersion 1; ends in a newline */
+/* The same with the first max changes only; the summary counts them all, "omittedChanges" those left out. */
+void plan_render_json_head(const Plan *plan, guint max, GString *out);
 void plan_render_markdown(const Plan *plan, const PlanRender *render, GString *out);
 /* A saved plan: id, source name and path and options it was made with. */
 typedef struct {

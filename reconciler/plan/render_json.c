@@ -137,6 +137,12 @@ static void append_summary(GString *out, const Plan *plan)
 
 void plan_render_json(const Plan *plan, GString *out)
 {
+    plan_render_json_head(plan, G_MAXUINT, out);
+}
+
+void plan_render_json_head(const Plan *plan, guint max, GString *out)
+{
+    guint shown = MIN(max, plan->changes->len);
     g_string_append_printf(out, "{\"formatVersion\":%d,", FORMAT_VERSION);
     append_member(out, "id", plan->id);
     g_string_append(out, ",\"source\":{");
@@ -144,11 +150,13 @@ void plan_render_json(const Plan *plan, GString *out)
     g_string_append_c(out, ',');
     append_member(out, "revision", plan->revision);
     g_string_append_printf(out, "},\"destroy\":%s,\n \"changes\":[", plan->destroys ? "true" : "false");
-    for (guint i = 0; i < plan->changes->len; i++) {
+    for (guint i = 0; i < shown; i++) {
         g_string_append(out, i > 0 ? ",\n  " : "\n  ");
         append_change(out, g_ptr_array_index(plan->changes, i));
     }
     g_string_append_c(out, ']');
+    if (shown < plan->changes->len)
+        g_string_append_printf(out, ",\n \"omittedChanges\":%u", plan->changes->len - shown);
     append_notes(out, "drift", plan->drift);
     append_notes(out, "pending", plan->pending);
     append_notes(out, "kept", plan->kept);

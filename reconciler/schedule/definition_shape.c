@@ -105,6 +105,41 @@ bool definition_shape_read(View spec, DefinitionShape *ret_shape)
     return true;
 }
 
+/* Adds what containerOverrides change; false for members that only a decoded spec tells about. */
+static bool overrides_read(JsonScan *scan, DefinitionShape *shape)
+{
+    View key;
+    if (!json_scan_open(scan, '{'))
+        return false;
+    while (json_scan_key(scan, &key)) {
+        bool good = view_is(key, "resourceRequirements") ? requirements_read(scan, &shape->need)
+                    : view_is(key, "command") || view_is(key, "environment") ? json_scan_skip(scan)
+                                                                             : false;
+        if (!good)
+            return false;
+        shape->has_command = shape->has_command || view_is(key, "command");
+    }
+    return true;
+}
+
+bool definition_shape_override(View job, DefinitionShape *shape)
+{
+    DefinitionShape effective = *shape;
+    JsonScan scan = json_scan(job);
+    View key;
+    if (!json_scan_open(&scan, '{'))
+        return false;
+    while (json_scan_key(&scan, &key)) {
+        bool good = view_is(key, "containerOverrides") ? overrides_read(&scan, &effective)
+                    : view_is(key, "nodeOverrides")    ? false
+                                                       : json_scan_skip(&scan);
+        if (!good)
+            return false;
+    }
+    *shape = effective;
+    return true;
+}
+
 guint definition_shape_hash(const DefinitionShape *shape)
 {
     uint64_t hash = (uint64_t)shape->need.vcpus_e4 * 0x9e3779b97f4a7c15u;

@@ -15,5 +15,8 @@ typedef struct {
 
 /* spec: canonical JSON of a JobDefinition. False when it does not decode. */
 bool definition_shape_read(View spec, DefinitionShape *ret_shape);
+/* The shape of the definition under a Job's overrides. job: canonical JSON of a Job. False, and shape is as
+ * it was, when there is an override that the shape does not tell: then both must be decoded. */
+bool definition_shape_override(View job, DefinitionShape *shape);
 guint definition_shape_hash(const DefinitionShape *shape);
 bool definition_shape_equal(const DefinitionShape *a, const DefinitionShape *b);

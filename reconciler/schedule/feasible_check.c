@@ -17,7 +17,7 @@ typedef struct {
     bool closed; /* every environment is in the set: a "no" is certain */
 } Queue;
 
-/* The answer for a definition without overrides in a queue, or in any queue. */
+/* The answer for a shape in a queue, or in any queue. */
 typedef struct {
     FeasibleResult result;
     NeedKind need;
@@ -37,6 +37,7 @@ typedef struct {
     GHashTable *queues;       /* const Manifest * -> Queue * */
     GHashTable *definitions;  /* const Manifest * -> JobDefinitionSpec * */
     GHashTable *answers;      /* Pair -> Answer * */
+    GHashTable *shapes;       /* const Manifest * of a definition -> DefinitionShape * */
     Locator locator;
 } Check;
 
@@ -162,18 +163,46 @@ static Answer *answer_new(const JobDefinitionSpec *job, const Queue *queue)
     return answer;
 }
 
-/* Without overrides: asked once for each shape and queue; several definitions have the same shape. NULL when
- * the definition does not decode. queue: its manifest, or NULL with all. */
-static const Answer *answer_get(Check *check, const Manifest *definition, const Manifest *queue,
-                                const Queue *all)
+/* NULL when the definition does not decode. */
+static const DefinitionShape *shape_get(Check *check, const Manifest *definition)
 {
+    DefinitionShape *known = g_hash_table_lookup(check->shapes, definition), shape;
+    if (known)
+        return known;
+    if (!definition_shape_read(definition->spec, &shape))
+        return NULL;
+    known = g_memdup2(&shape, sizeof shape);
+    g_hash_table_insert(check->shapes, (gpointer)(uintptr_t)definition, known);
+    return known;
+}
+
+/* What the definition comes to under the job's overrides; job may be NULL. */
+static JobDefinitionSpec *effective_decode(const Manifest *definition, const Manifest *job)
+{
+    g_autoptr(JobDefinitionSpec) base = job_definition_spec_decode(definition->spec, NULL);
+    if (!job || !base)
+        return g_steal_pointer(&base);
+    g_autoptr(JobSpec) overrides = job_spec_decode(job->spec, NULL);
+    return overrides ? job_effective(base, overrides) : NULL;
+}
+
+/* Asked once for each shape and queue; many definitions and jobs have the same shape. NULL when something
+ * does not decode or cannot be told by its shape. job: with overrides, or NULL. queue: its manifest, or NULL
+ * with all. */
+static const Answer *answer_get(Check *check, const Manifest *definition, const Manifest *job,
+                                const Manifest *queue, const Queue *all)
+{
+    const DefinitionShape *shape = shape_get(check, definition);
     Pair key = {.queue = queue};
-    if (!definition_shape_read(definition->spec, &key.shape))
+    if (!shape)
+        return NULL;
+    key.shape = *shape;
+    if (job && !definition_shape_override(job->spec, &key.shape))
         return NULL;
     Answer *answer = g_hash_table_lookup(check->answers, &key);
     if (answer)
         return answer;
-    g_autoptr(JobDefinitionSpec) spec = job_definition_spec_decode(definition->spec, NULL);
+    g_autoptr(JobDefinitionSpec) spec = effective_decode(definition, job);
     if (!spec)
         return NULL;
     answer = answer_new(spec, queue ? queue_get(check, queue) : all);
@@ -282,11 +311,12 @@ static void pipeline_check(Check *check, const Manifest *manifest)
     }
 }
 
-/* Without overrides, and if every definition here can run in every queue here, there is nothing to look at
- * closely. */
+/* If every definition here can run in every queue here, there is nothing to look at closely. The overrides of
+ * a Job are those of its one definition; which step of a pipeline has which needs the decoded spec. */
 static bool surely_feasible(Check *check, const Manifest *manifest)
 {
-    if (has_overrides(manifest->spec))
+    bool overrides = has_overrides(manifest->spec);
+    if (overrides && manifest->kind != KIND_JOB)
         return false;
     for (size_t q = 0; q < manifest->references_len; q++) {
         const Manifest *queue = manifest->references[q].kind == KIND_JOB_QUEUE
@@ -296,8 +326,10 @@ static bool surely_feasible(Check *check, const Manifest *manifest)
             const Manifest *definition = manifest->references[d].kind == KIND_JOB_DEFINITION
                                              ? definition_find(check, manifest->references[d].text)
                                              : NULL;
-            const Answer *answer = definition ? answer_get(check, definition, queue, NULL) : NULL;
-            if (answer && answer->result == FEASIBLE_NO)
+            if (!definition)
+                continue;
+            const Answer *answer = answer_get(check, definition, overrides ? manifest : NULL, queue, NULL);
+            if (answer ? answer->result == FEASIBLE_NO : overrides)
                 return false;
         }
     }
@@ -339,7 +371,7 @@ static Queue *queue_of_all(Check *check)
 
 static void definition_check(Check *check, const Manifest *manifest, const Queue *all)
 {
-    const Answer *answer = answer_get(check, manifest, NULL, all);
+    const Answer *answer = answer_get(check, manifest, NULL, NULL, all);
     if (!answer || answer->result != FEASIBLE_NO)
         return;
     g_autofree char *message =
@@ -366,11 +398,13 @@ void feasible_check(const ManifestSet *set, const FeasibleOptions *options, Diag
         .queues = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, queue_free),
         .definitions = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, definition_free),
         .answers = g_hash_table_new_full(pair_hash, pair_equal, g_free, answer_free),
+        .shapes = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free),
         .locator = {.text = options->text, .data = options->data, .diagnostics = diagnostics},
     };
     works_check(&check, KIND_JOB, job_check);
     works_check(&check, KIND_PIPELINE, pipeline_check);
     definitions_check(&check);
+    g_hash_table_unref(check.shapes);
     g_hash_table_unref(check.answers);
     g_hash_table_unref(check.definitions);
     g_hash_table_unref(check.queues);

@@ -55,6 +55,8 @@ typedef void (*SourceSettled)(void *data);
 SourceWatch *source_watch_new(const SourceOptions *options, unsigned settle_ms, SourceSettled settled,
                               void *data, GError **error);
 void source_watch_free(SourceWatch *watch);
+/* Monotonic time of the first event of the changes that settled last; 0: none did. */
+int64_t source_watch_changed_us(const SourceWatch *watch);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SourceWatch, source_watch_free)
 
 /* Incremental loading for the daemon: keeps what it parsed (by content) and reads only files that the watch

@@ -30,6 +30,7 @@ struct SourceWatch {
     SourceSettled settled;
     void *data;
     gint64 first_us;     /* of the changes that wait to be told; 0: none */
+    gint64 told_us;      /* of those that were told last */
     Scan *scan;          /* NULL: the root is not there */
     GHashTable *paths;   /* watch descriptor: path relative to the root */
     GHashTable *writing; /* paths of files that are being written */
@@ -119,9 +120,15 @@ static gboolean on_timer(gpointer data)
         return G_SOURCE_REMOVE;
     }
     g_hash_table_remove_all(watch->writing);
+    watch->told_us = watch->first_us;
     watch->first_us = 0;
     watch->settled(watch->data);
     return G_SOURCE_REMOVE;
+}
+
+int64_t source_watch_changed_us(const SourceWatch *watch)
+{
+    return watch->told_us;
 }
 
 /* Something changed: settled is called when it has been quiet, or after steady changes. */

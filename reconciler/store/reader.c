@@ -6,7 +6,8 @@
 static const char *const read_sql[READ_COUNT] = {
     [READ_FENCE] =
         "SELECT job_sequence, event_sequence, floor, template_id, apply_id, now_ms FROM fence WHERE id = 1",
-    [READ_RESOURCES_BRIEF] = "SELECT " RESOURCE_COLUMNS " FROM resources ORDER BY kind, name",
+    [READ_RESOURCES_BRIEF] = "SELECT " RESOURCE_COLUMNS ", metadata FROM resources"
+                             " JOIN resource_texts USING (kind, name) ORDER BY kind, name",
     [READ_RESOURCES_WHOLE] = "SELECT " RESOURCE_COLUMNS ", spec, metadata, next_spec FROM resources"
                              " JOIN resource_texts USING (kind, name) ORDER BY kind, name",
     [READ_RESOURCE] = "SELECT " RESOURCE_COLUMNS ", spec, metadata, next_spec FROM resources"
@@ -205,6 +206,8 @@ bool store_reader_resources(StoreReader *reader, ResourceDetail detail, Resource
         get_resource(&cursor, &record);
         if (whole)
             get_resource_texts(&cursor, &record);
+        else
+            get_resource_metadata(&cursor, &record);
         ok = reader_sound(reader, &cursor, error);
         if (!ok || !func(&record, data))
             break;

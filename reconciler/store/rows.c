@@ -108,6 +108,11 @@ void get_resource_texts(Cursor *cursor, ResourceRecord *ret_record)
     ret_record->next_spec = get_text(cursor);
 }
 
+void get_resource_metadata(Cursor *cursor, ResourceRecord *ret_record)
+{
+    ret_record->metadata = get_text(cursor);
+}
+
 void put_revision(Cursor *cursor, const RevisionRecord *record)
 {
     put_text(cursor, record->name);

@@ -15,6 +15,7 @@ void get_resource(Cursor *cursor, ResourceRecord *ret_record); /* texts of resou
 #define RESOURCE_TEXT_COLUMNS    "kind, name, spec, metadata, next_spec"
 #define RESOURCE_TEXT_PARAMETERS "?,?,?,?,?"
 void put_resource_texts(Cursor *cursor, const ResourceRecord *record);
+void get_resource_metadata(Cursor *cursor, ResourceRecord *ret_record); /* of RESOURCES_BRIEF */
 void get_resource_texts(Cursor *cursor,
                         ResourceRecord *ret_record); /* spec, metadata, next_spec: without the key */
 

@@ -68,8 +68,8 @@ int64_t store_reader_committed_ms(StoreReader *reader);
  * theirs) and those with a launch that is still open; children and ranges of every array given; templates
  * that the jobs given refer to. */
 bool store_reader_load(StoreReader *reader, const RecordSink *sink, void *data, GError **error);
-/* All resources, ordered by kind, name, without specs when `brief` (spec, metadata, next_spec are then "").
- */
+/* All resources, ordered by kind, name, without specs when RESOURCES_BRIEF: spec and next_spec are then "".
+ * Metadata is there in both, since a plan compares it for every resource. */
 typedef enum { RESOURCES_WHOLE, RESOURCES_BRIEF } ResourceDetail;
 typedef bool (*ResourceFunc)(const ResourceRecord *record, void *data);
 bool store_reader_resources(StoreReader *reader, ResourceDetail detail, ResourceFunc func, void *data,

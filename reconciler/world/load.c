@@ -1,6 +1,6 @@
 /* load.c: rows become a world again. Rows are checked, since a damaged store must give an error and no crash.
  */
-#include "reconciler/world/job.h"
+#include "reconciler/world/run.h"
 
 static bool load_resource(const ResourceRecord *record, void *data, GError **error)
 {
@@ -123,20 +123,21 @@ const RecordSink world_sink = {.resource = load_resource,
                                .setting = load_setting,
                                .counters = load_counters};
 
-static void count_job(Job *job)
+static bool count_job(World *world, Job *job, GError **error)
 {
     Queue *queue = job->queue;
     if (!job_state_final(job->state)) {
         queue->unfinished++;
         job->template->users++;
-        if (job->run)
-            job->run->jobs_unfinished++;
+        if (job->run && !run_load_job(world, job->run, error))
+            return false;
     }
     if (job->array)
         for (int state = 0; state < JOB_STATE_COUNT; state++)
             queue->counts[state] += job->array->counts[state];
     else
         queue->counts[job->state]++;
+    return true;
 }
 
 /* Every job in STARTING or RUNNING has a launch under way: else it could never end. */
@@ -185,9 +186,8 @@ bool world_loaded(World *world, GError **error)
 {
     world->loading = true;
     for (Job *job = world_job_next(world, 0); job; job = world_job_next(world, job->sequence)) {
-        if (!launches_complete(job, error))
+        if (!launches_complete(job, error) || !count_job(world, job, error))
             return false;
-        count_job(job);
     }
     for (Job *job = world_job_next(world, 0); job; job = world_job_next(world, job->sequence))
         job_loaded(world, job);

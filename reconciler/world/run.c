@@ -93,7 +93,7 @@ Run *world_run_newest(const World *world, Kind kind, View name)
     return run && run->kind == kind && view_is(name, run->name) ? run : NULL;
 }
 
-/* The newest of the same manifest that is WAITING or RUNNING and older than this one. */
+/* The newest of the same manifest that is active (run_is_active) and older than this one. */
 Run *run_active_before(const Run *run)
 {
     TreeNode *node = tree_prev(&run_entry(run)->in_active);
@@ -171,21 +171,26 @@ void run_touch(World *world, Run *run)
     g_queue_push_tail_link(&world->dirty_runs, &entry->dirty);
 }
 
-static bool run_is_active(const Run *run)
+/* A cancelled run is in the way of the next one until the last of its jobs has ended. */
+bool run_is_active(const Run *run)
 {
-    return run->state == RUN_WAITING || run->state == RUN_RUNNING;
+    return run->state == RUN_WAITING || run->state == RUN_RUNNING || run->jobs_unfinished > 0;
+}
+
+static void run_leave_active(World *world, Run *run)
+{
+    RunEntry *entry = run_entry(run);
+    if (!run_is_active(run) && tree_contains(&entry->in_active))
+        tree_remove(&world->active_runs, &entry->in_active);
 }
 
 void run_move(World *world, Run *run, RunState state, int64_t now_ms)
 {
-    RunEntry *entry = run_entry(run);
     RunState from = run->state;
     run->state = state;
-    if (!run_is_active(run)) {
+    if (state != RUN_WAITING && state != RUN_RUNNING)
         run->stopped_ms = now_ms;
-        if (tree_contains(&entry->in_active))
-            tree_remove(&world->active_runs, &entry->in_active);
-    }
+    run_leave_active(world, run);
     run_touch(world, run);
     g_autofree char *subject =
         g_strdup_printf("%s/%s run %" G_GINT64_FORMAT, kind_name(run->kind), run->name, run->number);
@@ -225,6 +230,7 @@ void run_job_ended(World *world, Job *job, int64_t now_ms)
         run_note_failure(world, run, job);
     run->jobs_unfinished--;
     run_maybe_end(world, run, now_ms);
+    run_leave_active(world, run);
 }
 
 /* onFailure: stop cancels what has not started; what runs goes on. */
@@ -241,13 +247,10 @@ void run_stop_rest(World *world, const Job *failed, int64_t now_ms)
 
 void run_end(World *world, Run *run, EndKind kind, const char *reason, int64_t now_ms, GPtrArray *ret_stops)
 {
-    if (run->state == RUN_WAITING) {
-        run_set_reason(world, run, reason);
-        run_move(world, run, RUN_CANCELLED, now_ms);
+    if (run->state != RUN_WAITING && run->state != RUN_RUNNING)
         return;
-    }
-    if (run->state != RUN_RUNNING)
-        return;
+    run_set_reason(world, run, reason);
+    run_move(world, run, RUN_CANCELLED, now_ms);
     for (Job *job = run_job_next(run, NULL); job; job = run_job_next(run, job))
         job_end(world, job, NOT_A_CHILD, kind, reason, now_ms, ret_stops);
 }
@@ -322,7 +325,7 @@ static BeginDecision run_concurrency(World *world, Run *run, Run *older, int64_t
     case CONCURRENCY_WAIT: return BEGIN_LATER;
     case CONCURRENCY_SKIP:
         reason = g_strdup_printf("skipped: run %" G_GINT64_FORMAT " was still %s", older->number,
-                                 run_state_name(older->state));
+                                 older->state == RUN_CANCELLED ? "ending" : run_state_name(older->state));
         run_set_reason(world, run, reason);
         return BEGIN_NEVER;
     case CONCURRENCY_REPLACE:
@@ -388,6 +391,21 @@ size_t run_settle(World *world, size_t max, Rng *rng, int64_t now_ms)
 }
 
 /* ---- coming back ---- */
+
+/* An unfinished job of a run: one that was cancelled is still there because of it, and its pipeline is needed
+ * for what the job may yet start. */
+bool run_load_job(World *world, Run *run, GError **error)
+{
+    RunEntry *entry = run_entry(run);
+    run->jobs_unfinished++;
+    if (tree_contains(&entry->in_active))
+        return true;
+    tree_insert(&world->active_runs, &entry->in_active);
+    if (run_decode(entry, error))
+        return true;
+    g_prefix_error(error, "run %s: ", run->id);
+    return false;
+}
 
 bool run_restore(World *world, const RunRecord *record, GError **error)
 {

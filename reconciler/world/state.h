@@ -75,7 +75,7 @@ typedef struct {
 typedef struct {
     Run run;
     TreeNode by_key;       /* kind, name, number */
-    TreeNode in_active;    /* World.active_runs while WAITING or RUNNING */
+    TreeNode in_active;    /* World.active_runs while run_is_active */
     Job *jobs, *jobs_tail; /* those in memory, oldest first */
     OnFailure on_failure;
     GList dirty;

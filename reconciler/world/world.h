@@ -105,7 +105,7 @@ struct Run {
     Digest key;
     int64_t number, created_ms, stopped_ms;
     RunState state;
-    PipelineSpec *pipeline; /* decoded; NULL for KIND_JOB */
+    PipelineSpec *pipeline; /* decoded while the run is active; NULL for KIND_JOB */
     size_t jobs_unfinished;
 };
 
@@ -263,6 +263,8 @@ Job *run_job_next(const Run *run, const Job *after);
 Run *world_run(const World *world, View id);
 const Run *world_run_next(const World *world, const Run *after); /* ordered by kind, name, number */
 Run *world_run_newest(const World *world, Kind kind, View name);
+/* CANCELLED at once; its jobs end by kind, and until the last has, the next run of the manifest waits for it.
+ */
 void run_end(World *world, Run *run, EndKind kind, const char *reason, int64_t now_ms, GPtrArray *ret_stops);
 /* Pipelines whose concurrencyPolicy made them wait, now free to start; at most max. */
 size_t run_settle(World *world, size_t max, Rng *rng, int64_t now_ms);

@@ -80,14 +80,16 @@ like "have the job's end" "$out" "*$live*"
 mkfifo watched
 "$MUSTER" events -f --limit 0 -o json >watched 2>/dev/null &
 events_pid=$!
+# One after the other: the first may be done before the follower listens.
+while kill -0 "$events_pid"; do muster submit --queue default --definition greet --name seen; done >/dev/null 2>&1 &
+submits_pid=$!
 {
-    muster submit --queue default --definition greet --name seen >/dev/null
     read -r event
     kill "$events_pid"
     cat >/dev/null
 } <watched
 like "events -f shows what happens" "$event" '*"type"*'
-wait "$events_pid" 2>/dev/null
+wait "$events_pid" "$submits_pid" 2>/dev/null
 stop_daemon "$daemon_pid"
 is "SIGTERM ends the daemon with 0" "$?" 0
 finish

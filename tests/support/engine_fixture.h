@@ -131,7 +131,7 @@ static inline void fake_settled(Provider *provider, const LaunchToken *tokens, s
 static inline void engine_host(Engine *engine)
 {
     GError *error = NULL;
-    Ports ports = {.clock = {fake_now, fake_wake, engine},
+    Ports ports = {.clock = {.now_ms = fake_now, .wake_at = fake_wake, .self = engine},
                    .store = {fake_commit, fake_load, fake_reopen, fake_term, engine},
                    .work = {fake_query, fake_work, engine},
                    .files = {fake_remove, fake_remove, engine},

@@ -185,6 +185,48 @@ static void test_set_job(void)
     g_assert_cmpuint(diagnostic_list_count_infeasible(diagnostics), ==, 1);
 }
 
+#define JOB(name, overrides)                                                                                 \
+    "apiVersion: muster/v1\nkind: Job\nmetadata: {name: " name                                               \
+    "}\nspec: {jobQueue: q, jobDefinition: small, "                                                          \
+    "containerOverrides: {" overrides "}}\n---\n"
+
+/* Jobs are judged by the shape that their overrides make of a definition: what a shape leaves out, and what
+ * another job of the same definition overrides, must not decide. */
+static void test_set_overrides(void)
+{
+    g_autoptr(DiagnosticList) diagnostics = check_set(
+        BASE JOB("a", "environment: [{name: A, value: b}]")
+            JOB("b", "resourceRequirements: [{type: VCPU, value: 64}]") JOB("c", "command: [y]")
+                JOB("d", "memory: 61000, resourceRequirements: [{type: MEMORY, value: 20}]")
+                    JOB("e", "resourceRequirements: [{type: GPU, value: 900}, {type: MEMORY, value: 20}]")
+                        JOB("f", "resourceRequirements: [{type: MEMORY, value: 20}]"),
+        PROVIDER_UNSET);
+    g_assert_cmpuint(diagnostic_list_len(diagnostics), ==, 2);
+    g_assert_cmpstr(diagnostic_list_get(diagnostics, 0)->message, ==,
+                    "no environment of queue \"q\" can ever run Job/b");
+    g_assert_cmpstr(diagnostic_list_get(diagnostics, 1)->message, ==,
+                    "no environment of queue \"q\" can ever run Job/e");
+}
+
+/* A definition without a command runs on this machine for the jobs that bring one. */
+static void test_set_command(void)
+{
+    g_autoptr(DiagnosticList) diagnostics = check_set(
+        "apiVersion: muster/v1\nkind: ComputeEnvironment\nmetadata: {name: e}\nspec: {provider: local}\n---\n"
+        "apiVersion: muster/v1\nkind: JobQueue\nmetadata: {name: q}\nspec: {priority: 1, "
+        "computeEnvironmentOrder: [e]}\n---\n"
+        "apiVersion: muster/v1\nkind: JobDefinition\nmetadata: {name: small}\nspec: {containerProperties: "
+        "{resourceRequirements: [{type: VCPU, value: 1}, {type: MEMORY, value: 10}]}}\n---\n" JOB(
+            "bare", "environment: [{name: A, value: b}]") JOB("brings", "command: [y]"),
+        PROVIDER_UNSET);
+    size_t errors = diagnostic_list_count(diagnostics, SEVERITY_ERROR);
+    g_assert_cmpuint(errors, ==, 1);
+    for (size_t i = 0; i < diagnostic_list_len(diagnostics); i++)
+        if (diagnostic_list_get(diagnostics, i)->severity == SEVERITY_ERROR)
+            g_assert_cmpstr(diagnostic_list_get(diagnostics, i)->message, ==,
+                            "no environment of queue \"q\" can ever run Job/bare");
+}
+
 static void test_set_pipeline(void)
 {
     g_autoptr(DiagnosticList) diagnostics = check_set(
@@ -224,6 +266,8 @@ int main(int argc, char **argv)
     g_test_add_func("/schedule/feasible/shapes", test_shapes);
     g_test_add_func("/schedule/feasible/set-definition", test_set_definition);
     g_test_add_func("/schedule/feasible/set-job", test_set_job);
+    g_test_add_func("/schedule/feasible/set-overrides", test_set_overrides);
+    g_test_add_func("/schedule/feasible/set-command", test_set_command);
     g_test_add_func("/schedule/feasible/set-pipeline", test_set_pipeline);
     g_test_add_func("/schedule/feasible/set-open", test_set_open);
     return g_test_run();

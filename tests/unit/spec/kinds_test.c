@@ -12,7 +12,7 @@ static void test_names(void)
     }
     g_assert_null(kind_names()[KIND_COUNT]);
     g_assert_false(kind_from_exact(VIEW("jobqueue"), &kind));
-    g_assert_false(kind_from_name(VIEW("queue"), &kind));
+    g_assert_false(kind_from_name(VIEW("que"), &kind));
     g_assert_false(kind_from_name(VIEW(""), &kind));
     static const struct {
         const char *text;
@@ -26,6 +26,14 @@ static void test_names(void)
                   {"cr", KIND_CONSUMABLE_RESOURCE},
                   {"schedulingpolicies", KIND_SCHEDULING_POLICY},
                   {"jobs", KIND_JOB},
+                  {"queue", KIND_JOB_QUEUE},
+                  {"queues", KIND_JOB_QUEUE},
+                  {"environments", KIND_COMPUTE_ENVIRONMENT},
+                  {"definition", KIND_JOB_DEFINITION},
+                  {"policies", KIND_SCHEDULING_POLICY},
+                  {"policy", KIND_SCHEDULING_POLICY},
+                  {"Resources", KIND_CONSUMABLE_RESOURCE},
+                  {"pipelines", KIND_PIPELINE},
                   {"PIPELINE", KIND_PIPELINE}};
     for (size_t i = 0; i < G_N_ELEMENTS(shorts); i++) {
         g_assert_true(kind_from_name(view_from(shorts[i].text), &kind));

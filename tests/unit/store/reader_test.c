@@ -457,7 +457,7 @@ static void test_brief_and_runs(Fixture *fixture, gconstpointer data)
     batch_put_run(batch, &run);
     commit(fixture, batch, 1);
     g_autoptr(GString) found = g_string_new(NULL), expected = g_string_new(NULL);
-    resource.spec = resource.metadata = resource.next_spec = VIEW("");
+    resource.spec = resource.next_spec = VIEW("");
     print_resource(expected, &resource);
     print_run(expected, &run);
     print_run(expected, &second);

@@ -124,7 +124,7 @@ static void test_wait(void)
     g_assert_cmpuint(run_settle(world, 10, &rng, 110), ==, 0);
     g_autoptr(GPtrArray) stops = g_ptr_array_new();
     run_end(world, first, END_CANCEL, "enough", 120, stops);
-    g_assert_cmpint(first->state, ==, RUN_FAILED);
+    g_assert_cmpint(first->state, ==, RUN_CANCELLED);
     g_assert_cmpuint(run_settle(world, 10, &rng, 130), ==, 1);
     g_assert_true(second->state == RUN_RUNNING && third->state == RUN_WAITING);
     run_end(world, third, END_CANCEL, "not needed", 140, stops);
@@ -142,11 +142,16 @@ static void test_skip_and_replace(void)
     Launch *launch = fixture_launch(world, step(first, "a"), NOT_A_CHILD, 1);
     Run *next = start(world, KIND_PIPELINE, "p", ABC ",'concurrencyPolicy':'replace'}", NULL);
     g_assert_cmpint(next->state, ==, RUN_WAITING); /* until the old one is gone */
+    g_assert_cmpint(first->state, ==, RUN_CANCELLED);
+    g_assert_cmpuint(first->jobs_unfinished, ==, 1);
+    g_assert_cmpuint(run_settle(world, 10, &rng, 145), ==, 0);
+    world_check(world);
     g_autoptr(GPtrArray) stops = g_ptr_array_new();
     world_take_stops(world, stops);
     g_assert_true(stops->len == 1 && g_ptr_array_index(stops, 0) == launch);
     launch_ended(world, launch, &(LaunchEnd){.cause = END_STOPPED, .exit_code = 143, .stopped_ms = 150}, 150);
-    g_assert_cmpint(first->state, ==, RUN_FAILED);
+    g_assert_cmpint(first->state, ==, RUN_CANCELLED);
+    g_assert_cmpuint(first->jobs_unfinished, ==, 0);
     g_assert_cmpuint(run_settle(world, 10, &rng, 160), ==, 1);
     g_assert_cmpint(next->state, ==, RUN_RUNNING);
     Run *beside = start(world, KIND_PIPELINE, "p", ABC ",'concurrencyPolicy':'allow'}", NULL);
