@@ -12,6 +12,7 @@ struct Follow {
     SourceWatch *watch;
     SourceFollower *follower;
     bool loading, again;
+    bool full_pass;                 /* the next load is one */
     int64_t changed_us, loading_us; /* first event since the last load began; that of the load under way */
     /* of the load under way */
     ManifestSet *set;
@@ -66,7 +67,9 @@ static void follow_loaded(void *data)
                          .revision = whole ? manifest_set_revision(follow->set) : NULL,
                          .broken = follow->failure,
                          .set = whole ? follow->set : NULL,
+                         .full_pass = follow->full_pass,
                          .changed_us = follow->loading_us};
+    follow->full_pass = false;
     reconciler_source(follow->reconciler, &state);
     g_clear_pointer(&follow->set, manifest_set_unref);
     g_clear_pointer(&follow->diagnostics, diagnostic_list_free);
@@ -85,6 +88,12 @@ void follow_reload(Follow *follow)
     follow->loading_us = follow->changed_us;
     follow->changed_us = 0;
     follow->work->load(follow->work->self, follow_load, follow_loaded, follow);
+}
+
+void follow_full_pass(Follow *follow)
+{
+    follow->full_pass = true;
+    follow_reload(follow);
 }
 
 static void follow_settled(void *data)

@@ -11,3 +11,5 @@ Follow *follow_new(Reconciler *reconciler, const WorkPort *work, const char *sta
 /* No load may be under way: the worker is freed first. */
 void follow_free(void *follow);
 void follow_reload(Follow *follow);
+/* As follow_reload; what is loaded is compared with everything, not with what was loaded before. */
+void follow_full_pass(Follow *follow);

@@ -96,15 +96,15 @@ static void on_committed(uint64_t sequence, const GError *error, void *data)
         reconciler_committed(sequence, error, handle->reconciler);
 }
 
-static void reload_all(HostHandle *handle)
+static void full_pass(HostHandle *handle)
 {
     for (guint i = 0; i < handle->follows->len; i++)
-        follow_reload(handle->follows->pdata[i]);
+        follow_full_pass(handle->follows->pdata[i]);
 }
 
 static gboolean on_full_pass(gpointer data)
 {
-    reload_all(data);
+    full_pass(data);
     return G_SOURCE_CONTINUE;
 }
 
@@ -324,7 +324,7 @@ static gboolean on_reload(gpointer data)
 {
     HostHandle *handle = data;
     if (handle->follows)
-        reload_all(handle);
+        full_pass(handle);
     return G_SOURCE_REMOVE;
 }
 

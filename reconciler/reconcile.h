@@ -43,6 +43,7 @@ typedef struct {
     const char *path, *name, *provider, *revision; /* name: identity */
     const char *broken; /* why the source cannot be used, or NULL; then set is NULL */
     ManifestSet *set;   /* borrowed */
+    bool full_pass;     /* compare everything, whatever differs from what was loaded before */
     int64_t changed_us; /* monotonic time of the first event that led to it; 0: none did */
 } SourceState;
 /* A followed source was loaded: applied when it is whole and differs, noted as broken else. */

@@ -16,6 +16,7 @@ struct ApplyTask {
     ApplyPlan *plan;
     char *path, *revision; /* followed: of the loaded set */
     int64_t changed_us;    /* followed: of the change's first event; 0: none */
+    bool full_pass;        /* followed: compare everything */
     uint64_t epoch;        /* when planning began */
     int tries;
     guint next; /* change to stage */
@@ -119,6 +120,7 @@ void apply_followed(Reconciler *reconciler, const SourceState *state)
     task->path = g_strdup(state->path);
     task->revision = g_strdup(state->revision);
     task->changed_us = state->changed_us;
+    task->full_pass = state->full_pass;
     g_queue_push_tail(&reconciler->applies, task);
     reconciler_wake(reconciler);
 }
@@ -195,6 +197,12 @@ static void tell_planned(ApplyTask *task)
     task->changed_us = 0;
 }
 
+static void carried_out(ApplyTask *task)
+{
+    if (!task->call)
+        source_carried_out(task->reconciler, task->plan->source_name, task->plan->set);
+}
+
 static void plan_finished(ApplyTask *task)
 {
     Reconciler *reconciler = task->reconciler;
@@ -216,10 +224,12 @@ static void plan_finished(ApplyTask *task)
         task_fail(task, FAULT_REFUSED, text);
         return;
     }
-    if (begin_staging(task))
+    if (begin_staging(task)) {
         task->phase = TASK_STAGING;
-    else
+    } else {
+        carried_out(task);
         task_done(reconciler);
+    }
 }
 
 static void apply_planned(void *data)
@@ -251,6 +261,11 @@ static void start_planning(Reconciler *reconciler, ApplyTask *task)
         return; /* that commit wakes us */
     task->phase = TASK_PLANNING;
     task->epoch = reconciler->epoch;
+    g_clear_pointer(&task->plan->before, manifest_set_unref);
+    ManifestSet *carried =
+        task->call || task->full_pass ? NULL : source_carried(reconciler, task->plan->source_name);
+    if (carried)
+        task->plan->before = manifest_set_ref(carried);
     reconciler->ports.work.load(reconciler->ports.work.self, plan_work, apply_planned, task);
 }
 
@@ -391,6 +406,7 @@ static void stage_end(Reconciler *reconciler, ApplyTask *task)
 {
     mark_kept(reconciler, task->plan->plan);
     apply_set(reconciler->world, task->apply_id, APPLY_ACTIVE, "", reconciler->now_ms);
+    carried_out(task);
     if (task->call) {
         Call *call = g_steal_pointer(&task->call);
         call_done(call, json_pack("{s:I,s:O}", "applyId", (json_int_t)task->apply_id, "plan",

@@ -120,6 +120,10 @@ void apply_task_free(void *task);
 bool source_is_followed(const Reconciler *reconciler, const char *name);
 void source_note(Reconciler *reconciler, const SourceState *state, const char *message);
 void followed_free(void *followed);
+/* What of a followed source was carried out last; the next revision is compared with that alone while no
+ * other resource changes. NULL: with everything. source_carried_out takes a reference. */
+ManifestSet *source_carried(const Reconciler *reconciler, const char *name);
+void source_carried_out(Reconciler *reconciler, const char *name, ManifestSet *set);
 
 /* reconcile_expire.c */
 void expire_run(Reconciler *reconciler);

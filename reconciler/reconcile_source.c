@@ -4,7 +4,9 @@
 
 typedef struct {
     char *name;
-    char *message; /* of what is broken, or NULL */
+    char *message;        /* of what is broken, or NULL */
+    ManifestSet *carried; /* carried out; NULL: none yet */
+    uint64_t epoch;       /* when it had been */
 } FollowedSource;
 
 void followed_free(void *data)
@@ -12,6 +14,7 @@ void followed_free(void *data)
     FollowedSource *followed = data;
     g_free(followed->name);
     g_free(followed->message);
+    manifest_set_unref(followed->carried);
     g_free(followed);
 }
 
@@ -28,6 +31,23 @@ static FollowedSource *followed_find(const Reconciler *reconciler, const char *n
 bool source_is_followed(const Reconciler *reconciler, const char *name)
 {
     return followed_find(reconciler, name) != NULL;
+}
+
+ManifestSet *source_carried(const Reconciler *reconciler, const char *name)
+{
+    const FollowedSource *followed = followed_find(reconciler, name);
+    return followed && followed->epoch == reconciler->epoch ? followed->carried : NULL;
+}
+
+void source_carried_out(Reconciler *reconciler, const char *name, ManifestSet *set)
+{
+    FollowedSource *followed = followed_find(reconciler, name);
+    if (!followed)
+        return;
+    manifest_set_ref(set);
+    manifest_set_unref(followed->carried);
+    followed->carried = set;
+    followed->epoch = reconciler->epoch;
 }
 
 static void set_sources(Reconciler *reconciler, json_t *sources)

@@ -83,6 +83,11 @@ ManifestSet *manifest_set_build(ManifestBatch **batches, size_t len, const Sourc
  * anew. Memory of what was removed goes with the last set that shares it. */
 ManifestSet *manifest_set_replace(const ManifestSet *old, const Manifest *const *removed, size_t removed_len,
                                   ManifestBatch *added);
+/* What of now must be looked at again when before has been, as a set of now's revision that shares now's
+ * batches: the manifests that are new or differ, those whose checks or run keys depend on a spec that does
+ * (through queues and definitions), and all that these name. NULL when a manifest of before is gone,
+ * muster.yaml differs, or more than max manifests would be in it: then everything must be. */
+ManifestSet *manifest_set_part(const ManifestSet *before, const ManifestSet *now, size_t max);
 /* For keeping a batch beyond its set: another reference to a batch that a set has taken;
  * manifest_batch_free() gives it back. */
 ManifestBatch *manifest_batch_ref(ManifestBatch *batch);

@@ -41,5 +41,9 @@ void manifest_set_index(ManifestSet *set);
 void manifest_set_digest_chunk(ManifestSet *set, size_t chunk);
 /* Fills chunks from the one with manifest first on, then the revision. */
 void manifest_set_digest(ManifestSet *set, size_t first);
+/* Fills kind_first from sorted. */
+void manifest_set_count_kinds(ManifestSet *set);
+/* References to old's batches, and one to added, which may be NULL. */
+void manifest_set_share_batches(ManifestSet *set, const ManifestSet *old, ManifestBatch *added);
 /* Order of a set: kind, then name. */
 int manifest_compare(const Manifest *a, const Manifest *b);

@@ -88,7 +88,7 @@ static bool merge_all(Merge *merge, const Manifest **removed, size_t removed_len
     return true;
 }
 
-static void count_kinds(ManifestSet *set)
+void manifest_set_count_kinds(ManifestSet *set)
 {
     Manifest probe = {.name = {"", 0}};
     for (int kind = 0; kind <= KIND_COUNT; kind++) {
@@ -134,13 +134,14 @@ static void digest_changed(ManifestSet *set, const ManifestSet *old, bool is_in_
     manifest_set_digest(set, set->len);
 }
 
-static void share_batches(ManifestSet *set, const ManifestSet *old, ManifestBatch *added)
+void manifest_set_share_batches(ManifestSet *set, const ManifestSet *old, ManifestBatch *added)
 {
     set->batches = g_new(ManifestBatch *, old->batches_len + 2);
     for (size_t i = 0; i < old->batches_len; i++)
         set->batches[i] = manifest_batch_share(old->batches[i]);
-    set->batches[old->batches_len] = manifest_batch_share(added);
-    set->batches_len = old->batches_len + 1;
+    set->batches_len = old->batches_len;
+    if (added)
+        set->batches[set->batches_len++] = manifest_batch_share(added);
 }
 
 ManifestSet *manifest_set_replace(const ManifestSet *old, const Manifest *const *removed, size_t removed_len,
@@ -161,8 +162,8 @@ ManifestSet *manifest_set_replace(const ManifestSet *old, const Manifest *const 
         return NULL;
     }
     bool is_in_place = same_names(out, removed_len, in, added->manifests->len);
-    share_batches(set, old, added);
-    count_kinds(set);
+    manifest_set_share_batches(set, old, added);
+    manifest_set_count_kinds(set);
     if (is_in_place) {
         set->slots_mask = old->slots_mask;
         set->slots = g_memdup2(old->slots, (old->slots_mask + 1) * sizeof *old->slots);

@@ -10,6 +10,8 @@
 /* Changes told in the answer to an apply; who wants them all asks for the plan. 100,000 of them, with their
  * fields, would take gigabytes as a JSON tree. */
 #define ANSWER_CHANGES_MAX 1000
+/* More than this is read faster in one go than one by one. */
+#define PART_MAX 2000
 
 ApplyPlan *apply_plan_new(const char *state_dir)
 {
@@ -36,6 +38,7 @@ void apply_plan_free(void *data)
         return;
     clear_outputs(plan);
     g_clear_pointer(&plan->set, manifest_set_unref);
+    g_clear_pointer(&plan->before, manifest_set_unref);
     g_free(plan->state_dir);
     g_free(plan->source);
     g_free(plan->source_name);
@@ -155,11 +158,9 @@ static bool committed_open(Committed *committed, const char *state_dir, GError *
     return committed->reader && store_reader_begin(committed->reader, error);
 }
 
-static bool committed_read(Committed *committed, GError **error)
+/* Puts what was read where the plan looks for it. */
+static void committed_use(Committed *committed)
 {
-    if (!store_reader_resources(committed->reader, RESOURCES_BRIEF, add_resource, committed, error) ||
-        !store_reader_runs(committed->reader, committed->identity, add_run, committed, error))
-        return false;
     PlanActual *actual = &committed->actual;
     actual->resources = (const ResourceRecord *)(void *)committed->resources->data;
     actual->resources_len = committed->resources->len;
@@ -169,6 +170,68 @@ static bool committed_read(Committed *committed, GError **error)
     actual->spec = spec_of;
     actual->busy = busy_of;
     actual->data = committed;
+}
+
+static bool committed_read(Committed *committed, GError **error)
+{
+    if (!store_reader_resources(committed->reader, RESOURCES_BRIEF, add_resource, committed, error) ||
+        !store_reader_runs(committed->reader, committed->identity, add_run, committed, error))
+        return false;
+    committed_use(committed);
+    return true;
+}
+
+static int compare_records(const void *a, const void *b)
+{
+    const ResourceRecord *first = a, *second = b;
+    if (first->kind != second->kind)
+        return first->kind < second->kind ? -1 : 1;
+    return view_compare(first->name, second->name);
+}
+
+static bool read_resource(Committed *committed, Kind kind, View name, GError **error)
+{
+    ResourceRecord record;
+    bool found = false;
+    if (!store_reader_resource(committed->reader, kind, name, &found, &record, error))
+        return false;
+    return !found || add_resource(&record, committed);
+}
+
+/* Definitions of other sources join run keys. */
+static bool read_foreign_definitions(Committed *committed, const ManifestSet *part, const Manifest *manifest,
+                                     GHashTable *seen, GError **error)
+{
+    for (size_t i = 0; i < manifest->references_len; i++) {
+        const ManifestReference *reference = &manifest->references[i];
+        View qualifier, name = reference_name(reference->kind, reference->text, &qualifier);
+        if (reference->kind != KIND_JOB_DEFINITION || manifest_set_find(part, reference->kind, name) ||
+            !g_hash_table_add(seen, g_strndup(name.data, name.len)))
+            continue;
+        if (!read_resource(committed, reference->kind, name, error))
+            return false;
+    }
+    return true;
+}
+
+/* As committed_read, of what a part of a set can meet. The source is known: its part has a whole before it.
+ */
+static bool committed_read_part(Committed *committed, const ManifestSet *part, GError **error)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    for (size_t i = 0; i < manifest_set_len(part); i++) {
+        const Manifest *manifest = manifest_set_get(part, i);
+        bool runs = manifest->kind == KIND_JOB || manifest->kind == KIND_PIPELINE;
+        if (!read_resource(committed, manifest->kind, manifest->name, error) ||
+            !read_foreign_definitions(committed, part, manifest, seen, error))
+            return false;
+        if (runs && !store_reader_runs_of(committed->reader, manifest->kind, manifest->name,
+                                          committed->identity, add_run, committed, error))
+            return false;
+    }
+    qsort(committed->resources->data, committed->resources->len, sizeof(ResourceRecord), compare_records);
+    committed->actual.source_known = true;
+    committed_use(committed);
     return true;
 }
 
@@ -195,9 +258,11 @@ static View text_of(const char *file, void *data)
     return source_text(file, ((Check *)data)->source);
 }
 
-static void check_set(ApplyPlan *plan, Check *check)
+/* set: the whole, or a part of it with all that it refers to. */
+static void check_set(ApplyPlan *plan, const ManifestSet *set, Check *check)
 {
-    FeasibleOptions options = {.config = manifest_set_config(plan->set),
+    FeasibleOptions options = {.config = manifest_set_config(set),
+                               .is_part = set != plan->set,
                                .provider_override = PROVIDER_UNSET,
                                .text = text_of,
                                .data = check};
@@ -209,8 +274,8 @@ static void check_set(ApplyPlan *plan, Check *check)
     provider_local_capacity(&vcpus_e4, &options.machine.memory_mib, &gpus, &notice);
     options.machine.vcpus = vcpus_e4 / DECIMAL_SCALE;
     options.machine.gpus = gpus;
-    reference_check(plan->set, is_known, text_of, check, plan->diagnostics);
-    feasible_check(plan->set, &options, plan->diagnostics);
+    reference_check(set, is_known, text_of, check, plan->diagnostics);
+    feasible_check(set, &options, plan->diagnostics);
 }
 
 static const char *default_provider(const ApplyPlan *plan)
@@ -220,13 +285,12 @@ static const char *default_provider(const ApplyPlan *plan)
 }
 
 /* Environments run where --provider says, else where they say, else where muster.yaml says, else on aws. */
-static bool check_providers(ApplyPlan *plan)
+static bool check_providers(ApplyPlan *plan, const ManifestSet *set)
 {
     const char *fallback = default_provider(plan);
-    for (size_t i = 0; i < manifest_set_len(plan->set); i++) {
-        const Manifest *manifest = manifest_set_get(plan->set, i);
-        if (manifest->kind != KIND_COMPUTE_ENVIRONMENT)
-            continue;
+    size_t first, len = manifest_set_kind(set, KIND_COMPUTE_ENVIRONMENT, &first);
+    for (size_t i = first; i < first + len; i++) {
+        const Manifest *manifest = manifest_set_get(set, i);
         g_autoptr(ComputeEnvironmentSpec) spec = compute_environment_spec_decode(manifest->spec, NULL);
         bool own = !plan->provider && spec && spec->provider != PROVIDER_UNSET;
         const char *provider = own ? provider_type_name(spec->provider) : fallback;
@@ -299,13 +363,15 @@ static FirstRun first_run_of(const ApplyPlan *plan)
     return strcmp(default_provider(plan), "aws") == 0 ? FIRST_RUN_UNSET : FIRST_RUN_START;
 }
 
-static void make_plan(ApplyPlan *plan, const Committed *committed)
+static void make_plan(ApplyPlan *plan, ManifestSet *set, const Committed *committed)
 {
     PlanOptions options = {.source_name = plan->identity,
                            .first_run = first_run_of(plan),
                            .only = plan->only,
                            .destroy = plan->destroy};
-    plan->plan = plan_build(plan->set, &committed->actual, &options);
+    plan->plan = plan_build(set, &committed->actual, &options);
+    if (set != plan->set && !plan->destroy)
+        plan->plan->unchanged += manifest_set_len(plan->set) - manifest_set_len(set);
     g_autoptr(GString) text = g_string_new(NULL);
     plan_render_json_head(plan->plan, ANSWER_CHANGES_MAX, text);
     plan->plan_json = json_loadb(text->str, text->len, 0, NULL);
@@ -316,31 +382,62 @@ static void make_plan(ApplyPlan *plan, const Committed *committed)
         stop(plan, APPLY_REFUSED, message);
 }
 
+/* Checks set and compares it with what is committed. */
+static void plan_set(ApplyPlan *plan, ManifestSet *set, SourceOptions *source)
+{
+    g_autoptr(GError) error = NULL;
+    Committed committed = {.identity = plan->identity, .desired = plan->destroy ? NULL : set};
+    Check check = {&committed, source};
+    bool read = committed_open(&committed, plan->state_dir, &error) &&
+                (set == plan->set ? committed_read(&committed, &error)
+                                  : committed_read_part(&committed, set, &error));
+    if (!read) {
+        stop(plan, APPLY_BROKEN, g_strdup(error->message));
+    } else {
+        if (!plan->destroy)
+            check_set(plan, set, &check);
+        if (plan->destroy || (without_errors(plan) && check_providers(plan, set)))
+            make_plan(plan, set, &committed);
+    }
+    committed_clear(&committed);
+}
+
+/* Of the attempt before: the identity stays that of the source. */
+static void clear_attempt(ApplyPlan *plan)
+{
+    g_autofree char *identity = g_steal_pointer(&plan->identity);
+    clear_outputs(plan);
+    plan->identity = g_steal_pointer(&identity);
+    plan->outcome = APPLY_READY;
+    plan->diagnostics = diagnostic_list_new();
+}
+
+/* False: everything must be looked at. So it is, too, when something is wrong, so that a fault reads the same
+ * whichever way it was found, and before anything is taken away: the guards count against the whole. */
+static bool plan_part(ApplyPlan *plan, SourceOptions *source)
+{
+    g_autoptr(ManifestSet) part = plan->before ? manifest_set_part(plan->before, plan->set, PART_MAX) : NULL;
+    if (!part)
+        return false;
+    plan_set(plan, part, source);
+    if (plan->outcome == APPLY_READY && plan->plan->counts[ACTION_REPLACE] == 0 &&
+        plan->plan->counts[ACTION_DELETE] == 0)
+        return true;
+    clear_attempt(plan);
+    return false;
+}
+
 void apply_plan_run(void *data)
 {
     ApplyPlan *plan = data;
-    g_autoptr(GError) error = NULL;
     g_autofree char *cache_dir = g_build_filename(plan->state_dir, "cache", NULL);
     SourceOptions source = {
         .path = plan->source, .name = plan->source_name, .provider = plan->provider, .cache_dir = cache_dir};
     clear_outputs(plan);
     plan->outcome = APPLY_READY;
     plan->diagnostics = diagnostic_list_new();
-    Committed committed = {0};
-    if (load(plan, &source)) {
-        committed.identity = plan->identity;
-        committed.desired = plan->destroy ? NULL : plan->set;
-        Check check = {&committed, &source};
-        if (!committed_open(&committed, plan->state_dir, &error) || !committed_read(&committed, &error)) {
-            stop(plan, APPLY_BROKEN, g_strdup(error->message));
-        } else {
-            if (!plan->destroy)
-                check_set(plan, &check);
-            if ((plan->destroy || (without_errors(plan) && check_providers(plan))))
-                make_plan(plan, &committed);
-        }
-    }
-    committed_clear(&committed);
+    if (load(plan, &source) && !plan_part(plan, &source))
+        plan_set(plan, plan->set, &source);
     source_options_clear(&source);
 }
 

@@ -21,6 +21,8 @@ typedef struct {
     bool first_run_given, destroy;
     int64_t allow_deletes; /* -1: not given */
     ManifestSet *set;      /* followed sources: already loaded; else NULL */
+    ManifestSet *before;   /* followed sources: what was carried out last, when no resource has changed since:
+                              only   what differs from it is checked and compared. NULL: everything is */
     /* out */
     ApplyOutcome outcome;
     char *identity, *message;

@@ -44,6 +44,7 @@ typedef struct {
     const SourceConfig *config;     /* may be NULL */
     ProviderType provider_override; /* --provider; PROVIDER_UNSET: none */
     LocalMachine machine;
+    bool is_part;       /* of a set: definitions are not warned about, not all queues are here */
     ReferenceText text; /* may be NULL */
     void *data;
 } FeasibleOptions;

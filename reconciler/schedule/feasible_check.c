@@ -403,7 +403,8 @@ void feasible_check(const ManifestSet *set, const FeasibleOptions *options, Diag
     };
     works_check(&check, KIND_JOB, job_check);
     works_check(&check, KIND_PIPELINE, pipeline_check);
-    definitions_check(&check);
+    if (!options->is_part)
+        definitions_check(&check);
     g_hash_table_unref(check.shapes);
     g_hash_table_unref(check.answers);
     g_hash_table_unref(check.definitions);

@@ -17,6 +17,8 @@ static const char *const read_sql[READ_COUNT] = {
     [READ_RUNS] = "SELECT " RUN_COLUMNS " FROM runs ORDER BY id",
     [READ_RUNS_BY_NAME] = "SELECT " RUN_COLUMNS " FROM runs ORDER BY kind, name, number",
     [READ_RUNS_OF_OWNER] = "SELECT " RUN_COLUMNS " FROM runs WHERE owner = ? ORDER BY kind, name, number",
+    [READ_RUNS_OF_RESOURCE] =
+        "SELECT " RUN_COLUMNS " FROM runs WHERE kind = ? AND name = ? AND owner = ? ORDER BY number",
     [READ_APPLIES_NEWEST] = "SELECT " APPLY_COLUMNS " FROM applies WHERE id IN"
                             " (SELECT max(id) FROM applies GROUP BY owner) ORDER BY id",
     [READ_JOB_BY_ID] = "SELECT " JOB_COLUMNS " FROM jobs WHERE id = ?",
@@ -243,23 +245,40 @@ bool store_reader_resource(StoreReader *reader, Kind kind, View name, bool *ret_
     return true;
 }
 
+static bool read_runs(StoreReader *reader, Cursor *cursor, RunFunc func, void *data, GError **error)
+{
+    bool row, ok;
+    while ((ok = reader_step(reader, cursor, &row, error)) && row) {
+        RunRecord record;
+        get_run(cursor, &record);
+        ok = reader_sound(reader, cursor, error);
+        if (!ok || !func(&record, data))
+            break;
+    }
+    sqlite3_reset(cursor->statement);
+    return ok;
+}
+
 bool store_reader_runs(StoreReader *reader, const char *owner, RunFunc func, void *data, GError **error)
 {
     Cursor cursor;
-    bool row, ok;
     if (!reader_statement(reader, owner ? READ_RUNS_OF_OWNER : READ_RUNS_BY_NAME, &cursor, error))
         return false;
     if (owner)
         put_text(&cursor, view_from(owner));
-    while ((ok = reader_step(reader, &cursor, &row, error)) && row) {
-        RunRecord record;
-        get_run(&cursor, &record);
-        ok = reader_sound(reader, &cursor, error);
-        if (!ok || !func(&record, data))
-            break;
-    }
-    sqlite3_reset(cursor.statement);
-    return ok;
+    return read_runs(reader, &cursor, func, data, error);
+}
+
+bool store_reader_runs_of(StoreReader *reader, Kind kind, View name, const char *owner, RunFunc func,
+                          void *data, GError **error)
+{
+    Cursor cursor;
+    if (!reader_statement(reader, READ_RUNS_OF_RESOURCE, &cursor, error))
+        return false;
+    put_int(&cursor, kind);
+    put_text(&cursor, name);
+    put_text(&cursor, view_from(owner));
+    return read_runs(reader, &cursor, func, data, error);
 }
 
 bool store_reader_events(StoreReader *reader, uint64_t after, size_t limit, EventFunc func, void *data,

@@ -2,6 +2,7 @@
  * plan is empty; equal inputs give equal bytes; what is exported plans to no change. */
 #include "reconciler/plan/plan.h"
 #include "spec/base/rng.h"
+#include "spec/reference.h"
 #include <glib.h>
 #include <stdlib.h>
 
@@ -301,6 +302,111 @@ static void test_order(void)
     }
 }
 
+/* ---- a part of a set
+ * -------------------------------------------------------------------------------------------------------
+ */
+
+static ManifestSet *whole_set(Model *model, Rng *rng)
+{
+    g_autoptr(DiagnosticList) diagnostics = diagnostic_list_new();
+    ManifestBatch *batch = manifest_batch_new();
+    for (int kind = 0; kind < KIND_COUNT; kind++)
+        for (int name = 0; name < NAMES; name++) {
+            Manifest manifest = random_manifest(model, rng, (Kind)kind, name);
+            manifest_batch_add(batch, &manifest);
+        }
+    return manifest_set_build(&batch, 1, NULL, diagnostics);
+}
+
+/* One to three manifests are other ones, sometimes there is one more. */
+static ManifestSet *edited_set(Model *model, const ManifestSet *set, Rng *rng)
+{
+    g_autoptr(DiagnosticList) diagnostics = diagnostic_list_new();
+    ManifestBatch *batch = manifest_batch_new();
+    size_t edits[3];
+    for (int i = 0; i < 3; i++)
+        edits[i] = (size_t)rng_below(rng, manifest_set_len(set));
+    for (size_t i = 0; i < manifest_set_len(set); i++) {
+        Manifest manifest = *manifest_set_get(set, i);
+        if (i == edits[0] || i == edits[1] || i == edits[2])
+            manifest = random_manifest(model, rng, manifest.kind, atoi(manifest.name.data + 1));
+        manifest_batch_add(batch, &manifest);
+    }
+    Manifest added = random_manifest(model, rng, (Kind)rng_below(rng, KIND_COUNT), NAMES);
+    if (rng_below(rng, 2) == 0)
+        manifest_batch_add(batch, &added);
+    return manifest_set_build(&batch, 1, NULL, diagnostics);
+}
+
+static size_t reference_errors(const ManifestSet *set)
+{
+    g_autoptr(DiagnosticList) diagnostics = diagnostic_list_new();
+    reference_check(set, NULL, NULL, NULL, diagnostics);
+    return diagnostic_list_len(diagnostics);
+}
+
+/* What a daemon reads to plan the part: the records of its keys. */
+static Model *model_of_part(const Model *model, const ManifestSet *part)
+{
+    Model *some = model_new();
+    for (guint i = 0; i < model->resources->len; i++) {
+        const ResourceRecord *record = &g_array_index(model->resources, ResourceRecord, i);
+        if (manifest_set_find(part, record->kind, record->name))
+            g_array_append_val(some->resources, *record);
+    }
+    for (guint i = 0; i < model->runs->len; i++) {
+        const RunRecord *run = &g_array_index(model->runs, RunRecord, i);
+        if (manifest_set_find(part, run->kind, run->name))
+            g_array_append_val(some->runs, *run);
+    }
+    return some;
+}
+
+static void disagree(const Plan *whole, const Plan *part, uint64_t seed)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    PlanRender render = {.width = 100};
+    plan_render_text(whole, &render, text);
+    g_string_append(text, "---- the part:\n");
+    plan_render_text(part, &render, text);
+    g_error("seed %" G_GUINT64_FORMAT ": the part plans otherwise than the whole:\n%s", seed, text->str);
+}
+
+/* A revision that follows a clean one that was carried out: its part has the same faults and the same plan as
+ * the whole. */
+static void test_part(void)
+{
+    size_t faulty = 0, small = 0;
+    for (uint64_t seed = 1; seed <= 4 * SEEDS; seed++) {
+        Rng rng = rng_from_seed(seed);
+        Model *model = model_new();
+        g_autoptr(ManifestSet) before = whole_set(model, &rng);
+        g_autoptr(Plan) first = plan_of(model, before);
+        carry_out(model, first, &rng);
+        g_autoptr(ManifestSet) now = edited_set(model, before, &rng);
+        g_autoptr(ManifestSet) part = manifest_set_part(before, now, 1000);
+        g_assert_nonnull(part);
+        if (reference_errors(before) == 0) {
+            bool is_faulty = reference_errors(now) > 0;
+            if (is_faulty != (reference_errors(part) > 0))
+                g_error("seed %" G_GUINT64_FORMAT ": the part %s", seed,
+                        is_faulty ? "hides a fault" : "invents one");
+            faulty += is_faulty;
+        }
+        small += manifest_set_len(part) < manifest_set_len(now) / 2;
+        Model *some = model_of_part(model, part);
+        g_autoptr(Plan) whole_plan = plan_of(model, now);
+        g_autoptr(Plan) part_plan = plan_of(some, part);
+        if (strcmp(whole_plan->id, part_plan->id) != 0 ||
+            strcmp(whole_plan->revision, part_plan->revision) != 0)
+            disagree(whole_plan, part_plan, seed);
+        model_free(some);
+        model_free(model);
+    }
+    g_assert_cmpuint(faulty, >, 10); /* the cases that this is about did occur */
+    g_assert_cmpuint(small, >, SEEDS);
+}
+
 /* ---- export
  * ---------------------------------------------------------------------------------------------------------
  */
@@ -363,6 +469,7 @@ int main(int argc, char **argv)
     kinds_init();
     g_test_add_func("/plan/property/converges", test_converges);
     g_test_add_func("/plan/property/order", test_order);
+    g_test_add_func("/plan/property/part", test_part);
     g_test_add_func("/plan/property/export", test_export);
     return g_test_run();
 }

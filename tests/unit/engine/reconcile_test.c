@@ -1,6 +1,7 @@
 /* reconcile_test.c: the order in which things leave the tick (invariants 1 to 4), with ports moved by hand.
  */
 #include "tests/support/engine_fixture.h"
+#include "tests/support/manifest_text.h"
 
 static LaunchToken last_token(const Engine *engine)
 {
@@ -298,6 +299,88 @@ static void test_bulk_answer(Engine *engine, gconstpointer data)
                      BULK_SLICE + 1);
 }
 
+/* ---- a followed source: a new revision is compared by what differs from the last one, a full pass by
+ * everything */
+
+static ManifestSet *definitions(const char *first, const char *second)
+{
+    g_autoptr(DiagnosticList) diagnostics = diagnostic_list_new();
+    g_autofree char *text =
+        g_strdup_printf("apiVersion: muster/v1\nkind: JobDefinition\nmetadata: {name: first}\n"
+                        "spec: {type: container, containerProperties: {command: [%s], vcpus: 1, memory: 8}}\n---\n"
+                        "apiVersion: muster/v1\nkind: JobDefinition\nmetadata: {name: second}\n"
+                        "spec: {type: container, containerProperties: {command: [%s], vcpus: 1, memory: 8}}\n",
+                        first, second);
+    SourceConfig config = {.name = (char *)(uintptr_t) "followed", .provider = (char *)(uintptr_t) "local"};
+    ManifestSet *set = manifest_set_from_text(text, NULL, &config, diagnostics);
+    g_assert_cmpuint(manifest_set_len(set), ==, 2);
+    return set;
+}
+
+static void follow(Engine *engine, ManifestSet *set, bool full_pass)
+{
+    SourceState state = {.path = "/followed",
+                         .name = "followed",
+                         .revision = manifest_set_revision(set),
+                         .set = set,
+                         .full_pass = full_pass};
+    reconciler_source(engine->reconciler, &state);
+    engine_settle(engine);
+}
+
+static bool command_is(const Engine *engine, const char *name, const char *word)
+{
+    const Resource *resource =
+        world_resource(reconciler_world(engine->reconciler), KIND_JOB_DEFINITION, view_from(name));
+    g_autofree char *expected = g_strdup_printf("[\"%s\"]", word);
+    return resource && strstr(resource->spec, expected);
+}
+
+/* Changes a definition behind the engine's back, as a fault in its bookkeeping would. */
+static void change_unseen(const Engine *engine, const ManifestSet *from, const char *name)
+{
+    ResourceChange put = {.manifest = manifest_set_find(from, KIND_JOB_DEFINITION, view_from(name)),
+                          .owner = "followed"};
+    World *world = (World *)(uintptr_t)reconciler_world(engine->reconciler);
+    g_assert_true(resource_put(world, &put, engine->now_ms, NULL));
+}
+
+static void test_followed_part(Engine *engine, gconstpointer data)
+{
+    (void)data;
+    g_autoptr(ManifestSet) one = definitions("a", "a"), two = definitions("b", "a"),
+                           unseen = definitions("a", "x");
+    follow(engine, one, false);
+    g_assert_true(command_is(engine, "first", "a") && command_is(engine, "second", "a"));
+    change_unseen(engine, unseen, "second");
+    follow(engine, two, false);
+    g_assert_true(command_is(engine, "first", "b"));
+    g_assert_true(command_is(engine, "second", "x")); /* not looked at */
+    follow(engine, two, true);
+    g_assert_true(command_is(engine, "second", "a")); /* the safety net */
+}
+
+/* What was carried out counts for nothing once another apply has changed resources. */
+static void test_followed_after_others(Engine *engine, gconstpointer data)
+{
+    (void)data;
+    g_autoptr(ManifestSet) one = definitions("a", "a"), two = definitions("b", "a"),
+                           unseen = definitions("a", "x");
+    follow(engine, one, false);
+    SourceState other = {.path = "/other", .name = "other"};
+    g_autoptr(DiagnosticList) diagnostics = diagnostic_list_new();
+    g_autoptr(ManifestSet) policy = manifest_set_from_text(
+        "apiVersion: muster/v1\nkind: SchedulingPolicy\nmetadata: {name: p}\nspec: {fairsharePolicy: {}}\n",
+        "local", NULL, diagnostics);
+    change_unseen(engine, unseen, "second");
+    other.set = policy;
+    other.revision = manifest_set_revision(policy);
+    reconciler_source(engine->reconciler, &other);
+    engine_settle(engine);
+    follow(engine, two, false);
+    g_assert_true(command_is(engine, "first", "b") && command_is(engine, "second", "a"));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -318,5 +401,7 @@ int main(int argc, char **argv)
     ENGINE_TEST(bulk_after_finished);
     ENGINE_TEST(bulk_all_or_nothing);
     ENGINE_TEST(bulk_answer);
+    ENGINE_TEST(followed_part);
+    ENGINE_TEST(followed_after_others);
     return g_test_run();
 }

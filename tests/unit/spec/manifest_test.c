@@ -344,6 +344,101 @@ static void test_config(void)
     g_assert_null(empty->provider);
 }
 
+/* ---- the part of a revision that must be looked at again */
+
+#define PART_QUEUE                                                                                           \
+    HEAD("ComputeEnvironment", "e")                                                                          \
+    "spec: {provider: local, type: MANAGED}\n---\n" HEAD(                                                    \
+        "JobQueue",                                                                                          \
+        "q") "spec: {priority: 1, computeEnvironmentOrder: [e]}\n---\n" HEAD("JobQueue",                     \
+                                                                             "r") "spec: {priority: 1, "     \
+                                                                                  "computeEnvironmentOrder:" \
+                                                                                  " [e]}\n---\n"
+#define PART_DEFINITION(name, word)                                                                          \
+    HEAD("JobDefinition", name)                                                                              \
+    "spec: {type: container, containerProperties: {command: [" word                                          \
+    "], resourceRequirements: [{type: VCPU, value: 1}, {type: MEMORY, value: 8}]}}\n---\n"
+#define PART_JOB(name, definition, more)                                                                     \
+    HEAD("Job", name) "spec: {jobQueue: q, jobDefinition: " definition more "}\n---\n"
+
+/* The titles of the part, in order, or "all". */
+static char *part_titles(const char *before, const char *now, size_t max)
+{
+    Read old = read_as(before, NULL), new = read_as(now, NULL);
+    diagnostics_none(old.diagnostics);
+    diagnostics_none(new.diagnostics);
+    g_autoptr(ManifestSet) part = manifest_set_part(old.set, new.set, max);
+    GString *titles = g_string_new(part ? "" : "all");
+    for (size_t i = 0; part && i < manifest_set_len(part); i++) {
+        const Manifest *manifest = manifest_set_get(part, i);
+        g_assert_true(manifest_set_find(part, manifest->kind, manifest->name) == manifest);
+        g_string_append_printf(titles, "%s%s/" VIEW_FMT, i ? " " : "", kind_name(manifest->kind),
+                               VIEW_ARG(manifest->name));
+    }
+    if (part)
+        g_assert_cmpstr(manifest_set_revision(part), ==, manifest_set_revision(new.set));
+    read_clear(&old);
+    read_clear(&new);
+    return g_string_free(titles, FALSE);
+}
+
+static void assert_part(const char *before, const char *now, const char *expected)
+{
+    g_autofree char *titles = part_titles(before, now, 100);
+    g_assert_cmpstr(titles, ==, expected);
+}
+
+static void test_part(void)
+{
+    const char *before = PART_QUEUE PART_DEFINITION("d", "a") PART_DEFINITION("f", "a")
+        PART_JOB("one", "d", "") PART_JOB("two", "f", "") PART_JOB("three", "f", ", dependsOn: [{job: one}]");
+    assert_part(before, before, "");
+    /* a definition: its jobs, and what they run in; not what waits for them */
+    assert_part(before,
+                PART_QUEUE PART_DEFINITION("d", "b") PART_DEFINITION("f", "a") PART_JOB("one", "d", "")
+                    PART_JOB("two", "f", "") PART_JOB("three", "f", ", dependsOn: [{job: one}]"),
+                "ComputeEnvironment/e JobQueue/q JobDefinition/d Job/one");
+    /* a job: who waits for it, and what both name */
+    assert_part(before,
+                PART_QUEUE PART_DEFINITION("d", "a") PART_DEFINITION("f", "a")
+                    PART_JOB("one", "d", ", arrayProperties: {size: 3}") PART_JOB("two", "f", "")
+                        PART_JOB("three", "f", ", dependsOn: [{job: one}]"),
+                "ComputeEnvironment/e JobQueue/q JobDefinition/d JobDefinition/f Job/one Job/three");
+    /* something new */
+    assert_part(before,
+                PART_QUEUE PART_DEFINITION("d", "a") PART_DEFINITION("f", "a") PART_JOB("one", "d", "")
+                    PART_JOB("two", "f", "") PART_JOB("three", "f", ", dependsOn: [{job: one}]")
+                        PART_JOB("two-more", "f", ""),
+                "ComputeEnvironment/e JobQueue/q JobDefinition/f Job/two-more");
+    /* something gone */
+    assert_part(before,
+                PART_QUEUE PART_DEFINITION("d", "a") PART_DEFINITION("f", "a") PART_JOB("one", "d", "")
+                    PART_JOB("three", "f", ", dependsOn: [{job: one}]"),
+                "all");
+}
+
+static void test_part_spreads(void)
+{
+    const char *before = PART_QUEUE PART_DEFINITION("d", "a") PART_JOB("one", "d", "");
+    const char
+        *
+            now =
+                HEAD("ComputeEnvironment", "e") "spec: {provider: local, type: MANAGED, state: "
+                                                "DISABLED}\n---\n" HEAD(
+                                                    "JobQueue",
+                                                    "q") "spec: {priority: 1, computeEnvironmentOrder: "
+                                                         "[e]}\n---\n" HEAD("JobQueue",
+                                                                            "r") "spec: {priority: 1, "
+                                                                                 "computeEnvironmentOrder: "
+                                                                                 "[e]}\n---"
+                                                                                 "\n" PART_DEFINITION("d",
+                                                                                                      "a")
+                                                                                     PART_JOB("one", "d", "");
+    assert_part(before, now, "ComputeEnvironment/e JobQueue/q JobQueue/r JobDefinition/d Job/one");
+    g_autofree char *titles = part_titles(before, now, 3);
+    g_assert_cmpstr(titles, ==, "all");
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -361,5 +456,7 @@ int main(int argc, char **argv)
     g_test_add_func("/spec/manifest/duplicates", test_duplicates);
     g_test_add_func("/spec/manifest/references", test_references);
     g_test_add_func("/spec/manifest/config", test_config);
+    g_test_add_func("/manifest/part", test_part);
+    g_test_add_func("/manifest/part-spreads", test_part_spreads);
     return g_test_run();
 }
