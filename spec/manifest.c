@@ -45,6 +45,7 @@ void manifest_batch_free(ManifestBatch *batch)
     batch_finish(batch);
     g_ptr_array_free(batch->manifests, TRUE);
     arena_free(batch->arena);
+    g_free(batch->referrers);
     g_free(batch);
 }
 

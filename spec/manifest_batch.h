@@ -6,6 +6,12 @@
 #include <glib.h>
 #include "spec/manifest.h"
 
+/* A reference of a manifest, as it is looked for. */
+typedef struct {
+    uint32_t hash;     /* of the kind and name that are referred to: reference_hash() */
+    uint32_t manifest; /* index in the batch */
+} Referrer;
+
 struct ManifestBatch {
     gint sets;            /* references by sets; a batch that none has taken yet is its maker's */
     Arena *arena;         /* manifests and their texts */
@@ -14,10 +20,14 @@ struct ManifestBatch {
     Arena *scratch;     /* nodes made while normalising one document */
     GArray *references; /* of the manifest that is being added */
     GString *spec, *metadata;
+    gsize referrers_made; /* for g_once_init_enter */
+    Referrer *referrers;  /* of all manifests, made when first asked for */
+    size_t referrers_len;
 };
 
-/* The revision is the digest of the digests of so many manifests each. */
-#define REVISION_CHUNK 4096
+/* The revision is the digest of the digests of so many manifests each: an edit of one costs reading so many.
+ */
+#define REVISION_CHUNK 512
 
 struct ManifestSet {
     gint references;
@@ -45,5 +55,9 @@ void manifest_set_digest(ManifestSet *set, size_t first);
 void manifest_set_count_kinds(ManifestSet *set);
 /* References to old's batches, and one to added, which may be NULL. */
 void manifest_set_share_batches(ManifestSet *set, const ManifestSet *old, ManifestBatch *added);
+/* Every reference of every manifest, in their order: to find what refers to something without touching the
+ * manifests. The batch is no longer added to. */
+const Referrer *manifest_batch_referrers(ManifestBatch *batch, size_t *ret_len);
+uint32_t reference_hash(Kind kind, View name);
 /* Order of a set: kind, then name. */
 int manifest_compare(const Manifest *a, const Manifest *b);

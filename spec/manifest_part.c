@@ -15,17 +15,49 @@ typedef struct {
     GPtrArray *picked;  /* of const Manifest*, in the order in which they were found */
     GHashTable *is_in;  /* the same as a set */
     GHashTable *spread; /* Key*: what refers to one of these is looked at again */
+    GArray *fresh;      /* uint32_t: hashes of what was put into spread since the last round */
     Arena *arena;       /* of the keys */
-    unsigned kinds;     /* that occur in spread, as bits */
 } Part;
+
+/* FNV-1a; only for looking up. */
+uint32_t reference_hash(Kind kind, View name)
+{
+    uint32_t hash = 0x811c9dc5u ^ (uint32_t)kind;
+    for (size_t i = 0; i < name.len; i++)
+        hash = (hash ^ (unsigned char)name.data[i]) * 0x01000193u;
+    return hash ^ hash >> 15;
+}
+
+static void batch_referrers_make(ManifestBatch *batch)
+{
+    GArray *referrers = g_array_new(FALSE, FALSE, sizeof(Referrer));
+    for (guint i = 0; i < batch->manifests->len; i++) {
+        const Manifest *manifest = batch->manifests->pdata[i];
+        for (size_t r = 0; r < manifest->references_len; r++) {
+            const ManifestReference *reference = &manifest->references[r];
+            View qualifier, name = reference_name(reference->kind, reference->text, &qualifier);
+            Referrer referrer = {reference_hash(reference->kind, name), i};
+            g_array_append_val(referrers, referrer);
+        }
+    }
+    batch->referrers_len = referrers->len;
+    batch->referrers = (Referrer *)(void *)g_array_free(referrers, FALSE);
+}
+
+const Referrer *manifest_batch_referrers(ManifestBatch *batch, size_t *ret_len)
+{
+    if (g_once_init_enter(&batch->referrers_made)) {
+        batch_referrers_make(batch);
+        g_once_init_leave(&batch->referrers_made, 1);
+    }
+    *ret_len = batch->referrers_len;
+    return batch->referrers;
+}
 
 static guint key_hash(gconstpointer data)
 {
     const Key *key = data;
-    guint hash = 5381 + (guint)key->kind;
-    for (size_t i = 0; i < key->name.len; i++)
-        hash = hash * 33 + (guint)(unsigned char)key->name.data[i];
-    return hash;
+    return reference_hash(key->kind, key->name);
 }
 
 static gboolean key_equal(gconstpointer a, gconstpointer b)
@@ -44,8 +76,9 @@ static void spread_from(Part *part, const Manifest *manifest)
 {
     Key *key = arena_alloc(part->arena, sizeof *key);
     *key = (Key){manifest->kind, manifest->name};
-    g_hash_table_add(part->spread, key);
-    part->kinds |= 1u << manifest->kind;
+    uint32_t hash = reference_hash(key->kind, key->name);
+    if (g_hash_table_add(part->spread, key))
+        g_array_append_val(part->fresh, hash);
 }
 
 /* ---- what differs */
@@ -91,8 +124,6 @@ static bool refers_to_spread(const Part *part, const Manifest *manifest)
     for (size_t i = 0; i < manifest->references_len; i++) {
         const ManifestReference *reference = &manifest->references[i];
         View qualifier;
-        if (!(part->kinds & 1u << reference->kind))
-            continue;
         Key key = {reference->kind, reference_name(reference->kind, reference->text, &qualifier)};
         if (g_hash_table_contains(part->spread, &key))
             return true;
@@ -100,18 +131,45 @@ static bool refers_to_spread(const Part *part, const Manifest *manifest)
     return false;
 }
 
-/* In the order of kinds what is referred to comes first, so one pass finds what refers to what refers to it.
- * Only Jobs refer to their own kind, and no further than one step: a job's checks look at the jobs it names.
+#define FILTER_BITS 4096u
+
+/* Only Jobs refer to their own kind, and no further than one step: a job's checks look at the jobs it names.
  */
+static void pick_referrer(Part *part, const Manifest *manifest)
+{
+    if (manifest_set_find(part->now, manifest->kind, manifest->name) != manifest || /* replaced since */
+        !refers_to_spread(part, manifest))
+        return;
+    pick(part, manifest);
+    if (manifest->kind != KIND_JOB)
+        spread_from(part, manifest);
+}
+
+/* One round finds what refers to what was put into spread by the last one. */
+static void pick_referring_round(Part *part, const uint64_t *filter)
+{
+    for (size_t b = 0; b < part->now->batches_len; b++) {
+        ManifestBatch *batch = part->now->batches[b];
+        size_t len;
+        const Referrer *referrers = manifest_batch_referrers(batch, &len);
+        for (size_t i = 0; i < len && part->picked->len <= part->max; i++) {
+            uint32_t bit = referrers[i].hash % FILTER_BITS;
+            if (filter[bit / 64] >> bit % 64 & 1)
+                pick_referrer(part, batch->manifests->pdata[referrers[i].manifest]);
+        }
+    }
+}
+
 static void pick_referring(Part *part)
 {
-    for (size_t i = 0; part->kinds && i < part->now->len && part->picked->len <= part->max; i++) {
-        const Manifest *manifest = part->now->sorted[i];
-        if (!refers_to_spread(part, manifest))
-            continue;
-        pick(part, manifest);
-        if (manifest->kind != KIND_JOB)
-            spread_from(part, manifest);
+    while (part->fresh->len > 0 && part->picked->len <= part->max) {
+        uint64_t filter[FILTER_BITS / 64] = {0};
+        for (guint i = 0; i < part->fresh->len; i++) {
+            uint32_t bit = g_array_index(part->fresh, uint32_t, i) % FILTER_BITS;
+            filter[bit / 64] |= UINT64_C(1) << bit % 64;
+        }
+        g_array_set_size(part->fresh, 0);
+        pick_referring_round(part, filter);
     }
 }
 
@@ -162,6 +220,7 @@ ManifestSet *manifest_set_part(const ManifestSet *before, const ManifestSet *now
                  .picked = g_ptr_array_new(),
                  .is_in = g_hash_table_new(g_direct_hash, g_direct_equal),
                  .spread = g_hash_table_new(key_hash, key_equal),
+                 .fresh = g_array_new(FALSE, FALSE, sizeof(uint32_t)),
                  .arena = arena_new()};
     ManifestSet *set = NULL;
     if (pick_changed(&part, before)) {
@@ -173,6 +232,7 @@ ManifestSet *manifest_set_part(const ManifestSet *before, const ManifestSet *now
     g_ptr_array_unref(part.picked);
     g_hash_table_unref(part.is_in);
     g_hash_table_unref(part.spread);
+    g_array_unref(part.fresh);
     arena_free(part.arena);
     return set;
 }
