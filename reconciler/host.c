@@ -20,6 +20,7 @@ struct HostHandle {
     char **follow_paths;
     bool launch, log_to_stderr;
     int64_t interval_ms;
+    LoopMeter loop;
 
     GThread *thread;
     GMainContext *context;
@@ -149,7 +150,8 @@ static bool start_all(HostHandle *handle, GError **error)
     ReconcilerOptions settings = {.state_dir = handle->state_dir,
                                   .mode = handle->command,
                                   .launch = handle->launch,
-                                  .interval_ms = handle->interval_ms};
+                                  .interval_ms = handle->interval_ms,
+                                  .loop = &handle->loop};
     handle->reconciler = reconciler_new(&ports, &settings, error);
     if (!handle->reconciler)
         return false;
@@ -221,6 +223,7 @@ static gpointer host_main(gpointer data)
             g_strdup_printf("muster %s: serving %s/%s", handle->command, handle->state_dir, SERVER_SOCKET);
         host_log(handle, text);
         tell_started(handle, NULL);
+        loop_meter_start(&handle->loop, handle->context);
         wait_stop(handle);
         end_all(handle);
     } else {

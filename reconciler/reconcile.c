@@ -150,6 +150,7 @@ Reconciler *reconciler_new(const Ports *ports, const ReconcilerOptions *options,
     reconciler->host = g_strdup(g_get_host_name());
     reconciler->launch = options->launch && ports->provider;
     reconciler->interval_ms = options->interval_ms;
+    reconciler->loop = options->loop;
     reconciler->checker = request_checker_new();
     reconciler->tracks = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, progress_track_free);
     reconciler->arena = arena_new();
@@ -210,6 +211,10 @@ const World *reconciler_world(const Reconciler *reconciler)
 
 OperationContext reconciler_context(Reconciler *reconciler)
 {
+    if (reconciler->loop) {
+        reconciler->facts.loop_longest_us = reconciler->loop->longest_us;
+        reconciler->facts.loop_over = reconciler->loop->over;
+    }
     return (OperationContext){.world = reconciler->world,
                               .facts = &reconciler->facts,
                               .rng = &reconciler->rng,

@@ -6,15 +6,17 @@
  * functions run on one thread. */
 #pragma once
 #include "reconciler/api/operation.h"
+#include "reconciler/loop_meter.h"
 #include "reconciler/ports.h"
 
 typedef struct Reconciler Reconciler;
 
 typedef struct {
     const char *state_dir;
-    const char *mode;    /* "serve", "apply" … */
-    bool launch;         /* false: nothing is placed */
-    int64_t interval_ms; /* slow full pass; 0: none */
+    const char *mode;      /* "serve", "apply" … */
+    bool launch;           /* false: nothing is placed */
+    int64_t interval_ms;   /* slow full pass; 0: none */
+    const LoopMeter *loop; /* told in status; may be NULL */
 } ReconcilerOptions;
 
 /* Loads the world through the store port and starts the provider. NULL with error. */

@@ -41,6 +41,7 @@ struct Reconciler {
     char *state_dir, *mode, *host, *notice;
     bool launch, draining;
     int64_t interval_ms;
+    const LoopMeter *loop;
     World *world;
     Rng rng;
     RequestChecker *checker;

@@ -124,6 +124,9 @@ OperationStep status_step(OperationContext *context, Call *call)
     json_object_set_new(body, "environments", status_environments(world));
     json_object_set_new(body, "runs", status_runs(world));
     json_object_set_new(body, "instance", status_instance(facts));
+    json_object_set_new(body, "loop",
+                        json_pack("{s:f,s:I}", "longestMs", (double)facts->loop_longest_us / 1000.0, "over5Ms",
+                                  (json_int_t)facts->loop_over));
     json_object_set_new(body, "jobs", json_pack("{s:I}", "unfinished", (json_int_t)unfinished));
     return call_done(call, body);
 }
