@@ -101,8 +101,10 @@ static void port_query(void *self, PortQuery query, PortDone done, void *data)
 static void port_load_work(void *self, PortWork work, PortDone done, void *data)
 {
     EnginePorts *ports = self;
-    if (ports->load) /* else it is ending: a load is not worth beginning */
+    if (ports->load)
         worker_push(ports->load, work, done, data);
+    else if (!done) /* it is ending: a load is not worth beginning, what cleans up must be */
+        work(data);
 }
 
 /* ---- files

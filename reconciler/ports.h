@@ -36,7 +36,7 @@ typedef void (*PortQuery)(StoreReader *reader, const char *error,
                           void *data); /* reader NULL: error says why */
 
 /* Threads for what must not block the loop. query: one thread with a reader of the committed state. load:
- * sources and plans. */
+ * sources and plans; done may be NULL: then it cleans up. */
 typedef struct WorkPort {
     void (*query)(void *self, PortQuery query, PortDone done, void *data);
     void (*load)(void *self, PortWork work, PortDone done, void *data);

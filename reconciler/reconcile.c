@@ -223,7 +223,8 @@ OperationContext reconciler_context(Reconciler *reconciler)
                               .now_ms = reconciler->now_ms,
                               .stops = reconciler->stops,
                               .tracks = reconciler->tracks,
-                              .refusal = reconciler->refusal};
+                              .refusal = reconciler->refusal,
+                              .budget = &reconciler->budget};
 }
 
 bool reconciler_drain(Reconciler *reconciler)
@@ -418,6 +419,25 @@ static void commit(Reconciler *reconciler)
     reconciler->outgoing = outgoing_new();
 }
 
+static void budget_begin(Reconciler *reconciler)
+{
+    const ClockPort *clock = &reconciler->ports.clock;
+    reconciler->budget = (TickBudget){.monotonic_us = clock->monotonic_us, .self = clock->self};
+    if (clock->monotonic_us)
+        reconciler->budget.until_us = clock->monotonic_us(clock->self) + BUDGET_US;
+}
+
+/* Runs whose turn has come, one by one: each may submit many jobs. */
+static void settle_runs(Reconciler *reconciler)
+{
+    int begun = 0;
+    while (run_settle(reconciler->world, 1, &reconciler->rng, reconciler->now_ms) > 0)
+        if (++begun == SETTLE_MAX || !budget_left(&reconciler->budget)) {
+            reconciler->again = true;
+            return;
+        }
+}
+
 static void tick(Reconciler *reconciler)
 {
     reconciler->now_ms =
@@ -429,10 +449,11 @@ static void tick(Reconciler *reconciler)
     }
     if (g_queue_get_length(&reconciler->in_flight) >= IN_FLIGHT_MAX)
         return;
+    budget_begin(reconciler);
     launch_events_apply(reconciler);
     calls_run(reconciler);
     applies_run(reconciler);
-    run_settle(reconciler->world, SETTLE_MAX, &reconciler->rng, reconciler->now_ms);
+    settle_runs(reconciler);
     applies_settle(reconciler);
     launch_place(reconciler);
     take_stops(reconciler);

@@ -51,9 +51,18 @@ static ApplyTask *task_head(const Reconciler *reconciler)
     return g_queue_peek_head((GQueue *)(uintptr_t)&reconciler->applies);
 }
 
+static void plan_free_work(void *data)
+{
+    apply_plan_free(data);
+}
+
+/* A plan of 100,000 changes takes longer to free than the loop may be busy. */
 static void task_done(Reconciler *reconciler)
 {
-    apply_task_free(g_queue_pop_head(&reconciler->applies));
+    ApplyTask *task = g_queue_pop_head(&reconciler->applies);
+    const WorkPort *work = &reconciler->ports.work;
+    work->load(work->self, plan_free_work, NULL, g_steal_pointer(&task->plan));
+    apply_task_free(task);
     reconciler_wake(reconciler);
 }
 
@@ -416,25 +425,30 @@ static void stage_end(Reconciler *reconciler, ApplyTask *task)
     task_done(reconciler);
 }
 
+static bool stage_next(Reconciler *reconciler, ApplyTask *task)
+{
+    const Change *change = task->plan->plan->changes->pdata[task->next++];
+    g_autoptr(GError) error = NULL;
+    if (stage_change(reconciler, task, change, &error))
+        return true;
+    g_autofree char *message =
+        g_strdup_printf("%s %s/%s: %s", action_name(change->action), kind_name(change->kind), change->name,
+                        error ? error->message : "refused");
+    apply_set(reconciler->world, task->apply_id, APPLY_FAILED, message, reconciler->now_ms);
+    task_fail(task, FAULT_INVALID, message);
+    return false;
+}
+
 static void stage_slice(Reconciler *reconciler, ApplyTask *task)
 {
-    const GPtrArray *changes = task->plan->plan->changes;
-    guint end = MIN(task->next + STAGE_MAX, changes->len);
+    guint len = task->plan->plan->changes->len, end = MIN(task->next + STAGE_MAX, len);
     if (task->next < end)
         epoch_advance(reconciler);
-    for (; task->next < end; task->next++) {
-        const Change *change = changes->pdata[task->next];
-        g_autoptr(GError) error = NULL;
-        if (stage_change(reconciler, task, change, &error))
-            continue;
-        g_autofree char *message =
-            g_strdup_printf("%s %s/%s: %s", action_name(change->action), kind_name(change->kind),
-                            change->name, error ? error->message : "refused");
-        apply_set(reconciler->world, task->apply_id, APPLY_FAILED, message, reconciler->now_ms);
-        task_fail(task, FAULT_INVALID, message);
-        return;
-    }
-    if (task->next == changes->len)
+    do {
+        if (task->next < end && !stage_next(reconciler, task))
+            return;
+    } while (task->next < end && budget_left(&reconciler->budget));
+    if (task->next == len)
         stage_end(reconciler, task);
     else
         reconciler_wake(reconciler);
@@ -456,14 +470,6 @@ void applies_run(Reconciler *reconciler)
  * -------------------------------------------------------------------------------------------------------------------
  */
 
-static bool owner_in_transition(const World *world, View owner)
-{
-    for (const Resource *at = NULL; (at = world_resource_next(world, at));)
-        if (at->phase != RESOURCE_ACTIVE && view_is(owner, at->owner))
-            return true;
-    return false;
-}
-
 void applies_settle(Reconciler *reconciler)
 {
     size_t moving = resource_settle(reconciler->world, SETTLE_MAX, reconciler->now_ms);
@@ -474,7 +480,7 @@ void applies_settle(Reconciler *reconciler)
     reconciler->moving = moving;
     for (int64_t id = 0; (apply = world_apply_next(reconciler->world, id)); id = apply->id)
         if (apply->state == APPLY_ACTIVE &&
-            (moving == 0 || (look && !owner_in_transition(reconciler->world, apply->owner))))
+            (moving == 0 || (look && !world_owner_in_transit(reconciler->world, apply->owner))))
             apply_set(reconciler->world, apply->id, APPLY_CONVERGED, "", reconciler->now_ms);
 }
 

@@ -101,7 +101,7 @@ void calls_run(Reconciler *reconciler)
     wake_waiters(reconciler);
     /* Those that ask for another slice are pushed to the tail and wait for the next tick. */
     guint len = MIN(g_queue_get_length(&reconciler->calls), CALLS_MAX);
-    for (guint i = 0; i < len; i++)
+    for (guint i = 0; i < len && (i == 0 || budget_left(&reconciler->budget)); i++)
         step_call(reconciler, g_queue_pop_head(&reconciler->calls));
 }
 

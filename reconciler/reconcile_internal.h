@@ -10,7 +10,8 @@
  * the latest after so long. So a short job costs one flush for its end and the next intent together, and none
  * for its start. */
 #define STARTED_LAZY_MS 20
-#define STAGE_MAX       500 /* changes of an apply per tick: each may make revisions, rows and events */
+#define STAGE_MAX       5000 /* changes of an apply per tick: each may make revisions, rows and events */
+#define BUDGET_US       2000 /* slices of a tick end when it has gone on so long; what is under way is finished */
 #define FORGET_MAX      5000
 #define CALLS_MAX       1000 /* steps of calls per tick */
 #define RETRY_MS        1000 /* after a failed commit; doubles up to RETRY_MAX_MS */
@@ -60,6 +61,7 @@ struct Reconciler {
     Outgoing *outgoing;    /* of the tick under way */
     GQueue in_flight;      /* of Outgoing*, oldest first */
     GPtrArray *stops;      /* of Launch*, borrowed, this tick */
+    TickBudget budget;     /* of the tick under way */
     bool ticking, again;   /* again: asked for during the tick */
     bool urgent;           /* events hold more than starts */
     int64_t started_at_ms; /* when starts are taken in if nothing else comes; 0: there are none */

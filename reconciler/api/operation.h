@@ -14,13 +14,11 @@
 #define BODY_BYTES_MAX      (1024 * 1024)
 #define BULK_BODY_BYTES_MAX (64 * 1024 * 1024)
 #define BULK_LINES_MAX      200000
-#define BULK_SLICE                                                                                           \
-    1000 /* jobs inserted per tick: about 5 ms of the loop (DESIGN: never blocked for more)                  \
-          */
-#define WAIT_JOBS_MAX  100000
-#define POLL_MS_MAX    60000
-#define WAIT_EAGER_MAX 200 /* long polls over more jobs look again only every WAIT_LAZY_MS */
-#define WAIT_LAZY_MS   50
+#define BULK_SLICE          1000 /* jobs per tick at most; the tick's budget ends a slice before */
+#define WAIT_JOBS_MAX       100000
+#define POLL_MS_MAX         60000
+#define WAIT_EAGER_MAX      200 /* long polls over more jobs look again only every WAIT_LAZY_MS */
+#define WAIT_LAZY_MS        50
 /* Changes among more than WAIT_EAGER_MAX jobs are answered only after so long: the answer names every job,
  * and building, sending and asking it again for each change would cost more than the jobs. The end is
  * answered at once. */
@@ -37,6 +35,18 @@ typedef enum {
     STEP_AGAIN,  /* run step() again in the next tick: a slice is done */
     STEP_APPLY   /* the engine's apply takes over and sets the result */
 } OperationStep;
+
+/* How long a tick may go on: what is done in slices looks here between two pieces. Time decides only how much
+ * is done now, never what comes of it. */
+typedef struct {
+    int64_t (*monotonic_us)(void *self); /* NULL: counts alone bound a slice */
+    void *self;
+    int64_t until_us;
+} TickBudget;
+static inline bool budget_left(const TickBudget *budget)
+{
+    return !budget || !budget->monotonic_us || budget->monotonic_us(budget->self) < budget->until_us;
+}
 
 /* What there is to know beside the world. Borrowed texts. */
 typedef struct {
@@ -58,10 +68,11 @@ typedef struct {
     void (*entropy)(void *bytes, size_t len); /* ids of jobs; NULL offline */
     RequestChecker *checker;                  /* NULL offline */
     int64_t now_ms;
-    GPtrArray *stops;    /* Launch*, borrowed: launches that operations decided to stop; NULL offline */
-    GHashTable *tracks;  /* apply id → ProgressTrack*, owned */
-    const char *refusal; /* changes are refused for this reason (disk full …), or NULL */
-    bool offline;        /* long polls answer at once */
+    GPtrArray *stops;         /* Launch*, borrowed: launches that operations decided to stop; NULL offline */
+    GHashTable *tracks;       /* apply id → ProgressTrack*, owned */
+    const char *refusal;      /* changes are refused for this reason (disk full …), or NULL */
+    const TickBudget *budget; /* NULL offline */
+    bool offline;             /* long polls answer at once */
 } OperationContext;
 
 struct Operation {
@@ -108,6 +119,7 @@ typedef enum {
     FAULT_INTERNAL
 } Fault;
 OperationStep call_done(Call *call, json_t *body /* taken */);
+OperationStep call_done_text(Call *call, GString *text /* taken */);
 /* In the form that the operation's callers expect (Batch's or ours). */
 OperationStep call_fail(Call *call, Fault fault, const char *format, ...) G_GNUC_PRINTF(3, 4);
 OperationStep call_fail_error(Call *call, const GError *error);

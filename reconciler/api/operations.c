@@ -74,7 +74,16 @@ void call_free(Call *call)
 void operation_result_clear(OperationResult *result)
 {
     json_decref(result->body);
+    if (result->text)
+        g_string_free(result->text, TRUE);
     *result = (OperationResult){0};
+}
+
+OperationStep call_done_text(Call *call, GString *text)
+{
+    operation_result_clear(&call->result);
+    call->result = (OperationResult){.http_status = 200, .text = text};
+    return STEP_DONE;
 }
 
 OperationStep call_done(Call *call, json_t *body)

@@ -62,8 +62,10 @@
 #include <stdbool.h>
 
 typedef struct OperationResult {
-    int http_status;        /* 200 … */
-    json_t *body;           /* owned */
+    int http_status; /* 200 … */
+    json_t *body;    /* owned */
+    GString *text; /* owned; instead of body: JSON that was written piece by piece, too large to be built and
+                      dumped at once */
     const char *error_type; /* x-amzn-ErrorType or NULL; static */
 } OperationResult;
 void operation_result_clear(OperationResult *result);

@@ -11,7 +11,7 @@ typedef enum { BULK_PARSE, BULK_CHECK, BULK_INSERT } BulkPhase; /* Call.phase */
 typedef struct {
     GPtrArray *requests; /* of json_t*, by line; NULL entries: blank lines */
     GArray *ids;         /* of JobId: inserted so far */
-    json_t *jobs;        /* of the answer */
+    GString *answer;
     guint next;
     JobLookup *lookup; /* dependencies of the lines from next on that have left memory; may be NULL */
     char *fault;       /* of a line, found off the loop */
@@ -27,7 +27,8 @@ static void bulk_free(void *data)
     Bulk *bulk = data;
     g_ptr_array_unref(bulk->requests);
     g_array_unref(bulk->ids);
-    json_decref(bulk->jobs);
+    if (bulk->answer)
+        g_string_free(bulk->answer, TRUE);
     job_lookup_free(bulk->lookup);
     g_free(bulk->fault);
     g_free(bulk);
@@ -63,12 +64,19 @@ static void bulk_parse(const Call *call, Bulk *bulk)
     }
 }
 
+/* The text is not needed any more; given back here, off the loop. */
+static void drop_body(Call *call)
+{
+    g_bytes_unref(g_steal_pointer(&call->body));
+}
+
 void bulk_gather(StoreReader *reader, Call *call)
 {
     Bulk *bulk = call->state;
-    if (call->phase == BULK_PARSE)
+    if (call->phase == BULK_PARSE) {
         bulk_parse(call, bulk);
-    else
+        drop_body(call);
+    } else
         job_lookup_gather(bulk->lookup, reader, &call->gather_error);
 }
 
@@ -129,9 +137,11 @@ static bool insert_line(OperationContext *context, Bulk *bulk, const json_t *req
     const Job *job = job_submit(context->world, &submission, context->now_ms, error);
     if (!job)
         return false;
+    g_string_append(bulk->answer, bulk->ids->len ? "," : "{\"jobs\":[");
     g_array_append_val(bulk->ids, submission.id);
     job_id_to_text(&submission.id, id);
-    json_array_append_new(bulk->jobs, json_pack("{s:s,s:s}", "jobId", id, "jobName", job->name));
+    /* Names hold letters, digits, hyphens and underscores only. */
+    g_string_append_printf(bulk->answer, "{\"jobId\":\"%s\",\"jobName\":\"%s\"}", id, job->name);
     return true;
 }
 
@@ -149,13 +159,20 @@ static OperationStep bulk_refuse(OperationContext *context, Call *call, const GE
     return call_fail(call, FAULT_INVALID, "line %u: %s", bulk->next + 1, error->message);
 }
 
+/* A tree of 50,000 requests takes longer to free than the loop may be busy: each goes with its line. */
+static void request_done(Bulk *bulk, guint line)
+{
+    json_decref(bulk->requests->pdata[line]);
+    bulk->requests->pdata[line] = NULL;
+}
+
 static OperationStep bulk_slice(OperationContext *context, Call *call)
 {
     Bulk *bulk = call->state;
     bool (*take)(OperationContext *, Bulk *, const json_t *, GError **) =
         call->phase == BULK_CHECK ? check_line : insert_line;
-    guint end = MIN(bulk->next + BULK_SLICE, bulk->requests->len);
-    for (; bulk->next < end; bulk->next++) {
+    guint first = bulk->next, end = MIN(first + BULK_SLICE, bulk->requests->len);
+    for (; bulk->next < end && (bulk->next == first || budget_left(context->budget)); bulk->next++) {
         g_autoptr(GError) error = NULL;
         const json_t *request = bulk->requests->pdata[bulk->next];
         if (!request)
@@ -168,11 +185,15 @@ static OperationStep bulk_slice(OperationContext *context, Call *call)
         world_set_final_lookup(context->world, NULL, NULL);
         if (!taken)
             return bulk_refuse(context, call, error);
+        if (call->phase == BULK_INSERT)
+            request_done(bulk, bulk->next);
     }
     if (bulk->next < bulk->requests->len)
         return STEP_AGAIN;
-    if (call->phase == BULK_INSERT)
-        return call_done(call, json_pack("{s:O}", "jobs", bulk->jobs));
+    if (call->phase == BULK_INSERT) {
+        g_string_append(bulk->answer, bulk->ids->len ? "]}" : "{\"jobs\":[]}");
+        return call_done_text(call, g_steal_pointer(&bulk->answer));
+    }
     call->phase = BULK_INSERT;
     bulk->next = 0;
     return STEP_AGAIN;
@@ -185,7 +206,7 @@ OperationStep bulk_step(OperationContext *context, Call *call)
         bulk = g_new0(Bulk, 1);
         bulk->requests = g_ptr_array_new_with_free_func(request_free);
         bulk->ids = g_array_new(FALSE, FALSE, sizeof(JobId));
-        bulk->jobs = json_array();
+        bulk->answer = g_string_new(NULL);
         call->state = bulk;
         call->state_free = bulk_free;
         return STEP_GATHER;

@@ -63,9 +63,11 @@ static enum MHD_Result respond(Request *request)
 {
     const OperationResult *result = &request->result;
     g_autofree char *id = g_uuid_string_random();
-    char *text = json_dumps(result->body, JSON_COMPACT);
+    GString *made = g_steal_pointer(&request->result.text);
+    size_t len = made ? made->len : 0;
+    char *text = made ? g_string_free(made, FALSE) : json_dumps(result->body, JSON_COMPACT);
     struct MHD_Response *response =
-        MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
+        MHD_create_response_from_buffer(made ? len : strlen(text), text, MHD_RESPMEM_MUST_FREE);
     MHD_add_response_header(response, "Content-Type", "application/json");
     MHD_add_response_header(response, "x-amzn-RequestId", id);
     if (result->error_type)

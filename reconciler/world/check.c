@@ -220,6 +220,8 @@ static void check_runs(Recount *recount)
         const size_t *counted = tally(recount->runs, run, sizeof(size_t));
         expect(*counted == run->jobs_unfinished, NULL, "run's unfinished jobs");
         expect(run_is_active(run) == tree_contains(&run_entry(run)->in_active), NULL, "active runs");
+        bool is_ready = run->state == RUN_WAITING && !run_active_before(run);
+        expect(is_ready == tree_contains(&run_entry(run)->in_ready), NULL, "runs that may begin");
         bool may_have_jobs = run->state == RUN_RUNNING || run->state == RUN_CANCELLED;
         expect(run->jobs_unfinished > 0 ? may_have_jobs : run->state != RUN_RUNNING, NULL, "run's state");
     }

@@ -113,6 +113,14 @@ size_t resource_settle(World *world, size_t max, int64_t now_ms)
     return tree_len(&world->transit);
 }
 
+bool world_owner_in_transit(const World *world, View owner)
+{
+    for (TreeNode *node = tree_first(&world->transit); node; node = tree_next(node))
+        if (view_is(owner, TREE_ENTRY(node, ResourceEntry, in_transit)->resource.owner))
+            return true;
+    return false;
+}
+
 static void reason_part(GString *text, int64_t count, const char *one, const char *many)
 {
     if (count > 0)

@@ -76,6 +76,7 @@ typedef struct {
     Run run;
     TreeNode by_key;       /* kind, name, number */
     TreeNode in_active;    /* World.active_runs while run_is_active */
+    TreeNode in_ready;     /* World.ready_runs while it waits and no older run of its manifest is active */
     Job *jobs, *jobs_tail; /* those in memory, oldest first */
     OnFailure on_failure;
     GList dirty;
@@ -142,7 +143,7 @@ struct World {
     Usage usage[PROVIDER_UNSET + 1];
     GArray *stops; /* LaunchToken: stops decided inside the world */
 
-    Tree runs, active_runs, applies;
+    Tree runs, active_runs, ready_runs, applies;
     Map *runs_by_id;
     GHashTable *settings, *dirty_settings;
 

@@ -158,6 +158,8 @@ void resource_set_kept(World *world, Kind kind, View name, int64_t now_ms);
  * terminate by their policy, environments wait for queues and launches. Returns how many are still in
  * transition. */
 size_t resource_settle(World *world, size_t max, int64_t now_ms);
+/* Whether a resource of this owner is DELETING or REPLACING. */
+bool world_owner_in_transit(const World *world, View owner);
 /* "2 queues refer to it, 3 jobs run on it": why it is not gone yet. New string or NULL. */
 char *resource_pending_reason(const World *world, const Resource *resource);
 /* NAME or NAME:REV or NAME@sha256:HEX or ARN → an active revision. NULL: none (error says why, as Batch words

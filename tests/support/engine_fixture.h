@@ -78,7 +78,8 @@ static inline void fake_work(void *self, PortWork work, PortDone done, void *dat
 {
     (void)self;
     work(data);
-    done(data);
+    if (done)
+        done(data);
 }
 
 static inline void fake_remove(void *self, char *path)
@@ -237,6 +238,8 @@ static inline void engine_settle(Engine *engine)
 static inline void engine_answered(Call *call)
 {
     Engine *engine = call->owner;
+    if (call->result.text)
+        call->result.body = json_loads(call->result.text->str, 0, NULL);
     g_string_append_printf(engine->log, "answer %s %d|", call->operation->name, call->result.http_status);
     g_ptr_array_add(engine->answers, call);
 }
