@@ -84,7 +84,6 @@ static bool add_resource(const ResourceRecord *record, void *data)
     copy.status_reason = keep(committed, record->status_reason);
     copy.spec = VIEW(""); /* asked for where digests differ */
     g_array_append_val(committed->resources, copy);
-    committed->actual.source_known |= view_is(record->owner, committed->identity);
     return true;
 }
 
@@ -166,7 +165,6 @@ static void committed_use(Committed *committed)
     actual->resources_len = committed->resources->len;
     actual->runs = (const RunRecord *)(void *)committed->runs->data;
     actual->runs_len = committed->runs->len;
-    actual->source_known |= committed->runs->len > 0;
     actual->spec = spec_of;
     actual->busy = busy_of;
     actual->data = committed;
@@ -175,7 +173,8 @@ static void committed_use(Committed *committed)
 static bool committed_read(Committed *committed, GError **error)
 {
     if (!store_reader_resources(committed->reader, RESOURCES_BRIEF, add_resource, committed, error) ||
-        !store_reader_runs(committed->reader, committed->identity, add_run, committed, error))
+        !store_reader_runs(committed->reader, committed->identity, add_run, committed, error) ||
+        !store_reader_applied(committed->reader, committed->identity, &committed->actual.source_known, error))
         return false;
     committed_use(committed);
     return true;

@@ -36,8 +36,6 @@ static bool add_resource(const ResourceRecord *record, void *data)
     copy.status_reason = keep(actual, record->status_reason);
     copy.spec = VIEW(""); /* asked for by actual_spec() */
     g_array_append_val(actual->resources, copy);
-    if (view_is(record->owner, loading->source_name))
-        actual->plan.source_known = true;
     return true;
 }
 
@@ -99,7 +97,8 @@ static bool actual_read(Loading *loading, GError **error)
     StoreReader *reader = loading->actual->reader;
     return store_reader_begin(reader, error) &&
            store_reader_resources(reader, RESOURCES_BRIEF, add_resource, loading, error) &&
-           store_reader_runs(reader, loading->source_name, add_run, loading, error);
+           store_reader_runs(reader, loading->source_name, add_run, loading, error) &&
+           store_reader_applied(reader, loading->source_name, &loading->actual->plan.source_known, error);
 }
 
 Actual *actual_load(const char *state_dir, const char *source_name, const ManifestSet *desired,
@@ -125,7 +124,6 @@ Actual *actual_load(const char *state_dir, const char *source_name, const Manife
     actual->plan.resources_len = actual->resources->len;
     actual->plan.runs = (const RunRecord *)(void *)actual->runs->data;
     actual->plan.runs_len = actual->runs->len;
-    actual->plan.source_known |= actual->runs->len > 0;
     actual->plan.spec = actual_spec;
     actual->plan.busy = actual_busy;
     actual->plan.data = actual;

@@ -21,6 +21,8 @@ static const char *const read_sql[READ_COUNT] = {
         "SELECT " RUN_COLUMNS " FROM runs WHERE kind = ? AND name = ? AND owner = ? ORDER BY number",
     [READ_APPLIES_NEWEST] = "SELECT " APPLY_COLUMNS " FROM applies WHERE id IN"
                             " (SELECT max(id) FROM applies GROUP BY owner) ORDER BY id",
+    /* ACTIVE, CONVERGED, SUPERSEDED: pinned by migrate.c */
+    [READ_APPLIED] = "SELECT EXISTS (SELECT 1 FROM applies WHERE owner = ? AND state IN (1, 2, 3))",
     [READ_JOB_BY_ID] = "SELECT " JOB_COLUMNS " FROM jobs WHERE id = ?",
     [READ_JOB_BY_SEQUENCE] = "SELECT " JOB_COLUMNS " FROM jobs WHERE sequence = ?",
     [READ_JOB_STATE_BY_ID] = "SELECT sequence, state FROM jobs WHERE id = ?",
@@ -279,6 +281,20 @@ bool store_reader_runs_of(StoreReader *reader, Kind kind, View name, const char 
     put_text(&cursor, name);
     put_text(&cursor, view_from(owner));
     return read_runs(reader, &cursor, func, data, error);
+}
+
+bool store_reader_applied(StoreReader *reader, const char *owner, bool *ret_applied, GError **error)
+{
+    Cursor cursor;
+    bool row;
+    if (!reader_statement(reader, READ_APPLIED, &cursor, error))
+        return false;
+    put_text(&cursor, view_from(owner));
+    if (!reader_step(reader, &cursor, &row, error))
+        return false;
+    *ret_applied = row && get_int(&cursor) != 0;
+    sqlite3_reset(cursor.statement);
+    return true;
 }
 
 bool store_reader_events(StoreReader *reader, uint64_t after, size_t limit, EventFunc func, void *data,

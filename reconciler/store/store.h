@@ -80,6 +80,9 @@ bool store_reader_resource(StoreReader *reader, Kind kind, View name, bool *ret_
 /* Run records of one owner (NULL: all), ordered by kind, name, number. */
 typedef bool (*RunFunc)(const RunRecord *record, void *data);
 bool store_reader_runs(StoreReader *reader, const char *owner, RunFunc func, void *data, GError **error);
+/* Whether an apply of this owner was ever staged to its end: then its source has a history here. What an
+ * interrupted first apply left is none: --first-run must mean the same when it is tried again. */
+bool store_reader_applied(StoreReader *reader, const char *owner, bool *ret_applied, GError **error);
 /* Those of one Job or Pipeline, ordered by number. */
 bool store_reader_runs_of(StoreReader *reader, Kind kind, View name, const char *owner, RunFunc func,
                           void *data, GError **error);
