@@ -324,6 +324,8 @@ static bool begin_staging(ApplyTask *task)
                           .message = VIEW(""),
                           .summary = view_from(summary)};
     keep_retention(reconciler, task->plan->set);
+    if (!task->plan->destroy)
+        resource_set_provider(reconciler->world, task->plan->identity, task->plan->provider);
     task->apply_id = apply_begin(reconciler->world, &record, reconciler->now_ms);
     task->next = 0;
     reconciler_log(reconciler, "source %s: applying revision %.12s: %u changes", plan->source_name,
@@ -331,27 +333,9 @@ static bool begin_staging(ApplyTask *task)
     return true;
 }
 
-/* --provider says where environments run; it enters neither digest nor run key (DESIGN), only the spec in
- * force. */
-static char *spec_for_provider(const Manifest *manifest, const char *provider)
-{
-    json_t *spec = json_loadb(manifest->spec.data, manifest->spec.len, 0, NULL);
-    json_object_set_new(spec, "provider", json_pack("{s:s}", "type", provider));
-    char *text = json_dumps(spec, JSON_COMPACT | JSON_SORT_KEYS), *copy = g_strdup(text);
-    free(text);
-    json_decref(spec);
-    return copy;
-}
-
 static bool stage_put(Reconciler *reconciler, const ApplyTask *task, const Change *change, GError **error)
 {
-    Manifest manifest = *change->manifest;
-    g_autofree char *spec = NULL;
-    if (task->plan->provider && manifest.kind == KIND_COMPUTE_ENVIRONMENT) {
-        spec = spec_for_provider(&manifest, task->plan->provider);
-        manifest.spec = view_from(spec);
-    }
-    ResourceChange put = {.manifest = &manifest, .owner = task->plan->identity};
+    ResourceChange put = {.manifest = change->manifest, .owner = task->plan->identity};
     if (change->action != ACTION_REPLACE)
         return resource_put(reconciler->world, &put, reconciler->now_ms, error);
     resource_replace(reconciler->world, &put, reconciler->now_ms);

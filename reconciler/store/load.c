@@ -282,12 +282,12 @@ static bool load_attempts(Load *load, GError **error)
 static bool load_all(Load *load, GError **error)
 {
     const Fence *fence = &load->fence;
-    return reader_fence(load->reader, &load->fence, error) && load_resources(load, NULL, error) &&
-           load_revisions(load, NULL, error) && find_jobs(load, error) && load_templates(load, error) &&
-           load_runs(load, NULL, error) && load_applies(load, NULL, error) && load_jobs(load, error) &&
-           load_behind_arrays(load, READ_CHILDREN, load_child_rows, error) &&
+    return reader_fence(load->reader, &load->fence, error) &&
+           load_settings(load, NULL, error) && /* first: they say where environments run */
+           load_resources(load, NULL, error) && load_revisions(load, NULL, error) && find_jobs(load, error) &&
+           load_templates(load, error) && load_runs(load, NULL, error) && load_applies(load, NULL, error) &&
+           load_jobs(load, error) && load_behind_arrays(load, READ_CHILDREN, load_child_rows, error) &&
            load_behind_arrays(load, READ_RANGES, load_range_rows, error) && load_attempts(load, error) &&
-           load_settings(load, NULL, error) &&
            load->sink->counters(fence->job_sequence, fence->event_sequence, fence->template_id,
                                 fence->apply_id, fence->now_ms, load->data, error);
 }

@@ -180,6 +180,39 @@ void resource_touch(World *world, Resource *resource)
     g_queue_push_tail_link(&world->dirty_resources, &resource_entry(resource)->dirty);
 }
 
+/* "provider SOURCE" is the setting that holds a source's --provider. */
+static char *provider_setting(const char *owner)
+{
+    return g_strconcat("provider ", owner, NULL);
+}
+
+/* Where it runs: where its source was told to run (--provider), else where it says, else on the default.
+ * Launches were counted under the old provider; it changes only when none is left (resource_settle). */
+static void environment_place(World *world, Resource *resource)
+{
+    Environment *environment = resource->environment;
+    if (!environment || environment->launches > 0)
+        return;
+    g_autofree char *name = provider_setting(resource->owner ? resource->owner : "");
+    const char *told = world_setting(world, name);
+    ProviderType provider = environment->spec->provider;
+    if (told)
+        provider_type_from(view_from(told), &provider);
+    environment->provider = provider == PROVIDER_UNSET ? world->default_provider : provider;
+}
+
+void resource_set_provider(World *world, const char *owner, const char *provider)
+{
+    g_autofree char *name = provider_setting(owner);
+    if (g_strcmp0(world_setting(world, name), provider) == 0)
+        return;
+    world_set_setting(world, name, provider);
+    for (const Resource *at = NULL;
+         (at = world_resource_next(world, at)) && at->kind <= KIND_COMPUTE_ENVIRONMENT;)
+        if (at->environment && strcmp(at->owner, owner) == 0)
+            environment_place(world, (Resource *)(uintptr_t)at);
+}
+
 static bool environment_in_force(World *world, Resource *resource, View spec, GError **error)
 {
     ComputeEnvironmentSpec *decoded = compute_environment_spec_decode(spec, error);
@@ -194,10 +227,7 @@ static bool environment_in_force(World *world, Resource *resource, View spec, GE
     }
     compute_environment_spec_free(environment->spec);
     environment->spec = decoded;
-    /* Launches were counted under the old provider; it changes only when none is left (resource_settle). */
-    if (environment->launches == 0)
-        environment->provider =
-            decoded->provider == PROVIDER_UNSET ? world->default_provider : decoded->provider;
+    environment_place(world, resource);
     return true;
 }
 
@@ -341,6 +371,7 @@ static bool resource_create(World *world, const ResourceChange *change, int64_t 
         return false;
     }
     resource_describe(resource, change);
+    environment_place(world, resource);
     resource->digest = manifest->digest;
     resource->revision = 1;
     resource->created_ms = resource->updated_ms = now_ms;
@@ -363,6 +394,7 @@ static bool resource_update(World *world, Resource *resource, const ResourceChan
     if ((changed || text_changed) && !resource_in_force(world, resource, manifest->spec, error))
         return false;
     bool seen = resource_describe(resource, change) || changed || revived;
+    environment_place(world, resource);
     resource->digest = manifest->digest;
     if (revived)
         resource_activate(world, resource);
@@ -473,6 +505,7 @@ bool resource_restore(World *world, const ResourceRecord *record, GError **error
     resource->revision = record->revision;
     resource->created_ms = record->created_ms;
     resource->updated_ms = record->updated_ms;
+    environment_place(world, resource);
     if (!tree_insert(&world->resources, &entry->by_key)) {
         g_set_error(error, WORLD_ERROR, WORLD_ERROR_INVALID, "%s/" VIEW_FMT " is there twice",
                     kind_name(record->kind), VIEW_ARG(record->name));

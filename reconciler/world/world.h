@@ -153,6 +153,9 @@ void resource_replace(World *world, const ResourceChange *change,
                       int64_t now_ms); /* drains, then becomes the new one */
 void resource_delete(World *world, Kind kind, View name,
                      int64_t now_ms); /* marks DELETING; resource_settle finishes it */
+/* --provider of a source (NULL: none was given): overrides where its environments run, and nothing that they
+ * say of themselves. */
+void resource_set_provider(World *world, const char *owner, const char *provider);
 void resource_set_kept(World *world, Kind kind, View name, int64_t now_ms);
 /* Moves DELETING and REPLACING resources on as far as they can go now, at most `max` of them: queues drain or
  * terminate by their policy, environments wait for queues and launches. Returns how many are still in

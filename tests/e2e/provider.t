@@ -1,0 +1,61 @@
+#!/bin/sh
+# --provider overrides where environments run and nothing else: no digest, no run key, nothing that export shows.
+. "$(dirname "$0")/lib.sh"
+
+mkdir src
+printf 'name: anywhere\n' >src/muster.yaml
+cat >src/all.yaml <<'YAML'
+apiVersion: muster/v1
+kind: ComputeEnvironment
+metadata: {name: cloud}
+spec:
+  type: MANAGED
+  provider: aws
+  computeResources:
+    type: EC2
+    minvCpus: 0
+    maxvCpus: 16
+    instanceTypes: [optimal]
+    instanceRole: ecsInstanceRole
+    subnets: [subnet-0a1b2c3d]
+    securityGroupIds: [sg-0a1b2c3d]
+---
+apiVersion: muster/v1
+kind: JobQueue
+metadata: {name: q}
+spec: {priority: 1, computeEnvironmentOrder: [cloud]}
+---
+apiVersion: muster/v1
+kind: JobDefinition
+metadata: {name: hello}
+spec:
+  type: container
+  containerProperties:
+    command: [echo, hello]
+    resourceRequirements: [{type: VCPU, value: "1"}, {type: MEMORY, value: "16"}]
+---
+apiVersion: muster/v1
+kind: Job
+metadata: {name: once}
+spec: {jobQueue: q, jobDefinition: hello}
+YAML
+
+exits "an environment on aws is refused" 3 muster apply src --state st --yes --first-run start
+like "with a word about what is served" "$err" "*provider aws, which this build does not serve*"
+exits "the same runs here with --provider local" 0 muster apply src --state st --provider local --yes --wait jobs
+exits "then the plan is empty, with --provider" 0 muster plan src --state st --provider local
+exits "and without" 0 muster plan src --state st
+run muster export ComputeEnvironment --state st
+like "export shows what the manifest says" "$out" "*aws*"
+run muster get computeenvironments cloud --state st --output json
+like "and so does get" "$out" '*aws*'
+
+# A daemon that starts later knows where the environment runs from the state alone.
+STATE=st
+start_daemon src --state st --provider local
+run muster submit --state st --queue q --definition hello --wait
+is "a job runs after a restart" "$code" 0
+exits "its run is not repeated" 0 muster plan src --state st --provider local
+run muster get runs --state st --output json
+is "one run of the Job" "$(printf '%s' "$out" | grep -c '"number"')" 1
+finish
