@@ -355,17 +355,11 @@ static bool is_stale(ApplyPlan *plan)
     return false;
 }
 
-static FirstRun first_run_of(const ApplyPlan *plan)
-{
-    if (plan->first_run_given)
-        return plan->first_run;
-    return strcmp(default_provider(plan), "aws") == 0 ? FIRST_RUN_UNSET : FIRST_RUN_START;
-}
-
 static void make_plan(ApplyPlan *plan, ManifestSet *set, const Committed *committed)
 {
     PlanOptions options = {.source_name = plan->identity,
-                           .first_run = first_run_of(plan),
+                           .first_run = plan->first_run_given ? plan->first_run
+                                                              : first_run_default(plan->set, plan->provider),
                            .only = plan->only,
                            .destroy = plan->destroy};
     plan->plan = plan_build(set, &committed->actual, &options);

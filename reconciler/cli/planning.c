@@ -20,26 +20,10 @@ const char *first_run_name(FirstRun first_run)
     return first_run == FIRST_RUN_UNSET ? NULL : first_run_names[first_run];
 }
 
-/* On aws nothing starts by itself the first time; what every environment says counts before the source's
- * default. */
-FirstRun planning_first_run(const char *first_run, const Checked *checked)
+FirstRun planning_first_run(const char *first_run, const char *provider, const Checked *checked)
 {
     FirstRun stated;
-    if (first_run_parse(first_run, &stated))
-        return stated;
-    if (strcmp(checked->provider, "aws") != 0)
-        return FIRST_RUN_START;
-    size_t environments = 0;
-    for (size_t i = 0; i < manifest_set_len(checked->set); i++) {
-        const Manifest *manifest = manifest_set_get(checked->set, i);
-        if (manifest->kind != KIND_COMPUTE_ENVIRONMENT)
-            continue;
-        g_autoptr(ComputeEnvironmentSpec) spec = compute_environment_spec_decode(manifest->spec, NULL);
-        if (!spec || spec->provider == PROVIDER_AWS || spec->provider == PROVIDER_UNSET)
-            return FIRST_RUN_UNSET;
-        environments++;
-    }
-    return environments ? FIRST_RUN_START : FIRST_RUN_UNSET;
+    return first_run_parse(first_run, &stated) ? stated : first_run_default(checked->set, provider);
 }
 
 bool planning_make(const PlanningOptions *options, Planning *ret_planning, GError **error)
@@ -64,7 +48,7 @@ bool planning_make(const PlanningOptions *options, Planning *ret_planning, GErro
         return false;
     }
     planning->notices = options->destroy ? NULL : checked_notices(&planning->checked);
-    planning->first_run = planning_first_run(options->first_run, &planning->checked);
+    planning->first_run = planning_first_run(options->first_run, options->provider, &planning->checked);
     planning->options = (PlanOptions){.source_name = identity,
                                       .first_run = planning->first_run,
                                       .only = options->only,

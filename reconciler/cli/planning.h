@@ -32,8 +32,8 @@ bool planning_make(const PlanningOptions *options, Planning *ret_planning, GErro
 void planning_clear(Planning *planning);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Planning, planning_clear)
 
-/* --first-run, else start where nothing runs on aws, else unset. */
-FirstRun planning_first_run(const char *first_run, const Checked *checked);
+/* --first-run, else first_run_default. */
+FirstRun planning_first_run(const char *first_run, const char *provider, const Checked *checked);
 bool first_run_parse(const char *text, FirstRun *ret_first_run);
 const char *first_run_name(FirstRun first_run); /* NULL for unset */
 

@@ -8,6 +8,23 @@ bool run_is_unfinished(const RunRecord *run)
     return run->state == RUN_WAITING || run->state == RUN_RUNNING;
 }
 
+FirstRun first_run_default(const ManifestSet *desired, const char *provider)
+{
+    if (provider)
+        return strcmp(provider, "aws") == 0 ? FIRST_RUN_UNSET : FIRST_RUN_START;
+    const SourceConfig *config = manifest_set_config(desired);
+    bool is_aws = !config || !config->provider || strcmp(config->provider, "aws") == 0;
+    size_t first, len = manifest_set_kind(desired, KIND_COMPUTE_ENVIRONMENT, &first);
+    for (size_t i = first; i < first + len; i++) {
+        g_autoptr(ComputeEnvironmentSpec) spec =
+            compute_environment_spec_decode(manifest_set_get(desired, i)->spec, NULL);
+        ProviderType stated = spec ? spec->provider : PROVIDER_UNSET;
+        if (stated == PROVIDER_AWS || (stated == PROVIDER_UNSET && is_aws))
+            return FIRST_RUN_UNSET;
+    }
+    return is_aws && len == 0 ? FIRST_RUN_UNSET : FIRST_RUN_START;
+}
+
 static const char *member_of(View spec, const char *name, View *ret_value)
 {
     return json_walk_find(spec, name, ret_value) ? name : NULL;

@@ -58,4 +58,16 @@ is "a job runs after a restart" "$code" 0
 exits "its run is not repeated" 0 muster plan src --state st --provider local
 run muster get runs --state st --output json
 is "one run of the Job" "$(printf '%s' "$out" | grep -c '"number"')" 1
+
+# Where everything runs here, a first run needs no word, whether muster.yaml says so or each environment does; for aws it does.
+mkdir here
+printf 'name: here\n' >here/muster.yaml
+sed 's/provider: aws/provider: local/; s/name: cloud/name: room/; s/\[cloud\]/[room]/; s/{name: q}/{name: q2}/; s/jobQueue: q,/jobQueue: q2,/; s/hello/hi/' src/all.yaml >here/all.yaml
+exits "provider local in every environment: a first run starts" 0 muster apply here --state st2 --yes --wait jobs
+run muster get runs --state st2 --output json
+like "and has run" "$out" '*SUCCEEDED*'
+STATE=st3
+start_daemon here --state st3
+run muster get runs --state st3 --output json
+like "under a daemon too" "$out" '*"number": 1*'
 finish
