@@ -57,26 +57,52 @@ static json_t *status_environment(const Environment *environment)
     return object;
 }
 
-static json_t *status_environments(const World *world)
+/* So many of a kind are listed; how many more there are is told. An answer is built on the loop, and who
+ * wants them all asks with `get`. */
+#define STATUS_ROWS_MAX 200
+
+static void status_section(json_t *body, const char *name, json_t *rows, size_t all)
 {
-    json_t *array = json_array();
-    const Resource *resource = NULL;
-    while ((resource = world_resource_next(world, resource)))
-        if (resource->environment)
-            json_array_append_new(array, status_environment(resource->environment));
-        else if (resource->kind > KIND_COMPUTE_ENVIRONMENT)
-            break; /* ordered by kind */
-    return array;
+    json_object_set_new(body, name, rows);
+    size_t shown = json_array_size(rows);
+    if (all > shown)
+        json_object_set_new(json_object_get(body, "omitted"), name, json_integer((json_int_t)(all - shown)));
 }
 
-static json_t *status_runs(const World *world)
+static void status_environments(const World *world, json_t *body)
 {
     json_t *array = json_array();
-    const Run *run = NULL;
-    while ((run = world_run_next(world, run)))
-        if (run->state == RUN_WAITING || run->state == RUN_RUNNING)
-            json_array_append_new(array, json_run(run));
-    return array;
+    size_t all = 0;
+    /* ordered by kind */
+    for (const Resource *at = NULL;
+         (at = world_resource_next(world, at)) && at->kind <= KIND_COMPUTE_ENVIRONMENT;)
+        if (at->environment && ++all <= STATUS_ROWS_MAX)
+            json_array_append_new(array, status_environment(at->environment));
+    status_section(body, "environments", array, all);
+}
+
+static int64_t status_queues(const World *world, json_t *body)
+{
+    size_t len;
+    int64_t unfinished = 0;
+    json_t *array = json_array();
+    Queue *const *queues = world_queues(world, &len);
+    for (size_t i = 0; i < len; i++) {
+        if (i < STATUS_ROWS_MAX)
+            json_array_append_new(array, status_queue(queues[i]));
+        unfinished += (int64_t)queues[i]->unfinished;
+    }
+    status_section(body, "queues", array, len);
+    return unfinished;
+}
+
+static void status_runs(const World *world, json_t *body)
+{
+    json_t *array = json_array();
+    for (const Run *run = NULL;
+         json_array_size(array) < STATUS_ROWS_MAX && (run = world_run_active_next(world, run));)
+        json_array_append_new(array, json_run(run));
+    status_section(body, "runs", array, world_runs_active_len(world));
 }
 
 static json_t *status_applies(const World *world)
@@ -102,7 +128,7 @@ OperationStep status_step(OperationContext *context, Call *call)
 {
     const World *world = context->world;
     const EngineFacts *facts = context->facts;
-    json_t *body = json_object(), *queues = json_array();
+    json_t *body = json_object();
     json_set_text(body, "version", MUSTER_VERSION);
     json_set_text(body, "host", facts->host);
     json_set_text(body, "mode", facts->mode);
@@ -111,22 +137,16 @@ OperationStep status_step(OperationContext *context, Call *call)
     json_set_time(body, "pid", facts->pid);
     json_set_time(body, "startedAt", facts->started_ms);
     json_set_time(body, "committedAt", facts->committed_ms);
-    size_t queues_len;
-    Queue *const *all = world_queues(world, &queues_len);
-    int64_t unfinished = 0;
-    for (size_t i = 0; i < queues_len; i++) {
-        json_array_append_new(queues, status_queue(all[i]));
-        unfinished += (int64_t)all[i]->unfinished;
-    }
+    json_object_set_new(body, "omitted", json_object());
     json_object_set_new(body, "sources", status_sources(world));
     json_object_set_new(body, "applies", status_applies(world));
-    json_object_set_new(body, "queues", queues);
-    json_object_set_new(body, "environments", status_environments(world));
-    json_object_set_new(body, "runs", status_runs(world));
+    int64_t unfinished = status_queues(world, body);
+    status_environments(world, body);
+    status_runs(world, body);
     json_object_set_new(body, "instance", status_instance(facts));
     json_object_set_new(body, "loop",
-                        json_pack("{s:f,s:I}", "longestMs", (double)facts->loop_longest_us / 1000.0, "over5Ms",
-                                  (json_int_t)facts->loop_over));
+                        json_pack("{s:f,s:I}", "longestMs", (double)facts->loop_longest_us / 1000.0,
+                                  "over5Ms", (json_int_t)facts->loop_over));
     json_object_set_new(body, "jobs", json_pack("{s:I}", "unfinished", (json_int_t)unfinished));
     return call_done(call, body);
 }

@@ -410,6 +410,10 @@ static void status_section(const json_t *status, const char *member, const Colum
         return;
     g_string_append_c(out, '\n');
     list_rows(columns, len, row, items, style, out);
+    int64_t omitted = member_integer(json_object_get(status, "omitted"), member);
+    g_autofree char *more = integer_human(omitted);
+    if (omitted > 0)
+        g_string_append_printf(out, "… and %s more (muster get %s)\n", more, member);
 }
 
 #define STATUS_SECTION(member, columns, row)                                                                 \

@@ -92,6 +92,17 @@ const Run *world_run_next(const World *world, const Run *after)
     return node ? &TREE_ENTRY(node, RunEntry, by_key)->run : NULL;
 }
 
+const Run *world_run_active_next(const World *world, const Run *after)
+{
+    TreeNode *node = after ? tree_next(&run_entry(after)->in_active) : tree_first(&world->active_runs);
+    return node ? &TREE_ENTRY(node, RunEntry, in_active)->run : NULL;
+}
+
+size_t world_runs_active_len(const World *world)
+{
+    return tree_len(&world->active_runs);
+}
+
 Run *world_run_newest(const World *world, Kind kind, View name)
 {
     RunKey key = {kind, name, INT64_MAX};

@@ -267,6 +267,10 @@ Run *run_rerun_failed(World *world, const Run *previous, const char *const *succ
 Job *run_job_next(const Run *run, const Job *after);
 Run *world_run(const World *world, View id);
 const Run *world_run_next(const World *world, const Run *after); /* ordered by kind, name, number */
+/* The same of those that have not ended, or whose jobs have not: a cancelled run is one as long as a job of
+ * it lives. */
+const Run *world_run_active_next(const World *world, const Run *after);
+size_t world_runs_active_len(const World *world);
 Run *world_run_newest(const World *world, Kind kind, View name);
 /* CANCELLED at once; its jobs end by kind, and until the last has, the next run of the manifest waits for it.
  */

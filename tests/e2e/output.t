@@ -38,5 +38,23 @@ exits "schema" 0 muster schema JobQueue
 is "is a JSON Schema" "$(json '$schema')" "https://json-schema.org/draft/2020-12/schema"
 exits "a closed pipe is quiet" 0 sh -c "$MUSTER schema JobDefinition | head -n 1 >/dev/null"
 is "no complaint" "$err" ""
+
+# A long list is cut in status, and says so.
+mkdir many
+printf 'name: many\nprovider: local\n' >many/muster.yaml
+{
+    printf 'apiVersion: muster/v1\nkind: ComputeEnvironment\nmetadata: {name: room}\nspec: {type: MANAGED}\n'
+    i=0
+    while [ $i -lt 205 ]; do
+        i=$((i + 1))
+        printf -- '---\napiVersion: muster/v1\nkind: JobQueue\nmetadata: {name: q%s}\nspec: {priority: 1, computeEnvironmentOrder: [room]}\n' $i
+    done
+} >many/all.yaml
+exits "205 queues" 0 muster apply many --state many.state --yes
+exits "status tells of them" 0 muster status --state many.state
+like "how many it left out" "$out" "*and 5 more (muster get queues)*"
+exits "where they are" 0 muster get queues --state many.state
+is "all of them" "$(printf '%s\n' "$out" | grep -c '^q')" 205
+
 for shell in bash zsh fish; do exits "completion $shell" 0 muster completion "$shell"; done
 finish
