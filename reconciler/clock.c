@@ -69,10 +69,15 @@ static void clock_wake_at(void *self, int64_t at_ms)
     g_source_set_ready_time(clock->source, g_get_monotonic_time() + (delay_ms + 1) * 1000);
 }
 
+int64_t clock_us(void)
+{
+    return g_get_monotonic_time();
+}
+
 static int64_t clock_monotonic_us(void *self)
 {
     (void)self;
-    return g_get_monotonic_time();
+    return clock_us();
 }
 
 ClockPort clock_port(Clock *clock)

@@ -11,3 +11,4 @@ Clock *clock_new(ClockTick tick, void *data);
 void clock_stop(Clock *clock);
 void clock_free(Clock *clock);
 ClockPort clock_port(Clock *clock);
+int64_t clock_us(void); /* the monotonic clock, in microseconds, for what measures the program itself */

@@ -1,6 +1,6 @@
 /* loop_meter.h: how long the loop was busy between two waits (DESIGN: never more than 5 ms).
  * Owns:   nothing; wraps the poll function of one context, which one thread runs.
- * Calls:  GLib only.
+ * Calls:  GLib, clock.h.
  * Holds:  wall time: what a caller would have had to wait, page faults and a busy machine included. */
 #pragma once
 #include <glib.h>

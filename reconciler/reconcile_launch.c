@@ -264,7 +264,8 @@ static void build_request(const Reconciler *reconciler, const Launch *launch, ui
         keep(arena, attempt_log_path(reconciler->state_dir, &job->id, launch->index, launch->attempt));
     const char *workspace = NULL;
     if (job->run && job->run->pipeline && job->run->pipeline->workspace)
-        workspace = keep(arena, g_build_filename(reconciler->state_dir, "workspaces", job->run->id, NULL));
+        workspace =
+            keep(arena, g_build_filename(reconciler->state_dir, "workspaces", run_workspace(job->run), NULL));
     add_environment(envp, arena, launch, work_dir, workspace);
     *ret_request = (LaunchRequest){.token = launch->token,
                                    .term = term,

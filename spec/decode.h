@@ -157,6 +157,7 @@ typedef struct {
 PipelineSpec *pipeline_spec_decode(View json, GError **error);
 void pipeline_spec_free(PipelineSpec *spec);
 OnDelete job_on_delete(View json); /* of a Job's spec */
+ConcurrencyPolicy job_concurrency(View json);
 
 /* The job as it will run: definition and overrides merged by Batch's rules (batch: "Overrides at
  * submission"): command replaced, environment merged by name, resources by type, retry and timeout replaced

@@ -108,3 +108,13 @@ void pipeline_spec_free(PipelineSpec *spec)
     g_free(spec->steps);
     g_free(spec);
 }
+
+ConcurrencyPolicy job_concurrency(View json)
+{
+    int choice = CONCURRENCY_WAIT;
+    json_t *root = decode_parse(json, NULL);
+    if (root && !decode_choice(root, "concurrencyPolicy", concurrency_names, &choice, NULL))
+        choice = CONCURRENCY_WAIT;
+    json_decref(root);
+    return (ConcurrencyPolicy)choice;
+}

@@ -7,6 +7,7 @@ static void named_clear(void *data)
     NamedJob *job = data;
     g_free(job->name);
     g_free(job->status_reason);
+    g_free(job->children);
 }
 
 JobLookup *job_lookup_new(void)
@@ -91,6 +92,32 @@ static int last_exit_code(const JobView *view)
     return exit_code;
 }
 
+static bool take_child(const ChildRecord *child, void *data)
+{
+    const NamedJob *named = data;
+    if (child->index < named->array_size)
+        named->children[child->index] = (uint8_t)child->state;
+    return true;
+}
+
+static bool take_range(const RangeRecord *range, void *data)
+{
+    const NamedJob *named = data;
+    for (int32_t index = range->first; index <= range->last && index < named->array_size; index++)
+        named->children[index] = (uint8_t)range->state;
+    return true;
+}
+
+static bool gather_children(NamedJob *named, StoreReader *reader, uint64_t sequence, GError **error)
+{
+    if (named->children || named->array_size == 0 || named->index != NOT_A_CHILD ||
+        named->state != JOB_FAILED)
+        return true;
+    named->children = g_malloc((size_t)named->array_size);
+    memset(named->children, JOB_FAILED, (size_t)named->array_size);
+    return store_reader_children(reader, sequence, take_child, take_range, named, error);
+}
+
 bool job_lookup_gather(JobLookup *lookup, StoreReader *reader, char **ret_error)
 {
     for (guint i = 0; i < lookup->jobs->len; i++) {
@@ -109,6 +136,10 @@ bool job_lookup_gather(JobLookup *lookup, StoreReader *reader, char **ret_error)
         named->final = job_state_final(view->state);
         named->array_size = view->array_size;
         named->exit_code = last_exit_code(view);
+        if (lookup->with_children && !gather_children(named, reader, view->sequence, &error)) {
+            *ret_error = g_strdup(error->message);
+            return false;
+        }
     }
     return true;
 }
@@ -143,10 +174,12 @@ bool job_lookup_has(const JobLookup *lookup, const JobId *id, int32_t index)
 bool job_lookup_final_state(const JobId *id, int32_t index, JobState *ret_state, int32_t *ret_array_size,
                             void *data)
 {
-    const NamedJob *named = job_lookup_find(data, id, index);
-    if (!named || !named->final)
+    const NamedJob *named = job_lookup_find(data, id, index), *whole = NULL;
+    if (!named)
+        named = whole = job_lookup_find(data, id, NOT_A_CHILD);
+    if (!named || !named->final || (whole && (!whole->children || index < 0 || index >= whole->array_size)))
         return false;
-    *ret_state = named->state;
+    *ret_state = whole ? (JobState)whole->children[index] : named->state;
     *ret_array_size = named->array_size;
     return true;
 }

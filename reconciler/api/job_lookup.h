@@ -13,6 +13,7 @@ typedef struct {
     JobState state;
     char *name, *status_reason;
     int32_t array_size; /* final ones; 0: single */
+    uint8_t *children;  /* JobState of each: of a FAILED array, where lookup->with_children */
     int exit_code;      /* -1: none or unknown */
 } NamedJob;
 
@@ -20,6 +21,7 @@ typedef struct {
     GArray *jobs;         /* of NamedJob */
     guint unfinished;     /* not final, as of the last update */
     guint missing;        /* neither in the world nor looked up in the store yet */
+    bool with_children;   /* N_TO_N must know which children failed */
     int64_t answer_at_ms; /* changes before this are not worth an answer; 0: all are */
 } JobLookup;
 

@@ -42,8 +42,8 @@ JobView *job_view_from(const StoredJob *stored, int32_t index, ViewDetail detail
     view->share_identifier = text_of(job->share_identifier);
     view->status_reason = text_of(job->status_reason);
     view->state = job->state;
-    view->is_cancelled = job->is_cancelled;
-    view->is_terminated = job->is_terminated;
+    view->is_cancelled = index == NOT_A_CHILD && job->is_cancelled;
+    view->is_terminated = index == NOT_A_CHILD && job->is_terminated;
     view->attempts = index == NOT_A_CHILD ? job->attempts : 0;
     view->created_ms = job->created_ms;
     view->started_ms = index == NOT_A_CHILD ? job->started_ms : 0;

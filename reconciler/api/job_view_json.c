@@ -9,6 +9,15 @@ static void set_id(const JobView *view, json_t *object)
     json_set_text(object, "jobId", text);
 }
 
+/* Batch counts every state, also those with none. */
+static json_t *status_summary(const int64_t counts[JOB_STATE_COUNT])
+{
+    json_t *object = json_object();
+    for (int state = 0; state < JOB_STATE_COUNT; state++)
+        json_set_number(object, job_state_name((JobState)state), counts[state]);
+    return object;
+}
+
 static json_t *array_properties(const JobView *view)
 {
     json_t *object = json_object();
@@ -16,7 +25,7 @@ static json_t *array_properties(const JobView *view)
     if (view->index != NOT_A_CHILD)
         json_set_number(object, "index", view->index);
     else if (view->counted)
-        json_object_set_new(object, "statusSummary", json_counts(view->counts));
+        json_object_set_new(object, "statusSummary", status_summary(view->counts));
     return object;
 }
 

@@ -18,8 +18,9 @@
  *                       "applies":[{apply}],
  * "queues":[{"name","state","priority","counts":{"SUBMITTED":n,…},"environments":[…]}],
  *                       "environments":[{"name","provider","state","status","usedVcpus","maxvCpus","launches"}],
- *                       "runs":[{run, unfinished only}], "omitted":{"runs":n,…} rows beyond 200 of a kind, "instance":{"vcpus","memoryMib","gpus","notice"},
- * "jobs":{"unfinished":n}} get {"kind","name"?}  kind: manifest kind →
+ *                       "runs":[{run, unfinished only}], "omitted":{"runs":n,…} rows beyond 200 of a kind,
+ * "instance":{"vcpus","memoryMib","gpus","notice"}, "jobs":{"unfinished":n}} get {"kind","name"?}  kind:
+ * manifest kind →
  * {"items":[{"kind","name","owner","phase","status","statusReason","digest","revision","createdAt",
  *                       "updatedAt","file","line","spec":{…},"metadata":{…},"live":{…counts, usage}}]}
  *                       "Pipeline"/"Job" items carry "runs":[{run}].

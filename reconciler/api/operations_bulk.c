@@ -108,6 +108,7 @@ static bool bulk_look_up(const World *world, Bulk *bulk, guint end)
     if (!json_object_get(request, "dependsOn"))
         return false;
     g_autoptr(JobLookup) lookup = job_lookup_new();
+    lookup->with_children = true;
     line_look_up(world, request, bulk->lookup, lookup);
     if (lookup->jobs->len == 0)
         return false;

@@ -109,7 +109,7 @@ static OperationStep rerun_failed(OperationContext *context, Call *call, const R
 
 static OperationStep rerun_whole(OperationContext *context, Call *call, const Run *run)
 {
-    g_autofree char *owner = g_strdup(run->owner), *name = g_strdup(run->name), *spec = g_strdup(run->spec);
+    g_autofree char *owner = g_strdup(run->owner), *name = g_strdup(run->name), *spec = run_whole_spec(run);
     RunStart start = {
         .owner = owner, .kind = run->kind, .name = view_from(name), .spec = view_from(spec), .key = run->key};
     return run_begin(context, call, &start);

@@ -14,6 +14,7 @@ static void lookup_free(void *data)
 static bool submit_look_up(const OperationContext *context, Call *call)
 {
     JobLookup *lookup = job_lookup_new();
+    lookup->with_children = true;
     const json_t *dependency;
     size_t i;
     json_array_foreach(json_object_get(call->request, "dependsOn"), i, dependency)

@@ -73,8 +73,8 @@ typedef enum {
     FIRST_RUN_RECORD,
     FIRST_RUN_UNSET
 } FirstRun; /* UNSET: stop when there is no history (aws) */
-/* What holds where --first-run was not given (DESIGN: Running once): START where everything runs on local, docker or simulated; UNSET
- * where something runs on aws. provider: --provider, or NULL. */
+/* What holds where --first-run was not given (DESIGN: Running once): START where everything runs on local,
+ * docker or simulated; UNSET where something runs on aws. provider: --provider, or NULL. */
 FirstRun first_run_default(const ManifestSet *desired, const char *provider);
 typedef struct {
     const char *source_name;

@@ -220,7 +220,10 @@ static void check_runs(Recount *recount)
         const size_t *counted = tally(recount->runs, run, sizeof(size_t));
         expect(*counted == run->jobs_unfinished, NULL, "run's unfinished jobs");
         expect(run_is_active(run) == tree_contains(&run_entry(run)->in_active), NULL, "active runs");
-        bool is_ready = run->state == RUN_WAITING && !run_active_before(run);
+        const Run *waits_for = run_entry(run)->waits_for;
+        expect(!waits_for || (run->state == RUN_WAITING && waits_for->state == RUN_WAITING), NULL,
+               "run that waits for another");
+        bool is_ready = run->state == RUN_WAITING && !waits_for && !run_active_before(run);
         expect(is_ready == tree_contains(&run_entry(run)->in_ready), NULL, "runs that may begin");
         bool may_have_jobs = run->state == RUN_RUNNING || run->state == RUN_CANCELLED;
         expect(run->jobs_unfinished > 0 ? may_have_jobs : run->state != RUN_RUNNING, NULL, "run's state");

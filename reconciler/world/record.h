@@ -237,6 +237,8 @@ BATCH_RECORD(SettingRecord, setting)
  * the members below, each table in ascending key order; text is borrowed during the call. A false return
  * stops the load with *error. */
 typedef struct {
+    bool (*setting)(const SettingRecord *record, void *data,
+                    GError **error); /* where environments run, among others */
     bool (*resource)(const ResourceRecord *record, void *data, GError **error);
     bool (*revision)(const RevisionRecord *record, void *data, GError **error);
     bool (*template)(const TemplateRecord *record, void *data, GError **error);
@@ -248,7 +250,6 @@ typedef struct {
     bool (*range)(const RangeRecord *record, void *data, GError **error); /* of unfinished arrays */
     bool (*attempt)(const AttemptRecord *record, void *data,
                     GError **error); /* not ended: intended, effective, unknown */
-    bool (*setting)(const SettingRecord *record, void *data, GError **error);
     bool (*counters)(uint64_t job_sequence, uint64_t event_sequence, int64_t template_id, int64_t apply_id,
                      int64_t now_ms, void *data,
                      GError **error); /* highest used so far; last committed now_ms */

@@ -57,6 +57,9 @@ void run_entry_free(RunEntry *entry)
     g_free(run->name);
     g_free(run->spec);
     g_free(run->status_reason);
+    g_free(entry->workspace);
+    if (entry->held)
+        g_ptr_array_unref(entry->held);
     g_free(entry);
 }
 
@@ -110,6 +113,13 @@ Run *world_run_newest(const World *world, Kind kind, View name)
     node = node ? tree_prev(node) : tree_last(&world->runs);
     Run *run = node ? &TREE_ENTRY(node, RunEntry, by_key)->run : NULL;
     return run && run->kind == kind && view_is(name, run->name) ? run : NULL;
+}
+
+Run *run_before(const Run *run)
+{
+    TreeNode *node = tree_prev(&run_entry(run)->by_key);
+    Run *before = node ? &TREE_ENTRY(node, RunEntry, by_key)->run : NULL;
+    return before && before->kind == run->kind && strcmp(before->name, run->name) == 0 ? before : NULL;
 }
 
 /* The newest of the same manifest that is active (run_is_active) and older than this one. */
@@ -192,10 +202,15 @@ void run_touch(World *world, Run *run)
 
 /* Whether run_settle may begin it: kept as an index, so that a thousand runs that are under way cost nothing
  * in a tick. */
+static bool run_is_ready(const RunEntry *entry)
+{
+    return entry->run.state == RUN_WAITING && tree_contains(&entry->in_active) && !entry->waits_for &&
+           !run_active_before(&entry->run);
+}
+
 static void ready_refresh(World *world, RunEntry *entry)
 {
-    bool is_ready = entry->run.state == RUN_WAITING && tree_contains(&entry->in_active) &&
-                    !run_active_before(&entry->run);
+    bool is_ready = run_is_ready(entry);
     if (is_ready == tree_contains(&entry->in_ready))
         return;
     if (is_ready)
@@ -222,6 +237,29 @@ static void active_remove(World *world, RunEntry *entry)
         ready_refresh(world, TREE_ENTRY(next, RunEntry, in_active));
 }
 
+void run_wait_for(World *world, Run *run, Run *other)
+{
+    RunEntry *entry = run_entry(run);
+    if (entry->waits_for == other)
+        return;
+    if (entry->waits_for)
+        g_ptr_array_remove_fast(run_entry(entry->waits_for)->held, run);
+    entry->waits_for = other;
+    if (other && !run_entry(other)->held)
+        run_entry(other)->held = g_ptr_array_new();
+    if (other)
+        g_ptr_array_add(run_entry(other)->held, run);
+    ready_refresh(world, entry);
+}
+
+/* Those that waited for its jobs to be there look at it again. */
+static void run_let_go(World *world, Run *run)
+{
+    GPtrArray *held = run_entry(run)->held;
+    while (held && held->len > 0)
+        run_wait_for(world, g_ptr_array_index(held, held->len - 1), NULL);
+}
+
 /* A cancelled run is in the way of the next one until the last of its jobs has ended. */
 bool run_is_active(const Run *run)
 {
@@ -241,6 +279,10 @@ void run_move(World *world, Run *run, RunState state, int64_t now_ms)
     run->state = state;
     if (state != RUN_WAITING && state != RUN_RUNNING)
         run->stopped_ms = now_ms;
+    if (state != RUN_WAITING) {
+        run_wait_for(world, run, NULL);
+        run_let_go(world, run);
+    }
     run_leave_active(world, run);
     ready_refresh(world, run_entry(run));
     run_touch(world, run);
@@ -347,6 +389,7 @@ static void run_drop(World *world, Run *run)
 {
     RunEntry *entry = run_entry(run);
     MapKey key;
+    run_wait_for(world, run, NULL);
     tree_remove(&world->runs, &entry->by_key);
     if (tree_contains(&entry->in_active))
         active_remove(world, entry);
@@ -362,17 +405,29 @@ static bool run_decode(RunEntry *entry, GError **error)
     if (entry->run.kind != KIND_PIPELINE)
         return true;
     entry->run.pipeline = pipeline_spec_decode(view_from(entry->run.spec), error);
+    entry->workspace = run_spec_workspace(&entry->run);
     return entry->run.pipeline != NULL;
 }
 
 typedef enum { BEGIN_NOW, BEGIN_LATER, BEGIN_NEVER } BeginDecision;
 
-/* concurrencyPolicy, where an older run of the same pipeline is still there. */
+/* All older ones that are still there; ending one may end another of them, so they are listed first. */
+static void run_replace(World *world, const Run *run, Run *older, int64_t now_ms)
+{
+    g_autoptr(GPtrArray) stops = g_ptr_array_new(), runs = g_ptr_array_new();
+    g_autofree char *reason = g_strdup_printf("replaced by run %" G_GINT64_FORMAT, run->number);
+    for (; older; older = run_active_before(older))
+        g_ptr_array_add(runs, older);
+    for (guint i = 0; i < runs->len; i++)
+        run_end(world, g_ptr_array_index(runs, i), END_TERMINATE, reason, now_ms, stops);
+    world_stop_later(world, stops);
+}
+
+/* concurrencyPolicy, where an older run of the same manifest is still there. */
 static BeginDecision run_concurrency(World *world, Run *run, Run *older, int64_t now_ms)
 {
-    g_autoptr(GPtrArray) stops = NULL;
     g_autofree char *reason = NULL;
-    switch (run->pipeline->concurrency) {
+    switch (run->pipeline ? run->pipeline->concurrency : job_concurrency(view_from(run->spec))) {
     case CONCURRENCY_ALLOW: return BEGIN_NOW;
     case CONCURRENCY_WAIT: return BEGIN_LATER;
     case CONCURRENCY_SKIP:
@@ -381,11 +436,7 @@ static BeginDecision run_concurrency(World *world, Run *run, Run *older, int64_t
         run_set_reason(world, run, reason);
         return BEGIN_NEVER;
     case CONCURRENCY_REPLACE:
-        stops = g_ptr_array_new();
-        reason = g_strdup_printf("replaced by run %" G_GINT64_FORMAT, run->number);
-        for (; older; older = run_active_before(run) == older ? NULL : run_active_before(run))
-            run_end(world, older, END_TERMINATE, reason, now_ms, stops);
-        world_stop_later(world, stops);
+        run_replace(world, run, older, now_ms);
         return run_active_before(run) ? BEGIN_LATER : BEGIN_NOW;
     }
     return BEGIN_NOW;
@@ -412,7 +463,7 @@ Run *run_start(World *world, const RunStart *start, Rng *rng, int64_t now_ms, GE
         run_drop(world, run);
         return NULL;
     }
-    BeginDecision decision = run->pipeline && older ? run_concurrency(world, run, older, now_ms) : BEGIN_NOW;
+    BeginDecision decision = older ? run_concurrency(world, run, older, now_ms) : BEGIN_NOW;
     if (decision == BEGIN_NEVER)
         run_move(world, run, RUN_CANCELLED, now_ms);
     if (decision == BEGIN_NOW && !run_submit(world, run, rng, now_ms, error)) {

@@ -14,8 +14,16 @@ void run_touch(World *world, Run *run);
 void run_move(World *world, Run *run, RunState state, int64_t now_ms);
 void run_set_reason(World *world, Run *run, const char *reason);
 void run_maybe_end(World *world, Run *run, int64_t now_ms);
+Run *run_before(const Run *run); /* the next older one of the same manifest, in whatever state */
 Run *run_active_before(const Run *run);
+/* run, which waits, does not begin before `other`, a waiting run too, has left that state; NULL: waits no
+ * more. */
+void run_wait_for(World *world, Run *run, Run *other);
 /* run_submit.c */
 JobId run_random_id(Rng *rng);
 bool run_check(World *world, Run *run, Rng *rng, GError **error); /* whether run_submit would succeed now */
+/* Leaves it WAITING where it depends on a Job manifest whose run waits too (RunEntry.waits_for). */
 bool run_submit(World *world, Run *run, Rng *rng, int64_t now_ms, GError **error);
+/* run_repeat.c */
+const json_t *run_spec_done(const json_t *root); /* names of steps that an earlier run has done; NULL: none */
+char *run_spec_workspace(const Run *run);        /* the run whose workspace it goes on in; NULL: its own */

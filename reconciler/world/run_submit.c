@@ -16,7 +16,8 @@ typedef struct {
     JobDraft draft;
     DependencyRecord depends_on[STEP_DEPENDENCIES_MAX];
     size_t depends_on_len;
-    bool skipped; /* an array of no children */
+    bool skipped; /* an array of no children, or done by an earlier run */
+    bool done;    /* by an earlier run */
     bool placed;  /* in topological order */
 } Step;
 
@@ -167,17 +168,28 @@ static bool step_depends_on_step(const StepList *list, Step *step, const Depende
     return true;
 }
 
+/* Not one that began to wait later: that one may wait for this. */
+static Run *newest_not_after(const World *world, const char *name, int64_t created_ms)
+{
+    Run *run = world_run_newest(world, KIND_JOB, view_from(name));
+    while (run && run->created_ms > created_ms)
+        run = run_before(run);
+    return run;
+}
+
 /* The newest run of the Job manifest of that name and owner. */
-static bool step_depends_on_manifest(World *world, const Run *run, Step *step, const DependencySpec *wanted,
+static bool step_depends_on_manifest(World *world, Run *run, Step *step, const DependencySpec *wanted,
                                      GError **error)
 {
-    const Run *other = world_run_newest(world, KIND_JOB, view_from(wanted->job));
+    Run *other = newest_not_after(world, wanted->job, run->created_ms);
     if (!other || other == run || strcmp(other->owner, run->owner) != 0) {
         g_set_error(error, WORLD_ERROR, WORLD_ERROR_NOT_FOUND,
                     "%s: dependsOn names Job/%s, which has not been started", step->name, wanted->job);
         return false;
     }
     const Job *on = run_job_next(other, NULL);
+    if (other->state == RUN_WAITING)
+        run_wait_for(world, run, other); /* it has no job yet to depend on */
     if (!on) {
         bool fails = other->state == RUN_FAILED || other->state == RUN_CANCELLED;
         if (fails && wanted->condition == CONDITION_SUCCESS)
@@ -204,7 +216,7 @@ static bool step_depends_on_id(World *world, Step *step, const DependencySpec *w
                               error);
 }
 
-static bool step_dependencies(World *world, const Run *run, const StepList *list, Step *step, GError **error)
+static bool step_dependencies(World *world, Run *run, const StepList *list, Step *step, GError **error)
 {
     if (step->spec->depends_on_len > STEP_DEPENDENCIES_MAX)
         return step_error(error, step, "Job cannot have more than 20 dependencies");
@@ -250,15 +262,30 @@ static bool steps_order(const Run *run, StepList *list, GError **error)
     return true;
 }
 
+/* What an earlier run has done needs no definition any more, and what depends on it waits for nothing. */
+static void steps_skip_done(StepList *list)
+{
+    const json_t *name;
+    size_t i;
+    json_array_foreach(run_spec_done(list->root), i, name)
+    {
+        Step *step = step_find(list, json_string_value(name));
+        if (step)
+            step->skipped = step->done = true;
+    }
+}
+
 static bool steps_prepare(World *world, Run *run, Rng *rng, StepList *list, GError **error)
 {
+    run_wait_for(world, run, NULL);
     if (!steps_read(run, list, error))
         return false;
+    steps_skip_done(list);
     for (size_t i = 0; i < list->len; i++)
-        if (!step_draft(world, list, &list->steps[i], rng, error))
+        if (!list->steps[i].done && !step_draft(world, list, &list->steps[i], rng, error))
             return false;
     for (size_t i = 0; i < list->len; i++)
-        if (!step_dependencies(world, run, list, &list->steps[i], error))
+        if (!list->steps[i].done && !step_dependencies(world, run, list, &list->steps[i], error))
             return false;
     return steps_order(run, list, error);
 }
@@ -275,6 +302,8 @@ bool run_submit(World *world, Run *run, Rng *rng, int64_t now_ms, GError **error
     g_auto(StepList) list = {0};
     if (!steps_prepare(world, run, rng, &list, error))
         return false;
+    if (run_entry(run)->waits_for)
+        return true;
     run_move(world, run, RUN_RUNNING, now_ms);
     run->jobs_unfinished++; /* jobs may end at once; the run must not end before all of them are there */
     for (size_t i = 0; i < list.len; i++) {
@@ -296,75 +325,4 @@ bool run_submit(World *world, Run *run, Rng *rng, int64_t now_ms, GError **error
     run->jobs_unfinished--;
     run_maybe_end(world, run, now_ms);
     return true;
-}
-
-/* ---- --failed ---- */
-
-static bool step_succeeded(const Run *run, const char *name, const char *const *succeeded)
-{
-    if (succeeded && g_strv_contains(succeeded, name))
-        return true;
-    for (const Job *job = run_job_next(run, NULL); job; job = run_job_next(run, job))
-        if (job->step && strcmp(job->step, name) == 0)
-            return job->state == JOB_SUCCEEDED;
-    return false;
-}
-
-/* Without the steps that succeeded, and without the dependencies on them: those hold already. */
-static char *spec_without_succeeded(const Run *run, const char *const *succeeded, size_t *ret_left)
-{
-    json_t *root = json_loads(run->spec, 0, NULL);
-    json_t *jobs = json_object_get(root, "jobs");
-    g_autoptr(GPtrArray) gone = g_ptr_array_new_with_free_func(g_free);
-    for (size_t i = json_array_size(jobs); i > 0; i--) {
-        const char *name = json_string_value(json_object_get(json_array_get(jobs, i - 1), "name"));
-        if (!name || !step_succeeded(run, name, succeeded))
-            continue;
-        g_ptr_array_add(gone, g_strdup(name));
-        json_array_remove(jobs, i - 1);
-    }
-    g_ptr_array_add(gone, NULL);
-    for (size_t i = 0; i < json_array_size(jobs); i++) {
-        json_t *list = json_object_get(json_array_get(jobs, i), "dependsOn");
-        for (size_t d = json_array_size(list); d > 0; d--) {
-            const char *on = json_string_value(json_object_get(json_array_get(list, d - 1), "job"));
-            if (on && g_strv_contains((const gchar *const *)gone->pdata, on))
-                json_array_remove(list, d - 1);
-        }
-    }
-    *ret_left = json_array_size(jobs);
-    char *dumped = json_dumps(root, JSON_COMPACT | JSON_SORT_KEYS);
-    char *text = g_strdup(dumped ? dumped : "");
-    free(dumped);
-    json_decref(root);
-    return text;
-}
-
-Run *run_rerun_failed(World *world, const Run *previous, const char *const *succeeded, Rng *rng,
-                      int64_t now_ms, GError **error)
-{
-    size_t left = 1;
-    g_autofree char *spec = NULL;
-    if (previous->state == RUN_WAITING || previous->state == RUN_RUNNING) {
-        g_set_error(error, WORLD_ERROR, WORLD_ERROR_CONFLICT, "run %" G_GINT64_FORMAT " of %s is still %s",
-                    previous->number, previous->name, run_state_name(previous->state));
-        return NULL;
-    }
-    if (previous->kind == KIND_PIPELINE)
-        spec = spec_without_succeeded(previous, succeeded, &left);
-    else
-        spec = g_strdup(previous->spec);
-    if (previous->state == RUN_SUCCEEDED || left == 0) {
-        g_set_error(error, WORLD_ERROR, WORLD_ERROR_CONFLICT,
-                    "nothing failed in run %" G_GINT64_FORMAT " of %s", previous->number, previous->name);
-        return NULL;
-    }
-    g_autofree char *name = g_strdup(previous->name);
-    g_autofree char *owner = g_strdup(previous->owner);
-    RunStart start = {.owner = owner,
-                      .kind = previous->kind,
-                      .name = view_from(name),
-                      .spec = view_from(spec),
-                      .key = previous->key};
-    return run_start(world, &start, rng, now_ms, error);
 }

@@ -74,11 +74,15 @@ typedef struct {
 
 typedef struct {
     Run run;
-    TreeNode by_key;       /* kind, name, number */
-    TreeNode in_active;    /* World.active_runs while run_is_active */
-    TreeNode in_ready;     /* World.ready_runs while it waits and no older run of its manifest is active */
+    TreeNode by_key;    /* kind, name, number */
+    TreeNode in_active; /* World.active_runs while run_is_active */
+    TreeNode
+        in_ready; /* World.ready_runs while it waits, for nothing else and no older run of its manifest */
     Job *jobs, *jobs_tail; /* those in memory, oldest first */
     OnFailure on_failure;
+    Run *waits_for;  /* a run of a Job that this one depends on and that has no job yet */
+    GPtrArray *held; /* the runs whose waits_for this is; NULL: there never was one */
+    char *workspace; /* id of the run whose workspace it goes on in; NULL: its own */
     GList dirty;
     bool is_dirty, is_new;
 } RunEntry;

@@ -257,12 +257,15 @@ typedef struct {
     bool record_only; /* --first-run record */
 } RunStart;
 Run *run_start(World *world, const RunStart *start, Rng *rng, int64_t now_ms, GError **error);
-/* As run_start with the same key, but only the steps that did not succeed in `previous`: those that did leave
- * the spec (and so every later
- * --failed of the new run). succeeded: names of steps that the store knows as SUCCEEDED, NULL-terminated or
- * NULL; what is in memory is known by itself. WORLD_ERROR_CONFLICT: nothing failed, or it still runs. */
+/* As run_start with the same key, but only the steps that did not succeed in `previous` and what depends on
+ * them, in the same workspace. succeeded: names of steps that the store knows as SUCCEEDED, NULL-terminated
+ * or NULL; what is in memory is known by itself. WORLD_ERROR_CONFLICT: nothing failed, or it still runs. */
 Run *run_rerun_failed(World *world, const Run *previous, const char *const *succeeded, Rng *rng,
                       int64_t now_ms, GError **error);
+/* What a run of the whole would run: its spec without what run_rerun_failed left out. New string. */
+char *run_whole_spec(const Run *run);
+/* The run in whose workspace its steps work: its own id, or that of the run that --failed goes on with. */
+const char *run_workspace(const Run *run);
 /* The jobs of a run that are in memory, in order of submission; NULL at the end. */
 Job *run_job_next(const Run *run, const Job *after);
 Run *world_run(const World *world, View id);

@@ -202,6 +202,7 @@ static inline bool records_needed(const Records *records, const JobRecord *job)
 static inline void records_load(const Records *records, const RecordSink *sink, void *data)
 {
     g_autoptr(GError) error = NULL;
+    RECORDS_LOAD(SettingRecord, setting, TABLE_SETTING, true)
     RECORDS_LOAD(ResourceRecord, resource, TABLE_RESOURCE, true)
     RECORDS_LOAD(RevisionRecord, revision, TABLE_REVISION, true)
     RECORDS_LOAD(TemplateRecord, template, TABLE_TEMPLATE, true)
@@ -212,7 +213,6 @@ static inline void records_load(const Records *records, const RecordSink *sink, 
     RECORDS_LOAD(RangeRecord, range, TABLE_RANGE, records_unfinished(records, r->sequence))
     RECORDS_LOAD(AttemptRecord, attempt, TABLE_ATTEMPT,
                  r->state != LAUNCH_ENDED && r->state != LAUNCH_REFUSED)
-    RECORDS_LOAD(SettingRecord, setting, TABLE_SETTING, true)
     if (!sink->counters(records->job_sequence, records->event_sequence, records->template_id,
                         records->apply_id, 0, data, &error))
         g_error("load: %s", error->message);

@@ -199,6 +199,10 @@ static char *expected_of(Model *model)
 {
     GString *out = g_string_new(NULL);
     bool used[TEMPLATES + 1] = {false};
+    for (size_t i = 0; i < NAMES; i++) {
+        if (model->settings[i].value.len)
+            print_setting(out, &model->settings[i]);
+    }
     expect_resources(model, out);
     for (size_t i = 0; i < model->jobs->len; i++) {
         if (is_loaded(model, model_job(model, i)))
@@ -215,10 +219,6 @@ static char *expected_of(Model *model)
     for (size_t i = 0; i < model->jobs->len; i++) {
         if (is_loaded(model, model_job(model, i)) && model->children[i].sequence)
             print_child(out, &model->children[i]);
-    }
-    for (size_t i = 0; i < NAMES; i++) {
-        if (model->settings[i].value.len)
-            print_setting(out, &model->settings[i]);
     }
     sink_counters(model->jobs->len, model->events, model->highest_template, 0, model->now_ms, out, NULL);
     return g_string_free(out, FALSE);

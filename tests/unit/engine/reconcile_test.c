@@ -305,12 +305,12 @@ static void test_bulk_answer(Engine *engine, gconstpointer data)
 static ManifestSet *definitions(const char *first, const char *second)
 {
     g_autoptr(DiagnosticList) diagnostics = diagnostic_list_new();
-    g_autofree char *text =
-        g_strdup_printf("apiVersion: muster/v1\nkind: JobDefinition\nmetadata: {name: first}\n"
-                        "spec: {type: container, containerProperties: {command: [%s], vcpus: 1, memory: 8}}\n---\n"
-                        "apiVersion: muster/v1\nkind: JobDefinition\nmetadata: {name: second}\n"
-                        "spec: {type: container, containerProperties: {command: [%s], vcpus: 1, memory: 8}}\n",
-                        first, second);
+    g_autofree char *text = g_strdup_printf(
+        "apiVersion: muster/v1\nkind: JobDefinition\nmetadata: {name: first}\n"
+        "spec: {type: container, containerProperties: {command: [%s], vcpus: 1, memory: 8}}\n---\n"
+        "apiVersion: muster/v1\nkind: JobDefinition\nmetadata: {name: second}\n"
+        "spec: {type: container, containerProperties: {command: [%s], vcpus: 1, memory: 8}}\n",
+        first, second);
     SourceConfig config = {.name = (char *)(uintptr_t) "followed", .provider = (char *)(uintptr_t) "local"};
     ManifestSet *set = manifest_set_from_text(text, NULL, &config, diagnostics);
     g_assert_cmpuint(manifest_set_len(set), ==, 2);

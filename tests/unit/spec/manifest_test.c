@@ -420,20 +420,16 @@ static void test_part(void)
 static void test_part_spreads(void)
 {
     const char *before = PART_QUEUE PART_DEFINITION("d", "a") PART_JOB("one", "d", "");
-    const char
-        *
-            now =
-                HEAD("ComputeEnvironment", "e") "spec: {provider: local, type: MANAGED, state: "
-                                                "DISABLED}\n---\n" HEAD(
-                                                    "JobQueue",
-                                                    "q") "spec: {priority: 1, computeEnvironmentOrder: "
-                                                         "[e]}\n---\n" HEAD("JobQueue",
-                                                                            "r") "spec: {priority: 1, "
-                                                                                 "computeEnvironmentOrder: "
-                                                                                 "[e]}\n---"
-                                                                                 "\n" PART_DEFINITION("d",
-                                                                                                      "a")
-                                                                                     PART_JOB("one", "d", "");
+    const char *now =
+        HEAD("ComputeEnvironment",
+             "e") "spec: {provider: local, type: MANAGED, state: "
+                  "DISABLED}\n---\n" HEAD("JobQueue", "q") "spec: {priority: 1, computeEnvironmentOrder: "
+                                                           "[e]}\n---\n" HEAD(
+                                                               "JobQueue", "r") "spec: {priority: 1, "
+                                                                                "computeEnvironmentOrder: "
+                                                                                "[e]}\n---"
+                                                                                "\n" PART_DEFINITION("d", "a")
+                                                                                    PART_JOB("one", "d", "");
     assert_part(before, now, "ComputeEnvironment/e JobQueue/q JobQueue/r JobDefinition/d Job/one");
     g_autofree char *titles = part_titles(before, now, 3);
     g_assert_cmpstr(titles, ==, "all");

@@ -131,6 +131,7 @@ static void test_round_trip(Fixture *fixture, gconstpointer data)
 #define PUT(name)                                                                                            \
     batch_put_##name(batch, &name);                                                                          \
     print_##name(expected, &name)
+    PUT(setting);
     PUT(resource);
     PUT(revision);
     PUT(template);
@@ -141,7 +142,6 @@ static void test_round_trip(Fixture *fixture, gconstpointer data)
     PUT(range);
     PUT(attempt);
     batch_put_event(batch, &event);
-    PUT(setting);
     sink_counters(2, 9, 3, 4, 1234, expected, NULL);
     commit(fixture, batch, 1234);
 

@@ -159,6 +159,101 @@ static void test_skip_and_replace(void)
     world_check(world);
 }
 
+/* Those that were allowed side by side all end; the new one begins when the last of them is gone. */
+static void test_replace_all(void)
+{
+    g_autoptr(World) world = fixture_world();
+    const char *allow = ABC ",'concurrencyPolicy':'allow'}";
+    Run *first = start(world, KIND_PIPELINE, "p", allow, NULL);
+    Run *second = start(world, KIND_PIPELINE, "p", allow, NULL);
+    Run *third = start(world, KIND_PIPELINE, "p", allow, NULL);
+    Launch *one = fixture_launch(world, step(first, "a"), NOT_A_CHILD, 1);
+    Launch *two = fixture_launch(world, step(second, "a"), NOT_A_CHILD, 2);
+    Run *next = start(world, KIND_PIPELINE, "p", ABC ",'concurrencyPolicy':'replace'}", NULL);
+    g_assert_cmpint(next->state, ==, RUN_WAITING);
+    g_assert_true(first->state == RUN_CANCELLED && second->state == RUN_CANCELLED &&
+                  third->state == RUN_CANCELLED);
+    g_assert_cmpstr(first->status_reason, ==, "replaced by run 4");
+    g_assert_cmpuint(third->jobs_unfinished, ==, 0);
+    g_autoptr(GPtrArray) stops = g_ptr_array_new();
+    world_take_stops(world, stops);
+    g_assert_cmpuint(stops->len, ==, 2);
+    world_check(world);
+    LaunchEnd end = {.cause = END_STOPPED, .exit_code = 143, .stopped_ms = 150};
+    launch_ended(world, two, &end, 150);
+    g_assert_cmpuint(run_settle(world, 10, &rng, 155), ==, 0);
+    launch_ended(world, one, &end, 160);
+    g_assert_cmpuint(run_settle(world, 10, &rng, 165), ==, 1);
+    g_assert_cmpint(next->state, ==, RUN_RUNNING);
+    world_check(world);
+}
+
+/* What succeeded runs again where it depends on what runs again; an empty array is no failure. */
+static void test_rerun_failed(void)
+{
+    g_autoptr(World) world = fixture_world();
+    g_autoptr(GError) error = NULL;
+    Run *run = start(world, KIND_PIPELINE, "p",
+                     "{'jobQueue':'main','parameters':{'none':'0'},'jobs':["
+                     "{'name':'sum','jobDefinition':'one','dependsOn':[{'job':'last'}]},"
+                     "{'name':'a','jobDefinition':'one'},{'name':'b','jobDefinition':'one'},"
+                     "{'name':'e','jobDefinition':'one','array':{'fromParameter':'none'}},"
+                     "{'name':'c','jobDefinition':'one','dependsOn':[{'job':'a'},{'job':'e'}]},"
+                     "{'name':'last','jobDefinition':'one','dependsOn':[{'job':'b','condition':'completion'},"
+                     "{'job':'a'}]}]}",
+                     NULL);
+    fixture_run(world, step(run, "a"), NOT_A_CHILD, 1, 0);
+    fixture_run(world, step(run, "b"), NOT_A_CHILD, 2, 1);
+    fixture_run(world, step(run, "c"), NOT_A_CHILD, 3, 0);
+    fixture_run(world, step(run, "last"), NOT_A_CHILD, 4, 0);
+    fixture_run(world, step(run, "sum"), NOT_A_CHILD, 5, 0);
+    g_assert_cmpint(run->state, ==, RUN_FAILED);
+    Run *again = run_rerun_failed(world, run, NULL, &rng, 200, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(again->jobs_unfinished, ==, 3);
+    g_assert_true(!step(again, "a") && !step(again, "c") && !step(again, "e"));
+    g_assert_cmpint(step(again, "b")->state, ==, JOB_RUNNABLE);
+    g_assert_true(step(again, "last")->state == JOB_PENDING && step(again, "sum")->state == JOB_PENDING);
+    g_assert_cmpstr(run_workspace(again), ==, run->id);
+    fixture_run(world, step(again, "b"), NOT_A_CHILD, 6, 1);
+    fixture_run(world, step(again, "last"), NOT_A_CHILD, 7, 0);
+    fixture_run(world, step(again, "sum"), NOT_A_CHILD, 8, 0);
+    Run *third = run_rerun_failed(world, again, NULL, &rng, 300, &error); /* what run 1 did stays done */
+    g_assert_no_error(error);
+    g_assert_cmpuint(third->jobs_unfinished, ==, 3);
+    g_assert_cmpstr(run_workspace(third), ==, run->id);
+    g_autofree char *whole = run_whole_spec(third), *first = run_whole_spec(run);
+    g_assert_cmpstr(whole, ==, first);
+    world_check(world);
+}
+
+#define JOB_OF(policy) "{'concurrencyPolicy':'" policy "','jobDefinition':'one','jobQueue':'main'}"
+
+static void test_jobs_concurrency(void)
+{
+    g_autoptr(World) world = fixture_world();
+    Run *first = start(world, KIND_JOB, "j", JOB_OF("wait"), NULL);
+    Run *second = start(world, KIND_JOB, "j", "{'jobDefinition':'one','jobQueue':'main'}", NULL);
+    g_assert_true(first->state == RUN_RUNNING && second->state == RUN_WAITING); /* wait is the default */
+    Run *after = start(world, KIND_JOB, "after",
+                       "{'dependsOn':[{'job':'j'}],'jobDefinition':'one','jobQueue':'main'}", NULL);
+    g_assert_cmpint(after->state, ==, RUN_WAITING); /* j's newest run has no job yet */
+    g_assert_cmpuint(run_settle(world, 10, &rng, 110), ==, 0);
+    world_check(world);
+    fixture_run(world, run_job_next(first, NULL), NOT_A_CHILD, 1, 0);
+    while (run_settle(world, 10, &rng, 120) > 0)
+        ;
+    g_assert_true(second->state == RUN_RUNNING && after->state == RUN_RUNNING);
+    g_assert_cmpint(run_job_next(after, NULL)->state, ==, JOB_PENDING);
+    Run *skipped = start(world, KIND_JOB, "j", JOB_OF("skip"), NULL);
+    g_assert_cmpint(skipped->state, ==, RUN_CANCELLED);
+    g_assert_cmpint(start(world, KIND_JOB, "j", JOB_OF("allow"), NULL)->state, ==, RUN_RUNNING);
+    Run *last = start(world, KIND_JOB, "j", JOB_OF("replace"), NULL);
+    g_assert_true(second->state == RUN_CANCELLED && last->state == RUN_RUNNING);
+    g_assert_cmpint(run_job_next(after, NULL)->state, ==, JOB_FAILED);
+    world_check(world);
+}
+
 static void test_jobs_on_jobs(void)
 {
     g_autoptr(World) world = fixture_world();
@@ -206,6 +301,9 @@ int main(int argc, char **argv)
     g_test_add_func("/run/nothing-left", test_nothing_is_left_behind);
     g_test_add_func("/run/wait", test_wait);
     g_test_add_func("/run/skip-replace", test_skip_and_replace);
+    g_test_add_func("/run/replace-all", test_replace_all);
+    g_test_add_func("/run/rerun-failed", test_rerun_failed);
+    g_test_add_func("/run/jobs-concurrency", test_jobs_concurrency);
     g_test_add_func("/run/jobs", test_jobs_on_jobs);
     g_test_add_func("/run/array", test_array_from_parameter);
     return g_test_run();
