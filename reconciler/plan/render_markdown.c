@@ -55,7 +55,7 @@ static void append_detail(GString *out, const Change *change)
     g_string_append_printf(out, "%c %3s %s/", sign, change_symbol(change), kind_name(change->kind));
     render_safe(view_from(change->name), out);
     g_string_append_c(out, '\n');
-    for (char **step = change->sub_steps; step && *step; step++) {
+    for (const char *const *step = change->sub_steps; step && *step; step++) {
         g_string_append(out, "#     * ");
         render_safe(view_from(*step), out);
         g_string_append_c(out, '\n');

@@ -75,7 +75,7 @@ static void write_field(Writer *writer, const Change *change, const FieldChange 
 static void write_change(Writer *writer, const Change *change)
 {
     write_title(writer, change);
-    for (char **step = change->sub_steps; step && *step; step++) {
+    for (const char *const *step = change->sub_steps; step && *step; step++) {
         g_string_append(writer->out, INDENT "* ");
         render_safe(view_from(*step), writer->out);
         g_string_append_c(writer->out, '\n');
