@@ -41,6 +41,19 @@ static View resource_spec(const Diff *diff, const ResourceRecord *resource)
     return resource->spec;
 }
 
+static View run_spec(const Diff *diff, const RunRecord *run)
+{
+    return run->spec.len == 0 && diff->actual->run_spec ? diff->actual->run_spec(run, diff->actual->data)
+                                                        : run->spec;
+}
+
+static OnDelete on_delete_of(const Diff *diff, const RunRecord *run)
+{
+    RunRecord whole = *run;
+    whole.spec = run_spec(diff, run);
+    return run_on_delete(&whole);
+}
+
 static size_t busy_with(const Diff *diff, Kind kind, View name)
 {
     return diff->actual->busy ? diff->actual->busy(kind, name, diff->actual->data) : 0;
@@ -112,7 +125,7 @@ static RunsOfName take_runs(Diff *diff, Kind kind, View name, const Digest *key)
             continue;
         found.unfinished = run;
         found.unfinished_len++;
-        if (!key && run_on_delete(run) != ON_DELETE_KEEP)
+        if (!key && on_delete_of(diff, run) != ON_DELETE_KEEP)
             found.stoppable = run;
     }
     return found;
@@ -164,11 +177,12 @@ static void add_run(Diff *diff, const Manifest *manifest, const Digest *key, con
     GPtrArray *steps = NULL;
     if (runs->newest) {
         change->before = runs->newest->key;
-        if (runs->newest->spec.len > 0) {
-            change_take_fields(change, compare_specs(manifest->kind, runs->newest->spec, manifest->spec));
-            change->unchanged_fields = compare_unchanged(manifest->kind, runs->newest->spec, manifest->spec);
+        View before = run_spec(diff, runs->newest);
+        if (before.len > 0) {
+            change_take_fields(change, compare_specs(manifest->kind, before, manifest->spec));
+            change->unchanged_fields = compare_unchanged(manifest->kind, before, manifest->spec);
         }
-        bool is_same_spec = runs->newest->spec.len > 0 && change->fields->len == 0;
+        bool is_same_spec = before.len > 0 && change->fields->len == 0;
         change_take_reason(
             diff->plan, change,
             g_strdup_printf(is_same_spec ? "a definition it names changed since run %" G_GINT64_FORMAT
@@ -214,10 +228,10 @@ static bool want_run(Diff *diff, const Manifest *manifest)
     return false;
 }
 
-static char *stop_step(const RunRecord *run)
+static char *stop_step(const Diff *diff, const RunRecord *run)
 {
     return g_strdup_printf("run %" G_GINT64_FORMAT " is %s", run->number,
-                           run_on_delete(run) == ON_DELETE_CANCEL ? "cancelled" : "terminated");
+                           on_delete_of(diff, run) == ON_DELETE_CANCEL ? "cancelled" : "terminated");
 }
 
 /* Runs whose Job manifest is gone. */
@@ -234,9 +248,9 @@ static void unwanted_runs(Diff *diff, Kind kind, View name)
     change->before = runs.stoppable->key;
     change->reason = diff->options->destroy ? "destroyed" : "no longer in the source";
     GPtrArray *steps = NULL;
-    add_sub_step(&steps, stop_step(runs.stoppable));
+    add_sub_step(&steps, stop_step(diff, runs.stoppable));
     change_take_sub_steps(diff->plan, change, steps);
-    add_change(diff, change, runs.stoppable->spec);
+    add_change(diff, change, run_spec(diff, runs.stoppable));
 }
 
 /* ---- resources
@@ -388,7 +402,7 @@ static GPtrArray *delete_steps(const Diff *diff, const ResourceRecord *resource,
             add_sub_step(&steps, g_strdup_printf("waits until nothing runs on it: %s", jobs->str));
     }
     if (runs->stoppable)
-        add_sub_step(&steps, stop_step(runs->stoppable));
+        add_sub_step(&steps, stop_step(diff, runs->stoppable));
     return steps;
 }
 

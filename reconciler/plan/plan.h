@@ -62,6 +62,8 @@ typedef struct {
     /* canonical spec in force; the view stays valid until plan_build returns. May be NULL when resources are
      * whole. */
     View (*spec)(Kind kind, View name, void *data);
+    /* the same of a run, whose spec may be "" too */
+    View (*run_spec)(const RunRecord *run, void *data);
     void *data;
     const RunRecord *runs; /* of this source, sorted by kind, name, number */
     size_t runs_len;

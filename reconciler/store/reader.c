@@ -16,6 +16,10 @@ static const char *const read_sql[READ_COUNT] = {
     [READ_TEMPLATE] = "SELECT " TEMPLATE_COLUMNS " FROM templates WHERE id = ?",
     [READ_RUNS] = "SELECT " RUN_COLUMNS " FROM runs ORDER BY id",
     [READ_RUNS_BY_NAME] = "SELECT " RUN_COLUMNS " FROM runs ORDER BY kind, name, number",
+    [READ_RUNS_BY_NAME_BRIEF] = "SELECT " RUN_COLUMNS_BRIEF " FROM runs ORDER BY kind, name, number",
+    [READ_RUNS_OF_OWNER_BRIEF] =
+        "SELECT " RUN_COLUMNS_BRIEF " FROM runs WHERE owner = ? ORDER BY kind, name, number",
+    [READ_RUN] = "SELECT " RUN_COLUMNS " FROM runs WHERE id = ?",
     [READ_RUNS_OF_OWNER] = "SELECT " RUN_COLUMNS " FROM runs WHERE owner = ? ORDER BY kind, name, number",
     [READ_RUNS_OF_RESOURCE] =
         "SELECT " RUN_COLUMNS " FROM runs WHERE kind = ? AND name = ? AND owner = ? ORDER BY number",
@@ -198,11 +202,11 @@ bool reader_fence(StoreReader *reader, Fence *ret_fence, GError **error)
 
 /* ---- resources, runs, events ---- */
 
-bool store_reader_resources(StoreReader *reader, ResourceDetail detail, ResourceFunc func, void *data,
+bool store_reader_resources(StoreReader *reader, StoreDetail detail, ResourceFunc func, void *data,
                             GError **error)
 {
     Cursor cursor;
-    bool whole = detail == RESOURCES_WHOLE, row, ok;
+    bool whole = detail == DETAIL_WHOLE, row, ok;
     if (!reader_statement(reader, whole ? READ_RESOURCES_WHOLE : READ_RESOURCES_BRIEF, &cursor, error))
         return false;
     while ((ok = reader_step(reader, &cursor, &row, error)) && row) {
@@ -247,6 +251,30 @@ bool store_reader_resource(StoreReader *reader, Kind kind, View name, bool *ret_
     return true;
 }
 
+bool store_reader_run(StoreReader *reader, View id, bool *ret_found, RunRecord *ret_record, GError **error)
+{
+    Cursor cursor;
+    bool row;
+    if (!reader_statement(reader, READ_RUN, &cursor, error))
+        return false;
+    put_text(&cursor, id);
+    if (!reader_step(reader, &cursor, &row, error))
+        return false;
+    if (row) {
+        RunRecord record;
+        Batch *kept = reader_keep(reader);
+        size_t len;
+        get_run(&cursor, &record);
+        if (!reader_sound(reader, &cursor, error))
+            return false;
+        batch_put_run(kept, &record);
+        *ret_record = *batch_run(kept, &len);
+    }
+    sqlite3_reset(cursor.statement);
+    *ret_found = row;
+    return true;
+}
+
 static bool read_runs(StoreReader *reader, Cursor *cursor, RunFunc func, void *data, GError **error)
 {
     bool row, ok;
@@ -261,10 +289,14 @@ static bool read_runs(StoreReader *reader, Cursor *cursor, RunFunc func, void *d
     return ok;
 }
 
-bool store_reader_runs(StoreReader *reader, const char *owner, RunFunc func, void *data, GError **error)
+bool store_reader_runs(StoreReader *reader, const char *owner, StoreDetail detail, RunFunc func, void *data,
+                       GError **error)
 {
     Cursor cursor;
-    if (!reader_statement(reader, owner ? READ_RUNS_OF_OWNER : READ_RUNS_BY_NAME, &cursor, error))
+    bool is_brief = detail == DETAIL_BRIEF;
+    ReadStatement of_owner = is_brief ? READ_RUNS_OF_OWNER_BRIEF : READ_RUNS_OF_OWNER,
+                  of_all = is_brief ? READ_RUNS_BY_NAME_BRIEF : READ_RUNS_BY_NAME;
+    if (!reader_statement(reader, owner ? of_owner : of_all, &cursor, error))
         return false;
     if (owner)
         put_text(&cursor, view_from(owner));

@@ -461,13 +461,13 @@ static void test_brief_and_runs(Fixture *fixture, gconstpointer data)
     print_resource(expected, &resource);
     print_run(expected, &run);
     print_run(expected, &second);
-    g_assert_true(store_reader_resources(reader(fixture), RESOURCES_BRIEF, list_resource, found, &error));
-    g_assert_true(store_reader_runs(reader(fixture), "prod", list_run, found, &error));
+    g_assert_true(store_reader_resources(reader(fixture), DETAIL_BRIEF, list_resource, found, &error));
+    g_assert_true(store_reader_runs(reader(fixture), "prod", DETAIL_WHOLE, list_run, found, &error));
     g_assert_cmpstr(found->str, ==, expected->str);
     print_run(expected, &other);
     g_string_truncate(found, 0);
-    g_assert_true(store_reader_resources(reader(fixture), RESOURCES_BRIEF, list_resource, found, &error));
-    g_assert_true(store_reader_runs(reader(fixture), NULL, list_run, found, &error));
+    g_assert_true(store_reader_resources(reader(fixture), DETAIL_BRIEF, list_resource, found, &error));
+    g_assert_true(store_reader_runs(reader(fixture), NULL, DETAIL_WHOLE, list_run, found, &error));
     g_assert_cmpstr(found->str, ==, expected->str);
 }
 
