@@ -23,7 +23,8 @@ static bool add_resource(const ResourceRecord *record, void *data)
     Committed *committed = data;
     ResourceRecord copy = *record;
     copy.name = keep(committed, record->name);
-    copy.owner = view_equal(record->owner, committed->owner) ? committed->owner : keep(committed, record->owner);
+    copy.owner =
+        view_equal(record->owner, committed->owner) ? committed->owner : keep(committed, record->owner);
     copy.metadata = keep(committed, record->metadata);
     copy.file = keep(committed, record->file);
     copy.status_reason = keep(committed, record->status_reason);
@@ -52,8 +53,8 @@ static View spec_of_resource(Kind kind, View name, void *data)
     Committed *committed = data;
     ResourceRecord record;
     bool found = false;
-    if (!committed->reader ||
-        !store_reader_resource(committed->reader, kind, name, &found, &record, NULL) || !found)
+    if (!committed->reader || !store_reader_resource(committed->reader, kind, name, &found, &record, NULL) ||
+        !found)
         return VIEW("");
     return keep(committed, record.spec);
 }
@@ -208,7 +209,6 @@ bool committed_knows(Committed *committed, Kind kind, View name, const char *own
 {
     ResourceRecord record;
     bool found = false;
-    return committed->reader &&
-           store_reader_resource(committed->reader, kind, name, &found, &record, NULL) && found &&
-           record.phase == RESOURCE_ACTIVE && !view_is(record.owner, owner);
+    return committed->reader && store_reader_resource(committed->reader, kind, name, &found, &record, NULL) &&
+           found && record.phase == RESOURCE_ACTIVE && !view_is(record.owner, owner);
 }
