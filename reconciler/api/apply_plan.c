@@ -363,6 +363,7 @@ static void make_plan(ApplyPlan *plan, ManifestSet *set, const Committed *commit
                            .only = plan->only,
                            .destroy = plan->destroy};
     plan->plan = plan_build(set, &committed->actual, &options);
+    plan_note_ending_runs(plan->plan, &committed->actual, &options);
     if (set != plan->set && !plan->destroy)
         plan->plan->unchanged += manifest_set_len(plan->set) - manifest_set_len(set);
     g_autoptr(GString) text = g_string_new(NULL);

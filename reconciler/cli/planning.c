@@ -56,6 +56,7 @@ bool planning_make(const PlanningOptions *options, Planning *ret_planning, GErro
                                       .notices = (const char *const *)planning->notices};
     const PlanActual *actual = actual_plan(planning->actual);
     planning->plan = plan_build(planning->checked.set, actual, &planning->options);
+    plan_note_ending_runs(planning->plan, actual, &planning->options);
     planning->guard = plan_guard(planning->plan, actual, &planning->options, options->allow_deletes,
                                  &planning->guard_message);
     return true;

@@ -99,6 +99,9 @@ typedef struct {
  *   - Notes in kept: the record is to be marked kept.
  * Never fails: problems that stop an apply are found by plan_guard. desired may be NULL only with destroy. */
 Plan *plan_build(ManifestSet *desired, const PlanActual *actual, const PlanOptions *options);
+/* Adds the runs that are cancelled, but have jobs that have not ended, to plan->pending. Nothing is to be
+ * done about them: they are no change. */
+void plan_note_ending_runs(Plan *plan, const PlanActual *actual, const PlanOptions *options);
 
 /* Exit code 3 reasons. */
 typedef enum {

@@ -391,6 +391,27 @@ static void test_run_removed(Fixture *fixture, gconstpointer data)
     g_assert_nonnull(strstr(note_of(plan->pending), "onDelete: keep"));
 }
 
+/* There is nothing to do about it, but it is not finished either. */
+static void test_run_ending(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    const char *spec = "{\"jobDefinition\":\"d\",\"jobQueue\":\"q\",\"onDelete\":\"terminate\"}";
+    have_run(fixture, KIND_JOB, "ended", spec, 1, RUN_CANCELLED);
+    have_run(fixture, KIND_JOB, "ending", spec, 3, RUN_CANCELLED)->is_ending = true;
+    have_run(fixture, KIND_JOB, "other", spec, 1, RUN_CANCELLED)->is_ending = true;
+    g_autoptr(Plan) plan = build(fixture);
+    g_assert_true(plan_is_empty(plan));
+    fixture->options.only = "jobs/ending";
+    plan_note_ending_runs(plan, &fixture->actual, &fixture->options);
+    g_assert_true(plan_is_empty(plan));
+    g_assert_cmpuint(plan->pending->len, ==, 1);
+    const PlanNote *note = g_ptr_array_index(plan->pending, 0);
+    g_assert_cmpstr(note->name, ==, "ending");
+    g_assert_cmpstr(note->message, ==, "run 3 is cancelled, but jobs of it have not ended");
+    g_autofree char *text = text_of(plan, NULL);
+    g_assert_nonnull(strstr(text, "\nPending:\n  . Job/ending  run 3 is cancelled"));
+}
+
 static void test_run_order(Fixture *fixture, gconstpointer data)
 {
     (void)data;
@@ -743,6 +764,7 @@ int main(int argc, char **argv)
     ADD("run-once", test_run_once);
     ADD("run-edited-while-running", test_run_edited_while_running);
     ADD("run-removed", test_run_removed);
+    ADD("run-ending", test_run_ending);
     ADD("run-order", test_run_order);
     ADD("pipeline-triggers", test_pipeline_triggers);
     ADD("pipeline-converges", test_pipeline_converges);
