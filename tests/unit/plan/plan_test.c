@@ -437,6 +437,38 @@ static void test_pipeline_triggers(Fixture *fixture, gconstpointer data)
     assert_changes(plan, "create Pipeline/by-change; create Pipeline/by-hand; run Pipeline/by-change");
 }
 
+static size_t times(const char *text, const char *part)
+{
+    size_t count = 0;
+    for (; (text = strstr(text, part)); text++)
+        count++;
+    return count;
+}
+
+/* The create or update of a pipeline tells its fields; the run of the same tells none, but one of another. */
+static void test_pipeline_fields_once(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    want(fixture, KIND_PIPELINE, "edited", "{" PIPELINE_STEPS ",\"onFailure\":\"stop\"}");
+    want(fixture, KIND_PIPELINE, "new", "{" PIPELINE_STEPS ",\"workspace\":true}");
+    want(fixture, KIND_PIPELINE, "ran-before", "{" PIPELINE_STEPS ",\"concurrencyPolicy\":\"skip\"}");
+    have(fixture, KIND_PIPELINE, "edited", "{" PIPELINE_STEPS "}");
+    have(fixture, KIND_PIPELINE, "ran-before", "{" PIPELINE_STEPS "}");
+    have_run(fixture, KIND_PIPELINE, "edited", "{" PIPELINE_STEPS "}", 1, RUN_SUCCEEDED);
+    have_run(fixture, KIND_PIPELINE, "ran-before", "{" PIPELINE_STEPS ",\"concurrencyPolicy\":\"allow\"}", 1,
+             RUN_SUCCEEDED);
+    g_autoptr(Plan) plan = build(fixture);
+    g_assert_cmpuint(plan->counts[ACTION_RUN], ==, 3);
+    g_autofree char *text = text_of(plan, NULL);
+    g_assert_cmpuint(times(text, "+ workspace: true"), ==, 1);
+    g_assert_cmpuint(times(text, "onFailure: "), ==, 1);
+    g_assert_cmpuint(times(text, "concurrencyPolicy: allow -> skip"), ==, 1);
+    g_assert_cmpuint(times(text, "are left out"), ==, 0);
+    g_autoptr(GString) markdown = g_string_new(NULL);
+    plan_render_markdown(plan, &(PlanRender){0}, markdown);
+    g_assert_cmpuint(times(markdown->str, " workspace: true"), ==, 1);
+}
+
 static void test_pipeline_converges(Fixture *fixture, gconstpointer data)
 {
     (void)data;
@@ -767,6 +799,7 @@ int main(int argc, char **argv)
     ADD("run-ending", test_run_ending);
     ADD("run-order", test_run_order);
     ADD("pipeline-triggers", test_pipeline_triggers);
+    ADD("pipeline-fields-once", test_pipeline_fields_once);
     ADD("pipeline-converges", test_pipeline_converges);
     ADD("rerun-on-definition", test_rerun_on_definition);
     ADD("first-run", test_first_run);
