@@ -7,6 +7,11 @@
     "{\"computeEnvironmentOrder\":[{\"computeEnvironment\":\"spot\",\"order\":1}],\"priority\":7}"
 #define ENVIRONMENT_SPEC "{\"computeResources\":{\"maxvCpus\":16,\"type\":\"EC2\"},\"type\":\"MANAGED\"}"
 #define ENVIRONMENT_SPOT "{\"computeResources\":{\"maxvCpus\":16,\"type\":\"SPOT\"},\"type\":\"MANAGED\"}"
+#define ENVIRONMENT_FARGATE                                                                                  \
+    "{\"computeResources\":{\"maxvCpus\":32,\"type\":\"FARGATE\"},\"type\":\"MANAGED\"}"
+#define QUEUE_SPEC_FAIR                                                                                      \
+    "{\"computeEnvironmentOrder\":[{\"computeEnvironment\":\"spot\",\"order\":1}],\"priority\":7,"           \
+    "\"schedulingPolicy\":\"fair\"}"
 #define DEFINITION_SPEC  "{\"containerProperties\":{\"command\":[\"true\"]},\"type\":\"container\"}"
 #define DEFINITION_OTHER "{\"containerProperties\":{\"command\":[\"false\"]},\"type\":\"container\"}"
 #define JOB_SPEC         "{\"jobDefinition\":\"def\",\"jobQueue\":\"high\"}"
@@ -228,24 +233,42 @@ static void test_metadata_in_place(Fixture *fixture, gconstpointer data)
     g_assert_nonnull(strstr(text, "      - metadata.labels.old: x\n      ~ metadata.labels.team: a -> b\n"));
 }
 
+/* The old one drains, then takes the new form: -/+, since a name is there once only. */
 static void test_replace(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    want(fixture, KIND_COMPUTE_ENVIRONMENT, "spot", ENVIRONMENT_FARGATE);
+    want(fixture, KIND_JOB_QUEUE, "high", QUEUE_SPEC_FAIR);
+    have(fixture, KIND_COMPUTE_ENVIRONMENT, "spot", ENVIRONMENT_SPEC);
+    have(fixture, KIND_JOB_QUEUE, "high", QUEUE_SPEC_7);
+    fixture->busy = 3;
+    g_autoptr(Plan) plan = build(fixture);
+    assert_changes(plan, "replace ComputeEnvironment/spot; replace JobQueue/high");
+    for (guint i = 0; i < 2; i++) {
+        const Change *change = change_at(plan, i);
+        g_assert_cmpstr(change->sub_steps[0], ==, "drains first: 3 unfinished jobs");
+        g_assert_cmpstr(change->sub_steps[1], ==, "then takes its new form");
+        g_assert_null(change->sub_steps[2]);
+    }
+    g_autofree char *text = text_of(plan, NULL);
+    g_assert_nonnull(strstr(text, "\n-/+ ComputeEnvironment/spot  replace: computeResources.type"));
+    g_assert_nonnull(strstr(text, "~ computeResources.maxvCpus: 16 -> 32\n"));
+    g_assert_nonnull(strstr(text, "~ computeResources.type: EC2 -> FARGATE  # forces replacement\n"));
+    g_assert_nonnull(strstr(text, "\n-/+ JobQueue/high  replace: schedulingPolicy"));
+    g_assert_nonnull(strstr(text, "+ schedulingPolicy: fair  # forces replacement\n"));
+    g_assert_nonnull(strstr(text, "Plan: 2 to add, 0 to change, 2 to destroy."));
+}
+
+/* Within a family instances roll over; jobs finish first, nothing is replaced. */
+static void test_rolling(Fixture *fixture, gconstpointer data)
 {
     (void)data;
     want(fixture, KIND_COMPUTE_ENVIRONMENT, "spot", ENVIRONMENT_SPOT);
     have(fixture, KIND_COMPUTE_ENVIRONMENT, "spot", ENVIRONMENT_SPEC);
-    fixture->busy = 3;
+    fixture->busy = 1;
     g_autoptr(Plan) plan = build(fixture);
-    const Change *change = change_at(plan, 0);
-    if (change->action == ACTION_UPDATE) { /* the schema decides whether a type is replaced */
-        g_test_skip("computeResources.type is not replaced by the schema");
-        return;
-    }
-    assert_changes(plan, "replace ComputeEnvironment/spot");
-    g_assert_cmpstr(change->sub_steps[0], ==, "drains first: 3 unfinished jobs");
-    g_autofree char *text = text_of(plan, NULL);
-    g_assert_nonnull(strstr(text, "\n-/+ ComputeEnvironment/spot  replace: computeResources.type"));
-    g_assert_nonnull(strstr(text, "# forces replacement"));
-    g_assert_nonnull(strstr(text, "Plan: 1 to add, 0 to change, 1 to destroy."));
+    assert_changes(plan, "update ComputeEnvironment/spot");
+    g_assert_cmpstr(change_at(plan, 0)->sub_steps[0], ==, "rolling: 1 unfinished job finish first");
 }
 
 static void test_revision(Fixture *fixture, gconstpointer data)
@@ -786,6 +809,7 @@ int main(int argc, char **argv)
     ADD("update", test_update);
     ADD("metadata-in-place", test_metadata_in_place);
     ADD("replace", test_replace);
+    ADD("rolling", test_rolling);
     ADD("revision", test_revision);
     ADD("delete-in-reverse", test_delete_in_reverse);
     ADD("phases", test_phases);
