@@ -49,7 +49,10 @@ void change_append_title(const Change *change, GString *out);
 void run_key_of(const Manifest *manifest, const ManifestSet *desired, const PlanActual *actual,
                 const char *source_name, Digest *ret_key);
 bool run_triggered_by_change(const Manifest *manifest);
-bool run_is_unfinished(const RunRecord *run);
+/* Adds the runs that are cancelled, but have jobs that have not ended, to plan->pending. Nothing is to be
+ * done about them: they are no change. */
+void runs_note_ending(Plan *plan, const PlanActual *actual, const PlanOptions *options);
+bool run_is_unfinished(const RunRecord *run); /* and not cancelled: there is something to end */
 OnDelete run_on_delete(const RunRecord *run);
 /* The resource of (kind, name), or NULL; resources are sorted. */
 const ResourceRecord *actual_find(const PlanActual *actual, Kind kind, View name);

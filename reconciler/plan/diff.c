@@ -514,6 +514,7 @@ Plan *plan_build(ManifestSet *desired, const PlanActual *actual, const PlanOptio
     Diff diff = {.plan = plan, .actual = actual, .options = options};
     diff.specs = g_array_new(FALSE, FALSE, sizeof(View));
     walk(&diff, options->destroy ? NULL : desired);
+    runs_note_ending(plan, actual, options);
     plan_order(plan, (const View *)(void *)diff.specs->data);
     g_array_unref(diff.specs);
     plan_identify(plan);

@@ -1,4 +1,5 @@
 /* feasible_check.c: feasible_check() of feasible.h: the manifests of one set against each other. */
+#include "reconciler/schedule/architecture.h"
 #include "reconciler/schedule/definition_shape.h"
 #include "reconciler/schedule/feasible.h"
 #include "spec/locate.h"
@@ -405,6 +406,7 @@ void feasible_check(const ManifestSet *set, const FeasibleOptions *options, Diag
     works_check(&check, KIND_PIPELINE, pipeline_check);
     if (!options->is_part)
         definitions_check(&check);
+    architecture_check(set, &check.locator);
     g_hash_table_unref(check.shapes);
     g_hash_table_unref(check.answers);
     g_hash_table_unref(check.definitions);

@@ -1,8 +1,14 @@
 #include "reconciler/store/reader.h"
 #include "reconciler/store/migrate.h"
 
-/* Numbers, pinned by migrate.c: a job is finished from 5 on, a run from 2 on; launches 0, 1 and 3 are open.
- */
+/* Numbers, pinned by migrate.c: a job is finished from 5 on, a run from 2 on and cancelled at 4; launches 0,
+ * 1 and 3 are open. */
+
+/* The unfinished jobs are looked through once for all cancelled runs, and not at all where there is none. */
+#define RUN_IS_ENDING                                                                                        \
+    "CASE WHEN state = 4 THEN id IN (SELECT run FROM jobs WHERE run <> '' AND jobs.state < 5"                \
+    " AND sequence >= (SELECT floor FROM fence)) ELSE 0 END"
+
 static const char *const read_sql[READ_COUNT] = {
     [READ_FENCE] =
         "SELECT job_sequence, event_sequence, floor, template_id, apply_id, now_ms FROM fence WHERE id = 1",
@@ -15,14 +21,16 @@ static const char *const read_sql[READ_COUNT] = {
     [READ_REVISIONS] = "SELECT " REVISION_COLUMNS " FROM revisions ORDER BY name, revision",
     [READ_TEMPLATE] = "SELECT " TEMPLATE_COLUMNS " FROM templates WHERE id = ?",
     [READ_RUNS] = "SELECT " RUN_COLUMNS " FROM runs ORDER BY id",
-    [READ_RUNS_BY_NAME] = "SELECT " RUN_COLUMNS " FROM runs ORDER BY kind, name, number",
-    [READ_RUNS_BY_NAME_BRIEF] = "SELECT " RUN_COLUMNS_BRIEF " FROM runs ORDER BY kind, name, number",
-    [READ_RUNS_OF_OWNER_BRIEF] =
-        "SELECT " RUN_COLUMNS_BRIEF " FROM runs WHERE owner = ? ORDER BY kind, name, number",
+    [READ_RUNS_BY_NAME] = "SELECT " RUN_COLUMNS ", " RUN_IS_ENDING " FROM runs ORDER BY kind, name, number",
+    [READ_RUNS_BY_NAME_BRIEF] =
+        "SELECT " RUN_COLUMNS_BRIEF ", " RUN_IS_ENDING " FROM runs ORDER BY kind, name, number",
+    [READ_RUNS_OF_OWNER] =
+        "SELECT " RUN_COLUMNS ", " RUN_IS_ENDING " FROM runs WHERE owner = ? ORDER BY kind, name, number",
+    [READ_RUNS_OF_OWNER_BRIEF] = "SELECT " RUN_COLUMNS_BRIEF ", " RUN_IS_ENDING
+                                 " FROM runs WHERE owner = ? ORDER BY kind, name, number",
+    [READ_RUNS_OF_RESOURCE] = "SELECT " RUN_COLUMNS ", " RUN_IS_ENDING
+                              " FROM runs WHERE kind = ? AND name = ? AND owner = ? ORDER BY number",
     [READ_RUN] = "SELECT " RUN_COLUMNS " FROM runs WHERE id = ?",
-    [READ_RUNS_OF_OWNER] = "SELECT " RUN_COLUMNS " FROM runs WHERE owner = ? ORDER BY kind, name, number",
-    [READ_RUNS_OF_RESOURCE] =
-        "SELECT " RUN_COLUMNS " FROM runs WHERE kind = ? AND name = ? AND owner = ? ORDER BY number",
     [READ_APPLIES_NEWEST] = "SELECT " APPLY_COLUMNS " FROM applies WHERE id IN"
                             " (SELECT max(id) FROM applies GROUP BY owner) ORDER BY id",
     /* ACTIVE, CONVERGED, SUPERSEDED: pinned by migrate.c */
@@ -281,6 +289,7 @@ static bool read_runs(StoreReader *reader, Cursor *cursor, RunFunc func, void *d
     while ((ok = reader_step(reader, cursor, &row, error)) && row) {
         RunRecord record;
         get_run(cursor, &record);
+        record.is_ending = get_int(cursor) != 0;
         ok = reader_sound(reader, cursor, error);
         if (!ok || !func(&record, data))
             break;

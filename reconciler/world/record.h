@@ -176,6 +176,8 @@ typedef struct {
     View status_reason;
     int64_t created_ms, stopped_ms;
     bool is_new;
+    bool is_ending; /* told where the runs of a source are read, never stored: CANCELLED, and a job of it has
+                       not ended */
 } RunRecord;
 
 typedef enum { APPLY_STAGING, APPLY_ACTIVE, APPLY_CONVERGED, APPLY_SUPERSEDED, APPLY_FAILED } ApplyState;

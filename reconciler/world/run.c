@@ -143,7 +143,8 @@ RunRecord run_record(const Run *run)
                        .status_reason = view_from(run->status_reason),
                        .created_ms = run->created_ms,
                        .stopped_ms = run->stopped_ms,
-                       .is_new = run_entry(run)->is_new};
+                       .is_new = run_entry(run)->is_new,
+                       .is_ending = run->state == RUN_CANCELLED && run->jobs_unfinished > 0};
 }
 
 RunRecord *world_run_records(const World *world, const char *owner, size_t *ret_len)

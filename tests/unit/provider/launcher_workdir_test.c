@@ -138,7 +138,7 @@ static void test_next_launcher(Fixture *fixture, gconstpointer data)
     g_assert_false(g_file_test(left, G_FILE_TEST_EXISTS));
     g_assert_cmpuint(next.len, ==, 0);
     workdirs_clear(&next);
-    g_autofree char *second = made(fixture, "2"); /* the first one's has gone under it: it makes one */
+    g_free(made(fixture, "2")); /* the first one's has gone under it: it makes one */
 }
 
 int main(int argc, char **argv)
