@@ -115,7 +115,7 @@ Run *world_run_newest(const World *world, Kind kind, View name)
     return run && run->kind == kind && view_is(name, run->name) ? run : NULL;
 }
 
-Run *run_before(const Run *run)
+Run *world_run_before(const Run *run)
 {
     TreeNode *node = tree_prev(&run_entry(run)->by_key);
     Run *before = node ? &TREE_ENTRY(node, RunEntry, by_key)->run : NULL;
