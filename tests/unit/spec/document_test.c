@@ -45,8 +45,9 @@ static void parsed_clear(Parsed *parsed)
 static void assert_error(const char *text, int line, int column, const char *part)
 {
     Parsed parsed = parse(text);
-    if (diagnostic_list_len(parsed.diagnostics) != 1 ||
-        !strstr(diagnostic_list_get(parsed.diagnostics, 0)->message, part)) {
+    const Diagnostic *first =
+        diagnostic_list_len(parsed.diagnostics) == 1 ? diagnostic_list_get(parsed.diagnostics, 0) : NULL;
+    if (!first || !(strstr(first->message, part) || (first->detail && strstr(first->detail, part)))) {
         g_autoptr(GString) all = g_string_new(NULL);
         diagnostic_list_render(parsed.diagnostics, DIAGNOSTIC_TEXT, all);
         g_test_message("%s\n--- gave\n%s", text, all->str);
@@ -203,6 +204,7 @@ static void test_bad_bytes_hurt_one_document(void)
 static void test_errors(void)
 {
     assert_error("a: 1\nb: 2\na: 3\n", 3, 1, "\"a\" is given twice; the first is on line 1");
+    assert_error("apiVersion: 1\nb: 2\napiVersion: 3\n", 3, 1, "put a line with ---");
     assert_error("<<: {a: 1}\n", 1, 1, "merge keys");
     assert_error("1: a\n", 1, 1, "must be a string");
     assert_error("[1]: a\n", 1, 1, "not a list");
