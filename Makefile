@@ -37,7 +37,7 @@ ifneq ($(MISSING),yes)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES))
 PKG_LIBS   := $(shell pkg-config --libs $(PACKAGES))
 endif
-override CPPFLAGS += -I. -D_GNU_SOURCE -DMUSTER_VERSION='"$(VERSION)"' -DMUSTER_LIBEXECDIR='"$(PREFIX)/libexec/muster"'
+override CPPFLAGS += -I. -D_GNU_SOURCE -DMUSTER_VERSION='"$(VERSION)"'
 override CFLAGS   += -std=gnu17 -ffp-contract=off $(WARNINGS) $(WERROR) $(CFLAGS_$(VARIANT)) $(PKG_CFLAGS)
 override LDFLAGS  += $(LDFLAGS_$(VARIANT))
 LIBS     := $(PKG_LIBS) -pthread -lm
@@ -88,7 +88,7 @@ SCRIPT_TESTS   := $(sort $(wildcard tests/e2e/*.t) $(wildcard tests/golden/*.t) 
 SUPPORT        := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/support/*.c))
 
 .PHONY: all demo test test-c test-scripts check-asan check-valgrind lint format fuzz bench golden deps deps-lint help \
-        install clean reference man compile-commands
+        install uninstall clean reference man compile-commands
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -206,19 +206,36 @@ golden: all ## rewrite the expected outputs under tests/golden; read the diff be
 reference: all ## write docs/reference/ from the schemas
 	@tools/reference $(BUILD)/muster docs/reference
 
+man: all ## write docs/man/ from the commands' help
+	@tools/man $(BUILD)/muster docs/man
+
 compile-commands: compile_commands.json
 compile_commands.json: Makefile $(ALL_SOURCES)
 	@{ echo '['; sep=; for f in $(ALL_SOURCES); do printf '%s{"directory":"%s","file":"%s","command":"%s -c %s"}\n' "$$sep" '$(CURDIR)' "$$f" \
 	  '$(subst ",\",$(CC) $(CPPFLAGS) $(CFLAGS))' "$$f"; sep=,; done; echo ']'; } > $@
 
+# What is installed, below $(DESTDIR)$(PREFIX); uninstall removes these and nothing else. No path is compiled into the program: it
+# finds its launcher in the libexec of the prefix that it runs from.
+MAN_PAGES   := $(notdir $(wildcard docs/man/*.[1-8]))
+COMPLETIONS := share/bash-completion/completions/muster share/zsh/site-functions/_muster share/fish/vendor_completions.d/muster.fish
+UNIT        := lib/systemd/system/muster.service
+INSTALLED   := bin/muster libexec/muster/muster-launcher $(UNIT) $(COMPLETIONS) $(foreach page,$(MAN_PAGES),share/man/man$(patsubst .%,%,$(suffix $(page)))/$(page))
+PLACE       := $(DESTDIR)$(PREFIX)
+
 install: all ## install under $(DESTDIR)$(PREFIX)
-	install -Dm755 $(BUILD)/muster $(DESTDIR)$(PREFIX)/bin/muster
-	install -Dm755 $(BUILD)/muster-launcher $(DESTDIR)$(PREFIX)/libexec/muster/muster-launcher
-	for page in docs/man/*.1 docs/man/*.5 docs/man/*.7; do [ ! -e $$page ] || install -Dm644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
-	$(BUILD)/muster completion bash | install -Dm644 /dev/stdin $(DESTDIR)$(PREFIX)/share/bash-completion/completions/muster
-	$(BUILD)/muster completion zsh | install -Dm644 /dev/stdin $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_muster
-	$(BUILD)/muster completion fish | install -Dm644 /dev/stdin $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/muster.fish
-	install -Dm644 docs/muster.service $(DESTDIR)$(PREFIX)/lib/systemd/system/muster.service
+	install -Dm755 $(BUILD)/muster $(PLACE)/bin/muster
+	install -Dm755 $(BUILD)/muster-launcher $(PLACE)/libexec/muster/muster-launcher
+	@for page in $(MAN_PAGES); do echo "install -Dm644 docs/man/$$page"; \
+	  install -Dm644 docs/man/$$page $(PLACE)/share/man/man$${page##*.}/$$page || exit 1; done
+	@for file in $(COMPLETIONS); do case $$file in *bash*) shell=bash ;; *zsh*) shell=zsh ;; *) shell=fish ;; esac; \
+	  echo "muster completion $$shell > $$file"; \
+	  $(BUILD)/muster completion $$shell > $(BUILD)/completion && install -Dm644 $(BUILD)/completion $(PLACE)/$$file || exit 1; done
+	sed 's,/usr/local/,$(PREFIX)/,g' docs/muster.service > $(BUILD)/muster.service
+	install -Dm644 $(BUILD)/muster.service $(PLACE)/$(UNIT)
+
+uninstall: ## remove what install put there
+	rm -f $(addprefix $(PLACE)/,$(INSTALLED))
+	[ ! -d $(PLACE)/libexec/muster ] || rmdir --ignore-fail-on-non-empty $(PLACE)/libexec/muster
 
 clean: ## remove what was built
 	rm -rf build build-asan build-valgrind build-fuzz compile_commands.json

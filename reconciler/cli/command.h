@@ -46,7 +46,9 @@ typedef struct {
 typedef enum {
     ARGUMENT_NONE,
     ARGUMENT_SOURCE,
-    ARGUMENT_KIND,
+    ARGUMENT_KIND,     /* whatever can be looked at: jobs, runs, resources */
+    ARGUMENT_RESOURCE, /* resources only */
+    ARGUMENT_SCHEMA,   /* whatever has a schema */
     ARGUMENT_JOB,
     ARGUMENT_COMMAND,
     ARGUMENT_SHELL

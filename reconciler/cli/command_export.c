@@ -75,7 +75,7 @@ const Command command_export = {
                    "Jobs and their runs are not resources and are left out.",
     .examples = "muster export > all.yaml\teverything\n"
                 "muster export queues\tonly queues",
-    .argument = ARGUMENT_KIND,
+    .argument = ARGUMENT_RESOURCE,
     .min_arguments = 0,
     .max_arguments = 1,
     .run = run,

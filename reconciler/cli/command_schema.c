@@ -79,7 +79,7 @@ const Command command_schema = {
                 "muster schema Pipeline --format markdown | less\tto read",
     .options = options,
     .options_len = G_N_ELEMENTS(options),
-    .argument = ARGUMENT_KIND,
+    .argument = ARGUMENT_SCHEMA,
     .min_arguments = 0,
     .max_arguments = 1,
     .run = run,

@@ -72,7 +72,7 @@ struct Provider {
     void (*free)(Provider *provider);
 };
 
-/* local/: the launcher's executable is found beside the program (muster-launcher), then in LIBEXECDIR.
+/* local/: the launcher's executable is found beside the program (muster-launcher), then in ../libexec/muster.
  * state_dir is absolute and exists. events are delivered on the thread-default GMainContext at the time of
  * the call. */
 Provider *provider_local_new(const char *state_dir, ProviderEventFunc func, void *data, GError **error);

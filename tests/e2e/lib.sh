@@ -37,8 +37,9 @@ ok() {
     if "$@" >"$WORK/.ok.out" 2>&1; then
         echo "ok $points - $name"
     else
+        status=$?
         echo "not ok $points - $name"
-        echo "# status $? of: $*"
+        echo "# status $status of: $*"
         sed 's/^/# /' "$WORK/.ok.out"
     fi
 }

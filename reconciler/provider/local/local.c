@@ -5,7 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define OBSERVE_MAX ((size_t)(LAUNCHER_FRAME_MAX / 2) / LAUNCHER_TOKEN_BYTES)
+#define LAUNCHER_NAME "muster-launcher"
+#define OBSERVE_MAX   ((size_t)(LAUNCHER_FRAME_MAX / 2) / LAUNCHER_TOKEN_BYTES)
 
 G_STATIC_ASSERT(LAUNCH_TOKEN_BYTES == LAUNCHER_TOKEN_BYTES);
 G_STATIC_ASSERT((int)END_EXITED == (int)CAUSE_EXITED && (int)END_SIGNALLED == (int)CAUSE_SIGNALLED &&
@@ -345,24 +346,24 @@ static void local_free(Provider *provider)
     g_free(local);
 }
 
-/* $MUSTER_LAUNCHER, for tests and packagers; else beside the program; else where `make install` puts it. */
+/* $MUSTER_LAUNCHER, for tests and packagers; else beside the program, as it is built; else in the libexec of
+ * the prefix that the program is installed under. No path is compiled in: an installation may be moved as a
+ * whole. */
 static char *launcher_find(GError **error)
 {
     const char *named = g_getenv("MUSTER_LAUNCHER");
     g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
-    g_autofree char *dir = self ? g_path_get_dirname(self) : NULL;
-    g_autofree char *beside = dir ? g_build_filename(dir, "muster-launcher", NULL) : NULL;
-    const char *const candidates[] = {named, named ? NULL : beside,
-                                      named ? NULL : MUSTER_LIBEXECDIR "/muster-launcher"};
+    g_autofree char *dir = g_path_get_dirname(self ? self : ".");
+    g_autofree char *prefix = g_path_get_dirname(dir);
+    g_autofree char *beside = g_build_filename(dir, LAUNCHER_NAME, NULL);
+    g_autofree char *installed = g_build_filename(prefix, "libexec", "muster", LAUNCHER_NAME, NULL);
+    const char *const candidates[] = {named ? named : beside, named ? named : installed};
     for (size_t i = 0; i < G_N_ELEMENTS(candidates); i++)
-        if (candidates[i] && access(candidates[i], X_OK) == 0)
+        if (access(candidates[i], X_OK) == 0)
             return g_strdup(candidates[i]);
     g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOENT,
-                "local provider: the program muster-launcher is not there: looked at %s%s%s",
-                named    ? named
-                : beside ? beside
-                         : "",
-                named ? "" : " and ", named ? "" : MUSTER_LIBEXECDIR "/muster-launcher");
+                "local provider: the program " LAUNCHER_NAME " is not there: looked at %s%s%s", candidates[0],
+                named ? "" : " and ", named ? "" : candidates[1]);
     return NULL;
 }
 
