@@ -20,6 +20,7 @@ static const char *const read_sql[READ_COUNT] = {
                       " JOIN resource_texts USING (kind, name) WHERE kind = ? AND name = ?",
     [READ_REVISIONS] = "SELECT " REVISION_COLUMNS " FROM revisions ORDER BY name, revision",
     [READ_TEMPLATE] = "SELECT " TEMPLATE_COLUMNS " FROM templates WHERE id = ?",
+    [READ_TEMPLATE_DEFINITIONS] = "SELECT id, definition FROM templates",
     [READ_RUNS] = "SELECT " RUN_COLUMNS " FROM runs ORDER BY id",
     [READ_RUNS_BY_NAME] = "SELECT " RUN_COLUMNS ", " RUN_IS_ENDING " FROM runs ORDER BY kind, name, number",
     [READ_RUNS_OF_OWNER] =
@@ -44,7 +45,8 @@ static const char *const read_sql[READ_COUNT] = {
     [READ_JOBS_OF_OPEN_RUNS] =
         "SELECT sequence FROM jobs WHERE sequence >= ? AND jobs.state >= 5 AND run <> ''"
         " AND (SELECT runs.state FROM runs WHERE runs.id = run) < 2",
-    [READ_JOBS_NEWEST] = "SELECT sequence, state, queue, name, run FROM jobs WHERE sequence < ?"
+    [READ_JOBS_NEWEST] = "SELECT sequence, state, queue, name, run, share_identifier, created_ms, template_id"
+                         " FROM jobs WHERE sequence < ?"
                          " ORDER BY sequence DESC",
     [READ_JOBS_OLDEST] =
         "SELECT sequence, id, state, created_ms, stopped_ms,"
