@@ -438,6 +438,27 @@ static void test_retention(Fixture *fixture, gconstpointer data)
     g_assert_nonnull(strstr(found, "counters job 6 ")); /* numbers outlive their rows */
 }
 
+/* All of it may come in one transaction: used, let go, and a job's row still there. */
+static void test_template_used_and_released(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    Batch *batch = batch_new();
+    put_template(batch, 1);
+    put_template(batch, 2);
+    TemplateRecord gone = {.id = 1, .removed = true};
+    batch_put_template(batch, &gone);
+    gone.id = 2;
+    batch_put_template(batch, &gone);
+    put_job(batch, 1, JOB_SUCCEEDED, "q", "one");
+    commit(fixture, batch, 1);
+    g_assert_cmpint(count_rows(fixture->dir, "SELECT sum(id) FROM templates"), ==, 1);
+    batch = batch_new();
+    JobRecord job = {.sequence = 1, .removed = true};
+    batch_put_job(batch, &job);
+    commit(fixture, batch, 2);
+    g_assert_cmpint(count_rows(fixture->dir, "SELECT count(*) FROM templates"), ==, 0);
+}
+
 /* A template goes when the world holds it no more and no job's row, finished or not, refers to it. */
 static void test_template_lives_with_its_jobs(Fixture *fixture, gconstpointer data)
 {
@@ -584,6 +605,7 @@ int main(int argc, char **argv)
     ADD("/reader/list-filters", test_list_filters);
     ADD("/reader/retention", test_retention);
     ADD("/reader/template-lives-with-its-jobs", test_template_lives_with_its_jobs);
+    ADD("/reader/template-used-and-released", test_template_used_and_released);
     ADD("/reader/removals", test_removals);
     ADD("/reader/brief-and-runs", test_brief_and_runs);
     ADD("/reader/applies-newest", test_applies_newest);
