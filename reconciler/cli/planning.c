@@ -42,8 +42,8 @@ bool planning_make(const PlanningOptions *options, Planning *ret_planning, GErro
     const char *identity = planning->checked.identity;
     /* What is destroyed is wanted by no manifest: the specs of its runs say what becomes of them. */
     const ManifestSet *desired = options->destroy ? NULL : planning->checked.set;
-    planning->actual = actual_load(options->state_dir, identity, desired, error);
-    if (!planning->actual) {
+    planning->committed = committed_open(options->state_dir, identity, COMMITTED_MAY_BE_MISSING, error);
+    if (!planning->committed || !committed_read(planning->committed, desired, error)) {
         planning_clear(planning);
         return false;
     }
@@ -54,18 +54,16 @@ bool planning_make(const PlanningOptions *options, Planning *ret_planning, GErro
                                       .only = options->only,
                                       .destroy = options->destroy,
                                       .notices = (const char *const *)planning->notices};
-    const PlanActual *actual = actual_plan(planning->actual);
-    planning->plan = plan_build(planning->checked.set, actual, &planning->options);
-    plan_note_ending_runs(planning->plan, actual, &planning->options);
-    planning->guard = plan_guard(planning->plan, actual, &planning->options, options->allow_deletes,
-                                 &planning->guard_message);
+    planning->plan = committed_plan(planning->committed, planning->checked.set, &planning->options);
+    planning->guard = plan_guard(planning->plan, committed_actual(planning->committed), &planning->options,
+                                 options->allow_deletes, &planning->guard_message);
     return true;
 }
 
 void planning_clear(Planning *planning)
 {
     g_clear_pointer(&planning->plan, plan_free);
-    g_clear_pointer(&planning->actual, actual_free);
+    g_clear_pointer(&planning->committed, committed_free);
     g_clear_pointer(&planning->notices, g_strfreev);
     g_clear_pointer(&planning->guard_message, g_free);
     checked_clear(&planning->checked);

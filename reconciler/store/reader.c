@@ -62,6 +62,8 @@ static const char *const read_sql[READ_COUNT] = {
     [READ_ATTEMPTS_OPEN] =
         "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE sequence >= ? AND state IN (0, 1, 3)"
         " ORDER BY sequence, child, attempt, token",
+    [READ_ATTEMPTS_ON] = "SELECT count(*) FROM attempts WHERE environment = ? AND state IN (0, 1, 3)"
+                         " AND sequence >= (SELECT floor FROM fence)",
     [READ_EVENTS] = "SELECT " EVENT_COLUMNS " FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?",
     [READ_SETTINGS] = "SELECT " SETTING_COLUMNS " FROM settings ORDER BY name",
 };
@@ -303,6 +305,20 @@ bool store_reader_applied(StoreReader *reader, const char *owner, bool *ret_appl
     if (!reader_step(reader, &cursor, &row, error))
         return false;
     *ret_applied = row && get_int(&cursor) != 0;
+    sqlite3_reset(cursor.statement);
+    return true;
+}
+
+bool store_reader_launches(StoreReader *reader, View environment, size_t *ret_count, GError **error)
+{
+    Cursor cursor;
+    bool row;
+    if (!reader_statement(reader, READ_ATTEMPTS_ON, &cursor, error))
+        return false;
+    put_text(&cursor, environment);
+    if (!reader_step(reader, &cursor, &row, error))
+        return false;
+    *ret_count = row ? (size_t)get_int(&cursor) : 0;
     sqlite3_reset(cursor.statement);
     return true;
 }

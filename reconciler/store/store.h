@@ -120,6 +120,8 @@ typedef struct {
 typedef bool (*JobFunc)(const StoredJob *job, void *data);
 bool store_reader_jobs(StoreReader *reader, const JobFilter *filter, JobFunc func, void *data,
                        GError **error); /* newest first */
+/* Launches on a compute environment that have not ended. */
+bool store_reader_launches(StoreReader *reader, View environment, size_t *ret_count, GError **error);
 typedef bool (*EventFunc)(const EventRecord *record, void *data);
 bool store_reader_events(StoreReader *reader, uint64_t after, size_t limit, EventFunc func, void *data,
                          GError **error);
