@@ -81,6 +81,8 @@ static size_t busy_of(Kind kind, View name, void *data)
     Committed *committed = data;
     JobFilter filter = {.queue = name, .limit = BUSY_MAX};
     size_t count = 0;
+    if (committed->reader && kind == KIND_COMPUTE_ENVIRONMENT)
+        return store_reader_launches(committed->reader, name, &count, NULL) ? count : 0;
     if (!committed->reader || kind != KIND_JOB_QUEUE)
         return 0;
     for (int state = 0; state < JOB_STATE_COUNT; state++)

@@ -80,6 +80,7 @@ struct Operation {
     bool batch;       /* /v1/NAME with Batch's errors; else /muster/v1/NAME */
     bool changes;     /* changes the world: never run offline, refused while the store cannot be written */
     bool lines;       /* body is NDJSON, up to BULK_BODY_BYTES_MAX */
+    bool runs;        /* looks at the world's runs */
     OperationStep (*step)(OperationContext *context, Call *call);
     void (*gather)(StoreReader *reader, Call *call); /* may be NULL */
 };

@@ -20,6 +20,7 @@ static const char *const read_sql[READ_COUNT] = {
                       " JOIN resource_texts USING (kind, name) WHERE kind = ? AND name = ?",
     [READ_REVISIONS] = "SELECT " REVISION_COLUMNS " FROM revisions ORDER BY name, revision",
     [READ_TEMPLATE] = "SELECT " TEMPLATE_COLUMNS " FROM templates WHERE id = ?",
+    [READ_TEMPLATE_DEFINITIONS] = "SELECT id, definition FROM templates",
     [READ_RUNS] = "SELECT " RUN_COLUMNS " FROM runs ORDER BY id",
     [READ_RUNS_BY_NAME] = "SELECT " RUN_COLUMNS ", " RUN_IS_ENDING " FROM runs ORDER BY kind, name, number",
     [READ_RUNS_BY_NAME_BRIEF] =
@@ -49,7 +50,8 @@ static const char *const read_sql[READ_COUNT] = {
     [READ_JOBS_OF_OPEN_RUNS] =
         "SELECT sequence FROM jobs WHERE sequence >= ? AND jobs.state >= 5 AND run <> ''"
         " AND (SELECT runs.state FROM runs WHERE runs.id = run) < 2",
-    [READ_JOBS_NEWEST] = "SELECT sequence, state, queue, name, run FROM jobs WHERE sequence < ?"
+    [READ_JOBS_NEWEST] = "SELECT sequence, state, queue, name, run, share_identifier, created_ms, template_id"
+                         " FROM jobs WHERE sequence < ?"
                          " ORDER BY sequence DESC",
     [READ_JOBS_OLDEST] =
         "SELECT sequence, id, state, created_ms, stopped_ms,"
@@ -65,6 +67,8 @@ static const char *const read_sql[READ_COUNT] = {
     [READ_ATTEMPTS_OPEN] =
         "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE sequence >= ? AND state IN (0, 1, 3)"
         " ORDER BY sequence, child, attempt, token",
+    [READ_ATTEMPTS_ON] = "SELECT count(*) FROM attempts WHERE environment = ? AND state IN (0, 1, 3)"
+                         " AND sequence >= (SELECT floor FROM fence)",
     [READ_EVENTS] = "SELECT " EVENT_COLUMNS " FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?",
     [READ_SETTINGS] = "SELECT " SETTING_COLUMNS " FROM settings ORDER BY name",
 };
@@ -334,6 +338,20 @@ bool store_reader_applied(StoreReader *reader, const char *owner, bool *ret_appl
     if (!reader_step(reader, &cursor, &row, error))
         return false;
     *ret_applied = row && get_int(&cursor) != 0;
+    sqlite3_reset(cursor.statement);
+    return true;
+}
+
+bool store_reader_launches(StoreReader *reader, View environment, size_t *ret_count, GError **error)
+{
+    Cursor cursor;
+    bool row;
+    if (!reader_statement(reader, READ_ATTEMPTS_ON, &cursor, error))
+        return false;
+    put_text(&cursor, environment);
+    if (!reader_step(reader, &cursor, &row, error))
+        return false;
+    *ret_count = row ? (size_t)get_int(&cursor) : 0;
     sqlite3_reset(cursor.statement);
     return true;
 }

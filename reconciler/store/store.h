@@ -112,14 +112,19 @@ bool store_reader_attempts(StoreReader *reader, uint64_t sequence, int32_t index
 typedef struct {
     View queue;      /* "": any */
     unsigned states; /* bit (1 << JobState); 0: any */
-    View name;       /* trailing * = prefix; "": any */
+    View name;       /* in any case; trailing * = prefix; "": any */
+    View definition; /* NAME of any revision, trailing * = prefix, or NAME:REVISION; "": any */
+    View share;      /* share identifier; "": any */
     View run;        /* "": any */
-    uint64_t before; /* sequence below this; 0: from the newest */
+    int64_t created_before_ms, created_after_ms; /* 0: at any time */
+    uint64_t before;                             /* sequence below this; 0: from the newest */
     size_t limit;
 } JobFilter;
 typedef bool (*JobFunc)(const StoredJob *job, void *data);
 bool store_reader_jobs(StoreReader *reader, const JobFilter *filter, JobFunc func, void *data,
                        GError **error); /* newest first */
+/* Launches on a compute environment that have not ended. */
+bool store_reader_launches(StoreReader *reader, View environment, size_t *ret_count, GError **error);
 typedef bool (*EventFunc)(const EventRecord *record, void *data);
 bool store_reader_events(StoreReader *reader, uint64_t after, size_t limit, EventFunc func, void *data,
                          GError **error);

@@ -31,6 +31,20 @@ kinds '{type: MANAGED}' '{priority: 1, computeEnvironmentOrder: [here], scheduli
 exits "another policy" 2 mt plan src --no-forecast
 like "comes in place" "$out" "*~ JobQueue/main  in-place: schedulingPolicy*"
 exits "at once" 0 mt apply src --yes
+
+# ---- an environment
+kinds '{type: UNMANAGED}' '{priority: 1, computeEnvironmentOrder: [here], schedulingPolicy: fairer}'
+id=$(submit "$(hold other)" --share-identifier b)
+began other
+exits "an environment of another type" 2 mt plan src --no-forecast
+like "is replaced when nothing runs on it" "$out" "*-/+ ComputeEnvironment/here  replace: type*drains first: 1 unfinished job*"
+exits "apply it" 0 mt apply src --yes --wait none
+exits "and again there is nothing to do" 0 mt plan src --no-forecast
+like "but to wait" "$out" "*ComputeEnvironment/here  is being replaced: waits for 1 unfinished job*"
+go other
+ended "$id"
+exits "until it is the new one" 0 mt apply src --yes --timeout 30s
+is "of its type" "$(mt get ce here -o json >.one; picked .one spec.type status)" "UNMANAGED | VALID"
 stop_daemon "$daemon"
 is "the daemon ends with 0" "$?" 0
 finish
