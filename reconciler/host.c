@@ -4,6 +4,7 @@
 #include "reconciler/clock.h"
 #include "reconciler/engine_ports.h"
 #include "reconciler/follow.h"
+#include "reconciler/provider/provider.h"
 #include "reconciler/store/lease.h"
 #include <errno.h>
 #include <stdio.h>
@@ -147,9 +148,15 @@ static bool start_all(HostHandle *handle, GError **error)
         return false;
     Ports ports = engine_ports_get(handle->ports);
     ports.clock = clock_port(handle->clock);
+    g_autofree char *notice = NULL;
+    Instance machine = {0};
+    if (!handle->launch)
+        provider_local_capacity(&machine.vcpus_e4, &machine.memory_mib, &machine.gpus, &notice);
     ReconcilerOptions settings = {.state_dir = handle->state_dir,
                                   .mode = handle->command,
                                   .launch = handle->launch,
+                                  .machine = machine,
+                                  .notice = notice,
                                   .interval_ms = handle->interval_ms,
                                   .loop = &handle->loop};
     handle->reconciler = reconciler_new(&ports, &settings, error);

@@ -128,13 +128,15 @@ static bool load_world(Reconciler *reconciler, GError **error)
     return true;
 }
 
-static void facts_init(Reconciler *reconciler)
+static void facts_init(Reconciler *reconciler, const ReconcilerOptions *options)
 {
     EngineFacts *facts = &reconciler->facts;
     facts->state_dir = reconciler->state_dir;
     facts->mode = reconciler->mode;
     facts->host = reconciler->host;
     facts->pid = getpid();
+    facts->instance = options->machine;
+    facts->instance_notice = reconciler->notice = g_strdup(options->notice);
     facts->started_ms = reconciler->ports.clock.now_ms(reconciler->ports.clock.self);
 }
 
@@ -162,7 +164,7 @@ Reconciler *reconciler_new(const Ports *ports, const ReconcilerOptions *options,
         g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, NULL);
     reconciler->followed = g_ptr_array_new_with_free_func(followed_free);
     reconciler->outgoing = outgoing_new();
-    facts_init(reconciler);
+    facts_init(reconciler, options);
     if (!load_world(reconciler, error) || (reconciler->launch && !launch_provider_start(reconciler, error))) {
         reconciler_free(reconciler);
         return NULL;

@@ -15,6 +15,8 @@ typedef struct {
     const char *state_dir;
     const char *mode;      /* "serve", "apply" … */
     bool launch;           /* false: nothing is placed */
+    Instance machine;      /* told in status where nothing is placed: no provider says what there is */
+    const char *notice;    /* of the machine; may be NULL */
     int64_t interval_ms;   /* slow full pass; 0: none */
     const LoopMeter *loop; /* told in status; may be NULL */
 } ReconcilerOptions;

@@ -348,11 +348,10 @@ static void stage_delete(Reconciler *reconciler, const ApplyTask *task, const Ch
     View name = view_from(change->name);
     const Resource *resource = world_resource(reconciler->world, change->kind, name);
     g_autoptr(GPtrArray) runs = g_ptr_array_new();
-    for (const Run *run = NULL; (run = world_run_next(reconciler->world, run));)
-        if (run->kind == change->kind && strcmp(run->name, change->name) == 0 &&
-            strcmp(run->owner, task->plan->identity) == 0 &&
+    for (Run *run = world_run_newest(reconciler->world, change->kind, name); run; run = world_run_before(run))
+        if (strcmp(run->owner, task->plan->identity) == 0 &&
             (run->state == RUN_WAITING || run->state == RUN_RUNNING))
-            g_ptr_array_add(runs, (gpointer)(uintptr_t)run);
+            g_ptr_array_insert(runs, 0, run); /* the oldest first */
     for (guint i = 0; i < runs->len; i++) {
         Run *run = runs->pdata[i];
         RunRecord record = {.kind = run->kind, .spec = view_from(run->spec)};

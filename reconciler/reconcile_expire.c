@@ -45,18 +45,18 @@ static void expire_query(StoreReader *reader, const char *error, void *data)
 static void remove_files(Reconciler *reconciler, const ExpiredJob *job)
 {
     FilePort *files = &reconciler->ports.files;
-    int32_t children = MAX(job->array_size, 1);
-    for (int32_t i = 0; i < children; i++) {
-        int32_t index = job->array_size ? i : NOT_A_CHILD;
-        g_autofree char *log = attempt_log_path(reconciler->state_dir, &job->id, index, 1);
+    const char *state_dir = reconciler->state_dir;
+    if (job->array_size) { /* all that its children left lies in two directories */
+        g_autofree char *log = attempt_log_path(state_dir, &job->id, 0, 1);
+        g_autofree char *work = attempt_work_dir(state_dir, &job->id, 0, 1);
         files->remove_tree(files->self, g_path_get_dirname(log));
+        files->remove_tree(files->self, g_path_get_dirname(work));
+        return;
     }
-    char id[37];
-    job_id_to_text(&job->id, id);
-    files->remove_tree(files->self, g_build_filename(reconciler->state_dir, "work", id, NULL));
-    for (int32_t attempt = 1; attempt <= job->attempts; attempt++)
-        files->remove_tree(files->self,
-                           attempt_work_dir(reconciler->state_dir, &job->id, NOT_A_CHILD, attempt));
+    for (int32_t attempt = 1; attempt <= job->attempts; attempt++) {
+        files->remove_tree(files->self, attempt_log_path(state_dir, &job->id, NOT_A_CHILD, attempt));
+        files->remove_tree(files->self, attempt_work_dir(state_dir, &job->id, NOT_A_CHILD, attempt));
+    }
 }
 
 static int64_t retention_of(const World *world)

@@ -93,7 +93,8 @@ static void apply_to_launch(Reconciler *reconciler, Launch *launch, const Provid
     g_assert_not_reached();
 }
 
-/* What a job left in its directory stays as long as its logs. */
+/* Of an attempt that no launcher saw end: else the launcher does it. What a job left in its directory stays
+ * as long as its logs. */
 static void remove_work_dir(Reconciler *reconciler, const Launch *launch)
 {
     char *path = attempt_work_dir(reconciler->state_dir, &launch->job->id, launch->index, launch->attempt);
@@ -119,7 +120,7 @@ static void apply_event(Reconciler *reconciler, const ProviderEvent *event)
         g_array_append_val(reconciler->outgoing->settled, event->token);
     if (!launch)
         return;
-    if (is_final)
+    if (event->type == PROVIDER_EVENT_LOST)
         remove_work_dir(reconciler, launch);
     apply_to_launch(reconciler, launch, event);
 }

@@ -21,16 +21,52 @@ static const EVP_MD *sha256(void)
     return fetched;
 }
 
-static void digest_views(const View *parts, size_t len, Digest *ret_digest)
+struct DigestSum {
+    EVP_MD_CTX *context;
+};
+
+static void digest_must(bool ok)
 {
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    bool ok = context && EVP_DigestInit_ex2(context, sha256(), NULL);
-    for (size_t i = 0; ok && i < len; i++)
-        ok = EVP_DigestUpdate(context, parts[i].data, parts[i].len);
-    ok = ok && EVP_DigestFinal_ex(context, ret_digest->bytes, NULL);
-    EVP_MD_CTX_free(context);
     if (!ok)
         g_error("SHA-256 failed");
+}
+
+static DigestSum digest_start(void)
+{
+    DigestSum sum = {EVP_MD_CTX_new()};
+    digest_must(sum.context && EVP_DigestInit_ex2(sum.context, sha256(), NULL));
+    return sum;
+}
+
+static void digest_finish(DigestSum sum, Digest *ret_digest)
+{
+    digest_must(EVP_DigestFinal_ex(sum.context, ret_digest->bytes, NULL));
+    EVP_MD_CTX_free(sum.context);
+}
+
+DigestSum *digest_begin(void)
+{
+    DigestSum sum = digest_start();
+    return g_memdup2(&sum, sizeof sum);
+}
+
+void digest_add(DigestSum *sum, View bytes)
+{
+    digest_must(EVP_DigestUpdate(sum->context, bytes.data, bytes.len));
+}
+
+void digest_end(DigestSum *sum, Digest *ret_digest)
+{
+    digest_finish(*sum, ret_digest);
+    g_free(sum);
+}
+
+static void digest_views(const View *parts, size_t len, Digest *ret_digest)
+{
+    DigestSum sum = digest_start();
+    for (size_t i = 0; i < len; i++)
+        digest_add(&sum, parts[i]);
+    digest_finish(sum, ret_digest);
 }
 
 void digest_of(View bytes, Digest *ret_digest)

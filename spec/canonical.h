@@ -22,6 +22,11 @@ static inline bool digest_equal(const Digest *a, const Digest *b)
 void digest_to_hex(const Digest *digest, char ret_hex[2 * DIGEST_BYTES + 1]);
 bool digest_from_hex(View hex, Digest *ret_digest);
 void digest_of(View bytes, Digest *ret_digest); /* SHA-256; cheap per call (the EVP fetch is kept) */
+/* The same of bytes that come one after the other. */
+typedef struct DigestSum DigestSum;
+DigestSum *digest_begin(void);
+void digest_add(DigestSum *sum, View bytes);
+void digest_end(DigestSum *sum, Digest *ret_digest); /* frees sum */
 
 /* Appends the canonical JSON of node under schema to out. */
 void canonical_append(const SchemaNode *schema, const Node *node, GString *out);

@@ -77,10 +77,12 @@ static const SchemaNode *items_of(const SchemaNode *schema, int depth)
 static Field field_below(const Field *field, const SchemaNode *schema, const json_t *before,
                          const json_t *after)
 {
+    bool is_whole = !field->before || !field->after; /* it comes or goes with what it is in */
     return (Field){.schema = schema,
                    .before = before,
                    .after = after,
-                   .effect = schema_has_update(schema) ? schema_update(schema) : field->effect,
+                   .effect = is_whole ? schema_change_effect(schema, after, after, field->effect)
+                                      : schema_change_effect(schema, before, after, field->effect),
                    .sensitive = field->sensitive || schema_sensitive(schema)};
 }
 

@@ -118,7 +118,10 @@ static void report_duplicate(Reader *reader, const NodeMember *first, const Node
     g_autofree char *name = g_strndup(again->key.data, MIN(again->key.len, 100));
     g_autofree char *message =
         g_strdup_printf("key \"%s\" is given twice; the first is on line %d", name, first->key_line);
-    report(reader, again->key_line, again->key_column, (int)MIN(again->key.len, 200), message, NULL);
+    /* Every manifest begins so: most probably a second one does. */
+    const char *hint =
+        strcmp(name, "apiVersion") == 0 ? "put a line with --- before the next manifest" : NULL;
+    report(reader, again->key_line, again->key_column, (int)MIN(again->key.len, 200), message, hint);
 }
 
 static void check_duplicates_sorted(Reader *reader, const NodeMember *members, size_t len)

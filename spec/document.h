@@ -73,11 +73,10 @@ typedef bool (*DocumentFunc)(const Document *document, void *data);
 bool document_parse(View text, const char *file, int first_line, Arena *arena, const DocumentLimits *limits,
                     DocumentFunc func, void *data, DiagnosticList *diagnostics);
 
-/* Byte offsets at which text may be cut so that every part holds whole documents: positions of lines that
- * start with "---" (at column 0, followed by blank or line end) outside of block scalars and quoted
- * scalars. Fills at most parts_max - 1 offsets near equal sizes, returns how many. When it cannot prove a cut
- * safe it returns none. */
-size_t document_split(View text, size_t parts_max, size_t *ret_offsets, int *ret_lines);
+/* The first byte offset at or after from, and not 0, at which text may be cut so that both parts hold whole
+ * documents: a line that starts with "---" (at column 0, followed by blank or line end). *ret_lines: lines
+ * before it. False when there is none that is surely safe. */
+bool document_cut(View text, size_t from, size_t *ret_offset, int *ret_lines);
 
 /* NULL when node is not a mapping or has no such member. */
 Node *node_get(const Node *node, const char *key);

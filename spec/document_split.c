@@ -21,23 +21,14 @@ static bool cut_is_safe(View text, size_t cut)
     return true;
 }
 
-size_t document_split(View text, size_t parts_max, size_t *ret_offsets, int *ret_lines)
+bool document_cut(View text, size_t from, size_t *ret_offset, int *ret_lines)
 {
-    size_t found = 0;
-    size_t counted = 0; /* bytes whose lines are in line */
-    int line = 1;
-    for (size_t part = 1; part < parts_max; part++) {
-        size_t wanted = MAX(text.len / parts_max * part, counted + 1);
-        size_t cut = text_next_document(text, wanted, text.len);
-        while (cut < text.len && !cut_is_safe(text, cut))
-            cut = text_next_document(text, cut + 1, text.len);
-        if (cut >= text.len)
-            break;
-        line += (int)text_count_lines(text, counted, cut);
-        counted = cut;
-        ret_offsets[found] = cut;
-        ret_lines[found] = line;
-        found++;
-    }
-    return found;
+    size_t cut = text_next_document(text, MAX(from, 1), text.len);
+    while (cut < text.len && !cut_is_safe(text, cut))
+        cut = text_next_document(text, cut + 1, text.len);
+    if (cut >= text.len)
+        return false;
+    *ret_offset = cut;
+    *ret_lines = (int)text_count_lines(text, 0, cut);
+    return true;
 }

@@ -2,6 +2,7 @@
 
 #include <glib.h>
 
+#include "spec/consistency.h"
 #include "spec/cycle.h"
 #include "spec/locate.h"
 
@@ -285,6 +286,7 @@ void reference_check(const ManifestSet *set, ReferenceKnown known, ReferenceText
             reference_resolve(&check, manifest, &manifest->references[r]);
         if (manifest->kind == KIND_JOB_QUEUE)
             queue_check(&check, manifest);
+        consistency_check(&check.locator, manifest);
     }
     jobs_check(&check);
     for (Kind kind = 0; kind < KIND_COUNT; kind++)

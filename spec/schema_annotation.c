@@ -28,6 +28,12 @@ static void annotations_inherit(Annotations *to, const Annotations *from)
         to->has_update = from->has_update;
         to->update = from->update;
     }
+    if (!to->has_presence) {
+        to->has_presence = from->has_presence;
+        to->presence = from->presence;
+    }
+    if (!to->groups)
+        to->groups = from->groups;
     if (!to->has_owner) {
         to->has_owner = from->has_owner;
         to->owner = from->owner;
@@ -169,6 +175,31 @@ UpdateEffect schema_update(const SchemaNode *schema)
 bool schema_has_update(const SchemaNode *schema)
 {
     return schema && schema->resolved.has_update;
+}
+
+/* The group that has value; the number of groups: none. */
+static size_t group_of(const json_t *groups, const json_t *value)
+{
+    size_t at = 0;
+    for (; at < json_array_size(groups); at++)
+        for (size_t i = 0; i < json_array_size(json_array_get(groups, at)); i++)
+            if (json_equal(json_array_get(json_array_get(groups, at), i), value))
+                return at;
+    return at;
+}
+
+UpdateEffect schema_change_effect(const SchemaNode *schema, const json_t *before, const json_t *after,
+                                  UpdateEffect inherited)
+{
+    UpdateEffect effect = schema_has_update(schema) ? schema->resolved.update : inherited;
+    if (!schema)
+        return effect;
+    if (schema->resolved.has_presence && !before != !after)
+        return schema->resolved.presence;
+    if (!schema->resolved.groups || !before || !after)
+        return effect;
+    bool is_within = group_of(schema->resolved.groups, before) == group_of(schema->resolved.groups, after);
+    return is_within ? effect : UPDATE_REPLACE;
 }
 
 FieldOwner schema_owner(const SchemaNode *schema)

@@ -1,4 +1,5 @@
-/* schema_check.h: what the validator hands to its reports. Private to schema_validate.c and schema_report.c.
+/* schema_check.h: what the validator hands to its reports. Private to schema_validate.c, schema_value.c and
+ * schema_report.c.
  * Holds:  the path to a node is a chain of segments on the stack; text is made of it only for a report. */
 #pragma once
 #include "spec/schema_node.h"
@@ -46,3 +47,13 @@ void report_bad_name(const Check *check, const Place *place, const NodeMember *m
 bool report_has_misspelt(const Place *place, View name);
 void report_required(const Check *check, const Place *place, View name, const char *because);
 void report_limit(const Check *check, const Place *place, const char *relation, const Limit *limit);
+
+/* For "%" G_GINT64_FORMAT " item%s". */
+#define COUNTED(n) (n), (n) == 1 ? "" : "s"
+
+/* schema_value.c: rules of one value that hang on nothing else. Each says what it finds in CHECK_REPORT. */
+bool enum_has(const SchemaNode *schema, const Node *node);
+bool check_string(const Check *check, const Place *place);
+bool check_number(const Check *check, const Place *place);
+bool check_decimal(const Check *check, const Place *place);
+bool check_unique(Check *check, const Place *place);

@@ -491,20 +491,40 @@ static bool keyword_flag(Compiler *compiler, SchemaNode *node, const char *keywo
     return true;
 }
 
-static bool keyword_choice(Compiler *compiler, SchemaNode *node, const char *keyword, const json_t *value)
+static bool update_from(const char *text, UpdateEffect *ret_effect)
 {
     static const char *const updates[] = {[UPDATE_IN_PLACE] = "in-place",
                                           [UPDATE_ROLLING] = "rolling",
                                           [UPDATE_REPLACE] = "replace",
                                           [UPDATE_REVISION] = "revision"};
+    for (size_t i = 0; i < G_N_ELEMENTS(updates); i++)
+        if (g_strcmp0(text, updates[i]) == 0) {
+            *ret_effect = (UpdateEffect)i;
+            return true;
+        }
+    return false;
+}
+
+static bool keyword_groups(Compiler *compiler, SchemaNode *node, const char *keyword, const json_t *value)
+{
+    for (size_t i = 0; i < json_array_size(value); i++)
+        if (!json_is_array(json_array_get(value, i)))
+            return fail(compiler, keyword, "must be a list of lists");
+    node->own.groups = value;
+    return json_array_size(value) > 0 || fail(compiler, keyword, "must be a list of lists");
+}
+
+static bool keyword_choice(Compiler *compiler, SchemaNode *node, const char *keyword, const json_t *value)
+{
     const char *text = json_string_value(value);
     if (strcmp(keyword, "x-muster-update") == 0) {
-        for (size_t i = 0; i < G_N_ELEMENTS(updates); i++)
-            if (g_strcmp0(text, updates[i]) == 0) {
-                node->own.has_update = true;
-                node->own.update = (UpdateEffect)i;
-                return true;
-            }
+        node->own.has_update = update_from(text, &node->own.update);
+        if (node->own.has_update)
+            return true;
+    } else if (strcmp(keyword, "x-muster-update-presence") == 0) {
+        node->own.has_presence = update_from(text, &node->own.presence);
+        if (node->own.has_presence)
+            return true;
     } else if (strcmp(keyword, "x-muster-owner") == 0) {
         node->own.has_owner = true;
         node->own.owner = g_strcmp0(text, "scheduler") == 0 ? OWNER_SCHEDULER : OWNER_USER;
@@ -604,6 +624,8 @@ static const struct {
     {"x-muster-reference", keyword_text},
     {"x-muster-sensitive", keyword_flag},
     {"x-muster-update", keyword_choice},
+    {"x-muster-update-groups", keyword_groups},
+    {"x-muster-update-presence", keyword_choice},
 };
 
 static bool compile_keyword(Compiler *compiler, SchemaNode *node, const char *name, const json_t *value)

@@ -67,8 +67,9 @@ typedef struct {
     const char *default_canonical; /* in the form canonical_append gives it */
     const Node *default_node;
     Tristate sensitive, ours, decimal, digest_excluded;
-    bool has_update, has_owner;
-    UpdateEffect update;
+    bool has_update, has_owner, has_presence;
+    UpdateEffect update, presence;
+    const json_t *groups; /* of values: [["EC2", "SPOT"], …]; NULL: none */
     FieldOwner owner;
 } Annotations;
 
@@ -137,5 +138,10 @@ bool node_decimal(const Node *node, int64_t *ret_e4);
 Node *node_from_json(Arena *arena, const json_t *json);
 /* Whether node is valid, without reporting anything. Provider-specific rules are skipped. */
 bool schema_matches(const SchemaNode *schema, const Node *node);
+/* What changing the value from before to after (NULL: absent) does: x-muster-update with
+ * x-muster-update-presence and x-muster-update-groups, or what is inherited from above where nothing is said.
+ */
+UpdateEffect schema_change_effect(const SchemaNode *schema, const json_t *before, const json_t *after,
+                                  UpdateEffect inherited);
 /* Fills ->resolved of every node of schema; refs are linked. */
 void schema_annotations_resolve(Schema *schema);

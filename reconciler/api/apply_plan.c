@@ -1,12 +1,11 @@
 /* apply_plan.c: load, check across documents, compare with what is committed, guard. */
 #include "reconciler/api/apply_plan.h"
+#include "reconciler/api/committed.h"
 #include "reconciler/provider/provider.h"
 #include "reconciler/schedule/feasible.h"
-#include "reconciler/store/store.h"
 #include "spec/base/units.h"
 #include "spec/reference.h"
 
-#define BUSY_MAX 10000
 /* Changes told in the answer to an apply; who wants them all asks for the plan. 100,000 of them, with their
  * fields, would take gigabytes as a JSON tree. */
 #define ANSWER_CHANGES_MAX 1000
@@ -56,200 +55,20 @@ static void stop(ApplyPlan *plan, ApplyOutcome outcome, char *message)
     plan->message = message;
 }
 
-/* ---- what is committed
- * ------------------------------------------------------------------------------------------------ */
-
-typedef struct {
-    Arena *arena;
-    StoreReader *reader;
-    GArray *resources, *runs;
-    const char *identity;
-    const ManifestSet *desired; /* NULL: nothing is */
-    PlanActual actual;
-} Committed;
-
-static View keep(Committed *committed, View text)
-{
-    return text.len ? (View){arena_strndup(committed->arena, text.data, text.len), text.len} : VIEW("");
-}
-
-static bool add_resource(const ResourceRecord *record, void *data)
-{
-    Committed *committed = data;
-    ResourceRecord copy = *record;
-    copy.name = keep(committed, record->name);
-    copy.owner = keep(committed, record->owner);
-    copy.metadata = keep(committed, record->metadata);
-    copy.file = keep(committed, record->file);
-    copy.status_reason = keep(committed, record->status_reason);
-    copy.spec = VIEW(""); /* asked for where digests differ */
-    g_array_append_val(committed->resources, copy);
-    return true;
-}
-
-/* A run of exactly what its manifest says is never compared field by field. */
-static bool needs_spec(const Committed *committed, const RunRecord *record)
-{
-    const Manifest *manifest =
-        committed->desired ? manifest_set_find(committed->desired, record->kind, record->name) : NULL;
-    return !manifest || !digest_equal(&manifest->digest, &record->key);
-}
-
-static bool add_run(const RunRecord *record, void *data)
-{
-    Committed *committed = data;
-    RunRecord copy = *record;
-    copy.id = keep(committed, record->id);
-    copy.owner = keep(committed, record->owner);
-    copy.name = keep(committed, record->name);
-    copy.spec = needs_spec(committed, record) ? keep(committed, record->spec) : VIEW("");
-    copy.status_reason = keep(committed, record->status_reason);
-    g_array_append_val(committed->runs, copy);
-    return true;
-}
-
-static View spec_of(Kind kind, View name, void *data)
-{
-    Committed *committed = data;
-    ResourceRecord record;
-    bool found = false;
-    if (!store_reader_resource(committed->reader, kind, name, &found, &record, NULL) || !found)
-        return VIEW("");
-    return keep(committed, record.spec);
-}
-
-static bool count_job(const StoredJob *job, void *data)
-{
-    (void)job;
-    ++*(size_t *)data;
-    return true;
-}
-
-static size_t busy_of(Kind kind, View name, void *data)
-{
-    Committed *committed = data;
-    JobFilter filter = {.queue = name, .limit = BUSY_MAX};
-    size_t count = 0;
-    if (kind != KIND_JOB_QUEUE)
-        return 0;
-    for (int state = 0; state < JOB_STATE_COUNT; state++)
-        if (!job_state_final((JobState)state))
-            filter.states |= 1u << state;
-    return store_reader_jobs(committed->reader, &filter, count_job, &count, NULL) ? count : 0;
-}
-
-static void committed_clear(Committed *committed)
-{
-    if (committed->reader)
-        store_reader_end(committed->reader);
-    g_clear_pointer(&committed->reader, store_reader_free);
-    g_clear_pointer(&committed->resources, g_array_unref);
-    g_clear_pointer(&committed->runs, g_array_unref);
-    g_clear_pointer(&committed->arena, arena_free);
-}
-
-static bool committed_open(Committed *committed, const char *state_dir, GError **error)
-{
-    committed->arena = arena_new();
-    committed->resources = g_array_new(FALSE, FALSE, sizeof(ResourceRecord));
-    committed->runs = g_array_new(FALSE, FALSE, sizeof(RunRecord));
-    committed->reader = store_reader_open(state_dir, error);
-    return committed->reader && store_reader_begin(committed->reader, error);
-}
-
-/* Puts what was read where the plan looks for it. */
-static void committed_use(Committed *committed)
-{
-    PlanActual *actual = &committed->actual;
-    actual->resources = (const ResourceRecord *)(void *)committed->resources->data;
-    actual->resources_len = committed->resources->len;
-    actual->runs = (const RunRecord *)(void *)committed->runs->data;
-    actual->runs_len = committed->runs->len;
-    actual->spec = spec_of;
-    actual->busy = busy_of;
-    actual->data = committed;
-}
-
-static bool committed_read(Committed *committed, GError **error)
-{
-    if (!store_reader_resources(committed->reader, RESOURCES_BRIEF, add_resource, committed, error) ||
-        !store_reader_runs(committed->reader, committed->identity, add_run, committed, error) ||
-        !store_reader_applied(committed->reader, committed->identity, &committed->actual.source_known, error))
-        return false;
-    committed_use(committed);
-    return true;
-}
-
-static int compare_records(const void *a, const void *b)
-{
-    const ResourceRecord *first = a, *second = b;
-    if (first->kind != second->kind)
-        return first->kind < second->kind ? -1 : 1;
-    return view_compare(first->name, second->name);
-}
-
-static bool read_resource(Committed *committed, Kind kind, View name, GError **error)
-{
-    ResourceRecord record;
-    bool found = false;
-    if (!store_reader_resource(committed->reader, kind, name, &found, &record, error))
-        return false;
-    return !found || add_resource(&record, committed);
-}
-
-/* Definitions of other sources join run keys. */
-static bool read_foreign_definitions(Committed *committed, const ManifestSet *part, const Manifest *manifest,
-                                     GHashTable *seen, GError **error)
-{
-    for (size_t i = 0; i < manifest->references_len; i++) {
-        const ManifestReference *reference = &manifest->references[i];
-        View qualifier, name = reference_name(reference->kind, reference->text, &qualifier);
-        if (reference->kind != KIND_JOB_DEFINITION || manifest_set_find(part, reference->kind, name) ||
-            !g_hash_table_add(seen, g_strndup(name.data, name.len)))
-            continue;
-        if (!read_resource(committed, reference->kind, name, error))
-            return false;
-    }
-    return true;
-}
-
-/* As committed_read, of what a part of a set can meet. The source is known: its part has a whole before it.
- */
-static bool committed_read_part(Committed *committed, const ManifestSet *part, GError **error)
-{
-    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    for (size_t i = 0; i < manifest_set_len(part); i++) {
-        const Manifest *manifest = manifest_set_get(part, i);
-        bool runs = manifest->kind == KIND_JOB || manifest->kind == KIND_PIPELINE;
-        if (!read_resource(committed, manifest->kind, manifest->name, error) ||
-            !read_foreign_definitions(committed, part, manifest, seen, error))
-            return false;
-        if (runs && !store_reader_runs_of(committed->reader, manifest->kind, manifest->name,
-                                          committed->identity, add_run, committed, error))
-            return false;
-    }
-    qsort(committed->resources->data, committed->resources->len, sizeof(ResourceRecord), compare_records);
-    committed->actual.source_known = true;
-    committed_use(committed);
-    return true;
-}
-
 /* ---- the source
  * ---------------------------------------------------------------------------------------------------------
  */
 
 typedef struct {
     Committed *committed;
+    const char *identity;
     SourceOptions *source;
 } Check;
 
 static bool is_known(Kind kind, View name, void *data)
 {
     Check *check = data;
-    ResourceRecord record;
-    bool found = false;
-    return store_reader_resource(check->committed->reader, kind, name, &found, &record, NULL) && found &&
-           record.phase == RESOURCE_ACTIVE && !view_is(record.owner, check->committed->identity);
+    return committed_knows(check->committed, kind, name, check->identity);
 }
 
 static View text_of(const char *file, void *data)
@@ -362,7 +181,7 @@ static void make_plan(ApplyPlan *plan, ManifestSet *set, const Committed *commit
                                                               : first_run_default(plan->set, plan->provider),
                            .only = plan->only,
                            .destroy = plan->destroy};
-    plan->plan = plan_build(set, &committed->actual, &options);
+    plan->plan = plan_build(set, committed_actual(committed), &options);
     if (set != plan->set && !plan->destroy)
         plan->plan->unchanged += manifest_set_len(plan->set) - manifest_set_len(set);
     g_autoptr(GString) text = g_string_new(NULL);
@@ -371,7 +190,8 @@ static void make_plan(ApplyPlan *plan, ManifestSet *set, const Committed *commit
     if (is_stale(plan))
         return;
     char *message = NULL;
-    if (plan_guard(plan->plan, &committed->actual, &options, plan->allow_deletes, &message) != GUARD_OK)
+    if (plan_guard(plan->plan, committed_actual(committed), &options, plan->allow_deletes, &message) !=
+        GUARD_OK)
         stop(plan, APPLY_REFUSED, message);
 }
 
@@ -379,20 +199,18 @@ static void make_plan(ApplyPlan *plan, ManifestSet *set, const Committed *commit
 static void plan_set(ApplyPlan *plan, ManifestSet *set, SourceOptions *source)
 {
     g_autoptr(GError) error = NULL;
-    Committed committed = {.identity = plan->identity, .desired = plan->destroy ? NULL : set};
-    Check check = {&committed, source};
-    bool read = committed_open(&committed, plan->state_dir, &error) &&
-                (set == plan->set ? committed_read(&committed, &error)
-                                  : committed_read_part(&committed, set, &error));
+    g_autoptr(Committed) committed = committed_open(plan->state_dir, &error);
+    Check check = {committed, plan->identity, source};
+    bool read = committed && (set == plan->set ? committed_read(committed, plan->identity, &error)
+                                               : committed_read_part(committed, plan->identity, set, &error));
     if (!read) {
         stop(plan, APPLY_BROKEN, g_strdup(error->message));
     } else {
         if (!plan->destroy)
             check_set(plan, set, &check);
         if (plan->destroy || (without_errors(plan) && check_providers(plan, set)))
-            make_plan(plan, set, &committed);
+            make_plan(plan, set, committed);
     }
-    committed_clear(&committed);
 }
 
 /* Of the attempt before: the identity stays that of the source. */

@@ -80,6 +80,7 @@ struct Operation {
     bool batch;       /* /v1/NAME with Batch's errors; else /muster/v1/NAME */
     bool changes;     /* changes the world: never run offline, refused while the store cannot be written */
     bool lines;       /* body is NDJSON, up to BULK_BODY_BYTES_MAX */
+    bool runs;        /* looks at the world's runs */
     OperationStep (*step)(OperationContext *context, Call *call);
     void (*gather)(StoreReader *reader, Call *call); /* may be NULL */
 };
@@ -147,7 +148,8 @@ char *arn_of(const char *type, const char *name); /* new string */
 JobId job_id_random(const OperationContext *context);
 /* "UUID" or "UUID:INDEX". */
 void job_ref_text(const JobId *id, int32_t index, char ret_text[JOB_NAME_TEXT]);
-/* DIR/logs/<first 2 hex>/UUID[.INDEX]/ATTEMPT.log. New string. */
+/* DIR/logs/<first 2 hex>/UUID.ATTEMPT.log, of children DIR/logs/<first 2 hex>/UUID/INDEX.ATTEMPT.log: a
+ * directory for each of 10,000 would cost as much as starting it. New string. */
 char *attempt_log_path(const char *state_dir, const JobId *id, int32_t index, int32_t attempt);
 /* DIR/work/UUID.ATTEMPT, of children DIR/work/UUID/INDEX.ATTEMPT: one mkdir each. New string. */
 char *attempt_work_dir(const char *state_dir, const JobId *id, int32_t index, int32_t attempt);

@@ -3,29 +3,29 @@
 #include "reconciler/provider/provider.h"
 
 static const Operation operations[] = {
-    /* name, batch, changes, lines, step, gather */
-    {"submitjob", true, true, false, submit_step, submit_gather},
-    {"canceljob", true, true, false, end_step, end_gather},
-    {"terminatejob", true, true, false, end_step, end_gather},
-    {"describejobs", true, false, false, describejobs_step, describejobs_gather},
-    {"listjobs", true, false, false, listjobs_step, listjobs_gather},
-    {"describejobqueues", true, false, false, describejobqueues_step, NULL},
-    {"describecomputeenvironments", true, false, false, describecomputeenvironments_step, NULL},
-    {"describejobdefinitions", true, false, false, describejobdefinitions_step, NULL},
-    {"status", false, false, false, status_step, NULL},
-    {"get", false, false, false, get_step, get_gather},
-    {"jobs", false, false, false, jobs_step, jobs_gather},
-    {"job", false, false, false, job_step, job_gather},
-    {"submit", false, true, false, submit_step, submit_gather},
-    {"bulk", false, true, true, bulk_step, bulk_gather},
-    {"cancel", false, true, false, end_step, end_gather},
-    {"terminate", false, true, false, end_step, end_gather},
-    {"apply", false, true, false, apply_step, NULL},
-    {"progress", false, false, false, progress_step, progress_gather},
-    {"wait", false, false, false, wait_step, wait_gather},
-    {"start", false, true, false, start_step, NULL},
-    {"rerun", false, true, false, rerun_step, rerun_gather},
-    {"events", false, false, false, events_step, events_gather},
+    /* name, batch, changes, lines, runs, step, gather */
+    {"submitjob", true, true, false, true, submit_step, submit_gather},
+    {"canceljob", true, true, false, true, end_step, end_gather},
+    {"terminatejob", true, true, false, true, end_step, end_gather},
+    {"describejobs", true, false, false, false, describejobs_step, describejobs_gather},
+    {"listjobs", true, false, false, false, listjobs_step, listjobs_gather},
+    {"describejobqueues", true, false, false, false, describejobqueues_step, NULL},
+    {"describecomputeenvironments", true, false, false, false, describecomputeenvironments_step, NULL},
+    {"describejobdefinitions", true, false, false, false, describejobdefinitions_step, NULL},
+    {"status", false, false, false, true, status_step, NULL},
+    {"get", false, false, false, false, get_step, get_gather},
+    {"jobs", false, false, false, false, jobs_step, jobs_gather},
+    {"job", false, false, false, false, job_step, job_gather},
+    {"submit", false, true, false, true, submit_step, submit_gather},
+    {"bulk", false, true, true, true, bulk_step, bulk_gather},
+    {"cancel", false, true, false, true, end_step, end_gather},
+    {"terminate", false, true, false, true, end_step, end_gather},
+    {"apply", false, true, false, true, apply_step, NULL},
+    {"progress", false, false, false, true, progress_step, progress_gather},
+    {"wait", false, false, false, false, wait_step, wait_gather},
+    {"start", false, true, false, true, start_step, NULL},
+    {"rerun", false, true, false, true, rerun_step, rerun_gather},
+    {"events", false, false, false, false, events_step, events_gather},
 };
 
 const Operation *operation_find_path(const char *path)
@@ -198,13 +198,19 @@ bool request_deadline(const OperationContext *context, Call *call)
 /* ---- offline
  * ------------------------------------------------------------------------------------------------------ */
 
-static bool load_world(const char *state_dir, StoreReader **ret_reader, World **ret_world, GError **error)
+/* Runs are kept for ever: a world without them is there at once, whatever has run before. What only lists
+ * jobs and resources asks the store for them, or not at all. */
+static bool load_world(const char *state_dir, const Operation *operation, StoreReader **ret_reader,
+                       World **ret_world, GError **error)
 {
+    RecordSink sink = world_sink;
+    if (!operation->runs)
+        sink.run = NULL;
     g_autoptr(StoreReader) reader = store_reader_open(state_dir, error);
     if (!reader || !store_reader_begin(reader, error))
         return false;
     g_autoptr(World) world = world_new(0, PROVIDER_LOCAL);
-    if (!store_reader_load(reader, &world_sink, world, error) || !world_loaded(world, error))
+    if (!store_reader_load(reader, &sink, world, error) || !world_loaded(world, error))
         return false;
     *ret_reader = g_steal_pointer(&reader);
     *ret_world = g_steal_pointer(&world);
@@ -234,7 +240,7 @@ bool operations_offline(const char *state_dir, const char *name, json_t *request
     }
     g_autoptr(StoreReader) reader = NULL;
     g_autoptr(World) world = NULL;
-    if (!load_world(state_dir, &reader, &world, error))
+    if (!load_world(state_dir, operation, &reader, &world, error))
         return false;
     EngineFacts facts = {.state_dir = state_dir,
                          .mode = "offline",

@@ -1,6 +1,7 @@
 /* operations_jobs.c: reading jobs: `jobs`, `job`, DescribeJobs, ListJobs. Rows come from the store off the
  * loop, the world is laid over them. */
 #include "reconciler/api/job_view.h"
+#include "spec/base/units.h"
 #include "spec/reference.h"
 
 #define LIST_MAX     1000
@@ -9,7 +10,7 @@
 
 typedef struct {
     JobFilter filter;
-    char *name, *queue, *run; /* filter borrows from these */
+    char *name, *queue, *run, *definition, *share; /* filter borrows from these */
     bool array, more, found;
     JobId array_id;
     const char *prefix; /* `job` by prefix; borrowed from the request */
@@ -37,6 +38,8 @@ static void jobs_state_free(void *data)
     g_free(jobs->name);
     g_free(jobs->queue);
     g_free(jobs->run);
+    g_free(jobs->definition);
+    g_free(jobs->share);
     g_array_unref(jobs->refs);
     g_ptr_array_unref(jobs->views);
     g_free(jobs);
@@ -73,6 +76,8 @@ static bool gather_list(StoreReader *reader, JobsState *jobs, GError **error)
     jobs->filter.queue = view_from(jobs->queue);
     jobs->filter.name = view_from(jobs->name);
     jobs->filter.run = view_from(jobs->run);
+    jobs->filter.definition = view_from(jobs->definition);
+    jobs->filter.share = view_from(jobs->share);
     jobs->filter.limit = jobs->limit + 1; /* one more tells whether there is a next page */
     if (!store_reader_jobs(reader, &jobs->filter, add_row, jobs, error))
         return false;
@@ -281,14 +286,27 @@ static bool request_array(Call *call, JobsState *jobs, const char *name)
     return true;
 }
 
+/* NAME, NAME*, NAME:REVISION or the ARN of a definition, as the filter takes it. New string. */
+static char *definition_pattern(const char *text)
+{
+    View revision, name = reference_name(KIND_JOB_DEFINITION, view_from(text), &revision);
+    return revision.data ? g_strdup_printf(VIEW_FMT ":" VIEW_FMT, VIEW_ARG(name), VIEW_ARG(revision))
+                         : g_strndup(name.data, name.len);
+}
+
 static OperationStep jobs_begin(Call *call)
 {
     JobsState *jobs = jobs_state_new(call);
-    const char *queue = NULL, *name = NULL, *run = NULL;
+    const char *queue = NULL, *name = NULL, *run = NULL, *definition = NULL, *share = NULL;
     if (!request_string(call, "queue", &queue) || !request_string(call, "name", &name) ||
-        !request_string(call, "run", &run) || !request_array(call, jobs, "array") ||
+        !request_string(call, "run", &run) || !request_string(call, "definition", &definition) ||
+        !request_string(call, "shareIdentifier", &share) || !request_array(call, jobs, "array") ||
+        !request_integer(call, "createdBefore", &jobs->filter.created_before_ms) ||
+        !request_integer(call, "createdAfter", &jobs->filter.created_after_ms) ||
         !request_states(call, &jobs->filter.states) || !request_page(call, jobs, "before", "limit"))
         return STEP_DONE;
+    jobs->definition = definition ? definition_pattern(definition) : NULL;
+    jobs->share = g_strdup(share);
     jobs->queue = g_strdup(queue);
     jobs->name = g_strdup(name);
     jobs->run = g_strdup(run);
@@ -408,6 +426,62 @@ OperationStep describejobs_step(OperationContext *context, Call *call)
 /* ---- ListJobs
  * -------------------------------------------------------------------------------------------------------- */
 
+#define FILTERED_MAX 100 /* batch: a page of filtered jobs */
+
+static bool filter_time(Call *call, const char *name, const char *value, int64_t *ret_ms)
+{
+    if (integer_parse(view_from(value), ret_ms) && *ret_ms > 0)
+        return true;
+    call_fail(call, FAULT_INVALID, "filters: %s: \"%s\" is not a time in milliseconds since 1970", name,
+              value);
+    return false;
+}
+
+static bool filter_set(Call *call, JobsState *jobs, const char *name, const char *value)
+{
+    if (strcmp(name, "JOB_NAME") == 0)
+        jobs->name = g_strdup(value);
+    else if (strcmp(name, "JOB_DEFINITION") == 0)
+        jobs->definition = definition_pattern(value);
+    else if (strcmp(name, "SHARE_IDENTIFIER") == 0)
+        jobs->share = g_strdup(value);
+    else if (strcmp(name, "BEFORE_CREATED_AT") == 0)
+        return filter_time(call, name, value, &jobs->filter.created_before_ms);
+    else if (strcmp(name, "AFTER_CREATED_AT") == 0)
+        return filter_time(call, name, value, &jobs->filter.created_after_ms);
+    else {
+        call_fail(call, FAULT_INVALID,
+                  "filters: \"%s\" is not one of JOB_NAME | JOB_DEFINITION | BEFORE_CREATED_AT | "
+                  "AFTER_CREATED_AT | SHARE_IDENTIFIER",
+                  name);
+        return false;
+    }
+    return true;
+}
+
+/* batch: one filter at a time; jobStatus is ignored then, but for SHARE_IDENTIFIER, which it may go with. */
+static bool listjobs_filters(Call *call, JobsState *jobs, bool has_status)
+{
+    const json_t *list = json_object_get(call->request, "filters"), *filter = json_array_get(list, 0);
+    const json_t *values = json_object_get(filter, "values");
+    const char *name = json_string_value(json_object_get(filter, "name"));
+    const char *value = json_string_value(json_array_get(values, 0));
+    if (!list || json_is_null(list) || (json_is_array(list) && !filter))
+        return true;
+    if (json_array_size(list) != 1 || json_array_size(values) != 1 || !name || !value || !*value) {
+        call_fail(call, FAULT_INVALID, "filters: one filter with a name and one value is expected");
+        return false;
+    }
+    if (jobs->array) {
+        call_fail(call, FAULT_INVALID, "filters: the children of an array cannot be filtered");
+        return false;
+    }
+    if (strcmp(name, "SHARE_IDENTIFIER") != 0 || !has_status)
+        jobs->filter.states = 0;
+    jobs->limit = MIN(jobs->limit, FILTERED_MAX);
+    return filter_set(call, jobs, name, value);
+}
+
 static OperationStep listjobs_begin(Call *call)
 {
     JobsState *jobs = jobs_state_new(call);
@@ -428,16 +502,7 @@ static OperationStep listjobs_begin(Call *call)
         View qualifier, name = reference_name(KIND_JOB_QUEUE, view_from(queue), &qualifier);
         jobs->queue = g_strndup(name.data, name.len);
     }
-    const json_t *filter = json_array_get(json_object_get(call->request, "filters"), 0);
-    if (!filter)
-        return STEP_GATHER;
-    const char *by = json_string_value(json_object_get(filter, "name"));
-    const char *value = json_string_value(json_array_get(json_object_get(filter, "values"), 0));
-    if (!by || !value || strcmp(by, "JOB_NAME") != 0)
-        return call_fail(call, FAULT_INVALID, "filters: this build filters by JOB_NAME only");
-    jobs->filter.states = 0; /* batch: with a filter jobStatus is ignored */
-    jobs->name = g_strdup(value);
-    return STEP_GATHER;
+    return listjobs_filters(call, jobs, status != NULL) ? STEP_GATHER : STEP_DONE;
 }
 
 OperationStep listjobs_step(OperationContext *context, Call *call)

@@ -113,8 +113,8 @@ char *attempt_log_path(const char *state_dir, const JobId *id, int32_t index, in
     char text[37];
     job_id_to_text(id, text);
     return index == NOT_A_CHILD
-               ? g_strdup_printf("%s/logs/%.2s/%s/%d.log", state_dir, text, text, attempt)
-               : g_strdup_printf("%s/logs/%.2s/%s.%d/%d.log", state_dir, text, text, index, attempt);
+               ? g_strdup_printf("%s/logs/%.2s/%s.%d.log", state_dir, text, text, attempt)
+               : g_strdup_printf("%s/logs/%.2s/%s/%d.%d.log", state_dir, text, text, index, attempt);
 }
 
 char *attempt_work_dir(const char *state_dir, const JobId *id, int32_t index, int32_t attempt)

@@ -115,6 +115,27 @@ static OperationStep rerun_whole(OperationContext *context, Call *call, const Ru
     return run_begin(context, call, &start);
 }
 
+/* A run that was cancelled goes on until the last of its jobs has ended: two runs of one manifest would work
+ * in the same place. */
+static OperationStep rerun_refused(Call *call, const Run *run)
+{
+    const Job *job = run_job_next(run, NULL);
+    while (job && job_state_final(job->state))
+        job = run_job_next(run, job);
+    if (run->state == RUN_WAITING || !job)
+        return call_fail(call, FAULT_REFUSED, "run %" G_GINT64_FORMAT " of %s/%s is still %s", run->number,
+                         kind_name(run->kind), run->name, run->state == RUN_WAITING ? "waiting" : "running");
+    char id[37];
+    job_id_to_text(&job->id, id);
+    return call_fail(call, FAULT_REFUSED,
+                     "run %" G_GINT64_FORMAT " of %s/%s %s %zu job%s; `muster wait %s` waits, `muster "
+                     "terminate %s --reason TEXT` stops it",
+                     run->number, kind_name(run->kind), run->name,
+                     run->state == RUN_CANCELLED ? "was cancelled, but still has" : "is still running with",
+                     run->jobs_unfinished,
+                     run->jobs_unfinished == 1 ? " that has not ended" : "s that have not ended", id, id);
+}
+
 OperationStep rerun_step(OperationContext *context, Call *call)
 {
     const char *kind_text = NULL, *name = NULL;
@@ -129,8 +150,8 @@ OperationStep rerun_step(OperationContext *context, Call *call)
     const Run *run = name ? world_run_newest(context->world, kind, view_from(name)) : NULL;
     if (!run)
         return call_fail(call, FAULT_NOT_FOUND, "%s/%s has never run", kind_name(kind), name ? name : "");
-    if (run->state == RUN_WAITING || run->state == RUN_RUNNING)
-        return call_fail(call, FAULT_REFUSED, "%s/%s is still running", kind_name(kind), name);
+    if (run->state == RUN_WAITING || run->state == RUN_RUNNING || run->jobs_unfinished > 0)
+        return rerun_refused(call, run);
     if (!run->spec || !*run->spec)
         return call_fail(call, FAULT_REFUSED,
                          "what %s/%s ran is no longer kept; change its manifest to run it", kind_name(kind),

@@ -224,10 +224,10 @@ void get_gather(StoreReader *reader, Call *call)
         if (read && found)
             get_add(&record, get);
     } else {
-        read = store_reader_resources(reader, RESOURCES_WHOLE, get_add, get, &error);
+        read = store_reader_resources(reader, DETAIL_WHOLE, get_add, get, &error);
     }
     bool runs = get->kind == KIND_PIPELINE || get->kind == KIND_JOB;
-    if (!read || (runs && !store_reader_runs(reader, NULL, get_add_run, get, &error)))
+    if (!read || (runs && !store_reader_runs(reader, NULL, DETAIL_BRIEF, get_add_run, get, &error)))
         call->gather_error = g_strdup(error->message);
 }
 

@@ -255,7 +255,16 @@ void progress_query_free(void *data)
 
 static bool run_finished(const Run *run)
 {
-    return run->state != RUN_WAITING && run->state != RUN_RUNNING;
+    return run->state != RUN_WAITING && run->state != RUN_RUNNING && run->jobs_unfinished == 0;
+}
+
+/* What this apply, or one before it, has ended is waited for, but its jobs are not this apply's work: that
+ * they fail is what was wanted. */
+static bool run_is_work(const ProgressTrack *track, const Run *run)
+{
+    if (run->state == RUN_CANCELLED && run->created_ms < track->created_ms)
+        return false;
+    return run->state != RUN_WAITING && run->state != RUN_RECORDED;
 }
 
 static void update_runs(ProgressTrack *track, const World *world, ProgressQuery *query)
@@ -266,8 +275,7 @@ static void update_runs(ProgressTrack *track, const World *world, ProgressQuery 
             (run_finished(run) && run->created_ms < track->created_ms))
             continue;
         unfinished += !run_finished(run);
-        if (run->state != RUN_WAITING && run->state != RUN_RECORDED &&
-            !g_hash_table_contains(track->runs, run->id))
+        if (run_is_work(track, run) && !g_hash_table_contains(track->runs, run->id))
             g_hash_table_add(query->runs, g_strdup(run->id));
     }
     track->runs_unfinished = unfinished;

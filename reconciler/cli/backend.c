@@ -252,7 +252,7 @@ static bool report_host(Backend *backend, GError **error)
     HostHandle *hosted = g_steal_pointer(&backend->hosted);
     g_autoptr(GError) cause = NULL;
     bool ok = backend->host->stop(hosted, &cause);
-    g_set_error(error, CLI_ERROR, EXIT_ERROR, "the reconciler ended: %s",
+    g_set_error(error, CLIENT_ERROR, CLIENT_ERROR_GONE, "the reconciler ended: %s",
                 ok ? "unexpectedly" : cause->message);
     return false;
 }
@@ -309,7 +309,15 @@ json_t *backend_upload(Backend *backend, const char *name, FILE *body, int64_t s
 {
     g_auto(OperationResult) result = {0};
     g_assert(backend->client); /* commands that upload commit, so somebody answers */
-    if (!client_upload(backend->client, name, body, size, &result, error))
+    g_autoptr(GError) cause = NULL;
+    if (client_upload(backend->client, name, body, size, &result, &cause))
+        return backend_answer(&result, NULL, error);
+    if (backend->host_failed) {
+        report_host(backend, error);
         return NULL;
-    return backend_answer(&result, NULL, error);
+    }
+    if (is_lost(cause))
+        g_prefix_error(&cause, "%s: the daemon went away before it answered: ", name);
+    g_propagate_error(error, g_steal_pointer(&cause));
+    return NULL;
 }

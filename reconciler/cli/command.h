@@ -31,6 +31,7 @@ typedef struct {
         *attempts, *file;
     char **depends_on, **parameters, **env;
     char *status, *run, *limit, *attempt, *after, *reason, *man;
+    char *created_before, *created_after;
 } Options;
 
 typedef struct {

@@ -106,16 +106,21 @@ const Command command_apply = {
     .group = GROUP_MANIFESTS,
     .arguments = "SOURCE | --plan FILE",
     .summary = "make what is as the manifests say",
-    .description = "Prints the plan, asks, carries it out and waits. With a daemon it is the daemon's "
-                   "client; without one it hosts the "
-                   "reconciler itself for as long as it waits. Ctrl-C ends the waiting, never a job.\n\n"
-                   "--wait jobs waits until every job that the source started has ended, shows them on the "
-                   "way, and ends with 7 when "
-                   "one failed, with the reason and the end of its log. When nothing is to be changed it "
-                   "still waits for what runs.\n\n"
-                   "Without a terminal there is nobody to ask: give --yes, or a plan that was saved with "
-                   "plan --out. More deletions "
-                   "of one kind than max(3, 20 %) are refused unless --allow-deletes says so.",
+    .description =
+        "Prints the plan, asks, carries it out and waits. With a daemon it is the daemon's "
+        "client; without one it hosts the "
+        "reconciler itself for as long as it waits. Ctrl-C ends the waiting, never a job.\n\n"
+        "--wait jobs waits until every job that the source started has ended, shows them on the "
+        "way, and ends with 7 when "
+        "one failed, with the reason and the end of its log. When nothing is to be changed it "
+        "still waits for what runs.\n\n"
+        "Without a terminal there is nobody to ask: give --yes, or a plan that was saved with "
+        "plan --out. More deletions "
+        "of one kind than max(3, 20 %) are refused unless --allow-deletes says so.\n\n"
+        "An apply that is killed while it enters its changes is FAILED, and stays as it is: what was entered "
+        "holds, the rest is what plan shows next, and the same apply again does it (runs that began do not "
+        "begin again). A daemon that follows the source does so by itself. Once all is entered, whatever "
+        "hosts next goes on with it.",
     .examples = "muster apply envs/prod\task, then converge\n"
                 "muster apply hello --yes --wait jobs --timeout 1h\tin a script\n"
                 "muster apply --plan p.json\texactly what was reviewed",

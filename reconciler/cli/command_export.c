@@ -34,7 +34,7 @@ static bool export_all(const char *state_dir, Export *export, GError **error)
     g_autoptr(StoreReader) reader = store_reader_open(state_dir, error);
     if (!reader || !store_reader_begin(reader, error))
         return false;
-    bool ok = store_reader_resources(reader, RESOURCES_WHOLE, add_manifest, export, error);
+    bool ok = store_reader_resources(reader, DETAIL_WHOLE, add_manifest, export, error);
     store_reader_end(reader);
     return ok || !export->is_read;
 }

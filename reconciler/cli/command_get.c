@@ -61,8 +61,17 @@ static json_t *parse_states(const char *text, GError **error)
 
 static json_t *jobs_request(const Options *options, const char *array, GError **error)
 {
-    json_t *request = json_pack("{s:s*,s:s*,s:s*,s:s*}", "queue", options->queue, "name", options->name,
-                                "run", options->run, "array", array);
+    int64_t before_ms = 0, after_ms = 0;
+    if (!option_time("created-before", options->created_before, &before_ms, error) ||
+        !option_time("created-after", options->created_after, &after_ms, error))
+        return NULL;
+    json_t *request = json_pack("{s:s*,s:s*,s:s*,s:s*,s:s*,s:s*}", "queue", options->queue, "name",
+                                options->name, "definition", options->definition, "shareIdentifier",
+                                options->share_identifier, "run", options->run, "array", array);
+    if (before_ms)
+        json_object_set_new(request, "createdBefore", json_integer(before_ms));
+    if (after_ms)
+        json_object_set_new(request, "createdAfter", json_integer(after_ms));
     if (options->status) {
         json_t *states = parse_states(options->status, error);
         if (!states) {
@@ -214,7 +223,14 @@ static const OptionSpec options[] = {
     {"queue", 0, OPTION_TEXT, OPTION(queue), "Q", "jobs of this queue", NULL},
     {"status", 0, OPTION_TEXT, OPTION(status), "S,…",
      "jobs in these states; with an array's id: its children", NULL},
-    {"name", 0, OPTION_TEXT, OPTION(name), "NAME", "jobs of this name; a trailing * matches the rest", NULL},
+    {"name", 0, OPTION_TEXT, OPTION(name), "NAME",
+     "jobs of this name, in any case; a trailing * matches the rest", NULL},
+    {"definition", 0, OPTION_TEXT, OPTION(definition), "D",
+     "jobs of this definition: NAME, NAME*, NAME:REVISION or its ARN", NULL},
+    {"share-identifier", 0, OPTION_TEXT, OPTION(share_identifier), "S", "jobs of this share", NULL},
+    {"created-before", 0, OPTION_TEXT, OPTION(created_before), "TIME",
+     "jobs submitted before TIME: 2026-07-20T14:00Z, or 2h for two hours ago", NULL},
+    {"created-after", 0, OPTION_TEXT, OPTION(created_after), "TIME", "jobs submitted after TIME", NULL},
     {"run", 0, OPTION_TEXT, OPTION(run), "ID", "jobs of this run", NULL},
     {"limit", 0, OPTION_TEXT, OPTION(limit), "N", "at most so many jobs, the newest (default 100)", NULL},
 };

@@ -35,9 +35,28 @@ static FILE *open_lines(const char *path, int64_t *ret_size, GError **error)
     return file;
 }
 
+/* Many lines are committed in several steps: where none answered, the first ones may be there. A refusal is
+ * an answer: then none is. */
+static void note_first_lines(gint64 started_us, const GError *error)
+{
+    if (error->domain == CLI_ERROR)
+        return;
+    g_autoptr(GDateTime) utc = g_date_time_new_from_unix_utc(started_us / G_USEC_PER_SEC);
+    g_autofree char *since = g_date_time_format(utc, "%Y-%m-%dT%H:%M:%SZ");
+    report_note("the first lines may have been submitted, and will run: `muster get jobs --created-after %s "
+                "--limit 1000000` lists what there is; do not submit them again",
+                since);
+}
+
 static json_t *submit_lines(Session *session, FILE *file, int64_t size, GError **error)
 {
-    json_t *answer = backend_upload(session->backend, "bulk", file, size, error), *ids = json_array();
+    gint64 started_us = g_get_real_time();
+    g_autoptr(GError) cause = NULL;
+    json_t *answer = backend_upload(session->backend, "bulk", file, size, &cause), *ids = json_array();
+    if (!answer) {
+        note_first_lines(started_us, cause);
+        g_propagate_error(error, g_steal_pointer(&cause));
+    }
     size_t index;
     json_t *job;
     json_array_foreach(json_object_get(answer, "jobs"), index, job)
@@ -182,14 +201,17 @@ const Command command_submit = {
     .group = GROUP_JOBS,
     .arguments = "--queue Q --definition D [-- COMMAND…] | --file JSONL",
     .summary = "submit a job, or many",
-    .description = "Submits one job and prints its id; what follows -- replaces the definition's command. "
-                   "--file submits one job per "
-                   "line (the members of Batch's SubmitJob) and prints the ids in the same order: all of "
-                   "them, or none when a line is "
-                   "at fault.\n\n"
-                   "Without a daemon the job is committed and waits: nothing starts until something hosts "
-                   "(muster serve, apply, wait; "
-                   "or submit --wait).",
+    .description =
+        "Submits one job and prints its id; what follows -- replaces the definition's command. "
+        "--file submits one job per "
+        "line (the members of Batch's SubmitJob) and prints the ids in the same order: all of "
+        "them, or none when a line is "
+        "at fault. They are committed in several steps, in the order of the lines: when what hosts the "
+        "reconciler is killed or the machine stops before the ids are printed, the first of them may have "
+        "been submitted, and the command says how to list these.\n\n"
+        "Without a daemon the job is committed and waits: nothing starts until something hosts "
+        "(muster serve, apply, wait; "
+        "or submit --wait).",
     .examples = "muster submit --queue high --definition hello\tone job\n"
                 "muster submit --queue high --definition sh --wait -- echo hi\tanother command, and wait\n"
                 "muster submit --queue high --definition render --array 64 --env SCENE=7\tan array\n"

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include "reconciler/cli/checked.h"
 #include "reconciler/cli/command.h"
+#include "reconciler/cli/manifest_count.h"
 #include "reconciler/cli/output.h"
 #include "reconciler/cli/report.h"
 #include "reconciler/cli/state_dir.h"
@@ -8,7 +9,8 @@
 
 typedef struct {
     DiagnosticList *diagnostics;
-    size_t manifests, skipped;
+    ManifestCount count;
+    size_t skipped;
     int code;
 } Validation;
 
@@ -30,7 +32,7 @@ static void validate_source(const Invocation *invocation, const char *path, Vali
         return;
     }
     validation->code = exit_code_worse(validation->code, checked_exit_code(&checked));
-    validation->manifests += manifest_set_len(checked.set);
+    manifest_count_add(&checked, &validation->count);
     validation->skipped += checked.statistics.files_skipped;
     diagnostic_list_merge(validation->diagnostics, checked.diagnostics);
 }
@@ -51,9 +53,14 @@ static void append_summary(const Validation *validation, GString *out)
         g_string_append(out, errors ? ", " : "");
         append_count(out, warnings, "warning");
     }
-    g_string_append(out, errors || warnings ? " in " : "");
-    append_count(out, validation->manifests, errors ? "valid manifest" : "manifest");
-    g_string_append(out, errors || warnings ? "" : validation->manifests == 1 ? " is valid" : " are valid");
+    bool is_one = validation->count.manifests == 1;
+    if (validation->count.manifests == 0 && validation->count.is_partial) {
+        g_string_append(out, "; no manifest is valid");
+    } else {
+        g_string_append(out, errors || warnings ? " in " : "");
+        manifest_count_append(&validation->count, out);
+        g_string_append(out, errors || warnings ? "" : is_one ? " is valid" : " are valid");
+    }
     if (validation->skipped) {
         g_string_append(out, "; ");
         append_count(out, validation->skipped, "file");

@@ -163,7 +163,7 @@ int deploy(Invocation *invocation, const DeployOptions *options)
     code = plan_is_empty(planning.plan) ? EXIT_OK : confirm(options);
     if (code != EXIT_OK)
         return code;
-    g_clear_pointer(&planning.actual,
-                    actual_free); /* its read transaction would keep the WAL from being reset */
+    g_clear_pointer(&planning.committed,
+                    committed_free); /* its read transaction would keep the WAL from being reset */
     return exit_code_worse(open_and_carry_out(invocation, options, &planning), feasible);
 }

@@ -256,6 +256,35 @@ bool option_duration(const char *name, const char *text, int64_t *ret_ms, GError
     return true;
 }
 
+bool option_time(const char *name, const char *text, int64_t *ret_ms, GError **error)
+{
+    int64_t ago_ms;
+    if (!text)
+        return true;
+    if (!strchr(text, '-') && duration_parse(view_from(text), &ago_ms)) {
+        *ret_ms = g_get_real_time() / 1000 - ago_ms;
+        return true;
+    }
+    g_autoptr(GTimeZone) zone = g_time_zone_new_local();
+    g_autoptr(GDateTime) time = g_date_time_new_from_iso8601(text, zone);
+    g_autofree char *midnight = g_strconcat(text, "T00:00:00", NULL), *whole = NULL;
+    if (!time)
+        time = g_date_time_new_from_iso8601(midnight, zone);
+    if (!time && strlen(text) >= strlen("2026-07-20T14:00")) { /* without seconds */
+        whole = g_strdup_printf("%.16s:00%s", text, text + strlen("2026-07-20T14:00"));
+        time = g_date_time_new_from_iso8601(whole, zone);
+    }
+    if (!time) {
+        g_set_error(
+            error, CLI_ERROR, EXIT_ERROR,
+            "--%s \"%s\" is not a time such as 2026-07-20T14:00Z or 2026-07-20, nor a duration such as 2h",
+            name, text);
+        return false;
+    }
+    *ret_ms = g_date_time_to_unix(time) * 1000 + g_date_time_get_microsecond(time) / 1000;
+    return true;
+}
+
 const char *option_pair(const char *name, const char *text, GError **error)
 {
     const char *equals = strchr(text, '=');

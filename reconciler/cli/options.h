@@ -17,5 +17,8 @@ bool option_integer(const char *name, const char *text, int64_t min, int64_t max
                     GError **error);
 /* --name VALUE as a duration ("90s", "10m"); text NULL gives *ret_ms unchanged. */
 bool option_duration(const char *name, const char *text, int64_t *ret_ms, GError **error);
+/* --name VALUE as a time: ISO 8601, of this machine's zone where it names none, or a duration, which is so
+ * long ago. In milliseconds; text NULL gives *ret_ms unchanged. */
+bool option_time(const char *name, const char *text, int64_t *ret_ms, GError **error);
 /* "NAME=VALUE": where the value starts; NULL with error when there is no "=" or no name. */
 const char *option_pair(const char *name, const char *text, GError **error);

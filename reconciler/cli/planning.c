@@ -26,24 +26,76 @@ FirstRun planning_first_run(const char *first_run, const char *provider, const C
     return first_run_parse(first_run, &stated) ? stated : first_run_default(checked->set, provider);
 }
 
+/* Reading the state takes as long as reading a source whose files are known already: one goes on beside the
+ * other. */
+typedef struct {
+    const char *state_dir;
+    char *owner;
+    Committed *committed;
+    GError *error;
+    GThread *thread;
+} StateRead;
+
+static void *state_read(void *data)
+{
+    StateRead *read = data;
+    read->committed = committed_open(read->state_dir, &read->error);
+    if (read->committed && !committed_read(read->committed, read->owner, &read->error))
+        g_clear_pointer(&read->committed, committed_free);
+    return NULL;
+}
+
+static void state_read_start(StateRead *read, const PlanningOptions *options)
+{
+    SourceOptions source = {.path = options->source, .name = options->source_name};
+    *read = (StateRead){.state_dir = options->state_dir, .owner = source_identity_now(&source)};
+    read->thread = g_thread_new("state", state_read, read);
+}
+
+/* muster.yaml may have got another name since. NULL with error. */
+static Committed *state_read_join(StateRead *read, const char *owner, GError **error)
+{
+    g_thread_join(g_steal_pointer(&read->thread));
+    if (read->owner && owner && strcmp(read->owner, owner) != 0) {
+        g_clear_pointer(&read->committed, committed_free);
+        g_clear_error(&read->error);
+        g_free(read->owner);
+        read->owner = g_strdup(owner);
+        state_read(read);
+    }
+    if (read->error)
+        g_propagate_error(error, g_steal_pointer(&read->error));
+    return g_steal_pointer(&read->committed);
+}
+
+static void state_read_clear(StateRead *read)
+{
+    if (read->thread)
+        g_thread_join(read->thread);
+    g_clear_pointer(&read->committed, committed_free);
+    g_clear_error(&read->error);
+    g_free(read->owner);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(StateRead, state_read_clear)
+
 bool planning_make(const PlanningOptions *options, Planning *ret_planning, GError **error)
 {
     Planning *planning = ret_planning;
+    g_auto(StateRead) state;
     CheckOptions check = {.path = options->source,
                           .name = options->source_name,
                           .provider = options->provider,
                           .state_dir = options->state_dir,
                           .may_be_empty = options->destroy};
     memset(planning, 0, sizeof(*planning));
+    state_read_start(&state, options);
     if (!checked_load(&check, &planning->checked, error))
         return false;
     if (checked_exit_code(&planning->checked) == EXIT_ERROR && !options->destroy)
         return true;
     const char *identity = planning->checked.identity;
-    /* What is destroyed is wanted by no manifest: the specs of its runs say what becomes of them. */
-    const ManifestSet *desired = options->destroy ? NULL : planning->checked.set;
-    planning->actual = actual_load(options->state_dir, identity, desired, error);
-    if (!planning->actual) {
+    planning->committed = state_read_join(&state, identity, error);
+    if (!planning->committed) {
         planning_clear(planning);
         return false;
     }
@@ -54,7 +106,7 @@ bool planning_make(const PlanningOptions *options, Planning *ret_planning, GErro
                                       .only = options->only,
                                       .destroy = options->destroy,
                                       .notices = (const char *const *)planning->notices};
-    const PlanActual *actual = actual_plan(planning->actual);
+    const PlanActual *actual = committed_actual(planning->committed);
     planning->plan = plan_build(planning->checked.set, actual, &planning->options);
     planning->guard = plan_guard(planning->plan, actual, &planning->options, options->allow_deletes,
                                  &planning->guard_message);
@@ -64,7 +116,7 @@ bool planning_make(const PlanningOptions *options, Planning *ret_planning, GErro
 void planning_clear(Planning *planning)
 {
     g_clear_pointer(&planning->plan, plan_free);
-    g_clear_pointer(&planning->actual, actual_free);
+    g_clear_pointer(&planning->committed, committed_free);
     g_clear_pointer(&planning->notices, g_strfreev);
     g_clear_pointer(&planning->guard_message, g_free);
     checked_clear(&planning->checked);

@@ -1,7 +1,7 @@
 /* planning.h: source + state + options → plan, guard's verdict, rendering. What plan, apply and destroy
- * share. Owns:   everything in Planning. Calls:  cli/checked, cli/actual, plan/. */
+ * share. Owns:   everything in Planning. Calls:  cli/checked, api/committed, plan/. */
 #pragma once
-#include "reconciler/cli/actual.h"
+#include "reconciler/api/committed.h"
 #include "reconciler/cli/checked.h"
 
 typedef struct {
@@ -17,7 +17,7 @@ typedef struct {
 
 typedef struct {
     Checked checked;
-    Actual *actual;
+    Committed *committed;
     Plan *plan; /* NULL: errors in the manifests */
     char **notices;
     FirstRun first_run;

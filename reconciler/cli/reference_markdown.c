@@ -257,6 +257,24 @@ static void remark_write(GString *out, bool applies, const char *text)
         g_string_append_printf(out, " %s", text);
 }
 
+/* Where the effect hangs on the values. */
+static void effect_write(Page *page, const json_t *schema)
+{
+    const json_t *groups = annotation(page, schema, "x-muster-update-groups"), *group, *value;
+    const char *presence = json_string_value(annotation(page, schema, "x-muster-update-presence"));
+    size_t i, j;
+    if (presence)
+        g_string_append_printf(page->out, " Adding or removing it: %s.", presence);
+    json_array_foreach(groups, i, group)
+    {
+        g_string_append(page->out, i ? " and " : " Between ");
+        json_array_foreach(group, j, value)
+            g_string_append_printf(page->out, "%s%s", j ? "/" : "", json_string_value(value));
+    }
+    if (groups)
+        g_string_append(page->out, ": replace.");
+}
+
 static void member_write(Page *page, const Section *section, const char *name, const json_t *schema)
 {
     GString *out = page->out;
@@ -277,6 +295,7 @@ static void member_write(Page *page, const Section *section, const char *name, c
     cell(out, json_string_value(annotation(page, schema, "description")));
     if (reference)
         g_string_append_printf(out, " Names a %s.", reference);
+    effect_write(page, schema);
     remark_write(out, annotation_true(page, schema, "x-muster-ours"), "*Not in AWS Batch.*");
     remark_write(out, annotation_true(page, schema, "deprecated"), "*Deprecated.*");
     remark_write(out, read_only, "*Read-only: accepted and left out.*");

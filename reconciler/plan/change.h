@@ -5,8 +5,16 @@
 #pragma once
 #include "reconciler/plan/plan.h"
 
-Change *change_new(ActionType action, Kind kind, View name);
-void change_free(Change *change);
+Plan *plan_new(ManifestSet *desired, const PlanOptions *options);
+/* Added to nothing yet; in plan's arena. */
+Change *change_new(Plan *plan, ActionType action, Kind kind, View name);
+/* takes text */
+void change_take_reason(Plan *plan, Change *change, char *reason);
+/* takes steps and what is in it; NULL: none */
+void change_take_sub_steps(Plan *plan, Change *change, GPtrArray *steps);
+GPtrArray *fields_new(void); /* of FieldChange*, which it owns */
+/* takes fields */
+void change_take_fields(Change *change, GPtrArray *fields);
 /* Whether its fields are those of the whole manifest, made when asked for: there was nothing before. */
 bool change_is_whole(const Change *change);
 /* file:line of a manifest, and the manifest itself. */
@@ -30,7 +38,7 @@ void spec_references(Kind kind, View spec, GArray *references);
 
 /* Puts changes into the order in which they are carried out; fills depends_on. specs: the spec of each
  * change, same order. */
-void plan_order(GPtrArray *changes, const View *specs);
+void plan_order(Plan *plan, const View *specs);
 /* Sets plan->id; the same digests name single changes in saved plans. */
 void plan_identify(Plan *plan);
 void change_digest(const Change *change, Digest *ret_digest);
@@ -41,7 +49,10 @@ void change_append_title(const Change *change, GString *out);
 void run_key_of(const Manifest *manifest, const ManifestSet *desired, const PlanActual *actual,
                 const char *source_name, Digest *ret_key);
 bool run_triggered_by_change(const Manifest *manifest);
-bool run_is_unfinished(const RunRecord *run);
+/* Adds the runs that are cancelled, but have jobs that have not ended, to plan->pending. Nothing is to be
+ * done about them: they are no change. */
+void runs_note_ending(Plan *plan, const PlanActual *actual, const PlanOptions *options);
+bool run_is_unfinished(const RunRecord *run); /* and not cancelled: there is something to end */
 OnDelete run_on_delete(const RunRecord *run);
 /* The resource of (kind, name), or NULL; resources are sorted. */
 const ResourceRecord *actual_find(const PlanActual *actual, Kind kind, View name);

@@ -41,6 +41,19 @@ static View resource_spec(const Diff *diff, const ResourceRecord *resource)
     return resource->spec;
 }
 
+static View run_spec(const Diff *diff, const RunRecord *run)
+{
+    return run->spec.len == 0 && diff->actual->run_spec ? diff->actual->run_spec(run, diff->actual->data)
+                                                        : run->spec;
+}
+
+static OnDelete on_delete_of(const Diff *diff, const RunRecord *run)
+{
+    RunRecord whole = *run;
+    whole.spec = run_spec(diff, run);
+    return run_on_delete(&whole);
+}
+
 static size_t busy_with(const Diff *diff, Kind kind, View name)
 {
     return diff->actual->busy ? diff->actual->busy(kind, name, diff->actual->data) : 0;
@@ -77,25 +90,11 @@ static void add_note(GPtrArray *notes, Kind kind, View name, char *message)
     g_ptr_array_add(notes, plan_note_new(kind, name, message));
 }
 
-static void set_reason(Change *change, char *reason)
-{
-    g_free(change->reason);
-    change->reason = reason;
-}
-
 static void add_sub_step(GPtrArray **steps, char *step)
 {
     if (!*steps)
         *steps = g_ptr_array_new();
     g_ptr_array_add(*steps, step);
-}
-
-static void set_sub_steps(Change *change, GPtrArray *steps)
-{
-    if (!steps)
-        return;
-    g_ptr_array_add(steps, NULL);
-    change->sub_steps = (char **)g_ptr_array_free(steps, FALSE);
 }
 
 /* ---- runs
@@ -126,7 +125,7 @@ static RunsOfName take_runs(Diff *diff, Kind kind, View name, const Digest *key)
             continue;
         found.unfinished = run;
         found.unfinished_len++;
-        if (!key && run_on_delete(run) != ON_DELETE_KEEP)
+        if (!key && on_delete_of(diff, run) != ON_DELETE_KEEP)
             found.stoppable = run;
     }
     return found;
@@ -171,30 +170,30 @@ static char *concurrency_step(const Manifest *manifest, const RunRecord *unfinis
 static void add_run(Diff *diff, const Manifest *manifest, const Digest *key, const RunsOfName *runs)
 {
     bool is_recorded = !diff->actual->source_known && diff->options->first_run == FIRST_RUN_RECORD;
-    Change *change = change_new(ACTION_RUN, manifest->kind, manifest->name);
+    Change *change = change_new(diff->plan, ACTION_RUN, manifest->kind, manifest->name);
     change_set_manifest(change, manifest);
     change->run_key = change->after = *key;
     change->recorded = is_recorded;
     GPtrArray *steps = NULL;
     if (runs->newest) {
         change->before = runs->newest->key;
-        if (runs->newest->spec.len > 0) {
-            g_ptr_array_unref(change->fields);
-            change->fields = compare_specs(manifest->kind, runs->newest->spec, manifest->spec);
-            change->unchanged_fields = compare_unchanged(manifest->kind, runs->newest->spec, manifest->spec);
+        View before = run_spec(diff, runs->newest);
+        if (before.len > 0) {
+            change_take_fields(change, compare_specs(manifest->kind, before, manifest->spec));
+            change->unchanged_fields = compare_unchanged(manifest->kind, before, manifest->spec);
         }
-        bool is_same_spec = runs->newest->spec.len > 0 && change->fields->len == 0;
-        set_reason(change,
-                   g_strdup_printf(is_same_spec ? "a definition it names changed since run %" G_GINT64_FORMAT
-                                                : "first run of this content; run %" G_GINT64_FORMAT
-                                                  " had another",
-                                   runs->newest->number));
+        bool is_same_spec = before.len > 0 && change->fields->len == 0;
+        change_take_reason(
+            diff->plan, change,
+            g_strdup_printf(is_same_spec ? "a definition it names changed since run %" G_GINT64_FORMAT
+                                         : "first run of this content; run %" G_GINT64_FORMAT " had another",
+                            runs->newest->number));
     } else {
-        set_reason(change, g_strdup(is_recorded ? "taken as done (--first-run record)" : "first run"));
+        change->reason = is_recorded ? "taken as done (--first-run record)" : "first run";
     }
     if (runs->unfinished && !is_recorded)
         add_sub_step(&steps, concurrency_step(manifest, runs->unfinished));
-    set_sub_steps(change, steps);
+    change_take_sub_steps(diff->plan, change, steps);
     add_change(diff, change, manifest->spec);
 }
 
@@ -229,10 +228,10 @@ static bool want_run(Diff *diff, const Manifest *manifest)
     return false;
 }
 
-static char *stop_step(const RunRecord *run)
+static char *stop_step(const Diff *diff, const RunRecord *run)
 {
     return g_strdup_printf("run %" G_GINT64_FORMAT " is %s", run->number,
-                           run_on_delete(run) == ON_DELETE_CANCEL ? "cancelled" : "terminated");
+                           on_delete_of(diff, run) == ON_DELETE_CANCEL ? "cancelled" : "terminated");
 }
 
 /* Runs whose Job manifest is gone. */
@@ -245,13 +244,13 @@ static void unwanted_runs(Diff *diff, Kind kind, View name)
         note_unfinished_run(diff, kind, name, runs.unfinished, "; its manifest is gone (onDelete: keep)");
         return;
     }
-    Change *change = change_new(ACTION_DELETE, kind, name);
+    Change *change = change_new(diff->plan, ACTION_DELETE, kind, name);
     change->before = runs.stoppable->key;
-    set_reason(change, g_strdup(diff->options->destroy ? "destroyed" : "no longer in the source"));
+    change->reason = diff->options->destroy ? "destroyed" : "no longer in the source";
     GPtrArray *steps = NULL;
-    add_sub_step(&steps, stop_step(runs.stoppable));
-    set_sub_steps(change, steps);
-    add_change(diff, change, runs.stoppable->spec);
+    add_sub_step(&steps, stop_step(diff, runs.stoppable));
+    change_take_sub_steps(diff->plan, change, steps);
+    add_change(diff, change, run_spec(diff, runs.stoppable));
 }
 
 /* ---- resources
@@ -259,21 +258,18 @@ static void unwanted_runs(Diff *diff, Kind kind, View name)
 
 static void add_create(Diff *diff, const Manifest *manifest)
 {
-    Change *change = change_new(ACTION_CREATE, manifest->kind, manifest->name);
+    Change *change = change_new(diff->plan, ACTION_CREATE, manifest->kind, manifest->name);
     change_set_manifest(change, manifest);
     change->after = manifest->digest;
-    set_reason(change, g_strdup("not there yet"));
+    change->reason = "not there yet";
     add_change(diff, change, manifest->spec);
 }
 
 static void compare_resource(Diff *diff, const ResourceRecord *resource, const Manifest *manifest,
                              Change *change)
 {
-    GPtrArray *fields = g_ptr_array_new();
-    metadata_compare(resource->metadata, manifest->metadata, fields, &change->unchanged_fields);
-    for (guint i = 0; i < fields->len; i++)
-        g_ptr_array_add(change->fields, g_ptr_array_index(fields, i));
-    g_ptr_array_unref(fields);
+    change_take_fields(change, fields_new());
+    metadata_compare(resource->metadata, manifest->metadata, change->fields, &change->unchanged_fields);
     View before = resource_spec(diff, resource);
     if (digest_equal(&resource->digest, &manifest->digest)) {
         change->unchanged_fields += compare_unchanged(manifest->kind, manifest->spec, manifest->spec);
@@ -321,19 +317,19 @@ static void add_busy_steps(const Diff *diff, Change *change, const ResourceRecor
     } else if (effect == UPDATE_ROLLING && busy) {
         add_sub_step(&steps, g_strdup_printf("rolling: %s finish first", jobs->str));
     }
-    set_sub_steps(change, steps);
+    change_take_sub_steps(diff->plan, change, steps);
 }
 
 static void add_update(Diff *diff, const ResourceRecord *resource, const Manifest *manifest)
 {
-    Change *change = change_new(ACTION_UPDATE, manifest->kind, manifest->name);
+    Change *change = change_new(diff->plan, ACTION_UPDATE, manifest->kind, manifest->name);
     change_set_manifest(change, manifest);
     change->before = resource->digest;
     change->after = manifest->digest;
     compare_resource(diff, resource, manifest, change);
     if (fields_effect(change->fields) == UPDATE_REPLACE)
         change->action = ACTION_REPLACE;
-    set_reason(change, update_reason(diff, resource, manifest, change));
+    change_take_reason(diff->plan, change, update_reason(diff, resource, manifest, change));
     add_busy_steps(diff, change, resource);
     add_change(diff, change, manifest->spec);
 }
@@ -406,19 +402,18 @@ static GPtrArray *delete_steps(const Diff *diff, const ResourceRecord *resource,
             add_sub_step(&steps, g_strdup_printf("waits until nothing runs on it: %s", jobs->str));
     }
     if (runs->stoppable)
-        add_sub_step(&steps, stop_step(runs->stoppable));
+        add_sub_step(&steps, stop_step(diff, runs->stoppable));
     return steps;
 }
 
 static void add_delete(Diff *diff, const ResourceRecord *resource, const RunsOfName *runs)
 {
-    Change *change = change_new(ACTION_DELETE, resource->kind, resource->name);
+    Change *change = change_new(diff->plan, ACTION_DELETE, resource->kind, resource->name);
     change->before = resource->digest;
-    g_free(change->file);
-    change->file = g_strndup(resource->file.data ? resource->file.data : "", resource->file.len);
+    change->file = arena_strndup(diff->plan->arena, resource->file.data, resource->file.len);
     change->line = resource->line;
-    set_reason(change, g_strdup(diff->options->destroy ? "destroyed" : "no longer in the source"));
-    set_sub_steps(change, delete_steps(diff, resource, runs));
+    change->reason = diff->options->destroy ? "destroyed" : "no longer in the source";
+    change_take_sub_steps(diff->plan, change, delete_steps(diff, resource, runs));
     add_change(diff, change, resource_spec(diff, resource));
 }
 
@@ -510,27 +505,6 @@ static void walk(Diff *diff, const ManifestSet *desired)
     pass_runs(diff, KIND_COUNT, (View){"", 0});
 }
 
-static GPtrArray *new_notes(void)
-{
-    return g_ptr_array_new_with_free_func((GDestroyNotify)(void (*)(void))plan_note_free);
-}
-
-static Plan *plan_new(ManifestSet *desired, const PlanOptions *options)
-{
-    Plan *plan = g_new0(Plan, 1);
-    plan->desired = desired ? manifest_set_ref(desired) : NULL;
-    plan->source_name = g_strdup(options->source_name);
-    plan->revision = g_strdup(desired ? manifest_set_revision(desired) : "");
-    plan->changes = g_ptr_array_new_with_free_func((GDestroyNotify)(void (*)(void))change_free);
-    plan->drift = new_notes();
-    plan->pending = new_notes();
-    plan->kept = new_notes();
-    plan->unmanaged = new_notes();
-    plan->warnings = new_notes();
-    plan->destroys = options->destroy;
-    return plan;
-}
-
 Plan *plan_build(ManifestSet *desired, const PlanActual *actual, const PlanOptions *options)
 {
     g_assert(desired || options->destroy);
@@ -540,7 +514,8 @@ Plan *plan_build(ManifestSet *desired, const PlanActual *actual, const PlanOptio
     Diff diff = {.plan = plan, .actual = actual, .options = options};
     diff.specs = g_array_new(FALSE, FALSE, sizeof(View));
     walk(&diff, options->destroy ? NULL : desired);
-    plan_order(plan->changes, (const View *)(void *)diff.specs->data);
+    runs_note_ending(plan, actual, options);
+    plan_order(plan, (const View *)(void *)diff.specs->data);
     g_array_unref(diff.specs);
     plan_identify(plan);
     return plan;

@@ -37,34 +37,66 @@ static gboolean title_equal(gconstpointer a, gconstpointer b)
     return first->kind == second->kind && view_equal(first->name, second->name);
 }
 
+/* One thing that an entry depends on. */
+typedef struct Edge Edge;
+struct Edge {
+    Edge *next;
+    const char *title;
+};
+
 /* What order works on: one entry per change, in the order of the diff. */
 typedef struct {
     Change *change;
     View spec;
     SpecReference key;
+    const char *title;     /* "JobQueue/high", made when something depends on it */
     GPtrArray *dependents; /* of Entry*: jobs that run after this one; may be NULL */
-    GPtrArray *names;      /* depends_on in the making; may be NULL */
+    Edge *edges;           /* depends_on in the making */
+    size_t edges_len;
     size_t waits_for;
 } Entry;
 
-static void entry_depend(Entry *entry, const SpecReference *on)
+typedef struct {
+    Entry *entries;
+    size_t len;
+    GHashTable *by_key; /* SpecReference -> Entry */
+    Arena *arena;       /* the plan's */
+    Arena *scratch;     /* edges */
+} Order;
+
+static const char *entry_title(Order *order, Entry *entry)
 {
-    if (!entry->names)
-        entry->names = g_ptr_array_new();
-    g_ptr_array_add(entry->names, g_strdup_printf("%s/" VIEW_FMT, kind_name(on->kind), VIEW_ARG(on->name)));
+    if (!entry->title) {
+        const char *kind = kind_name(entry->key.kind);
+        size_t kind_len = strlen(kind);
+        char *title = arena_alloc_raw(order->arena, kind_len + entry->key.name.len + 2);
+        memcpy(title, kind, kind_len);
+        title[kind_len] = '/';
+        memcpy(title + kind_len + 1, entry->change->name, entry->key.name.len + 1);
+        entry->title = title;
+    }
+    return entry->title;
 }
 
-static void entry_link(Entry *entry, GHashTable *by_key, const SpecReference *reference)
+static void entry_depend(Order *order, Entry *entry, Entry *on)
 {
-    Entry *other = g_hash_table_lookup(by_key, reference);
+    Edge *edge = arena_alloc_raw(order->scratch, sizeof *edge);
+    *edge = (Edge){entry->edges, entry_title(order, on)};
+    entry->edges = edge;
+    entry->edges_len++;
+}
+
+static void entry_link(Order *order, Entry *entry, const SpecReference *reference)
+{
+    Entry *other = g_hash_table_lookup(order->by_key, reference);
     if (!other || title_equal(&other->key, &entry->key))
         return;
     bool is_delete = entry->change->action == ACTION_DELETE,
          other_is_delete = other->change->action == ACTION_DELETE;
     if (is_delete && other_is_delete) {
-        entry_depend(other, &entry->key); /* what refers goes before what it refers to */
+        entry_depend(order, other, entry); /* what refers goes before what it refers to */
     } else if (!is_delete && !other_is_delete) {
-        entry_depend(entry, &other->key);
+        entry_depend(order, entry, other);
         if (entry->change->action == ACTION_RUN && other->change->action == ACTION_RUN) {
             if (!other->dependents)
                 other->dependents = g_ptr_array_new();
@@ -74,45 +106,53 @@ static void entry_link(Entry *entry, GHashTable *by_key, const SpecReference *re
     }
 }
 
-static int compare_names(gconstpointer a, gconstpointer b)
+static int compare_titles(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void entry_finish(Entry *entry)
+static void entry_finish(Order *order, Entry *entry)
 {
     if (entry->dependents)
         g_ptr_array_unref(entry->dependents);
-    if (!entry->names)
+    if (!entry->edges)
         return;
-    g_ptr_array_sort(entry->names, compare_names);
-    guint kept = 0;
-    for (guint i = 0; i < entry->names->len; i++) {
-        char *name = g_ptr_array_index(entry->names, i);
-        if (kept > 0 && strcmp(name, g_ptr_array_index(entry->names, kept - 1)) == 0)
-            g_free(name);
-        else
-            entry->names->pdata[kept++] = name;
-    }
-    g_ptr_array_set_size(entry->names, (int)kept);
-    g_ptr_array_add(entry->names, NULL);
-    g_strfreev(entry->change->depends_on);
-    entry->change->depends_on = (char **)g_ptr_array_free(entry->names, FALSE);
+    const char **titles = arena_new0_n(order->arena, const char *, entry->edges_len + 1);
+    size_t len = 0, kept = 0;
+    for (const Edge *edge = entry->edges; edge; edge = edge->next)
+        titles[len++] = edge->title;
+    qsort(titles, len, sizeof *titles, compare_titles);
+    for (size_t i = 0; i < len; i++)
+        if (kept == 0 || strcmp(titles[i], titles[kept - 1]) != 0)
+            titles[kept++] = titles[i];
+    titles[kept] = NULL;
+    entry->change->depends_on = titles;
 }
 
-static void link_all(Entry *entries, size_t len)
+/* Those of a manifest were found when it was read; what is deleted has none. */
+static void entry_references(const Entry *entry, GArray *references)
 {
-    g_autoptr(GHashTable) by_key = g_hash_table_new(title_hash, title_equal);
-    for (size_t i = 0; i < len; i++)
-        if (!g_hash_table_contains(by_key,
-                                   &entries[i].key)) /* a pipeline's resource stands for its run as well */
-            g_hash_table_insert(by_key, &entries[i].key, &entries[i]);
+    const Manifest *manifest = entry->change->manifest;
+    if (!manifest) {
+        spec_references(entry->key.kind, entry->spec, references);
+        return;
+    }
+    for (size_t i = 0; i < manifest->references_len; i++)
+        collect_reference(&manifest->references[i], references);
+}
+
+static void link_all(Order *order)
+{
+    /* Backwards, so that of two with one key the first stays: a pipeline's resource stands for its run too.
+     */
+    for (size_t i = order->len; i-- > 0;)
+        g_hash_table_replace(order->by_key, &order->entries[i].key, &order->entries[i]);
     g_autoptr(GArray) references = g_array_new(FALSE, FALSE, sizeof(SpecReference));
-    for (size_t i = 0; i < len; i++) {
+    for (size_t i = 0; i < order->len; i++) {
         g_array_set_size(references, 0);
-        spec_references(entries[i].key.kind, entries[i].spec, references);
+        entry_references(&order->entries[i], references);
         for (guint j = 0; j < references->len; j++)
-            entry_link(&entries[i], by_key, &g_array_index(references, SpecReference, j));
+            entry_link(order, &order->entries[i], &g_array_index(references, SpecReference, j));
     }
 }
 
@@ -138,27 +178,36 @@ static void order_runs(Entry *entries, size_t len, GPtrArray *ordered)
             g_ptr_array_add(ordered, entries[i].change);
 }
 
-void plan_order(GPtrArray *changes, const View *specs)
+static void order_clear(Order *order)
 {
+    for (size_t i = 0; i < order->len; i++)
+        entry_finish(order, &order->entries[i]);
+    g_hash_table_unref(order->by_key);
+    arena_free(order->scratch);
+    g_free(order->entries);
+}
+
+void plan_order(Plan *plan, const View *specs)
+{
+    GPtrArray *changes = plan->changes;
     size_t len = changes->len;
-    Entry *entries = g_new0(Entry, len);
+    Order order = {g_new0(Entry, len), len, g_hash_table_new(title_hash, title_equal), plan->arena,
+                   arena_new()};
     for (size_t i = 0; i < len; i++) {
         Change *change = g_ptr_array_index(changes, i);
-        entries[i] =
+        order.entries[i] =
             (Entry){.change = change, .spec = specs[i], .key = {change->kind, view_from(change->name)}};
     }
-    link_all(entries, len);
+    link_all(&order);
     g_autoptr(GPtrArray) ordered = g_ptr_array_sized_new((guint)len);
     for (size_t i = 0; i < len; i++)
-        if (entries[i].change->action != ACTION_RUN && entries[i].change->action != ACTION_DELETE)
-            g_ptr_array_add(ordered, entries[i].change);
-    order_runs(entries, len, ordered);
+        if (order.entries[i].change->action != ACTION_RUN && order.entries[i].change->action != ACTION_DELETE)
+            g_ptr_array_add(ordered, order.entries[i].change);
+    order_runs(order.entries, len, ordered);
     for (size_t i = len; i-- > 0;)
-        if (entries[i].change->action == ACTION_DELETE)
-            g_ptr_array_add(ordered, entries[i].change);
-    for (size_t i = 0; i < len; i++)
-        entry_finish(&entries[i]);
-    g_free(entries);
+        if (order.entries[i].change->action == ACTION_DELETE)
+            g_ptr_array_add(ordered, order.entries[i].change);
+    order_clear(&order);
     g_assert(ordered->len == len);
     for (guint i = 0; i < len; i++)
         changes->pdata[i] = g_ptr_array_index(ordered, i);

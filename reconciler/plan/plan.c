@@ -20,37 +20,72 @@ static void free_field(void *field)
     field_change_free(field);
 }
 
-Change *change_new(ActionType action, Kind kind, View name)
+GPtrArray *fields_new(void)
 {
-    Change *change = g_new0(Change, 1);
+    return g_ptr_array_new_with_free_func(free_field);
+}
+
+/* Of the many changes that have none. */
+static GPtrArray *no_fields(void)
+{
+    static GPtrArray *none;
+    if (g_once_init_enter(&none))
+        g_once_init_leave(&none, g_ptr_array_new());
+    return none;
+}
+
+static const char *const no_names[] = {NULL};
+
+Change *change_new(Plan *plan, ActionType action, Kind kind, View name)
+{
+    Change *change = arena_new0(plan->arena, Change);
     change->action = action;
     change->kind = kind;
-    change->name = g_strndup(name.data, name.len);
-    change->file = g_strdup("");
-    change->reason = g_strdup("");
-    change->depends_on = g_new0(char *, 1);
-    change->fields = g_ptr_array_new_with_free_func(free_field);
+    change->name = arena_strndup(plan->arena, name.data, name.len);
+    change->file = change->reason = "";
+    change->depends_on = no_names;
+    change->fields = no_fields();
     return change;
 }
 
-void change_free(Change *change)
+/* The rest of it is in the arena. */
+static void change_clear(void *data)
 {
-    if (!change)
+    Change *change = data;
+    if (change->fields != no_fields())
+        g_ptr_array_unref(change->fields);
+}
+
+void change_take_reason(Plan *plan, Change *change, char *reason)
+{
+    change->reason = arena_strndup(plan->arena, reason, strlen(reason));
+    g_free(reason);
+}
+
+void change_take_sub_steps(Plan *plan, Change *change, GPtrArray *steps)
+{
+    if (!steps)
         return;
-    g_free(change->name);
-    g_free(change->file);
-    g_free(change->reason);
-    g_strfreev(change->depends_on);
-    g_strfreev(change->sub_steps);
-    g_ptr_array_unref(change->fields);
-    g_free(change);
+    const char **copies = arena_new0_n(plan->arena, const char *, steps->len + 1);
+    for (guint i = 0; i < steps->len; i++) {
+        char *step = g_ptr_array_index(steps, i);
+        copies[i] = arena_strndup(plan->arena, step, strlen(step));
+        g_free(step);
+    }
+    g_ptr_array_free(steps, TRUE);
+    change->sub_steps = copies;
+}
+
+void change_take_fields(Change *change, GPtrArray *fields)
+{
+    change_clear(change);
+    change->fields = fields;
 }
 
 void change_set_manifest(Change *change, const Manifest *manifest)
 {
     change->manifest = manifest;
-    g_free(change->file);
-    change->file = g_strdup(manifest->file ? manifest->file : "");
+    change->file = manifest->file ? manifest->file : "";
     change->line = manifest->line;
 }
 
@@ -77,12 +112,32 @@ const char *note_kind_name(const PlanNote *note)
     return note->kind < KIND_COUNT ? kind_name(note->kind) : "";
 }
 
+static GPtrArray *new_notes(void)
+{
+    return g_ptr_array_new_with_free_func((GDestroyNotify)(void (*)(void))plan_note_free);
+}
+
+Plan *plan_new(ManifestSet *desired, const PlanOptions *options)
+{
+    Plan *plan = g_new0(Plan, 1);
+    plan->arena = arena_new();
+    plan->desired = desired ? manifest_set_ref(desired) : NULL;
+    plan->source_name = g_strdup(options->source_name);
+    plan->revision = g_strdup(desired ? manifest_set_revision(desired) : "");
+    plan->changes = g_ptr_array_new_with_free_func(change_clear);
+    plan->drift = new_notes();
+    plan->pending = new_notes();
+    plan->kept = new_notes();
+    plan->unmanaged = new_notes();
+    plan->warnings = new_notes();
+    plan->destroys = options->destroy;
+    return plan;
+}
+
 void plan_free(Plan *plan)
 {
     if (!plan)
         return;
-    if (plan->desired)
-        manifest_set_unref(plan->desired);
     g_free(plan->source_name);
     g_free(plan->revision);
     g_free(plan->id);
@@ -92,6 +147,9 @@ void plan_free(Plan *plan)
     g_ptr_array_unref(plan->kept);
     g_ptr_array_unref(plan->unmanaged);
     g_ptr_array_unref(plan->warnings);
+    arena_free(plan->arena);
+    if (plan->desired)
+        manifest_set_unref(plan->desired); /* changes point into it */
     g_free(plan);
 }
 
@@ -102,8 +160,11 @@ bool plan_is_empty(const Plan *plan)
 
 void change_append_title(const Change *change, GString *out)
 {
-    g_string_append_printf(out, "%s %s/%s", change->recorded ? "record" : action_name(change->action),
-                           kind_name(change->kind), change->name);
+    g_string_append(out, change->recorded ? "record" : action_name(change->action));
+    g_string_append_c(out, ' ');
+    g_string_append(out, kind_name(change->kind));
+    g_string_append_c(out, '/');
+    g_string_append(out, change->name);
 }
 
 void append_count(GString *out, size_t count, const char *noun)
@@ -240,7 +301,7 @@ GPtrArray *change_fields(const Change *change)
         g_ptr_array_unref(metadata);
         return fields;
     }
-    GPtrArray *fields = g_ptr_array_new_with_free_func(free_field);
+    GPtrArray *fields = fields_new();
     for (guint i = 0; i < change->fields->len; i++) {
         const FieldChange *from = g_ptr_array_index(change->fields, i);
         FieldChange *field = g_new0(FieldChange, 1);

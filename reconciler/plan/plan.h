@@ -6,6 +6,7 @@
  * what this source owns is pruned. */
 #pragma once
 #include "reconciler/world/record.h"
+#include "spec/base/arena.h"
 #include "spec/compare.h"
 
 typedef enum { ACTION_CREATE, ACTION_UPDATE, ACTION_REPLACE, ACTION_DELETE, ACTION_RUN } ActionType;
@@ -14,19 +15,19 @@ const char *action_name(ActionType action);
 typedef struct {
     ActionType action;
     Kind kind;
-    char *name;
-    char *file; /* "" for deletions without a known place */
+    const char *name; /* this and the other texts live as long as the plan */
+    const char *file; /* "" for deletions without a known place */
     int line;
-    char *reason;      /* "not there yet", "in-place: priority", "no longer in the source", "first run of this
-                          content" … */
-    char **depends_on; /* "JobQueue/high", NULL-terminated */
+    const char *reason; /* "not there yet", "in-place: priority", "no longer in the source", "first run of
+                     this content" … */
+    const char *const *depends_on; /* "JobQueue/high", NULL-terminated */
     GPtrArray *
         fields; /* of FieldChange*, never NULL; empty for creates, first runs and deletes: their fields
                    are made when asked for (change_fields), 100,000 creates need none of them to be counted */
     size_t unchanged_fields;
-    char **sub_steps;         /* "drains first: 3 running jobs", NULL-terminated; may be NULL */
-    const Manifest *manifest; /* desired; NULL for deletions; borrowed from the ManifestSet in the plan */
-    Digest run_key;           /* ACTION_RUN */
+    const char *const *sub_steps; /* "drains first: 3 running jobs", NULL-terminated; may be NULL */
+    const Manifest *manifest;     /* desired; NULL for deletions; borrowed from the ManifestSet in the plan */
+    Digest run_key;               /* ACTION_RUN */
     bool recorded; /* ACTION_RUN under --first-run record: the run is entered as done (RUN_RECORDED), not
                       started */
     Digest before, after; /* of the spec; all zero: absent. For runs: key of the run before, run_key */
@@ -48,6 +49,7 @@ typedef struct {
     size_t recorded;
     size_t unchanged;
     bool destroys; /* made by `destroy` */
+    Arena *arena;  /* of the changes and their texts; the fields of updates are their own */
 } Plan;
 void plan_free(Plan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Plan, plan_free)
@@ -60,6 +62,8 @@ typedef struct {
     /* canonical spec in force; the view stays valid until plan_build returns. May be NULL when resources are
      * whole. */
     View (*spec)(Kind kind, View name, void *data);
+    /* the same of a run, whose spec may be "" too */
+    View (*run_spec)(const RunRecord *run, void *data);
     void *data;
     const RunRecord *runs; /* of this source, sorted by kind, name, number */
     size_t runs_len;

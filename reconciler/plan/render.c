@@ -119,6 +119,41 @@ void render_field(const FieldChange *field, GString *out)
         render_short_value(field->after, out);
 }
 
+GHashTable *render_pipelines(const Plan *plan)
+{
+    GHashTable *pipelines = g_hash_table_new(g_str_hash, g_str_equal);
+    for (guint i = 0; i < plan->changes->len; i++) {
+        Change *change = g_ptr_array_index(plan->changes, i);
+        if (change->kind == KIND_PIPELINE && change->action != ACTION_RUN)
+            g_hash_table_insert(pipelines, (gpointer)(uintptr_t)change->name, change);
+    }
+    return pipelines;
+}
+
+static bool same_fields(const GPtrArray *fields, const GPtrArray *others)
+{
+    if (fields->len != others->len)
+        return false;
+    for (guint i = 0; i < fields->len; i++) {
+        const FieldChange *field = g_ptr_array_index(fields, i), *other = g_ptr_array_index(others, i);
+        if (strcmp(field->path, other->path) != 0 || g_strcmp0(field->before, other->before) != 0 ||
+            g_strcmp0(field->after, other->after) != 0)
+            return false;
+    }
+    return true;
+}
+
+bool render_repeats(const Change *run, GHashTable *pipelines)
+{
+    bool is_run = run->action == ACTION_RUN && run->kind == KIND_PIPELINE;
+    const Change *change = is_run ? g_hash_table_lookup(pipelines, run->name) : NULL;
+    if (!change)
+        return false;
+    if (change_is_whole(change))
+        return true;
+    return !change_is_whole(run) && same_fields(run->fields, change->fields);
+}
+
 void render_summary(const Plan *plan, GString *out)
 {
     /* A replacement is one to add and one to destroy, as Terraform counts. */

@@ -52,10 +52,10 @@ static void append_member(GString *out, const char *name, const char *value)
     append_string(out, value);
 }
 
-static void append_strings(GString *out, const char *name, char **texts)
+static void append_strings(GString *out, const char *name, const char *const *texts)
 {
     g_string_append_printf(out, "\"%s\":[", name);
-    for (char **text = texts; text && *text; text++) {
+    for (const char *const *text = texts; text && *text; text++) {
         if (text != texts)
             g_string_append_c(out, ',');
         append_string(out, *text);

@@ -49,17 +49,19 @@ static void append_table(GString *out, const Plan *plan)
         g_string_append_printf(out, "\n... and %u more\n", plan->changes->len - TABLE_ROWS);
 }
 
-static void append_detail(GString *out, const Change *change)
+static void append_detail(GString *out, const Change *change, GHashTable *pipelines)
 {
     char sign = change->action == ACTION_CREATE ? '+' : change->action == ACTION_DELETE ? '-' : '!';
     g_string_append_printf(out, "%c %3s %s/", sign, change_symbol(change), kind_name(change->kind));
     render_safe(view_from(change->name), out);
     g_string_append_c(out, '\n');
-    for (char **step = change->sub_steps; step && *step; step++) {
+    for (const char *const *step = change->sub_steps; step && *step; step++) {
         g_string_append(out, "#     * ");
         render_safe(view_from(*step), out);
         g_string_append_c(out, '\n');
     }
+    if (render_repeats(change, pipelines))
+        return;
     g_autoptr(GPtrArray) fields = change_fields(change);
     for (guint i = 0; i < fields->len && i < FIELDS_SHOWN; i++) {
         const FieldChange *field = g_ptr_array_index(fields, i);
@@ -77,9 +79,10 @@ static void append_detail(GString *out, const Change *change)
 
 static void append_details(GString *out, const Plan *plan)
 {
+    g_autoptr(GHashTable) pipelines = render_pipelines(plan);
     g_string_append(out, "\n<details><summary>Fields</summary>\n\n```diff\n");
     for (guint i = 0; i < plan->changes->len && i < DETAIL_ROWS; i++)
-        append_detail(out, g_ptr_array_index(plan->changes, i));
+        append_detail(out, g_ptr_array_index(plan->changes, i), pipelines);
     if (plan->changes->len > DETAIL_ROWS)
         g_string_append_printf(out, "# ... and %u more\n", plan->changes->len - DETAIL_ROWS);
     g_string_append(out, "```\n\n</details>\n");

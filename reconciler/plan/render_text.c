@@ -12,7 +12,9 @@ typedef struct {
     GString *out;
     const PlanRender *render;
     size_t width;
-    size_t creates; /* shown with their fields so far */
+    size_t creates;        /* shown with their fields so far */
+    size_t left_out;       /* shown without */
+    GHashTable *pipelines; /* render_pipelines() */
 } Writer;
 
 static void set_color(Writer *writer, const char *code)
@@ -75,14 +77,17 @@ static void write_field(Writer *writer, const Change *change, const FieldChange 
 static void write_change(Writer *writer, const Change *change)
 {
     write_title(writer, change);
-    for (char **step = change->sub_steps; step && *step; step++) {
+    for (const char *const *step = change->sub_steps; step && *step; step++) {
         g_string_append(writer->out, INDENT "* ");
         render_safe(view_from(*step), writer->out);
         g_string_append_c(writer->out, '\n');
     }
-    bool is_made = change_is_whole(change) && writer->creates < CREATES_WITH_FIELDS;
+    if (render_repeats(change, writer->pipelines))
+        return;
+    bool is_whole = change_is_whole(change), is_made = is_whole && writer->creates < CREATES_WITH_FIELDS;
     GPtrArray *fields = is_made ? change_fields(change) : g_ptr_array_ref(change->fields);
     writer->creates += is_made;
+    writer->left_out += is_whole && !is_made;
     for (guint i = 0; i < fields->len; i++)
         write_field(writer, change, g_ptr_array_index(fields, i));
     g_ptr_array_unref(fields);
@@ -138,7 +143,8 @@ static void write_next_command(Writer *writer, const Plan *plan)
 
 void plan_render_text(const Plan *plan, const PlanRender *render, GString *out)
 {
-    Writer writer = {.out = out, .render = render};
+    g_autoptr(GHashTable) pipelines = render_pipelines(plan);
+    Writer writer = {.out = out, .render = render, .pipelines = pipelines};
     writer.width = render->width > 0 ? (size_t)render->width : DEFAULT_WIDTH;
     write_heading(&writer, plan);
     write_notes(&writer, "Changed outside:", '~', plan->drift);
@@ -146,8 +152,7 @@ void plan_render_text(const Plan *plan, const PlanRender *render, GString *out)
         g_string_append_c(out, '\n');
     for (guint i = 0; i < plan->changes->len; i++)
         write_change(&writer, g_ptr_array_index(plan->changes, i));
-    if (writer.creates == CREATES_WITH_FIELDS &&
-        plan->counts[ACTION_CREATE] + plan->counts[ACTION_RUN] > writer.creates)
+    if (writer.left_out > 0)
         g_string_append(
             out,
             "  # (the fields of further creates and first runs are left out here; --format json has them)\n");

@@ -51,5 +51,6 @@ typedef struct {
 
 /* Every Job and every step of a Pipeline against the environments of its queue: an error of class
  * DIAGNOSTIC_INFEASIBLE where none can ever run it; a warning for a JobDefinition that no queue of the set
- * could run. What refers outside of the set is not judged. */
+ * could run; an error where CPU architectures are mixed (architecture.h). What refers outside of the set is
+ * not judged. */
 void feasible_check(const ManifestSet *set, const FeasibleOptions *options, DiagnosticList *diagnostics);

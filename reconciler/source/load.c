@@ -11,16 +11,18 @@
 
 #define THREADS_MAX 4
 #define BIG_FILE    ((uint64_t)4 << 20) /* larger files are cut at document starts */
-#define WINDOW      ((size_t)4 << 20)   /* looked at to find one cut, near its middle */
+#define PART        ((size_t)2 << 20)   /* the first cut from here on is taken */
+#define SLACK       ((size_t)64 << 10)  /* read beyond, to find it */
 #define BUNCH_BYTES ((uint64_t)512 << 10)
 #define BUNCH_FILES 128
 #define TRIES_MAX   5 /* of a file that changes while it is read */
 
-/* Either files first … first + len - 1, or bytes from … to of one file. */
+/* Either files first … first + len - 1, or a part of one file. */
 typedef struct {
     size_t file, files_len;
     bool is_part;
-    uint64_t from, to;
+    LoadBuffer *text; /* of a part: taken from Loader.spare, given back when it is parsed */
+    size_t text_len;
     int first_line;
     /* results */
     ManifestBatch *batch;
@@ -48,7 +50,8 @@ typedef struct {
     char **shown;       /* by file */
     GPtrArray *units;   /* of Unit*, in order of files */
     GAsyncQueue *queue;
-    GHashTable *big; /* file index: BigFile* */
+    GAsyncQueue *spare; /* of LoadBuffer*: parts are read no faster than they are parsed */
+    GHashTable *big;    /* file index: BigFile* */
 } Loader;
 
 static const ScanFile *file_at(const Loader *loader, size_t index)
@@ -106,13 +109,24 @@ static bool is_same(const struct stat *a, const struct stat *b)
 /* ---- reading
  * ------------------------------------------------------------------------------------------------------ */
 
-static void buffer_reserve(LoadBuffer *buffer, size_t size)
+/* Keeps the first kept bytes. */
+static void buffer_reserve(LoadBuffer *buffer, size_t size, size_t kept)
 {
     if (buffer->size >= size)
         return;
-    g_free(buffer->data);
+    char *old = buffer->data;
     buffer->size = MAX(size, 2 * buffer->size);
     buffer->data = g_malloc(buffer->size);
+    if (kept > 0)
+        memcpy(buffer->data, old, kept);
+    g_free(old);
+}
+
+static void buffer_free(void *data)
+{
+    LoadBuffer *buffer = data;
+    g_free(buffer->data);
+    g_free(buffer);
 }
 
 /* Fewer bytes than asked for mean that the file shrank; *ret_len tells. */
@@ -143,7 +157,7 @@ static ReadResult read_opened(int fd, const struct stat *before, const char *sho
         fail(error, shown, "the file is too large");
         return READ_FAILED;
     }
-    buffer_reserve(buffer, (size_t)before->st_size + 1);
+    buffer_reserve(buffer, (size_t)before->st_size + 1, 0);
     if (!read_at(fd, 0, (size_t)before->st_size, buffer->data, ret_len) || fstat(fd, &after) != 0) {
         fail(error, shown, g_strerror(errno));
         return READ_FAILED;
@@ -223,19 +237,13 @@ static void run_files(const Loader *loader, Parser *parser, Unit *unit, LoadBuff
     }
 }
 
-static void run_part(const Loader *loader, Parser *parser, Unit *unit, LoadBuffer *buffer)
+static void run_part(const Loader *loader, Parser *parser, Unit *unit)
 {
-    const BigFile *big = g_hash_table_lookup(loader->big, GSIZE_TO_POINTER(unit->file + 1));
-    size_t len = (size_t)(unit->to - unit->from), got;
     ParseOutcome outcome;
     Digest digest;
-    buffer_reserve(buffer, len);
-    if (!read_at(big->fd, unit->from, len, buffer->data, &got)) {
-        fail(&unit->error, loader->shown[unit->file], g_strerror(errno));
-        return;
-    }
-    run_text(loader, parser, unit, (View){buffer->data, got}, unit->file, unit->first_line, &digest,
-             &outcome);
+    run_text(loader, parser, unit, (View){unit->text->data, unit->text_len}, unit->file, unit->first_line,
+             &digest, &outcome);
+    g_async_queue_push(loader->spare, g_steal_pointer(&unit->text));
     unit->is_ours = outcome.is_ours;
     unit->statistics.files_cached = outcome.is_cached;
     unit->skipped_line = outcome.first_skipped_line;
@@ -253,7 +261,7 @@ static void *work(void *data)
             break;
         unit_start(unit, loader->files);
         if (unit->is_part)
-            run_part(loader, parser, unit, &buffer);
+            run_part(loader, parser, unit);
         else
             run_files(loader, parser, unit, &buffer);
     }
@@ -271,55 +279,55 @@ static void add_unit(Loader *loader, Unit *unit)
     g_async_queue_push(loader->queue, unit);
 }
 
-static void add_part(Loader *loader, size_t file, uint64_t from, uint64_t to, int first_line)
-{
-    Unit *unit = unit_new(file);
-    unit->is_part = true;
-    unit->from = from;
-    unit->to = to;
-    unit->first_line = first_line;
-    add_unit(loader, unit);
-}
+typedef enum { CUT_PART, CUT_LAST, CUT_CHANGED, CUT_FAILED } CutResult;
 
-/* Where the part that starts at from may end: a cut near the middle of a window that grows until it holds
- * one. *ret_lines: lines in the part. */
-static bool find_cut(const BigFile *big, uint64_t from, LoadBuffer *buffer, uint64_t *ret_to, int *ret_lines)
+/* Reads the part that starts at from, and says how long it is: up to the first document start behind PART, in
+ * a window that grows until it holds one. *ret_lines: lines in it. */
+static CutResult read_part(const BigFile *big, uint64_t from, LoadBuffer *buffer, size_t *ret_len,
+                           int *ret_lines)
 {
-    uint64_t size = (uint64_t)big->before.st_size;
-    for (size_t window = WINDOW;; window *= 2) {
-        size_t want = (size_t)MIN((uint64_t)window, size - from), got, offset;
-        int line;
-        if (size - from <= WINDOW / 2) {
-            *ret_to = size;
-            return true;
-        }
-        buffer_reserve(buffer, want);
-        if (!read_at(big->fd, from, want, buffer->data, &got) || got != want)
-            return false;
-        if (document_split((View){buffer->data, got}, 2, &offset, &line) == 1) {
-            *ret_to = from + offset;
-            *ret_lines = line - 1;
-            return true;
-        }
-        if (from + want == size) {
-            *ret_to = size;
-            return true;
-        }
+    uint64_t left = (uint64_t)big->before.st_size - from;
+    size_t have = 0;
+    for (size_t window = PART + SLACK;; window *= 2) {
+        size_t want = (size_t)MIN((uint64_t)window, left), got;
+        buffer_reserve(buffer, want, have);
+        if (!read_at(big->fd, from + have, want - have, buffer->data + have, &got))
+            return CUT_FAILED;
+        if (have + got != want)
+            return CUT_CHANGED;
+        have = want;
+        *ret_len = want;
+        if (want == left)
+            return CUT_LAST;
+        if (document_cut((View){buffer->data, want}, PART, ret_len, ret_lines))
+            return CUT_PART;
     }
 }
 
-static ReadResult cut_big_file(Loader *loader, size_t index, const BigFile *big, LoadBuffer *buffer)
+/* A file that changed meanwhile is seen when all parts are done. */
+static bool cut_big_file(Loader *loader, size_t index, const BigFile *big, GError **error)
 {
-    uint64_t size = (uint64_t)big->before.st_size, to;
     int first_line = 1;
-    for (uint64_t from = 0; from < size; from = to) {
+    CutResult result = CUT_PART;
+    for (uint64_t from = 0; result == CUT_PART;) {
+        LoadBuffer *buffer = g_async_queue_pop(loader->spare);
+        size_t len = 0;
         int lines = 0;
-        if (!find_cut(big, from, buffer, &to, &lines))
-            return READ_CHANGED;
-        add_part(loader, index, from, to, first_line);
+        result = read_part(big, from, buffer, &len, &lines);
+        if (result == CUT_CHANGED || result == CUT_FAILED) {
+            g_async_queue_push(loader->spare, buffer);
+            break;
+        }
+        Unit *unit = unit_new(index);
+        unit->is_part = true;
+        unit->text = buffer;
+        unit->text_len = len;
+        unit->first_line = first_line;
+        add_unit(loader, unit);
         first_line += lines;
+        from += len;
     }
-    return READ_DONE;
+    return result != CUT_FAILED || fail(error, loader->shown[index], g_strerror(errno));
 }
 
 static void big_file_free(void *data)
@@ -329,7 +337,7 @@ static void big_file_free(void *data)
     g_free(big);
 }
 
-static bool add_big_file(Loader *loader, size_t index, LoadBuffer *buffer, GError **error)
+static bool add_big_file(Loader *loader, size_t index, GError **error)
 {
     BigFile *big = g_new0(BigFile, 1);
     big->fd = scan_open(loader->scan->root, file_at(loader, index)->path, &big->before, error);
@@ -340,8 +348,7 @@ static bool add_big_file(Loader *loader, size_t index, LoadBuffer *buffer, GErro
     g_hash_table_insert(loader->big, GSIZE_TO_POINTER(index + 1), big);
     if ((uint64_t)big->before.st_size > document_limits_default.file_bytes)
         return fail(error, loader->shown[index], "the file is too large");
-    cut_big_file(loader, index, big, buffer); /* a change is seen when all parts are done */
-    return true;
+    return cut_big_file(loader, index, big, error);
 }
 
 /* ---- handing out and merging
@@ -350,11 +357,10 @@ static bool add_big_file(Loader *loader, size_t index, LoadBuffer *buffer, GErro
 static bool hand_out(Loader *loader, GError **error)
 {
     size_t len = loader->scan->files->len;
-    LoadBuffer buffer = {NULL, 0};
     bool is_good = true;
     for (size_t i = 0; i < len && is_good;) {
         if (file_at(loader, i)->bytes > BIG_FILE) {
-            is_good = add_big_file(loader, i++, &buffer, error);
+            is_good = add_big_file(loader, i++, error);
             continue;
         }
         Unit *unit = unit_new(i);
@@ -367,7 +373,6 @@ static bool hand_out(Loader *loader, GError **error)
         add_unit(loader, unit);
         i = end;
     }
-    g_free(buffer.data);
     return is_good;
 }
 
@@ -382,6 +387,8 @@ static bool run_pool(Loader *loader, GError **error)
 {
     GThread *threads[THREADS_MAX];
     unsigned count = thread_count(loader->options);
+    for (unsigned i = 0; i < 2 * count; i++)
+        g_async_queue_push(loader->spare, g_new0(LoadBuffer, 1));
     for (unsigned i = 0; i < count; i++)
         threads[i] = g_thread_new("source", work, loader);
     bool is_good = hand_out(loader, error);
@@ -521,6 +528,7 @@ static void loader_clear(Loader *loader)
 {
     g_ptr_array_unref(loader->units);
     g_async_queue_unref(loader->queue);
+    g_async_queue_unref(loader->spare);
     g_hash_table_unref(loader->big);
     g_strfreev(loader->shown);
     g_free(loader->prefix);
@@ -533,6 +541,7 @@ static void loader_init(Loader *loader, const SourceOptions *options, Scan *scan
     loader->prefix = shown_prefix(options->path, scan->is_single);
     loader->units = g_ptr_array_new_with_free_func(unit_free);
     loader->queue = g_async_queue_new();
+    loader->spare = g_async_queue_new_full(buffer_free);
     loader->big = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, big_file_free);
     loader->shown = g_new0(char *, scan->files->len + 1);
     for (guint i = 0; i < scan->files->len; i++)

@@ -24,12 +24,30 @@ static char *base_name_of(const char *path)
     return name;
 }
 
-char *source_identity(const SourceOptions *options, const ManifestSet *set)
+static char *identity_of(const SourceOptions *options, const SourceConfig *config)
 {
-    const SourceConfig *config = set ? manifest_set_config(set) : NULL;
     if (config && config->name)
         return g_strdup(config->name);
     return options->name ? g_strdup(options->name) : base_name_of(options->path);
+}
+
+char *source_identity(const SourceOptions *options, const ManifestSet *set)
+{
+    return identity_of(options, set ? manifest_set_config(set) : NULL);
+}
+
+char *source_identity_now(const SourceOptions *options)
+{
+    g_autofree char *path = g_build_filename(options->path, SCAN_CONFIG_NAME, NULL), *text = NULL;
+    g_autoptr(DiagnosticList) nobody = diagnostic_list_new();
+    gsize len = 0;
+    struct stat status;
+    bool is_read = stat(path, &status) == 0 && S_ISREG(status.st_mode) &&
+                   status.st_size <= (off_t)document_limits_default.file_bytes &&
+                   g_file_get_contents(path, &text, &len, NULL);
+    g_autoptr(SourceConfig) config =
+        is_read ? source_config_parse((View){text, len}, SCAN_CONFIG_NAME, nobody) : NULL;
+    return identity_of(options, config);
 }
 
 /* ---- names as the user sees them

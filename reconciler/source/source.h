@@ -40,6 +40,9 @@ bool source_load(const SourceOptions *options, ManifestSet **ret_set, SourceStat
                  DiagnosticList *diagnostics, GError **error);
 /* Identity: name of muster.yaml, else options->name, else the directory's base name. New string. */
 char *source_identity(const SourceOptions *options, const ManifestSet *set);
+/* What it would be by the muster.yaml that is there now, without reading anything else; a fault in it is not
+ * told. New string. */
+char *source_identity_now(const SourceOptions *options);
 /* The text of a file of the source, for carets; the last few are kept, so that a view is valid for the next
  * calls only. Empty when it cannot be read. Signature of ReferenceText; data: SourceOptions. Not for two
  * threads at once. */

@@ -92,8 +92,9 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
 };
 
 typedef struct {
-    int64_t added; /* jobs that came less those that went, in this transaction */
-    bool is_used;  /* a new job came: the world holds it again */
+    int64_t added;    /* jobs that came less those that went, in this transaction */
+    bool is_used;     /* a new job came: the world holds it again */
+    bool is_released; /* after that, if at all: the world holds it no more */
 } TemplateUse;
 
 struct Committer {
@@ -189,25 +190,6 @@ static bool template_drop_unused(Committer *committer, int64_t id, GError **erro
     return run(committer, &cursor, error);
 }
 
-static bool commit_template(Committer *committer, const TemplateRecord *record, GError **error)
-{
-    Cursor cursor;
-    committer->template_id = MAX(committer->template_id, record->id);
-    if (record->removed) {
-        if (!statement_get(committer, TEMPLATE_RELEASE, &cursor, error))
-            return false;
-        put_int(&cursor, record->id);
-        return run(committer, &cursor, error) && template_drop_unused(committer, record->id, error);
-    }
-    if (!statement_get(committer, TEMPLATE_PUT, &cursor, error))
-        return false;
-    put_template(&cursor, record);
-    if (!run(committer, &cursor, error) || !statement_get(committer, TEMPLATE_USE_PUT, &cursor, error))
-        return false;
-    put_int(&cursor, record->id);
-    return run(committer, &cursor, error);
-}
-
 static TemplateUse *template_use(Committer *committer, int64_t id)
 {
     TemplateUse *use = g_hash_table_lookup(committer->uses, &id);
@@ -216,6 +198,27 @@ static TemplateUse *template_use(Committer *committer, int64_t id)
         g_hash_table_insert(committer->uses, g_memdup2(&id, sizeof id), use);
     }
     return use;
+}
+
+static bool commit_template(Committer *committer, const TemplateRecord *record, GError **error)
+{
+    Cursor cursor;
+    committer->template_id = MAX(committer->template_id, record->id);
+    if (record->removed) {
+        if (!statement_get(committer, TEMPLATE_RELEASE, &cursor, error))
+            return false;
+        put_int(&cursor, record->id);
+        template_use(committer, record->id)->is_released =
+            true; /* jobs that came before it are not counted yet */
+        return run(committer, &cursor, error);
+    }
+    if (!statement_get(committer, TEMPLATE_PUT, &cursor, error))
+        return false;
+    put_template(&cursor, record);
+    if (!run(committer, &cursor, error) || !statement_get(committer, TEMPLATE_USE_PUT, &cursor, error))
+        return false;
+    put_int(&cursor, record->id);
+    return run(committer, &cursor, error);
 }
 
 /* What the transaction's jobs did to their templates' counts: one update per template, not per job. */
@@ -233,7 +236,7 @@ static bool commit_template_uses(Committer *committer, GError **error)
         if (!ok)
             break;
         put_int(&cursor, use->added);
-        put_int(&cursor, use->is_used ? 0 : 1);
+        put_int(&cursor, use->is_used && !use->is_released ? 0 : 1);
         put_int(&cursor, id);
         ok = run(committer, &cursor, error);
         if (ok && use->is_used && sqlite3_changes(committer->database->handle) != 1) {
@@ -243,7 +246,8 @@ static bool commit_template_uses(Committer *committer, GError **error)
                         committer->database->state_dir, id);
             ok = false;
         }
-        ok = ok && (use->is_used || template_drop_unused(committer, id, error));
+        bool is_held = use->is_used && !use->is_released;
+        ok = ok && (is_held || template_drop_unused(committer, id, error));
     }
     g_hash_table_remove_all(committer->uses);
     return ok;

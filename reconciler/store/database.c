@@ -57,7 +57,10 @@ static const char *error_cure(StoreErrorCode code)
     case STORE_ERROR_BUSY: return "; another process holds the database: end it and try again";
     case STORE_ERROR_IO: return "; check the disk, then start again: nothing acknowledged is lost";
     case STORE_ERROR_CORRUPT:
-        return "; restore a backup (`muster restore FILE`) and keep this directory for a report";
+        return "; end what uses it, then put a copy of muster.db back, if there is one, or move this "
+               "directory "
+               "away (keep it for a report) and begin anew: `muster apply SOURCE --first-run record` repeats "
+               "nothing that has run";
     case STORE_ERROR_MISSING:
     case STORE_ERROR_FENCED:
     case STORE_ERROR_VERSION:

@@ -133,54 +133,119 @@ bool store_reader_attempts(StoreReader *reader, uint64_t sequence, int32_t index
 
 /* ---- lists ---- */
 
-static bool name_matches(View pattern, View name)
+static bool has_prefix(View pattern, View name, int (*compare)(const char *a, const char *b, gsize len))
 {
-    if (pattern.len == 0)
-        return true;
-    if (pattern.data[pattern.len - 1] != '*')
-        return view_equal(pattern, name);
-    size_t prefix = pattern.len - 1;
-    return name.len >= prefix && memcmp(name.data, pattern.data, prefix) == 0;
+    bool is_prefix = pattern.len > 0 && pattern.data[pattern.len - 1] == '*';
+    size_t len = pattern.len - is_prefix;
+    return (is_prefix ? name.len >= len : name.len == len) && compare(pattern.data, name.data, len) == 0;
 }
 
+static int compare_bytes(const char *a, const char *b, gsize len)
+{
+    return len ? memcmp(a, b, len) : 0;
+}
+
+/* batch: job names match in any case, definitions only as they are written. */
+static bool name_matches(View pattern, View name)
+{
+    return pattern.len == 0 || has_prefix(pattern, name, g_ascii_strncasecmp);
+}
+
+/* definition: "NAME:REVISION" */
+static bool definition_matches(View pattern, View definition)
+{
+    if (memchr(pattern.data, ':', pattern.len))
+        return view_equal(pattern, definition);
+    const char *colon = memchr(definition.data, ':', definition.len);
+    View name = {definition.data, colon ? (size_t)(colon - definition.data) : definition.len};
+    return has_prefix(pattern, name, compare_bytes);
+}
+
+/* The templates whose definition is asked for: many jobs share one, so they are looked at before the jobs.
+ * New set of int64 ids, or NULL where any will do. */
+static bool find_templates(StoreReader *reader, View definition, GHashTable **ret_ids, GError **error)
+{
+    Cursor cursor;
+    bool row, ok = true;
+    *ret_ids = NULL;
+    if (definition.len == 0)
+        return true;
+    if (!reader_statement(reader, READ_TEMPLATE_DEFINITIONS, &cursor, error))
+        return false;
+    g_autoptr(GHashTable) ids = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+    while ((ok = reader_step(reader, &cursor, &row, error)) && row) {
+        int64_t id = get_int(&cursor);
+        if (definition_matches(definition, get_text(&cursor)))
+            g_hash_table_add(ids, g_memdup2(&id, sizeof id));
+    }
+    if (ok)
+        *ret_ids = g_steal_pointer(&ids);
+    return ok;
+}
+
+typedef enum { ROW_MATCHES, ROW_DIFFERS, ROW_TOO_OLD } RowMatch;
+
 /* The row of READ_JOBS_NEWEST against the filter. Only what the filter asks for is decoded: with a million
- * finished jobs the scan is what a listing costs, since nothing that changes is indexed. */
-static bool row_matches(Cursor *cursor, const JobFilter *filter, uint64_t *ret_sequence)
+ * finished jobs the scan is what a listing costs, since nothing that changes is indexed. Jobs are submitted
+ * in the order of time: before one that is too old all are. */
+static RowMatch row_matches(Cursor *cursor, const JobFilter *filter, GHashTable *templates,
+                            uint64_t *ret_sequence)
 {
     *ret_sequence = get_unsigned(cursor);
     int64_t state = get_int(cursor);
     if (filter->states && (state < 0 || state >= JOB_STATE_COUNT || !(filter->states & (1u << state))))
-        return false;
+        return ROW_DIFFERS;
     View queue = get_text(cursor);
     if (filter->queue.len && !view_equal(filter->queue, queue))
-        return false;
+        return ROW_DIFFERS;
     if (!name_matches(filter->name, get_text(cursor)))
+        return ROW_DIFFERS;
+    View run = get_text(cursor), share = get_text(cursor);
+    if ((filter->run.len && !view_equal(filter->run, run)) ||
+        (filter->share.len && !view_equal(filter->share, share)))
+        return ROW_DIFFERS;
+    int64_t created_ms = get_int(cursor), template_id = get_int(cursor);
+    if (filter->created_after_ms && created_ms <= filter->created_after_ms)
+        return ROW_TOO_OLD;
+    bool is_early = !filter->created_before_ms || created_ms < filter->created_before_ms;
+    return is_early && (!templates || g_hash_table_contains(templates, &template_id)) ? ROW_MATCHES
+                                                                                      : ROW_DIFFERS;
+}
+
+static bool give_listed(StoreReader *reader, uint64_t sequence, JobFunc func, void *data, bool *ret_more,
+                        GError **error)
+{
+    Cursor cursor;
+    StoredJob job;
+    bool found = false;
+    if (!reader_statement(reader, READ_JOB_BY_SEQUENCE, &cursor, error))
         return false;
-    return filter->run.len == 0 || view_equal(filter->run, get_text(cursor));
+    put_unsigned(&cursor, sequence);
+    if (!read_stored(reader, &cursor, &found, &job, error))
+        return false;
+    *ret_more = !found || func(&job, data);
+    return true;
 }
 
 static bool list_jobs(StoreReader *reader, const JobFilter *filter, JobFunc func, void *data, GError **error)
 {
-    Cursor keys, job_cursor;
-    bool row, ok = true;
+    Cursor keys;
+    bool row, ok = true, more = true;
     size_t given = 0;
-    if (!reader_statement(reader, READ_JOBS_NEWEST, &keys, error))
+    g_autoptr(GHashTable) templates = NULL;
+    if (!find_templates(reader, filter->definition, &templates, error) ||
+        !reader_statement(reader, READ_JOBS_NEWEST, &keys, error))
         return false;
     put_unsigned(&keys, filter->before ? filter->before : INT64_MAX);
-    while (given < filter->limit && (ok = reader_step(reader, &keys, &row, error)) && row) {
+    while (ok && more && given < filter->limit && (ok = reader_step(reader, &keys, &row, error)) && row) {
         uint64_t sequence;
-        if (!row_matches(&keys, filter, &sequence))
+        RowMatch match = row_matches(&keys, filter, templates, &sequence);
+        if (match == ROW_TOO_OLD)
+            break;
+        if (match == ROW_DIFFERS)
             continue;
-        StoredJob job;
-        bool found = false;
-        ok = reader_statement(reader, READ_JOB_BY_SEQUENCE, &job_cursor, error);
-        if (!ok)
-            break;
-        put_unsigned(&job_cursor, sequence);
-        ok = read_stored(reader, &job_cursor, &found, &job, error);
+        ok = give_listed(reader, sequence, func, data, &more, error);
         given++;
-        if (!ok || (found && !func(&job, data)))
-            break;
     }
     sqlite3_reset(keys.statement);
     return ok;

@@ -21,6 +21,8 @@ typedef struct {
     {                                                                                                        \
         Cursor cursor;                                                                                       \
         bool row, ok = true;                                                                                 \
+        if (!load->sink->member)                                                                             \
+            return true;                                                                                     \
         if (filled)                                                                                          \
             cursor = *filled;                                                                                \
         else if (!reader_statement(load->reader, which, &cursor, error))                                     \

@@ -1,8 +1,14 @@
 #include "reconciler/store/reader.h"
 #include "reconciler/store/migrate.h"
 
-/* Numbers, pinned by migrate.c: a job is finished from 5 on, a run from 2 on; launches 0, 1 and 3 are open.
- */
+/* Numbers, pinned by migrate.c: a job is finished from 5 on, a run from 2 on and cancelled at 4; launches 0,
+ * 1 and 3 are open. */
+
+/* The unfinished jobs are looked through once for all cancelled runs, and not at all where there is none. */
+#define RUN_IS_ENDING                                                                                        \
+    "CASE WHEN state = 4 THEN id IN (SELECT run FROM jobs WHERE run <> '' AND jobs.state < 5"                \
+    " AND sequence >= (SELECT floor FROM fence)) ELSE 0 END"
+
 static const char *const read_sql[READ_COUNT] = {
     [READ_FENCE] =
         "SELECT job_sequence, event_sequence, floor, template_id, apply_id, now_ms FROM fence WHERE id = 1",
@@ -14,11 +20,18 @@ static const char *const read_sql[READ_COUNT] = {
                       " JOIN resource_texts USING (kind, name) WHERE kind = ? AND name = ?",
     [READ_REVISIONS] = "SELECT " REVISION_COLUMNS " FROM revisions ORDER BY name, revision",
     [READ_TEMPLATE] = "SELECT " TEMPLATE_COLUMNS " FROM templates WHERE id = ?",
+    [READ_TEMPLATE_DEFINITIONS] = "SELECT id, definition FROM templates",
     [READ_RUNS] = "SELECT " RUN_COLUMNS " FROM runs ORDER BY id",
-    [READ_RUNS_BY_NAME] = "SELECT " RUN_COLUMNS " FROM runs ORDER BY kind, name, number",
-    [READ_RUNS_OF_OWNER] = "SELECT " RUN_COLUMNS " FROM runs WHERE owner = ? ORDER BY kind, name, number",
-    [READ_RUNS_OF_RESOURCE] =
-        "SELECT " RUN_COLUMNS " FROM runs WHERE kind = ? AND name = ? AND owner = ? ORDER BY number",
+    [READ_RUNS_BY_NAME] = "SELECT " RUN_COLUMNS ", " RUN_IS_ENDING " FROM runs ORDER BY kind, name, number",
+    [READ_RUNS_BY_NAME_BRIEF] =
+        "SELECT " RUN_COLUMNS_BRIEF ", " RUN_IS_ENDING " FROM runs ORDER BY kind, name, number",
+    [READ_RUNS_OF_OWNER] =
+        "SELECT " RUN_COLUMNS ", " RUN_IS_ENDING " FROM runs WHERE owner = ? ORDER BY kind, name, number",
+    [READ_RUNS_OF_OWNER_BRIEF] = "SELECT " RUN_COLUMNS_BRIEF ", " RUN_IS_ENDING
+                                 " FROM runs WHERE owner = ? ORDER BY kind, name, number",
+    [READ_RUNS_OF_RESOURCE] = "SELECT " RUN_COLUMNS ", " RUN_IS_ENDING
+                              " FROM runs WHERE kind = ? AND name = ? AND owner = ? ORDER BY number",
+    [READ_RUN] = "SELECT " RUN_COLUMNS " FROM runs WHERE id = ?",
     [READ_APPLIES_NEWEST] = "SELECT " APPLY_COLUMNS " FROM applies WHERE id IN"
                             " (SELECT max(id) FROM applies GROUP BY owner) ORDER BY id",
     /* ACTIVE, CONVERGED, SUPERSEDED: pinned by migrate.c */
@@ -37,7 +50,8 @@ static const char *const read_sql[READ_COUNT] = {
     [READ_JOBS_OF_OPEN_RUNS] =
         "SELECT sequence FROM jobs WHERE sequence >= ? AND jobs.state >= 5 AND run <> ''"
         " AND (SELECT runs.state FROM runs WHERE runs.id = run) < 2",
-    [READ_JOBS_NEWEST] = "SELECT sequence, state, queue, name, run FROM jobs WHERE sequence < ?"
+    [READ_JOBS_NEWEST] = "SELECT sequence, state, queue, name, run, share_identifier, created_ms, template_id"
+                         " FROM jobs WHERE sequence < ?"
                          " ORDER BY sequence DESC",
     [READ_JOBS_OLDEST] =
         "SELECT sequence, id, state, created_ms, stopped_ms,"
@@ -53,6 +67,8 @@ static const char *const read_sql[READ_COUNT] = {
     [READ_ATTEMPTS_OPEN] =
         "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE sequence >= ? AND state IN (0, 1, 3)"
         " ORDER BY sequence, child, attempt, token",
+    [READ_ATTEMPTS_ON] = "SELECT count(*) FROM attempts WHERE environment = ? AND state IN (0, 1, 3)"
+                         " AND sequence >= (SELECT floor FROM fence)",
     [READ_EVENTS] = "SELECT " EVENT_COLUMNS " FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?",
     [READ_SETTINGS] = "SELECT " SETTING_COLUMNS " FROM settings ORDER BY name",
 };
@@ -198,11 +214,11 @@ bool reader_fence(StoreReader *reader, Fence *ret_fence, GError **error)
 
 /* ---- resources, runs, events ---- */
 
-bool store_reader_resources(StoreReader *reader, ResourceDetail detail, ResourceFunc func, void *data,
+bool store_reader_resources(StoreReader *reader, StoreDetail detail, ResourceFunc func, void *data,
                             GError **error)
 {
     Cursor cursor;
-    bool whole = detail == RESOURCES_WHOLE, row, ok;
+    bool whole = detail == DETAIL_WHOLE, row, ok;
     if (!reader_statement(reader, whole ? READ_RESOURCES_WHOLE : READ_RESOURCES_BRIEF, &cursor, error))
         return false;
     while ((ok = reader_step(reader, &cursor, &row, error)) && row) {
@@ -247,12 +263,37 @@ bool store_reader_resource(StoreReader *reader, Kind kind, View name, bool *ret_
     return true;
 }
 
+bool store_reader_run(StoreReader *reader, View id, bool *ret_found, RunRecord *ret_record, GError **error)
+{
+    Cursor cursor;
+    bool row;
+    if (!reader_statement(reader, READ_RUN, &cursor, error))
+        return false;
+    put_text(&cursor, id);
+    if (!reader_step(reader, &cursor, &row, error))
+        return false;
+    if (row) {
+        RunRecord record;
+        Batch *kept = reader_keep(reader);
+        size_t len;
+        get_run(&cursor, &record);
+        if (!reader_sound(reader, &cursor, error))
+            return false;
+        batch_put_run(kept, &record);
+        *ret_record = *batch_run(kept, &len);
+    }
+    sqlite3_reset(cursor.statement);
+    *ret_found = row;
+    return true;
+}
+
 static bool read_runs(StoreReader *reader, Cursor *cursor, RunFunc func, void *data, GError **error)
 {
     bool row, ok;
     while ((ok = reader_step(reader, cursor, &row, error)) && row) {
         RunRecord record;
         get_run(cursor, &record);
+        record.is_ending = get_int(cursor) != 0;
         ok = reader_sound(reader, cursor, error);
         if (!ok || !func(&record, data))
             break;
@@ -261,10 +302,14 @@ static bool read_runs(StoreReader *reader, Cursor *cursor, RunFunc func, void *d
     return ok;
 }
 
-bool store_reader_runs(StoreReader *reader, const char *owner, RunFunc func, void *data, GError **error)
+bool store_reader_runs(StoreReader *reader, const char *owner, StoreDetail detail, RunFunc func, void *data,
+                       GError **error)
 {
     Cursor cursor;
-    if (!reader_statement(reader, owner ? READ_RUNS_OF_OWNER : READ_RUNS_BY_NAME, &cursor, error))
+    bool is_brief = detail == DETAIL_BRIEF;
+    ReadStatement of_owner = is_brief ? READ_RUNS_OF_OWNER_BRIEF : READ_RUNS_OF_OWNER,
+                  of_all = is_brief ? READ_RUNS_BY_NAME_BRIEF : READ_RUNS_BY_NAME;
+    if (!reader_statement(reader, owner ? of_owner : of_all, &cursor, error))
         return false;
     if (owner)
         put_text(&cursor, view_from(owner));
@@ -293,6 +338,20 @@ bool store_reader_applied(StoreReader *reader, const char *owner, bool *ret_appl
     if (!reader_step(reader, &cursor, &row, error))
         return false;
     *ret_applied = row && get_int(&cursor) != 0;
+    sqlite3_reset(cursor.statement);
+    return true;
+}
+
+bool store_reader_launches(StoreReader *reader, View environment, size_t *ret_count, GError **error)
+{
+    Cursor cursor;
+    bool row;
+    if (!reader_statement(reader, READ_ATTEMPTS_ON, &cursor, error))
+        return false;
+    put_text(&cursor, environment);
+    if (!reader_step(reader, &cursor, &row, error))
+        return false;
+    *ret_count = row ? (size_t)get_int(&cursor) : 0;
     sqlite3_reset(cursor.statement);
     return true;
 }

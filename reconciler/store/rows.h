@@ -15,7 +15,7 @@ void get_resource(Cursor *cursor, ResourceRecord *ret_record); /* texts of resou
 #define RESOURCE_TEXT_COLUMNS    "kind, name, spec, metadata, next_spec"
 #define RESOURCE_TEXT_PARAMETERS "?,?,?,?,?"
 void put_resource_texts(Cursor *cursor, const ResourceRecord *record);
-void get_resource_metadata(Cursor *cursor, ResourceRecord *ret_record); /* of RESOURCES_BRIEF */
+void get_resource_metadata(Cursor *cursor, ResourceRecord *ret_record); /* of DETAIL_BRIEF */
 void get_resource_texts(Cursor *cursor,
                         ResourceRecord *ret_record); /* spec, metadata, next_spec: without the key */
 
@@ -29,6 +29,8 @@ void get_revision(Cursor *cursor, RevisionRecord *ret_record);
 void put_template(Cursor *cursor, const TemplateRecord *record);
 void get_template(Cursor *cursor, TemplateRecord *ret_record);
 
+#define RUN_COLUMNS_BRIEF                                                                                    \
+    "id, owner, kind, name, key, number, state, created_ms, stopped_ms, status_reason, ''"
 #define RUN_COLUMNS    "id, owner, kind, name, key, number, state, created_ms, stopped_ms, status_reason, spec"
 #define RUN_PARAMETERS "?,?,?,?,?,?,?,?,?,?,?"
 void put_run(Cursor *cursor, const RunRecord *record);

@@ -68,18 +68,21 @@ int64_t store_reader_committed_ms(StoreReader *reader);
  * theirs) and those with a launch that is still open; children and ranges of every array given; templates
  * that the jobs given refer to. */
 bool store_reader_load(StoreReader *reader, const RecordSink *sink, void *data, GError **error);
-/* All resources, ordered by kind, name, without specs when RESOURCES_BRIEF: spec and next_spec are then "".
+/* All resources, ordered by kind, name, without specs when DETAIL_BRIEF: spec and next_spec are then "".
  * Metadata is there in both, since a plan compares it for every resource. */
-typedef enum { RESOURCES_WHOLE, RESOURCES_BRIEF } ResourceDetail;
+typedef enum { DETAIL_WHOLE, DETAIL_BRIEF } StoreDetail;
 typedef bool (*ResourceFunc)(const ResourceRecord *record, void *data);
-bool store_reader_resources(StoreReader *reader, ResourceDetail detail, ResourceFunc func, void *data,
+bool store_reader_resources(StoreReader *reader, StoreDetail detail, ResourceFunc func, void *data,
                             GError **error);
 /* *ret_found tells; the record's text is valid until the next call on this reader. */
 bool store_reader_resource(StoreReader *reader, Kind kind, View name, bool *ret_found,
                            ResourceRecord *ret_record, GError **error);
-/* Run records of one owner (NULL: all), ordered by kind, name, number. */
+/* Run records of one owner (NULL: all), ordered by kind, name, number; DETAIL_BRIEF: without specs. */
 typedef bool (*RunFunc)(const RunRecord *record, void *data);
-bool store_reader_runs(StoreReader *reader, const char *owner, RunFunc func, void *data, GError **error);
+bool store_reader_runs(StoreReader *reader, const char *owner, StoreDetail detail, RunFunc func, void *data,
+                       GError **error);
+/* *ret_found tells; the record's text is valid until the next call on this reader. */
+bool store_reader_run(StoreReader *reader, View id, bool *ret_found, RunRecord *ret_record, GError **error);
 /* Whether an apply of this owner was ever staged to its end: then its source has a history here. What an
  * interrupted first apply left is none: --first-run must mean the same when it is tried again. */
 bool store_reader_applied(StoreReader *reader, const char *owner, bool *ret_applied, GError **error);
@@ -109,14 +112,19 @@ bool store_reader_attempts(StoreReader *reader, uint64_t sequence, int32_t index
 typedef struct {
     View queue;      /* "": any */
     unsigned states; /* bit (1 << JobState); 0: any */
-    View name;       /* trailing * = prefix; "": any */
+    View name;       /* in any case; trailing * = prefix; "": any */
+    View definition; /* NAME of any revision, trailing * = prefix, or NAME:REVISION; "": any */
+    View share;      /* share identifier; "": any */
     View run;        /* "": any */
-    uint64_t before; /* sequence below this; 0: from the newest */
+    int64_t created_before_ms, created_after_ms; /* 0: at any time */
+    uint64_t before;                             /* sequence below this; 0: from the newest */
     size_t limit;
 } JobFilter;
 typedef bool (*JobFunc)(const StoredJob *job, void *data);
 bool store_reader_jobs(StoreReader *reader, const JobFilter *filter, JobFunc func, void *data,
                        GError **error); /* newest first */
+/* Launches on a compute environment that have not ended. */
+bool store_reader_launches(StoreReader *reader, View environment, size_t *ret_count, GError **error);
 typedef bool (*EventFunc)(const EventRecord *record, void *data);
 bool store_reader_events(StoreReader *reader, uint64_t after, size_t limit, EventFunc func, void *data,
                          GError **error);

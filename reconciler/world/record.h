@@ -176,6 +176,8 @@ typedef struct {
     View status_reason;
     int64_t created_ms, stopped_ms;
     bool is_new;
+    bool is_ending; /* told where the runs of a source are read, never stored: CANCELLED, and a job of it has
+                       not ended */
 } RunRecord;
 
 typedef enum { APPLY_STAGING, APPLY_ACTIVE, APPLY_CONVERGED, APPLY_SUPERSEDED, APPLY_FAILED } ApplyState;
@@ -235,7 +237,8 @@ BATCH_RECORD(SettingRecord, setting)
 
 /* Where rows go when they are read back (world_loader gives one that fills a World). Called in the order of
  * the members below, each table in ascending key order; text is borrowed during the call. A false return
- * stops the load with *error. */
+ * stops the load with *error. A member that is NULL: the table is not read (but for jobs and counters, which
+ * everything else hangs on). */
 typedef struct {
     bool (*setting)(const SettingRecord *record, void *data,
                     GError **error); /* where environments run, among others */

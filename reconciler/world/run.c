@@ -115,7 +115,7 @@ Run *world_run_newest(const World *world, Kind kind, View name)
     return run && run->kind == kind && view_is(name, run->name) ? run : NULL;
 }
 
-Run *run_before(const Run *run)
+Run *world_run_before(const Run *run)
 {
     TreeNode *node = tree_prev(&run_entry(run)->by_key);
     Run *before = node ? &TREE_ENTRY(node, RunEntry, by_key)->run : NULL;
@@ -143,7 +143,8 @@ RunRecord run_record(const Run *run)
                        .status_reason = view_from(run->status_reason),
                        .created_ms = run->created_ms,
                        .stopped_ms = run->stopped_ms,
-                       .is_new = run_entry(run)->is_new};
+                       .is_new = run_entry(run)->is_new,
+                       .is_ending = run->state == RUN_CANCELLED && run->jobs_unfinished > 0};
 }
 
 RunRecord *world_run_records(const World *world, const char *owner, size_t *ret_len)

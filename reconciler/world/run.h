@@ -14,7 +14,6 @@ void run_touch(World *world, Run *run);
 void run_move(World *world, Run *run, RunState state, int64_t now_ms);
 void run_set_reason(World *world, Run *run, const char *reason);
 void run_maybe_end(World *world, Run *run, int64_t now_ms);
-Run *run_before(const Run *run); /* the next older one of the same manifest, in whatever state */
 Run *run_active_before(const Run *run);
 /* run, which waits, does not begin before `other`, a waiting run too, has left that state; NULL: waits no
  * more. */

@@ -147,6 +147,13 @@ Run *run_rerun_failed(World *world, const Run *previous, const char *const *succ
                     previous->number, previous->name, run_state_name(previous->state));
         return NULL;
     }
+    if (previous->jobs_unfinished > 0) {
+        g_set_error(error, WORLD_ERROR, WORLD_ERROR_CONFLICT,
+                    "run %" G_GINT64_FORMAT " of %s is %s, but %zu of its jobs have not ended",
+                    previous->number, previous->name, run_state_name(previous->state),
+                    previous->jobs_unfinished);
+        return NULL;
+    }
     if (previous->kind == KIND_PIPELINE)
         spec = spec_of_failed(previous, succeeded, &left);
     else

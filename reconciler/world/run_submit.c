@@ -173,7 +173,7 @@ static Run *newest_not_after(const World *world, const char *name, int64_t creat
 {
     Run *run = world_run_newest(world, KIND_JOB, view_from(name));
     while (run && run->created_ms > created_ms)
-        run = run_before(run);
+        run = world_run_before(run);
     return run;
 }
 

@@ -2,8 +2,8 @@
 #include "reconciler/world/job.h"
 #include <stdlib.h>
 
-/* Unused templates stay in memory for the next submission of the same; beyond this many the oldest go (their
- * rows stay). */
+/* Unused templates stay in memory for the next submission of the same; beyond this many the oldest go, and
+ * their rows with the last job that refers to them. */
 #define UNUSED_TEMPLATES_MAX 1024
 
 static int template_key_compare(const TreeNode *node, const void *key)
@@ -138,8 +138,13 @@ static void template_add(World *world, TemplateEntry *entry)
 
 static void templates_evict(World *world)
 {
-    while (g_queue_get_length(&world->unused_templates) > UNUSED_TEMPLATES_MAX)
-        template_free(world, g_queue_peek_head(&world->unused_templates));
+    while (g_queue_get_length(&world->unused_templates) > UNUSED_TEMPLATES_MAX) {
+        TemplateEntry *entry = g_queue_peek_head(&world->unused_templates);
+        if (entry->stored)
+            batch_put_template(world_batch(world),
+                               &(TemplateRecord){.id = entry->template.id, .removed = true});
+        template_free(world, entry);
+    }
 }
 
 /* The new entry stands last among the unused, so that evicting never takes it. */

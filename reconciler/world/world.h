@@ -275,6 +275,8 @@ const Run *world_run_next(const World *world, const Run *after); /* ordered by k
 const Run *world_run_active_next(const World *world, const Run *after);
 size_t world_runs_active_len(const World *world);
 Run *world_run_newest(const World *world, Kind kind, View name);
+Run *world_run_before(
+    const Run *run); /* the next older one of the same manifest, in whatever state; NULL: none */
 /* CANCELLED at once; its jobs end by kind, and until the last has, the next run of the manifest waits for it.
  */
 void run_end(World *world, Run *run, EndKind kind, const char *reason, int64_t now_ms, GPtrArray *ret_stops);

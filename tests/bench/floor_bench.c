@@ -1,7 +1,9 @@
 /* floor_bench.c: the physical limits that the benches are held against, as bare as they come.
  *
- *   floor_bench yaml FILE…      libyaml's event loop over the files' bytes, one thread, nothing done with the
- * events: seconds floor_bench spawn N P       posix_spawn of N x /bin/true, P at a time: processes per second
+ *   floor_bench yaml FILE       libyaml's event loop over the file's bytes, one thread, nothing done with the
+ *                               events: seconds
+ *   floor_bench yaml @LIST      the same over all files that LIST names, one a line
+ *   floor_bench spawn N P       posix_spawn of N x /bin/true, P at a time: processes per second
  *   floor_bench sync FILE N     write of 4 KiB and fdatasync, N times: flushes per second */
 #include <errno.h>
 #include <fcntl.h>
@@ -65,6 +67,22 @@ static size_t parse_events(const char *path)
     return events;
 }
 
+static size_t parse_listed(const char *list)
+{
+    FILE *in = fopen(list, "re");
+    char *path = NULL;
+    size_t size = 0, events = 0;
+    if (!in)
+        die(list);
+    for (ssize_t len; (len = getline(&path, &size, in)) > 0;) {
+        path[len - 1] = '\0';
+        events += parse_events(path);
+    }
+    free(path);
+    fclose(in);
+    return events;
+}
+
 static void spawn_loop(int total, int at_once)
 {
     char name[] = "/bin/true", *argv[] = {name, NULL};
@@ -90,9 +108,7 @@ int main(int argc, char **argv)
         return 2;
     double begin = now_s();
     if (strcmp(argv[1], "yaml") == 0) {
-        size_t events = 0;
-        for (int i = 2; i < argc; i++)
-            events += parse_events(argv[i]);
+        size_t events = argv[2][0] == '@' ? parse_listed(argv[2] + 1) : parse_events(argv[2]);
         printf("%.3f s %zu events\n", now_s() - begin, events);
     } else if (strcmp(argv[1], "spawn") == 0 && argc == 4) {
         int total = (int)strtol(argv[2], NULL, 10);

@@ -283,10 +283,10 @@ static void bench_resources(const char *base)
         Count count = {0};
         gint64 start = g_get_monotonic_time();
         g_autoptr(StoreReader) reader = store_reader_open(dir, &error);
-        must(store_reader_resources(reader, RESOURCES_BRIEF, count_resource, &count, &error), error);
+        must(store_reader_resources(reader, DETAIL_BRIEF, count_resource, &count, &error), error);
         brief.values[brief.len++] = seconds_since(start) * 1e3;
         start = g_get_monotonic_time();
-        must(store_reader_resources(reader, RESOURCES_WHOLE, count_resource, &count, &error), error);
+        must(store_reader_resources(reader, DETAIL_WHOLE, count_resource, &count, &error), error);
         whole.values[whole.len++] = seconds_since(start) * 1e3;
         g_assert_cmpuint(count.rows, ==, 200000);
     }

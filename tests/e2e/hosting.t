@@ -47,6 +47,17 @@ exits "a second serve is refused at once" 3 mt serve .
 like "it is told by whom" "$err" "*in use by pid*muster serve*"
 stop_daemon "$daemon"
 
+# A command that only commits hosts too, for as long as it takes: it knows the machine it stands on.
+mkfifo lines
+"$MUSTER" submit --file - <lines >bulk.out 2>&1 &
+bulk=$!
+exec 9>lines
+ok "submit hosts while it reads" until_like '*"mode": "submit"*' mt status -o json
+run mt status -o json
+ok "the instance is this machine" test "$(json instance.vcpus)" -ge 1 -a "$(json instance.memoryMib)" -ge 1
+exec 9>&-
+wait "$bulk"
+
 # A client takes over from a host that is killed
 second=$(submit second)
 "$MUSTER" wait "$second" >host.out 2>&1 &

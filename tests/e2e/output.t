@@ -34,6 +34,10 @@ is "its version" "$(json formatVersion)" 1
 is "nothing to do" "$(json summary.create)" 0
 exits "validate as json" 0 muster validate . --format json
 is "no diagnostics" "$out" "[]"
+printf 'apiVersion: muster/v1\nkind: JobQueu\nmetadata: {name: a}\n' >wrong
+exits "validate what is wrong on standard input" 1 sh -c "$MUSTER validate - <wrong"
+like "what cannot be looked at again is not counted" "$err" "*
+1 error; no manifest is valid"
 exits "schema" 0 muster schema JobQueue
 is "is a JSON Schema" "$(json '$schema')" "https://json-schema.org/draft/2020-12/schema"
 exits "a closed pipe is quiet" 0 sh -c "$MUSTER schema JobDefinition | head -n 1 >/dev/null"

@@ -139,8 +139,17 @@ for policy in keep cancel terminate; do
     cancel)
         ended "$next"
         is "cancel: what waits is cancelled, what runs goes on" "$(of "$id" status) $(of "$next" status statusReason)" "RUNNING FAILED | The manifest was deleted"
+        exits "cancel: nothing is to be done" 0 mt plan src --no-forecast
+        like "cancel: but its run is pending" "$out" "*Pending:*. Pipeline/cancel  run 1 is cancelled, but jobs of it have not ended*"
+        exits "cancel: apply --wait jobs waits for it" 5 mt apply src --yes --wait jobs --timeout 300ms
+        exits "cancel: rerun waits for the last job" 3 mt rerun Pipeline/cancel
+        like "cancel: it names the run and the job" "$err" "muster: run 1 of Pipeline/cancel was cancelled, but still has 1 job that has not ended; \`muster wait $id\` waits*"
+        exits "cancel: --failed too" 3 mt rerun Pipeline/cancel --failed
         go cancel
         ended "$id"
+        exits "cancel: then no more" 0 mt plan src --no-forecast
+        ok "cancel: nothing is pending" sh -c '! grep -q "^Pending" .out'
+        exits "cancel: nor waited for" 0 mt apply src --yes --wait jobs --timeout 30s
         is "cancel: to its end" "$(of "$id" status)" SUCCEEDED
         ;;
     terminate)

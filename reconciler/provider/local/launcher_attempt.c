@@ -116,6 +116,7 @@ void attempt_remove(AttemptTable *table, Attempt *attempt)
     if (attempt->state != ATTEMPT_FINAL)
         table->unfinished--;
     attempt_set_reason(attempt, NULL);
+    free(attempt->work_dir);
     free(attempt);
 }
 

@@ -22,8 +22,9 @@ typedef struct Attempt {
     AttemptState state;
     pid_t pid; /* of the main process, also its group and session; 0: none */
     CgroupSlot *slot;
-    Report report; /* FINAL: complete; before, what is known so far; reason is owned */
-    bool stopped;  /* by us: report.cause says why */
+    Report report;  /* FINAL: complete; before, what is known so far; reason is owned */
+    bool stopped;   /* by us: report.cause says why */
+    char *work_dir; /* of one that was started by this launcher, until it has ended */
     int64_t kill_grace_ms;
     int64_t deadline_ms; /* CLOCK_BOOTTIME; INT64_MAX: none */
     size_t heap_at;      /* from 1; 0: not in the heap */

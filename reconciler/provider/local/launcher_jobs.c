@@ -85,6 +85,9 @@ static void attempt_started(Jobs *jobs, Attempt *attempt, const LaunchOrder *ord
     attempt->state = ATTEMPT_RUNNING;
     attempt->report.started_ms = clock_ms(CLOCK_REALTIME);
     attempt->kill_grace_ms = order->kill_grace_ms;
+    attempt->work_dir = strdup(order->work_dir);
+    if (!attempt->work_dir)
+        abort();
     attempt_set_pid(&jobs->table, attempt, pid);
     if (order->timeout_ms) {
         int64_t now = clock_ms(CLOCK_BOOTTIME);
@@ -144,10 +147,13 @@ void jobs_launch(Jobs *jobs, const LaunchOrder *order)
     SpawnPlan *plan = spawn_prepare(&jobs->spawner, order, reason);
     if (!plan) {
         refuse_unknown(jobs, &order->token, reason);
-        return;
+    } else {
+        attempt_start(jobs, plan, order);
+        spawn_plan_free(plan);
     }
-    attempt_start(jobs, plan, order);
-    spawn_plan_free(plan);
+    const Attempt *attempt = attempt_find(&jobs->table, &order->token);
+    if (!attempt || attempt->state == ATTEMPT_FINAL)
+        workdir_release(&jobs->work_dirs, order->work_dir);
 }
 
 /* ---- ending ---- */
@@ -235,6 +241,9 @@ static void attempt_end(Jobs *jobs, Attempt *attempt)
     }
     cgroup_slot_give(&jobs->pool, attempt->slot);
     attempt->slot = NULL;
+    workdir_release(&jobs->work_dirs, attempt->work_dir);
+    free(attempt->work_dir);
+    attempt->work_dir = NULL;
     finish(jobs, attempt, &report);
 }
 
@@ -446,11 +455,15 @@ static void bury(Jobs *jobs)
 int jobs_init(Jobs *jobs, int dir_fd, const char *tag, CgroupMode cgroups, uint64_t files_soft,
               WireBuffer *out)
 {
-    *jobs = (Jobs){.out = out, .spawner = {.null_fd = -1, .root = geteuid() == 0, .files_soft = files_soft}};
+    *jobs = (Jobs){.out = out,
+                   .work_dirs = {.fd = -1},
+                   .spawner = {.null_fd = -1, .root = geteuid() == 0, .files_soft = files_soft}};
     attempt_table_init(&jobs->table);
     int error = journal_open(&jobs->journal, dir_fd, record_load, jobs);
     if (error)
         return error;
+    workdirs_init(&jobs->work_dirs, dir_fd);
+    jobs->spawner.work_dirs = &jobs->work_dirs;
     jobs->spawner.null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (jobs->spawner.null_fd < 0)
         return errno;
@@ -468,6 +481,7 @@ void jobs_clear(Jobs *jobs)
     cgroup_pool_clear(&jobs->pool);
     journal_close(&jobs->journal);
     attempt_table_clear(&jobs->table);
+    workdirs_clear(&jobs->work_dirs);
     if (jobs->spawner.null_fd >= 0)
         close(jobs->spawner.null_fd);
 }

@@ -1,6 +1,7 @@
 /* launcher_jobs.h: what the launcher does with launches, from order to settled record.
  * Owns:   the attempt table, the journal, the cgroup pool.
- * Calls:  launcher_attempt.h, launcher_cgroup.h, launcher_journal.h, launcher_process.h, launcher_spawn.h.
+ * Calls:  launcher_attempt.h, launcher_cgroup.h, launcher_journal.h, launcher_process.h, launcher_spawn.h,
+ *         launcher_workdir.h.
  * Holds:  ACCEPT is in the journal before the spawn; a token that has a record is never started again
  * (invariant 2); an attempt has ended only when every process of it is gone (invariant 3). Reports are
  * appended to out, which the server sends to whoever is connected; a replay repeats them. */
@@ -15,6 +16,7 @@ typedef struct {
     Journal journal;
     CgroupPool pool;
     Spawner spawner;
+    WorkDirs work_dirs;
     size_t draining;
     WireBuffer *out; /* borrowed: the connection's */
 } Jobs;

@@ -44,29 +44,17 @@ struct SpawnPlan {
 
 /* ---- before ---- */
 
-/* The path may be root's to make and the job's to write: what is made here goes to owner, where there is one.
- */
-static int directory_make(const char *path, const SpawnPlan *owner)
+/* The path may be root's to make and the job's to write: where the job runs as a user, one that is made goes
+ * to it. */
+static int directory_give(const char *path, const SpawnPlan *plan)
 {
-    char partial[PATH_MAX];
-    if (mkdir(path, 0755) == 0)
-        return owner && owner->has_user && chown(path, owner->uid, owner->gid) < 0 ? errno : 0;
-    if (errno == EEXIST)
+    struct stat info;
+    if (!plan->has_user)
+        return directory_make(path);
+    if (stat(path, &info) == 0)
         return 0;
-    if (errno != ENOENT)
-        return errno;
-    if ((size_t)snprintf(partial, sizeof partial, "%s", path) >= sizeof partial)
-        return ENAMETOOLONG;
-    char *slash = strrchr(partial, '/');
-    if (!slash || slash == partial)
-        return ENOENT;
-    *slash = '\0';
-    int error = directory_make(partial, NULL);
-    if (error)
-        return error;
-    if (mkdir(path, 0755) < 0 && errno != EEXIST)
-        return errno;
-    return owner && owner->has_user && chown(path, owner->uid, owner->gid) < 0 ? errno : 0;
+    int error = directory_make(path);
+    return error ? error : chown(path, plan->uid, plan->gid) < 0 ? errno : 0;
 }
 
 static int output_open(const char *path)
@@ -81,7 +69,7 @@ static int output_open(const char *path)
         return -1;
     }
     *strrchr(dir, '/') = '\0'; /* launch_read() saw to it that paths are absolute */
-    int error = dir[0] ? directory_make(dir, NULL) : 0;
+    int error = dir[0] ? directory_make(dir) : 0;
     if (error) {
         errno = error;
         return -1;
@@ -203,9 +191,11 @@ static bool plan_fill(SpawnPlan *plan, char *reason)
     int error;
     if (order->user && plan->spawner->root && (error = user_find(plan, order->user)))
         return failed(reason, "CannotStartContainerError: unable to find user", order->user, error);
-    if ((error = directory_make(order->work_dir, plan)))
+    error = plan->has_user ? directory_give(order->work_dir, plan)
+                           : workdir_make(plan->spawner->work_dirs, order->work_dir);
+    if (error)
         return failed(reason, "CannotCreateContainerError: working directory", order->work_dir, error);
-    if (order->workspace && (error = directory_make(order->workspace, plan)))
+    if (order->workspace && (error = directory_give(order->workspace, plan)))
         return failed(reason, "CannotCreateContainerError: workspace", order->workspace, error);
     if ((error = program_find(plan)))
         return exec_failed(reason, order->argv[0], error);

@@ -292,7 +292,7 @@ static void test_order(void)
         g_autoptr(GHashTable) done = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
         for (guint i = 0; i < plan->changes->len; i++) {
             const Change *change = g_ptr_array_index(plan->changes, i);
-            for (char **on = change->depends_on; *on; on++)
+            for (const char *const *on = change->depends_on; *on; on++)
                 if (!g_hash_table_contains(done, *on))
                     g_error("seed %" G_GUINT64_FORMAT ": %s/%s before %s", seed, kind_name(change->kind),
                             change->name, *on);

@@ -208,6 +208,30 @@ static void test_submit_faults(void)
     check_body_fails(LINE("submit", "--queue", "q", "--definition", "d", "--vcpus", "many"), "--vcpus");
 }
 
+static int64_t time_of(const char *text)
+{
+    int64_t ms = -1;
+    g_autoptr(GError) error = NULL;
+    g_assert_true(option_time("after", text, &ms, &error));
+    g_assert_no_error(error);
+    return ms;
+}
+
+static void test_time(void)
+{
+    g_assert_cmpint(time_of("2001-09-09T01:46:40Z"), ==, 1000000000000);
+    g_assert_cmpint(time_of("2001-09-09T03:46:40.250+02:00"), ==, 1000000000250);
+    g_assert_cmpint(time_of("2001-09-09T01:46Z"), ==, 1000000000000 - 40000);
+    g_assert_cmpint(time_of("2001-09-09") % 60000, ==, 0);
+    g_assert_cmpint(ABS(time_of("2h") - (g_get_real_time() / 1000 - 7200000)), <, 60000);
+    int64_t ms = 5;
+    g_autoptr(GError) error = NULL;
+    g_assert_true(option_time("after", NULL, &ms, &error));
+    g_assert_cmpint(ms, ==, 5);
+    g_assert_false(option_time("after", "yesterday", &ms, &error));
+    g_assert_nonnull(strstr(error->message, "--after \"yesterday\" is not a time"));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -221,6 +245,7 @@ int main(int argc, char **argv)
     g_test_add_func("/cli/options/values", test_values);
     g_test_add_func("/cli/report/exit-order", test_exit_order);
     g_test_add_func("/cli/table", test_table);
+    g_test_add_func("/cli/options/time", test_time);
     g_test_add_func("/cli/submit/small", test_submit_small);
     g_test_add_func("/cli/submit/all", test_submit_all);
     g_test_add_func("/cli/submit/child", test_submit_depends_on_child);

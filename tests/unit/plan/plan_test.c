@@ -7,6 +7,11 @@
     "{\"computeEnvironmentOrder\":[{\"computeEnvironment\":\"spot\",\"order\":1}],\"priority\":7}"
 #define ENVIRONMENT_SPEC "{\"computeResources\":{\"maxvCpus\":16,\"type\":\"EC2\"},\"type\":\"MANAGED\"}"
 #define ENVIRONMENT_SPOT "{\"computeResources\":{\"maxvCpus\":16,\"type\":\"SPOT\"},\"type\":\"MANAGED\"}"
+#define ENVIRONMENT_FARGATE                                                                                  \
+    "{\"computeResources\":{\"maxvCpus\":32,\"type\":\"FARGATE\"},\"type\":\"MANAGED\"}"
+#define QUEUE_SPEC_FAIR                                                                                      \
+    "{\"computeEnvironmentOrder\":[{\"computeEnvironment\":\"spot\",\"order\":1}],\"priority\":7,"           \
+    "\"schedulingPolicy\":\"fair\"}"
 #define DEFINITION_SPEC  "{\"containerProperties\":{\"command\":[\"true\"]},\"type\":\"container\"}"
 #define DEFINITION_OTHER "{\"containerProperties\":{\"command\":[\"false\"]},\"type\":\"container\"}"
 #define JOB_SPEC         "{\"jobDefinition\":\"def\",\"jobQueue\":\"high\"}"
@@ -228,24 +233,42 @@ static void test_metadata_in_place(Fixture *fixture, gconstpointer data)
     g_assert_nonnull(strstr(text, "      - metadata.labels.old: x\n      ~ metadata.labels.team: a -> b\n"));
 }
 
+/* The old one drains, then takes the new form: -/+, since a name is there once only. */
 static void test_replace(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    want(fixture, KIND_COMPUTE_ENVIRONMENT, "spot", ENVIRONMENT_FARGATE);
+    want(fixture, KIND_JOB_QUEUE, "high", QUEUE_SPEC_FAIR);
+    have(fixture, KIND_COMPUTE_ENVIRONMENT, "spot", ENVIRONMENT_SPEC);
+    have(fixture, KIND_JOB_QUEUE, "high", QUEUE_SPEC_7);
+    fixture->busy = 3;
+    g_autoptr(Plan) plan = build(fixture);
+    assert_changes(plan, "replace ComputeEnvironment/spot; replace JobQueue/high");
+    for (guint i = 0; i < 2; i++) {
+        const Change *change = change_at(plan, i);
+        g_assert_cmpstr(change->sub_steps[0], ==, "drains first: 3 unfinished jobs");
+        g_assert_cmpstr(change->sub_steps[1], ==, "then takes its new form");
+        g_assert_null(change->sub_steps[2]);
+    }
+    g_autofree char *text = text_of(plan, NULL);
+    g_assert_nonnull(strstr(text, "\n-/+ ComputeEnvironment/spot  replace: computeResources.type"));
+    g_assert_nonnull(strstr(text, "~ computeResources.maxvCpus: 16 -> 32\n"));
+    g_assert_nonnull(strstr(text, "~ computeResources.type: EC2 -> FARGATE  # forces replacement\n"));
+    g_assert_nonnull(strstr(text, "\n-/+ JobQueue/high  replace: schedulingPolicy"));
+    g_assert_nonnull(strstr(text, "+ schedulingPolicy: fair  # forces replacement\n"));
+    g_assert_nonnull(strstr(text, "Plan: 2 to add, 0 to change, 2 to destroy."));
+}
+
+/* Within a family instances roll over; jobs finish first, nothing is replaced. */
+static void test_rolling(Fixture *fixture, gconstpointer data)
 {
     (void)data;
     want(fixture, KIND_COMPUTE_ENVIRONMENT, "spot", ENVIRONMENT_SPOT);
     have(fixture, KIND_COMPUTE_ENVIRONMENT, "spot", ENVIRONMENT_SPEC);
-    fixture->busy = 3;
+    fixture->busy = 1;
     g_autoptr(Plan) plan = build(fixture);
-    const Change *change = change_at(plan, 0);
-    if (change->action == ACTION_UPDATE) { /* the schema decides whether a type is replaced */
-        g_test_skip("computeResources.type is not replaced by the schema");
-        return;
-    }
-    assert_changes(plan, "replace ComputeEnvironment/spot");
-    g_assert_cmpstr(change->sub_steps[0], ==, "drains first: 3 unfinished jobs");
-    g_autofree char *text = text_of(plan, NULL);
-    g_assert_nonnull(strstr(text, "\n-/+ ComputeEnvironment/spot  replace: computeResources.type"));
-    g_assert_nonnull(strstr(text, "# forces replacement"));
-    g_assert_nonnull(strstr(text, "Plan: 1 to add, 0 to change, 1 to destroy."));
+    assert_changes(plan, "update ComputeEnvironment/spot");
+    g_assert_cmpstr(change_at(plan, 0)->sub_steps[0], ==, "rolling: 1 unfinished job finish first");
 }
 
 static void test_revision(Fixture *fixture, gconstpointer data)
@@ -391,6 +414,25 @@ static void test_run_removed(Fixture *fixture, gconstpointer data)
     g_assert_nonnull(strstr(note_of(plan->pending), "onDelete: keep"));
 }
 
+/* There is nothing to do about it, but it is not finished either. */
+static void test_run_ending(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    const char *spec = "{\"jobDefinition\":\"d\",\"jobQueue\":\"q\",\"onDelete\":\"terminate\"}";
+    have_run(fixture, KIND_JOB, "ended", spec, 1, RUN_CANCELLED);
+    have_run(fixture, KIND_JOB, "ending", spec, 3, RUN_CANCELLED)->is_ending = true;
+    have_run(fixture, KIND_JOB, "other", spec, 1, RUN_CANCELLED)->is_ending = true;
+    fixture->options.only = "jobs/ending";
+    g_autoptr(Plan) plan = build(fixture);
+    g_assert_true(plan_is_empty(plan));
+    g_assert_cmpuint(plan->pending->len, ==, 1);
+    const PlanNote *note = g_ptr_array_index(plan->pending, 0);
+    g_assert_cmpstr(note->name, ==, "ending");
+    g_assert_cmpstr(note->message, ==, "run 3 is cancelled, but jobs of it have not ended");
+    g_autofree char *text = text_of(plan, NULL);
+    g_assert_nonnull(strstr(text, "\nPending:\n  . Job/ending  run 3 is cancelled"));
+}
+
 static void test_run_order(Fixture *fixture, gconstpointer data)
 {
     (void)data;
@@ -414,6 +456,38 @@ static void test_pipeline_triggers(Fixture *fixture, gconstpointer data)
     want(fixture, KIND_PIPELINE, "by-hand", "{" PIPELINE_STEPS ",\"triggers\":[\"manual\"]}");
     g_autoptr(Plan) plan = build(fixture);
     assert_changes(plan, "create Pipeline/by-change; create Pipeline/by-hand; run Pipeline/by-change");
+}
+
+static size_t times(const char *text, const char *part)
+{
+    size_t count = 0;
+    for (; (text = strstr(text, part)); text++)
+        count++;
+    return count;
+}
+
+/* The create or update of a pipeline tells its fields; the run of the same tells none, but one of another. */
+static void test_pipeline_fields_once(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    want(fixture, KIND_PIPELINE, "edited", "{" PIPELINE_STEPS ",\"onFailure\":\"stop\"}");
+    want(fixture, KIND_PIPELINE, "new", "{" PIPELINE_STEPS ",\"workspace\":true}");
+    want(fixture, KIND_PIPELINE, "ran-before", "{" PIPELINE_STEPS ",\"concurrencyPolicy\":\"skip\"}");
+    have(fixture, KIND_PIPELINE, "edited", "{" PIPELINE_STEPS "}");
+    have(fixture, KIND_PIPELINE, "ran-before", "{" PIPELINE_STEPS "}");
+    have_run(fixture, KIND_PIPELINE, "edited", "{" PIPELINE_STEPS "}", 1, RUN_SUCCEEDED);
+    have_run(fixture, KIND_PIPELINE, "ran-before", "{" PIPELINE_STEPS ",\"concurrencyPolicy\":\"allow\"}", 1,
+             RUN_SUCCEEDED);
+    g_autoptr(Plan) plan = build(fixture);
+    g_assert_cmpuint(plan->counts[ACTION_RUN], ==, 3);
+    g_autofree char *text = text_of(plan, NULL);
+    g_assert_cmpuint(times(text, "+ workspace: true"), ==, 1);
+    g_assert_cmpuint(times(text, "onFailure: "), ==, 1);
+    g_assert_cmpuint(times(text, "concurrencyPolicy: allow -> skip"), ==, 1);
+    g_assert_cmpuint(times(text, "are left out"), ==, 0);
+    g_autoptr(GString) markdown = g_string_new(NULL);
+    plan_render_markdown(plan, &(PlanRender){0}, markdown);
+    g_assert_cmpuint(times(markdown->str, " workspace: true"), ==, 1);
 }
 
 static void test_pipeline_converges(Fixture *fixture, gconstpointer data)
@@ -733,6 +807,7 @@ int main(int argc, char **argv)
     ADD("update", test_update);
     ADD("metadata-in-place", test_metadata_in_place);
     ADD("replace", test_replace);
+    ADD("rolling", test_rolling);
     ADD("revision", test_revision);
     ADD("delete-in-reverse", test_delete_in_reverse);
     ADD("phases", test_phases);
@@ -743,8 +818,10 @@ int main(int argc, char **argv)
     ADD("run-once", test_run_once);
     ADD("run-edited-while-running", test_run_edited_while_running);
     ADD("run-removed", test_run_removed);
+    ADD("run-ending", test_run_ending);
     ADD("run-order", test_run_order);
     ADD("pipeline-triggers", test_pipeline_triggers);
+    ADD("pipeline-fields-once", test_pipeline_fields_once);
     ADD("pipeline-converges", test_pipeline_converges);
     ADD("rerun-on-definition", test_rerun_on_definition);
     ADD("first-run", test_first_run);

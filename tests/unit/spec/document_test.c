@@ -45,8 +45,9 @@ static void parsed_clear(Parsed *parsed)
 static void assert_error(const char *text, int line, int column, const char *part)
 {
     Parsed parsed = parse(text);
-    if (diagnostic_list_len(parsed.diagnostics) != 1 ||
-        !strstr(diagnostic_list_get(parsed.diagnostics, 0)->message, part)) {
+    const Diagnostic *first =
+        diagnostic_list_len(parsed.diagnostics) == 1 ? diagnostic_list_get(parsed.diagnostics, 0) : NULL;
+    if (!first || !(strstr(first->message, part) || (first->detail && strstr(first->detail, part)))) {
         g_autoptr(GString) all = g_string_new(NULL);
         diagnostic_list_render(parsed.diagnostics, DIAGNOSTIC_TEXT, all);
         g_test_message("%s\n--- gave\n%s", text, all->str);
@@ -203,6 +204,7 @@ static void test_bad_bytes_hurt_one_document(void)
 static void test_errors(void)
 {
     assert_error("a: 1\nb: 2\na: 3\n", 3, 1, "\"a\" is given twice; the first is on line 1");
+    assert_error("apiVersion: 1\nb: 2\napiVersion: 3\n", 3, 1, "put a line with ---");
     assert_error("<<: {a: 1}\n", 1, 1, "merge keys");
     assert_error("1: a\n", 1, 1, "must be a string");
     assert_error("[1]: a\n", 1, 1, "not a list");
@@ -303,20 +305,20 @@ static void test_limits(void)
 static void test_split(void)
 {
     const char *text = "a: 1\n---\nb: |\n  ---\n  x\n---\nc: \"1\n  ---\"\n%TAG ! x\n---\nd: 4\n---\ne: 5\n";
-    size_t offsets[8];
-    int lines[8];
-    size_t cuts = document_split(view_from(text), 9, offsets, lines);
-    g_assert_cmpuint(cuts, >, 1);
-    for (size_t i = 0; i < cuts; i++) {
-        g_assert_true(g_str_has_prefix(text + offsets[i], "---\n"));
-        g_assert_false(g_str_has_prefix(text + offsets[i], "---\nd")); /* a directive stands before it */
-        int line = 1;
-        for (size_t at = 0; at < offsets[i]; at++)
-            line += text[at] == '\n';
-        g_assert_cmpint(lines[i], ==, line);
-        g_assert_true(i == 0 || offsets[i] > offsets[i - 1]);
+    const size_t expected[] = {5, 24, 59}; /* not the one that a directive stands before */
+    size_t cuts = 0, offset = 0;
+    int lines = 0;
+    for (size_t from = 0; document_cut(view_from(text), from, &offset, &lines); from = offset + 1) {
+        g_assert_cmpuint(offset, ==, expected[cuts++]);
+        g_assert_true(g_str_has_prefix(text + offset, "---\n"));
+        int before = 0;
+        for (size_t at = 0; at < offset; at++)
+            before += text[at] == '\n';
+        g_assert_cmpint(lines, ==, before);
     }
-    g_assert_cmpuint(document_split(VIEW("a: 1\nb: 2\n"), 2, offsets, lines), ==, 0);
+    g_assert_cmpuint(cuts, ==, G_N_ELEMENTS(expected));
+    g_assert_false(document_cut(VIEW("a: 1\nb: 2\n"), 0, &offset, &lines));
+    g_assert_false(document_cut(VIEW("---\na: 1\n"), 0, &offset, &lines)); /* nothing stands before it */
 }
 
 static void test_report_shows_line(void)

@@ -1,5 +1,6 @@
 #include <jansson.h>
 
+#include "spec/compare.h"
 #include "spec/kinds.h"
 
 static void test_names(void)
@@ -197,11 +198,61 @@ static void test_effects(void)
     g_assert_cmpint(effect_of(KIND_COMPUTE_ENVIRONMENT, "type", NULL), ==, UPDATE_REPLACE);
     g_assert_cmpint(effect_of(KIND_COMPUTE_ENVIRONMENT, "provider", NULL), ==, UPDATE_REPLACE);
     g_assert_cmpint(effect_of(KIND_JOB_QUEUE, "priority", NULL), ==, UPDATE_IN_PLACE);
-    g_assert_cmpint(effect_of(KIND_JOB_QUEUE, "schedulingPolicy", NULL), ==, UPDATE_REPLACE);
     g_assert_cmpint(schema_update(kind_spec_schema(KIND_JOB_DEFINITION)), ==, UPDATE_REVISION);
     const SchemaNode *resources =
         schema_member(kind_spec_schema(KIND_COMPUTE_ENVIRONMENT), "computeResources", 16);
     g_assert_cmpint(schema_owner(schema_member(resources, "desiredvCpus", 12)), ==, OWNER_SCHEDULER);
+}
+
+/* What may never be changed in place by the Batch reference (2.4, 2.5, 1.7, 1.10), and what looks alike but
+ * may. */
+static void test_replacements(void)
+{
+    static const struct {
+        Kind kind;
+        const char *before, *after;
+        UpdateEffect effect;
+    } cases[] = {
+        {KIND_COMPUTE_ENVIRONMENT, "{}", "{\"type\":\"UNMANAGED\"}", UPDATE_REPLACE},
+        {KIND_COMPUTE_ENVIRONMENT, "{\"provider\":{\"type\":\"aws\"}}", "{\"provider\":{\"type\":\"local\"}}",
+         UPDATE_REPLACE},
+        {KIND_COMPUTE_ENVIRONMENT, "{\"computeResources\":{\"spotIamFleetRole\":\"a\"}}",
+         "{\"computeResources\":{\"spotIamFleetRole\":\"b\"}}", UPDATE_REPLACE},
+        {KIND_COMPUTE_ENVIRONMENT, "{\"computeResources\":{\"type\":\"EC2\"}}",
+         "{\"computeResources\":{\"type\":\"SPOT\"}}", UPDATE_ROLLING},
+        {KIND_COMPUTE_ENVIRONMENT, "{\"computeResources\":{\"type\":\"FARGATE_SPOT\"}}",
+         "{\"computeResources\":{\"type\":\"FARGATE\"}}", UPDATE_ROLLING},
+        {KIND_COMPUTE_ENVIRONMENT, "{\"computeResources\":{\"type\":\"SPOT\"}}",
+         "{\"computeResources\":{\"type\":\"FARGATE_SPOT\"}}", UPDATE_REPLACE},
+        {KIND_JOB_QUEUE, "{\"priority\":1}", "{\"priority\":1,\"schedulingPolicy\":\"fair\"}",
+         UPDATE_REPLACE},
+        {KIND_JOB_QUEUE, "{\"priority\":1,\"schedulingPolicy\":\"fair\"}", "{\"priority\":1}",
+         UPDATE_REPLACE},
+        {KIND_JOB_QUEUE, "{\"schedulingPolicy\":\"fair\"}", "{\"schedulingPolicy\":\"fairer\"}",
+         UPDATE_IN_PLACE},
+        {KIND_JOB_QUEUE, "{\"priority\":1}", "{\"jobQueueType\":\"ECS\",\"priority\":1}", UPDATE_IN_PLACE},
+        {KIND_JOB_QUEUE, "{\"jobQueueType\":\"ECS\"}", "{\"jobQueueType\":\"ECS_FARGATE\"}", UPDATE_REPLACE},
+        {KIND_SCHEDULING_POLICY, "{\"fairsharePolicy\":{\"computeReservation\":1}}",
+         "{\"fairsharePolicy\":{\"computeReservation\":2}}", UPDATE_IN_PLACE},
+        {KIND_SCHEDULING_POLICY, "{\"fairsharePolicy\":{\"computeReservation\":1}}",
+         "{\"quotaSharePolicy\":{\"idleResourceAssignmentStrategy\":\"FIFO\"}}", UPDATE_REPLACE},
+        {KIND_CONSUMABLE_RESOURCE, "{\"totalQuantity\":1}", "{\"totalQuantity\":2}", UPDATE_IN_PLACE},
+        {KIND_CONSUMABLE_RESOURCE, "{}", "{\"resourceType\":\"NON_REPLENISHABLE\"}", UPDATE_REPLACE},
+        {KIND_JOB_DEFINITION, "{\"type\":\"container\"}", "{\"type\":\"multinode\"}", UPDATE_REVISION},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GPtrArray) changes =
+            compare_specs(cases[i].kind, view_from(cases[i].before), view_from(cases[i].after));
+        bool found = false;
+        for (guint at = 0; at < changes->len; at++) {
+            const FieldChange *change = g_ptr_array_index(changes, at);
+            found = found || change->effect == cases[i].effect;
+            if (cases[i].effect != UPDATE_REPLACE)
+                g_assert_cmpint(change->effect, ==, cases[i].effect);
+        }
+        if (!found)
+            g_error("%s -> %s: not %s", cases[i].before, cases[i].after, update_effect_name(cases[i].effect));
+    }
 }
 
 int main(int argc, char **argv)
@@ -211,5 +262,6 @@ int main(int argc, char **argv)
     g_test_add_func("/spec/kinds/compiled", test_compiled);
     g_test_add_func("/spec/kinds/schemas", test_schemas);
     g_test_add_func("/spec/kinds/effects", test_effects);
+    g_test_add_func("/spec/kinds/replacements", test_replacements);
     return g_test_run();
 }

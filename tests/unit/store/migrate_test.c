@@ -89,6 +89,20 @@ static void test_somebody_elses(void)
     remove_directory(dir);
 }
 
+/* The cure is one that can be taken. */
+static void test_damaged(void)
+{
+    g_autofree char *dir = temporary_directory(), *path = g_build_filename(dir, "muster.db", NULL);
+    g_autofree char *garbage = g_strnfill(8192, 'x');
+    g_autoptr(GError) error = NULL;
+    g_assert_true(g_file_set_contents(path, garbage, -1, NULL));
+    g_assert_null(store_open(dir, NULL, &error));
+    g_assert_error(error, STORE_ERROR, STORE_ERROR_CORRUPT);
+    g_assert_nonnull(strstr(error->message, "begin anew: `muster apply SOURCE --first-run record`"));
+    g_assert_null(strstr(error->message, "muster restore"));
+    remove_directory(dir);
+}
+
 static char *read_fixture(int version)
 {
     g_autofree char *path = g_strdup_printf("tests/unit/store/fixtures/format%d.sql", version);
@@ -131,6 +145,7 @@ int main(int argc, char **argv)
     g_test_add_func("/migrate/failed-step-leaves-nothing", test_failed_step_leaves_nothing);
     g_test_add_func("/migrate/newer", test_newer);
     g_test_add_func("/migrate/somebody-elses", test_somebody_elses);
+    g_test_add_func("/migrate/damaged", test_damaged);
     g_test_add_func("/migrate/released-formats", test_released_formats);
     return g_test_run();
 }

@@ -312,6 +312,67 @@ static void test_list_jobs(Fixture *fixture, gconstpointer data)
     g_assert_null(strstr(found->str, "job 99 "));
 }
 
+/* What one filter leaves of eight jobs: their sequences, newest first. New string. */
+static char *listed(Fixture *fixture, const JobFilter *filter)
+{
+    GError *error = NULL;
+    JobFilter limited = *filter;
+    limited.limit = 100;
+    g_autoptr(GString) found = g_string_new(NULL);
+    g_assert_true(store_reader_jobs(reader(fixture), &limited, list_stored, found, &error));
+    g_assert_no_error(error);
+    GString *sequences = g_string_new(NULL);
+    for (const char *at = found->str; (at = strstr(at, "job ")); at++)
+        g_string_append_printf(sequences, "%c", at[4]);
+    return g_string_free(sequences, FALSE);
+}
+
+static void test_list_filters(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    static const char *const definitions[] = {"align:1", "align:2", "align-long:1", "Align:1"};
+    Batch *batch = batch_new();
+    for (int64_t id = 1; id <= 4; id++) {
+        TemplateRecord template = full_template(id);
+        template.definition = view_from(definitions[id - 1]);
+        batch_put_template(batch, &template);
+    }
+    for (uint64_t sequence = 1; sequence <= 8; sequence++) {
+        JobRecord job = {.sequence = sequence,
+                         .id = {{(uint8_t)sequence}},
+                         .name = sequence % 2 ? VIEW("Align") : VIEW("sort"),
+                         .queue = VIEW("high"),
+                         .template_id = 1 + (int64_t)(sequence - 1) / 2,
+                         .share_identifier = sequence < 3 ? VIEW("a") : VIEW("ab"),
+                         .created_ms = 100 * (int64_t)sequence,
+                         .is_new = true};
+        batch_put_job(batch, &job);
+    }
+    commit(fixture, batch, 1);
+    const struct {
+        JobFilter filter;
+        const char *expected;
+    } cases[] = {
+        {{.definition = VIEW("align")}, "4321"},
+        {{.definition = VIEW("align:2")}, "43"},
+        {{.definition = VIEW("align:3")}, ""},
+        {{.definition = VIEW("align*")}, "654321"},
+        {{.definition = VIEW("Align")}, "87"},
+        {{.definition = VIEW("alig")}, ""},
+        {{.definition = VIEW("*"), .name = VIEW("ALI*")}, "7531"},
+        {{.name = VIEW("align")}, "7531"},
+        {{.name = VIEW("alig")}, ""},
+        {{.share = VIEW("a")}, "21"},
+        {{.created_before_ms = 400}, "321"},
+        {{.created_after_ms = 400}, "8765"},
+        {{.created_before_ms = 600, .created_after_ms = 200, .share = VIEW("ab")}, "543"},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *found = listed(fixture, &cases[i].filter);
+        g_assert_cmpstr(found, ==, cases[i].expected);
+    }
+}
+
 static void put_expiry_jobs(Batch *batch)
 {
     put_template(batch, 1);
@@ -375,6 +436,27 @@ static void test_retention(Fixture *fixture, gconstpointer data)
                     ==, 0);
     g_autofree char *found = loaded(fixture);
     g_assert_nonnull(strstr(found, "counters job 6 ")); /* numbers outlive their rows */
+}
+
+/* All of it may come in one transaction: used, let go, and a job's row still there. */
+static void test_template_used_and_released(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    Batch *batch = batch_new();
+    put_template(batch, 1);
+    put_template(batch, 2);
+    TemplateRecord gone = {.id = 1, .removed = true};
+    batch_put_template(batch, &gone);
+    gone.id = 2;
+    batch_put_template(batch, &gone);
+    put_job(batch, 1, JOB_SUCCEEDED, "q", "one");
+    commit(fixture, batch, 1);
+    g_assert_cmpint(count_rows(fixture->dir, "SELECT sum(id) FROM templates"), ==, 1);
+    batch = batch_new();
+    JobRecord job = {.sequence = 1, .removed = true};
+    batch_put_job(batch, &job);
+    commit(fixture, batch, 2);
+    g_assert_cmpint(count_rows(fixture->dir, "SELECT count(*) FROM templates"), ==, 0);
 }
 
 /* A template goes when the world holds it no more and no job's row, finished or not, refers to it. */
@@ -461,13 +543,13 @@ static void test_brief_and_runs(Fixture *fixture, gconstpointer data)
     print_resource(expected, &resource);
     print_run(expected, &run);
     print_run(expected, &second);
-    g_assert_true(store_reader_resources(reader(fixture), RESOURCES_BRIEF, list_resource, found, &error));
-    g_assert_true(store_reader_runs(reader(fixture), "prod", list_run, found, &error));
+    g_assert_true(store_reader_resources(reader(fixture), DETAIL_BRIEF, list_resource, found, &error));
+    g_assert_true(store_reader_runs(reader(fixture), "prod", DETAIL_WHOLE, list_run, found, &error));
     g_assert_cmpstr(found->str, ==, expected->str);
     print_run(expected, &other);
     g_string_truncate(found, 0);
-    g_assert_true(store_reader_resources(reader(fixture), RESOURCES_BRIEF, list_resource, found, &error));
-    g_assert_true(store_reader_runs(reader(fixture), NULL, list_run, found, &error));
+    g_assert_true(store_reader_resources(reader(fixture), DETAIL_BRIEF, list_resource, found, &error));
+    g_assert_true(store_reader_runs(reader(fixture), NULL, DETAIL_WHOLE, list_run, found, &error));
     g_assert_cmpstr(found->str, ==, expected->str);
 }
 
@@ -520,8 +602,10 @@ int main(int argc, char **argv)
     ADD("/reader/update-of-nothing", test_update_of_nothing);
     ADD("/reader/load-selects", test_load_selects);
     ADD("/reader/list-jobs", test_list_jobs);
+    ADD("/reader/list-filters", test_list_filters);
     ADD("/reader/retention", test_retention);
     ADD("/reader/template-lives-with-its-jobs", test_template_lives_with_its_jobs);
+    ADD("/reader/template-used-and-released", test_template_used_and_released);
     ADD("/reader/removals", test_removals);
     ADD("/reader/brief-and-runs", test_brief_and_runs);
     ADD("/reader/applies-newest", test_applies_newest);

@@ -211,6 +211,30 @@ static void test_forget(void)
     world_check(world);
 }
 
+/* Templates that nobody uses are kept for a while; a row that is held no more is let go, so that it can end
+ * with its jobs. */
+static void test_templates_are_let_go(void)
+{
+    g_autoptr(World) world = fixture_world();
+    int64_t removed = 0;
+    for (uint64_t i = 1; i <= 1034; i++) {
+        g_autofree char *command = g_strdup_printf(",'containerOverrides':{'command':['%d']}", (int)i);
+        Job *job = fixture_job(world, i, "one", command);
+        fixture_run(world, job, NOT_A_CHILD, i, 0);
+        g_autoptr(Batch) batch = world_take_batch(world);
+        world_set_durable(world, world_batches(world));
+        world_forget_finished(world, 10);
+        size_t len;
+        const TemplateRecord *records = batch_template(batch, &len);
+        for (size_t at = 0; at < len; at++)
+            if (records[at].removed)
+                g_assert_cmpint(records[at].id, ==, ++removed); /* the oldest first */
+    }
+    g_assert_cmpint(removed, >=, 8);
+    g_assert_cmpint(removed, <=, 10);
+    world_check(world);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -223,5 +247,6 @@ int main(int argc, char **argv)
     g_test_add_func("/job/dependencies", test_dependencies);
     g_test_add_func("/job/long-chain", test_long_chain);
     g_test_add_func("/job/forget", test_forget);
+    g_test_add_func("/job/templates-are-let-go", test_templates_are_let_go);
     return g_test_run();
 }

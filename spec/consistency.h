@@ -1,0 +1,8 @@
+/* consistency.h: what one spec says against itself, where the schema cannot tell.
+ * Calls:  spec/locate for the place.
+ * Holds:  share identifiers of a policy do not overlap; the node ranges of a multi-node definition cover
+ * every node, lie within one another or apart, and the main node is one of the nodes. */
+#pragma once
+#include "spec/locate.h"
+
+void consistency_check(Locator *locator, const Manifest *manifest);
