@@ -16,7 +16,7 @@ V           ?= 0
 Q           := $(if $(filter 0,$(V)),@)
 
 PACKAGES    := glib-2.0 jansson yaml-0.1 sqlite3 libmicrohttpd libcurl libcrypto
-DEBIAN_DEPS := gcc make pkg-config perl strace curl libglib2.0-dev libjansson-dev libyaml-dev libsqlite3-dev libmicrohttpd-dev \
+DEBIAN_DEPS := gcc make pkg-config perl strace curl tmux groff-base libglib2.0-dev libjansson-dev libyaml-dev libsqlite3-dev libmicrohttpd-dev \
                libcurl4-openssl-dev libssl-dev
 LINT_DEPS   := clang clang-format clang-tidy cppcheck
 MISSING     := $(shell { command -v $(firstword $(CC)) && command -v pkg-config && command -v prove && command -v strace && command -v curl && \
