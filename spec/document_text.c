@@ -76,6 +76,7 @@ size_t text_count_lines(View text, size_t from, size_t to)
 {
     const uint64_t ones = 0x0101010101010101u, low7 = 0x7f * ones;
     size_t count = 0, at = from;
+    g_assert(from <= to);
     for (; to - at >= 8;
          at += 8) { /* a byte of word is 0 where there is a line feed; then its high bit stays 0 */
         uint64_t word = load8(text.data + at) ^ '\n' * ones;

@@ -222,6 +222,9 @@ static void test_errors(void)
                  "a",
                  1, 1, "0xff is not valid UTF-8");
     assert_error("a: \xe2\x82", 1, 4, "0xe2 is not valid UTF-8");
+    assert_error("\xef\xbb\xbf"
+                 "a: \x01\n",
+                 1, 4, "0x01 is not allowed");
 }
 
 static void test_quoted_keys(void)
