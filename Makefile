@@ -18,7 +18,7 @@ Q           := $(if $(filter 0,$(V)),@)
 PACKAGES    := glib-2.0 jansson yaml-0.1 sqlite3 libmicrohttpd libcurl libcrypto
 DEBIAN_DEPS := gcc make pkg-config perl strace curl tmux groff-base libglib2.0-dev libjansson-dev libyaml-dev libsqlite3-dev libmicrohttpd-dev \
                libcurl4-openssl-dev libssl-dev
-LINT_DEPS   := clang clang-format clang-tidy cppcheck
+LINT_DEPS   := clang clang-format clang-tidy cppcheck libclang-rt-14-dev valgrind zsh fish
 MISSING     := $(shell { command -v $(firstword $(CC)) && command -v pkg-config && command -v prove && command -v strace && command -v curl && \
                  pkg-config --exists $(PACKAGES); } >/dev/null 2>&1 || echo yes)
 
@@ -173,12 +173,13 @@ $(BUILD)/tests/fuzz/%_fuzz: $(BUILD)/obj/tests/fuzz/%_fuzz.o $(foreach room,$(LI
 	$(if $(Q),@echo '  LINK  $@')
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
 FUZZ_SECONDS ?= 60
-fuzz: ## run every fuzz target for FUZZ_SECONDS (60) with clang's libFuzzer
+fuzz: ## run every fuzz target for FUZZ_SECONDS (60) with clang's libFuzzer; `make deps-lint` installs what it needs
 	+@$(MAKE) VARIANT=fuzz CC=clang fuzz-run
 .PHONY: fuzz-run
 fuzz-run: $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(FUZZ_TARGETS))
 	@for target in $^; do name=$$(basename $$target _fuzz); echo "== $$name"; mkdir -p $(BUILD)/corpus/$$name tests/fuzz/corpus/$$name; \
-	  $$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -artifact_prefix=$(BUILD)/ -print_final_stats=1 \
+	  dict=; [ ! -e tests/fuzz/$$name.dict ] || dict=-dict=tests/fuzz/$$name.dict; \
+	  $$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -artifact_prefix=$(BUILD)/ -print_final_stats=1 $$dict \
 	    $(BUILD)/corpus/$$name tests/fuzz/corpus/$$name || exit 1; done
 
 # ---- checks, documents, installation -----------------------------------------------------------------------------
