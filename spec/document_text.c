@@ -92,11 +92,13 @@ static bool is_document_start(View text, size_t at)
 {
     if (text.len - at < 3 || memcmp(text.data + at, "---", 3) != 0)
         return false;
-    return text.len - at == 3 || strchr(" \t\r\n", text.data[at + 3]);
+    return text.len - at == 3 || memchr(" \t\r\n", text.data[at + 3], 4);
 }
 
 size_t text_next_document(View text, size_t from, size_t end)
 {
+    if (from > end)
+        return end;
     /* A line that begins at from itself counts only where something precedes it. */
     const char *at = text.data + (from > 0 ? from - 1 : 0);
     const char *stop = text.data + end;

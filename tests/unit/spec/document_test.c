@@ -322,6 +322,8 @@ static void test_split(void)
     g_assert_cmpuint(cuts, ==, G_N_ELEMENTS(expected));
     g_assert_false(document_cut(VIEW("a: 1\nb: 2\n"), 0, &offset, &lines));
     g_assert_false(document_cut(VIEW("---\na: 1\n"), 0, &offset, &lines)); /* nothing stands before it */
+    g_assert_false(document_cut(VIEW("a: 1\n---"), 0, &offset, &lines));   /* it may go on: "---x" */
+    g_assert_false(document_cut(VIEW(""), 2, &offset, &lines));
 }
 
 static void test_report_shows_line(void)
