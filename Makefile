@@ -18,9 +18,10 @@ Q           := $(if $(filter 0,$(V)),@)
 PACKAGES    := glib-2.0 jansson yaml-0.1 sqlite3 libmicrohttpd libcurl libcrypto
 DEBIAN_DEPS := gcc make pkg-config perl strace curl tmux groff-base libglib2.0-dev libjansson-dev libyaml-dev libsqlite3-dev libmicrohttpd-dev \
                libcurl4-openssl-dev libssl-dev
-LINT_DEPS   := clang clang-format clang-tidy cppcheck
-MISSING     := $(shell { command -v $(firstword $(CC)) && command -v pkg-config && command -v prove && command -v strace && command -v curl && \
-                 pkg-config --exists $(PACKAGES); } >/dev/null 2>&1 || echo yes)
+LINT_DEPS   := clang clang-format cppcheck libclang-rt-14-dev valgrind zsh fish
+# What nothing can be compiled without; and what `make test` and `make demo` install besides when it is not there.
+NO_LIBS     := $(shell { command -v $(firstword $(CC)) && command -v pkg-config && pkg-config --exists $(PACKAGES); } >/dev/null 2>&1 || echo yes)
+MISSING     := $(or $(NO_LIBS),$(shell { command -v prove && command -v strace && command -v curl; } >/dev/null 2>&1 || echo yes))
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef \
             -Wwrite-strings
@@ -33,7 +34,7 @@ CFLAGS_valgrind := -O1 -g -DARENA_MALLOC
 CFLAGS_fuzz     := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -DARENA_MALLOC
 LDFLAGS_fuzz    := -fsanitize=address,undefined
 
-ifneq ($(MISSING),yes)
+ifneq ($(NO_LIBS),yes)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES))
 PKG_LIBS   := $(shell pkg-config --libs $(PACKAGES))
 endif
@@ -87,20 +88,20 @@ FUZZ_REPLAYS   := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%_replay,$(FUZZ_
 SCRIPT_TESTS   := $(sort $(wildcard tests/e2e/*.t) $(wildcard tests/golden/*.t) $(wildcard tests/fault/*.t))
 SUPPORT        := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/support/*.c))
 
-.PHONY: all demo test test-c test-scripts check-asan check-valgrind lint format fuzz bench golden deps deps-lint help \
+.PHONY: all demo test check-asan check-valgrind lint format fuzz bench golden deps deps-lint help \
         install uninstall clean reference man compile-commands
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
 
-all: $(BUILD)/muster $(BUILD)/muster-launcher compile_commands.json ## build the program (build/muster) and its launcher
+all: $(BUILD)/muster $(BUILD)/muster-launcher $(if $(filter release,$(VARIANT)),compile_commands.json) ## build the program (build/muster) and its launcher
 
 # ---- dependencies ------------------------------------------------------------------------------------------------
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 deps: ## install the Debian packages that building and testing need (root or sudo)
 	$(SUDO) apt-get update -q
 	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -q --no-install-recommends $(DEBIAN_DEPS)
-deps-lint:
+deps-lint: ## install these and what lint, fuzz, check-valgrind and the completion tests need
 	$(SUDO) apt-get update -q
 	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -q --no-install-recommends $(DEBIAN_DEPS) $(LINT_DEPS)
 
@@ -129,7 +130,10 @@ valgrind-run: all $(C_TEST_BINS)
 endif
 
 # ---- compiling ---------------------------------------------------------------------------------------------------
-$(BUILD)/obj/%.o: %.c
+.PHONY: no-libs
+no-libs:
+	@echo 'make: the compiler or a library is missing; `make deps` installs them (as root, or through sudo)' >&2; exit 1
+$(BUILD)/obj/%.o: %.c | $(if $(NO_LIBS),no-libs)
 	@mkdir -p $(@D)
 	$(if $(Q),@echo '  CC    $<')
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $(@:.o=.d) -c $< -o $@
@@ -173,16 +177,17 @@ $(BUILD)/tests/fuzz/%_fuzz: $(BUILD)/obj/tests/fuzz/%_fuzz.o $(foreach room,$(LI
 	$(if $(Q),@echo '  LINK  $@')
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
 FUZZ_SECONDS ?= 60
-fuzz: ## run every fuzz target for FUZZ_SECONDS (60) with clang's libFuzzer
+fuzz: ## run every fuzz target for FUZZ_SECONDS (60) with clang's libFuzzer; `make deps-lint` installs what it needs
 	+@$(MAKE) VARIANT=fuzz CC=clang fuzz-run
 .PHONY: fuzz-run
 fuzz-run: $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(FUZZ_TARGETS))
 	@for target in $^; do name=$$(basename $$target _fuzz); echo "== $$name"; mkdir -p $(BUILD)/corpus/$$name tests/fuzz/corpus/$$name; \
-	  $$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -artifact_prefix=$(BUILD)/ -print_final_stats=1 \
+	  dict=; [ ! -e tests/fuzz/$$name.dict ] || dict=-dict=tests/fuzz/$$name.dict; \
+	  $$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -artifact_prefix=$(BUILD)/ -print_final_stats=1 $$dict \
 	    $(BUILD)/corpus/$$name tests/fuzz/corpus/$$name || exit 1; done
 
 # ---- checks, documents, installation -----------------------------------------------------------------------------
-lint: ## format, warnings under gcc and clang, clang-tidy, direction of includes, banned calls
+lint: ## format, warnings under gcc and clang, cppcheck, direction of includes, banned calls
 	@BUILD=$(BUILD) tools/lint
 
 format: ## rewrite the sources by .clang-format
@@ -209,10 +214,11 @@ reference: all ## write docs/reference/ from the schemas
 man: all ## write docs/man/ from the commands' help
 	@tools/man $(BUILD)/muster docs/man
 
-compile-commands: compile_commands.json
-compile_commands.json: Makefile $(ALL_SOURCES)
-	@{ echo '['; sep=; for f in $(ALL_SOURCES); do printf '%s{"directory":"%s","file":"%s","command":"%s -c %s"}\n' "$$sep" '$(CURDIR)' "$$f" \
-	  '$(subst ",\",$(CC) $(CPPFLAGS) $(CFLAGS))' "$$f"; sep=,; done; echo ']'; } > $@
+compile-commands: compile_commands.json ## how each source is compiled, for editors and clang's tools
+TEST_SOURCES := $(wildcard tests/*/*.c tests/*/*/*_test.c)
+compile_commands.json: Makefile $(ALL_SOURCES) $(TEST_SOURCES)
+	@{ echo '['; sep=; for f in $(ALL_SOURCES) $(TEST_SOURCES); do printf '%s{"directory":"%s","file":"%s","command":"%s -c %s"}\n' "$$sep" '$(CURDIR)' "$$f" \
+	  '$(subst ','\'',$(subst ",\",$(CC) $(CPPFLAGS) $(CFLAGS)))' "$$f"; sep=,; done; echo ']'; } > $@
 
 # What is installed, below $(DESTDIR)$(PREFIX); uninstall removes these and nothing else. No path is compiled into the program: it
 # finds its launcher in the libexec of the prefix that it runs from.
@@ -241,6 +247,6 @@ clean: ## remove what was built
 	rm -rf build build-asan build-valgrind build-fuzz compile_commands.json
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

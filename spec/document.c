@@ -540,7 +540,7 @@ static bool read_range(Reader *reader, size_t start, size_t end, int line)
 static void report_bad_bytes(Reader *reader, size_t bad, size_t start, int line)
 {
     unsigned char byte = (unsigned char)reader->text.data[bad];
-    size_t line_start = text_line_start(reader->text, bad);
+    size_t line_start = MAX(text_line_start(reader->text, bad), start); /* a BOM is no part of its line */
     int bad_line = line + (int)text_count_lines(reader->text, start, line_start);
     g_autofree char *message = NULL;
     const char *detail = NULL;

@@ -74,8 +74,8 @@ bool document_parse(View text, const char *file, int first_line, Arena *arena, c
                     DocumentFunc func, void *data, DiagnosticList *diagnostics);
 
 /* The first byte offset at or after from, and not 0, at which text may be cut so that both parts hold whole
- * documents: a line that starts with "---" (at column 0, followed by blank or line end). *ret_lines: lines
- * before it. False when there is none that is surely safe. */
+ * documents: a line that starts with "---" (at column 0, followed by blank or line end; text may be the front
+ * of a longer one). *ret_lines: lines before it. False when there is none that is surely safe. */
 bool document_cut(View text, size_t from, size_t *ret_offset, int *ret_lines);
 
 /* NULL when node is not a mapping or has no such member. */

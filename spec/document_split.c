@@ -6,6 +6,8 @@
 static bool cut_is_safe(View text, size_t cut)
 {
     size_t end = cut;
+    if (text.len - cut == strlen("---")) /* of a longer text the line may go on: "---x" starts nothing */
+        return false;
     while (end > 0) {
         size_t start = text_line_start(text, end - 1);
         size_t at = start;

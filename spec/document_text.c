@@ -76,6 +76,7 @@ size_t text_count_lines(View text, size_t from, size_t to)
 {
     const uint64_t ones = 0x0101010101010101u, low7 = 0x7f * ones;
     size_t count = 0, at = from;
+    g_assert(from <= to);
     for (; to - at >= 8;
          at += 8) { /* a byte of word is 0 where there is a line feed; then its high bit stays 0 */
         uint64_t word = load8(text.data + at) ^ '\n' * ones;
@@ -91,11 +92,13 @@ static bool is_document_start(View text, size_t at)
 {
     if (text.len - at < 3 || memcmp(text.data + at, "---", 3) != 0)
         return false;
-    return text.len - at == 3 || strchr(" \t\r\n", text.data[at + 3]);
+    return text.len - at == 3 || memchr(" \t\r\n", text.data[at + 3], 4);
 }
 
 size_t text_next_document(View text, size_t from, size_t end)
 {
+    if (from > end)
+        return end;
     /* A line that begins at from itself counts only where something precedes it. */
     const char *at = text.data + (from > 0 ? from - 1 : 0);
     const char *stop = text.data + end;

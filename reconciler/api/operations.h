@@ -40,7 +40,8 @@
  * {"source": absolute path, "sourceName"?, "provider"?, "allowDeletes"?: n, "firstRun"?: "start|record",
  * "planId"?, "saved"?: {…}, "only"?, "destroy"?: bool} → {"applyId", "plan": {…plan JSON…}} once its desired
  * set is committed; error exit 3 (guard, stale plan, followed source), 1 (diagnostics: "diagnostics":[…]), 4
- * infeasible progress {"applyId", "want": "resources|jobs", "since"?: n, "timeoutMs"?}  long poll: answers
+ * infeasible progress {"applyId", "want": "resources|jobs", "since"?: n, "timeoutMs"?, "runs"?: [ids of older
+ * runs to wait for, ended or not]}  long poll: answers
  * when something changed after `since` or at the time-out → {"since": n,
  * "state":"STAGING|ACTIVE|CONVERGED|SUPERSEDED|FAILED","message"?, "done": bool (as wanted),
  *                       "pending":[{"kind","name","reason"}],

@@ -125,6 +125,23 @@ static OperationStep progress_answer(OperationContext *context, Call *call, cons
     return call_done(call, body);
 }
 
+/* False: the call has failed. */
+static bool expect_runs(const OperationContext *context, Call *call, ProgressTrack *track)
+{
+    const json_t *runs = json_object_get(call->request, "runs"), *id;
+    bool valid = !runs || json_is_array(runs);
+    size_t index;
+    json_array_foreach(runs, index, id)
+    {
+        valid = valid && json_is_string(id);
+        if (valid)
+            progress_track_expect(track, context->world, view_from(json_string_value(id)));
+    }
+    if (!valid)
+        call_fail(call, FAULT_INVALID, "runs: a list of ids is expected");
+    return valid;
+}
+
 OperationStep progress_step(OperationContext *context, Call *call)
 {
     int64_t id = 0;
@@ -136,6 +153,8 @@ OperationStep progress_step(OperationContext *context, Call *call)
     if (call->gather_error)
         return call_fail(call, FAULT_INTERNAL, "%s", call->gather_error);
     ProgressTrack *track = track_of(context, apply);
+    if (!expect_runs(context, call, track))
+        return STEP_DONE;
     progress_take(context, call, track);
     if (progress_ask(context, call, track) == STEP_GATHER)
         return STEP_GATHER;

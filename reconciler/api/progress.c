@@ -30,6 +30,7 @@ struct ProgressTrack {
     ApplyState state;
     size_t pending;
     GHashTable *runs;      /* id → group + 1 */
+    GHashTable *expected;  /* ids of older runs that are waited for, ended or not */
     GHashTable *jobs;      /* JobId bytes → TrackedJob*, owned */
     GPtrArray *unfinished; /* of TrackedJob* */
     GArray *groups;        /* of Group */
@@ -82,6 +83,7 @@ ProgressTrack *progress_track_new(const ApplyRecord *apply)
     track->created_ms = apply->created_ms;
     track->version = apply->created_ms;
     track->runs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    track->expected = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     track->jobs = g_hash_table_new_full(id_hash, id_equal, NULL, job_free);
     track->unfinished = g_ptr_array_new();
     track->groups = g_array_new(FALSE, TRUE, sizeof(Group));
@@ -98,6 +100,7 @@ void progress_track_free(void *data)
         return;
     g_free(track->owner);
     g_hash_table_unref(track->runs);
+    g_hash_table_unref(track->expected);
     g_array_unref(track->failures);
     g_ptr_array_unref(track->unfinished);
     g_hash_table_unref(track->jobs);
@@ -267,12 +270,24 @@ static bool run_is_work(const ProgressTrack *track, const Run *run)
     return run->state != RUN_WAITING && run->state != RUN_RECORDED;
 }
 
+void progress_track_expect(ProgressTrack *track, const World *world, View run_id)
+{
+    const Run *run = world_run(world, run_id);
+    if (run && strcmp(run->owner, track->owner) == 0 && !g_hash_table_contains(track->expected, run->id))
+        g_hash_table_add(track->expected, g_strdup(run->id));
+}
+
+static bool run_is_over(const ProgressTrack *track, const Run *run)
+{
+    return run_finished(run) && run->created_ms < track->created_ms &&
+           !g_hash_table_contains(track->expected, run->id);
+}
+
 static void update_runs(ProgressTrack *track, const World *world, ProgressQuery *query)
 {
     size_t unfinished = 0;
     for (const Run *run = NULL; (run = world_run_next(world, run));) {
-        if (strcmp(run->owner, track->owner) != 0 ||
-            (run_finished(run) && run->created_ms < track->created_ms))
+        if (strcmp(run->owner, track->owner) != 0 || run_is_over(track, run))
             continue;
         unfinished += !run_finished(run);
         if (run_is_work(track, run) && !g_hash_table_contains(track->runs, run->id))

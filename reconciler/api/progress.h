@@ -9,6 +9,10 @@
 
 ProgressTrack *progress_track_new(const ApplyRecord *apply);
 
+/* The run counts as work of this apply although it began before it, and also when it has ended by now:
+ * whoever planned saw it unfinished. Unknown ids and those of other sources are ignored. */
+void progress_track_expect(ProgressTrack *track, const World *world, View run_id);
+
 /* What must be asked of the store before the track is whole; NULL: nothing. New. */
 typedef struct ProgressQuery ProgressQuery;
 void progress_query_free(void *query);

@@ -119,7 +119,7 @@ static int carry_out(Invocation *invocation, Session *session, const DeployOptio
         return EXIT_OK;
     }
     FollowOptions follow = {options->timeout_ms, options->want,
-                            options->planning.destroy ? "the destroy" : "the apply"};
+                            options->planning.destroy ? "the destroy" : "the apply", planning->unfinished};
     int code = follow_apply(invocation, session, apply_id, &follow);
     if (code == EXIT_OK && options->want == WANT_RESOURCES)
         output_write("Applied.\n", strlen("Applied.\n"));

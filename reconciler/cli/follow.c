@@ -244,6 +244,8 @@ static int apply_loop(Invocation *invocation, Session *session, int64_t apply_id
                                     "timeoutMs", (json_int_t)patience_poll_ms(&patience));
         if (since >= 0)
             json_object_set_new(request, "since", json_integer(since));
+        if (options->runs)
+            json_object_set(request, "runs", options->runs);
         json_t *progress = backend_call(session->backend, "progress", request, &error);
         if (!progress)
             return wait_failed(invocation, session, error);

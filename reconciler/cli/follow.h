@@ -13,6 +13,7 @@ typedef struct {
     int64_t timeout_ms; /* 0: none */
     Want want;
     const char *what; /* "the apply": for the time-out's message */
+    json_t *runs;     /* of follow_apply: ids of runs to wait for beside those it finds unfinished; or NULL */
 } FollowOptions;
 
 /* Until an apply is done as wanted. Prints progress, failures with the end of their logs, a summary of runs.

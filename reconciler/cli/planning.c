@@ -78,6 +78,15 @@ static void state_read_clear(StateRead *read)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(StateRead, state_read_clear)
 
+static json_t *unfinished_runs(const PlanActual *actual)
+{
+    json_t *ids = json_array();
+    for (size_t i = 0; i < actual->runs_len; i++)
+        if (actual->runs[i].state == RUN_WAITING || actual->runs[i].state == RUN_RUNNING)
+            json_array_append_new(ids, json_stringn(actual->runs[i].id.data, actual->runs[i].id.len));
+    return ids;
+}
+
 bool planning_make(const PlanningOptions *options, Planning *ret_planning, GError **error)
 {
     Planning *planning = ret_planning;
@@ -107,6 +116,7 @@ bool planning_make(const PlanningOptions *options, Planning *ret_planning, GErro
                                       .destroy = options->destroy,
                                       .notices = (const char *const *)planning->notices};
     const PlanActual *actual = committed_actual(planning->committed);
+    planning->unfinished = unfinished_runs(actual);
     planning->plan = plan_build(planning->checked.set, actual, &planning->options);
     planning->guard = plan_guard(planning->plan, actual, &planning->options, options->allow_deletes,
                                  &planning->guard_message);
@@ -116,6 +126,7 @@ bool planning_make(const PlanningOptions *options, Planning *ret_planning, GErro
 void planning_clear(Planning *planning)
 {
     g_clear_pointer(&planning->plan, plan_free);
+    g_clear_pointer(&planning->unfinished, json_decref);
     g_clear_pointer(&planning->committed, committed_free);
     g_clear_pointer(&planning->notices, g_strfreev);
     g_clear_pointer(&planning->guard_message, g_free);

@@ -24,6 +24,7 @@ typedef struct {
     PlanOptions options; /* what plan was built with; borrows from here */
     GuardResult guard;
     char *guard_message; /* NULL when GUARD_OK */
+    json_t *unfinished;  /* ids of the runs of this source that had not ended when it was planned */
 } Planning;
 
 /* False with error: unreadable source or state. With errors in manifests plan stays NULL. ret must live where

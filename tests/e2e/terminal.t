@@ -108,7 +108,7 @@ types "env NO_COLOR=1 $apply"
 ok "apply waits for what runs, without a question" sees '*queue main *\[▓*\] 0 of 1 done, 1 running*'
 is "NO_COLOR: bars without colours" "$(screen -e | grep 'queue main' | tr -d '\033')" "$(screen | grep 'queue main')"
 go gate.go
-ok "and ends with it" sees '*Job/alone run 1: SUCCEEDED*code=*'
+ok "and tells what has failed meanwhile: 7" sees '*FAILED nightly-bad*the disk is full*Pipeline/nightly run 1: FAILED*Job/alone run 1: SUCCEEDED*1 job failed*code=7*'
 like "the bars are full at the end" "$(screen)" "*queue main *\[██*\] 1 of 1 done*"
 
 # ---- colours only on a terminal

@@ -222,6 +222,9 @@ static void test_errors(void)
                  "a",
                  1, 1, "0xff is not valid UTF-8");
     assert_error("a: \xe2\x82", 1, 4, "0xe2 is not valid UTF-8");
+    assert_error("\xef\xbb\xbf"
+                 "a: \x01\n",
+                 1, 4, "0x01 is not allowed");
 }
 
 static void test_quoted_keys(void)
@@ -319,6 +322,8 @@ static void test_split(void)
     g_assert_cmpuint(cuts, ==, G_N_ELEMENTS(expected));
     g_assert_false(document_cut(VIEW("a: 1\nb: 2\n"), 0, &offset, &lines));
     g_assert_false(document_cut(VIEW("---\na: 1\n"), 0, &offset, &lines)); /* nothing stands before it */
+    g_assert_false(document_cut(VIEW("a: 1\n---"), 0, &offset, &lines));   /* it may go on: "---x" */
+    g_assert_false(document_cut(VIEW(""), 2, &offset, &lines));
 }
 
 static void test_report_shows_line(void)
