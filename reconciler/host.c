@@ -150,8 +150,7 @@ static bool start_all(HostHandle *handle, GError **error)
     ports.clock = clock_port(handle->clock);
     g_autofree char *notice = NULL;
     Instance machine = {0};
-    if (!handle->launch)
-        provider_local_capacity(&machine.vcpus_e4, &machine.memory_mib, &machine.gpus, &notice);
+    provider_local_capacity(&machine.vcpus_e4, &machine.memory_mib, &machine.gpus, &notice);
     ReconcilerOptions settings = {.state_dir = handle->state_dir,
                                   .mode = handle->command,
                                   .launch = handle->launch,

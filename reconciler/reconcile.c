@@ -178,7 +178,7 @@ void reconciler_free(Reconciler *reconciler)
 {
     if (!reconciler)
         return;
-    calls_fail_all(reconciler, "the reconciler stops");
+    calls_fail_all(reconciler, FAULT_STOPPING, "the reconciler stops");
     g_queue_clear_full(&reconciler->applies, apply_task_free);
     for (Outgoing *outgoing; (outgoing = g_queue_pop_head(&reconciler->in_flight));)
         outgoing_free(outgoing);
@@ -243,7 +243,7 @@ static void fail_for_good(Reconciler *reconciler, const GError *error)
 {
     if (!reconciler->fault)
         reconciler->fault = g_error_copy(error);
-    calls_fail_all(reconciler, error->message);
+    calls_fail_all(reconciler, FAULT_BUSY, error->message);
 }
 
 static bool may_be_retried(const GError *error)

@@ -118,20 +118,27 @@ int64_t calls_deadline_ms(const Reconciler *reconciler)
     return next_ms;
 }
 
-void calls_fail_all(Reconciler *reconciler, const char *message)
+/* Of what changes state some may be done already: only looking and waiting go on with the next host. */
+static void fail_call(Reconciler *reconciler, Call *call, Fault fault, const char *message)
+{
+    bool is_partly_done = fault == FAULT_STOPPING && call->operation->changes;
+    calls_refuse(reconciler, call, is_partly_done ? FAULT_BUSY : fault, message);
+}
+
+void calls_fail_all(Reconciler *reconciler, Fault fault, const char *message)
 {
     for (Call *call; (call = g_queue_pop_head(&reconciler->calls));)
-        calls_refuse(reconciler, call, FAULT_BUSY, message);
+        fail_call(reconciler, call, fault, message);
     for (guint i = 0; i < reconciler->waiters->len; i++)
-        calls_refuse(reconciler, reconciler->waiters->pdata[i], FAULT_BUSY, message);
+        fail_call(reconciler, reconciler->waiters->pdata[i], fault, message);
     g_ptr_array_set_size(reconciler->waiters, 0);
     for (guint i = 0; i < reconciler->outgoing->answers->len; i++)
-        calls_refuse(reconciler, reconciler->outgoing->answers->pdata[i], FAULT_BUSY, message);
+        fail_call(reconciler, reconciler->outgoing->answers->pdata[i], fault, message);
     g_ptr_array_set_size(reconciler->outgoing->answers, 0);
     for (GList *at = reconciler->in_flight.head; at; at = at->next) {
         Outgoing *outgoing = at->data;
         for (guint i = 0; i < outgoing->answers->len; i++)
-            calls_refuse(reconciler, outgoing->answers->pdata[i], FAULT_BUSY, message);
+            fail_call(reconciler, outgoing->answers->pdata[i], fault, message);
         g_ptr_array_set_size(outgoing->answers, 0);
     }
     applies_reset(reconciler, message);

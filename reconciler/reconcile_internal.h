@@ -99,7 +99,7 @@ void calls_run(Reconciler *reconciler);
 void calls_answer(Reconciler *reconciler, Call *call); /* once everything so far is durable */
 void calls_refuse(Reconciler *reconciler, Call *call, Fault fault, const char *message); /* at once */
 int64_t calls_deadline_ms(const Reconciler *reconciler);                                 /* 0: none */
-void calls_fail_all(Reconciler *reconciler, const char *message);
+void calls_fail_all(Reconciler *reconciler, Fault fault, const char *message);
 
 /* reconcile_launch.c */
 /* Tells the clock when the next tick is due. */

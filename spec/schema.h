@@ -59,7 +59,7 @@ bool schema_digest_excluded(const SchemaNode *schema);
  * is not in it. */
 View schema_enum_spelling(const SchemaNode *schema, View text);
 const char *schema_title(const SchemaNode *schema);
-/* All annotated keywords this interpreter knows are listed in schema_compile.c. Beside those above:
+/* All annotated keywords this interpreter knows are listed in schema_keyword.c. Beside those above:
  * x-muster-provider ("aws" or a list), x-muster-message, x-muster-hint (error text and cure of a failing
  * subschema), x-muster-update-presence (the effect where the member comes or goes, beside x-muster-update
  * where its value changes), x-muster-update-groups (lists of values: a change from one list to another

@@ -117,6 +117,7 @@ typedef enum {
     FAULT_TIMEOUT,
     FAULT_NOT_FOUND,
     FAULT_BUSY,
+    FAULT_STOPPING, /* nothing of it was done, and whoever hosts next would do it */
     FAULT_INTERNAL
 } Fault;
 OperationStep call_done(Call *call, json_t *body /* taken */);

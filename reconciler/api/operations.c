@@ -101,7 +101,7 @@ static const struct {
     [FAULT_INVALID] = {1, 400, "invalid"},       [FAULT_REFUSED] = {3, 409, "refused"},
     [FAULT_INFEASIBLE] = {4, 422, "infeasible"}, [FAULT_TIMEOUT] = {5, 408, "timeout"},
     [FAULT_NOT_FOUND] = {6, 404, "not-found"},   [FAULT_BUSY] = {1, 503, "busy"},
-    [FAULT_INTERNAL] = {1, 500, "internal"},
+    [FAULT_STOPPING] = {1, 503, "stopping"},     [FAULT_INTERNAL] = {1, 500, "internal"},
 };
 
 void operation_fault(OperationResult *ret_result, bool batch, Fault fault, const char *message)

@@ -165,7 +165,7 @@ static enum MHD_Result request_end(Request *request)
     if (request->status)
         return respond_fault(request);
     if (request->server->closing) {
-        operation_fault(&request->result, request->operation->batch, FAULT_BUSY, "the reconciler stops");
+        operation_fault(&request->result, request->operation->batch, FAULT_STOPPING, "the reconciler stops");
         return respond(request);
     }
     Call *call = request_call(request, &message);

@@ -7,6 +7,7 @@
 #include "spec/base/units.h"
 
 /* Whoever holds the lease without answering is starting or stopping: it is given this long. */
+#define STOPPING_PAUSE_MS 10 /* until a daemon that ends has closed its socket */
 #define LEASE_PATIENCE_MS 10000
 
 struct Backend {
@@ -263,6 +264,13 @@ static bool is_lost(const GError *error)
            g_error_matches(error, CLIENT_ERROR, CLIENT_ERROR_ABSENT);
 }
 
+/* A daemon that was about to end did nothing of it. */
+static bool is_stopping(const OperationResult *result)
+{
+    const json_t *code = json_object_get(json_object_get(result->body, "error"), "code");
+    return result->http_status == 503 && g_strcmp0(json_string_value(code), "stopping") == 0;
+}
+
 static bool exchange(Backend *backend, const char *name, json_t *request, OperationResult *ret_result,
                      GError **error)
 {
@@ -272,8 +280,18 @@ static bool exchange(Backend *backend, const char *name, json_t *request, Operat
             return call_offline(backend, name, request, ret_result, error);
         g_autoptr(GError) cause = NULL;
         if (client_call(backend->client, name, request, once ? CALL_ONCE : CALL_REPEATABLE, ret_result,
-                        &cause))
-            return true;
+                        &cause)) {
+            if (!is_stopping(ret_result) || backend->hosted)
+                return true;
+            operation_result_clear(ret_result);
+            if (!backend_pause(backend, STOPPING_PAUSE_MS)) {
+                g_set_error(error, CLIENT_ERROR, CLIENT_ERROR_INTERRUPTED, "interrupted");
+                return false;
+            }
+            if (!backend_reach(backend, error))
+                return false;
+            continue;
+        }
         if (backend->host_failed)
             return report_host(backend, error);
         bool unsent = g_error_matches(cause, CLIENT_ERROR, CLIENT_ERROR_ABSENT);

@@ -285,6 +285,26 @@ Database *database_open(const char *state_dir, const char *vfs, DatabaseMode mod
     return g_steal_pointer(&database);
 }
 
+int64_t database_reserve_log(Database *database, int64_t len)
+{
+    static const char zeros[64 << 10];
+    sqlite3_file *log = NULL;
+    sqlite3_int64 size = 0;
+    if (sqlite3_file_control(database->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK ||
+        !log || !log->pMethods || log->pMethods->xFileSize(log, &size) != SQLITE_OK)
+        return 0;
+    sqlite3_int64 at = size;
+    while (at < len) {
+        int piece = (int)MIN(len - at, (sqlite3_int64)sizeof zeros);
+        if (log->pMethods->xWrite(log, zeros, piece, at) != SQLITE_OK)
+            break;
+        at += piece;
+    }
+    if (at > size)
+        (void)log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+    return at;
+}
+
 void database_close(Database *database)
 {
     if (!database)

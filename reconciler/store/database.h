@@ -25,6 +25,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Database, database_close)
 bool database_fail(const Database *database, int result, const char *doing, GError **error);
 /* Runs statements that give no rows. */
 bool database_exec(Database *database, const char *sql, GError **error);
+/* Writes zeros behind the end of the write-ahead log, up to len bytes in all, so that commits up to there
+ * change no size: a flush that has to write a new size too takes twice as long. What a log holds ends at the
+ * first frame that is not one; zeros are none. Returns the log's length; a failure is none of the database,
+ * the next commit will tell. */
+int64_t database_reserve_log(Database *database, int64_t len);
 /* New statement, finalized by statement_clear or database_close. NULL with error. */
 sqlite3_stmt *database_prepare(Database *database, const char *sql, GError **error);
 /* The single integer that sql gives; 0 when it gives no row. */

@@ -7,6 +7,10 @@
 #define CHECKPOINT_IDLE_US     (200 * G_TIME_SPAN_MILLISECOND)
 #define CHECKPOINT_IDLE_MAX_US (60 * G_TIME_SPAN_SECOND)
 #define CHECKPOINT_PAGES       8192
+#define LOG_PAGE_BYTES         (4096 + 24) /* a page in the log, with its header */
+#define LOG_AHEAD_BYTES        (1 << 20)
+#define LOG_AHEAD_MIN_BYTES    (LOG_AHEAD_BYTES / 4)
+#define LOG_AHEAD_PAGES        64 /* less is not worth it: a command that commits a few times */
 
 typedef struct Handed Handed;
 struct Handed {
@@ -32,6 +36,7 @@ struct Store {
     Database *database;
     Committer *committer;
     int wal_pages;        /* not yet known to be in the database */
+    int64_t wal_reserved; /* bytes that the log has, used or not, as far as is known */
     gint64 checkpoint_us; /* idle time before the next checkpoint */
 
     uint64_t term;
@@ -86,6 +91,14 @@ static void checkpoint(Store *store)
         g_error_free(error);
     else
         note_failure(store, error);
+}
+
+/* Between commits, where nobody waits for it. */
+static void reserve_log(Store *store)
+{
+    int64_t used = (int64_t)store->wal_pages * LOG_PAGE_BYTES;
+    if (store->wal_pages >= LOG_AHEAD_PAGES && store->wal_reserved - used < LOG_AHEAD_MIN_BYTES)
+        store->wal_reserved = database_reserve_log(store->database, used + LOG_AHEAD_BYTES);
 }
 
 static int wal_grew(void *data, sqlite3 *handle, const char *name, int pages)
@@ -167,6 +180,8 @@ static void write_waiting(Store *store)
     handed_free_all(first); /* after the answer: freeing 50,000 rows takes its time too */
     if (is_long)
         checkpoint(store);
+    else if (!has_failed)
+        reserve_log(store);
     g_mutex_lock(&store->mutex);
 }
 

@@ -74,6 +74,17 @@ like "which succeeded" "$(cat client.out)" "*SUCCEEDED*"
 exits "it was started once" 0 mt describe job "$second" -o json
 is "one attempt" "$(json attempts | grep -o '"attempt"' | wc -l | tr -d ' ')" 1
 
+# A wait that meets a daemon just as it ends goes on with the next host, which is itself
+stopping=
+for try in 1 2 3 4 5 6 7 8; do
+    start_daemon --state "$STATE" || { is "daemon starts" no yes; finish; }
+    brief=$(mt submit --queue main --definition hold -- true)
+    kill "$daemon"
+    mt wait "$brief" --timeout 20s >wait.out 2>&1 || stopping="$stopping $try: $(cat wait.out)"
+    wait "$daemon" 2>/dev/null
+done
+is "waits beside daemons that end" "$stopping" ""
+
 # A state directory whose socket's path is longer than sun_path
 long=$WORK/$(printf 'd%.0s' 1 2 3 4 5 6 7 8 9 10)
 for _ in 1 2 3 4; do long=$long/dddddddddddddddddddddddddddddddddddddddd; done

@@ -22,6 +22,7 @@ exits "without a compiler" 2 make_ CC=no-such-compiler BUILD="$WORK/build" "$WOR
 like "it says what installs it" "$err" "*missing*make deps*"
 
 # ---- compile_commands.json
+make_ compile_commands.json >"$WORK/.made" 2>&1 # a sanitizer build alone leaves none, or an old one
 cp compile_commands.json "$WORK/commands.json" 2>/dev/null
 ok "is JSON" perl -MJSON::PP -e 'local $/; decode_json(<STDIN>)' <"$WORK/commands.json"
 commands() { perl -MJSON::PP -e 'local $/; for (@{decode_json(<STDIN>)}) { '"$1"' }' <"$WORK/commands.json"; }

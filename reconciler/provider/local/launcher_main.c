@@ -474,8 +474,11 @@ static int launcher_main(int dir_fd, int status_fd)
     if (write(status_fd, &status, 1) < 0)
         complain("status");
     close(status_fd);
-    if (status)
+    if (status) { /* most often: another launcher serves here already; what it holds is the process's to give
+                     back */
+        free(launcher);
         return status;
+    }
     launcher_run(launcher);
     unlink("socket"); /* whoever connected a moment ago sees the end and starts another */
     client_drop(launcher);
