@@ -267,10 +267,13 @@ static void row_run(Table *table, const json_t *run, const ListStyle *style)
     table_cell_take(table, g_strdup_printf("%s/%s", member_text(run, "kind"), member_text(run, "name")));
     cell_integer(table, member_integer(run, "number"));
     table_cell(table, member_text(run, "state"));
-    cell_integer(table, waiting_of(counts));
-    cell_integer(table, running_of(counts));
-    cell_integer(table, count_of(counts, "SUCCEEDED"));
-    cell_integer(table, count_of(counts, "FAILED"));
+    const int64_t numbers[] = {waiting_of(counts), running_of(counts), count_of(counts, "SUCCEEDED"),
+                               count_of(counts, "FAILED")};
+    for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++)
+        if (counts)
+            cell_integer(table, numbers[i]);
+        else
+            table_cell(table, NULL); /* its jobs have left memory: nobody counts them */
     cell_age(table, created, style);
     table_cell_take(table, time_between(created, stopped ? stopped : style->now_ms));
     table_cell(table, member_text(run, "id"));

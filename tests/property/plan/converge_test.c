@@ -243,6 +243,12 @@ static void carry_out(Model *model, const Plan *plan, Rng *rng)
     g_array_sort(model->runs, compare_runs);
 }
 
+static uint64_t seeds_wanted(void)
+{
+    const char *wanted = g_getenv("MUSTER_SEEDS");
+    return wanted ? g_ascii_strtoull(wanted, NULL, 10) : SEEDS;
+}
+
 static void check_empty(const Model *model, ManifestSet *set, uint64_t seed)
 {
     g_autoptr(Plan) plan = plan_of(model, set);
@@ -267,7 +273,7 @@ static void check_repeatable(const Model *model, ManifestSet *set, uint64_t seed
 
 static void test_converges(void)
 {
-    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+    for (uint64_t seed = 1; seed <= seeds_wanted(); seed++) {
         Rng rng = rng_from_seed(seed);
         Model *model = model_new();
         for (int round = 0; round < 4; round++) {
@@ -284,7 +290,7 @@ static void test_converges(void)
 /* Carried out in order, nothing ever refers to what is not there yet or no longer. */
 static void test_order(void)
 {
-    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+    for (uint64_t seed = 1; seed <= seeds_wanted(); seed++) {
         Rng rng = rng_from_seed(seed);
         Model *model = model_new();
         g_autoptr(ManifestSet) set = random_set(model, &rng);
@@ -441,7 +447,7 @@ static ManifestSet *import_yaml(View text, uint64_t seed)
 
 static void test_export(void)
 {
-    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+    for (uint64_t seed = 1; seed <= seeds_wanted(); seed++) {
         Rng rng = rng_from_seed(seed);
         Model *model = model_new();
         g_autoptr(GString) yaml = g_string_new(NULL);
