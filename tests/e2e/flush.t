@@ -44,7 +44,7 @@ close $yaml;
 my $daemon = fork() // die;
 if (!$daemon) {
     open STDERR, ">", "$dir/serve.log";
-    exec "strace", "-D", "-f", "-y", "-s", "400", "-o", $log, "-e", "trace=fdatasync,fsync,execve,wait4,waitid,sendto,sendmsg,write,writev", $muster, "serve",
+    exec "strace", "-D", "-f", "-y", "-s", "4000", "-o", $log, "-e", "trace=fdatasync,fsync,execve,wait4,waitid,sendto,sendmsg,write,writev", $muster, "serve",
         "$dir/source", "--source", "flush", "--state", $state, "--provider", "local";
     exit 127;
 }
