@@ -13,7 +13,7 @@ ran() { of "$1" startedAt attempts.0.stoppedAt | perl -e '$_ = <STDIN>; my ($fro
 
 mkfifo deaf.up
 polite=$(mt submit --queue main --definition limited --array 2 --parameter 'do=[ $AWS_BATCH_JOB_ARRAY_INDEX = 0 ] || exit 0; trap "echo asked; exit 5" TERM; sleep 300 & wait')
-deaf=$(submit "trap 'echo asked' TERM; echo up >$WORK/deaf.up; while :; do sleep 1; done")
+deaf=$(submit "trap 'echo asked' TERM; echo up >$WORK/deaf.up; while :; do sleep 1; done 2>/dev/null") # the shell tells of the sleep that TERM ends
 began deaf
 exits "terminate what does not listen" 0 mt terminate "$deaf" --reason "go away"
 exits "it ends" 7 mt wait "$deaf" --timeout 50s
