@@ -125,10 +125,5 @@ void job_spec_free(JobSpec *spec)
 
 OnDelete job_on_delete(View json)
 {
-    int choice = ON_DELETE_KEEP;
-    json_t *root = decode_parse(json, NULL);
-    if (root && !decode_choice(root, "onDelete", on_delete_names, &choice, NULL))
-        choice = ON_DELETE_KEEP;
-    json_decref(root);
-    return (OnDelete)choice;
+    return (OnDelete)decode_choice_of(json, "onDelete", on_delete_names, ON_DELETE_KEEP);
 }

@@ -111,10 +111,6 @@ void pipeline_spec_free(PipelineSpec *spec)
 
 ConcurrencyPolicy job_concurrency(View json)
 {
-    int choice = CONCURRENCY_WAIT;
-    json_t *root = decode_parse(json, NULL);
-    if (root && !decode_choice(root, "concurrencyPolicy", concurrency_names, &choice, NULL))
-        choice = CONCURRENCY_WAIT;
-    json_decref(root);
-    return (ConcurrencyPolicy)choice;
+    return (ConcurrencyPolicy)decode_choice_of(json, "concurrencyPolicy", concurrency_names,
+                                               CONCURRENCY_WAIT);
 }

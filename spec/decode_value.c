@@ -117,6 +117,16 @@ bool decode_choice(const json_t *object, const char *key, const char *const *nam
     return wrong_type(key, "one of its values", error);
 }
 
+int decode_choice_of(View json, const char *key, const char *const *names, int fallback)
+{
+    int choice = fallback;
+    json_t *root = decode_parse(json, NULL);
+    if (root && !decode_choice(root, key, names, &choice, NULL))
+        choice = fallback;
+    json_decref(root);
+    return choice;
+}
+
 static int variable_compare(const void *a, const void *b)
 {
     return strcmp(((const EnvironmentVariable *)a)->name, ((const EnvironmentVariable *)b)->name);

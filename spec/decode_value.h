@@ -19,6 +19,9 @@ bool decode_array(const json_t *object, const char *key, const json_t **ret_arra
 /* text must be one of names (NULL-terminated), in any case; *ret_index is its place. Absent: untouched. */
 bool decode_choice(const json_t *object, const char *key, const char *const *names, int *ret_index,
                    GError **error);
+/* One choice of a whole spec, without decoding the rest of it; fallback where it is absent or not one of
+ * names. */
+int decode_choice_of(View json, const char *key, const char *const *names, int fallback);
 
 /* [{name, value}] or {name: value}, sorted by name; of equal names the last one stands. */
 bool decode_environment(const json_t *object, const char *key, EnvironmentVariable **ret_list,

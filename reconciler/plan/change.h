@@ -54,6 +54,8 @@ bool run_triggered_by_change(const Manifest *manifest);
 void runs_note_ending(Plan *plan, const PlanActual *actual, const PlanOptions *options);
 bool run_is_unfinished(const RunRecord *run); /* and not cancelled: there is something to end */
 OnDelete run_on_delete(const RunRecord *run);
+/* only: "KIND/NAME", the kind in any form; NULL: all. */
+bool only_selects(const char *only, Kind kind, View name);
 /* The resource of (kind, name), or NULL; resources are sorted. */
 const ResourceRecord *actual_find(const PlanActual *actual, Kind kind, View name);
 static inline bool digest_is_zero(const Digest *digest)

@@ -64,15 +64,17 @@ static bool is_ours(const Diff *diff, const ResourceRecord *resource)
     return view_is(resource->owner, diff->options->source_name);
 }
 
+bool only_selects(const char *only, Kind kind, View name)
+{
+    const char *slash = only ? strchr(only, '/') : NULL;
+    Kind only_kind;
+    return !only || (slash && kind_from_name((View){only, (size_t)(slash - only)}, &only_kind) &&
+                     only_kind == kind && view_is(name, slash + 1));
+}
+
 static bool is_selected(const Diff *diff, Kind kind, View name)
 {
-    const char *only = diff->options->only;
-    if (!only)
-        return true;
-    const char *slash = strchr(only, '/');
-    Kind only_kind;
-    return slash && kind_from_name((View){only, (size_t)(slash - only)}, &only_kind) && only_kind == kind &&
-           view_is(name, slash + 1);
+    return only_selects(diff->options->only, kind, name);
 }
 
 static void add_change(Diff *diff, Change *change, View spec)

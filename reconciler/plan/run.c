@@ -115,20 +115,11 @@ OnDelete run_on_delete(const RunRecord *run)
     return pipeline ? pipeline->on_delete : ON_DELETE_KEEP;
 }
 
-/* only: "KIND/NAME", the kind in any form; NULL: all. */
-static bool is_selected(const char *only, const RunRecord *run)
-{
-    const char *slash = only ? strchr(only, '/') : NULL;
-    Kind kind;
-    return !only || (slash && kind_from_name((View){only, (size_t)(slash - only)}, &kind) &&
-                     kind == run->kind && view_is(run->name, slash + 1));
-}
-
 void runs_note_ending(Plan *plan, const PlanActual *actual, const PlanOptions *options)
 {
     for (size_t i = 0; i < actual->runs_len; i++) {
         const RunRecord *run = &actual->runs[i];
-        if (!run->is_ending || !is_selected(options->only, run))
+        if (!run->is_ending || !only_selects(options->only, run->kind, run->name))
             continue;
         char *message = g_strdup_printf(
             "run %" G_GINT64_FORMAT " is cancelled, but jobs of it have not ended", run->number);
