@@ -40,6 +40,19 @@ typedef enum {
     CE_TYPE_UNMANAGED
 } ComputeType;
 
+/* ALLOCATION_BEST_FIT is the default (batch: "Allocation strategies"). */
+typedef enum {
+    ALLOCATION_BEST_FIT,
+    ALLOCATION_BEST_FIT_PROGRESSIVE,
+    ALLOCATION_SPOT_CAPACITY_OPTIMIZED,
+    ALLOCATION_SPOT_PRICE_CAPACITY_OPTIMIZED
+} AllocationStrategy;
+
+/* Ours: machines that an UNMANAGED environment has in the simulator. */
+typedef struct {
+    int64_t count, vcpus, memory_mib, gpus;
+} SimulatedHosts;
+
 typedef struct {
     ProviderType provider; /* PROVIDER_UNSET: the source's default */
     char *region;          /* may be NULL */
@@ -47,21 +60,94 @@ typedef struct {
     ComputeType type;
     bool type_given; /* computeResources.type was stated (or the environment is UNMANAGED) */
     int64_t min_vcpus;
-    int64_t max_vcpus;         /* 0: not stated, or UNMANAGED (no limit of ours) */
-    char **instance_types;     /* NULL-terminated; may be NULL */
-    char *allocation_strategy; /* may be NULL */
+    int64_t max_vcpus;     /* 0: not stated, or UNMANAGED (no limit of ours) */
+    bool strict_max;       /* ours, strictMaxvCpus: no strategy may exceed maxvCpus by an instance */
+    char **instance_types; /* NULL-terminated; may be NULL */
+    AllocationStrategy allocation;
+    int64_t bid_percentage;          /* SPOT: 1 to 100; 100 where none is given */
+    int64_t unmanaged_vcpus;         /* -1: not stated */
+    int64_t min_scale_down_delay_ms; /* 0: off */
+    /* updatePolicy. timeout_ms 0: drain for as long as jobs run. */
+    bool terminate_jobs_on_update;
+    int64_t update_timeout_ms;
+    /* Ours, budget: millionths of the currency of the region's prices; 0: none. */
+    int64_t budget_day_micro, budget_month_micro;
+    SimulatedHosts *simulated_hosts;
+    size_t simulated_hosts_len;
 } ComputeEnvironmentSpec;
 ComputeEnvironmentSpec *compute_environment_spec_decode(View json, GError **error);
 void compute_environment_spec_free(ComputeEnvironmentSpec *spec);
 
+/* Why a job at the head of a queue is blocked, as Batch codes it (batch: "Blocked queues"). */
+typedef enum {
+    BLOCKED_NONE,
+    BLOCKED_INSUFFICIENT_CAPACITY,    /* CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY */
+    BLOCKED_MAX_RESOURCE,             /* MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE */
+    BLOCKED_RESOURCE_REQUIREMENT,     /* MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT */
+    BLOCKED_INSTANCE_CONFIGURATION,   /* MISCONFIGURATION:EC2_INSTANCE_CONFIGURATION_UNSUPPORTED */
+    BLOCKED_SERVICE_ROLE_PERMISSIONS, /* MISCONFIGURATION:SERVICE_ROLE_PERMISSIONS; no action applies */
+    BLOCKED_ACTION_REQUIRED,          /* ACTION_REQUIRED; no action applies */
+    BLOCKED_UNDETERMINED              /* UNDETERMINED; no action applies */
+} BlockedReason;
+const char *blocked_reason_code(BlockedReason reason); /* "" for BLOCKED_NONE */
+
+typedef struct {
+    BlockedReason reason;
+    int64_t max_ms; /* RUNNABLE at the head with this reason for so long: cancelled */
+} StateTimeLimit;
+
+/* Ours, assert: what a forecast must show, else the plan is refused; -1: not asserted. */
+typedef struct {
+    int64_t p95_wait_ms, drain_ms;
+    int64_t cost_day_micro;
+} QueueAssertion;
+
 typedef struct {
     bool enabled;
     int64_t priority;
+    bool strict_order;           /* ours, backfill: false: nothing overtakes a head that waits */
     char **compute_environments; /* names in ascending order; NULL-terminated */
     char *scheduling_policy;     /* name, or NULL: FIFO */
+    StateTimeLimit *time_limits;
+    size_t time_limits_len;
+    QueueAssertion assertion;
 } JobQueueSpec;
 JobQueueSpec *job_queue_spec_decode(View json, GError **error);
 void job_queue_spec_free(JobQueueSpec *spec);
+
+typedef struct {
+    char *identifier;  /* without the trailing * */
+    bool prefix;       /* it had one: the group of all identifiers that begin so */
+    int64_t weight_e4; /* weightFactor: the lower, the more; of a limit: unused */
+    int64_t max_vcpus; /* of a limit; of a weight: unused */
+} ShareRule;
+
+typedef struct {
+    bool fair_share;             /* fairsharePolicy is there */
+    int64_t share_decay_ms;      /* 0: the shortest window, 600 s */
+    int64_t compute_reservation; /* percent, 0 to 99 */
+    ShareRule *weights;          /* shareDistribution, sorted by identifier */
+    size_t weights_len;
+    ShareRule *limits; /* ours, shareLimits: vCPUs that a share may hold at once, sorted by identifier */
+    size_t limits_len;
+} SchedulingPolicySpec;
+SchedulingPolicySpec *scheduling_policy_spec_decode(View json, GError **error);
+void scheduling_policy_spec_free(SchedulingPolicySpec *spec);
+/* The rule for an identifier: the exact one, else the prefix; NULL: none (weight 1, no limit). */
+const ShareRule *share_rule_find(const ShareRule *rules, size_t len, View identifier);
+
+typedef struct {
+    int64_t total_quantity;
+    bool replenishable;
+} ConsumableResourceSpec;
+ConsumableResourceSpec *consumable_resource_spec_decode(View json, GError **error);
+void consumable_resource_spec_free(ConsumableResourceSpec *spec);
+
+/* What an attempt of a job takes of a consumable resource; of a multinode job the sum over its nodes. */
+typedef struct {
+    char *name;
+    int64_t quantity;
+} ConsumableNeed;
 
 typedef enum { RETRY_RETRY, RETRY_EXIT } RetryAction;
 typedef struct {
@@ -87,10 +173,16 @@ typedef struct {
     size_t environment_len;
     EnvironmentVariable *parameters; /* sorted by name */
     size_t parameters_len;
-    ResourceNeed need; /* of one node; the sum over the containers of ecsProperties */
+    /* The sum over the containers of ecsProperties; of a multinode job the largest of its node ranges, since
+     * each node has an instance for itself. */
+    ResourceNeed need;
     bool vcpus_alias,
         memory_alias; /* stated by the deprecated vcpus, memory: only their like overrides these */
     int64_t nodes;    /* 1; of a multinode job its numNodes */
+    int64_t main_node;
+    char *node_instance_type;    /* of a multinode job that names one; may be NULL */
+    ConsumableNeed *consumables; /* sorted by name; quantities above 0 */
+    size_t consumables_len;
     RetryStrategy retry;
     int64_t timeout_ms; /* 0: none */
     int scheduling_priority;
@@ -134,6 +226,10 @@ typedef struct {
     RetryStrategy retry;      /* attempts 0: not given */
     int64_t timeout_ms;       /* 0: not given */
     bool rerun_on_definition; /* Job, Pipeline: rerunOn: [definition] */
+    bool consumables_given;   /* consumableResourcePropertiesOverride: replaces the definition's, also with none */
+    ConsumableNeed *consumables;
+    size_t consumables_len;
+    int64_t nodes; /* nodeOverrides.numNodes; 0: not given */
 } JobSpec;
 JobSpec *job_spec_decode(View json, GError **error);
 JobSpec *job_spec_from_json(const json_t *json, GError **error);
@@ -166,6 +262,8 @@ JobDefinitionSpec *job_effective(const JobDefinitionSpec *definition, const JobS
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ComputeEnvironmentSpec, compute_environment_spec_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(JobQueueSpec, job_queue_spec_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SchedulingPolicySpec, scheduling_policy_spec_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ConsumableResourceSpec, consumable_resource_spec_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(JobDefinitionSpec, job_definition_spec_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(JobSpec, job_spec_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PipelineSpec, pipeline_spec_free)

@@ -55,8 +55,7 @@ static bool decode_resources(const json_t *root, ComputeEnvironmentSpec *spec, G
     if (!decode_choice(resources, "type", compute_type_names, &type, error) ||
         !decode_integer(resources, "minvCpus", 0, INT32_MAX, &spec->min_vcpus, error) ||
         !decode_integer(resources, "maxvCpus", 0, INT32_MAX, &spec->max_vcpus, error) ||
-        !decode_strings(resources, "instanceTypes", &spec->instance_types, error) ||
-        !decode_string(resources, "allocationStrategy", &spec->allocation_strategy, error))
+        !decode_strings(resources, "instanceTypes", &spec->instance_types, error))
         return false;
     spec->type_given = type >= 0;
     if (type >= 0)
@@ -95,6 +94,5 @@ void compute_environment_spec_free(ComputeEnvironmentSpec *spec)
         return;
     g_free(spec->region);
     g_strfreev(spec->instance_types);
-    g_free(spec->allocation_strategy);
     g_free(spec);
 }

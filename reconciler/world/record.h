@@ -34,6 +34,9 @@ bool job_id_from_text(View text, JobId *ret_id);
 /* "UUID" or "UUID:INDEX"; *ret_index is NOT_A_CHILD without index. */
 bool job_ref_from_text(View text, JobId *ret_id, int32_t *ret_index);
 
+/* What an attempt needs or an instance offers. */
+typedef ResourceNeed Capacity;
+
 typedef enum { RESOURCE_ACTIVE, RESOURCE_DELETING, RESOURCE_REPLACING } ResourcePhase;
 
 /* A resource of any kind but Job and Pipeline runs. One row by (kind, name). */

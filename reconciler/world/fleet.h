@@ -1,0 +1,44 @@
+/* fleet.h: instances that take tasks, found by what is free on them.
+ * Owns:   the index; instances belong to the world and are linked through Instance.fleet_node.
+ * Calls:  spec/base. No clock.
+ * Holds:  a fleet answers from what is free now: Instance.free is what launches under way and reservations
+ * leave of Instance.total, and never below zero (invariant 7). Answers depend on capacities and numbers of
+ * instances only, never on the order of insertion (invariant 8). fleet_find() costs the logarithm of the
+ * instances times the number of distinct whole vCPUs free at worst. */
+#pragma once
+#include "reconciler/world/record.h"
+
+typedef struct Fleet Fleet;
+typedef struct Instance Instance;
+
+Fleet *fleet_new(void);
+void fleet_free(Fleet *fleet);
+/* Of an instance with total and free set. */
+void fleet_insert(Fleet *fleet, Instance *instance);
+void fleet_remove(Fleet *fleet, Instance *instance);
+size_t fleet_len(const Fleet *fleet);
+
+/* need is taken from what is free on an instance of a fleet, or given back; the instance keeps its place in
+ * the index in both directions. Aborts when more is taken than is free. An instance that is in no fleet may be
+ * given as well. */
+void instance_take(Instance *instance, Capacity need);
+void instance_give(Instance *instance, Capacity need);
+
+typedef enum {
+    FLEET_NO_GPU_HOSTS, /* only instances without GPUs */
+    FLEET_GPU_HOSTS,    /* only instances with GPUs */
+    FLEET_ANY           /* those without first */
+} FleetHosts;
+/* Best fit: of the instances where need fits, the one with the fewest free GPUs, then the fewest free whole
+ * vCPUs, then the least free memory, then the fewest free vCPUs, then the lowest number. NULL: it fits
+ * nowhere. */
+Instance *fleet_find(const Fleet *fleet, Capacity need, FleetHosts hosts);
+/* An instance on which nothing runs and that is at least so large: the smallest total, then the lowest number;
+ * type: NULL or the only type allowed. NULL: none. after: NULL, or the instance behind which to go on. */
+Instance *fleet_find_empty(const Fleet *fleet, Capacity need, const char *type, const Instance *after);
+/* Componentwise largest free capacity: what exceeds it in one member fits nowhere. */
+Capacity fleet_most_free(const Fleet *fleet);
+/* By number; NULL at the end. */
+Instance *fleet_next(const Fleet *fleet, const Instance *after);
+/* How many of need fit into free. */
+int64_t capacity_fits(Capacity free, Capacity need);
