@@ -226,7 +226,8 @@ typedef struct {
     RetryStrategy retry;      /* attempts 0: not given */
     int64_t timeout_ms;       /* 0: not given */
     bool rerun_on_definition; /* Job, Pipeline: rerunOn: [definition] */
-    bool consumables_given;   /* consumableResourcePropertiesOverride: replaces the definition's, also with none */
+    bool consumables_given; /* consumableResourcePropertiesOverride: replaces the definition's, also with none
+                             */
     ConsumableNeed *consumables;
     size_t consumables_len;
     int64_t nodes; /* nodeOverrides.numNodes; 0: not given */
