@@ -420,7 +420,8 @@ Instance *world_local_instance(const World *world)
 
 bool environment_is_shared(const Environment *environment)
 {
-    return !environment || environment->provider == PROVIDER_LOCAL || environment->provider == PROVIDER_DOCKER;
+    return !environment || environment->provider == PROVIDER_LOCAL ||
+           environment->provider == PROVIDER_DOCKER;
 }
 
 static bool is_fargate(const Environment *environment)

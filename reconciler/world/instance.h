@@ -1,10 +1,10 @@
 /* instance.h: machines, from the decision to have one until it is gone; a part of world.h.
  * Owns:   nothing; instances belong to the world.
  * Calls:  world/fleet.h.
- * Holds:  an instance is intended and committed before its effect, as a launch is (invariant 2), and one whose
- * end was not proven keeps its capacity. free + used is total, unless more is used than there is. What a tick
- * reserves with instance_take() becomes a launch in the same tick. Which instance is in which fleet follows
- * from its state alone. */
+ * Holds:  an instance is intended and committed before its effect, as a launch is (invariant 2), and one
+ * whose end was not proven keeps its capacity. free + used is total, unless more is used than there is. What
+ * a tick reserves with instance_take() becomes a launch in the same tick. Which instance is in which fleet
+ * follows from its state alone. */
 #pragma once
 #include "reconciler/world/fleet.h"
 
@@ -31,16 +31,16 @@ struct Instance {
     char *type;        /* "c5.large"; "" where there is none */
     char *provider_id; /* "i-…"; NULL: not known yet */
     bool spot;
-    bool ran;                    /* had a task already (minScaleDownDelay) */
-    Capacity total, free, used;  /* total before REGISTERED: planned, from the catalogue */
-    int64_t price_micro_per_h;   /* -1: unknown */
-    size_t holds;                /* what was taken and not given back: launches and reservations */
-    size_t launches;             /* under way on it */
-    Launch *newest_launch;       /* then Launch.instance_prev */
+    bool ran;                   /* had a task already (minScaleDownDelay) */
+    Capacity total, free, used; /* total before REGISTERED: planned, from the catalogue */
+    int64_t price_micro_per_h;  /* -1: unknown */
+    size_t holds;               /* what was taken and not given back: launches and reservations */
+    size_t launches;            /* under way on it */
+    Launch *newest_launch;      /* then Launch.instance_prev */
     int64_t intended_ms;
-    int64_t registered_ms;       /* 0: never */
-    int64_t idle_since_ms;       /* 0: busy, or not REGISTERED */
-    uint64_t generation;         /* Environment.generation when it was intended */
+    int64_t registered_ms; /* 0: never */
+    int64_t idle_since_ms; /* 0: busy, or not REGISTERED */
+    uint64_t generation;   /* Environment.generation when it was intended */
     InFleet in_fleet;
 };
 
