@@ -84,6 +84,7 @@ static void apply_end(Reconciler *reconciler, Launch *launch, const ProviderEven
 static void apply_to_launch(Reconciler *reconciler, Launch *launch, const ProviderEvent *event)
 {
     switch (event->type) {
+    case PROVIDER_EVENT_ACCEPTED: return;
     case PROVIDER_EVENT_STARTED:
         launch_started(reconciler->world, launch, event->at_ms, reconciler->now_ms);
         return;
@@ -120,7 +121,7 @@ static void apply_event(Reconciler *reconciler, const ProviderEvent *event)
         apply_observed(reconciler);
         return;
     }
-    bool is_final = event->type != PROVIDER_EVENT_STARTED;
+    bool is_final = event->type != PROVIDER_EVENT_STARTED && event->type != PROVIDER_EVENT_ACCEPTED;
     Launch *launch = world_launch(reconciler->world, &event->token);
     if (!reconciler->observed)
         g_hash_table_add(reconciler->reported, g_bytes_new(event->token.bytes, LAUNCH_TOKEN_BYTES));

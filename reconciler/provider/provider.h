@@ -56,11 +56,13 @@ typedef enum {
 } InstanceGoneReason;
 
 typedef enum {
-    PROVIDER_EVENT_STARTED, /* effective: the process runs; at_ms is its start */
-    PROVIDER_EVENT_REFUSED, /* proven never to have started; reason says why */
-    PROVIDER_EVENT_ENDED,   /* ended and every process of it is gone */
-    PROVIDER_EVENT_LOST,    /* it was started or may have been; every process that carried its token is proven
-                               gone;    how it ended is unknown */
+    PROVIDER_EVENT_ACCEPTED, /* it was taken in and has neither started nor been made yet: told in an
+                                observation, so that it is not taken for absent; its outcome follows */
+    PROVIDER_EVENT_STARTED,  /* effective: the process runs; at_ms is its start */
+    PROVIDER_EVENT_REFUSED,  /* proven never to have started; reason says why */
+    PROVIDER_EVENT_ENDED,    /* ended and every process of it is gone */
+    PROVIDER_EVENT_LOST, /* it was started or may have been; every process that carried its token is proven
+                            gone;    how it ended is unknown */
     PROVIDER_EVENT_OBSERVED, /* a complete observation is done: all launches that were asked for before it and
                                 were not reported by it are proven never to have started. It covers instances
                                 too: one that was asked for before and not reported does not exist. */
@@ -77,7 +79,7 @@ typedef enum {
 
 typedef struct {
     ProviderEventType type;
-    LaunchToken token;  /* STARTED … LOST, INSTANCE_… */
+    LaunchToken token;  /* ACCEPTED … LOST, INSTANCE_… */
     int64_t at_ms;      /* CLOCK_REALTIME of the start or end */
     int64_t started_ms; /* ENDED: when it had started */
     EndCause cause;     /* ENDED; STOPPED: by provider_stop */
