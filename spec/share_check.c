@@ -47,6 +47,7 @@ typedef struct {
     bool has_share;
     const char *what;
     const char *const *queue_paths, *const *share_paths;
+    const char *cure; /* where a share is named in vain */
 } Subject;
 
 static void judge(const Check *check, const Subject *subject)
@@ -60,7 +61,7 @@ static void judge(const Check *check, const Subject *subject)
         is_needed ? "a" : "no", subject->what, is_needed ? "needs" : "cannot have");
     Fault fault = {SEVERITY_ERROR, DIAGNOSTIC_PLAIN, message,
                    is_needed ? "add shareIdentifier: NAME, the share that the work counts against"
-                             : "remove it: the queue is first in, first out"};
+                             : subject->cure};
     locate_report(check->locator, subject->manifest, is_needed ? subject->queue_paths : subject->share_paths,
                   (View){NULL, 0}, &fault);
 }
@@ -74,8 +75,13 @@ static void job_check(const Check *check, const Manifest *manifest)
         const ManifestReference *reference = &manifest->references[i];
         if (reference->kind != KIND_JOB_QUEUE)
             continue;
-        Subject subject = {manifest, reference->text, has_share(manifest->spec),
-                           what,     queue_paths,     share_paths};
+        Subject subject = {manifest,
+                           reference->text,
+                           has_share(manifest->spec),
+                           what,
+                           queue_paths,
+                           share_paths,
+                           "remove it: the queue is first in, first out"};
         judge(check, &subject);
     }
 }
@@ -88,8 +94,13 @@ static void step_check(const Check *check, const Manifest *manifest, const JobSp
     g_autofree char *share_path = g_strdup_printf("spec.jobs[%zu].shareIdentifier", index);
     const char *const queue_paths[] = {queue_path, "spec.jobQueue", NULL};
     const char *const share_paths[] = {share_path, "spec.shareIdentifier", NULL};
-    Subject subject = {manifest,   view_from(step->queue), step->share_identifier != NULL, what, queue_paths,
-                       share_paths};
+    Subject subject = {manifest,
+                       view_from(step->queue),
+                       step->share_identifier != NULL,
+                       what,
+                       queue_paths,
+                       share_paths,
+                       "name a share only for steps whose queue has a scheduling policy"};
     judge(check, &subject);
 }
 
