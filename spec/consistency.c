@@ -43,7 +43,7 @@ static int share_compare(const void *a, const void *b)
 
 /* In the order of bytes a prefix comes before all that it covers, save for "*", which is less than letters
  * and digits: "User*" may come after "User", and directly so. */
-static void shares_check(const Check *check, const json_t *list)
+static void shares_check(const Check *check, const json_t *list, const char *path)
 {
     size_t len = json_array_size(list);
     g_autofree const char **shares = g_new0(const char *, len + 1);
@@ -53,7 +53,6 @@ static void shares_check(const Check *check, const json_t *list)
     const char *wide = NULL;
     for (size_t i = 0; i < len; i++) {
         const char *share = shares[i], *before = i > 0 ? shares[i - 1] : NULL;
-        const char *path = "spec.fairsharePolicy.shareDistribution[].shareIdentifier";
         const char *other = wide && share_covers(wide, share)       ? wide
                             : before && share_covers(share, before) ? before
                                                                     : NULL;
@@ -67,6 +66,26 @@ static void shares_check(const Check *check, const json_t *list)
     }
 }
 
+static void policy_check(const Check *check, const json_t *spec)
+{
+    shares_check(check, json_object_get(json_object_get(spec, "fairsharePolicy"), "shareDistribution"),
+                 "spec.fairsharePolicy.shareDistribution[].shareIdentifier");
+    shares_check(check, json_object_get(spec, "shareLimits"), "spec.shareLimits[].shareIdentifier");
+}
+
+/* ---- time limits of a queue */
+
+/* In the canonical form the list is sorted by reason. */
+static void time_limits_check(const Check *check, const json_t *list)
+{
+    for (size_t i = 1; i < json_array_size(list); i++) {
+        const char *reason = text_of(json_array_get(list, i), "reason");
+        if (!strcmp(text_of(json_array_get(list, i - 1), "reason"), reason))
+            report(check, "spec.jobStateTimeLimitActions[].reason", reason,
+                   "one entry for each reason: keep one of them", "the reason \"%s\" is given twice", reason);
+    }
+}
+
 /* ---- nodes */
 
 #define RANGES_PATH "spec.nodeProperties.nodeRangeProperties[].targetNodes"
@@ -74,13 +93,13 @@ static void shares_check(const Check *check, const json_t *list)
 typedef struct {
     const char *text;
     int64_t first, last;
-} NodeRange;
+} NodeSpan;
 
 /* N, A:B, A:, :B or : (the schema's pattern); a missing end is the highest node. */
-static NodeRange range_of(const char *text, int64_t nodes)
+static NodeSpan range_of(const char *text, int64_t nodes)
 {
     const char *colon = strchr(text, ':');
-    NodeRange range = {text, 0, nodes - 1};
+    NodeSpan range = {text, 0, nodes - 1};
     if (*text != ':')
         range.first = g_ascii_strtoll(text, NULL, 10);
     if (!colon)
@@ -90,7 +109,7 @@ static NodeRange range_of(const char *text, int64_t nodes)
     return range;
 }
 
-static bool range_check(const Check *check, const NodeRange *range, int64_t nodes)
+static bool range_check(const Check *check, const NodeSpan *range, int64_t nodes)
 {
     g_autofree char *cure = g_strdup_printf("the nodes are 0 to %" G_GINT64_FORMAT, nodes - 1);
     if (range->first > range->last && range->first < nodes)
@@ -103,12 +122,12 @@ static bool range_check(const Check *check, const NodeRange *range, int64_t node
     return false;
 }
 
-static bool is_within(const NodeRange *inner, const NodeRange *outer)
+static bool is_within(const NodeSpan *inner, const NodeSpan *outer)
 {
     return outer->first <= inner->first && inner->last <= outer->last;
 }
 
-static void pair_check(const Check *check, const NodeRange *earlier, const NodeRange *later)
+static void pair_check(const Check *check, const NodeSpan *earlier, const NodeSpan *later)
 {
     if (earlier->first == later->first && earlier->last == later->last)
         report(check, RANGES_PATH, later->text, "keep one of them",
@@ -120,7 +139,7 @@ static void pair_check(const Check *check, const NodeRange *earlier, const NodeR
                "the ranges \"%s\" and \"%s\" overlap in part", earlier->text, later->text);
 }
 
-static void coverage_check(const Check *check, const NodeRange *ranges, size_t len, int64_t nodes)
+static void coverage_check(const Check *check, const NodeSpan *ranges, size_t len, int64_t nodes)
 {
     int64_t first = 0;
     for (bool is_covered = true; is_covered && first < nodes;) {
@@ -146,7 +165,7 @@ static void nodes_check(const Check *check, const json_t *properties)
     int64_t nodes = json_integer_value(json_object_get(properties, "numNodes"));
     int64_t main_node = json_integer_value(json_object_get(properties, "mainNode"));
     size_t len = json_array_size(list);
-    g_autofree NodeRange *ranges = g_new0(NodeRange, len + 1);
+    g_autofree NodeSpan *ranges = g_new0(NodeSpan, len + 1);
     bool are_ranges = true;
     if (main_node >= nodes)
         report(check, "spec.nodeProperties.mainNode", NULL, "nodes are counted from 0",
@@ -169,17 +188,33 @@ static bool has_member(const Manifest *manifest, const char *text)
     return memmem(manifest->spec.data, manifest->spec.len, text, strlen(text)) != NULL;
 }
 
+/* Whether it may have something that is checked here: most manifests are not decoded for it. */
+static bool is_checked(const Manifest *manifest)
+{
+    switch (manifest->kind) {
+    case KIND_SCHEDULING_POLICY:
+        return has_member(manifest, "\"shareDistribution\":") || has_member(manifest, "\"shareLimits\":");
+    case KIND_JOB_QUEUE: return has_member(manifest, "\"jobStateTimeLimitActions\":");
+    case KIND_JOB_DEFINITION: return has_member(manifest, "\"nodeProperties\":");
+    case KIND_CONSUMABLE_RESOURCE:
+    case KIND_COMPUTE_ENVIRONMENT:
+    case KIND_JOB:
+    case KIND_PIPELINE:
+    case KIND_COUNT: break;
+    }
+    return false;
+}
+
 void consistency_check(Locator *locator, const Manifest *manifest)
 {
     Check check = {locator, manifest};
-    bool is_policy =
-        manifest->kind == KIND_SCHEDULING_POLICY && has_member(manifest, "\"shareDistribution\":");
-    bool is_multinode = manifest->kind == KIND_JOB_DEFINITION && has_member(manifest, "\"nodeProperties\":");
-    if (!is_policy && !is_multinode)
+    if (!is_checked(manifest))
         return;
     json_t *spec = json_loadb(manifest->spec.data, manifest->spec.len, 0, NULL);
-    if (is_policy)
-        shares_check(&check, json_object_get(json_object_get(spec, "fairsharePolicy"), "shareDistribution"));
+    if (manifest->kind == KIND_SCHEDULING_POLICY)
+        policy_check(&check, spec);
+    else if (manifest->kind == KIND_JOB_QUEUE)
+        time_limits_check(&check, json_object_get(spec, "jobStateTimeLimitActions"));
     else if (json_object_get(spec, "nodeProperties"))
         nodes_check(&check, json_object_get(spec, "nodeProperties"));
     json_decref(spec);
