@@ -301,6 +301,18 @@ static void check_environments(Recount *recount)
     }
 }
 
+static void check_consumables(const World *world)
+{
+    for (const Resource *resource = world_resource_next(world, NULL); resource;
+         resource = world_resource_next(world, resource))
+        expect(!resource->consumable ||
+                   resource->consumable->in_use == consumable_count(world, resource->consumable),
+               NULL, "consumable resource's use");
+    for (const History *history = world_history_next(world, NULL); history;
+         history = world_history_next(world, history))
+        expect(history_is_sound(history), NULL, "expected run time");
+}
+
 static void check_templates(Recount *recount)
 {
     size_t unused = 0;
@@ -347,6 +359,7 @@ void world_check(const World *world)
     check_launches(&recount);
     check_instances(&recount);
     check_environments(&recount);
+    check_consumables(world);
     check_templates(&recount);
     check_runs(&recount);
     g_hash_table_unref(recount.queues);

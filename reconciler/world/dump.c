@@ -114,6 +114,13 @@ static void dump_instances(const World *world, GString *out)
             instance->total.gpus, instance->used.vcpus_e4, instance->used.memory_mib, instance->used.gpus,
             instance->launches, instance->price_micro_per_h, instance->registered_ms, instance->generation);
     }
+    for (const Resource *resource = world_resource_next(world, NULL); resource;
+         resource = world_resource_next(world, resource))
+        if (resource->consumable)
+            g_string_append_printf(
+                out, "consumable %s in_use=%" G_GINT64_FORMAT " used_up=%" G_GINT64_FORMAT "\n",
+                resource->name, resource->consumable->in_use, resource->consumable->used_up);
+    history_dump(world, out);
     const Instance *local = &world->local->instance;
     g_string_append_printf(out, "local used=%" G_GINT64_FORMAT "/%" G_GINT64_FORMAT "/%" G_GINT64_FORMAT "\n",
                            local->used.vcpus_e4, local->used.memory_mib, local->used.gpus);

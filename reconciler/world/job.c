@@ -476,7 +476,7 @@ void world_expire(World *world, const uint64_t *sequences, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
         Job *job = world_job_by_sequence(world, sequences[i]);
-        if (job)
+        if (job || world->silent)
             continue; /* still in memory: something may look at it; the next round takes it */
         batch_put_job(world_batch(world), &(JobRecord){.sequence = sequences[i],
                                                        .name = VIEW(""),

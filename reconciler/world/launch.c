@@ -95,6 +95,12 @@ void launch_record(const Launch *launch, AttemptRecord *ret_record)
         ret_record->instance = instance->token;
 }
 
+bool launch_takes_consumables(const Launch *launch)
+{
+    (void)launch;
+    return true;
+}
+
 static Capacity launch_need(const Launch *launch)
 {
     return (Capacity){launch->vcpus_e4, launch->memory_mib, launch->gpus};
@@ -245,7 +251,8 @@ Launch *launch_intend(World *world, Job *job, int32_t index, Environment *enviro
                        .vcpus_e4 = need->vcpus_e4,
                        .memory_mib = need->memory_mib,
                        .gpus = need->gpus,
-                       .intended_ms = now_ms};
+                       .intended_ms = now_ms,
+                       .expected_ms = world_expected_ms(world, job->template)};
     entry->dirty.data = entry;
     entry->is_new = true;
     entry->environment_name = g_ref_string_acquire(environment_entry(environment)->name);
@@ -256,6 +263,7 @@ Launch *launch_intend(World *world, Job *job, int32_t index, Environment *enviro
     target_set_reason(world, target, NULL);
     target_set_launch(target, launch);
     launch_account(launch, 1);
+    consumables_take(world, job->template);
     if (instance)
         instance_link(world, instance, launch);
     launch_touch(world, launch);
@@ -306,6 +314,7 @@ static void launch_close(World *world, Launch *launch, const Closing *closing, i
     }
     target_set_launch(target_of(launch), NULL);
     launch_account(launch, -1);
+    consumables_give(world, launch->job->template, closing->state == LAUNCH_REFUSED);
     if (launch->instance) {
         instance_give(launch->instance, launch_need(launch));
         instance_unlink(launch->instance, launch, now_ms);
@@ -377,6 +386,8 @@ void launch_ended(World *world, Launch *launch, const LaunchEnd *end, int64_t no
 {
     launch_make_effective(world, launch, end, now_ms);
     Target target = target_of(launch);
+    History *history = template_entry(launch->job->template)->history;
+    int64_t ran_ms = end->stopped_ms - launch->started_ms;
     const char *oom = "OutOfMemoryError: Container killed due to memory usage";
     g_autofree char *status_reason = g_strdup(end_status_reason(target, end->cause));
     AttemptOutcome outcome = {.attempt = launch->attempt,
@@ -393,6 +404,7 @@ void launch_ended(World *world, Launch *launch, const LaunchEnd *end, int64_t no
                             .stopped_ms = end->stopped_ms},
                  now_ms);
     if (end->cause == END_EXITED && end->exit_code == 0 && !outcome.ended_by_request) {
+        history_add(world, history, ran_ms, now_ms);
         target_set_reason(world, target, status_reason);
         target_move(world, target, JOB_SUCCEEDED, now_ms);
         work_run(world, now_ms);
@@ -501,6 +513,7 @@ bool launch_restore(World *world, const AttemptRecord *record, GError **error)
     }
     target_set_launch(target, launch);
     launch_account(launch, 1);
+    consumables_restore(world, job->template);
     if (!launch_restore_instance(world, launch, record)) {
         g_set_error_literal(error, WORLD_ERROR, WORLD_ERROR_INVALID,
                             "a launch runs on an instance that is missing");

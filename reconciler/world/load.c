@@ -25,6 +25,13 @@ static bool load_template(const TemplateRecord *record, void *data, GError **err
     return template_restore(world, record, error);
 }
 
+static bool load_duration(const DurationRecord *record, void *data, GError **error)
+{
+    World *world = data;
+    world->loading = true;
+    return history_restore(world, record, error);
+}
+
 static bool load_run(const RunRecord *record, void *data, GError **error)
 {
     World *world = data;
@@ -121,6 +128,7 @@ static bool load_counters(const Counters *counters, void *data, GError **error)
 const RecordSink world_sink = {.resource = load_resource,
                                .revision = load_revision,
                                .template = load_template,
+                               .duration = load_duration,
                                .run = load_run,
                                .apply = load_apply,
                                .job = load_job,

@@ -154,7 +154,7 @@ bool world_is_dirty(const World *world)
     return (world->batch && !batch_is_empty(world->batch)) || tree_len(&world->graves) > 0 ||
            world->dirty_jobs || world->dirty_resources.length || world->dirty_revisions.length ||
            world->dirty_children.length || world->dirty_launches.length || world->dirty_runs.length ||
-           world->dirty_applies.length || world->dirty_instances.length ||
+           world->dirty_applies.length || world->dirty_instances.length || world->dirty_histories.length ||
            g_hash_table_size(world->dirty_settings) > 0;
 }
 
@@ -167,6 +167,7 @@ Batch *world_take_batch(World *world)
     write_runs(world, batch);
     write_jobs(world, batch);
     write_children(world, batch);
+    write_histories(world, batch);
     write_instances(world, batch);
     write_launches(world, batch);
     write_settings(world, batch);

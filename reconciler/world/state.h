@@ -70,6 +70,7 @@ typedef struct {
     size_t refs;  /* jobs in memory */
     GList unused; /* World.unused_templates while refs is 0 */
     bool stored;
+    History *history; /* of its definition */
 } TemplateEntry;
 
 typedef struct {
@@ -149,6 +150,8 @@ struct World {
     int64_t template_id, apply_id;
     size_t runnable; /* items in all groups */
 
+    Tree histories;
+
     Tree launches;
     GArray *stops; /* LaunchToken: stops decided inside the world */
 
@@ -165,7 +168,7 @@ struct World {
     GHashTable *settings, *dirty_settings;
 
     GQueue dirty_resources, dirty_revisions, dirty_children, dirty_launches, dirty_runs, dirty_applies,
-        dirty_instances;
+        dirty_instances, dirty_histories;
     Batch *batch; /* rows that are final already: events, ranges, templates, ended launches */
     uint64_t batches, durable;
 
@@ -262,8 +265,27 @@ void launches_init(World *world);
 void launches_clear(World *world);
 bool launch_restore(World *world, const AttemptRecord *record, GError **error);
 void launch_record(const Launch *launch, AttemptRecord *ret_record);
+bool launch_takes_consumables(const Launch *launch); /* for its attempt: one launch of it does */
 void launch_token_text(const LaunchToken *token, char ret_hex[2 * LAUNCH_TOKEN_BYTES + 1]);
 void world_stop_later(World *world, const GPtrArray *launches);
+/* history.c */
+void histories_init(World *world);
+void histories_clear(World *world);
+History *history_ref(World *world, const char *definition); /* "NAME:REVISION" */
+void history_unref(World *world, History *history);
+void history_forget(World *world, View definition); /* it was deleted */
+void history_add(World *world, History *history, int64_t ran_ms, int64_t now_ms);
+void write_histories(World *world, Batch *batch);
+bool history_restore(World *world, const DurationRecord *record, GError **error);
+void history_dump(const World *world, GString *out);
+bool history_is_sound(const History *history);
+/* consumable.c */
+void consumables_take(World *world, const JobTemplate *template);
+void consumables_give(World *world, const JobTemplate *template, bool never_started);
+void consumables_restore(World *world, const JobTemplate *template);
+int64_t consumable_count(const World *world, const Consumable *consumable); /* what in_use must be */
+bool consumable_in_force(World *world, Resource *resource, View spec, GError **error);
+void consumable_free(Consumable *consumable);
 /* instance.c */
 void instances_init(World *world);
 void instances_clear(World *world);

@@ -8,6 +8,8 @@
  *         3. A queued array child has no row and no allocation of its own.
  *         4. Counts by state are always equal to a recount (world_check, run in tests after every step). */
 #pragma once
+#include "reconciler/world/consumable.h"
+#include "reconciler/world/history.h"
 #include "reconciler/world/instance.h"
 #include "reconciler/world/record.h"
 #include "spec/base/rng.h"
@@ -41,6 +43,7 @@ struct Resource {
     /* decoded, by kind; NULL for other kinds */
     Environment *environment;
     Queue *queue;
+    Consumable *consumable;
     bool dirty;
 };
 
@@ -55,7 +58,9 @@ struct Environment {
     Fleet *coming;          /* INTENDED and PENDING, with the capacity that is planned */
     size_t instances;       /* of any state but GONE */
     int64_t instance_vcpus; /* whole vCPUs of all these: what maxvCpus limits where it buys instances */
-    uint64_t generation;    /* of what instances are made from: equal for equal members that update rolling */
+    uint64_t changes; /* counts what a scaler may act on: an instance changed its state or size, became idle
+                         or busy */
+    uint64_t generation; /* of what instances are made from: equal for equal members that update rolling */
 };
 
 struct Queue {
@@ -128,6 +133,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(World, world_free)
  * that were intended or effective are LAUNCH_UNKNOWN until observed. */
 extern const RecordSink world_sink; /* data: World* */
 bool world_loaded(World *world, GError **error);
+/* false: nothing is recorded: no rows, no events, and what has finished may be forgotten at once. For a
+ * simulation; the world must not be dirty. */
+void world_set_recording(World *world, bool recording);
 /* Everything dirty since the last call, as rows; NULL when there is nothing. New, caller frees. */
 Batch *world_take_batch(World *world);
 bool world_is_dirty(const World *world);
