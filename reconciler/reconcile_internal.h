@@ -40,7 +40,7 @@ typedef struct {
 struct Reconciler {
     Ports ports;
     char *state_dir, *mode, *host, *notice;
-    bool launch, draining;
+    bool launch, schedules, draining;
     int64_t interval_ms;
     const LoopMeter *loop;
     World *world;

@@ -6,6 +6,7 @@
  * milliseconds. */
 #pragma once
 #include <jansson.h>
+#include "spec/cron.h"
 #include "spec/kinds.h"
 
 #define DECODE_ERROR decode_error_quark()
@@ -226,7 +227,8 @@ typedef struct {
     RetryStrategy retry;      /* attempts 0: not given */
     int64_t timeout_ms;       /* 0: not given */
     bool rerun_on_definition; /* Job, Pipeline: rerunOn: [definition] */
-    bool consumables_given;   /* consumableResourcePropertiesOverride: replaces the definition's, also with none */
+    bool consumables_given; /* consumableResourcePropertiesOverride: replaces the definition's, also with none
+                             */
     ConsumableNeed *consumables;
     size_t consumables_len;
     int64_t nodes; /* nodeOverrides.numNodes; 0: not given */
@@ -252,6 +254,22 @@ typedef struct {
 } PipelineSpec;
 PipelineSpec *pipeline_spec_decode(View json, GError **error);
 void pipeline_spec_free(PipelineSpec *spec);
+
+/* A trigger by the clock. */
+typedef struct {
+    char *expression, *zone_name;
+    Cron cron;
+    GTimeZone *zone;     /* NULL: this machine does not know it (any more) */
+    int64_t deadline_ms; /* startingDeadlineSeconds; -1: none */
+} PipelineSchedule;
+typedef struct {
+    PipelineSchedule *items;
+    size_t len;
+} PipelineSchedules;
+/* Those of a pipeline's triggers, in their order; the steps are not looked at. Reads a zone's file when no
+ * one else holds that zone. */
+bool pipeline_schedules_decode(View json, PipelineSchedules *ret_schedules, GError **error);
+void pipeline_schedules_clear(PipelineSchedules *schedules);
 OnDelete job_on_delete(View json); /* of a Job's spec */
 ConcurrencyPolicy job_concurrency(View json);
 

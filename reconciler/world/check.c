@@ -245,6 +245,7 @@ void world_check(const World *world)
     check_environments(&recount);
     check_templates(&recount);
     check_runs(&recount);
+    schedules_check(world);
     g_hash_table_unref(recount.queues);
     g_hash_table_unref(recount.templates);
     g_hash_table_unref(recount.environments);

@@ -57,6 +57,7 @@ void resource_entry_free(ResourceEntry *entry)
     Resource *resource = &entry->resource;
     environment_free(resource->environment);
     queue_free(resource->queue);
+    timetable_free(entry);
     g_free(resource->name);
     g_free(resource->owner);
     g_free(resource->file);
@@ -254,6 +255,8 @@ bool resource_in_force(World *world, Resource *resource, View spec, GError **err
         done = environment_in_force(world, resource, spec, error);
     else if (resource->kind == KIND_JOB_QUEUE)
         done = queue_in_force(world, resource, spec, error);
+    else if (resource->kind == KIND_PIPELINE)
+        done = schedules_in_force(world, resource, spec, error);
     if (!done)
         return false;
     char *copy = view_dup(spec);
@@ -372,6 +375,7 @@ static bool resource_create(World *world, const ResourceChange *change, int64_t 
     }
     resource_describe(resource, change);
     environment_place(world, resource);
+    schedules_begin(world, resource, now_ms);
     resource->digest = manifest->digest;
     resource->revision = 1;
     resource->created_ms = resource->updated_ms = now_ms;
@@ -395,6 +399,7 @@ static bool resource_update(World *world, Resource *resource, const ResourceChan
         return false;
     bool seen = resource_describe(resource, change) || changed || revived;
     environment_place(world, resource);
+    schedules_begin(world, resource, now_ms);
     resource->digest = manifest->digest;
     if (revived)
         resource_activate(world, resource);
@@ -470,6 +475,7 @@ void resource_remove(World *world, Resource *resource, int64_t now_ms)
         revisions_keep(world, view_from(resource->name), 0);
     if (resource->kind == KIND_JOB_QUEUE)
         world->queues_stale = true;
+    schedules_drop(world, resource);
     transit_leave(world, entry);
     if (resource->dirty)
         g_queue_unlink(&world->dirty_resources, &entry->dirty);

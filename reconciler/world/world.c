@@ -12,6 +12,7 @@ World *world_new(uint64_t seed, ProviderType default_provider)
     world->work = g_array_new(FALSE, FALSE, sizeof(WorkItem));
     world->settings = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     world->dirty_settings = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    schedules_init(world);
     resources_init(world);
     revisions_init(world);
     shapes_init(world);
