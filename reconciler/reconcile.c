@@ -478,6 +478,7 @@ static void tick(Reconciler *reconciler)
     settle_schedules(reconciler);
     settle_runs(reconciler);
     applies_settle(reconciler);
+    sizes_run(reconciler);
     launch_place(reconciler);
     take_stops(reconciler);
     world_forget_finished(reconciler->world, FORGET_MAX);

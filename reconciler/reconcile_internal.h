@@ -128,5 +128,8 @@ void followed_free(void *followed);
 ManifestSet *source_carried(const Reconciler *reconciler, const char *name);
 void source_carried_out(Reconciler *reconciler, const char *name, ManifestSet *set);
 
+/* reconcile_size.c */
+void sizes_run(Reconciler *reconciler);
+
 /* reconcile_expire.c */
 void expire_run(Reconciler *reconciler);

@@ -215,6 +215,7 @@ typedef struct {
     int64_t array_size;      /* 0: not an array */
     bool array_dynamic;      /* steps: `array`, whose size is known only when the pipeline starts */
     char *array_file, *array_parameter; /* of `array`; NULL: not given */
+    bool array_counted;                 /* the source had array_file: array_size is its number of lines */
     DependencySpec *depends_on;
     size_t depends_on_len;
     EnvironmentVariable *parameters;

@@ -185,7 +185,7 @@ static void step_row(Table *table, const json_t *step, const ListStyle *style)
     table_cell_take(table, time_local(started));
     table_cell_take(table, time_between(started, stopped ? stopped : style->now_ms));
     table_cell_take(table, names_text(json_object_get(step, "waitsFor")));
-    bool is_good = strcmp(member_text(step, "status"), "SUCCEEDED") == 0;
+    bool is_good = started && strcmp(member_text(step, "status"), "SUCCEEDED") == 0;
     table_cell(table, is_good ? NULL : *reason ? reason : *waiting ? waiting : NULL);
     table_cell(table, member_text(step, "jobId"));
 }

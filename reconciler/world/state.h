@@ -18,8 +18,8 @@ typedef struct Timetable Timetable;
 
 typedef struct {
     Resource resource;
-    TreeNode by_key;     /* World.resources or, once removed and not yet written, World.graves */
-    TreeNode in_transit; /* World.transit while DELETING or REPLACING */
+    TreeNode by_key;      /* World.resources or, once removed and not yet written, World.graves */
+    TreeNode in_transit;  /* World.transit while DELETING or REPLACING */
     Timetable *timetable; /* of a pipeline with schedules; else NULL (run_schedule.c) */
     GList dirty;
 } ResourceEntry;
@@ -83,9 +83,9 @@ typedef struct {
         in_ready; /* World.ready_runs while it waits, for nothing else and no older run of its manifest */
     Job *jobs, *jobs_tail; /* those in memory, oldest first */
     OnFailure on_failure;
-    Run *waits_for;  /* a run of a Job that this one depends on and that has no job yet */
-    GPtrArray *held; /* the runs whose waits_for this is; NULL: there never was one */
-    char *workspace; /* id of the run whose workspace it goes on in; NULL: its own */
+    Run *waits_for;       /* a run of a Job that this one depends on and that has no job yet */
+    GPtrArray *held;      /* the runs whose waits_for this is; NULL: there never was one */
+    char *workspace;      /* id of the run whose workspace it goes on in; NULL: its own */
     int64_t scheduled_ms; /* the time of the schedule that began it; 0: none did */
     GList dirty;
     bool is_dirty, is_new;
@@ -150,6 +150,7 @@ struct World {
     Tree launches;
     Usage usage[PROVIDER_UNSET + 1];
     GArray *stops; /* LaunchToken: stops decided inside the world */
+    GArray *sizes; /* JobId: steps that wait to know how many children they have */
 
     Tree runs, active_runs, ready_runs, applies;
     Tree due_schedules; /* by the time at which they must be looked at */

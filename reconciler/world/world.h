@@ -246,6 +246,15 @@ void world_take_stops(World *world, GPtrArray *ret_stops);
 void world_usage(const World *world, ProviderType provider, int64_t *ret_vcpus_e4, int64_t *ret_memory_mib,
                  int64_t *ret_gpus);
 
+/* Steps whose array is as large as a file of their run's workspace has lines, and whose dependencies have
+ * ended, since the last call (after world_loaded(): all of them), appended to ret_ids as JobId. */
+void world_take_sizes(World *world, GArray *ret_ids);
+const char *
+job_array_file(const Job *job); /* that file, relative to the workspace; NULL: it waits for none */
+/* The answer: size lines, or fault (or NULL) when they cannot be counted. It becomes an array, is skipped, or
+ * fails. What is no longer wanted is left alone. */
+void job_size_found(World *world, Job *job, int64_t size, const char *fault, int64_t now_ms);
+
 /* ---- runs ---- */
 /* Starts the jobs of a Job or Pipeline manifest. spec is its canonical JSON. NULL with error when a step
  * cannot be submitted: nothing is left behind. */
@@ -286,10 +295,10 @@ size_t run_settle(World *world, size_t max, Rng *rng, int64_t now_ms);
 /* ---- schedules: what starts pipelines by the clock ---- */
 /* When schedule_settle() has something to do next; 0: never. */
 int64_t world_schedule_due_ms(const World *world);
-/* Looks at schedules whose time has come, at most max of them, and starts the runs that they ask for. Of times
- * that were missed only the latest counts, and only within startingDeadlineSeconds where that is given; a
- * suspended pipeline misses nothing. Positions are settings, committed with the runs: a time starts one run,
- * whatever is restarted. Returns how many it looked at. */
+/* Looks at schedules whose time has come, at most max of them, and starts the runs that they ask for. Of
+ * times that were missed only the latest counts, and only within startingDeadlineSeconds where that is given;
+ * a suspended pipeline misses nothing. Positions are settings, committed with the runs: a time starts one
+ * run, whatever is restarted. Returns how many it looked at. */
 size_t schedule_settle(World *world, size_t max, Rng *rng, int64_t now_ms);
 typedef struct {
     const PipelineSchedule *spec;
