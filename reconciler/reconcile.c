@@ -156,6 +156,7 @@ Reconciler *reconciler_new(const Ports *ports, const ReconcilerOptions *options,
     reconciler->mode = g_strdup(options->mode);
     reconciler->host = g_strdup(g_get_host_name());
     reconciler->launch = options->launch && ports->provider;
+    reconciler->schedules = options->schedules;
     reconciler->interval_ms = options->interval_ms;
     reconciler->loop = options->loop;
     reconciler->checker = request_checker_new();
@@ -362,6 +363,11 @@ static bool more_to_do(const Reconciler *reconciler)
            reconciler->changed || reconciler->waiters_due || reconciler->again;
 }
 
+static bool starts_by_clock(const Reconciler *reconciler)
+{
+    return reconciler->schedules && !reconciler->draining;
+}
+
 void reconciler_plan_next(Reconciler *reconciler)
 {
     ClockPort *clock = &reconciler->ports.clock;
@@ -378,6 +384,8 @@ void reconciler_plan_next(Reconciler *reconciler)
     int64_t next_ms =
         sooner(calls_deadline_ms(reconciler), reconciler->expiring ? 0 : reconciler->expire_at_ms);
     next_ms = sooner(next_ms, reconciler->started_at_ms);
+    if (starts_by_clock(reconciler))
+        next_ms = sooner(next_ms, world_schedule_due_ms(reconciler->world));
     clock->wake_at(clock->self, next_ms ? next_ms : -1);
 }
 
@@ -434,6 +442,18 @@ static void budget_begin(Reconciler *reconciler)
         reconciler->budget.until_us = clock->monotonic_us(clock->self) + BUDGET_US;
 }
 
+/* Pipelines whose time has come, one by one: each may submit many jobs. */
+static void settle_schedules(Reconciler *reconciler)
+{
+    int looked = 0;
+    while (starts_by_clock(reconciler) &&
+           schedule_settle(reconciler->world, 1, &reconciler->rng, reconciler->now_ms) > 0)
+        if (++looked == SETTLE_MAX || !budget_left(&reconciler->budget)) {
+            reconciler->again = true;
+            return;
+        }
+}
+
 /* Runs whose turn has come, one by one: each may submit many jobs. */
 static void settle_runs(Reconciler *reconciler)
 {
@@ -460,8 +480,10 @@ static void tick(Reconciler *reconciler)
     launch_events_apply(reconciler);
     calls_run(reconciler);
     applies_run(reconciler);
+    settle_schedules(reconciler);
     settle_runs(reconciler);
     applies_settle(reconciler);
+    sizes_run(reconciler);
     launch_decide(reconciler);
     take_stops(reconciler);
     world_forget_finished(reconciler->world, FORGET_MAX);

@@ -40,7 +40,7 @@ typedef struct {
 struct Reconciler {
     Ports ports;
     char *state_dir, *mode, *host, *notice;
-    bool launch, draining;
+    bool launch, schedules, draining;
     int64_t interval_ms;
     const LoopMeter *loop;
     World *world;
@@ -128,6 +128,9 @@ void followed_free(void *followed);
  * other resource changes. NULL: with everything. source_carried_out takes a reference. */
 ManifestSet *source_carried(const Reconciler *reconciler, const char *name);
 void source_carried_out(Reconciler *reconciler, const char *name, ManifestSet *set);
+
+/* reconcile_size.c */
+void sizes_run(Reconciler *reconciler);
 
 /* reconcile_expire.c */
 void expire_run(Reconciler *reconciler);

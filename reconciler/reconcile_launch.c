@@ -242,7 +242,7 @@ static void add_environment(GPtrArray *envp, Arena *arena, const Launch *launch,
         add_number(envp, arena, "AWS_BATCH_JOB_ARRAY_SIZE", job->array_size);
     }
     if (job->run) {
-        g_autoptr(GDateTime) at = g_date_time_new_from_unix_utc(job->run->created_ms / 1000);
+        g_autoptr(GDateTime) at = g_date_time_new_from_unix_utc(run_scheduled_ms(job->run) / 1000);
         g_autofree char *scheduled = g_date_time_format(at, "%Y-%m-%dT%H:%M:%SZ");
         add_variable(envp, arena, "MUSTER_RUN_ID", job->run->id);
         add_variable(envp, arena, "MUSTER_SCHEDULED_AT", scheduled);

@@ -229,6 +229,43 @@ static int last_status(const Engine *engine)
     return ((const Call *)engine->answers->pdata[engine->answers->len - 1])->result.http_status;
 }
 
+/* The clock is asked for the very time; the run, its job and the position are one commit. */
+static void test_schedule(Engine *engine, gconstpointer data)
+{
+    (void)data;
+    engine_settle(engine);
+    g_assert_cmpint(engine->wake_ms, ==, -1);
+    World *world = (World *)(uintptr_t)reconciler_world(engine->reconciler);
+    fixture_put(world, KIND_PIPELINE, "p",
+                "{\"jobQueue\":\"main\",\"jobs\":[{\"name\":\"a\",\"jobDefinition\":\"one\"}],"
+                "\"triggers\":[{\"schedule\":\"*/30 * * * *\"}]}",
+                engine->now_ms);
+    engine->wake_ms = 0;
+    engine_settle(engine);
+    g_string_truncate(engine->log, 0);
+    g_assert_cmpint(engine->wake_ms, ==, 1800000);
+    engine->now_ms = 1799999;
+    reconciler_tick(engine->reconciler);
+    engine_log_is(engine, "");
+    engine->now_ms = 1800000;
+    reconciler_tick(engine->reconciler);
+    g_assert_cmpuint(g_queue_get_length(&engine->pending), ==, 1);
+    size_t runs, jobs, settings;
+    const Batch *batch = g_queue_peek_head(&engine->pending);
+    batch_run(batch, &runs);
+    batch_job(batch, &jobs);
+    batch_setting(batch, &settings);
+    g_assert_true(runs == 1 && jobs == 1 && settings == 1);
+    engine_settle(engine);
+    g_assert_true(g_str_has_suffix(engine->log->str, "|launch /bin/true|"));
+    g_assert_cmpint(engine->wake_ms, ==, 3600000);
+    /* not while it is about to end */
+    reconciler_drain(engine->reconciler);
+    engine->now_ms = 3600000;
+    reconciler_tick(engine->reconciler);
+    g_assert_true(g_queue_is_empty(&engine->pending));
+}
+
 static void test_submit_after_finished(Engine *engine, gconstpointer data)
 {
     (void)data;
@@ -397,6 +434,7 @@ int main(int argc, char **argv)
     ENGINE_TEST(restart_loses_running);
     ENGINE_TEST(terminate_stops_after_commit);
     ENGINE_TEST(idle);
+    ENGINE_TEST(schedule);
     ENGINE_TEST(submit_after_finished);
     ENGINE_TEST(bulk_after_finished);
     ENGINE_TEST(bulk_all_or_nothing);
