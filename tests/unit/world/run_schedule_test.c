@@ -64,7 +64,10 @@ static World *again(World *world)
     LOAD(RunRecord, run)
     LOAD(JobRecord, job)
     batch_free(batch);
-    g_assert_true(world_sink.counters(100, 100, 100, 100, NIGHT, other, &error));
+    g_assert_true(world_sink.counters(
+        &(Counters){
+            .job_sequence = 100, .event_sequence = 100, .template_id = 100, .apply_id = 100, .now_ms = NIGHT},
+        other, &error));
     g_assert_true(world_loaded(other, &error));
     world_check(other);
     return other;

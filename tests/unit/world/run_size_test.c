@@ -227,7 +227,10 @@ static World *again(World *world, Batch *first)
             }
         g_assert_true(world_sink.job(&job, other, &error));
     }
-    g_assert_true(world_sink.counters(100, 100, 100, 100, 1000, other, &error));
+    g_assert_true(world_sink.counters(
+        &(Counters){
+            .job_sequence = 100, .event_sequence = 100, .template_id = 100, .apply_id = 100, .now_ms = 1000},
+        other, &error));
     g_assert_true(world_loaded(other, &error));
     batch_free(first);
     batch_free(second);
