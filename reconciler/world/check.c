@@ -1,4 +1,5 @@
 /* check.c: recounts every index (invariant 8). A difference is our own mistake: it aborts and says which. */
+#include "reconciler/world/attempt.h"
 #include "reconciler/world/run.h"
 
 typedef struct {
@@ -58,6 +59,25 @@ static void check_launch(Recount *recount, const Job *job, int32_t index, JobSta
     expect(launch->job == job && launch->index == index, job, "launch points elsewhere");
     expect(world_launch(recount->world, &launch->token) == launch, job, "launch is not in the table");
     recount->launches++;
+}
+
+/* Of each node at most one launch is open (invariant 3). */
+static void check_nodes(Recount *recount, const Job *job)
+{
+    const NodeSet *nodes = job->private->nodes;
+    size_t open = 0;
+    int32_t last = NOT_A_CHILD;
+    expect(under_way(job->state), job, "nodes without an attempt under way");
+    for (const Launch *launch = NULL; (launch = job_node_next(job, launch));) {
+        check_launch(recount, job, launch->index, job->state, launch);
+        expect(launch->is_node && launch->index > last, job, "order of nodes");
+        expect(launch->attempt == job->attempts, job, "node of another attempt");
+        expect(nodes->verdict.kind == VERDICT_NONE || launch->stopping, job, "node that was not stopped");
+        last = launch->index;
+        open++;
+    }
+    expect(open == nodes->open && open > 0, job, "number of nodes");
+    expect(job->launch || nodes->verdict.kind != VERDICT_NONE, job, "main node ended undecided");
 }
 
 static void check_runnable(Recount *recount, const Runnable *runnable, bool wanted)
@@ -153,8 +173,11 @@ static void check_job(Recount *recount, const Job *job)
         queue->counts[job->state]++;
     if (job->array && !job->array->settled)
         check_children(recount, job);
-    if (!job->array) {
+    if (job->private->nodes)
+        check_nodes(recount, job);
+    else if (!job->array)
         check_launch(recount, job, NOT_A_CHILD, job->state, job->launch);
+    if (!job->array) {
         check_runnable(recount, &job->private->runnable, job->state == JOB_RUNNABLE);
     }
     check_edges(job);
@@ -192,7 +215,9 @@ static void check_launches(Recount *recount)
          launch = world_launch_next(recount->world, launch)) {
         if (launch->instance) {
             InstanceTally *counted = tally(recount->instances, launch->instance, sizeof(InstanceTally));
-            capacity_count(&counted->used, launch);
+            counted->used.vcpus_e4 += launch->held.vcpus_e4;
+            counted->used.memory_mib += launch->held.memory_mib;
+            counted->used.gpus += launch->held.gpus;
             counted->launches++;
         }
         if (launch->environment) {

@@ -1,6 +1,6 @@
 /* dump.c: what may still decide, as text. What a restart forgets on purpose is left out: finished jobs, and
  * what a launch was known to be. */
-#include "reconciler/world/job.h"
+#include "reconciler/world/attempt.h"
 
 static const char *text_or_dash(const char *text)
 {
@@ -78,6 +78,11 @@ static void dump_jobs(const World *world, GString *out)
                                text_or_dash(job->status_reason));
         if (job->array)
             dump_children(job, out);
+        const NodeSet *nodes = job->private->nodes;
+        if (nodes)
+            g_string_append_printf(out, "  nodes open=%" G_GSIZE_FORMAT " started=%d verdict=%d %s\n",
+                                   nodes->open, nodes->any_started, nodes->verdict.kind,
+                                   text_or_dash(nodes->verdict.outcome.status_reason));
     }
 }
 

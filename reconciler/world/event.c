@@ -29,6 +29,7 @@ uint64_t world_event_sequence(const World *world)
  * a job's life cost. */
 typedef struct {
     char text[64];
+    size_t len;
 } EventSubject;
 
 static char *text_append(char *at, const char *text)
@@ -56,22 +57,35 @@ static EventSubject event_subject(const Job *job, int32_t index)
     EventSubject subject;
     char *at = text_append(subject.text, "job ");
     job_id_to_text(&job->id, at);
+    at += 36;
     if (index != NOT_A_CHILD)
-        index_append(text_append(at + 36, ":"), index);
+        at = index_append(text_append(at, ":"), index);
+    subject.len = (size_t)(at - subject.text);
     return subject;
 }
+
+#define MOVE(from, to)                                                                                       \
+    {                                                                                                        \
+        from " -> " to, sizeof from " -> " to - 1                                                            \
+    }
+#define MOVES(from)                                                                                          \
+    {                                                                                                        \
+        MOVE(from, "SUBMITTED"), MOVE(from, "PENDING"), MOVE(from, "RUNNABLE"), MOVE(from, "STARTING"),      \
+            MOVE(from, "RUNNING"), MOVE(from, "SUCCEEDED"), MOVE(from, "FAILED")                             \
+    }
+static const View move_texts[JOB_STATE_COUNT][JOB_STATE_COUNT] = {
+    MOVES("SUBMITTED"), MOVES("PENDING"),   MOVES("RUNNABLE"), MOVES("STARTING"),
+    MOVES("RUNNING"),   MOVES("SUCCEEDED"), MOVES("FAILED")};
 
 void event_job(World *world, const Job *job, int32_t index, JobState from, JobState to, int64_t now_ms)
 {
     if (world->silent)
         return;
     EventSubject subject = event_subject(job, index);
-    char message[64];
-    text_append(text_append(text_append(message, job_state_name(from)), " -> "), job_state_name(to));
     event_put(world, &(EventRecord){.at_ms = now_ms,
                                     .type = VIEW("job.state"),
-                                    .subject = view_from(subject.text),
-                                    .message = view_from(message),
+                                    .subject = {subject.text, subject.len},
+                                    .message = move_texts[from][to],
                                     .first = index,
                                     .last = index});
 }
@@ -82,7 +96,7 @@ void event_range(World *world, const Job *job, int32_t first, int32_t last, cons
     EventSubject subject = event_subject(job, NOT_A_CHILD);
     event_put(world, &(EventRecord){.at_ms = now_ms,
                                     .type = VIEW("job.state"),
-                                    .subject = view_from(subject.text),
+                                    .subject = {subject.text, subject.len},
                                     .message = view_from(message),
                                     .first = first,
                                     .last = last});

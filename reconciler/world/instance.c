@@ -195,6 +195,13 @@ static void instance_set_total(Instance *instance, Capacity total)
 {
     instance->environment->instance_vcpus -= whole_vcpus(instance);
     instance_resize(instance, total);
+    for (Launch *launch = instance->newest_launch; launch; launch = launch->instance_prev) {
+        if (!launch->is_node)
+            continue;
+        instance_give(instance, launch->held); /* it has the instance for itself */
+        launch->held = total;
+        instance_hold(instance, total);
+    }
     instance->environment->instance_vcpus += whole_vcpus(instance);
     instance->environment->changes++;
 }

@@ -41,6 +41,7 @@ typedef enum {
     UNSIZED_FILE, /* as many children as a file of the workspace has lines */
     UNSIZED_EMPTY /* it will have none: succeeds when its dependencies hold */
 } Unsized;
+typedef struct NodeSet NodeSet; /* attempt.h */
 
 struct JobPrivate {
     Runnable runnable;
@@ -50,6 +51,7 @@ struct JobPrivate {
     Job *dirty_next, *finished_next;
     Job *run_next, *run_prev;
     char *share_identifier;
+    NodeSet *nodes; /* of the attempt under way of a multinode job */
     uint64_t batch; /* the batch that holds its newest row */
     uint8_t edges_len;
     uint8_t waiting; /* edges that keep the whole job from running */

@@ -1,5 +1,6 @@
 /* load.c: rows become a world again. Rows are checked, since a damaged store must give an error and no crash.
  */
+#include "reconciler/world/attempt.h"
 #include "reconciler/world/run.h"
 
 static bool load_resource(const ResourceRecord *record, void *data, GError **error)
@@ -157,10 +158,12 @@ static bool count_job(World *world, Job *job, GError **error)
 }
 
 /* Every job in STARTING or RUNNING has a launch under way: else it could never end. */
-static bool launches_complete(const Job *job, GError **error)
+static bool launches_complete(World *world, Job *job, GError **error)
 {
     bool complete = true;
-    if (!job->array) {
+    if (job->private->nodes) {
+        complete = nodes_loaded(world, job);
+    } else if (!job->array) {
         complete = (job->state == JOB_STARTING || job->state == JOB_RUNNING) == (job->launch != NULL);
     } else {
         for (TreeNode *node = tree_first(&job->array->live); node && complete; node = tree_next(node)) {
@@ -204,7 +207,7 @@ bool world_loaded(World *world, GError **error)
 {
     world->loading = true;
     for (Job *job = world_job_next(world, 0); job; job = world_job_next(world, job->sequence)) {
-        if (!launches_complete(job, error) || !count_job(world, job, error))
+        if (!launches_complete(world, job, error) || !count_job(world, job, error))
             return false;
     }
     for (Job *job = world_job_next(world, 0); job; job = world_job_next(world, job->sequence))

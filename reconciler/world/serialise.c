@@ -52,6 +52,7 @@ static void write_job(const Job *job, Batch *batch)
                                       .front = job->front,
                                       .started_ms = job->started_ms,
                                       .stopped_ms = job->stopped_ms,
+                                      .is_multinode = job->template->effective->nodes > 1,
                                       .is_new = private->is_new});
 }
 

@@ -76,14 +76,16 @@ typedef struct {
     History *history; /* of its definition */
 } TemplateEntry;
 
-typedef struct {
+typedef struct LaunchEntry LaunchEntry;
+struct LaunchEntry {
     Launch launch;
     TreeNode by_token;
     char *environment_name; /* GRefString */
     Job *job;
     GList dirty;
     bool is_dirty, is_new;
-} LaunchEntry;
+    LaunchEntry *node_prev, *node_next; /* others of its attempt */
+};
 
 typedef struct {
     Run run;

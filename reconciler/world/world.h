@@ -92,7 +92,7 @@ struct Job {
     int64_t created_ms, started_ms, stopped_ms;
     int32_t array_size; /* 0: single */
     ArrayState *array;  /* NULL: single */
-    Launch *launch;     /* current launch of a single job, or NULL */
+    Launch *launch;     /* current launch of a single job, or of the main node, or NULL */
     Run *run;           /* or NULL */
     char *step;         /* or NULL */
     /* further members private to world/ follow in job.h */
@@ -102,13 +102,15 @@ struct Job {
 struct Launch {
     LaunchToken token;
     Job *job;
-    int32_t index; /* NOT_A_CHILD */
+    int32_t index; /* NOT_A_CHILD; the child; of a multinode job the node */
+    bool is_node;
     int32_t attempt;
     LaunchState state;
     bool stopping;            /* a stop was decided */
     Environment *environment; /* may be NULL after its environment is gone */
     Instance *instance;       /* NULL: on none (Fargate) */
     int64_t vcpus_e4, memory_mib, gpus;
+    Capacity held; /* of its instance: the same, but for a node, which has its instance for itself */
     int64_t intended_ms, started_ms;
     int64_t expected_ms;                   /* run time expected when it was intended; 0: unknown */
     Launch *instance_prev, *instance_next; /* others on its instance */
@@ -240,6 +242,18 @@ Launch *launch_intend(World *world, Job *job, int32_t index, Environment *enviro
 /* Takes and intends: for callers that decide one by one. */
 Launch *launch_place(World *world, Job *job, int32_t index, Environment *environment, Instance *instance,
                      const LaunchToken *token, int64_t now_ms);
+/* What a launch of such a job holds of an instance (may be NULL): what it needs; a node of a multinode job
+ * all of an instance of an environment's own (batch: "Placement: gang scheduling"). */
+Capacity job_holds(const JobTemplate *template, const Instance *instance);
+/* All launches of an attempt of a multinode job: node i on instances[i] (NULL: on none) with tokens[i]. Gives
+ * the main node's. The job runs while the main node does, and is over when no launch of it is left; the end
+ * of the main node stops the others (world_take_stops()). */
+Launch *launch_intend_nodes(World *world, Job *job, Environment *environment, Instance *const *instances,
+                            const LaunchToken *tokens, int64_t now_ms);
+Launch *launch_place_nodes(World *world, Job *job, Environment *environment, Instance *const *instances,
+                           const LaunchToken *tokens, int64_t now_ms); /* takes and intends */
+/* Launches of a multinode job that are not closed, by node; NULL at the end. */
+Launch *job_node_next(const Job *job, const Launch *after);
 Launch *world_launch(const World *world, const LaunchToken *token); /* NULL: not known or ended */
 Launch *world_launch_next(const World *world, const Launch *after); /* ordered by token; NULL at the end */
 size_t world_launches_len(const World *world);
