@@ -80,7 +80,9 @@ int64_t quantiles_at(const Quantiles *quantiles, int permille)
         return 0;
     unsigned __int128 scaled = (unsigned __int128)quantiles->count * (unsigned)permille;
     uint64_t rank = (uint64_t)((scaled + PERMILLE_ALL - 1) / PERMILLE_ALL), passed = 0;
-    rank = CLAMP(rank, 1, quantiles->count);
+    rank = MAX(rank, 1);
+    if (rank >= quantiles->count)
+        return quantiles->max;
     for (unsigned group = 0; group < GROUPS; group++)
         for (unsigned part = 0; quantiles->groups[group] && part < PARTS; part++) {
             passed += quantiles->groups[group][part];
