@@ -206,6 +206,25 @@ static void test_terminate_too_late(void)
     gang_free(&gang);
 }
 
+/* An attempt that failed is not tried again when the job is terminated before its last node is gone. */
+static void test_terminate_while_failing(void)
+{
+    for (int restarts = 0; restarts < 2; restarts++) {
+        Gang gang = gang_new();
+        start_all(&gang);
+        node_exit(&gang, 1, 1, END_EXITED);
+        g_autoptr(GPtrArray) stops = g_ptr_array_new();
+        job_end(gang.world, gang.job, NOT_A_CHILD, END_TERMINATE, "enough", 4500, stops);
+        if (restarts)
+            gang_restart(&gang);
+        node_exit(&gang, 0, 143, END_STOPPED);
+        node_exit(&gang, 2, 143, END_STOPPED);
+        g_assert_cmpint(gang.job->state, ==, JOB_FAILED);
+        g_assert_cmpstr(gang.job->status_reason, ==, "enough");
+        gang_free(&gang);
+    }
+}
+
 /* What was decided before a restart is known after it, and the rest is stopped again. */
 static void test_restart(void)
 {
@@ -278,6 +297,7 @@ int main(int argc, char **argv)
     g_test_add_func("/nodes/refused", test_refused);
     g_test_add_func("/nodes/terminate", test_terminate);
     g_test_add_func("/nodes/terminate-too-late", test_terminate_too_late);
+    g_test_add_func("/nodes/terminate-while-failing", test_terminate_while_failing);
     g_test_add_func("/nodes/restart", test_restart);
     g_test_add_func("/nodes/restart-after-refusal", test_restart_after_refusal);
     g_test_add_func("/nodes/refused-submissions", test_refused_submissions);
