@@ -92,7 +92,7 @@ FUZZ_REPLAYS   := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%_replay,$(FUZZ_
 SCRIPT_TESTS   := $(sort $(wildcard tests/e2e/*.t) $(wildcard tests/golden/*.t) $(wildcard tests/fault/*.t))
 SUPPORT        := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/support/*.c))
 
-.PHONY: all demo test check-asan check-valgrind lint format fuzz bench golden deps deps-lint help \
+.PHONY: all demo test simulate check-asan check-valgrind lint format fuzz bench golden deps deps-lint help \
         install uninstall clean reference man compile-commands
 .DEFAULT_GOAL := all
 .SECONDARY:
@@ -174,6 +174,20 @@ $(BUILD)/$(1:.c=): $(BUILD)/obj/$(1:.c=.o) $(SUPPORT_$(call test_room,$(1))) $(c
 	$(Q)$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $(BUILD)/obj/$(1:.c=.o) $(SUPPORT_$(call test_room,$(1))) -Wl,--start-group $(call archives,$(call test_room,$(1))) -Wl,--end-group $$(LIBS)
 endef
 $(foreach test,$(C_TESTS),$(eval $(call c_test,$(test))))
+
+# ---- whole systems in virtual time: tests/simulation/ is one program; NAME_test.c beside it stand alone
+SIMULATION_SOURCES := $(filter-out %_test.c,$(wildcard tests/simulation/*.c))
+$(BUILD)/tests/simulation/simulation: $(patsubst %.c,$(BUILD)/obj/%.o,$(SIMULATION_SOURCES)) $(foreach room,$(LINK_engine),$(BUILD)/lib/lib$(room).a)
+	@mkdir -p $(@D)
+	$(if $(Q),@echo '  LINK  $@')
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
+$(BUILD)/tests/simulation/%_test: $(BUILD)/obj/tests/simulation/%_test.o $(foreach room,$(LINK_engine),$(BUILD)/lib/lib$(room).a)
+	@mkdir -p $(@D)
+	$(if $(Q),@echo '  LINK  $@')
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
+SEEDS ?= 1000
+simulate: $(BUILD)/tests/simulation/simulation ## run SEEDS (1000) simulated systems with faults, or the one of SEED=
+	@$(if $(SEED),SIMULATION_LOG=1 $< $(SEED),MUSTER_SEEDS=$(SEEDS) $< -p /simulation/seeds)
 
 # ---- fuzzing: tests/fuzz/NAME_fuzz.c defines LLVMFuzzerTestOneInput; tests/fuzz/corpus/NAME/ is replayed by `make test`
 $(BUILD)/tests/fuzz/%_replay: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/support/fuzz_replay.o $(foreach room,$(LINK_engine),$(BUILD)/lib/lib$(room).a)

@@ -1,17 +1,36 @@
-/* clock.c: CLOCK_REALTIME for the tick, one timer for its next turn. */
+/* clock.c: CLOCK_REALTIME for the tick, one timer for its next turn. The timer goes by the wall clock, and
+ * ends too when that is set: whatever is due by then is found due, and what is not is waited for anew. */
 #include "reconciler/clock.h"
+#include <errno.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 struct Clock {
     GSource *source;
     ClockTick tick;
     void *data;
+    int timer;
+    int64_t at_ms; /* the timer is set for; 0: it is not */
 };
+
+static void clock_set(Clock *clock, int64_t at_ms)
+{
+    if (clock->at_ms == at_ms)
+        return;
+    struct itimerspec when = {.it_value = {.tv_sec = at_ms / 1000, .tv_nsec = at_ms % 1000 * 1000000}};
+    timerfd_settime(clock->timer, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &when, NULL);
+    clock->at_ms = at_ms;
+}
 
 static gboolean clock_dispatch(GSource *source, GSourceFunc callback, gpointer data)
 {
     Clock *clock = data;
+    uint64_t times;
     (void)callback;
     g_source_set_ready_time(source, -1);
+    /* ECANCELED, when the clock was set, is as good as its time. */
+    if (clock->at_ms && (read(clock->timer, &times, sizeof times) > 0 || errno != EAGAIN))
+        clock_set(clock, 0);
     clock->tick(clock->data);
     return G_SOURCE_CONTINUE;
 }
@@ -32,6 +51,10 @@ Clock *clock_new(ClockTick tick, void *data)
     clock->source = g_source_new(&clock_funcs, sizeof(GSource));
     g_source_set_callback(clock->source, clock_never, clock, NULL);
     g_source_set_ready_time(clock->source, -1);
+    clock->timer = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (clock->timer < 0)
+        g_error("timerfd_create: %s", g_strerror(errno));
+    g_source_add_unix_fd(clock->source, clock->timer, G_IO_IN);
     g_source_attach(clock->source, g_main_context_get_thread_default());
     return clock;
 }
@@ -47,6 +70,7 @@ void clock_free(Clock *clock)
         return;
     g_source_destroy(clock->source);
     g_source_unref(clock->source);
+    close(clock->timer);
     g_free(clock);
 }
 
@@ -59,14 +83,8 @@ static int64_t clock_now_ms(void *self)
 static void clock_wake_at(void *self, int64_t at_ms)
 {
     Clock *clock = self;
-    if (at_ms <= 0) {
-        g_source_set_ready_time(clock->source, at_ms);
-        return;
-    }
-    int64_t delay_ms = MAX(at_ms - clock_now_ms(self), 0);
-    /* The wall clock counts whole milliseconds: a turn that came early would see its deadline ahead and spin.
-     */
-    g_source_set_ready_time(clock->source, g_get_monotonic_time() + (delay_ms + 1) * 1000);
+    g_source_set_ready_time(clock->source, at_ms == 0 ? 0 : -1);
+    clock_set(clock, MAX(at_ms, 0));
 }
 
 int64_t clock_us(void)

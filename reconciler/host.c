@@ -156,6 +156,7 @@ static bool start_all(HostHandle *handle, GError **error)
     ReconcilerOptions settings = {.state_dir = handle->state_dir,
                                   .mode = handle->command,
                                   .launch = handle->launch,
+                                  .schedules = strcmp(handle->command, "serve") == 0,
                                   .machine = machine,
                                   .notice = notice,
                                   .interval_ms = handle->interval_ms,

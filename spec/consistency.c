@@ -196,13 +196,61 @@ static bool is_checked(const Manifest *manifest)
         return has_member(manifest, "\"shareDistribution\":") || has_member(manifest, "\"shareLimits\":");
     case KIND_JOB_QUEUE: return has_member(manifest, "\"jobStateTimeLimitActions\":");
     case KIND_JOB_DEFINITION: return has_member(manifest, "\"nodeProperties\":");
+    case KIND_PIPELINE: return has_member(manifest, "\"schedule\":");
     case KIND_CONSUMABLE_RESOURCE:
     case KIND_COMPUTE_ENVIRONMENT:
     case KIND_JOB:
-    case KIND_PIPELINE:
     case KIND_COUNT: break;
     }
     return false;
+}
+
+/* ---- triggers */
+
+static void schedule_check(const Check *check, size_t index, const char *expression)
+{
+    Cron cron;
+    CronFault fault;
+    if (cron_parse(view_from(expression), &cron, &fault))
+        return;
+    g_autofree char *path = g_strdup_printf("spec.triggers[%zu].schedule", index);
+    const char *const paths[] = {path, NULL};
+    Fault found = {SEVERITY_ERROR, DIAGNOSTIC_PLAIN, fault.message, *fault.cure ? fault.cure : NULL};
+    locate_report_part(check->locator, check->manifest, paths, view_from(expression),
+                       (FaultPart){fault.from, fault.len}, &found);
+}
+
+/* Reads zones, not once for each schedule but once for each zone: the others find it held or cached. */
+static void zone_check(const Check *check, size_t index, const char *name)
+{
+    g_autoptr(GTimeZone) zone = zone_new(name);
+    if (zone)
+        return;
+    g_autofree char *path = g_strdup_printf("spec.triggers[%zu].timeZone", index);
+    if (!zone_database_exists()) {
+        report(check, path, NULL, "install the package tzdata, or use UTC",
+               "the time zone \"%s\" is not known: this machine has no time zones", name);
+        return;
+    }
+    g_autofree char *near = zone_suggest(name);
+    g_autofree char *cure = near ? g_strdup_printf("did you mean \"%s\"?", near)
+                                 : g_strdup("zones are named as in tzdata: Europe/Berlin, America/New_York");
+    report(check, path, NULL, cure, "no time zone is named \"%s\"", name);
+}
+
+static void triggers_check(const Check *check, const json_t *triggers)
+{
+    const json_t *item;
+    size_t i;
+    json_array_foreach(triggers, i, item)
+    {
+        if (!json_is_object(item))
+            continue;
+        const char *zone = json_string_value(json_object_get(item, "timeZone"));
+        schedule_check(check, i, text_of(item, "schedule"));
+        if (zone)
+            zone_check(check, i, zone);
+    }
 }
 
 void consistency_check(Locator *locator, const Manifest *manifest)
@@ -211,7 +259,9 @@ void consistency_check(Locator *locator, const Manifest *manifest)
     if (!is_checked(manifest))
         return;
     json_t *spec = json_loadb(manifest->spec.data, manifest->spec.len, 0, NULL);
-    if (manifest->kind == KIND_SCHEDULING_POLICY)
+    if (manifest->kind == KIND_PIPELINE)
+        triggers_check(&check, json_object_get(spec, "triggers"));
+    else if (manifest->kind == KIND_SCHEDULING_POLICY)
         policy_check(&check, spec);
     else if (manifest->kind == KIND_JOB_QUEUE)
         time_limits_check(&check, json_object_get(spec, "jobStateTimeLimitActions"));

@@ -6,6 +6,7 @@
  * milliseconds. */
 #pragma once
 #include <jansson.h>
+#include "spec/cron.h"
 #include "spec/kinds.h"
 
 #define DECODE_ERROR decode_error_quark()
@@ -243,6 +244,7 @@ typedef struct {
     int64_t array_size;      /* 0: not an array */
     bool array_dynamic;      /* steps: `array`, whose size is known only when the pipeline starts */
     char *array_file, *array_parameter; /* of `array`; NULL: not given */
+    bool array_counted;                 /* the source had array_file: array_size is its number of lines */
     DependencySpec *depends_on;
     size_t depends_on_len;
     EnvironmentVariable *parameters;
@@ -284,6 +286,22 @@ typedef struct {
 } PipelineSpec;
 PipelineSpec *pipeline_spec_decode(View json, GError **error);
 void pipeline_spec_free(PipelineSpec *spec);
+
+/* A trigger by the clock. */
+typedef struct {
+    char *expression, *zone_name;
+    Cron cron;
+    GTimeZone *zone;     /* NULL: this machine does not know it (any more) */
+    int64_t deadline_ms; /* startingDeadlineSeconds; -1: none */
+} PipelineSchedule;
+typedef struct {
+    PipelineSchedule *items;
+    size_t len;
+} PipelineSchedules;
+/* Those of a pipeline's triggers, in their order; the steps are not looked at. Reads a zone's file when no
+ * one else holds that zone. */
+bool pipeline_schedules_decode(View json, PipelineSchedules *ret_schedules, GError **error);
+void pipeline_schedules_clear(PipelineSchedules *schedules);
 OnDelete job_on_delete(View json); /* of a Job's spec */
 ConcurrencyPolicy job_concurrency(View json);
 

@@ -1,3 +1,4 @@
+#include "spec/array_lines.h"
 #include "spec/decode_value.h"
 
 static const char *const dependency_type_names[] = {"", "N_TO_N", "SEQUENTIAL", NULL};
@@ -57,6 +58,9 @@ static bool decode_size(const json_t *root, JobSpec *spec, GError **error)
     if (properties && !decode_integer(properties, "size", 0, 10000, &spec->array_size, error))
         return false;
     spec->array_dynamic = array;
+    spec->array_counted = array && json_object_get(array, "size");
+    if (array && !decode_integer(array, "size", 0, ARRAY_LINES_MAX, &spec->array_size, error))
+        return false;
     return !array || (decode_string(array, "fromFile", &spec->array_file, error) &&
                       decode_string(array, "fromParameter", &spec->array_parameter, error));
 }

@@ -1,5 +1,7 @@
 #include "spec/decode_value.h"
 
+#define SCHEDULE_DEADLINE_MAX_S (INT64_C(100) * 366 * 24 * 60 * 60)
+
 static const char *const on_delete_names[] = {"keep", "cancel", "terminate", NULL};
 static const char *const concurrency_names[] = {"wait", "allow", "skip", "replace", NULL};
 static const char *const on_failure_names[] = {"continue", "stop", NULL};
@@ -17,6 +19,64 @@ static bool decode_triggers(const json_t *root, PipelineSpec *spec, GError **err
         spec->scheduled = spec->scheduled || json_is_object(item);
     }
     return true;
+}
+
+static bool decode_schedule(const json_t *item, PipelineSchedule *schedule, GError **error)
+{
+    int64_t deadline_s = -1;
+    CronFault fault;
+    if (!decode_string(item, "schedule", &schedule->expression, error) ||
+        !decode_string(item, "timeZone", &schedule->zone_name, error) ||
+        !decode_integer(item, "startingDeadlineSeconds", 0, SCHEDULE_DEADLINE_MAX_S, &deadline_s, error))
+        return false;
+    if (!schedule->zone_name)
+        schedule->zone_name = g_strdup("UTC");
+    if (!cron_parse(view_from(schedule->expression), &schedule->cron, &fault)) {
+        g_set_error(error, DECODE_ERROR, DECODE_ERROR_MEMBER, "schedule: %s", fault.message);
+        return false;
+    }
+    schedule->zone = zone_new(schedule->zone_name);
+    schedule->deadline_ms = deadline_s < 0 ? -1 : deadline_s * 1000;
+    return true;
+}
+
+static bool decode_schedules(const json_t *root, PipelineSchedules *schedules, GError **error)
+{
+    const json_t *list;
+    if (!decode_array(root, "triggers", &list, error))
+        return false;
+    schedules->items = g_new0(PipelineSchedule, json_array_size(list) + 1);
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (json_is_object(json_array_get(list, i)) &&
+            !decode_schedule(json_array_get(list, i), &schedules->items[schedules->len++], error))
+            return false;
+    return true;
+}
+
+bool pipeline_schedules_decode(View json, PipelineSchedules *ret_schedules, GError **error)
+{
+    json_t *root = decode_parse(json, error);
+    PipelineSchedules schedules = {0};
+    if (!root)
+        return false;
+    bool good = decode_schedules(root, &schedules, error);
+    json_decref(root);
+    if (good)
+        *ret_schedules = schedules;
+    else
+        pipeline_schedules_clear(&schedules);
+    return good;
+}
+
+void pipeline_schedules_clear(PipelineSchedules *schedules)
+{
+    for (size_t i = 0; i < schedules->len; i++) {
+        g_free(schedules->items[i].expression);
+        g_free(schedules->items[i].zone_name);
+        g_clear_pointer(&schedules->items[i].zone, g_time_zone_unref);
+    }
+    g_free(schedules->items);
+    *schedules = (PipelineSchedules){0};
 }
 
 /* What the pipeline says once for all its steps. */

@@ -138,32 +138,62 @@ static bool search_document(const Document *document, void *data)
     return false;
 }
 
+/* Of a line, from 1. */
+typedef struct {
+    int column, width;
+} Underline;
+
+static Underline underline_of(const Node *node)
+{
+    if (!node)
+        return (Underline){1, 1};
+    return (Underline){node->column, node->end_column > node->column ? node->end_column - node->column : 1};
+}
+
+/* Quotes and escapes are not looked through: a scalar that is written otherwise is underlined as a whole. */
+static Underline underline_part(const Node *node, View source, View wanted, FaultPart part)
+{
+    Underline whole = underline_of(node);
+    size_t at = (size_t)whole.column - 1;
+    if (!node || !wanted.len || at > source.len)
+        return whole;
+    const char *found = memmem(source.data + at, source.len - at, wanted.data, wanted.len);
+    if (!found)
+        return whole;
+    return (Underline){(int)(found - source.data) + (int)part.from + 1, MAX((int)part.len, 1)};
+}
+
 static void fault_add(Locator *locator, const Manifest *manifest, const Fault *fault, const char *path,
-                      const Node *node, View source)
+                      const Node *node, View source, Underline underline)
 {
     g_autofree char *line = source.data ? g_strndup(source.data, source.len) : NULL;
-    Diagnostic diagnostic = {
-        .severity = fault->severity,
-        .class = fault->class,
-        .file = (char *)(uintptr_t)manifest->file,
-        .line = node ? node->line : manifest->line,
-        .column = node ? node->column : 1,
-        .width = node && node->end_column > node->column ? node->end_column - node->column : 1,
-        .path = (char *)(uintptr_t)path,
-        .message = (char *)(uintptr_t)fault->message,
-        .detail = (char *)(uintptr_t)fault->detail,
-        .source = line};
+    Diagnostic diagnostic = {.severity = fault->severity,
+                             .class = fault->class,
+                             .file = (char *)(uintptr_t)manifest->file,
+                             .line = node ? node->line : manifest->line,
+                             .column = underline.column,
+                             .width = underline.width,
+                             .path = (char *)(uintptr_t)path,
+                             .message = (char *)(uintptr_t)fault->message,
+                             .detail = (char *)(uintptr_t)fault->detail,
+                             .source = line};
     diagnostic_list_add(locator->diagnostics, &diagnostic);
 }
 
 void locate_report(Locator *locator, const Manifest *manifest, const char *const *paths, View wanted,
                    const Fault *fault)
 {
+    locate_report_part(locator, manifest, paths, wanted, (FaultPart){0, wanted.len}, fault);
+}
+
+void locate_report_part(Locator *locator, const Manifest *manifest, const char *const *paths, View wanted,
+                        FaultPart part, const Fault *fault)
+{
     View text = {0};
     if (locator->text && manifest->file && locator->done++ < LOCATE_MAX)
         text = locator->text(manifest->file, locator->data);
     if (!text.len) {
-        fault_add(locator, manifest, fault, paths[0], NULL, (View){0});
+        fault_add(locator, manifest, fault, paths[0], NULL, (View){0}, underline_of(NULL));
         return;
     }
     Excerpt excerpt = excerpt_around(text, manifest->line);
@@ -174,6 +204,10 @@ void locate_report(Locator *locator, const Manifest *manifest, const char *const
     (void)document_parse(excerpt.text, manifest->file, excerpt.first_line, arena, &document_limits_default,
                          search_document, &search, ignored);
     int line = search.found ? search.found->line : manifest->line;
-    fault_add(locator, manifest, fault, search.found ? trail->str : paths[0], search.found,
-              line_of(excerpt, line));
+    View source = line_of(excerpt, line);
+    bool is_part = part.from > 0 || part.len < wanted.len;
+    Underline underline =
+        is_part ? underline_part(search.found, source, wanted, part) : underline_of(search.found);
+    fault_add(locator, manifest, fault, search.found ? trail->str : paths[0], search.found, source,
+              underline);
 }

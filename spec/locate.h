@@ -26,5 +26,11 @@ typedef struct {
 /* Adds fault at the first of paths (NULL-terminated) that the document has: "spec.jobs[2].jobQueue",
  * "spec.environment[NAME].value" (the item that has NAME as one of its members), or "spec.jobs[].jobQueue",
  * which is the first one that reads wanted. Without one: at the manifest's line, with the first path. */
+typedef struct {
+    size_t from, len; /* bytes of wanted, in which the fault lies */
+} FaultPart;
+/* As locate_report, but underlines a part of the scalar that reads wanted, where its line has it as it is. */
+void locate_report_part(Locator *locator, const Manifest *manifest, const char *const *paths, View wanted,
+                        FaultPart part, const Fault *fault);
 void locate_report(Locator *locator, const Manifest *manifest, const char *const *paths, View wanted,
                    const Fault *fault);

@@ -143,6 +143,7 @@ void json_set_number(json_t *object, const char *name, int64_t value);
 json_t *json_counts(const int64_t counts[JOB_STATE_COUNT]); /* states with a count above 0 */
 json_t *json_apply(const ApplyRecord *apply);
 json_t *json_run(const Run *run);
+void json_run_progress(json_t *object, const Run *run); /* what only the world knows of it */
 json_t *json_run_record(const RunRecord *run);
 char *arn_of(const char *type, const char *name); /* new string */
 #define JOB_NAME_TEXT 64
@@ -178,5 +179,7 @@ OPERATION(progress)
 OPERATION(wait)
 OPERATION(start)
 OPERATION(rerun)
+OPERATION(steps)
+OPERATION(suspend)
 OPERATION(events)
 void progress_track_free(void *track);

@@ -68,13 +68,22 @@ static json_t *run_members(View id, View owner, Kind kind, View name, int64_t nu
     return object;
 }
 
+void json_run_progress(json_t *object, const Run *run)
+{
+    json_set_number(object, "unfinished", (int64_t)run->jobs_unfinished);
+    if (run->pipeline)
+        json_set_number(object, "steps", (int64_t)run->pipeline->steps_len);
+    if (run->kind == KIND_PIPELINE)
+        json_set_time(object, "scheduledAt", run_scheduled_ms(run));
+}
+
 json_t *json_run(const Run *run)
 {
     json_t *object = run_members(view_from(run->id), view_from(run->owner), run->kind, view_from(run->name),
                                  run->number, run->state, view_from(run->status_reason));
     json_set_time(object, "createdAt", run->created_ms);
     json_set_time(object, "stoppedAt", run->stopped_ms);
-    json_set_number(object, "unfinished", (int64_t)run->jobs_unfinished);
+    json_run_progress(object, run);
     return object;
 }
 

@@ -37,6 +37,81 @@ static char *spec_with_parameters(const char *spec, json_t *parameters)
     return copy;
 }
 
+/* ---- the parameters that a pipeline has ---- */
+
+/* "Ref::NAME" in one argument, as often as it is there. */
+static void add_placeholders(const char *argument, GHashTable *names)
+{
+    for (const char *at = strstr(argument, "Ref::"); at; at = strstr(at, "Ref::")) {
+        size_t len = strspn(at += strlen("Ref::"), G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "_-");
+        if (len > 0)
+            g_hash_table_add(names, g_strndup(at, len));
+    }
+}
+
+static void add_variables(const EnvironmentVariable *list, size_t len, GHashTable *names)
+{
+    for (size_t i = 0; i < len; i++)
+        g_hash_table_add(names, g_strdup(list[i].name));
+}
+
+static void add_definition(const World *world, const char *reference, GHashTable *names)
+{
+    const RevisionRecord *revision = reference ? world_revision(world, view_from(reference), NULL) : NULL;
+    g_autoptr(JobDefinitionSpec) spec = revision ? job_definition_spec_decode(revision->spec, NULL) : NULL;
+    if (!spec)
+        return;
+    add_variables(spec->parameters, spec->parameters_len, names);
+    for (char **argument = spec->command; argument && *argument; argument++)
+        add_placeholders(*argument, names);
+}
+
+/* What a step, a definition or a size could take from it. Steps have the pipeline's own among theirs. */
+static GHashTable *parameter_names(const World *world, const char *spec_text)
+{
+    GHashTable *names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(PipelineSpec) spec = pipeline_spec_decode(view_from(spec_text), NULL);
+    for (size_t i = 0; spec && i < spec->steps_len; i++) {
+        const JobSpec *step = spec->steps[i];
+        add_variables(step->parameters, step->parameters_len, names);
+        if (step->array_parameter)
+            g_hash_table_add(names, g_strdup(step->array_parameter));
+        for (char **argument = step->command; argument && *argument; argument++)
+            add_placeholders(*argument, names);
+        add_definition(world, step->definition, names);
+    }
+    return names;
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* False: the call has failed. */
+static bool parameters_known(Call *call, const World *world, const Resource *pipeline, json_t *parameters)
+{
+    const char *name;
+    json_t *value;
+    g_autoptr(GHashTable) names = parameter_names(world, pipeline->spec);
+    json_object_foreach(parameters, name, value)
+    {
+        if (g_hash_table_contains(names, name))
+            continue;
+        guint len;
+        g_autofree const char **all = (const char **)g_hash_table_get_keys_as_array(names, &len);
+        qsort(all, len, sizeof *all, compare_texts);
+        const char *near = suggest_nearest(view_from(name), all);
+        g_autofree char *list = g_strjoinv(", ", (char **)(uintptr_t)all);
+        g_autofree char *cure = near  ? g_strdup_printf("did you mean \"%s\"?", near)
+                                : len ? g_strdup_printf("it has %s", list)
+                                      : g_strdup("it has none");
+        call_fail(call, FAULT_INVALID, "Pipeline/%s has no parameter \"%s\"; %s", pipeline->name, name, cure);
+        return false;
+    }
+    return true;
+}
+
 OperationStep start_step(OperationContext *context, Call *call)
 {
     const char *name = NULL, *key;
@@ -55,12 +130,37 @@ OperationStep start_step(OperationContext *context, Call *call)
         if (!json_is_string(value))
             return call_fail(call, FAULT_INVALID, "parameters.%s: a string is expected", key);
     }
+    if (parameters && !parameters_known(call, context->world, pipeline, parameters))
+        return STEP_DONE;
     g_autofree char *spec =
         parameters ? spec_with_parameters(pipeline->spec, parameters) : g_strdup(pipeline->spec);
     /* A run by hand has no run key: it neither counts as the run of a content nor stands in for one. */
     RunStart start = {
         .owner = pipeline->owner, .kind = KIND_PIPELINE, .name = view_from(name), .spec = view_from(spec)};
     return run_begin(context, call, &start);
+}
+
+/* Whether the clock starts it. */
+OperationStep suspend_step(OperationContext *context, Call *call)
+{
+    const char *name = NULL;
+    bool is_suspended = true;
+    if (!request_string(call, "pipeline", &name) || !request_boolean(call, "suspended", &is_suspended))
+        return STEP_DONE;
+    View key = view_from(name);
+    const Resource *pipeline = world_resource(context->world, KIND_PIPELINE, key);
+    if (!pipeline)
+        return call_fail(call, FAULT_NOT_FOUND, "there is no Pipeline \"%s\"", name ? name : "");
+    bool was = pipeline_is_suspended(context->world, key);
+    pipeline_suspend(context->world, key, is_suspended);
+    if (was != is_suspended) {
+        g_autofree char *subject = g_strdup_printf("Pipeline/%s", name);
+        world_event(context->world, is_suspended ? "pipeline.suspended" : "pipeline.resumed", subject, "",
+                    context->now_ms);
+    }
+    return call_done(call,
+                     json_pack("{s:b,s:b,s:I}", "suspended", is_suspended, "changed", was != is_suspended,
+                               "schedules", (json_int_t)pipeline_schedules_len(pipeline)));
 }
 
 /* ---- rerun: the newest run again; --failed: only what did not succeed

@@ -272,6 +272,19 @@ static void get_live(const World *world, json_t *item, Kind kind)
     json_set_text(item, "statusReason", pending);
 }
 
+/* Of runs that have not ended; nothing offline, where a world without runs is looked at. */
+static void get_progress(const World *world, const json_t *item)
+{
+    json_t *run;
+    size_t i;
+    json_array_foreach(json_object_get(item, "runs"), i, run)
+    {
+        const Run *live = world_run(world, view_from(json_string_value(json_object_get(run, "id"))));
+        if (live && (live->state == RUN_WAITING || live->state == RUN_RUNNING || live->jobs_unfinished > 0))
+            json_run_progress(run, live);
+    }
+}
+
 OperationStep get_step(OperationContext *context, Call *call)
 {
     if (!call->state) {
@@ -297,6 +310,10 @@ OperationStep get_step(OperationContext *context, Call *call)
         return call_fail(call, FAULT_NOT_FOUND, "there is no %s \"%s\"", kind_name(get->kind), get->name);
     json_t *item;
     size_t i;
-    json_array_foreach(get->items, i, item) get_live(context->world, item, get->kind);
+    json_array_foreach(get->items, i, item)
+    {
+        get_live(context->world, item, get->kind);
+        get_progress(context->world, item);
+    }
     return call_done(call, json_pack("{s:O}", "items", get->items));
 }

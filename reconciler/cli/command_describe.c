@@ -30,12 +30,24 @@ static int describe_one_job(const Options *options, Session *session, const char
     return code;
 }
 
+/* A pipeline's steps and schedules are members of it for whoever reads the result. */
+static void add_steps(Session *session, json_t *item, const char *name)
+{
+    g_autoptr(GError) error = NULL;
+    json_t *answer = backend_call(session->backend, "steps", json_pack("{s:s}", "pipeline", name), &error);
+    if (answer)
+        json_object_update(item, answer); /* a daemon of another version may not know the operation */
+    json_decref(answer);
+}
+
 static int describe_one_resource(const Options *options, Session *session, Kind kind, const char *name)
 {
     g_autoptr(GError) error = NULL;
     json_t *items = lookup_items(session, kind, name, &error);
     if (!items)
         return report_error(error);
+    if (kind == KIND_PIPELINE)
+        add_steps(session, json_array_get(items, 0), member_text(json_array_get(items, 0), "name"));
     int code = print_one(options, json_array_get(items, 0), describe_resource);
     json_decref(items);
     return code;

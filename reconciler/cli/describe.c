@@ -134,6 +134,96 @@ void describe_job(const json_t *job, const ListStyle *style, GString *out)
     yaml_section(out, "Timeout", json_object_get(job, "timeout"));
 }
 
+/* ---- steps of a pipeline */
+
+static const Column step_columns[] = {
+    {"STEP", ALIGN_LEFT, COLUMN_ALWAYS},      {"STATUS", ALIGN_LEFT, COLUMN_ALWAYS},
+    {"CHILDREN", ALIGN_LEFT, COLUMN_ALWAYS},  {"ATTEMPTS", ALIGN_RIGHT, COLUMN_ALWAYS},
+    {"STARTED", ALIGN_LEFT, COLUMN_ALWAYS},   {"RAN", ALIGN_RIGHT, COLUMN_ALWAYS},
+    {"WAITS FOR", ALIGN_LEFT, COLUMN_ALWAYS}, {"REASON", ALIGN_LEFT, COLUMN_ALWAYS},
+    {"JOB", ALIGN_LEFT, COLUMN_WIDE},
+};
+
+/* "16 of 24, 3 running, 1 failed" */
+static char *children_text(const json_t *step)
+{
+    const json_t *counts = json_object_get(step, "counts");
+    int64_t size = member_integer(step, "size"), failed = member_integer(counts, "FAILED");
+    int64_t running = member_integer(counts, "STARTING") + member_integer(counts, "RUNNING");
+    if (!size)
+        return NULL;
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_string_append_printf(text, "%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT,
+                           member_integer(counts, "SUCCEEDED"), size);
+    if (running)
+        g_string_append_printf(text, ", %" G_GINT64_FORMAT " running", running);
+    if (failed)
+        g_string_append_printf(text, ", %" G_GINT64_FORMAT " failed", failed);
+    return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+static char *names_text(const json_t *names)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    json_t *name;
+    size_t i;
+    json_array_foreach(names, i, name)
+        g_string_append_printf(text, "%s%s", text->len ? ", " : "", json_string_value(name));
+    return text->len ? g_string_free(g_steal_pointer(&text), FALSE) : NULL;
+}
+
+static void step_row(Table *table, const json_t *step, const ListStyle *style)
+{
+    int64_t started = member_integer(step, "startedAt"), stopped = member_integer(step, "stoppedAt");
+    const char *reason = member_text(step, "statusReason"), *waiting = member_text(step, "waiting");
+    table_cell(table, member_text(step, "name"));
+    table_cell(table, member_text(step, "status"));
+    table_cell_take(table, children_text(step));
+    table_cell_take(table, json_object_get(step, "size") || !started
+                               ? NULL
+                               : integer_human(member_integer(step, "attempts")));
+    table_cell_take(table, time_local(started));
+    table_cell_take(table, time_between(started, stopped ? stopped : style->now_ms));
+    table_cell_take(table, names_text(json_object_get(step, "waitsFor")));
+    bool is_good = started && strcmp(member_text(step, "status"), "SUCCEEDED") == 0;
+    table_cell(table, is_good ? NULL : *reason ? reason : *waiting ? waiting : NULL);
+    table_cell(table, member_text(step, "jobId"));
+}
+
+static void pipeline_steps(const json_t *item, const ListStyle *style, GString *out)
+{
+    const json_t *steps = json_object_get(item, "steps"), *run = json_object_get(item, "run");
+    json_t *step;
+    size_t i;
+    g_autoptr(Table) table = table_new(step_columns, G_N_ELEMENTS(step_columns));
+    if (!json_array_size(steps))
+        return;
+    if (run)
+        g_string_append_printf(out, "\nSteps of run %" G_GINT64_FORMAT " (%s):\n",
+                               member_integer(run, "number"), member_text(run, "state"));
+    else
+        section(out, "Steps");
+    json_array_foreach(steps, i, step) step_row(table, step, style);
+    table_render(table, style->is_wide, style->is_colored, out);
+}
+
+static void pipeline_schedules(const json_t *item, GString *out)
+{
+    json_t *schedule;
+    size_t i;
+    if (!json_array_size(json_object_get(item, "schedules")))
+        return;
+    section(out, json_is_true(json_object_get(item, "suspended")) ? "Schedules (suspended)" : "Schedules");
+    json_array_foreach(json_object_get(item, "schedules"), i, schedule)
+    {
+        g_autofree char *next = time_local(member_integer(schedule, "nextAt"));
+        const char *fault = member_text(schedule, "fault");
+        g_string_append_printf(out, "  %s  %s  %s%s\n", member_text(schedule, "schedule"),
+                               member_text(schedule, "timeZone"),
+                               *fault ? "" : "next: ", *fault ? fault : next);
+    }
+}
+
 /* ---- resources
  * ---------------------------------------------------------------------------------------------------- */
 
@@ -159,6 +249,8 @@ void describe_resource(const json_t *item, const ListStyle *style, GString *out)
     yaml_section(out, "Metadata", json_object_get(item, "metadata"));
     yaml_section(out, "Spec", json_object_get(item, "spec"));
     yaml_section(out, "Live", json_object_get(item, "live"));
+    pipeline_schedules(item, out);
+    pipeline_steps(item, style, out);
     if (json_array_size(runs)) {
         section(out, "Runs");
         list_runs(runs, style, out);

@@ -252,28 +252,24 @@ void list_jobs(const json_t *jobs, const ListStyle *style, GString *out)
 }
 
 static const Column run_columns[] = {
-    {"RUN", ALIGN_LEFT, COLUMN_ALWAYS},      {"NUMBER", ALIGN_RIGHT, COLUMN_ALWAYS},
-    {"STATE", ALIGN_LEFT, COLUMN_ALWAYS},    {"WAITING", ALIGN_RIGHT, COLUMN_ALWAYS},
-    {"RUNNING", ALIGN_RIGHT, COLUMN_ALWAYS}, {"DONE", ALIGN_RIGHT, COLUMN_ALWAYS},
-    {"FAILED", ALIGN_RIGHT, COLUMN_ALWAYS},  {"AGE", ALIGN_RIGHT, COLUMN_ALWAYS},
-    {"TOOK", ALIGN_RIGHT, COLUMN_ALWAYS},    {"ID", ALIGN_LEFT, COLUMN_WIDE},
-    {"REASON", ALIGN_LEFT, COLUMN_WIDE},
+    {"RUN", ALIGN_LEFT, COLUMN_ALWAYS},   {"NUMBER", ALIGN_RIGHT, COLUMN_ALWAYS},
+    {"STATE", ALIGN_LEFT, COLUMN_ALWAYS}, {"STEPS", ALIGN_RIGHT, COLUMN_ALWAYS},
+    {"AGE", ALIGN_RIGHT, COLUMN_ALWAYS},  {"TOOK", ALIGN_RIGHT, COLUMN_ALWAYS},
+    {"ID", ALIGN_LEFT, COLUMN_WIDE},      {"REASON", ALIGN_LEFT, COLUMN_WIDE},
 };
 
 static void row_run(Table *table, const json_t *run, const ListStyle *style)
 {
-    const json_t *counts = json_object_get(run, "jobs");
+    int64_t steps = member_integer(run, "steps");
     int64_t created = member_integer(run, "createdAt"), stopped = member_integer(run, "stoppedAt");
     table_cell_take(table, g_strdup_printf("%s/%s", member_text(run, "kind"), member_text(run, "name")));
     cell_integer(table, member_integer(run, "number"));
     table_cell(table, member_text(run, "state"));
-    const int64_t numbers[] = {waiting_of(counts), running_of(counts), count_of(counts, "SUCCEEDED"),
-                               count_of(counts, "FAILED")};
-    for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++)
-        if (counts)
-            cell_integer(table, numbers[i]);
-        else
-            table_cell(table, NULL); /* its jobs have left memory: nobody counts them */
+    if (steps > 0 && strcmp(member_text(run, "state"), "WAITING") != 0)
+        table_cell_take(table, g_strdup_printf("%" G_GINT64_FORMAT "/%" G_GINT64_FORMAT,
+                                               steps - member_integer(run, "unfinished"), steps));
+    else
+        table_cell(table, NULL); /* of what has ended, describe counts them */
     cell_age(table, created, style);
     table_cell_take(table, time_between(created, stopped ? stopped : style->now_ms));
     table_cell(table, member_text(run, "id"));

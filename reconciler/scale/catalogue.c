@@ -247,6 +247,23 @@ ResolveResult catalogue_resolve(char *const *entries, GPtrArray *ret_types, cons
     return result;
 }
 
+static bool family_has(const char *family, const char *type)
+{
+    size_t len = strlen(family);
+    return strncmp(type, family, len) == 0 && type[len] == '.' && !g_str_has_prefix(type + len + 1, "metal");
+}
+
+bool catalogue_entry_has(const char *entry, const char *type)
+{
+    const char *const *families;
+    if (!bundle_of(entry, &families))
+        return !strcmp(entry, type) || family_has(entry, type);
+    for (size_t i = 0; families[i]; i++)
+        if (family_has(families[i], type))
+            return true;
+    return false;
+}
+
 /* ---- prices */
 
 bool catalogue_price(const InstanceType *type, const char *region, Price *ret_price)

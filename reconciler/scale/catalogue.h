@@ -37,6 +37,8 @@ typedef enum {
  * default_x86_64. ret_unknown (may be NULL): the first entry that is not known, borrowed; untouched when all
  * are. */
 ResolveResult catalogue_resolve(char *const *entries, GPtrArray *ret_types, const char **ret_unknown);
+/* Whether an entry of instanceTypes names this type, which need not be in the catalogue. */
+bool catalogue_entry_has(const char *entry, const char *type);
 
 typedef struct {
     int64_t micro_per_h;  /* millionths of the currency per hour */

@@ -4,6 +4,7 @@
  * and are looked at again, until all is well. What cannot be done by replacing some manifests of base
  * (directories came or went, muster.yaml or ignore rules changed, a name was given twice) is done by loading
  * everything. */
+#include "reconciler/source/array_files.h"
 #include "reconciler/source/load.h"
 #include "reconciler/source/scan.h"
 #include "reconciler/source/shown.h"
@@ -285,10 +286,9 @@ static bool take_changes(SourceFollower *follower)
     return is_everything || !follower->base || follower->steps >= STEPS_MAX;
 }
 
-bool source_follower_load(SourceFollower *follower, ManifestSet **ret_set, SourceStatistics *ret_statistics,
-                          DiagnosticList *diagnostics, GError **error)
+static bool load_manifests(SourceFollower *follower, ManifestSet **ret_set, SourceStatistics *ret_statistics,
+                           DiagnosticList *diagnostics, GError **error)
 {
-    kinds_init();
     if (!take_changes(follower)) {
         switch (step_over_dirty(follower, ret_set, ret_statistics, diagnostics, error)) {
         case STEP_DONE: return true;
@@ -297,4 +297,18 @@ bool source_follower_load(SourceFollower *follower, ManifestSet **ret_set, Sourc
         }
     }
     return load_everything(follower, ret_set, ret_statistics, diagnostics, error);
+}
+
+/* Sizes from files of the source are looked at anew each time: base is what the manifests say themselves. */
+bool source_follower_load(SourceFollower *follower, ManifestSet **ret_set, SourceStatistics *ret_statistics,
+                          DiagnosticList *diagnostics, GError **error)
+{
+    kinds_init();
+    if (!load_manifests(follower, ret_set, ret_statistics, diagnostics, error))
+        return false;
+    g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
+    *ret_set = array_files_fill(&follower->options, *ret_set, paths, diagnostics);
+    if (follower->watch)
+        source_watch_also(follower->watch, paths);
+    return true;
 }

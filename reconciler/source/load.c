@@ -2,6 +2,7 @@
  * Owns:   each unit of work owns its results until they are merged, in the order of the files, so that
  * nothing depends on which thread was faster. */
 #include "reconciler/source/load.h"
+#include "reconciler/source/array_files.h"
 #include "reconciler/source/scan.h"
 #include "reconciler/source/shown.h"
 #include <errno.h>
@@ -581,7 +582,10 @@ bool source_load(const SourceOptions *options, ManifestSet **ret_set, SourceStat
                  DiagnosticList *diagnostics, GError **error)
 {
     LoadedFiles *nobody = NULL;
-    return load_source(options, nobody, ret_set, ret_statistics, diagnostics, error);
+    if (!load_source(options, nobody, ret_set, ret_statistics, diagnostics, error))
+        return false;
+    *ret_set = array_files_fill(options, *ret_set, NULL, diagnostics);
+    return true;
 }
 
 bool load_source(const SourceOptions *options, LoadedFiles *files, ManifestSet **ret_set,

@@ -40,6 +40,7 @@ struct SourceWatch {
     GMutex mutex;
     /* under mutex: */
     GHashTable *changed; /* set of paths */
+    GHashTable *also;    /* set of paths: files without manifests that matter */
     bool everything;
 };
 
@@ -58,6 +59,23 @@ static void note_path(SourceWatch *watch, const char *path)
     g_mutex_lock(&watch->mutex);
     g_hash_table_add(watch->changed, g_strdup(path));
     g_mutex_unlock(&watch->mutex);
+}
+
+void source_watch_also(SourceWatch *watch, const GPtrArray *paths)
+{
+    g_mutex_lock(&watch->mutex);
+    g_hash_table_remove_all(watch->also);
+    for (guint i = 0; i < paths->len; i++)
+        g_hash_table_add(watch->also, g_strdup(paths->pdata[i]));
+    g_mutex_unlock(&watch->mutex);
+}
+
+static bool is_also(SourceWatch *watch, const char *path)
+{
+    g_mutex_lock(&watch->mutex);
+    bool found = g_hash_table_contains(watch->also, path);
+    g_mutex_unlock(&watch->mutex);
+    return found;
 }
 
 static int compare_paths(gconstpointer a, gconstpointer b)
@@ -266,12 +284,17 @@ static void on_directory(SourceWatch *watch, const struct inotify_event *event, 
     }
 }
 
-static void on_file(SourceWatch *watch, const struct inotify_event *event, const char *path)
+static void on_writing(SourceWatch *watch, const struct inotify_event *event, const char *path)
 {
     if (event->mask & (IN_CREATE | IN_MODIFY))
         g_hash_table_add(watch->writing, g_strdup(path));
     else
         g_hash_table_remove(watch->writing, path);
+}
+
+static void on_file(SourceWatch *watch, const struct inotify_event *event, const char *path)
+{
+    on_writing(watch, event, path);
     note_path(watch, path);
 }
 
@@ -313,6 +336,8 @@ static void on_entry(SourceWatch *watch, const struct inotify_event *event, cons
         watch_anew(watch);
     } else if (watch->single || scan_is_manifest_name(name)) {
         on_file(watch, event, path);
+    } else if (is_also(watch, path)) {
+        on_writing(watch, event, path);
     } else {
         return;
     }
@@ -387,6 +412,7 @@ SourceWatch *source_watch_new(const SourceOptions *options, unsigned settle_ms, 
     watch->paths = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
     watch->writing = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     watch->changed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    watch->also = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     watch->context = g_main_context_ref_thread_default();
     watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (watch->fd < 0) {
@@ -427,6 +453,7 @@ void source_watch_free(SourceWatch *watch)
     g_hash_table_unref(watch->paths);
     g_hash_table_unref(watch->writing);
     g_hash_table_unref(watch->changed);
+    g_hash_table_unref(watch->also);
     scan_free(watch->scan);
     g_mutex_clear(&watch->mutex);
     g_free(watch->path);

@@ -11,4 +11,7 @@ typedef struct {
 
 /* What changed since it was asked last; may be called from any thread. */
 void source_watch_take(SourceWatch *watch, WatchChanges *ret_changes);
+/* Files whose changes are told as well though they hold no manifests, with no path of their own: relative to
+ * the root. From any thread. */
+void source_watch_also(SourceWatch *watch, const GPtrArray *paths);
 void watch_changes_clear(WatchChanges *changes);

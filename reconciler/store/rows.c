@@ -318,6 +318,7 @@ void put_job_changes(Cursor *cursor, const JobRecord *record)
     put_int(cursor, record->state);
     put_int(cursor, job_flags(record->is_cancelled, record->is_terminated) |
                         (record->is_multinode ? JOB_MULTINODE : 0));
+    put_int(cursor, record->array_size); /* a step may become an array when its turn comes */
     put_int(cursor, record->started_ms);
     put_int(cursor, record->stopped_ms);
     put_int(cursor, record->attempts);

@@ -51,7 +51,8 @@ void put_job(Cursor *cursor, const JobRecord *record, GByteArray *scratch);
 /* dependencies (of DependencyRecord) holds what ret_record->depends_on points to. */
 void get_job(Cursor *cursor, GArray *dependencies, JobRecord *ret_record);
 #define JOB_CHANGES                                                                                          \
-    "state = ?, flags = ?, started_ms = ?, stopped_ms = ?, attempts = ?, front = ?, status_reason = ? "      \
+    "state = ?, flags = ?, array_size = ?, started_ms = ?, stopped_ms = ?, attempts = ?, front = ?, "        \
+    "status_reason = ? "                                                                                     \
     "WHERE sequence = ?"
 void put_job_changes(Cursor *cursor, const JobRecord *record);
 /* Decodes a depends_on column alone. */

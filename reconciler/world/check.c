@@ -136,7 +136,7 @@ static void check_edges(const Job *job)
     unsigned waiting = 0;
     for (uint8_t i = 0; i < job->private->edges_len; i++) {
         const Edge *edge = &job->private->edges[i];
-        waiting += edge->on && edge->record.type != DEPENDENCY_N_TO_N;
+        waiting += edge->on && (edge->record.type != DEPENDENCY_N_TO_N || !edge->on->array);
         expect(!edge->on || *edge->link == edge, job, "edge is not linked");
     }
     if (job_state_final(job->state))
@@ -145,8 +145,12 @@ static void check_edges(const Job *job)
     expect(job->state != JOB_SUBMITTED, job, "was never looked at");
     if (job->array)
         expect(job->array->open == (waiting == 0), job, "array opened wrongly");
+    else if (job->private->unsized != UNSIZED_NOT)
+        expect(job->state == JOB_PENDING, job, "waits for its size wrongly");
     else
         expect((job->state == JOB_PENDING) == (waiting > 0), job, "waits wrongly");
+    if (!job->array)
+        expect(job->private->unsized == job_unsized(job), job, "unsized");
 }
 
 static void check_job(Recount *recount, const Job *job)
@@ -387,6 +391,7 @@ void world_check(const World *world)
     check_consumables(world);
     check_templates(&recount);
     check_runs(&recount);
+    schedules_check(world);
     g_hash_table_unref(recount.queues);
     g_hash_table_unref(recount.templates);
     g_hash_table_unref(recount.environments);

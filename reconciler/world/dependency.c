@@ -168,7 +168,7 @@ bool dependencies_hold(const Job *job, int32_t index)
 static void fail_counterparts(World *world, Job *job, const Edge *edge, int64_t now_ms)
 {
     const Job *on = edge->on;
-    if (edge->record.condition == CONDITION_COMPLETION)
+    if (edge->record.condition == CONDITION_COMPLETION || (on && !on->array) || !job->array)
         return;
     if (on && (on->array->settled || on->array->counts[JOB_FAILED] == 0))
         return;
@@ -193,8 +193,24 @@ static void job_open(World *world, Job *job, int64_t now_ms)
 {
     if (job->array)
         array_open(world, job, now_ms);
+    else if (job->private->unsized != UNSIZED_NOT)
+        job_size_want(world, job, now_ms);
     else if (job->state == JOB_SUBMITTED || job->state == JOB_PENDING)
         job_move(world, job, JOB_RUNNABLE, now_ms);
+}
+
+/* True when it has failed without ever having had children. One whose children are not known yet is waited
+ * for. */
+static bool pair_attach(Edge *edge, Job *on)
+{
+    if (!on)
+        return false;
+    if (!on->array && job_state_final(on->state))
+        return on->state == JOB_FAILED;
+    edge_attach(edge, on);
+    if (!on->array)
+        edge->dependent->private->waiting++;
+    return false;
 }
 
 /* True when one of them has failed. Attaches the edges that are still needed. */
@@ -206,8 +222,7 @@ static bool edges_attach(World *world, Job *job)
         Edge *edge = &job->private->edges[i];
         Job *on = is_own(&edge->record) ? NULL : world_job(world, &edge->record.on);
         if (edge->record.type == DEPENDENCY_N_TO_N) {
-            if (on)
-                edge_attach(edge, on);
+            failed = pair_attach(edge, on) || failed;
             continue;
         }
         EdgeStatus status = is_own(&edge->record) ? EDGE_HOLDS : edge_status(edge, on);
@@ -274,13 +289,34 @@ static void counterparts_settle(World *world, const Edge *edge, const WorkItem *
             array_gate(world, job, index);
 }
 
+#define MISFIT "N_TO_N joins arrays of the same size"
+
+/* What is waited for is an array now, or has ended as none. */
+static void pair_settle(World *world, Edge *edge, const Job *on, int64_t now_ms)
+{
+    Job *job = edge->dependent;
+    job->private->waiting--;
+    if (job_state_final(job->state))
+        return;
+    if (!on->array && on->state == JOB_FAILED)
+        job_fail(world, job, "Dependent Job failed", now_ms);
+    else if (job->array && job->array_size != on->array_size)
+        job_fail(world, job, MISFIT, now_ms);
+    else if (job->private->waiting == 0)
+        job_open(world, job, now_ms);
+}
+
 static void work_edge(World *world, Edge *edge, const WorkItem *item, int64_t now_ms)
 {
     const DependencyRecord *record = &edge->record;
     bool children = item->first != NOT_A_CHILD;
     if (record->type == DEPENDENCY_N_TO_N) {
-        if (children && !job_state_final(edge->dependent->state))
+        if (!children && !item->job->array) {
+            edge_detach(world, edge);
+            pair_settle(world, edge, item->job, now_ms);
+        } else if (children && edge->dependent->array && !job_state_final(edge->dependent->state)) {
             counterparts_settle(world, edge, item, now_ms);
+        }
     } else if (children ? record->on_index >= item->first && record->on_index <= item->last
                         : record->on_index == NOT_A_CHILD) {
         edge_settle(world, edge, item->state, now_ms);
@@ -300,11 +336,17 @@ static void work_sequential(World *world, const WorkItem *item, int64_t now_ms)
 
 /* Settling an edge detaches others of the same list, so the list is copied; edges live as long as their job.
  */
+static GPtrArray *edges_of(const Job *job)
+{
+    GPtrArray *edges = g_ptr_array_new();
+    for (Edge *edge = job->private->dependents; edge; edge = edge->next)
+        g_ptr_array_add(edges, edge);
+    return edges;
+}
+
 static void work_one(World *world, const WorkItem *item, int64_t now_ms)
 {
-    g_autoptr(GPtrArray) edges = g_ptr_array_new();
-    for (Edge *edge = item->job->private->dependents; edge; edge = edge->next)
-        g_ptr_array_add(edges, edge);
+    g_autoptr(GPtrArray) edges = edges_of(item->job);
     for (guint i = edges->len; i > 0; i--) { /* newest first in the list: tell the oldest first */
         Edge *edge = g_ptr_array_index(edges, i - 1);
         if (edge->on == item->job)
@@ -328,4 +370,42 @@ void work_run(World *world, int64_t now_ms)
     g_array_set_size(world->work, 0);
     world->work_next = 0;
     world->working = false;
+}
+
+/* ---- arrays whose size is found late ---- */
+
+char *dependencies_misfit(World *world, const Job *job, int64_t size)
+{
+    for (uint8_t i = 0; i < job->private->edges_len; i++) {
+        const DependencyRecord *record = &job->private->edges[i].record;
+        JobState state;
+        int32_t other;
+        if (record->type == DEPENDENCY_N_TO_N && dependency_look_up(world, record, &state, &other) &&
+            other != size)
+            return g_strdup_printf(MISFIT ": this would have %" G_GINT64_FORMAT
+                                          " children, what it depends on has %" G_GINT32_FORMAT,
+                                   size, other);
+    }
+    return NULL;
+}
+
+void dependencies_sized(World *world, Job *job, int64_t now_ms)
+{
+    struct JobPrivate *private = job->private;
+    for (uint8_t i = 0; i < private->edges_len; i++) {
+        const DependencyRecord *record = &private->edges[i].record;
+        job->array->sequential = job->array->sequential || is_own(record);
+        job->array->n_to_n = job->array->n_to_n || record->type == DEPENDENCY_N_TO_N;
+    }
+    for (uint8_t i = 0; i < private->edges_len && !job_state_final(job->state); i++)
+        if (private->edges[i].record.type == DEPENDENCY_N_TO_N)
+            fail_counterparts(world, job, &private->edges[i], now_ms);
+    if (!job_state_final(job->state))
+        job_open(world, job, now_ms);
+    g_autoptr(GPtrArray) edges = edges_of(job);
+    for (guint i = edges->len; i > 0; i--) {
+        Edge *edge = g_ptr_array_index(edges, i - 1);
+        if (edge->on == job && edge->record.type == DEPENDENCY_N_TO_N)
+            pair_settle(world, edge, job, now_ms);
+    }
 }

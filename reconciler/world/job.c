@@ -260,6 +260,7 @@ Job *job_create(World *world, const JobDraft *draft, int64_t now_ms)
     Job *job = job_new(world, draft, ++world->job_sequence, now_ms);
     queue_add_job(job);
     job->private->is_new = true;
+    job->private->unsized = draft->unsized;
     job_touch(world, job);
     if (draft->run)
         draft->run->jobs_unfinished++;

@@ -35,6 +35,12 @@ struct Edge {
     Edge *next, **link; /* on->private->dependents */
 };
 
+/* Why a step's job that is to be an array is none yet. */
+typedef enum {
+    UNSIZED_NOT,
+    UNSIZED_FILE, /* as many children as a file of the workspace has lines */
+    UNSIZED_EMPTY /* it will have none: succeeds when its dependencies hold */
+} Unsized;
 typedef struct NodeSet NodeSet; /* attempt.h */
 
 struct JobPrivate {
@@ -51,6 +57,7 @@ struct JobPrivate {
     uint8_t waiting; /* edges that keep the whole job from running */
     bool is_new, is_dirty, in_finished;
     bool dependency_failed;
+    Unsized unsized : 2;
 };
 
 typedef struct {
@@ -129,6 +136,7 @@ typedef struct {
     Run *run;
     const char *step;
     bool dependency_failed; /* known to have failed before */
+    Unsized unsized;
 } JobDraft;
 /* Looks up what the request names. The draft borrows from request and from the world. */
 bool job_draft(World *world, const json_t *request, const char *default_queue, JobDraft *ret_draft,
@@ -170,5 +178,13 @@ void dependencies_link(World *world, Job *job, const DependencyRecord *records, 
 void dependencies_begin(World *world, Job *job, int64_t now_ms);
 void dependencies_unlink(World *world, Job *job);
 bool dependencies_hold(const Job *job, int32_t index); /* N_TO_N and SEQUENTIAL of one child */
+/* The job has just become an array: its children that have no counterpart fail, the others may begin, and so
+ * may arrays that waited to know their counterparts. */
+void dependencies_sized(World *world, Job *job, int64_t now_ms);
+/* Why it cannot be an array of so many children: new string, or NULL when it can. */
+char *dependencies_misfit(World *world, const Job *job, int64_t size);
+/* run_size.c */
+Unsized job_unsized(const Job *job); /* by its run's spec */
+void job_size_want(World *world, Job *job, int64_t now_ms);
 void work_push(World *world, Job *job, int32_t first, int32_t last, JobState state);
 void work_run(World *world, int64_t now_ms);

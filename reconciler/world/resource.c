@@ -60,6 +60,7 @@ void resource_entry_free(ResourceEntry *entry)
     environment_free(resource->environment);
     queue_free(resource->queue);
     consumable_free(resource->consumable);
+    timetable_free(entry);
     g_free(resource->name);
     g_free(resource->owner);
     g_free(resource->file);
@@ -284,6 +285,8 @@ bool resource_in_force(World *world, Resource *resource, View spec, GError **err
         done = queue_in_force(world, resource, spec, error);
     else if (resource->kind == KIND_CONSUMABLE_RESOURCE)
         done = consumable_in_force(world, resource, spec, error);
+    else if (resource->kind == KIND_PIPELINE)
+        done = schedules_in_force(world, resource, spec, error);
     if (!done)
         return false;
     char *copy = view_dup(spec);
@@ -402,6 +405,7 @@ static bool resource_create(World *world, const ResourceChange *change, int64_t 
     }
     resource_describe(resource, change);
     environment_place(world, resource);
+    schedules_begin(world, resource, now_ms);
     resource->digest = manifest->digest;
     resource->revision = 1;
     resource->created_ms = resource->updated_ms = now_ms;
@@ -425,6 +429,7 @@ static bool resource_update(World *world, Resource *resource, const ResourceChan
         return false;
     bool seen = resource_describe(resource, change) || changed || revived;
     environment_place(world, resource);
+    schedules_begin(world, resource, now_ms);
     resource->digest = manifest->digest;
     if (revived)
         resource_activate(world, resource);
@@ -502,6 +507,7 @@ void resource_remove(World *world, Resource *resource, int64_t now_ms)
     }
     if (resource->kind == KIND_JOB_QUEUE)
         world->queues_stale = true;
+    schedules_drop(world, resource);
     transit_leave(world, entry);
     if (resource->dirty)
         g_queue_unlink(&world->dirty_resources, &entry->dirty);

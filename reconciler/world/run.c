@@ -407,6 +407,7 @@ static bool run_decode(RunEntry *entry, GError **error)
         return true;
     entry->run.pipeline = pipeline_spec_decode(view_from(entry->run.spec), error);
     entry->workspace = run_spec_workspace(&entry->run);
+    entry->scheduled_ms = run_spec_scheduled(&entry->run);
     return entry->run.pipeline != NULL;
 }
 

@@ -16,9 +16,8 @@ typedef struct {
     JobDraft draft;
     DependencyRecord depends_on[STEP_DEPENDENCIES_MAX];
     size_t depends_on_len;
-    bool skipped; /* an array of no children, or done by an earlier run */
-    bool done;    /* by an earlier run */
-    bool placed;  /* in topological order */
+    bool done;   /* by an earlier run */
+    bool placed; /* in topological order */
 } Step;
 
 typedef struct {
@@ -114,23 +113,42 @@ static bool steps_read(const Run *run, StepList *list, GError **error)
     return true;
 }
 
-/* array: {fromParameter: n}; 0 skips the step, 1 is still an array. */
+/* Of array: {fromParameter: n}: text of that parameter, or NULL. */
+static const char *parameter_of(const JobSpec *spec)
+{
+    for (size_t i = 0; spec->array_parameter && i < spec->parameters_len; i++)
+        if (strcmp(spec->parameters[i].name, spec->array_parameter) == 0)
+            return spec->parameters[i].value;
+    return NULL;
+}
+
+/* 1 is still an array; one of no children is a job that succeeds when its turn comes, so that what depends on
+ * it waits for what it depends on. */
 static bool step_array(Step *step, GError **error)
 {
-    int64_t size;
-    const char *text = NULL;
-    if (!step->spec->array_dynamic)
+    const JobSpec *spec = step->spec;
+    int64_t size = spec->array_size;
+    if (!spec->array_dynamic)
         return true;
-    if (step->spec->array_file)
-        return step_error(error, step, "array.fromFile must be made a size before the run starts");
-    for (size_t i = 0; step->spec->array_parameter && i < step->spec->parameters_len; i++)
-        if (strcmp(step->spec->parameters[i].name, step->spec->array_parameter) == 0)
-            text = step->spec->parameters[i].value;
-    if (!text || !g_ascii_string_to_signed(text, 10, 0, STEP_ARRAY_MAX, &size, NULL))
-        return step_error(error, step,
-                          "array.fromParameter needs a parameter that is a number from 0 to 10000");
+    if (spec->array_file && !spec->array_counted) {
+        step->draft.unsized = UNSIZED_FILE;
+        return true;
+    }
+    const char *text = parameter_of(spec);
+    if (!spec->array_file && !text) {
+        g_set_error(error, WORLD_ERROR, WORLD_ERROR_INVALID,
+                    "%s: array.fromParameter: there is no parameter \"%s\"", step->name,
+                    spec->array_parameter);
+        return false;
+    }
+    if (text && !g_ascii_string_to_signed(text, 10, 0, STEP_ARRAY_MAX, &size, NULL)) {
+        g_set_error(error, WORLD_ERROR, WORLD_ERROR_INVALID,
+                    "%s: array.fromParameter: %s is \"%s\", and must be a number from 0 to %d", step->name,
+                    spec->array_parameter, text, STEP_ARRAY_MAX);
+        return false;
+    }
     step->draft.array_size = (int32_t)size;
-    step->skipped = size == 0;
+    step->draft.unsized = size == 0 ? UNSIZED_EMPTY : UNSIZED_NOT;
     return true;
 }
 
@@ -149,6 +167,19 @@ static bool step_draft(World *world, const StepList *list, Step *step, Rng *rng,
 
 /* ---- dependencies ---- */
 
+static bool step_is_array(const Step *step)
+{
+    return step->draft.array_size > 0 || step->draft.unsized != UNSIZED_NOT;
+}
+
+/* What is not known yet may turn out to be equal. */
+static bool sizes_agree(const Step *on, const Step *step)
+{
+    bool is_late = on->draft.unsized == UNSIZED_FILE || step->draft.unsized == UNSIZED_FILE;
+    return step_is_array(on) && step_is_array(step) &&
+           (is_late || on->draft.array_size == step->draft.array_size);
+}
+
 static bool step_depends_on_step(const StepList *list, Step *step, const DependencySpec *wanted,
                                  GError **error)
 {
@@ -158,10 +189,9 @@ static bool step_depends_on_step(const StepList *list, Step *step, const Depende
                     "%s: dependsOn names %s, which is no other step", step->name, wanted->job);
         return false;
     }
-    if (on->skipped)
+    if (on->done)
         return true;
-    if (wanted->type == DEPENDENCY_N_TO_N &&
-        (step->draft.array_size == 0 || on->draft.array_size != step->draft.array_size))
+    if (wanted->type == DEPENDENCY_N_TO_N && !sizes_agree(on, step))
         return step_error(error, step, "N_TO_N needs two arrays of the same size");
     step->depends_on[step->depends_on_len++] =
         (DependencyRecord){on->draft.id, NOT_A_CHILD, wanted->type, wanted->condition};
@@ -212,8 +242,8 @@ static bool step_depends_on_id(World *world, Step *step, const DependencySpec *w
                     step->name, wanted->job_id);
         return false;
     }
-    return dependencies_check(world, record, 1, step->draft.array_size, &step->draft.dependency_failed,
-                              error);
+    int32_t size = MAX(step->draft.array_size, (int32_t)step_is_array(step));
+    return dependencies_check(world, record, 1, size, &step->draft.dependency_failed, error);
 }
 
 static bool step_dependencies(World *world, Run *run, const StepList *list, Step *step, GError **error)
@@ -271,7 +301,7 @@ static void steps_skip_done(StepList *list)
     {
         Step *step = step_find(list, json_string_value(name));
         if (step)
-            step->skipped = step->done = true;
+            step->done = true;
     }
 }
 
@@ -308,7 +338,7 @@ bool run_submit(World *world, Run *run, Rng *rng, int64_t now_ms, GError **error
     run->jobs_unfinished++; /* jobs may end at once; the run must not end before all of them are there */
     for (size_t i = 0; i < list.len; i++) {
         Step *step = &list.steps[list.order[i]];
-        if (step->skipped)
+        if (step->done)
             continue;
         step->draft.run = run;
         step->draft.depends_on = step->depends_on;

@@ -14,10 +14,13 @@ typedef struct {
     View name;
 } ResourceKey;
 
+typedef struct Timetable Timetable;
+
 typedef struct {
     Resource resource;
-    TreeNode by_key;     /* World.resources or, once removed and not yet written, World.graves */
-    TreeNode in_transit; /* World.transit while DELETING or REPLACING */
+    TreeNode by_key;      /* World.resources or, once removed and not yet written, World.graves */
+    TreeNode in_transit;  /* World.transit while DELETING or REPLACING */
+    Timetable *timetable; /* of a pipeline with schedules; else NULL (run_schedule.c) */
     GList dirty;
 } ResourceEntry;
 
@@ -92,9 +95,10 @@ typedef struct {
         in_ready; /* World.ready_runs while it waits, for nothing else and no older run of its manifest */
     Job *jobs, *jobs_tail; /* those in memory, oldest first */
     OnFailure on_failure;
-    Run *waits_for;  /* a run of a Job that this one depends on and that has no job yet */
-    GPtrArray *held; /* the runs whose waits_for this is; NULL: there never was one */
-    char *workspace; /* id of the run whose workspace it goes on in; NULL: its own */
+    Run *waits_for;       /* a run of a Job that this one depends on and that has no job yet */
+    GPtrArray *held;      /* the runs whose waits_for this is; NULL: there never was one */
+    char *workspace;      /* id of the run whose workspace it goes on in; NULL: its own */
+    int64_t scheduled_ms; /* the time of the schedule that began it; 0: none did */
     GList dirty;
     bool is_dirty, is_new;
 } RunEntry;
@@ -156,6 +160,7 @@ struct World {
 
     Tree launches;
     GArray *stops; /* LaunchToken: stops decided inside the world */
+    GArray *sizes; /* JobId: steps that wait to know how many children they have */
 
     Tree instances;
     Map *instances_by_token;
@@ -166,6 +171,7 @@ struct World {
     Fleet *local_fleet;
 
     Tree runs, active_runs, ready_runs, applies;
+    Tree due_schedules; /* by the time at which they must be looked at */
     Map *runs_by_id;
     GHashTable *settings, *dirty_settings;
 
@@ -312,6 +318,15 @@ bool run_restore(World *world, const RunRecord *record, GError **error);
 RunRecord run_record(const Run *run);
 void runs_loaded(World *world);
 void run_entry_free(RunEntry *entry);
+/* run_schedule.c */
+void schedules_init(World *world);
+/* Takes over the schedules of a pipeline's spec: those that it had go on, new ones have no position yet. */
+bool schedules_in_force(World *world, Resource *pipeline, View spec, GError **error);
+/* Those without a position begin now: what lies before has not been missed. */
+void schedules_begin(World *world, Resource *pipeline, int64_t now_ms);
+void schedules_drop(World *world, Resource *pipeline); /* and what the store keeps of them */
+void timetable_free(ResourceEntry *entry);
+void schedules_check(const World *world);
 /* apply.c */
 void applies_init(World *world);
 void applies_clear(World *world);

@@ -9,9 +9,11 @@ World *world_new(uint64_t seed, ProviderType default_provider)
     world->rng = rng_from_seed(seed);
     world->durable = UINT64_MAX;
     world->stops = g_array_new(FALSE, FALSE, sizeof(LaunchToken));
+    world->sizes = g_array_new(FALSE, FALSE, sizeof(JobId));
     world->work = g_array_new(FALSE, FALSE, sizeof(WorkItem));
     world->settings = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     world->dirty_settings = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    schedules_init(world);
     resources_init(world);
     revisions_init(world);
     shapes_init(world);
@@ -43,6 +45,7 @@ void world_free(World *world)
     g_hash_table_unref(world->dirty_settings);
     g_array_unref(world->work);
     g_array_unref(world->stops);
+    g_array_unref(world->sizes);
     batch_free(world->batch);
     g_free(world);
 }

@@ -279,6 +279,15 @@ void launch_stopping(World *world, Launch *launch);
  * Launches that ended meanwhile are left out. */
 void world_take_stops(World *world, GPtrArray *ret_stops);
 
+/* Steps whose array is as large as a file of their run's workspace has lines, and whose dependencies have
+ * ended, since the last call (after world_loaded(): all of them), appended to ret_ids as JobId. */
+void world_take_sizes(World *world, GArray *ret_ids);
+const char *
+job_array_file(const Job *job); /* that file, relative to the workspace; NULL: it waits for none */
+/* The answer: size lines, or fault (or NULL) when they cannot be counted. It becomes an array, is skipped, or
+ * fails. What is no longer wanted is left alone. */
+void job_size_found(World *world, Job *job, int64_t size, const char *fault, int64_t now_ms);
+
 /* ---- runs ---- */
 /* Starts the jobs of a Job or Pipeline manifest. spec is its canonical JSON. NULL with error when a step
  * cannot be submitted: nothing is left behind. */
@@ -315,6 +324,27 @@ Run *world_run_before(
 void run_end(World *world, Run *run, EndKind kind, const char *reason, int64_t now_ms, GPtrArray *ret_stops);
 /* Pipelines whose concurrencyPolicy made them wait, now free to start; at most max. */
 size_t run_settle(World *world, size_t max, Rng *rng, int64_t now_ms);
+
+/* ---- schedules: what starts pipelines by the clock ---- */
+/* When schedule_settle() has something to do next; 0: never. */
+int64_t world_schedule_due_ms(const World *world);
+/* Looks at schedules whose time has come, at most max of them, and starts the runs that they ask for. Of
+ * times that were missed only the latest counts, and only within startingDeadlineSeconds where that is given;
+ * a suspended pipeline misses nothing. Positions are settings, committed with the runs: a time starts one
+ * run, whatever is restarted. Returns how many it looked at. */
+size_t schedule_settle(World *world, size_t max, Rng *rng, int64_t now_ms);
+typedef struct {
+    const PipelineSchedule *spec;
+    int64_t position_ms; /* times up to here were looked at; 0: not yet begun */
+    int64_t next_ms;     /* 0: none (unknown zone, or too far away) */
+} ScheduleView;
+size_t pipeline_schedules_len(const Resource *pipeline);
+void pipeline_schedule(const Resource *pipeline, size_t index, ScheduleView *ret_view);
+/* Suspended pipelines are not started by schedules until they are resumed. */
+void pipeline_suspend(World *world, View name, bool is_suspended);
+bool pipeline_is_suspended(const World *world, View name);
+/* What MUSTER_SCHEDULED_AT says of a run: the time of its schedule, else when it was made. */
+int64_t run_scheduled_ms(const Run *run);
 
 /* ---- applies, settings, events ---- */
 int64_t apply_begin(World *world, const ApplyRecord *record,

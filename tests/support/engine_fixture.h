@@ -139,7 +139,7 @@ static inline void engine_host(Engine *engine)
                    .log = {fake_log, engine},
                    .provider = &engine->provider,
                    .entropy = fake_entropy};
-    ReconcilerOptions options = {.state_dir = engine->dir, .mode = "test", .launch = true};
+    ReconcilerOptions options = {.state_dir = engine->dir, .mode = "test", .launch = true, .schedules = true};
     engine->reconciler = reconciler_new(&ports, &options, &error);
     g_assert_no_error(error);
 }

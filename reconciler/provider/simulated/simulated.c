@@ -70,12 +70,12 @@ static int64_t span(Simulated *simulated, CloudSpan span)
     return rng_between(&simulated->rng, span.from_ms, MAX(span.from_ms, span.to_ms));
 }
 
-int64_t simulated_delay(Simulated *simulated)
+int64_t simulated_arrival(Simulated *simulated, int64_t not_before_ms)
 {
     int64_t delay_ms = span(simulated, simulated->faults.delay);
     if (simulated_strikes(simulated, simulated->faults.slow_permille))
         delay_ms += span(simulated, simulated->faults.slow);
-    return delay_ms;
+    return MAX(not_before_ms, simulated->now_ms + delay_ms);
 }
 
 void simulated_send(Simulated *simulated, const Message *message, int64_t at_ms)

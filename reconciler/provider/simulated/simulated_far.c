@@ -18,13 +18,13 @@ static void send_event(Simulated *simulated, const ProviderEvent *event, const c
 
 static void tell(Simulated *simulated, Far *far, const ProviderEvent *event, Delivery delivery)
 {
-    far->told_ms = MAX(far->told_ms, simulated->now_ms + simulated_delay(simulated));
+    far->told_ms = simulated_arrival(simulated, far->told_ms);
     if (delivery == SURE || !simulated_strikes(simulated, simulated->faults.lost_permille))
         send_event(simulated, event, far->provider_id, far->told_ms);
     if (!simulated_strikes(simulated, simulated->faults.twice_permille))
         return;
     /* Of a task it may come when later events have come already; of an instance nothing follows the end. */
-    int64_t again_ms = MAX(far->told_ms, simulated->now_ms + simulated_delay(simulated));
+    int64_t again_ms = simulated_arrival(simulated, far->told_ms);
     if (far->is_instance)
         far->told_ms = again_ms;
     send_event(simulated, event, far->provider_id, again_ms);
@@ -229,13 +229,14 @@ static void take_observe(Simulated *simulated, const Message *message)
 {
     if (message->connection != simulated->connection)
         return;
+    simulated->seen_term = message->term;
     const SimulatedOptions *options = &simulated->options;
     ProviderEvent capacity = {.type = PROVIDER_EVENT_CAPACITY,
                               .vcpus_e4 = options->vcpus_e4,
                               .memory_mib = options->memory_mib,
                               .gpus = options->gpus};
     ProviderEvent observed = {.type = PROVIDER_EVENT_OBSERVED};
-    int64_t last_ms = simulated->now_ms + simulated_delay(simulated);
+    int64_t last_ms = simulated_arrival(simulated, 0);
     if (!options->has_instances)
         send_event(simulated, &capacity, "", last_ms);
     for (Far *far = simulated->oldest; far; far = far->after) {
@@ -250,7 +251,6 @@ void far_take(Simulated *simulated, const Message *message)
     Far *far;
     if (message->term < simulated->seen_term)
         return;
-    simulated->seen_term = message->term;
     switch (message->type) {
     case MESSAGE_LAUNCH: take_launch(simulated, message); return;
     case MESSAGE_STOP: take_stop(simulated, message); return;

@@ -21,6 +21,7 @@ typedef enum {
 /* What a launch or an instance was asked for with; a copy. */
 typedef struct {
     char *job_id;
+    uint64_t term;
     LaunchToken instance;
     bool has_instance, spot;
     int64_t vcpus_e4, memory_mib, timeout_ms, kill_grace_ms, max_price_microusd_per_h;
@@ -87,14 +88,15 @@ struct Simulated {
 
     /* far */
     SimulatedCloud *cloud;
-    uint64_t seen_term, made;
-    GHashTable *far; /* token → Far */
+    uint64_t seen_term, made; /* seen_term: of the last that observed; orders of older ones are refused */
+    GHashTable *far;          /* token → Far */
     Far *oldest, *newest;
 };
 
 /* simulated.c: the wire */
 void simulated_send(Simulated *simulated, const Message *message, int64_t at_ms); /* copied */
-int64_t simulated_delay(Simulated *simulated);
+/* When what is sent now arrives, not overtaking what arrives at not_before_ms. */
+int64_t simulated_arrival(Simulated *simulated, int64_t not_before_ms);
 bool simulated_strikes(Simulated *simulated, unsigned permille);
 void order_copy(Order *to, const Order *from);
 /* simulated_near.c */

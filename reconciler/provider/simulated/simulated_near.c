@@ -29,13 +29,14 @@ typedef enum { MAY_BE_LOST, SURE } Delivery;
 
 static void send_about(Simulated *simulated, Near *near, MessageType type, Delivery delivery)
 {
-    Message message = {.type = type, .token = near->token, .term = simulated->term, .order = near->order};
-    int64_t at_ms = MAX(near->sent_ms, simulated->now_ms + simulated_delay(simulated));
+    uint64_t term = MAX(simulated->term, near->order.term);
+    Message message = {.type = type, .token = near->token, .term = term, .order = near->order};
+    int64_t at_ms = simulated_arrival(simulated, near->sent_ms);
     near->sent_ms = at_ms;
     if (delivery == SURE || !simulated_strikes(simulated, simulated->faults.lost_permille))
         simulated_send(simulated, &message, at_ms);
     if (simulated_strikes(simulated, simulated->faults.twice_permille)) {
-        near->sent_ms = MAX(at_ms, simulated->now_ms + simulated_delay(simulated));
+        near->sent_ms = simulated_arrival(simulated, at_ms);
         simulated_send(simulated, &message, near->sent_ms);
     }
 }
@@ -72,7 +73,7 @@ static void ask(Simulated *simulated, Near *near)
 static void send_observe(Simulated *simulated, int64_t not_before_ms)
 {
     Message message = {.type = MESSAGE_OBSERVE, .term = simulated->term, .connection = simulated->connection};
-    simulated_send(simulated, &message, MAX(not_before_ms, simulated->now_ms + simulated_delay(simulated)));
+    simulated_send(simulated, &message, simulated_arrival(simulated, not_before_ms));
 }
 
 static gint near_order(gconstpointer a, gconstpointer b)
@@ -197,6 +198,7 @@ static void near_launch(Provider *provider, const LaunchRequest *requests, size_
         if (near->asked == MESSAGE_LAUNCH)
             continue;
         Order order = {.job_id = (char *)(uintptr_t)request->job_id,
+                       .term = request->term,
                        .vcpus_e4 = request->vcpus_e4,
                        .memory_mib = request->memory_mib,
                        .timeout_ms = request->timeout_ms,
@@ -226,8 +228,13 @@ static void near_settled(Provider *provider, const LaunchToken *tokens, size_t l
     Simulated *simulated = simulated_of(provider);
     for (size_t i = 0; i < len; i++) {
         Near *near = near_get(simulated, &tokens[i]);
+        bool under_way =
+            near->sent_ms > simulated->now_ms; /* what is settled once more may not overtake it */
+        near->answered = true;
+        near->ending = near->held = false;
         send_about(simulated, near, MESSAGE_SETTLED, SURE);
-        g_hash_table_remove(simulated->near, &tokens[i]);
+        if (!under_way)
+            g_hash_table_remove(simulated->near, &tokens[i]);
     }
 }
 
@@ -240,6 +247,7 @@ static void near_instances_start(Provider *provider, const InstanceRequest *requ
         if (near->asked == MESSAGE_MAKE)
             continue;
         order_copy(&near->order, &(Order){.instance_type = (char *)(uintptr_t)request->type,
+                                          .term = request->term,
                                           .spot = request->spot,
                                           .vcpus_e4 = request->vcpus_e4,
                                           .memory_mib = request->memory_mib,

@@ -93,6 +93,40 @@ static void test_failed_commit(Engine *engine, gconstpointer data)
     g_assert_cmpuint(engine->launched->len, ==, 0);
 }
 
+/* While nothing can be written, what is told is what is committed, and at once. */
+static void test_failed_commit_reads(Engine *engine, gconstpointer data)
+{
+    (void)data;
+    engine_settle(engine);
+    engine_call(engine, "submit", ENGINE_SUBMIT);
+    engine_run(engine);
+    engine_commit_fails(engine, STORE_ERROR_FULL);
+    g_string_truncate(engine->log, 0);
+    engine_call(engine, "describejobqueues", "{}");
+    engine_call(engine, "listjobs", "{'jobQueue':'main','jobStatus':'STARTING'}");
+    engine_run(engine);
+    engine_log_is(engine, "answer describejobqueues 200|answer listjobs 200|");
+    g_assert_cmpuint(json_array_size(json_object_get(engine_last_answer(engine), "jobSummaryList")), ==, 0);
+    g_assert_cmpuint(jobs_in_state(engine, JOB_STARTING), ==, 0);
+}
+
+/* The disk has room again, and nothing else has happened meanwhile: whoever asks next is served. */
+static void test_failed_commit_mends(Engine *engine, gconstpointer data)
+{
+    (void)data;
+    engine_settle(engine);
+    engine_call(engine, "submit", ENGINE_SUBMIT);
+    engine_run(engine);
+    engine_commit_fails(engine, STORE_ERROR_FULL);
+    engine->now_ms += 10000;
+    engine->wake_ms = 0;
+    engine_run(engine);
+    g_string_truncate(engine->log, 0);
+    engine_call(engine, "submit", ENGINE_SUBMIT);
+    engine_settle(engine);
+    g_assert_nonnull(strstr(engine->log->str, "answer submit 200|"));
+}
+
 /* What the provider told in a batch that failed is told again to the world that was reloaded. */
 static void test_failed_commit_keeps_events(Engine *engine, gconstpointer data)
 {
@@ -186,6 +220,38 @@ static void test_restart_loses_running(Engine *engine, gconstpointer data)
     g_assert_cmpuint(jobs_in_state(engine, JOB_RUNNING), ==, 0);
 }
 
+/* The observation comes again after a commit that failed: what was reported before it is not missing, whether
+ * its report was in that commit or in an earlier one, and what was launched since was never part of it. */
+static void test_observation_again(Engine *engine, gconstpointer data)
+{
+    (void)data;
+    engine_call(engine, "submit", ENGINE_SUBMIT);
+    engine_settle(engine);
+    restart(engine);
+    engine_event(engine, event_of(engine, PROVIDER_EVENT_STARTED));
+    engine_settle(engine);
+    engine_observed(engine);
+    engine_call(engine, "submit", ENGINE_SUBMIT);
+    engine_run(engine);
+    engine_commit_fails(engine, STORE_ERROR_FULL);
+    engine->now_ms += 10000;
+    engine->wake_ms = 0;
+    engine_settle(engine);
+    g_assert_cmpuint(engine->launched->len, ==, 1);
+    g_assert_cmpuint(jobs_in_state(engine, JOB_RUNNING), ==, 1);
+    engine_call(engine, "submit", ENGINE_SUBMIT);
+    engine_settle(engine);
+    g_assert_cmpuint(engine->launched->len, ==, 2);
+    engine_observed(engine); /* the provider's connection was gone for a moment */
+    engine_call(engine, "submit", ENGINE_SUBMIT);
+    engine_run(engine);
+    engine_commit_fails(engine, STORE_ERROR_FULL);
+    engine->now_ms += 10000;
+    engine->wake_ms = 0;
+    engine_settle(engine);
+    g_assert_cmpuint(engine->launched->len, ==, 2);
+}
+
 static void test_terminate_stops_after_commit(Engine *engine, gconstpointer data)
 {
     (void)data;
@@ -229,6 +295,43 @@ static int last_status(const Engine *engine)
     return ((const Call *)engine->answers->pdata[engine->answers->len - 1])->result.http_status;
 }
 
+/* The clock is asked for the very time; the run, its job and the position are one commit. */
+static void test_schedule(Engine *engine, gconstpointer data)
+{
+    (void)data;
+    engine_settle(engine);
+    g_assert_cmpint(engine->wake_ms, ==, -1);
+    World *world = (World *)(uintptr_t)reconciler_world(engine->reconciler);
+    fixture_put(world, KIND_PIPELINE, "p",
+                "{\"jobQueue\":\"main\",\"jobs\":[{\"name\":\"a\",\"jobDefinition\":\"one\"}],"
+                "\"triggers\":[{\"schedule\":\"*/30 * * * *\"}]}",
+                engine->now_ms);
+    engine->wake_ms = 0;
+    engine_settle(engine);
+    g_string_truncate(engine->log, 0);
+    g_assert_cmpint(engine->wake_ms, ==, 1800000);
+    engine->now_ms = 1799999;
+    reconciler_tick(engine->reconciler);
+    engine_log_is(engine, "");
+    engine->now_ms = 1800000;
+    reconciler_tick(engine->reconciler);
+    g_assert_cmpuint(g_queue_get_length(&engine->pending), ==, 1);
+    size_t runs, jobs, settings;
+    const Batch *batch = g_queue_peek_head(&engine->pending);
+    batch_run(batch, &runs);
+    batch_job(batch, &jobs);
+    batch_setting(batch, &settings);
+    g_assert_true(runs == 1 && jobs == 1 && settings == 1);
+    engine_settle(engine);
+    g_assert_true(g_str_has_suffix(engine->log->str, "|launch /bin/true|"));
+    g_assert_cmpint(engine->wake_ms, ==, 3600000);
+    /* not while it is about to end */
+    reconciler_drain(engine->reconciler);
+    engine->now_ms = 3600000;
+    reconciler_tick(engine->reconciler);
+    g_assert_true(g_queue_is_empty(&engine->pending));
+}
+
 static void test_submit_after_finished(Engine *engine, gconstpointer data)
 {
     (void)data;
@@ -240,6 +343,27 @@ static void test_submit_after_finished(Engine *engine, gconstpointer data)
     engine_settle(engine);
     g_assert_cmpint(last_status(engine), ==, 200);
     g_assert_cmpuint(jobs_in_state(engine, JOB_STARTING), ==, 1);
+}
+
+/* One of two dependencies has left memory, the other one leaves it while the store is asked for the first. */
+static void test_submit_while_forgotten(Engine *engine, gconstpointer data)
+{
+    (void)data;
+    engine_settle(engine);
+    g_autofree char *gone = finished_job(engine);
+    engine_call(engine, "submit", ENGINE_SUBMIT);
+    engine_settle(engine);
+    g_autofree char *going =
+        g_strdup(json_string_value(json_object_get(engine_last_answer(engine), "jobId")));
+    engine_event(engine, event_of(engine, PROVIDER_EVENT_ENDED));
+    engine_run(engine);
+    engine_durable(engine);
+    g_autofree char *request = g_strdup_printf("{'jobName':'j','jobQueue':'main','jobDefinition':'one',"
+                                               "'dependsOn':[{'jobId':'%s'},{'jobId':'%s'}]}",
+                                               gone, going);
+    engine_call(engine, "submit", request);
+    engine_settle(engine);
+    g_assert_cmpint(last_status(engine), ==, 200);
 }
 
 #define BULK_LINE "{'jobName':'b','jobQueue':'main','jobDefinition':'one'}\n"
@@ -390,14 +514,19 @@ int main(int argc, char **argv)
     ENGINE_TEST(end_before_settled);
     ENGINE_TEST(read_waits);
     ENGINE_TEST(failed_commit);
+    ENGINE_TEST(failed_commit_reads);
+    ENGINE_TEST(failed_commit_mends);
     ENGINE_TEST(failed_commit_keeps_events);
     ENGINE_TEST(io_error_is_final);
     ENGINE_TEST(restart_refuses_unseen);
     ENGINE_TEST(restart_adopts_running);
     ENGINE_TEST(restart_loses_running);
+    ENGINE_TEST(observation_again);
     ENGINE_TEST(terminate_stops_after_commit);
     ENGINE_TEST(idle);
+    ENGINE_TEST(schedule);
     ENGINE_TEST(submit_after_finished);
+    ENGINE_TEST(submit_while_forgotten);
     ENGINE_TEST(bulk_after_finished);
     ENGINE_TEST(bulk_all_or_nothing);
     ENGINE_TEST(bulk_answer);

@@ -96,8 +96,16 @@ static void test_same_file_and_workspace(void)
     g_autofree char *workspace = g_build_filename(fixture->dir, "a", "b", "workspace", NULL);
     static const char *const argv[] = {"sh", "-c", "echo one; echo two >&2; echo three", NULL};
     static const char *const envp[] = {NULL};
-    LaunchRequest request = {token, fixture->term, "job", argv, envp, work, workspace,
-                             out,   out,           2500,  0,    0,    0,    NULL};
+    LaunchRequest request = {.token = token,
+                             .term = fixture->term,
+                             .job_id = "job",
+                             .argv = argv,
+                             .envp = envp,
+                             .work_dir = work,
+                             .workspace = workspace,
+                             .stdout_path = out,
+                             .stderr_path = out,
+                             .vcpus_e4 = 2500};
     fixture->provider->launch(fixture->provider, &request, 1);
     g_assert_cmpint(fixture_ended(fixture, &token)->event.exit_code, ==, 0);
     g_autofree char *text = fixture_read(fixture, &token, "log");

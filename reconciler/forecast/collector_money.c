@@ -1,0 +1,172 @@
+/* collector_money.c: instances, what they hold and what they cost. */
+#include "reconciler/forecast/collector_internal.h"
+
+#define MS_PER_SECOND      1000
+#define SECONDS_PER_HOUR   3600
+#define BILLED_SECONDS_MIN 60
+#define CURRENCIES_MAX     16
+
+void collector_capacity(Collector *collector, uint32_t environment, int64_t now_ms, ResourceNeed used,
+                        ResourceNeed allocated)
+{
+    EnvironmentBook *book = collector_environment_book(collector, environment);
+    const int64_t used_of[] = {used.vcpus_e4, used.memory_mib, used.gpus};
+    const int64_t allocated_of[] = {allocated.vcpus_e4, allocated.memory_mib, allocated.gpus};
+    for (int i = 0; i < RESOURCE_TYPES; i++) {
+        series_set(book->used[i], now_ms, used_of[i]);
+        series_set(book->allocated[i], now_ms, allocated_of[i]);
+    }
+}
+
+/* ---- money
+ * -------------------------------------------------------------------------------------------------------- */
+
+static CostBook *cost_of(Collector *collector, const char *currency)
+{
+    for (guint i = 0; i < collector->costs->len; i++) {
+        CostBook *cost = collector->costs->pdata[i];
+        if (strcmp(cost->currency, currency) == 0)
+            return cost;
+    }
+    g_assert(collector->costs->len < CURRENCIES_MAX); /* they are the catalogue's */
+    CostBook *cost = g_new0(CostBook, 1);
+    cost->currency = g_strdup(currency);
+    cost->rate = collector_series(collector);
+    g_ptr_array_add(collector->costs, cost);
+    return cost;
+}
+
+void collector_rate(Collector *collector, const char *currency, int64_t now_ms, int64_t micro_per_h)
+{
+    Series *rate = cost_of(collector, currency)->rate;
+    series_set(rate, now_ms, series_value(rate) + micro_per_h);
+}
+
+/* EC2 and Fargate bill whole seconds, a minute at least. */
+static int64_t billed_micro(int64_t from_ms, int64_t to_ms, int64_t price_micro_per_h)
+{
+    int64_t seconds = (MAX(to_ms - from_ms, 0) + MS_PER_SECOND - 1) / MS_PER_SECOND;
+    seconds = MAX(seconds, BILLED_SECONDS_MIN);
+    return (int64_t)(((__int128)price_micro_per_h * seconds + SECONDS_PER_HOUR / 2) / SECONDS_PER_HOUR);
+}
+
+void collector_task_started(Collector *collector, uint32_t environment, int64_t now_ms,
+                            int64_t price_micro_per_h)
+{
+    EnvironmentBook *book = collector_environment_book(collector, environment);
+    if (!book->currency)
+        return;
+    if (price_micro_per_h < 0)
+        book->unpriced++;
+    else
+        collector_rate(collector, book->currency, now_ms, price_micro_per_h);
+}
+
+void collector_task_ended(Collector *collector, uint32_t environment, int64_t started_ms, int64_t now_ms,
+                          int64_t price_micro_per_h)
+{
+    EnvironmentBook *book = collector_environment_book(collector, environment);
+    if (!book->currency || price_micro_per_h < 0)
+        return;
+    book->cost_micro += billed_micro(started_ms, now_ms, price_micro_per_h);
+    collector_rate(collector, book->currency, now_ms, -price_micro_per_h);
+}
+
+/* ---- instances
+ * ---------------------------------------------------------------------------------------------------- */
+
+void collector_instance_started(Collector *collector, const CollectedInstance *instance)
+{
+    EnvironmentBook *environment = collector_environment_book(collector, instance->environment);
+    collector->instances_started++;
+    environment->instances++;
+    InstanceBook *book = g_new0(InstanceBook, 1);
+    book->row = (ResultInstance){
+        .number = instance->number,
+        .environment = instance->environment,
+        .spot = instance->spot,
+        .type = g_string_chunk_insert_const(collector->texts, instance->type ? instance->type : ""),
+        .started_ms = instance->started_ms,
+        .registered_ms = -1,
+        .ended_ms = -1,
+        .price_micro_per_h = environment->currency ? instance->price_micro_per_h : -1,
+        .cost_micro = -1,
+        .busy_e4 = -1,
+    };
+    g_hash_table_replace(collector->living, &book->row.number, book);
+    if (!environment->currency)
+        return;
+    if (instance->price_micro_per_h < 0)
+        environment->unpriced++;
+    else
+        collector_rate(collector, environment->currency, instance->started_ms, instance->price_micro_per_h);
+}
+
+static InstanceBook *find(Collector *collector, uint64_t number)
+{
+    return g_hash_table_lookup(collector->living, &number);
+}
+
+void collector_instance_registered(Collector *collector, uint64_t number, int64_t now_ms, int64_t vcpus_e4)
+{
+    InstanceBook *instance = find(collector, number);
+    if (!instance || instance->row.registered_ms >= 0)
+        return;
+    instance->row.registered_ms = instance->changed_ms = now_ms;
+    instance->vcpus_e4 = vcpus_e4;
+}
+
+static void accrue(InstanceBook *instance, int64_t now_ms)
+{
+    if (instance->row.registered_ms < 0 || now_ms <= instance->changed_ms)
+        return;
+    instance->used_ms_e4 += (__int128)instance->used_vcpus_e4 * (now_ms - instance->changed_ms);
+    instance->changed_ms = now_ms;
+}
+
+void collector_instance_used(Collector *collector, uint64_t number, int64_t now_ms, int64_t used_vcpus_e4)
+{
+    InstanceBook *instance = find(collector, number);
+    if (!instance)
+        return;
+    accrue(instance, now_ms);
+    instance->used_vcpus_e4 = used_vcpus_e4;
+}
+
+void instance_settle(Collector *collector, InstanceBook *instance, int64_t now_ms)
+{
+    EnvironmentBook *environment = collector_environment_book(collector, instance->row.environment);
+    ResultInstance *row = &instance->row;
+    accrue(instance, now_ms);
+    __int128 had = (__int128)instance->vcpus_e4 * (now_ms - row->registered_ms);
+    if (row->registered_ms >= 0 && had > 0)
+        row->busy_e4 = (int64_t)MIN(instance->used_ms_e4 * DECIMAL_SCALE / had, DECIMAL_SCALE);
+    if (row->price_micro_per_h < 0)
+        return;
+    row->cost_micro = billed_micro(row->started_ms, now_ms, row->price_micro_per_h);
+    /* Booting is idle too: only what ran on it was worth the money. */
+    __int128 paid = (__int128)instance->vcpus_e4 * MAX(now_ms - row->started_ms, 1);
+    __int128 worth = paid > 0 ? (__int128)row->cost_micro * MIN(instance->used_ms_e4, paid) / paid : 0;
+    environment->cost_micro += row->cost_micro;
+    environment->idle_micro += row->cost_micro - (int64_t)worth;
+}
+
+void collector_instance_ended(Collector *collector, uint64_t number, int64_t now_ms, const char *reason,
+                              bool lost)
+{
+    InstanceBook *instance = find(collector, number);
+    if (!instance)
+        return;
+    EnvironmentBook *environment = collector_environment_book(collector, instance->row.environment);
+    instance->row.ended_ms = now_ms;
+    if (reason)
+        instance->row.reason = g_string_chunk_insert_const(collector->texts, reason);
+    environment->instances_lost += lost;
+    collector->instances_lost += lost;
+    instance_settle(collector, instance, now_ms);
+    if (instance->row.price_micro_per_h >= 0)
+        collector_rate(collector, environment->currency, now_ms, -instance->row.price_micro_per_h);
+    if (collector->ended->len < RESULT_INSTANCES_MAX)
+        g_array_append_val(collector->ended, instance->row);
+    g_hash_table_remove(collector->living, &number);
+}

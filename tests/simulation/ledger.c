@@ -1,0 +1,322 @@
+#include "tests/simulation/system.h"
+#include <inttypes.h>
+
+typedef struct {
+    LaunchToken token;
+    uint64_t sequence;
+    int32_t index, attempt;
+    LaunchState state; /* durable */
+    bool began, lives; /* at the far end */
+    bool asked;        /* a request went out */
+} LedgerAttempt;
+
+struct Ledger {
+    System *system;
+    int64_t vcpus_e4, memory_mib;        /* of the machine */
+    int64_t living_vcpus_e4, living_mib; /* of what lives there */
+    GHashTable *jobs;                    /* sequence → LedgerJob */
+    GHashTable *by_id, *by_name;         /* → LedgerJob, borrowed */
+    GHashTable *attempts;                /* token → LedgerAttempt */
+    GHashTable *open, *living;           /* "SEQUENCE:INDEX" → LedgerAttempt */
+    GHashTable *begun;                   /* "SEQUENCE:INDEX:ATTEMPT" */
+    GHashTable *run_keys, *resources;    /* texts */
+    uint64_t events;
+};
+
+static guint token_hash(gconstpointer token)
+{
+    guint hash;
+    memcpy(&hash, token, sizeof hash);
+    return hash;
+}
+
+static gboolean token_same(gconstpointer a, gconstpointer b)
+{
+    return memcmp(a, b, LAUNCH_TOKEN_BYTES) == 0;
+}
+
+static void job_free(gpointer data)
+{
+    LedgerJob *job = data;
+    g_free(job->name);
+    g_free(job->queue);
+    g_free(job);
+}
+
+Ledger *ledger_new(System *system, int64_t vcpus_e4, int64_t memory_mib)
+{
+    Ledger *ledger = g_new0(Ledger, 1);
+    ledger->system = system;
+    ledger->vcpus_e4 = vcpus_e4;
+    ledger->memory_mib = memory_mib;
+    ledger->jobs = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, job_free);
+    ledger->by_id = g_hash_table_new(g_str_hash, g_str_equal);
+    ledger->by_name = g_hash_table_new(g_str_hash, g_str_equal);
+    ledger->attempts = g_hash_table_new_full(token_hash, token_same, NULL, g_free);
+    ledger->open = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    ledger->living = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    ledger->begun = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    ledger->run_keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    ledger->resources = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    return ledger;
+}
+
+void ledger_free(Ledger *ledger)
+{
+    if (!ledger)
+        return;
+    GHashTable *tables[] = {ledger->by_id,    ledger->by_name,   ledger->open, ledger->living,  ledger->begun,
+                            ledger->run_keys, ledger->resources, ledger->jobs, ledger->attempts};
+    for (size_t i = 0; i < G_N_ELEMENTS(tables); i++)
+        g_hash_table_unref(tables[i]);
+    g_free(ledger);
+}
+
+static char *place_of(const LedgerAttempt *attempt)
+{
+    return g_strdup_printf("%" PRIu64 ":%" PRId32, attempt->sequence, attempt->index);
+}
+
+static char *attempt_of(const LedgerAttempt *attempt)
+{
+    return g_strdup_printf("%" PRIu64 ":%" PRId32 " attempt %" PRId32, attempt->sequence, attempt->index,
+                           attempt->attempt);
+}
+
+#define MUST(condition, ...)                                                                                 \
+    do                                                                                                       \
+        if (!(condition))                                                                                    \
+            system_fail(ledger->system, __VA_ARGS__);                                                        \
+    while (0)
+
+/* ---- what becomes durable ---- */
+
+static void commit_job(Ledger *ledger, const JobRecord *record)
+{
+    LedgerJob *job = g_hash_table_lookup(ledger->jobs, &record->sequence);
+    if (record->removed)
+        return; /* what ended stays ended here */
+    MUST(record->is_new == (job == NULL), "job %" PRIu64 " is inserted twice, or changed before it is there",
+         record->sequence);
+    if (!job) {
+        job = g_new0(LedgerJob, 1);
+        job->sequence = record->sequence;
+        job_id_to_text(&record->id, job->id);
+        job->name = g_strndup(record->name.data, record->name.len);
+        job->queue = g_strndup(record->queue.data, record->queue.len);
+        job->array_size = record->array_size;
+        g_hash_table_insert(ledger->jobs, &job->sequence, job);
+        g_hash_table_insert(ledger->by_id, job->id, job);
+        if (record->run.len == 0) {
+            MUST(!g_hash_table_contains(ledger->by_name, job->name), "10: job %s was submitted twice",
+                 job->name);
+            g_hash_table_insert(ledger->by_name, job->name, job);
+        }
+    }
+    MUST(!job_state_final(job->state) || job->state == record->state, "job %" PRIu64 " was %s and is %s",
+         job->sequence, job_state_name(job->state), job_state_name(record->state));
+    if (job->state != record->state || record->is_new)
+        system_log(ledger->system, "job %" PRIu64 " %s %s", job->sequence, job->name,
+                   job_state_name(record->state));
+    job->state = record->state;
+    job->seen |= 1u << record->state;
+}
+
+static bool is_open(LaunchState state)
+{
+    return state != LAUNCH_ENDED && state != LAUNCH_REFUSED;
+}
+
+static void commit_attempt(Ledger *ledger, const AttemptRecord *record)
+{
+    LedgerAttempt *attempt = g_hash_table_lookup(ledger->attempts, &record->token);
+    MUST(record->is_new == (attempt == NULL), "a launch of job %" PRIu64 " is inserted twice, or not there",
+         record->sequence);
+    if (!attempt) {
+        attempt = g_new0(LedgerAttempt, 1);
+        attempt->token = record->token;
+        attempt->sequence = record->sequence;
+        attempt->index = record->index;
+        attempt->attempt = record->attempt;
+        attempt->state = LAUNCH_INTENDED;
+        g_hash_table_insert(ledger->attempts, &attempt->token, attempt);
+    }
+    g_autofree char *place = place_of(attempt), *text = attempt_of(attempt);
+    MUST(is_open(attempt->state) || attempt->state == record->state, "2: %s was over and is not", text);
+    const LedgerAttempt *other = g_hash_table_lookup(ledger->open, place);
+    MUST(!other || other == attempt, "2: %s is launched while attempt %" PRId32 " is not settled", text,
+         other->attempt);
+    attempt->state = record->state;
+    MUST(record->state != LAUNCH_REFUSED || !attempt->began, "2: %s is called refused and has begun", text);
+    MUST(is_open(record->state) || !attempt->lives, "3: %s is called over and lives", text);
+    if (is_open(record->state))
+        g_hash_table_replace(ledger->open, g_steal_pointer(&place), attempt);
+    else
+        g_hash_table_remove(ledger->open, place);
+}
+
+static void commit_run(Ledger *ledger, const RunRecord *record)
+{
+    if (!record->is_new)
+        return;
+    GString *key = g_string_new(NULL);
+    g_string_printf(key, VIEW_FMT "/%d/" VIEW_FMT "/", VIEW_ARG(record->owner), record->kind,
+                    VIEW_ARG(record->name));
+    for (size_t i = 0; i < DIGEST_BYTES; i++)
+        g_string_append_printf(key, "%02x", record->key.bytes[i]);
+    MUST(!g_hash_table_contains(ledger->run_keys, key->str), "10: %s has run before", key->str);
+    g_hash_table_add(ledger->run_keys, g_string_free(key, FALSE));
+}
+
+static void commit_resource(Ledger *ledger, const ResourceRecord *record)
+{
+    g_autofree char *name = g_strdup_printf("%d/" VIEW_FMT, record->kind, VIEW_ARG(record->name));
+    if (record->removed)
+        g_hash_table_remove(ledger->resources, name);
+    else
+        g_hash_table_add(ledger->resources, g_steal_pointer(&name));
+}
+
+#define EACH(Type, name)                                                                                     \
+    size_t name##_len;                                                                                       \
+    const Type *name##_rows = batch_##name(batch, &name##_len);                                              \
+    for (size_t i = 0; i < name##_len; i++)                                                                  \
+        commit_##name(ledger, &name##_rows[i]);
+
+static void commit_event(Ledger *ledger, const EventRecord *record)
+{
+    MUST(record->sequence == ledger->events + 1, "event %" PRIu64 " follows %" PRIu64, record->sequence,
+         ledger->events);
+    ledger->events = record->sequence;
+}
+
+void ledger_commit(Ledger *ledger, const Batch *batch)
+{
+    EACH(ResourceRecord, resource)
+    EACH(RunRecord, run)
+    EACH(JobRecord, job)
+    EACH(AttemptRecord, attempt)
+    EACH(EventRecord, event)
+}
+
+/* ---- what is asked ---- */
+
+void ledger_launch(Ledger *ledger, const LaunchRequest *request, uint64_t term)
+{
+    LedgerAttempt *attempt = g_hash_table_lookup(ledger->attempts, &request->token);
+    MUST(attempt, "1, 2: %s is launched before its intent is durable", request->job_id);
+    g_autofree char *text = attempt_of(attempt);
+    MUST(is_open(attempt->state), "2: %s is launched although it is over", text);
+    MUST(!attempt->asked, "2: %s is launched twice with one token", text);
+    MUST(request->term == term, "6: %s is launched with an old term", text);
+    attempt->asked = true;
+    system_log(ledger->system, "launch %s", text);
+}
+
+void ledger_stop(Ledger *ledger, const LaunchToken *token)
+{
+    const LedgerAttempt *attempt = g_hash_table_lookup(ledger->attempts, token);
+    MUST(attempt, "5: what is not ours is stopped");
+    g_autofree char *text = attempt_of(attempt);
+    system_log(ledger->system, "stop %s", text);
+}
+
+void ledger_settled(Ledger *ledger, const LaunchToken *token)
+{
+    const LedgerAttempt *attempt = g_hash_table_lookup(ledger->attempts, token);
+    MUST(attempt, "5: what is not ours is settled");
+    g_autofree char *text = attempt_of(attempt);
+    MUST(!is_open(attempt->state), "1: %s is settled before its end is durable", text);
+    system_log(ledger->system, "settled %s", text);
+}
+
+/* ---- what really happens ---- */
+
+static void task_began(Ledger *ledger, LedgerAttempt *attempt)
+{
+    g_autofree char *place = place_of(attempt), *text = attempt_of(attempt);
+    MUST(is_open(attempt->state), "2: %s begins although it is over", text);
+    MUST(!g_hash_table_contains(ledger->living, place), "3: %s begins while another attempt lives", text);
+    MUST(g_hash_table_add(ledger->begun, g_strdup(text)), "2: %s begins for the second time", text);
+    attempt->began = attempt->lives = true;
+    g_hash_table_insert(ledger->living, g_steal_pointer(&place), attempt);
+    system_log(ledger->system, "began %s", text);
+}
+
+static void task_over(Ledger *ledger, LedgerAttempt *attempt)
+{
+    g_autofree char *place = place_of(attempt), *text = attempt_of(attempt);
+    attempt->lives = false;
+    g_hash_table_remove(ledger->living, place);
+    system_log(ledger->system, "over %s", text);
+}
+
+void ledger_truth(SimulatedTruth truth, const LaunchToken *token, int64_t vcpus_e4, int64_t memory_mib,
+                  void *data)
+{
+    Ledger *ledger = data;
+    LedgerAttempt *attempt = g_hash_table_lookup(ledger->attempts, token);
+    MUST(attempt, "2: something begins that was never intended");
+    bool began = truth == SIMULATED_TASK_BEGAN;
+    ledger->living_vcpus_e4 += began ? vcpus_e4 : -vcpus_e4;
+    ledger->living_mib += began ? memory_mib : -memory_mib;
+    MUST(ledger->living_vcpus_e4 <= ledger->vcpus_e4 && ledger->living_mib <= ledger->memory_mib,
+         "7: the machine holds more than it has: %" PRId64 " of %" PRId64 " MiB", ledger->living_mib,
+         ledger->memory_mib);
+    if (began)
+        task_began(ledger, attempt);
+    else
+        task_over(ledger, attempt);
+}
+
+/* ---- looking ---- */
+
+const LedgerJob *ledger_job(const Ledger *ledger, const char *id)
+{
+    return g_hash_table_lookup(ledger->by_id, id);
+}
+
+const LedgerJob *ledger_job_named(const Ledger *ledger, const char *name)
+{
+    return g_hash_table_lookup(ledger->by_name, name);
+}
+
+uint64_t ledger_events(const Ledger *ledger)
+{
+    return ledger->events;
+}
+
+bool ledger_knows_resource(const Ledger *ledger, Kind kind, const char *name)
+{
+    g_autofree char *key = g_strdup_printf("%d/%s", kind, name);
+    return g_hash_table_contains(ledger->resources, key);
+}
+
+void ledger_end(Ledger *ledger)
+{
+    MUST(g_hash_table_size(ledger->living) == 0, "11: %u tasks live on", g_hash_table_size(ledger->living));
+    MUST(g_hash_table_size(ledger->open) == 0, "11: %u launches are not settled",
+         g_hash_table_size(ledger->open));
+    MUST(ledger->living_mib == 0 && ledger->living_vcpus_e4 == 0, "11: capacity is still taken");
+}
+
+static gint by_text(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+char *ledger_states(const Ledger *ledger, bool (*wanted)(const LedgerJob *job, void *data), void *data)
+{
+    g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
+    GHashTableIter iter;
+    gpointer value;
+    g_hash_table_iter_init(&iter, ledger->by_name);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        const LedgerJob *job = value;
+        if (wanted(job, data))
+            g_ptr_array_add(lines, g_strdup_printf("%s %s", job->name, job_state_name(job->state)));
+    }
+    g_ptr_array_sort(lines, by_text);
+    g_ptr_array_add(lines, NULL);
+    return g_strjoinv("\n", (char **)lines->pdata);
+}

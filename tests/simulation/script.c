@@ -1,0 +1,594 @@
+#include "tests/simulation/system.h"
+#include "tests/support/manifest_text.h"
+#include <inttypes.h>
+
+#define OPS_MIN         12
+#define OPS_MAX         45
+#define OUTSTANDING_MAX 3
+#define DEPENDS_MAX     3
+#define REVISIONS_MAX   6
+
+typedef enum { OP_SUBMIT, OP_BULK, OP_END, OP_READ, OP_REVISION } OpType;
+typedef enum { OP_WAITING, OP_ASKED, OP_DONE } OpState;
+
+typedef struct {
+    OpType type;
+    OpState state;
+    int64_t at_ms;
+    int job, jobs; /* OP_SUBMIT, OP_BULK: first one made and how many; OP_END, OP_READ: whom it is about */
+    int definition, array_size; /* of the jobs made */
+    bool other_queue;           /* the one that comes and goes */
+    int depends[DEPENDS_MAX];   /* jobs before it; -1: none */
+    const char *depends_type;   /* or NULL */
+    bool sequential, terminate;
+    int question, revision;
+} Op;
+
+typedef struct {
+    char id[37]; /* "": not known yet */
+    bool refused;
+    bool certain;
+    int array_size;
+} ScriptJob;
+
+struct Script {
+    System *system;
+    uint64_t seed;
+    GArray *ops;  /* Op */
+    GArray *jobs; /* ScriptJob, by number */
+    int outstanding, revision, revisions;
+    bool told; /* the first revision has arrived */
+};
+
+typedef struct {
+    Script *script;
+    guint op; /* index: the array grows no more */
+} Asked;
+
+/* ---- what people will do ---- */
+
+static Op *op_at(const Script *script, guint index)
+{
+    return &g_array_index(script->ops, Op, index);
+}
+
+static ScriptJob *job_at(const Script *script, int number)
+{
+    return &g_array_index(script->jobs, ScriptJob, (guint)number);
+}
+
+static void plan_job(Script *script, Rng *rng, Op *op)
+{
+    op->job = (int)script->jobs->len;
+    op->jobs = op->type == OP_BULK ? (int)rng_between(rng, 2, 6) : 1;
+    op->definition = (int)rng_below(rng, 5);
+    op->array_size = op->type == OP_SUBMIT && rng_below(rng, 3) == 0 ? (int)rng_between(rng, 2, 6) : 0;
+    op->other_queue = rng_below(rng, 6) == 0;
+    op->sequential = op->array_size && rng_below(rng, 4) == 0;
+    bool certain = !op->other_queue;
+    for (int i = 0; i < DEPENDS_MAX; i++) {
+        op->depends[i] = op->job > 0 && rng_below(rng, 4) == 0 ? (int)rng_below(rng, (uint64_t)op->job) : -1;
+        certain = certain && (op->depends[i] < 0 || job_at(script, op->depends[i])->certain);
+    }
+    if (op->array_size && op->depends[0] >= 0 && job_at(script, op->depends[0])->array_size == op->array_size)
+        op->depends_type = "N_TO_N";
+    for (int i = 0; i < op->jobs; i++) {
+        ScriptJob job = {.certain = certain, .array_size = op->array_size};
+        g_array_append_val(script->jobs, job);
+    }
+}
+
+/* Whatever waits for it is as uncertain; those were planned before or after. */
+static void make_uncertain(Script *script, int number)
+{
+    job_at(script, number)->certain = false;
+    for (guint i = 0; i < script->ops->len; i++) {
+        const Op *op = op_at(script, i);
+        for (int j = 0; op->type <= OP_BULK && j < DEPENDS_MAX; j++)
+            for (int k = 0; op->depends[j] == number && k < op->jobs; k++)
+                if (job_at(script, op->job + k)->certain)
+                    make_uncertain(script, op->job + k);
+    }
+}
+
+static void plan_op(Script *script, Rng *rng, int64_t at_ms)
+{
+    uint64_t drawn = rng_below(rng, 100);
+    bool any = script->jobs->len > 0;
+    Op op = {.at_ms = at_ms, .depends = {-1, -1, -1}};
+    op.type = drawn < 45 || !any ? OP_SUBMIT
+              : drawn < 55       ? OP_BULK
+              : drawn < 65       ? OP_END
+              : drawn < 88       ? OP_READ
+                                 : OP_REVISION;
+    op.terminate = rng_below(rng, 2);
+    op.question = (int)rng_below(rng, 8);
+    if (op.type <= OP_BULK) {
+        plan_job(script, rng, &op);
+    } else if (op.type == OP_REVISION) {
+        op.revision = ++script->revisions;
+    } else {
+        op.job = (int)rng_below(rng, script->jobs->len);
+        if (op.type == OP_END)
+            make_uncertain(script, op.job);
+    }
+    g_array_append_val(script->ops, op);
+}
+
+Script *script_new(System *system, uint64_t seed)
+{
+    Script *script = g_new0(Script, 1);
+    Rng rng = rng_from_seed(seed);
+    script->system = system;
+    script->seed = seed;
+    script->ops = g_array_new(FALSE, TRUE, sizeof(Op));
+    script->jobs = g_array_new(FALSE, TRUE, sizeof(ScriptJob));
+    int64_t at_ms = system->now_ms, pause_ms = rng_between(&rng, 1, 4000);
+    uint64_t len = OPS_MIN + rng_below(&rng, OPS_MAX - OPS_MIN);
+    for (uint64_t i = 0; i < len; i++) {
+        at_ms += rng_below(&rng, 3) ? rng_between(&rng, 0, pause_ms) : 0;
+        plan_op(script, &rng, at_ms);
+    }
+    Op last = {.type = OP_REVISION, .at_ms = at_ms, .revision = ++script->revisions};
+    g_array_append_val(script->ops, last);
+    return script;
+}
+
+void script_free(Script *script)
+{
+    if (!script)
+        return;
+    g_array_unref(script->ops);
+    g_array_unref(script->jobs);
+    g_free(script);
+}
+
+/* ---- manifests ---- */
+
+static void add_definition(GString *out, const char *name, const char *command, int vcpus, int memory_mib,
+                           const char *more)
+{
+    g_string_append_printf(
+        out,
+        "---\napiVersion: muster/v1\nkind: JobDefinition\nmetadata: {name: %s}\nspec:\n"
+        "  type: container\n  containerProperties:\n    command: [%s]\n    resourceRequirements:\n"
+        "      - {type: VCPU, value: \"%d\"}\n      - {type: MEMORY, value: \"%d\"}\n%s",
+        name, command, vcpus, memory_mib, more);
+}
+
+#define RETRIES                                                                                              \
+    "  retryStrategy:\n    attempts: 10\n    evaluateOnExit:\n"                                              \
+    "      - {onStatusReason: \"Host EC2*\", action: RETRY}\n"                                               \
+    "      - {onReason: \"CannotStartContainerError*\", action: RETRY}\n"                                    \
+    "      - {onExitCode: \"1\", action: RETRY}\n      - {onExitCode: \"3\", action: EXIT}\n"
+
+/* command: "sim", milliseconds, exit code of the first attempt, of the later ones. */
+static void add_definitions(GString *out, Rng *rng, bool is_last)
+{
+    int memory_mib = is_last ? 64 : (int)rng_between(rng, 60, 66);
+    add_definition(out, "d0", "sim, \"400\", \"0\", \"0\"", 1, memory_mib, RETRIES);
+    add_definition(out, "d1", "sim, \"900\", \"3\", \"3\"", 1, 32, RETRIES);
+    add_definition(out, "d2", "sim, \"5000\", \"0\", \"0\"", 2, 128, RETRIES);
+    add_definition(out, "d3", "sim, \"100000000\", \"0\", \"0\"", 1, 16,
+                   RETRIES "  timeout: {attemptDurationSeconds: 60}\n");
+    add_definition(out, "d4", "sim, \"3000\", \"1\", \"0\"", 1, 200, RETRIES);
+}
+
+static void add_queue(GString *out, const char *name, int priority, const char *environments,
+                      const char *metadata)
+{
+    g_string_append_printf(out,
+                           "---\napiVersion: muster/v1\nkind: JobQueue\nmetadata: {name: %s%s}\n"
+                           "spec: {priority: %d, computeEnvironmentOrder: [%s]}\n",
+                           name, metadata, priority, environments);
+}
+
+static void add_environment(GString *out, const char *name, int max_vcpus, const char *metadata)
+{
+    g_string_append_printf(
+        out,
+        "---\napiVersion: muster/v1\nkind: ComputeEnvironment\nmetadata: {name: %s%s}\n"
+        "spec: {type: MANAGED, provider: local, computeResources: {type: EC2, maxvCpus: %d}}\n",
+        name, metadata, max_vcpus);
+}
+
+static void add_runs(GString *out, Rng *rng)
+{
+    static const char *const on_delete[] = {"keep", "cancel", "terminate"};
+    for (int i = 0; i < 3; i++) {
+        uint64_t there = rng_below(rng, 3), which = rng_below(rng, 2), end = rng_below(rng, 3);
+        if (there)
+            g_string_append_printf(out,
+                                   "---\napiVersion: muster/v1\nkind: Job\nmetadata: {name: run%d}\n"
+                                   "spec: {jobQueue: main, jobDefinition: d%d, onDelete: %s}\n",
+                                   i, (int)which * 4, on_delete[end]);
+    }
+    uint64_t there = rng_below(rng, 3), size = rng_below(rng, 2) + 2;
+    if (there)
+        g_string_append_printf(
+            out,
+            "---\napiVersion: muster/v1\nkind: Pipeline\nmetadata: {name: pipe}\n"
+            "spec:\n  jobQueue: main\n  onDelete: %s\n  jobs:\n"
+            "    - {name: a, jobDefinition: d0}\n"
+            "    - {name: b, jobDefinition: d4, arrayProperties: {size: %d}, dependsOn: [{job: a}]}\n"
+            "    - {name: c, jobDefinition: d0, dependsOn: [{job: b}]}\n",
+            on_delete[rng_below(rng, 3)], (int)size);
+}
+
+/* The last revision lets everything end. */
+static char *manifests(const Script *script, int revision)
+{
+    GString *out = g_string_new(NULL);
+    bool is_last = revision == script->revisions;
+    Rng rng = rng_from_seed(script->seed + (uint64_t)revision * 977);
+    int max_vcpus = is_last ? 8 : (int)rng_between(&rng, 2, 8);
+    bool other = is_last || rng_below(&rng, 3);
+    const char *deletion = rng_below(&rng, 2) ? ", annotations: {muster/deletion: terminate}" : "";
+    add_environment(out, "here", max_vcpus, "");
+    if (other)
+        add_environment(out, "there", 2, "");
+    add_queue(out, "main", (int)rng_below(&rng, 5), "here", "");
+    if (other)
+        add_queue(out, "other", (int)rng_below(&rng, 5), rng_below(&rng, 2) ? "there, here" : "there",
+                  deletion);
+    add_definitions(out, &rng, is_last);
+    add_runs(out, &rng);
+    return g_string_free(out, FALSE);
+}
+
+void script_follow(Script *script, bool full_pass)
+{
+    static const SourceConfig config = {.name = (char *)(uintptr_t) "main",
+                                        .provider = (char *)(uintptr_t) "local"};
+    g_autoptr(DiagnosticList) diagnostics = diagnostic_list_new();
+    g_autofree char *text = manifests(script, script->revision);
+    g_autoptr(ManifestSet) set = manifest_set_from_text(text, NULL, &config, diagnostics);
+    if (diagnostic_list_count(diagnostics, SEVERITY_ERROR)) {
+        g_autoptr(GString) said = g_string_new(NULL);
+        diagnostic_list_render(diagnostics, DIAGNOSTIC_JSON, said);
+        system_fail(script->system, "the script's manifests are wrong: %s", said->str);
+    }
+    SourceState state = {.path = "/simulated",
+                         .name = "main",
+                         .revision = manifest_set_revision(set),
+                         .set = set,
+                         .full_pass = full_pass};
+    system_log(script->system, "follows revision %d%s", script->revision, full_pass ? ", all of it" : "");
+    reconciler_source(script->system->reconciler, &state);
+}
+
+CloudFate script_fate(const LaunchRequest *request, void *data)
+{
+    (void)data;
+    int attempt = 1;
+    for (size_t i = 0; request->envp[i]; i++)
+        if (g_str_has_prefix(request->envp[i], "AWS_BATCH_JOB_ATTEMPT="))
+            attempt = (int)g_ascii_strtoll(request->envp[i] + strlen("AWS_BATCH_JOB_ATTEMPT="), NULL, 10);
+    return (CloudFate){.start_ms = attempt % 3 == 0 ? 700 : 0,
+                       .run_ms = g_ascii_strtoll(request->argv[1], NULL, 10),
+                       .exit_code = (int)g_ascii_strtoll(request->argv[attempt == 1 ? 2 : 3], NULL, 10)};
+}
+
+/* ---- asking ---- */
+
+static bool job_known(const Script *script, int number)
+{
+    return number < 0 || job_at(script, number)->id[0] || job_at(script, number)->refused;
+}
+
+static bool is_ready(const Script *script, const Op *op)
+{
+    if (op->state != OP_WAITING || (op->type != OP_REVISION && !script->told))
+        return false;
+    if (op->type > OP_BULK)
+        return op->type == OP_REVISION || job_known(script, op->job);
+    for (int i = 0; i < DEPENDS_MAX; i++)
+        if (!job_known(script, op->depends[i]))
+            return false;
+    return true;
+}
+
+static json_t *job_request(const Script *script, const Op *op, int number)
+{
+    g_autofree char *name = g_strdup_printf("j%03d", number),
+                    *definition = g_strdup_printf("d%d", op->definition);
+    json_t *request = json_pack("{s:s,s:s,s:s}", "jobName", name, "jobQueue",
+                                op->other_queue ? "other" : "main", "jobDefinition", definition);
+    json_t *depends = json_array();
+    if (op->array_size)
+        json_object_set_new(request, "arrayProperties", json_pack("{s:i}", "size", op->array_size));
+    for (int i = 0; i < DEPENDS_MAX; i++) {
+        if (op->depends[i] < 0 || job_at(script, op->depends[i])->refused)
+            continue;
+        json_t *one = json_pack("{s:s}", "jobId", job_at(script, op->depends[i])->id);
+        if (i == 0 && op->depends_type)
+            json_object_set_new(one, "type", json_string(op->depends_type));
+        json_array_append_new(depends, one);
+    }
+    if (op->sequential)
+        json_array_append_new(depends, json_pack("{s:s}", "type", "SEQUENTIAL"));
+    json_object_set_new(request, "dependsOn", depends);
+    return request;
+}
+
+static Call *bulk_call(const Script *script, const Op *op)
+{
+    GString *lines = g_string_new(NULL);
+    for (int i = 0; i < op->jobs; i++) {
+        json_t *request = job_request(script, op, op->job + i);
+        char *text = json_dumps(request, JSON_COMPACT);
+        g_string_append_printf(lines, "%s\n", text);
+        free(text);
+        json_decref(request);
+    }
+    Call *call = call_new(operation_find_name("bulk"), NULL);
+    gsize len = lines->len;
+    call->body = g_bytes_new_take(g_string_free(lines, FALSE), len);
+    return call;
+}
+
+static Call *question(const Script *script, const Op *op)
+{
+    const char *id = job_at(script, op->job)->id;
+    if (!*id)
+        return call_new(operation_find_name("status"), json_object());
+    switch (op->question) {
+    case 0: return call_new(operation_find_name("status"), json_object());
+    case 1: return call_new(operation_find_name("jobs"), json_object());
+    case 2: return call_new(operation_find_name("job"), json_pack("{s:s}", "job", id));
+    case 3: return call_new(operation_find_name("events"), json_pack("{s:i}", "limit", 50));
+    case 4:
+        return call_new(operation_find_name("wait"),
+                        json_pack("{s:[s],s:i}", "jobs", id, "timeoutMs", 20000));
+    case 5: return call_new(operation_find_name("describejobqueues"), json_object());
+    case 6: return call_new(operation_find_name("listjobs"), json_pack("{s:s}", "jobQueue", "main"));
+    default: return call_new(operation_find_name("describejobs"), json_pack("{s:[s]}", "jobs", id));
+    }
+}
+
+static void answered(Call *call);
+
+static void ask(Script *script, Op *op)
+{
+    Call *call = NULL;
+    switch (op->type) {
+    case OP_SUBMIT: call = call_new(operation_find_name("submit"), job_request(script, op, op->job)); break;
+    case OP_BULK: call = bulk_call(script, op); break;
+    case OP_END:
+        call = call_new(operation_find_name(op->terminate ? "terminate" : "cancel"),
+                        json_pack("{s:[s],s:s}", "jobs", job_at(script, op->job)->id, "reason", "asked for"));
+        break;
+    case OP_READ: call = question(script, op); break;
+    case OP_REVISION: g_assert_not_reached();
+    }
+    Asked *asked = g_new(Asked, 1);
+    *asked = (Asked){script, (guint)(op - op_at(script, 0))};
+    call->owner = asked;
+    call->answer = answered;
+    op->state = OP_ASKED;
+    script->outstanding++;
+    system_log(script->system, "ask %u %s", asked->op, call->operation->name);
+    reconciler_take_call(script->system->reconciler, call);
+}
+
+static void change_source(Script *script, Op *op)
+{
+    op->state = OP_DONE;
+    script->revision = op->revision;
+    script->system->follow_due = true;
+}
+
+/* The first revision is there, in whatever slices it came. */
+static bool is_told(const Ledger *ledger)
+{
+    static const char *const definitions[] = {"d0", "d1", "d2", "d3", "d4"};
+    for (size_t i = 0; i < G_N_ELEMENTS(definitions); i++)
+        if (!ledger_knows_resource(ledger, KIND_JOB_DEFINITION, definitions[i]))
+            return false;
+    return ledger_knows_resource(ledger, KIND_JOB_QUEUE, "main");
+}
+
+static Op *next_op(const Script *script)
+{
+    for (guint i = 0; script->outstanding < OUTSTANDING_MAX && i < script->ops->len; i++)
+        if (is_ready(script, op_at(script, i)))
+            return op_at(script, i);
+    return NULL;
+}
+
+bool script_step(Script *script)
+{
+    Op *op = next_op(script);
+    script->told = script->told || is_told(script->system->ledger);
+    if (!op || op->at_ms > script->system->now_ms)
+        return false;
+    if (op->type == OP_REVISION)
+        change_source(script, op);
+    else if (op->type == OP_END && !job_at(script, op->job)->id[0])
+        op->state = OP_DONE; /* it was refused */
+    else
+        ask(script, op);
+    return true;
+}
+
+int64_t script_next_ms(const Script *script)
+{
+    const Op *op = next_op(script);
+    return op ? MAX(op->at_ms, script->system->now_ms) : -1;
+}
+
+bool script_done(const Script *script)
+{
+    for (guint i = 0; i < script->ops->len; i++)
+        if (op_at(script, i)->state != OP_DONE)
+            return false;
+    return script->outstanding == 0;
+}
+
+/* ---- answers ---- */
+
+/* Invariant 1: an answer that says that something was done is not earlier than its commit. */
+static void job_made(Script *script, int number, const char *id)
+{
+    ScriptJob *job = job_at(script, number);
+    const LedgerJob *durable = id ? ledger_job(script->system->ledger, id) : NULL;
+    g_autofree char *name = g_strdup_printf("j%03d", number);
+    if (!durable || strcmp(durable->name, name) != 0)
+        system_fail(script->system, "1: job %s was answered before it was durable", name);
+    g_strlcpy(job->id, id, sizeof job->id);
+    system_log(script->system, "%s is job %" PRIu64 " %s", name, durable->sequence, id);
+}
+
+static void jobs_made(Script *script, const Op *op, const json_t *body)
+{
+    const json_t *list = json_object_get(body, "jobs");
+    if (op->type == OP_SUBMIT)
+        job_made(script, op->job, json_string_value(json_object_get(body, "jobId")));
+    for (int i = 0; op->type == OP_BULK && i < op->jobs; i++) {
+        const json_t *item = json_array_get(list, (size_t)i);
+        job_made(script, op->job + i,
+                 json_is_string(item) ? json_string_value(item)
+                                      : json_string_value(json_object_get(item, "jobId")));
+    }
+}
+
+static void give_up(Script *script, int number)
+{
+    job_at(script, number)->refused = true;
+    make_uncertain(script, number);
+}
+
+static bool was_done(Script *script, const Op *op);
+
+static void jobs_refused(Script *script, Op *op, const char *text)
+{
+    for (int i = 0; op->type <= OP_BULK && i < op->jobs; i++)
+        give_up(script, op->job + i);
+    if (op->type <= OP_BULK && !op->other_queue)
+        system_fail(script->system, "a submission to a queue that is there is refused: %s", text);
+    op->state = OP_DONE;
+}
+
+/* Invariant 1: a state that is told was durable once. */
+static void check_read(Script *script, const json_t *body)
+{
+    const json_t *jobs = json_object_get(body, "jobs"), *item;
+    size_t i;
+    json_array_foreach(jobs, i, item)
+    {
+        const char *id = json_string_value(json_object_get(item, "jobId")),
+                   *status = json_string_value(json_object_get(item, "status"));
+        const LedgerJob *job = id ? ledger_job(script->system->ledger, id) : NULL;
+        JobState state;
+        if (!id || strchr(id, ':') || !status || !job_state_from_name(view_from(status), &state))
+            continue;
+        if (!job || (job->array_size == 0 && !(job->seen & 1u << state)))
+            system_fail(script->system, "1: job %s is told to be %s, which was never durable", id, status);
+    }
+    json_array_foreach(json_object_get(body, "events"), i, item)
+    {
+        json_int_t sequence = json_integer_value(json_object_get(item, "sequence"));
+        if ((uint64_t)sequence > ledger_events(script->system->ledger))
+            system_fail(script->system, "1: event %lld is told before it is durable", (long long)sequence);
+    }
+}
+
+static void answered(Call *call)
+{
+    Asked *asked = call->owner;
+    Script *script = asked->script;
+    Op *op = op_at(script, asked->op);
+    int status = call->result.http_status;
+    json_t *body = call->result.text ? json_loadb(call->result.text->str, call->result.text->len, 0, NULL)
+                                     : json_incref(call->result.body);
+    g_autofree char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    script->outstanding--;
+    /* Nobody hears it; and an error after an fsync that failed says nothing about what was done. */
+    if (script->system->ending || (script->system->store_broke && status >= 500)) {
+        op->state = OP_ASKED;
+    } else if (status >= 500 && op->type == OP_BULK && was_done(script, op)) {
+        op->state = OP_DONE;
+    } else {
+        system_log(script->system, "answer %u %s %d", asked->op, call->operation->name, status);
+        op->state = status >= 500 ? OP_WAITING : OP_DONE;
+        op->at_ms = MAX(op->at_ms, script->system->now_ms + (status >= 500 ? 1000 : 0));
+        if (status >= 400 && status < 500)
+            jobs_refused(script, op, text);
+        else if (status == 200 && op->type <= OP_BULK)
+            jobs_made(script, op, body);
+        else if (status == 200 && op->type == OP_READ)
+            check_read(script, body);
+    }
+    json_decref(body);
+    g_free(asked);
+    call_free(call);
+}
+
+/* What was done shows by the names. A bulk submission that was interrupted may have been done in part; the
+ * rest is then given up. False: nothing of it was. */
+static bool was_done(Script *script, const Op *op)
+{
+    int done = 0;
+    for (int i = 0; i < op->jobs; i++) {
+        g_autofree char *name = g_strdup_printf("j%03d", op->job + i);
+        const LedgerJob *job = ledger_job_named(script->system->ledger, name);
+        done += job != NULL;
+        if (job)
+            g_strlcpy(job_at(script, op->job + i)->id, job->id, sizeof job_at(script, 0)->id);
+    }
+    for (int i = 0; done > 0 && i < op->jobs; i++)
+        if (!job_at(script, op->job + i)->id[0])
+            give_up(script, op->job + i);
+    return done > 0;
+}
+
+void script_crashed(Script *script)
+{
+    for (guint i = 0; i < script->ops->len; i++) {
+        Op *op = op_at(script, i);
+        if (op->state == OP_ASKED)
+            op->state = op->type <= OP_BULK && was_done(script, op) ? OP_DONE : OP_WAITING;
+    }
+}
+
+/* ---- the end ---- */
+
+bool script_is_certain(const LedgerJob *job, void *data)
+{
+    const Script *script = data;
+    return job->name[0] == 'j' && job_at(script, atoi(job->name + 1))->certain;
+}
+
+/* What certain jobs must have come to follows from the script alone. */
+static JobState expected_state(const Script *script, const Op *op)
+{
+    for (int i = 0; i < DEPENDS_MAX; i++) {
+        if (op->depends[i] < 0)
+            continue;
+        for (guint j = 0; j < script->ops->len; j++) {
+            const Op *on = op_at(script, j);
+            if (on->type <= OP_BULK && op->depends[i] >= on->job && op->depends[i] < on->job + on->jobs &&
+                expected_state(script, on) == JOB_FAILED)
+                return JOB_FAILED;
+        }
+    }
+    return op->definition == 1 || op->definition == 3 ? JOB_FAILED : JOB_SUCCEEDED;
+}
+
+void script_check_end(Script *script)
+{
+    for (guint i = 0; i < script->ops->len; i++) {
+        const Op *op = op_at(script, i);
+        for (int k = 0; op->type <= OP_BULK && k < op->jobs; k++) {
+            g_autofree char *name = g_strdup_printf("j%03d", op->job + k);
+            const LedgerJob *job = ledger_job_named(script->system->ledger, name);
+            if (job_at(script, op->job + k)->refused)
+                continue;
+            if (!job || !job_state_final(job->state))
+                system_fail(script->system, "11: job %s was accepted and has no end", name);
+            if (job_at(script, op->job + k)->certain && job->state != expected_state(script, op))
+                system_fail(script->system, "11: job %s is %s, without faults it would be %s", name,
+                            job_state_name(job->state), job_state_name(expected_state(script, op)));
+        }
+    }
+}

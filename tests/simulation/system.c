@@ -1,0 +1,304 @@
+#include "tests/simulation/system.h"
+#include "tests/support/store_records.h"
+#include <inttypes.h>
+
+#define BEGIN_MS     INT64_C(1700000000000)
+#define LOG_KEPT     65536
+#define STEPS_MAX    60000
+#define CALM_MS      INT64_C(1800000) /* of virtual time: everything must have ended by then */
+#define IDLE_MS      INT64_C(300000)  /* what is due only later is housekeeping */
+#define FULL_PASS_MS INT64_C(600000)
+
+/* ---- log ---- */
+
+void system_log(System *system, const char *format, ...)
+{
+    va_list arguments;
+    size_t before = system->log->len;
+    g_string_append_printf(system->log, "%9" PRId64 " ", system->now_ms - BEGIN_MS);
+    va_start(arguments, format);
+    g_string_append_vprintf(system->log, format, arguments);
+    va_end(arguments);
+    g_string_append_c(system->log, '\n');
+    g_checksum_update(system->digest, (const guchar *)system->log->str + before,
+                      (gssize)(system->log->len - before));
+    if (system->verbose)
+        fputs(system->log->str + before, stdout);
+    if (system->log->len > 2 * LOG_KEPT)
+        g_string_erase(system->log, 0, (gssize)(system->log->len - LOG_KEPT));
+}
+
+char *system_digest(const System *system)
+{
+    GChecksum *copy = g_checksum_copy(system->digest); /* reading one closes it */
+    char *text = g_strdup(g_checksum_get_string(copy));
+    g_checksum_free(copy);
+    return text;
+}
+
+bool system_chance(System *system, unsigned per_10000)
+{
+    return !system->calm && rng_below(&system->rng, 10000) < per_10000;
+}
+
+/* ---- life ---- */
+
+/* Each fault is off, rare or common by itself, so that some runs meet only one of them, often. */
+static unsigned level(Rng *rng, unsigned common)
+{
+    uint64_t drawn = rng_below(rng, 4);
+    return drawn == 0 ? 0 : drawn == 3 ? common : common / 6;
+}
+
+static Faults draw_faults(Rng *rng)
+{
+    Faults faults = {.crash = level(rng, 150),
+                     .store_fails = level(rng, 400),
+                     .store_breaks = level(rng, 200),
+                     .reset = level(rng, 150),
+                     .lose_tasks = level(rng, 60),
+                     .lose_tasks_max = 3,
+                     .slow_store = level(rng, 900)};
+    int64_t slow_ms = rng_between(rng, 1, 20000);
+    faults.provider = (SimulatedFaults){.delay = {0, rng_between(rng, 0, 200)},
+                                        .slow = {slow_ms / 2, slow_ms},
+                                        .slow_permille = level(rng, 300),
+                                        .lost_permille = level(rng, 300),
+                                        .twice_permille = level(rng, 300),
+                                        .refuse_permille = level(rng, 60),
+                                        .retry_ms = rng_between(rng, 500, 15000)};
+    return faults;
+}
+
+System *system_new(uint64_t seed, bool with_faults)
+{
+    System *system = g_new0(System, 1);
+    Rng rng = rng_from_seed(seed);
+    uint64_t script_seed = rng_next_u64(&rng);
+    system->seed = seed;
+    system->rng = rng_from_seed(rng_next_u64(&rng));
+    system->entropy = rng_from_seed(rng_next_u64(&rng));
+    system->now_ms = BEGIN_MS;
+    system->log = g_string_new(NULL);
+    system->digest = g_checksum_new(G_CHECKSUM_SHA256);
+    system->dir = temporary_directory();
+    if (with_faults)
+        system->faults = draw_faults(&rng);
+    else
+        system->faults.provider.retry_ms = 1000;
+    SimulatedOptions options = {.seed = rng_next_u64(&rng),
+                                .vcpus_e4 = 10000 * rng_between(&rng, 2, 6),
+                                .memory_mib = rng_between(&rng, 256, 600),
+                                .faults = system->faults.provider,
+                                .fate = script_fate,
+                                .watch = ledger_truth};
+    system->ledger = ledger_new(system, options.vcpus_e4, options.memory_mib);
+    options.data = system->ledger;
+    system->cloud = simulated_new(&options, system->now_ms);
+    system->script = script_new(system, script_seed);
+    return system;
+}
+
+void system_free(System *system)
+{
+    if (!system)
+        return;
+    system_crash(system);
+    simulated_free(system->cloud);
+    script_free(system->script);
+    ledger_free(system->ledger);
+    g_string_free(system->log, TRUE);
+    g_checksum_free(system->digest);
+    remove_directory(system->dir);
+    g_free(system->dir);
+    g_free(system);
+}
+
+/* ---- checks ---- */
+
+/* The first lines in which they differ; returns when they do not. */
+static void fail_difference(System *system, const char *memory, const char *stored)
+{
+    g_auto(GStrv) first = g_strsplit(memory, "\n", -1), second = g_strsplit(stored, "\n", -1);
+    for (guint i = 0; first[i] || second[i]; i++)
+        if (g_strcmp0(first[i], second[i]) != 0)
+            system_fail(system, "8: memory and store differ:\n%s\n---\n%s", first[i], second[i]);
+}
+
+/* Invariant 8: memory equals what is read back, whenever nothing is under way between them. */
+static void check_store(System *system)
+{
+    const World *world = reconciler_world(system->reconciler);
+    g_autoptr(GError) error = NULL;
+    if (system->store_failed || !g_queue_is_empty(&system->handed) || world_is_dirty(world) ||
+        rng_below(&system->rng, 4))
+        return;
+    g_autoptr(World) loaded = world_new(1, PROVIDER_LOCAL);
+    bool ok = store_reader_begin(system->reader, &error) &&
+              store_reader_load(system->reader, &world_sink, loaded, &error) && world_loaded(loaded, &error);
+    store_reader_end(system->reader);
+    if (!ok)
+        system_fail(system, "8: what was stored cannot be read back: %s", error->message);
+    world_check(loaded);
+    g_autofree char *memory = world_dump(world), *stored = world_dump(loaded);
+    fail_difference(system, memory, stored);
+    system->checks++;
+}
+
+static void check(System *system)
+{
+    if (reconciler_fault(system->reconciler))
+        return;
+    world_check(reconciler_world(system->reconciler));
+    check_store(system);
+}
+
+/* ---- steps ---- */
+
+static void tick(System *system)
+{
+    system->wake_ms = -1;
+    system->ticks++;
+    reconciler_tick(system->reconciler);
+    check(system);
+}
+
+static void follow(System *system)
+{
+    bool full_pass = system->now_ms >= system->full_pass_ms;
+    system->follow_due = false;
+    system->full_pass_ms = system->now_ms + FULL_PASS_MS;
+    script_follow(system->script, full_pass);
+}
+
+static void restart(System *system)
+{
+    system->crashes++;
+    system_crash(system);
+    script_crashed(system->script);
+    system->now_ms += rng_between(&system->rng, 0, 5000);
+    system_host(system);
+}
+
+static bool disturb(System *system)
+{
+    const Faults *faults = &system->faults;
+    if (reconciler_fault(system->reconciler) || system_chance(system, faults->crash)) {
+        restart(system);
+    } else if (system_chance(system, faults->reset)) {
+        system_log(system, "RESET");
+        simulated_reset(system->cloud);
+    } else if (system->lost_tasks < faults->lose_tasks_max && system_chance(system, faults->lose_tasks)) {
+        system->lost_tasks++;
+        system_log(system, "TASKS LOST");
+        simulated_lose_tasks(system->cloud);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+    return a < 0 ? b : b < 0 ? a : MIN(a, b);
+}
+
+/* When something is due next; -1: never. */
+static int64_t next_ms(const System *system)
+{
+    int64_t next = sooner(system->wake_ms, simulated_next_ms(system->cloud));
+    return sooner(next, script_next_ms(system->script));
+}
+
+static bool pass_time(System *system)
+{
+    int64_t next = next_ms(system);
+    if (next < 0 || (system->calm && next > system->now_ms + IDLE_MS))
+        return false;
+    system->now_ms = MAX(system->now_ms, next);
+    simulated_advance(system->cloud, system->now_ms);
+    return true;
+}
+
+static bool tick_is_due(const System *system)
+{
+    return system->wake_ms >= 0 && system->wake_ms <= system->now_ms;
+}
+
+/* One of the things that can happen now. False: nothing is under way and nothing is due. */
+static bool step(System *system)
+{
+    system->steps++;
+    if (disturb(system))
+        return true;
+    bool slow = rng_below(&system->rng, 1000) < system->faults.slow_store && !system->calm;
+    switch (rng_below(&system->rng, 6)) {
+    case 0:
+        if (!slow && system_store_step(system))
+            return true;
+        break;
+    case 1:
+        if (system_work_step(system))
+            return true;
+        break;
+    case 2:
+        if (script_step(system->script))
+            return true;
+        break;
+    case 3:
+        if (system->follow_due) {
+            follow(system);
+            return true;
+        }
+        break;
+    default: break;
+    }
+    if (tick_is_due(system)) {
+        tick(system);
+        return true;
+    }
+    /* Time passes once nothing else can happen, and now and then before. */
+    bool idle = g_queue_is_empty(&system->handed) && g_queue_is_empty(&system->work) && !system->follow_due;
+    if (!idle && rng_below(&system->rng, 50))
+        return true;
+    return pass_time(system) || !idle;
+}
+
+static void check_end(System *system)
+{
+    size_t records, tasks, instances;
+    const World *world = reconciler_world(system->reconciler);
+    simulated_counts(system->cloud, &records, &tasks, &instances);
+    if (records || tasks || instances)
+        system_fail(system, "11: leaked: %zu records, %zu tasks, %zu instances", records, tasks, instances);
+    if (world_launches_len(world) != 0)
+        system_fail(system, "11: %zu launches are under way for ever", world_launches_len(world));
+    for (const Job *job = world_job_next(world, 0); job; job = world_job_next(world, job->sequence))
+        if (!job_state_final(job->state))
+            system_fail(system, "11: job %s is %s for ever", job->name, job_state_name(job->state));
+    ledger_end(system->ledger);
+    script_check_end(system->script);
+}
+
+void system_run(System *system)
+{
+    system_host(system);
+    while (!script_done(system->script) && system->steps < STEPS_MAX)
+        if (!step(system))
+            system_fail(system, "11: nothing goes on, and not all was answered");
+    system->calm = true;
+    system->faults = (Faults){.provider = {.retry_ms = 1000}};
+    simulated_set_faults(system->cloud, &system->faults.provider);
+    system_log(system, "CALM after %" PRIu64 " steps", system->steps);
+    int64_t until_ms = system->now_ms + CALM_MS;
+    uint64_t until_steps = system->steps + STEPS_MAX;
+    if (reconciler_fault(system->reconciler))
+        restart(system);
+    while (step(system)) {
+        if (system->now_ms > until_ms || system->steps > until_steps)
+            system_fail(system, "11: no end after faults have stopped: %" PRIu64 " ticks", system->ticks);
+    }
+    check_end(system);
+    system_log(system, "END %" PRIu64 " ticks, %" PRIu64 " crashes, %" PRIu64 " comparisons with the store",
+               system->ticks, system->crashes, system->checks);
+}
