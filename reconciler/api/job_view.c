@@ -10,6 +10,7 @@ static void attempt_clear(void *data)
 {
     AttemptRecord *attempt = data;
     g_free((char *)(uintptr_t)attempt->environment.data);
+    g_free((char *)(uintptr_t)attempt->host.data);
     g_free((char *)(uintptr_t)attempt->reason.data);
     g_free((char *)(uintptr_t)attempt->status_reason.data);
 }
@@ -128,6 +129,7 @@ static bool take_attempt(const AttemptRecord *attempt, void *data)
         return true; /* never started: the same attempt was launched again */
     AttemptRecord copy = *attempt;
     copy.environment = view_copy(attempt->environment);
+    copy.host = view_copy(attempt->host);
     copy.reason = view_copy(attempt->reason);
     copy.status_reason = view_copy(attempt->status_reason);
     g_array_append_val(view->attempt_records, copy);
@@ -138,6 +140,15 @@ static bool load_child(StoreReader *reader, JobView *view, GError **error)
 {
     set_reason(view, VIEW(""));
     return store_reader_children(reader, view->sequence, take_child, take_range, view, error);
+}
+
+/* Whose attempts are the job's: a multinode job mirrors its main node (batch: "Run time"). */
+static int32_t attempts_index(const StoredJob *stored, int32_t index)
+{
+    if (index != NOT_A_CHILD || !stored->job.is_multinode)
+        return index;
+    g_autoptr(JobDefinitionSpec) effective = effective_of(&stored->template);
+    return effective ? (int32_t)effective->main_node : index;
 }
 
 bool job_view_load(StoreReader *reader, const JobId *id, int32_t index, ViewDetail detail, JobView **ret_view,
@@ -155,7 +166,8 @@ bool job_view_load(StoreReader *reader, const JobId *id, int32_t index, ViewDeta
     if (index != NOT_A_CHILD && !load_child(reader, view, error))
         return false;
     if (detail != VIEW_BRIEF &&
-        !store_reader_attempts(reader, view->sequence, index, take_attempt, view, error))
+        !store_reader_attempts(reader, view->sequence, attempts_index(&stored, index), take_attempt, view,
+                               error))
         return false;
     if (detail != VIEW_ATTEMPTS && index == NOT_A_CHILD && view->array_size &&
         !job_view_count(reader, view, error))

@@ -156,6 +156,8 @@ static void set_attempts(const JobView *view, const char *state_dir, json_t *obj
         set_exit(item, attempt->stopped_ms ? attempt : NULL);
         json_set_view(item, "statusReason", attempt->status_reason);
         json_set_view(item, "environment", attempt->environment);
+        if (attempt->host.len > 0)
+            json_set_view(item, "instance", attempt->host);
         json_set_text(item, "logPath", log);
         json_array_append_new(array, item);
     }

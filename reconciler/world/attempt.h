@@ -62,7 +62,7 @@ struct NodeSet {
     size_t open;
     bool any_started;
     Verdict verdict; /* of what decided; its texts are owned */
-    int64_t decided_ms;
+    GArray *closed;  /* AttemptRecord with owned texts: while the world is loaded; else NULL */
 };
 /* nodes.c */
 bool job_is_multinode(const Job *job);
@@ -72,7 +72,7 @@ void node_started(World *world, Launch *launch, int64_t started_ms, int64_t now_
 void node_over(World *world, Launch *launch, const Closing *closing, const Verdict *verdict, int64_t now_ms);
 void nodes_free(NodeSet *nodes);
 bool node_is_open(const Job *job, int32_t index);
-/* A closed launch of the attempt under way, from its row: it may have decided already. */
+/* A closed launch of the attempt under way, from its row. False: none is under way. */
 bool node_restore_closed(Job *job, const AttemptRecord *record);
-/* All rows are back: what was decided goes on. False: a launch is missing. */
+/* All rows are back: they say what was decided, and that goes on. False: a launch is missing. */
 bool nodes_loaded(World *world, Job *job);

@@ -361,13 +361,13 @@ static void stop_attempt(Job *job, GPtrArray *ret_stops)
     }
     for (Launch *launch = NULL; (launch = job_node_next(job, launch));)
         stop_launch(launch, ret_stops);
+    job->private->nodes->verdict.outcome.ended_by_request = true; /* one that failed is not tried again */
 }
 
-/* The main node of a multinode job has ended: how the job ends is decided, and its other nodes are stopped.
- */
-static bool is_ending(const Job *job)
+/* The main node of a multinode job SUCCEEDED, and its other nodes are being stopped: the job has as well. */
+static bool has_succeeded(const Job *job)
 {
-    return job->private->nodes && job->private->nodes->verdict.kind != VERDICT_NONE;
+    return job->private->nodes && job->private->nodes->verdict.kind == VERDICT_SUCCEEDED;
 }
 
 static void end_single(World *world, Job *job, EndKind kind, const char *reason, int64_t now_ms,
@@ -376,7 +376,7 @@ static void end_single(World *world, Job *job, EndKind kind, const char *reason,
     if (never_launched_or_waiting(job->state)) {
         job->is_cancelled = true;
         job_fail(world, job, reason, now_ms);
-    } else if (kind == END_TERMINATE && !is_ending(job)) {
+    } else if (kind == END_TERMINATE && !has_succeeded(job)) {
         if (!job->is_terminated) {
             job->is_terminated = true;
             job_set_reason(world, job, reason);

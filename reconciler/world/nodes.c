@@ -27,6 +27,7 @@ void nodes_free(NodeSet *nodes)
     if (!nodes)
         return;
     verdict_clear(&nodes->verdict);
+    g_clear_pointer(&nodes->closed, g_array_unref);
     g_free(nodes);
 }
 
@@ -123,13 +124,11 @@ void node_started(World *world, Launch *launch, int64_t started_ms, int64_t now_
     job_move(world, job, JOB_RUNNING, now_ms);
 }
 
-static void nodes_decide(NodeSet *nodes, const Verdict *verdict, int64_t decided_ms)
+static void nodes_decide(NodeSet *nodes, const Verdict *verdict)
 {
-    verdict_clear(&nodes->verdict);
     nodes->verdict = *verdict;
     nodes->verdict.outcome.reason = g_strdup(verdict->outcome.reason);
     nodes->verdict.outcome.status_reason = g_strdup(verdict->outcome.status_reason);
-    nodes->decided_ms = decided_ms;
 }
 
 static void nodes_stop_rest(World *world, NodeSet *nodes)
@@ -159,7 +158,7 @@ void node_over(World *world, Launch *launch, const Closing *closing, const Verdi
     NodeSet *nodes = job->private->nodes;
     bool decides = is_main(launch) || verdict->kind == VERDICT_AGAIN;
     if (decides && nodes->verdict.kind == VERDICT_NONE)
-        nodes_decide(nodes, verdict, closing->stopped_ms);
+        nodes_decide(nodes, verdict);
     launch_close(world, launch, closing, now_ms);
     if (nodes->verdict.kind == VERDICT_NONE)
         return;
@@ -170,26 +169,11 @@ void node_over(World *world, Launch *launch, const Closing *closing, const Verdi
 
 /* ---- coming back ---- */
 
-static Verdict verdict_of(const Job *job, const AttemptRecord *record, const char *reason,
-                          const char *status_reason)
+static void closed_clear(gpointer data)
 {
-    Verdict verdict = {
-        .kind = VERDICT_FAILED,
-        .outcome = {.attempt = record->attempt,
-                    .ended_by_request = target_ended_by_request((Target){(Job *)(uintptr_t)job, NULL}),
-                    .timed_out = g_strcmp0(status_reason, attempt_timed_out) == 0,
-                    .exit_code = record->exit_code,
-                    .reason = reason,
-                    .status_reason = status_reason},
-        .ran_ms = record->stopped_ms - record->started_ms};
-    if (record->state == LAUNCH_REFUSED) {
-        verdict.kind = VERDICT_AGAIN;
-        verdict.outcome.status_reason = attempt_not_started;
-    } else if (record->exit_code == 0 && g_strcmp0(status_reason, attempt_exited) == 0 &&
-               !verdict.outcome.ended_by_request) {
-        verdict.kind = VERDICT_SUCCEEDED;
-    }
-    return verdict;
+    AttemptRecord *record = data;
+    g_free((char *)(uintptr_t)record->reason.data);
+    g_free((char *)(uintptr_t)record->status_reason.data);
 }
 
 bool node_is_open(const Job *job, int32_t index)
@@ -201,33 +185,99 @@ bool node_is_open(const Job *job, int32_t index)
     return false;
 }
 
-/* Rows of the same attempt, refused before and launched again since, are of an earlier time. What decided is
- * what closed first, the main node before others. */
 bool node_restore_closed(Job *job, const AttemptRecord *record)
 {
     NodeSet *nodes = job->private->nodes;
     if (!nodes || !nodes->first)
         return false;
-    bool main_node = record->index == job->template->effective->main_node;
     if (record->intended_ms != nodes->first->launch.intended_ms || node_is_open(job, record->index))
-        return true;
-    nodes->any_started = nodes->any_started || record->started_ms > 0;
-    if (!main_node && record->state != LAUNCH_REFUSED)
-        return true;
-    bool earlier = nodes->verdict.kind == VERDICT_NONE || record->stopped_ms < nodes->decided_ms ||
-                   (main_node && record->stopped_ms == nodes->decided_ms);
-    if (!earlier)
-        return true;
-    g_autofree char *reason = view_dup_or_null(record->reason);
-    g_autofree char *status_reason = view_dup_or_null(record->status_reason);
-    Verdict verdict = verdict_of(job, record, reason, status_reason);
-    nodes_decide(nodes, &verdict, record->stopped_ms);
+        return true; /* of the same attempt, refused before and launched again since */
+    if (!nodes->closed) {
+        nodes->closed = g_array_new(FALSE, FALSE, sizeof(AttemptRecord));
+        g_array_set_clear_func(nodes->closed, closed_clear);
+    }
+    AttemptRecord copy = *record;
+    copy.reason = (View){view_dup(record->reason), record->reason.len};
+    copy.status_reason = (View){view_dup(record->status_reason), record->status_reason.len};
+    g_array_append_val(nodes->closed, copy);
     return true;
+}
+
+/* Whether another row says what became of this node: the same attempt may have been refused before, even in
+ * the same millisecond. */
+static bool closed_is_outdone(const GArray *closed, const AttemptRecord *record)
+{
+    for (guint i = 0; i < closed->len; i++) {
+        const AttemptRecord *other = &g_array_index(closed, AttemptRecord, i);
+        if (other->index == record->index && record->state == LAUNCH_REFUSED &&
+            (other->state != LAUNCH_REFUSED || other->stopped_ms > record->stopped_ms))
+            return true;
+    }
+    return false;
+}
+
+/* What decided is what closed first of what decides, the main node before others. */
+static const AttemptRecord *closed_decider(const Job *job)
+{
+    const GArray *closed = job->private->nodes->closed;
+    const AttemptRecord *first = NULL;
+    for (guint i = 0; i < closed->len; i++) {
+        const AttemptRecord *record = &g_array_index(closed, AttemptRecord, i);
+        bool main_node = record->index == job->template->effective->main_node;
+        if ((main_node || record->state == LAUNCH_REFUSED) && !closed_is_outdone(closed, record) &&
+            (!first || record->stopped_ms < first->stopped_ms ||
+             (main_node && record->stopped_ms == first->stopped_ms)))
+            first = record;
+    }
+    return first;
+}
+
+/* NULL for the empty text. */
+static const char *text_of(View view)
+{
+    return view.len > 0 ? view.data : NULL;
+}
+
+static Verdict verdict_of(Job *job, const AttemptRecord *record)
+{
+    const char *status_reason = text_of(record->status_reason);
+    Verdict verdict = {.kind = VERDICT_FAILED,
+                       .outcome = {.attempt = record->attempt,
+                                   .ended_by_request = target_ended_by_request((Target){job, NULL}),
+                                   .timed_out = g_strcmp0(status_reason, attempt_timed_out) == 0,
+                                   .exit_code = record->exit_code,
+                                   .reason = text_of(record->reason),
+                                   .status_reason = status_reason},
+                       .ran_ms = record->stopped_ms - record->started_ms};
+    if (record->state == LAUNCH_REFUSED) {
+        verdict.kind = VERDICT_AGAIN;
+        verdict.outcome.status_reason = attempt_not_started;
+    } else if (record->exit_code == 0 && g_strcmp0(status_reason, attempt_exited) == 0 &&
+               !verdict.outcome.ended_by_request) {
+        verdict.kind = VERDICT_SUCCEEDED;
+    }
+    return verdict;
+}
+
+static void nodes_judge(Job *job)
+{
+    NodeSet *nodes = job->private->nodes;
+    const AttemptRecord *decider = closed_decider(job);
+    for (guint i = 0; i < nodes->closed->len; i++)
+        nodes->any_started =
+            nodes->any_started || g_array_index(nodes->closed, AttemptRecord, i).started_ms > 0;
+    if (decider) {
+        Verdict verdict = verdict_of(job, decider);
+        nodes_decide(nodes, &verdict);
+    }
+    g_clear_pointer(&nodes->closed, g_array_unref);
 }
 
 bool nodes_loaded(World *world, Job *job)
 {
     NodeSet *nodes = job->private->nodes;
+    if (nodes->closed)
+        nodes_judge(job);
     if (nodes->open == 0 || (!job->launch && nodes->verdict.kind == VERDICT_NONE))
         return false;
     if (nodes->verdict.kind != VERDICT_NONE)
