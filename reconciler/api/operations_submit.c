@@ -10,25 +10,30 @@ static void lookup_free(void *data)
     job_lookup_free(data);
 }
 
-/* Dependencies that have left memory are asked of the store; they are final. */
+/* Dependencies that have left memory are asked of the store; they are final. Some may leave it while the
+ * store is asked for others: true until all are in memory or known. */
 static bool submit_look_up(const OperationContext *context, Call *call)
 {
-    JobLookup *lookup = job_lookup_new();
-    lookup->with_children = true;
     const json_t *dependency;
+    bool found_more = false;
     size_t i;
+    if (!call->state) {
+        JobLookup *fresh = job_lookup_new();
+        fresh->with_children = true;
+        call->state = fresh;
+        call->state_free = lookup_free;
+    }
+    JobLookup *lookup = call->state;
     json_array_foreach(json_object_get(call->request, "dependsOn"), i, dependency)
     {
         JobId id;
         int32_t index;
         const char *text = json_string_value(json_object_get(dependency, "jobId"));
-        if (text && job_ref_from_text(view_from(text), &id, &index) && !world_job(context->world, &id))
-            job_lookup_add(lookup, text);
+        if (text && job_ref_from_text(view_from(text), &id, &index) && !world_job(context->world, &id) &&
+            !job_lookup_has(lookup, &id, index))
+            found_more = job_lookup_add(lookup, text) || found_more;
     }
-    call->state = lookup;
-    call->state_free = lookup_free;
-    lookup->missing = lookup->jobs->len;
-    return lookup->missing > 0;
+    return found_more;
 }
 
 void submit_gather(StoreReader *reader, Call *call)
@@ -58,12 +63,11 @@ static OperationStep submit_insert(OperationContext *context, Call *call)
 
 OperationStep submit_step(OperationContext *context, Call *call)
 {
-    if (call->state) {
-        if (call->gather_error)
-            return call_fail(call, FAULT_INTERNAL, "%s", call->gather_error);
-        return submit_insert(context, call);
-    }
     g_autofree char *message = NULL;
+    if (call->gather_error)
+        return call_fail(call, FAULT_INTERNAL, "%s", call->gather_error);
+    if (call->state)
+        return submit_look_up(context, call) ? STEP_GATHER : submit_insert(context, call);
     if (call->operation->batch && !json_object_get(call->request, "jobName"))
         return call_fail(call, FAULT_INVALID,
                          "Error executing request, Exception : Job name should match valid pattern");

@@ -279,6 +279,27 @@ static void test_submit_after_finished(Engine *engine, gconstpointer data)
     g_assert_cmpuint(jobs_in_state(engine, JOB_STARTING), ==, 1);
 }
 
+/* One of two dependencies has left memory, the other one leaves it while the store is asked for the first. */
+static void test_submit_while_forgotten(Engine *engine, gconstpointer data)
+{
+    (void)data;
+    engine_settle(engine);
+    g_autofree char *gone = finished_job(engine);
+    engine_call(engine, "submit", ENGINE_SUBMIT);
+    engine_settle(engine);
+    g_autofree char *going =
+        g_strdup(json_string_value(json_object_get(engine_last_answer(engine), "jobId")));
+    engine_event(engine, event_of(engine, PROVIDER_EVENT_ENDED));
+    engine_run(engine);
+    engine_durable(engine);
+    g_autofree char *request = g_strdup_printf("{'jobName':'j','jobQueue':'main','jobDefinition':'one',"
+                                               "'dependsOn':[{'jobId':'%s'},{'jobId':'%s'}]}",
+                                               gone, going);
+    engine_call(engine, "submit", request);
+    engine_settle(engine);
+    g_assert_cmpint(last_status(engine), ==, 200);
+}
+
 #define BULK_LINE "{'jobName':'b','jobQueue':'main','jobDefinition':'one'}\n"
 
 static void test_bulk_after_finished(Engine *engine, gconstpointer data)
@@ -436,6 +457,7 @@ int main(int argc, char **argv)
     ENGINE_TEST(idle);
     ENGINE_TEST(schedule);
     ENGINE_TEST(submit_after_finished);
+    ENGINE_TEST(submit_while_forgotten);
     ENGINE_TEST(bulk_after_finished);
     ENGINE_TEST(bulk_all_or_nothing);
     ENGINE_TEST(bulk_answer);
