@@ -166,8 +166,7 @@ Reconciler *reconciler_new(const Ports *ports, const ReconcilerOptions *options,
     reconciler->stops = g_ptr_array_new();
     reconciler->events = g_array_new(FALSE, FALSE, sizeof(KeptEvent));
     g_array_set_clear_func(reconciler->events, kept_event_clear);
-    reconciler->reported =
-        g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, NULL);
+    reconciler->unseen = launch_token_set_new();
     reconciler->followed = g_ptr_array_new_with_free_func(followed_free);
     reconciler->outgoing = outgoing_new();
     facts_init(reconciler, options);
@@ -192,7 +191,7 @@ void reconciler_free(Reconciler *reconciler)
     world_free(reconciler->world);
     request_checker_free(reconciler->checker);
     g_hash_table_unref(reconciler->tracks);
-    g_hash_table_unref(reconciler->reported);
+    g_hash_table_unref(reconciler->unseen);
     g_array_unref(reconciler->events);
     g_ptr_array_unref(reconciler->waiters);
     g_ptr_array_unref(reconciler->stops);
@@ -275,6 +274,33 @@ static void take_back(Reconciler *reconciler, Outgoing *outgoing, const char *me
     outgoing_free(outgoing);
 }
 
+static void retry_later(Reconciler *reconciler)
+{
+    reconciler->retry_ms = CLAMP(reconciler->retry_ms * 2, RETRY_MS, RETRY_MAX_MS);
+    reconciler->retry_at_ms = reconciler->now_ms + reconciler->retry_ms;
+}
+
+static void retry_or_fail(Reconciler *reconciler, const GError *error)
+{
+    if (may_be_retried(error))
+        retry_later(reconciler);
+    else
+        fail_for_good(reconciler, error);
+}
+
+/* Back to what is committed (invariant 1: also reads that are answered while nothing can be written). */
+static bool fall_back(Reconciler *reconciler)
+{
+    g_autoptr(GError) error = NULL;
+    g_ptr_array_set_size(reconciler->stops, 0);
+    g_hash_table_remove_all(reconciler->tracks);
+    reconciler->epoch++;
+    reconciler->ahead = !load_world(reconciler, &error);
+    if (reconciler->ahead)
+        retry_or_fail(reconciler, error);
+    return !reconciler->ahead;
+}
+
 static void commit_failed(Reconciler *reconciler, const GError *error)
 {
     g_autofree char *message = g_strdup_printf("the state cannot be written: %s", error->message);
@@ -291,32 +317,28 @@ static void commit_failed(Reconciler *reconciler, const GError *error)
     }
     g_free(reconciler->refusal);
     reconciler->refusal = g_steal_pointer(&message);
-    reconciler->retry_ms = CLAMP(reconciler->retry_ms * 2, RETRY_MS, RETRY_MAX_MS);
-    reconciler->retry_at_ms = reconciler->now_ms + reconciler->retry_ms;
     reconciler->reload = true;
+    retry_later(reconciler);
+    fall_back(reconciler);
 }
 
-/* Back to what is committed. Until it works every change is refused; running jobs go on. */
-static bool reload(Reconciler *reconciler)
+/* Until the store can be opened for writing every change is refused; running jobs go on. What the provider
+ * told meanwhile changes the world only then. A store that opens and cannot be written after all refuses the
+ * next change by its own failure. */
+static bool reopen(Reconciler *reconciler)
 {
     g_autoptr(GError) error = NULL;
     if (reconciler->now_ms < reconciler->retry_at_ms)
         return false;
-    g_ptr_array_set_size(reconciler->stops, 0);
-    if (!reconciler->ports.store.reopen(reconciler->ports.store.self, &error) ||
-        !load_world(reconciler, &error)) {
-        if (!may_be_retried(error)) {
-            fail_for_good(reconciler, error);
-            return false;
-        }
-        reconciler->retry_ms = CLAMP(reconciler->retry_ms * 2, RETRY_MS, RETRY_MAX_MS);
-        reconciler->retry_at_ms = reconciler->now_ms + reconciler->retry_ms;
+    if (!reconciler->ports.store.reopen(reconciler->ports.store.self, &error)) {
+        retry_or_fail(reconciler, error);
         return false;
     }
+    if (!fall_back(reconciler))
+        return false;
+    g_clear_pointer(&reconciler->refusal, g_free);
     reconciler->reload = false;
-    g_hash_table_remove_all(reconciler->tracks);
     applies_resume(reconciler);
-    reconciler->epoch++;
     return true;
 }
 
@@ -335,9 +357,8 @@ void reconciler_committed(uint64_t sequence, const GError *error, void *data)
     reconciler->facts.commits++;
     reconciler->facts.committed_ms = outgoing->now_ms;
     reconciler->facts.durable_events = outgoing->event_sequence;
-    if (reconciler->refusal) {
+    if (reconciler->retry_ms) {
         reconciler_log(reconciler, "the state can be written again");
-        g_clear_pointer(&reconciler->refusal, g_free);
         reconciler->retry_ms = 0;
     }
     world_set_durable(reconciler->world,
@@ -372,7 +393,9 @@ void reconciler_plan_next(Reconciler *reconciler)
 {
     ClockPort *clock = &reconciler->ports.clock;
     if (reconciler->reload) {
-        clock->wake_at(clock->self, reconciler->retry_at_ms);
+        bool asked = !g_queue_is_empty(&reconciler->calls) || reconciler->again;
+        int64_t due_ms = sooner(calls_deadline_ms(reconciler), reconciler->retry_at_ms);
+        clock->wake_at(clock->self, asked ? 0 : due_ms);
         return;
     }
     if (g_queue_get_length(&reconciler->in_flight) >= IN_FLIGHT_MAX)
@@ -465,13 +488,27 @@ static void settle_runs(Reconciler *reconciler)
         }
 }
 
+/* Nothing can be written: changes are refused, reads are answered from what is committed, if memory holds it.
+ */
+static void read_only_turn(Reconciler *reconciler)
+{
+    if (reconciler->fault)
+        return;
+    if (reconciler->ahead) {
+        calls_fail_all(reconciler, FAULT_BUSY, reconciler->refusal);
+    } else {
+        calls_run(reconciler);
+        commit(reconciler); /* there is no batch: answers leave */
+    }
+    reconciler_plan_next(reconciler);
+}
+
 static void tick(Reconciler *reconciler)
 {
     reconciler->now_ms =
         MAX(reconciler->now_ms, reconciler->ports.clock.now_ms(reconciler->ports.clock.self));
-    if (reconciler->reload && !reload(reconciler)) {
-        calls_run(reconciler); /* only to refuse changes */
-        reconciler_plan_next(reconciler);
+    if (reconciler->reload && !reopen(reconciler)) {
+        read_only_turn(reconciler);
         return;
     }
     if (g_queue_get_length(&reconciler->in_flight) >= IN_FLIGHT_MAX)

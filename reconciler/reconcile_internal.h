@@ -51,11 +51,11 @@ struct Reconciler {
     Arena *arena;   /* of one tick's decisions */
     int64_t now_ms; /* of the last tick: never goes back */
 
-    GQueue calls;         /* of Call*: to be stepped */
-    GPtrArray *waiters;   /* of Call*: STEP_WAIT */
-    size_t gathering;     /* calls on the query thread */
-    GArray *events;       /* of KeptEvent: arrived, not applied */
-    GHashTable *reported; /* tokens reported since the start, until OBSERVED */
+    GQueue calls;       /* of Call*: to be stepped */
+    GPtrArray *waiters; /* of Call*: STEP_WAIT */
+    size_t gathering;   /* calls on the query thread */
+    GArray *events;     /* of KeptEvent: arrived, not applied */
+    GHashTable *unseen; /* tokens of launches that earlier processes asked for and nothing was told of yet */
     bool observed;
     bool machine_told; /* facts.machine is the provider's word */
 
@@ -73,7 +73,8 @@ struct Reconciler {
     /* failed commits */
     char *refusal; /* NULL: the store can be written */
     int64_t retry_ms, retry_at_ms;
-    bool reload; /* in memory is ahead of what can be stored */
+    bool reload; /* the store must be opened again before anything changes */
+    bool ahead;  /* memory holds what was not stored, and the store cannot be read */
     GError *fault;
 
     /* applies */
@@ -109,6 +110,7 @@ void launch_events_apply(Reconciler *reconciler);
 void launch_decide(Reconciler *reconciler);
 void launch_effects(Reconciler *reconciler, const Outgoing *outgoing);
 void kept_event_clear(void *event);
+GHashTable *launch_token_set_new(void); /* owns its LaunchTokens (g_memdup2) */
 bool launch_provider_start(Reconciler *reconciler, GError **error);
 
 /* reconcile_apply.c */

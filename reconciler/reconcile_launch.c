@@ -47,26 +47,25 @@ static void apply_capacity(Reconciler *reconciler, const ProviderEvent *event)
     reconciler->facts.machine_notice = reconciler->notice;
 }
 
-/* Invariant 4: only a complete observation says what is not there. What was believed to run is lost, what was
- * only intended never started. */
+/* Invariant 4: only a complete observation says what is not there: of what earlier processes asked for. What
+ * was believed to run is lost, what was only intended never started. What this process asked for, or was told
+ * of once, is the provider's to report: an observation may be told again when its commit has failed, and
+ * comes again when the provider's connection was lost. */
 static void apply_observed(Reconciler *reconciler)
 {
-    g_autoptr(GArray) unknown = g_array_new(FALSE, FALSE, sizeof(LaunchToken));
-    for (const Launch *launch = NULL; (launch = world_launch_next(reconciler->world, launch));) {
-        g_autoptr(GBytes) token = g_bytes_new(launch->token.bytes, LAUNCH_TOKEN_BYTES);
-        if (launch->state == LAUNCH_UNKNOWN && !g_hash_table_contains(reconciler->reported, token))
-            g_array_append_val(unknown, launch->token);
-    }
-    for (guint i = 0; i < unknown->len; i++) {
-        Launch *launch = world_launch(reconciler->world, &g_array_index(unknown, LaunchToken, i));
+    g_autoptr(GArray) missing = g_array_new(FALSE, FALSE, sizeof(LaunchToken));
+    for (const Launch *launch = NULL; (launch = world_launch_next(reconciler->world, launch));)
+        if (launch->state == LAUNCH_UNKNOWN && g_hash_table_contains(reconciler->unseen, &launch->token))
+            g_array_append_val(missing, launch->token);
+    for (guint i = 0; i < missing->len; i++) {
+        Launch *launch = world_launch(reconciler->world, &g_array_index(missing, LaunchToken, i));
         if (launch->started_ms)
             launch_lost(reconciler->world, launch, reconciler->now_ms);
         else
             launch_refused(reconciler->world, launch, NULL, reconciler->now_ms);
-        g_array_append_val(reconciler->outgoing->settled, g_array_index(unknown, LaunchToken, i));
+        g_array_append_val(reconciler->outgoing->settled, g_array_index(missing, LaunchToken, i));
     }
     reconciler->observed = true;
-    g_hash_table_remove_all(reconciler->reported);
 }
 
 static void apply_end(Reconciler *reconciler, Launch *launch, const ProviderEvent *event)
@@ -121,8 +120,7 @@ static void apply_event(Reconciler *reconciler, const ProviderEvent *event)
     }
     bool is_final = event->type != PROVIDER_EVENT_STARTED && event->type != PROVIDER_EVENT_ACCEPTED;
     Launch *launch = world_launch(reconciler->world, &event->token);
-    if (!reconciler->observed)
-        g_hash_table_add(reconciler->reported, g_bytes_new(event->token.bytes, LAUNCH_TOKEN_BYTES));
+    g_hash_table_remove(reconciler->unseen, &event->token);
     /* A launch that the world does not know ended here before: the provider may forget it. */
     if (is_final)
         g_array_append_val(reconciler->outgoing->settled, event->token);
@@ -149,11 +147,30 @@ void launch_events_apply(Reconciler *reconciler)
     g_array_set_clear_func(events, kept_event_clear);
 }
 
+static guint token_hash(gconstpointer token)
+{
+    guint hash; /* tokens are random */
+    memcpy(&hash, token, sizeof hash);
+    return hash;
+}
+
+static gboolean token_same(gconstpointer a, gconstpointer b)
+{
+    return memcmp(a, b, LAUNCH_TOKEN_BYTES) == 0;
+}
+
+GHashTable *launch_token_set_new(void)
+{
+    return g_hash_table_new_full(token_hash, token_same, g_free, NULL);
+}
+
 bool launch_provider_start(Reconciler *reconciler, GError **error)
 {
     g_autoptr(GArray) expected = g_array_new(FALSE, FALSE, sizeof(LaunchToken));
-    for (const Launch *launch = NULL; (launch = world_launch_next(reconciler->world, launch));)
+    for (const Launch *launch = NULL; (launch = world_launch_next(reconciler->world, launch));) {
         g_array_append_val(expected, launch->token);
+        g_hash_table_add(reconciler->unseen, g_memdup2(&launch->token, sizeof launch->token));
+    }
     Provider *provider = reconciler->ports.provider;
     uint64_t term = reconciler->ports.store.term(reconciler->ports.store.self);
     return provider->start(provider, term, (const LaunchToken *)(void *)expected->data, expected->len, error);

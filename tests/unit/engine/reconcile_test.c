@@ -93,6 +93,40 @@ static void test_failed_commit(Engine *engine, gconstpointer data)
     g_assert_cmpuint(engine->launched->len, ==, 0);
 }
 
+/* While nothing can be written, what is told is what is committed, and at once. */
+static void test_failed_commit_reads(Engine *engine, gconstpointer data)
+{
+    (void)data;
+    engine_settle(engine);
+    engine_call(engine, "submit", ENGINE_SUBMIT);
+    engine_run(engine);
+    engine_commit_fails(engine, STORE_ERROR_FULL);
+    g_string_truncate(engine->log, 0);
+    engine_call(engine, "describejobqueues", "{}");
+    engine_call(engine, "listjobs", "{'jobQueue':'main','jobStatus':'STARTING'}");
+    engine_run(engine);
+    engine_log_is(engine, "answer describejobqueues 200|answer listjobs 200|");
+    g_assert_cmpuint(json_array_size(json_object_get(engine_last_answer(engine), "jobSummaryList")), ==, 0);
+    g_assert_cmpuint(jobs_in_state(engine, JOB_STARTING), ==, 0);
+}
+
+/* The disk has room again, and nothing else has happened meanwhile: whoever asks next is served. */
+static void test_failed_commit_mends(Engine *engine, gconstpointer data)
+{
+    (void)data;
+    engine_settle(engine);
+    engine_call(engine, "submit", ENGINE_SUBMIT);
+    engine_run(engine);
+    engine_commit_fails(engine, STORE_ERROR_FULL);
+    engine->now_ms += 10000;
+    engine->wake_ms = 0;
+    engine_run(engine);
+    g_string_truncate(engine->log, 0);
+    engine_call(engine, "submit", ENGINE_SUBMIT);
+    engine_settle(engine);
+    g_assert_nonnull(strstr(engine->log->str, "answer submit 200|"));
+}
+
 /* What the provider told in a batch that failed is told again to the world that was reloaded. */
 static void test_failed_commit_keeps_events(Engine *engine, gconstpointer data)
 {
@@ -184,6 +218,38 @@ static void test_restart_loses_running(Engine *engine, gconstpointer data)
     engine_settle(engine);
     g_assert_cmpuint(engine->launched->len, ==, 1);
     g_assert_cmpuint(jobs_in_state(engine, JOB_RUNNING), ==, 0);
+}
+
+/* The observation comes again after a commit that failed: what was reported before it is not missing, whether
+ * its report was in that commit or in an earlier one, and what was launched since was never part of it. */
+static void test_observation_again(Engine *engine, gconstpointer data)
+{
+    (void)data;
+    engine_call(engine, "submit", ENGINE_SUBMIT);
+    engine_settle(engine);
+    restart(engine);
+    engine_event(engine, event_of(engine, PROVIDER_EVENT_STARTED));
+    engine_settle(engine);
+    engine_observed(engine);
+    engine_call(engine, "submit", ENGINE_SUBMIT);
+    engine_run(engine);
+    engine_commit_fails(engine, STORE_ERROR_FULL);
+    engine->now_ms += 10000;
+    engine->wake_ms = 0;
+    engine_settle(engine);
+    g_assert_cmpuint(engine->launched->len, ==, 1);
+    g_assert_cmpuint(jobs_in_state(engine, JOB_RUNNING), ==, 1);
+    engine_call(engine, "submit", ENGINE_SUBMIT);
+    engine_settle(engine);
+    g_assert_cmpuint(engine->launched->len, ==, 2);
+    engine_observed(engine); /* the provider's connection was gone for a moment */
+    engine_call(engine, "submit", ENGINE_SUBMIT);
+    engine_run(engine);
+    engine_commit_fails(engine, STORE_ERROR_FULL);
+    engine->now_ms += 10000;
+    engine->wake_ms = 0;
+    engine_settle(engine);
+    g_assert_cmpuint(engine->launched->len, ==, 2);
 }
 
 static void test_terminate_stops_after_commit(Engine *engine, gconstpointer data)
@@ -448,11 +514,14 @@ int main(int argc, char **argv)
     ENGINE_TEST(end_before_settled);
     ENGINE_TEST(read_waits);
     ENGINE_TEST(failed_commit);
+    ENGINE_TEST(failed_commit_reads);
+    ENGINE_TEST(failed_commit_mends);
     ENGINE_TEST(failed_commit_keeps_events);
     ENGINE_TEST(io_error_is_final);
     ENGINE_TEST(restart_refuses_unseen);
     ENGINE_TEST(restart_adopts_running);
     ENGINE_TEST(restart_loses_running);
+    ENGINE_TEST(observation_again);
     ENGINE_TEST(terminate_stops_after_commit);
     ENGINE_TEST(idle);
     ENGINE_TEST(schedule);
