@@ -74,13 +74,13 @@ static void shares_check(const Check *check, const json_t *list)
 typedef struct {
     const char *text;
     int64_t first, last;
-} NodeRange;
+} NodeSpan;
 
 /* N, A:B, A:, :B or : (the schema's pattern); a missing end is the highest node. */
-static NodeRange range_of(const char *text, int64_t nodes)
+static NodeSpan range_of(const char *text, int64_t nodes)
 {
     const char *colon = strchr(text, ':');
-    NodeRange range = {text, 0, nodes - 1};
+    NodeSpan range = {text, 0, nodes - 1};
     if (*text != ':')
         range.first = g_ascii_strtoll(text, NULL, 10);
     if (!colon)
@@ -90,7 +90,7 @@ static NodeRange range_of(const char *text, int64_t nodes)
     return range;
 }
 
-static bool range_check(const Check *check, const NodeRange *range, int64_t nodes)
+static bool range_check(const Check *check, const NodeSpan *range, int64_t nodes)
 {
     g_autofree char *cure = g_strdup_printf("the nodes are 0 to %" G_GINT64_FORMAT, nodes - 1);
     if (range->first > range->last && range->first < nodes)
@@ -103,12 +103,12 @@ static bool range_check(const Check *check, const NodeRange *range, int64_t node
     return false;
 }
 
-static bool is_within(const NodeRange *inner, const NodeRange *outer)
+static bool is_within(const NodeSpan *inner, const NodeSpan *outer)
 {
     return outer->first <= inner->first && inner->last <= outer->last;
 }
 
-static void pair_check(const Check *check, const NodeRange *earlier, const NodeRange *later)
+static void pair_check(const Check *check, const NodeSpan *earlier, const NodeSpan *later)
 {
     if (earlier->first == later->first && earlier->last == later->last)
         report(check, RANGES_PATH, later->text, "keep one of them",
@@ -120,7 +120,7 @@ static void pair_check(const Check *check, const NodeRange *earlier, const NodeR
                "the ranges \"%s\" and \"%s\" overlap in part", earlier->text, later->text);
 }
 
-static void coverage_check(const Check *check, const NodeRange *ranges, size_t len, int64_t nodes)
+static void coverage_check(const Check *check, const NodeSpan *ranges, size_t len, int64_t nodes)
 {
     int64_t first = 0;
     for (bool is_covered = true; is_covered && first < nodes;) {
@@ -146,7 +146,7 @@ static void nodes_check(const Check *check, const json_t *properties)
     int64_t nodes = json_integer_value(json_object_get(properties, "numNodes"));
     int64_t main_node = json_integer_value(json_object_get(properties, "mainNode"));
     size_t len = json_array_size(list);
-    g_autofree NodeRange *ranges = g_new0(NodeRange, len + 1);
+    g_autofree NodeSpan *ranges = g_new0(NodeSpan, len + 1);
     bool are_ranges = true;
     if (main_node >= nodes)
         report(check, "spec.nodeProperties.mainNode", NULL, "nodes are counted from 0",

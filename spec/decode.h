@@ -67,7 +67,7 @@ typedef struct {
     int64_t bid_percentage;          /* SPOT: 1 to 100; 100 where none is given */
     int64_t unmanaged_vcpus;         /* -1: not stated */
     int64_t min_scale_down_delay_ms; /* 0: off */
-    /* updatePolicy. timeout_ms 0: drain for as long as jobs run. */
+    /* updatePolicy. timeout_ms 0, where there is no updatePolicy: drain for as long as jobs run. */
     bool terminate_jobs_on_update;
     int64_t update_timeout_ms;
     /* Ours, budget: millionths of the currency of the region's prices; 0: none. */
@@ -149,6 +149,18 @@ typedef struct {
     int64_t quantity;
 } ConsumableNeed;
 
+/* A range of nodes of a multinode job: what its nodes need each. Of ranges that hold a node the narrowest
+ * counts. */
+typedef struct {
+    char *target;        /* as written: overrides name it so */
+    int64_t first, last; /* last -1: open, up to the last node */
+    ResourceNeed need;
+    bool vcpus_alias, memory_alias;
+    char *instance_type; /* may be NULL */
+    ConsumableNeed *consumables;
+    size_t consumables_len;
+} NodeRange;
+
 typedef enum { RETRY_RETRY, RETRY_EXIT } RetryAction;
 typedef struct {
     char *on_status_reason, *on_reason, *on_exit_code; /* patterns, NULL: not given */
@@ -183,6 +195,10 @@ typedef struct {
     char *node_instance_type;    /* of a multinode job that names one; may be NULL */
     ConsumableNeed *consumables; /* sorted by name; quantities above 0 */
     size_t consumables_len;
+    NodeRange *ranges; /* of a multinode job, as written; what need and the like above are made from */
+    size_t ranges_len;
+    ConsumableNeed *shared; /* of a multinode job: those that it takes once, whatever its nodes take */
+    size_t shared_len;
     RetryStrategy retry;
     int64_t timeout_ms; /* 0: none */
     int scheduling_priority;
@@ -203,6 +219,19 @@ typedef struct {
     DependencyType type;
     DependencyCondition condition;
 } DependencySpec;
+
+/* An entry of nodeOverrides.nodePropertyOverrides. */
+typedef struct {
+    char *target;                     /* a range of the definition, written as there */
+    char **command;                   /* or NULL */
+    EnvironmentVariable *environment; /* sorted by name */
+    size_t environment_len;
+    ResourceNeed need, need_alias; /* 0: not given */
+    char *instance_type;           /* or NULL */
+    bool consumables_given;
+    ConsumableNeed *consumables;
+    size_t consumables_len;
+} NodeOverride;
 
 /* A SubmitJob request, a Job's spec, a pipeline's step. Overrides stay apart from the definition until
  * job_effective(). */
@@ -226,10 +255,13 @@ typedef struct {
     RetryStrategy retry;      /* attempts 0: not given */
     int64_t timeout_ms;       /* 0: not given */
     bool rerun_on_definition; /* Job, Pipeline: rerunOn: [definition] */
-    bool consumables_given;   /* consumableResourcePropertiesOverride: replaces the definition's, also with none */
+    bool consumables_given;   /* consumableResourcePropertiesOverride: replaces the definition's, also with
+                                 none,   and those of all its nodes */
     ConsumableNeed *consumables;
     size_t consumables_len;
     int64_t nodes; /* nodeOverrides.numNodes; 0: not given */
+    NodeOverride *node_overrides;
+    size_t node_overrides_len;
 } JobSpec;
 JobSpec *job_spec_decode(View json, GError **error);
 JobSpec *job_spec_from_json(const json_t *json, GError **error);
@@ -257,7 +289,8 @@ ConcurrencyPolicy job_concurrency(View json);
 
 /* The job as it will run: definition and overrides merged by Batch's rules (batch: "Overrides at
  * submission"): command replaced, environment merged by name, resources by type, retry and timeout replaced
- * whole, parameters merged key by key and `Ref::name` substituted in the command. New, caller frees. */
+ * whole, parameters merged key by key and `Ref::name` substituted in the command. Of a multinode job the
+ * overrides by node range come first, each for the nodes of its range. New, caller frees. */
 JobDefinitionSpec *job_effective(const JobDefinitionSpec *definition, const JobSpec *job);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ComputeEnvironmentSpec, compute_environment_spec_free)

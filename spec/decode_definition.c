@@ -1,39 +1,5 @@
 #include "spec/decode_value.h"
 
-/* What a node of a multinode job runs: the range that holds the main node, the narrowest one. */
-typedef struct {
-    int64_t first, last; /* -1: open */
-} NodeRange;
-
-/* "3", "0:4", "2:", ":4", ":"; anything else is every node. */
-static NodeRange node_range(const char *text)
-{
-    const char *colon = text ? strchr(text, ':') : NULL;
-    if (!text)
-        return (NodeRange){0, -1};
-    char *end;
-    int64_t first = g_ascii_strtoll(text, &end, 10);
-    if (!colon)
-        return (NodeRange){first, first};
-    return (NodeRange){colon == text ? 0 : first, colon[1] ? g_ascii_strtoll(colon + 1, &end, 10) : -1};
-}
-
-static const json_t *range_of_node(const json_t *ranges, int64_t node, int64_t nodes)
-{
-    const json_t *best = NULL;
-    int64_t best_width = INT64_MAX;
-    for (size_t i = 0; ranges && i < json_array_size(ranges); i++) {
-        const json_t *item = json_array_get(ranges, i);
-        NodeRange range = node_range(json_string_value(json_object_get(item, "targetNodes")));
-        int64_t last = range.last < 0 ? nodes - 1 : range.last;
-        if (node < range.first || node > last || last - range.first >= best_width)
-            continue;
-        best = item;
-        best_width = last - range.first;
-    }
-    return best;
-}
-
 static bool in_use(const json_t *object, const char *key)
 {
     const json_t *value = json_object_get(object, key);
@@ -112,23 +78,78 @@ static bool decode_task(const json_t *properties, JobDefinitionSpec *spec, GPtrA
     return true;
 }
 
+/* The first entry of instanceTypes, else the older spelling inside the container. */
+static bool decode_node_type(const json_t *item, const json_t *container, char **ret_type, GError **error)
+{
+    g_auto(GStrv) types = NULL;
+    if (!decode_strings(item, "instanceTypes", &types, error))
+        return false;
+    if (types && types[0]) {
+        *ret_type = g_strdup(types[0]);
+        return true;
+    }
+    return decode_string(container, "instanceType", ret_type, error);
+}
+
+/* part gets what the range's container says. */
+static bool decode_range(const json_t *item, NodeRange *range, JobDefinitionSpec *part, GPtrArray *beyond,
+                         GError **error)
+{
+    const json_t *container, *ecs;
+    if (!decode_string(item, "targetNodes", &range->target, error) ||
+        !decode_object(item, "container", &container, error) ||
+        !decode_object(item, "ecsProperties", &ecs, error) ||
+        !decode_node_type(item, container, &range->instance_type, error) ||
+        !decode_consumables(item, "consumableResourceProperties", NULL, &range->consumables,
+                            &range->consumables_len, error) ||
+        (container && !decode_container(container, part, beyond, error)) ||
+        (ecs && !decode_task(ecs, part, beyond, error)))
+        return false;
+    node_range_read(range->target, &range->first, &range->last);
+    if (!range->target)
+        range->target = g_strdup(":");
+    range->need = part->need;
+    range->vcpus_alias = part->vcpus_alias;
+    range->memory_alias = part->memory_alias;
+    return true;
+}
+
+/* The main node's container stands for the job. */
+static void part_adopt(JobDefinitionSpec *part, JobDefinitionSpec *spec)
+{
+    spec->image = g_steal_pointer(&part->image);
+    spec->command = g_steal_pointer(&part->command);
+    spec->environment = g_steal_pointer(&part->environment);
+    spec->environment_len = part->environment_len;
+    part->environment_len = 0;
+    spec->user = g_steal_pointer(&part->user);
+    spec->architecture = g_steal_pointer(&part->architecture);
+}
+
 static bool decode_nodes(const json_t *properties, JobDefinitionSpec *spec, GPtrArray *beyond, GError **error)
 {
-    const json_t *ranges, *container, *ecs;
-    int64_t main_node = 0;
+    const json_t *list;
     if (!decode_integer(properties, "numNodes", 1, 1000, &spec->nodes, error) ||
-        !decode_integer(properties, "mainNode", 0, 999, &main_node, error) ||
-        !decode_array(properties, "nodeRangeProperties", &ranges, error))
+        !decode_integer(properties, "mainNode", 0, 999, &spec->main_node, error) ||
+        !decode_array(properties, "nodeRangeProperties", &list, error))
         return false;
-    const json_t *range = range_of_node(ranges, main_node, spec->nodes);
-    if (!range)
-        return true;
-    if (!decode_object(range, "container", &container, error) ||
-        !decode_object(range, "ecsProperties", &ecs, error))
-        return false;
-    if (container)
-        return decode_container(container, spec, beyond, error);
-    return !ecs || decode_task(ecs, spec, beyond, error);
+    size_t len = spec->ranges_len = list ? json_array_size(list) : 0;
+    spec->ranges = g_new0(NodeRange, len);
+    g_autoptr(GPtrArray) parts = g_ptr_array_new_with_free_func((GDestroyNotify)job_definition_spec_free);
+    for (size_t i = 0; i < len; i++) {
+        JobDefinitionSpec *part = g_new0(JobDefinitionSpec, 1);
+        g_ptr_array_add(parts, part);
+        if (!decode_range(json_array_get(list, i), &spec->ranges[i], part, beyond, error))
+            return false;
+    }
+    const NodeRange *range = node_range_of(spec->ranges, len, spec->main_node, spec->nodes);
+    if (range)
+        part_adopt(parts->pdata[range - spec->ranges], spec);
+    spec->shared = g_steal_pointer(&spec->consumables);
+    spec->shared_len = spec->consumables_len;
+    spec->consumables_len = 0;
+    nodes_settle(spec);
+    return true;
 }
 
 static bool decode_platform(const json_t *root, JobDefinitionSpec *spec, GError **error)
@@ -152,7 +173,9 @@ static bool decode_into(const json_t *root, JobDefinitionSpec *spec, GPtrArray *
         !decode_object(root, "nodeProperties", &nodes, error) ||
         !decode_parameters(root, "parameters", &spec->parameters, &spec->parameters_len, error) ||
         !decode_retry(root, &spec->retry, error) || !decode_timeout(root, &spec->timeout_ms, error) ||
-        !decode_integer(root, "schedulingPriority", 0, 9999, &priority, error))
+        !decode_integer(root, "schedulingPriority", 0, 9999, &priority, error) ||
+        !decode_consumables(root, "consumableResourceProperties", NULL, &spec->consumables,
+                            &spec->consumables_len, error))
         return false;
     spec->scheduling_priority = (int)priority;
     beyond_add(beyond, root, "ecsProperties");
@@ -187,6 +210,9 @@ void job_definition_spec_free(JobDefinitionSpec *spec)
     environment_clear(spec->environment, spec->environment_len);
     environment_clear(spec->parameters, spec->parameters_len);
     retry_strategy_clear(&spec->retry);
+    nodes_clear(spec);
+    g_free(spec->node_instance_type);
+    consumables_clear(&spec->consumables, &spec->consumables_len);
     g_strfreev(spec->beyond_process);
     g_free(spec->architecture);
     g_free(spec->user);

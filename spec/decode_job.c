@@ -72,8 +72,10 @@ static bool decode_into(const json_t *root, JobSpec *spec, GError **error)
         !decode_integer(root, "schedulingPriorityOverride", 0, 9999, &priority, error) ||
         !decode_size(root, spec, error) || !decode_dependencies(root, spec, error) ||
         !decode_parameters(root, "parameters", &spec->parameters, &spec->parameters_len, error) ||
-        !decode_overrides(root, spec, error) || !decode_retry(root, &spec->retry, error) ||
-        !decode_timeout(root, &spec->timeout_ms, error) ||
+        !decode_overrides(root, spec, error) || !decode_node_overrides(root, spec, error) ||
+        !decode_consumables(root, "consumableResourcePropertiesOverride", &spec->consumables_given,
+                            &spec->consumables, &spec->consumables_len, error) ||
+        !decode_retry(root, &spec->retry, error) || !decode_timeout(root, &spec->timeout_ms, error) ||
         !decode_rerun_on(root, &spec->rerun_on_definition, error))
         return false;
     spec->scheduling_priority = (int)priority;
@@ -120,6 +122,8 @@ void job_spec_free(JobSpec *spec)
     g_strfreev(spec->command);
     environment_clear(spec->environment, spec->environment_len);
     retry_strategy_clear(&spec->retry);
+    node_overrides_clear(spec->node_overrides, spec->node_overrides_len);
+    consumables_clear(&spec->consumables, &spec->consumables_len);
     g_free(spec);
 }
 

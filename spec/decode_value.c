@@ -1,6 +1,7 @@
 #include "spec/decode_value.h"
 
 #include "spec/base/units.h"
+#include "spec/reference.h"
 
 G_DEFINE_QUARK(decode - error - quark, decode_error)
 
@@ -69,6 +70,30 @@ bool decode_integer(const json_t *object, const char *key, int64_t low, int64_t 
         return wrong_type(key, "within its limits", error);
     *ret_value = number;
     return true;
+}
+
+bool decode_decimal(const json_t *object, const char *key, int64_t low_e4, int64_t high_e4, int64_t *ret_e4,
+                    GError **error)
+{
+    return decode_integer(object, key, low_e4, high_e4, ret_e4, error);
+}
+
+bool decode_money(const json_t *object, const char *key, int64_t *ret_micro, GError **error)
+{
+    const int64_t micro_per_e4 = 1000000 / DECIMAL_SCALE;
+    int64_t amount_e4 = -1;
+    if (!decode_decimal(object, key, 0, INT64_MAX / micro_per_e4, &amount_e4, error))
+        return false;
+    if (amount_e4 >= 0)
+        *ret_micro = amount_e4 * micro_per_e4;
+    return true;
+}
+
+char *decode_name(Kind kind, const char *reference)
+{
+    View qualifier;
+    View name = reference_name(kind, view_from(reference), &qualifier);
+    return g_strndup(name.data, name.len);
 }
 
 bool decode_strings(const json_t *object, const char *key, char ***ret_list, GError **error)
