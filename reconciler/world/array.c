@@ -174,6 +174,7 @@ void array_fresh_changed(World *world, Job *job)
         runnable_add(world, &job->private->runnable);
     else
         runnable_remove(world, &job->private->runnable);
+    runnable_count(world, &job->private->runnable);
 }
 
 /* ---- gates: SEQUENTIAL and N_TO_N ---- */

@@ -19,8 +19,8 @@ void fleet_remove(Fleet *fleet, Instance *instance);
 size_t fleet_len(const Fleet *fleet);
 
 /* need is taken from what is free on an instance of a fleet, or given back; the instance keeps its place in
- * the index in both directions. Aborts when more is taken than is free. An instance that is in no fleet may be
- * given as well. */
+ * the index in both directions. Aborts when more is taken than is free. An instance that is in no fleet may
+ * be given as well. */
 void instance_take(Instance *instance, Capacity need);
 void instance_give(Instance *instance, Capacity need);
 
@@ -33,8 +33,9 @@ typedef enum {
  * vCPUs, then the least free memory, then the fewest free vCPUs, then the lowest number. NULL: it fits
  * nowhere. */
 Instance *fleet_find(const Fleet *fleet, Capacity need, FleetHosts hosts);
-/* An instance on which nothing runs and that is at least so large: the smallest total, then the lowest number;
- * type: NULL or the only type allowed. NULL: none. after: NULL, or the instance behind which to go on. */
+/* An instance on which nothing runs and that is at least so large: the smallest total, then the lowest
+ * number; type: NULL or the only type allowed. NULL: none. after: NULL, or the instance behind which to go
+ * on. */
 Instance *fleet_find_empty(const Fleet *fleet, Capacity need, const char *type, const Instance *after);
 /* Componentwise largest free capacity: what exceeds it in one member fits nowhere. */
 Capacity fleet_most_free(const Fleet *fleet);

@@ -240,6 +240,7 @@ Launch *launch_intend(World *world, Job *job, int32_t index, Environment *enviro
     target_set_reason(world, target, NULL);
     target_set_launch(target, launch);
     launch_account(world, launch, 1);
+    share_launch_begun(world, job->private->share, launch->vcpus_e4, now_ms);
     launch_touch(world, launch);
     target_move(world, target, JOB_STARTING, now_ms);
     return launch;
@@ -270,7 +271,7 @@ typedef struct {
     LaunchState state;
     const char *reason, *status_reason;
     int exit_code;
-    int64_t stopped_ms;
+    int64_t stopped_ms, now_ms;
 } Closing;
 
 /* Writes the last row and frees the launch; its capacity is free again. */
@@ -286,6 +287,8 @@ static void launch_close(World *world, Launch *launch, const Closing *closing)
     batch_put_attempt(world_batch(world), &record);
     target_set_launch(target_of(launch), NULL);
     launch_account(world, launch, -1);
+    share_launch_ended(world, launch->job->private->share, launch->vcpus_e4, launch->intended_ms,
+                       closing->now_ms);
     launch_free(world, launch_entry(launch));
 }
 
@@ -320,7 +323,8 @@ void launch_refused(World *world, Launch *launch, const char *reason, int64_t no
                             .reason = reason,
                             .status_reason = reason ? outcome.status_reason : NULL,
                             .exit_code = -1,
-                            .stopped_ms = now_ms});
+                            .stopped_ms = now_ms,
+                            .now_ms = now_ms});
     if (!reason)
         target_set_attempts(world, target, attempt - 1);
     if (again) {
@@ -365,7 +369,8 @@ void launch_ended(World *world, Launch *launch, const LaunchEnd *end, int64_t no
                             .reason = outcome.reason,
                             .status_reason = status_reason,
                             .exit_code = end->exit_code,
-                            .stopped_ms = end->stopped_ms});
+                            .stopped_ms = end->stopped_ms,
+                            .now_ms = now_ms});
     if (end->cause == END_EXITED && end->exit_code == 0 && !outcome.ended_by_request) {
         target_set_reason(world, target, status_reason);
         target_move(world, target, JOB_SUCCEEDED, now_ms);
@@ -387,9 +392,12 @@ void launch_lost(World *world, Launch *launch, int64_t now_ms)
                               .ended_by_request = target_ended_by_request(target),
                               .exit_code = -1,
                               .status_reason = text};
-    launch_close(
-        world, launch,
-        &(Closing){.state = LAUNCH_ENDED, .status_reason = text, .exit_code = -1, .stopped_ms = now_ms});
+    launch_close(world, launch,
+                 &(Closing){.state = LAUNCH_ENDED,
+                            .status_reason = text,
+                            .exit_code = -1,
+                            .stopped_ms = now_ms,
+                            .now_ms = now_ms});
     attempt_failed(world, target, &outcome, now_ms);
 }
 
@@ -457,6 +465,7 @@ bool launch_restore(World *world, const AttemptRecord *record, GError **error)
     }
     target_set_launch(target, launch);
     launch_account(world, launch, 1);
+    share_launch_begun(world, job->private->share, launch->vcpus_e4, launch->intended_ms);
     if (launch->stopping)
         g_array_append_val(world->stops, launch->token);
     return true;

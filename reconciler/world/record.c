@@ -145,7 +145,8 @@ bool job_ref_from_text(View text, JobId *ret_id, int32_t *ret_index)
     X(RunRecord, run)                                                                                        \
     X(ApplyRecord, apply)                                                                                    \
     X(EventRecord, event)                                                                                    \
-    X(SettingRecord, setting)
+    X(SettingRecord, setting)                                                                                \
+    X(UsageRecord, usage)
 
 /* A table is NULL until its first row, so that a batch of one row costs one table. */
 struct Batch {
@@ -277,6 +278,19 @@ static void own_setting(Batch *batch, SettingRecord *row)
 {
     own(batch, &row->name);
     own(batch, &row->value);
+}
+
+static void own_usage(Batch *batch, UsageRecord *row)
+{
+    own(batch, &row->queue);
+    own(batch, &row->share);
+    if (row->amounts_len == 0) {
+        row->amounts = NULL;
+        return;
+    }
+    int64_t *copy = arena_new0_n(batch->text, int64_t, row->amounts_len);
+    memcpy(copy, row->amounts, row->amounts_len * sizeof *copy);
+    row->amounts = copy;
 }
 
 #define BATCH_FUNCTIONS(Type, name)                                                                          \

@@ -215,6 +215,17 @@ typedef struct {
     View name, value;
 } SettingRecord;
 
+/* What a share of a queue has used by launches that are over, in buckets of usage.h. By (queue, share). */
+#define USAGE_AMOUNTS_MAX 64
+typedef struct {
+    View queue, share;
+    int64_t bucket_ms, first_bucket;
+    const int64_t *amounts;    /* of consecutive buckets */
+    size_t amounts_len;        /* up to USAGE_AMOUNTS_MAX */
+    int64_t inactive_since_ms; /* when its last job ended; 0: it had some */
+    bool removed;
+} UsageRecord;
+
 typedef struct Batch Batch;
 Batch *batch_new(void);
 void batch_free(Batch *batch);
@@ -237,6 +248,7 @@ BATCH_RECORD(RunRecord, run)
 BATCH_RECORD(ApplyRecord, apply)
 BATCH_RECORD(EventRecord, event)
 BATCH_RECORD(SettingRecord, setting)
+BATCH_RECORD(UsageRecord, usage)
 
 /* Where rows go when they are read back (world_loader gives one that fills a World). Called in the order of
  * the members below, each table in ascending key order; text is borrowed during the call. A false return
@@ -246,6 +258,7 @@ typedef struct {
     bool (*setting)(const SettingRecord *record, void *data,
                     GError **error); /* where environments run, among others */
     bool (*resource)(const ResourceRecord *record, void *data, GError **error);
+    bool (*usage)(const UsageRecord *record, void *data, GError **error);
     bool (*revision)(const RevisionRecord *record, void *data, GError **error);
     bool (*template)(const TemplateRecord *record, void *data, GError **error);
     bool (*run)(const RunRecord *record, void *data, GError **error);

@@ -44,19 +44,21 @@ static void environment_free(Environment *environment)
     g_free(environment);
 }
 
-static void queue_free(Queue *queue)
+static void queue_free(World *world, Queue *queue)
 {
     if (!queue)
         return;
+    queue_shares_clear(world, queue, false);
     job_queue_spec_free(queue->spec);
     g_free(queue);
 }
 
-void resource_entry_free(ResourceEntry *entry)
+void resource_entry_free(World *world, ResourceEntry *entry)
 {
     Resource *resource = &entry->resource;
     environment_free(resource->environment);
-    queue_free(resource->queue);
+    queue_free(world, resource->queue);
+    scheduling_policy_spec_free(resource->policy);
     g_free(resource->name);
     g_free(resource->owner);
     g_free(resource->file);
@@ -73,7 +75,7 @@ void resources_clear(World *world)
     for (size_t i = 0; i < G_N_ELEMENTS(trees); i++)
         for (TreeNode *node = tree_first(trees[i]); node; node = tree_first(trees[i])) {
             tree_remove(trees[i], node);
-            resource_entry_free(TREE_ENTRY(node, ResourceEntry, by_key));
+            resource_entry_free(world, TREE_ENTRY(node, ResourceEntry, by_key));
         }
     g_free(world->queues);
 }
@@ -199,6 +201,7 @@ static void environment_place(World *world, Resource *resource)
     if (told)
         provider_type_from(view_from(told), &provider);
     environment->provider = provider == PROVIDER_UNSET ? world->default_provider : provider;
+    world_unpark(world);
 }
 
 void resource_set_provider(World *world, const char *owner, const char *provider)
@@ -227,6 +230,7 @@ static bool environment_in_force(World *world, Resource *resource, View spec, GE
     }
     compute_environment_spec_free(environment->spec);
     environment->spec = decoded;
+    world_unpark(world);
     environment_place(world, resource);
     return true;
 }
@@ -243,7 +247,21 @@ static bool queue_in_force(World *world, Resource *resource, View spec, GError *
     }
     job_queue_spec_free(resource->queue->spec);
     resource->queue->spec = decoded;
+    queue_policy_apply(world, resource->queue);
+    world_unpark(world);
     world->queues_stale = true;
+    return true;
+}
+
+static bool policy_in_force(World *world, Resource *resource, View spec, GError **error)
+{
+    SchedulingPolicySpec *decoded = scheduling_policy_spec_decode(spec, error);
+    if (!decoded)
+        return false;
+    SchedulingPolicySpec *before = resource->policy;
+    resource->policy = decoded;
+    policy_changed(world, resource);
+    scheduling_policy_spec_free(before);
     return true;
 }
 
@@ -254,6 +272,8 @@ bool resource_in_force(World *world, Resource *resource, View spec, GError **err
         done = environment_in_force(world, resource, spec, error);
     else if (resource->kind == KIND_JOB_QUEUE)
         done = queue_in_force(world, resource, spec, error);
+    else if (resource->kind == KIND_SCHEDULING_POLICY)
+        done = policy_in_force(world, resource, spec, error);
     if (!done)
         return false;
     char *copy = view_dup(spec);
@@ -279,7 +299,7 @@ static void grave_open(World *world, const Resource *resource)
     if (!node)
         return;
     tree_remove(&world->graves, node);
-    resource_entry_free(TREE_ENTRY(node, ResourceEntry, by_key));
+    resource_entry_free(world, TREE_ENTRY(node, ResourceEntry, by_key));
 }
 
 static bool text_set(char **text, View value)
@@ -367,7 +387,7 @@ static bool resource_create(World *world, const ResourceChange *change, int64_t 
     ResourceEntry *entry = entry_new(manifest->kind, manifest->name);
     Resource *resource = &entry->resource;
     if (!resource_in_force(world, resource, manifest->spec, error)) {
-        resource_entry_free(entry);
+        resource_entry_free(world, entry);
         return false;
     }
     resource_describe(resource, change);
@@ -468,17 +488,23 @@ void resource_remove(World *world, Resource *resource, int64_t now_ms)
     ResourceEntry *entry = resource_entry(resource);
     if (resource->kind == KIND_JOB_DEFINITION)
         revisions_keep(world, view_from(resource->name), 0);
-    if (resource->kind == KIND_JOB_QUEUE)
+    if (resource->kind == KIND_JOB_QUEUE) {
         world->queues_stale = true;
+        queue_shares_clear(world, resource->queue, true);
+    }
     transit_leave(world, entry);
     if (resource->dirty)
         g_queue_unlink(&world->dirty_resources, &entry->dirty);
     resource->dirty = false;
     tree_remove(&world->resources, &entry->by_key);
+    if (resource->kind == KIND_SCHEDULING_POLICY)
+        policy_changed(world, resource);
+    if (resource->kind == KIND_COMPUTE_ENVIRONMENT)
+        world_unpark(world);
     resource_event(world, resource, "resource.deleted", "", now_ms);
     if (tree_insert(&world->graves, &entry->by_key))
         return;
-    resource_entry_free(entry); /* its removal is already waiting to be written */
+    resource_entry_free(world, entry); /* its removal is already waiting to be written */
 }
 
 bool resource_restore(World *world, const ResourceRecord *record, GError **error)
@@ -487,7 +513,7 @@ bool resource_restore(World *world, const ResourceRecord *record, GError **error
     Resource *resource = &entry->resource;
     if (!resource_in_force(world, resource, record->spec, error)) {
         g_prefix_error(error, "%s/" VIEW_FMT ": ", kind_name(record->kind), VIEW_ARG(record->name));
-        resource_entry_free(entry);
+        resource_entry_free(world, entry);
         return false;
     }
     resource->owner = view_dup(record->owner);
@@ -509,7 +535,7 @@ bool resource_restore(World *world, const ResourceRecord *record, GError **error
     if (!tree_insert(&world->resources, &entry->by_key)) {
         g_set_error(error, WORLD_ERROR, WORLD_ERROR_INVALID, "%s/" VIEW_FMT " is there twice",
                     kind_name(record->kind), VIEW_ARG(record->name));
-        resource_entry_free(entry);
+        resource_entry_free(world, entry);
         return false;
     }
     if (resource->phase != RESOURCE_ACTIVE)
