@@ -149,8 +149,10 @@ static bool start_all(HostHandle *handle, GError **error)
     Ports ports = engine_ports_get(handle->ports);
     ports.clock = clock_port(handle->clock);
     g_autofree char *notice = NULL;
-    Instance machine = {0};
-    provider_local_capacity(&machine.vcpus_e4, &machine.memory_mib, &machine.gpus, &notice);
+    Capacity machine = {0};
+    int gpus;
+    provider_local_capacity(&machine.vcpus_e4, &machine.memory_mib, &gpus, &notice);
+    machine.gpus = gpus;
     ReconcilerOptions settings = {.state_dir = handle->state_dir,
                                   .mode = handle->command,
                                   .launch = handle->launch,

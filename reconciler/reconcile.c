@@ -71,16 +71,15 @@ void reconciler_log(Reconciler *reconciler, const char *format, ...)
     reconciler->ports.log.line(reconciler->ports.log.self, text);
 }
 
-static bool counters_now(uint64_t jobs, uint64_t events, int64_t template_id, int64_t apply_id,
-                         int64_t now_ms, void *data, GError **error)
+static bool counters_now(const Counters *counters, void *data, GError **error)
 {
     Reconciler *reconciler = data;
-    reconciler->now_ms = MAX(reconciler->now_ms, now_ms);
-    reconciler->facts.committed_ms = now_ms;
-    reconciler->facts.durable_events = events;
-    if (jobs > 0 && reconciler->expire_at_ms == 0)
+    reconciler->now_ms = MAX(reconciler->now_ms, counters->now_ms);
+    reconciler->facts.committed_ms = counters->now_ms;
+    reconciler->facts.durable_events = counters->event_sequence;
+    if (counters->job_sequence > 0 && reconciler->expire_at_ms == 0)
         reconciler->expire_at_ms = 1; /* there may be something to expire: looked at once */
-    return world_sink.counters(jobs, events, template_id, apply_id, now_ms, reconciler->world, error);
+    return world_sink.counters(counters, reconciler->world, error);
 }
 
 /* The sink's members take the World; counters are also wanted here, so every member is passed on. */
@@ -92,22 +91,26 @@ static bool counters_now(uint64_t jobs, uint64_t events, int64_t template_id, in
 PASS(ResourceRecord, resource)
 PASS(RevisionRecord, revision)
 PASS(TemplateRecord, template)
+PASS(DurationRecord, duration)
 PASS(RunRecord, run)
 PASS(ApplyRecord, apply)
 PASS(JobRecord, job)
 PASS(ChildRecord, child)
 PASS(RangeRecord, range)
+PASS(InstanceRecord, instance)
 PASS(AttemptRecord, attempt)
 PASS(SettingRecord, setting)
 
 static const RecordSink sink = {.resource = pass_resource,
                                 .revision = pass_revision,
                                 .template = pass_template,
+                                .duration = pass_duration,
                                 .run = pass_run,
                                 .apply = pass_apply,
                                 .job = pass_job,
                                 .child = pass_child,
                                 .range = pass_range,
+                                .instance = pass_instance,
                                 .attempt = pass_attempt,
                                 .setting = pass_setting,
                                 .counters = counters_now};
@@ -123,6 +126,8 @@ static bool load_world(Reconciler *reconciler, GError **error)
         g_prefix_error(error, "the state cannot be loaded: ");
         return false;
     }
+    if (reconciler->machine_told)
+        instance_local(reconciler->world, reconciler->facts.machine);
     world_set_durable(reconciler->world, world_batches(reconciler->world));
     reconciler->changed = true;
     return true;
@@ -135,8 +140,8 @@ static void facts_init(Reconciler *reconciler, const ReconcilerOptions *options)
     facts->mode = reconciler->mode;
     facts->host = reconciler->host;
     facts->pid = getpid();
-    facts->instance = options->machine;
-    facts->instance_notice = reconciler->notice = g_strdup(options->notice);
+    facts->machine = options->machine;
+    facts->machine_notice = reconciler->notice = g_strdup(options->notice);
     facts->started_ms = reconciler->ports.clock.now_ms(reconciler->ports.clock.self);
 }
 
@@ -457,7 +462,7 @@ static void tick(Reconciler *reconciler)
     applies_run(reconciler);
     settle_runs(reconciler);
     applies_settle(reconciler);
-    launch_place(reconciler);
+    launch_decide(reconciler);
     take_stops(reconciler);
     world_forget_finished(reconciler->world, FORGET_MAX);
     expire_run(reconciler);

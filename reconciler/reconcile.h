@@ -15,7 +15,7 @@ typedef struct {
     const char *state_dir;
     const char *mode;      /* "serve", "apply" … */
     bool launch;           /* false: nothing is placed */
-    Instance machine;      /* told in status until a provider says what there is; nothing is placed by it */
+    Capacity machine;      /* told in status until a provider says what there is; nothing is placed by it */
     const char *notice;    /* of the machine; may be NULL */
     int64_t interval_ms;   /* slow full pass; 0: none */
     const LoopMeter *loop; /* told in status; may be NULL */

@@ -57,6 +57,7 @@ struct Reconciler {
     GArray *events;       /* of KeptEvent: arrived, not applied */
     GHashTable *reported; /* tokens reported since the start, until OBSERVED */
     bool observed;
+    bool machine_told; /* facts.machine is the provider's word */
 
     Outgoing *outgoing;    /* of the tick under way */
     GQueue in_flight;      /* of Outgoing*, oldest first */
@@ -105,7 +106,7 @@ void calls_fail_all(Reconciler *reconciler, Fault fault, const char *message);
 /* Tells the clock when the next tick is due. */
 void reconciler_plan_next(Reconciler *reconciler);
 void launch_events_apply(Reconciler *reconciler);
-void launch_place(Reconciler *reconciler);
+void launch_decide(Reconciler *reconciler);
 void launch_effects(Reconciler *reconciler, const Outgoing *outgoing);
 void kept_event_clear(void *event);
 bool launch_provider_start(Reconciler *reconciler, GError **error);

@@ -34,13 +34,12 @@ void reconciler_provider_event(const ProviderEvent *event, void *data)
 
 static void apply_capacity(Reconciler *reconciler, const ProviderEvent *event)
 {
-    Instance *instance = &reconciler->facts.instance;
-    instance->vcpus_e4 = event->vcpus_e4;
-    instance->memory_mib = event->memory_mib;
-    instance->gpus = event->gpus;
+    reconciler->facts.machine = (Capacity){event->vcpus_e4, event->memory_mib, event->gpus};
+    reconciler->machine_told = true;
+    instance_local(reconciler->world, reconciler->facts.machine);
     g_free(reconciler->notice);
     reconciler->notice = g_strdup(event->notice);
-    reconciler->facts.instance_notice = reconciler->notice;
+    reconciler->facts.machine_notice = reconciler->notice;
 }
 
 /* Invariant 4: only a complete observation says what is not there. What was believed to run is lost, what was
@@ -62,7 +61,6 @@ static void apply_observed(Reconciler *reconciler)
         g_array_append_val(reconciler->outgoing->settled, g_array_index(unknown, LaunchToken, i));
     }
     reconciler->observed = true;
-    reconciler->facts.instance.ready = true;
     g_hash_table_remove_all(reconciler->reported);
 }
 
@@ -155,7 +153,7 @@ bool launch_provider_start(Reconciler *reconciler, GError **error)
  * ------------------------------------------------------------------------------------------------------------
  */
 
-void launch_place(Reconciler *reconciler)
+void launch_decide(Reconciler *reconciler)
 {
     if (!reconciler->changed && !world_is_dirty(reconciler->world))
         return;
@@ -165,8 +163,7 @@ void launch_place(Reconciler *reconciler)
         return;
     Decisions decisions = {0};
     arena_reset(reconciler->arena);
-    schedule_run(reconciler->world, &reconciler->facts.instance, PLACEMENTS_MAX, reconciler->now_ms,
-                 reconciler->arena, &decisions);
+    schedule_run(reconciler->world, PLACEMENTS_MAX, reconciler->now_ms, reconciler->arena, &decisions);
     for (size_t i = 0; i < decisions.reasons_len; i++)
         world_set_waiting_reason(reconciler->world, decisions.reasons[i].queue, decisions.reasons[i].template,
                                  decisions.reasons[i].reason);
@@ -174,8 +171,8 @@ void launch_place(Reconciler *reconciler)
         const Placement *placement = &decisions.placements[i];
         LaunchToken token;
         reconciler->ports.entropy(token.bytes, sizeof token.bytes);
-        launch_intend(reconciler->world, placement->job, placement->index, placement->environment, &token,
-                      reconciler->now_ms);
+        launch_place(reconciler->world, placement->job, placement->index, placement->environment,
+                     world_local_instance(reconciler->world), &token, reconciler->now_ms);
         g_array_append_val(reconciler->outgoing->launches, token);
     }
     reconciler->changed = decisions.placements_len == PLACEMENTS_MAX;

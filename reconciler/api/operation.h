@@ -53,12 +53,12 @@ typedef struct {
     const char *state_dir, *mode, *host;
     int64_t pid; /* 0: nobody hosts */
     int64_t started_ms, committed_ms;
-    uint64_t commits;        /* durable so far */
-    uint64_t durable_events; /* highest event sequence that is durable */
-    int64_t loop_longest_us; /* the longest that the loop did not look for what arrives; 0: not measured */
-    uint64_t loop_over;      /* how often that was more than LOOP_BUSY_MAX_US */
-    Instance instance;
-    const char *instance_notice; /* may be NULL */
+    uint64_t commits;           /* durable so far */
+    uint64_t durable_events;    /* highest event sequence that is durable */
+    int64_t loop_longest_us;    /* the longest that the loop did not look for what arrives; 0: not measured */
+    uint64_t loop_over;         /* how often that was more than LOOP_BUSY_MAX_US */
+    Capacity machine;           /* what local environments share */
+    const char *machine_notice; /* may be NULL */
 } EngineFacts;
 
 typedef struct {

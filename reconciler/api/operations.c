@@ -247,9 +247,10 @@ bool operations_offline(const char *state_dir, const char *name, json_t *request
                          .host = g_get_host_name(),
                          .committed_ms = store_reader_committed_ms(reader)};
     g_autofree char *notice = NULL;
-    provider_local_capacity(&facts.instance.vcpus_e4, &facts.instance.memory_mib, &facts.instance.gpus,
-                            &notice);
-    facts.instance_notice = notice;
+    int gpus;
+    provider_local_capacity(&facts.machine.vcpus_e4, &facts.machine.memory_mib, &gpus, &notice);
+    facts.machine.gpus = gpus;
+    facts.machine_notice = notice;
     g_autoptr(GHashTable) tracks =
         g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, progress_track_free);
     OperationContext context = {

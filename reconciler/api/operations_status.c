@@ -117,10 +117,10 @@ static json_t *status_applies(const World *world)
 static json_t *status_instance(const EngineFacts *facts)
 {
     json_t *object = json_object();
-    json_object_set_new(object, "vcpus", json_real((double)facts->instance.vcpus_e4 / 10000.0));
-    json_set_number(object, "memoryMib", facts->instance.memory_mib);
-    json_set_number(object, "gpus", facts->instance.gpus);
-    json_set_text(object, "notice", facts->instance_notice);
+    json_object_set_new(object, "vcpus", json_real((double)facts->machine.vcpus_e4 / 10000.0));
+    json_set_number(object, "memoryMib", facts->machine.memory_mib);
+    json_set_number(object, "gpus", facts->machine.gpus);
+    json_set_text(object, "notice", facts->machine_notice);
     return object;
 }
 

@@ -14,15 +14,14 @@ typedef enum {
     FIT_KIND      /* never: needs what processes do not have */
 } Fit;
 
-void room_init(Room *room, const World *world, const Instance *local, Arena *arena)
+void room_init(Room *room, const World *world, Arena *arena)
 {
-    int64_t vcpus_e4, memory_mib, gpus;
-    world_usage(world, PROVIDER_LOCAL, &vcpus_e4, &memory_mib, &gpus);
+    const Instance *local = world_local_instance(world);
     *room = (Room){.world = world,
                    .local = local,
-                   .free_vcpus_e4 = local->vcpus_e4 - vcpus_e4,
-                   .free_memory_mib = local->memory_mib - memory_mib,
-                   .free_gpus = local->gpus - gpus,
+                   .free_vcpus_e4 = local ? local->free.vcpus_e4 : 0,
+                   .free_memory_mib = local ? local->free.memory_mib : 0,
+                   .free_gpus = local ? local->free.gpus : 0,
                    .arena = arena};
 }
 
@@ -47,9 +46,10 @@ static Fit fit_local(Room *room, const Environment *environment, const JobDefini
     const ResourceNeed *need = &job->need;
     if (!job->command || !job->command[0] || (job->beyond_process && job->beyond_process[0]))
         return FIT_KIND;
-    if (!local->ready)
+    if (!local)
         return FIT_CLOSED;
-    if (need->vcpus_e4 > local->vcpus_e4 || need->memory_mib > local->memory_mib || need->gpus > local->gpus)
+    if (need->vcpus_e4 > local->total.vcpus_e4 || need->memory_mib > local->total.memory_mib ||
+        need->gpus > local->total.gpus)
         return FIT_MACHINE;
     if (environment->spec->max_vcpus > 0 && need->vcpus_e4 > environment->spec->max_vcpus * DECIMAL_SCALE)
         return FIT_MAXVCPUS;
@@ -157,14 +157,14 @@ static void append_short(GString *text, const ResourceNeed *need, int64_t free_v
         g_string_append(text, " MiB; ");
         append_number(text, room->free_memory_mib);
         g_string_append(text, " of ");
-        append_number(text, room->local->memory_mib);
+        append_number(text, room->local->total.memory_mib);
         g_string_append(text, " MiB");
     } else {
         append_number(text, need->gpus);
         g_string_append(text, " GPU; ");
         append_number(text, room->free_gpus);
         g_string_append(text, " of ");
-        append_number(text, room->local->gpus);
+        append_number(text, room->local->total.gpus);
     }
     g_string_append(text, " free");
 }
@@ -172,19 +172,19 @@ static void append_short(GString *text, const ResourceNeed *need, int64_t free_v
 static void append_machine(GString *text, const ResourceNeed *need, const Instance *local)
 {
     g_string_append(text, "needs ");
-    if (need->vcpus_e4 > local->vcpus_e4) {
+    if (need->vcpus_e4 > local->total.vcpus_e4) {
         append_vcpus(text, need->vcpus_e4);
         g_string_append(text, " vCPU; this machine has ");
-        append_vcpus(text, local->vcpus_e4);
-    } else if (need->memory_mib > local->memory_mib) {
+        append_vcpus(text, local->total.vcpus_e4);
+    } else if (need->memory_mib > local->total.memory_mib) {
         append_number(text, need->memory_mib);
         g_string_append(text, " MiB; this machine offers ");
-        append_number(text, local->memory_mib);
+        append_number(text, local->total.memory_mib);
         g_string_append(text, " MiB");
     } else {
         append_number(text, need->gpus);
         g_string_append(text, " GPU; this machine has ");
-        append_number(text, local->gpus);
+        append_number(text, local->total.gpus);
     }
 }
 
@@ -218,7 +218,7 @@ static void append_fit(GString *text, Room *room, const char *name, const Enviro
     const ResourceNeed *need = &job->need;
     switch (fit) {
     case FIT_NOW: g_string_append(text, "can start"); break;
-    case FIT_BUSY: append_short(text, need, room->free_vcpus_e4, room->local->vcpus_e4, room); break;
+    case FIT_BUSY: append_short(text, need, room->free_vcpus_e4, room->local->total.vcpus_e4, room); break;
     case FIT_LIMIT:
         append_short(text, need, environment_free_e4(room, environment),
                      environment->spec->max_vcpus * DECIMAL_SCALE, room);

@@ -19,7 +19,7 @@ typedef struct EnvironmentUse {
 /* The machine and the environments as this run leaves them. */
 typedef struct {
     const World *world;
-    const Instance *local;
+    const Instance *local; /* NULL: its capacity is not known yet */
     int64_t free_vcpus_e4, free_memory_mib, free_gpus;
     bool held;            /* what is left of the machine waits for somebody who was passed over for long */
     EnvironmentUse *uses; /* few: environments that got something in this run */
@@ -27,7 +27,7 @@ typedef struct {
     Arena *arena;
 } Room;
 
-void room_init(Room *room, const World *world, const Instance *local, Arena *arena);
+void room_init(Room *room, const World *world, Arena *arena);
 /* Tries the queue's environments in order. Takes the room when it says PLACE_NOW. */
 PlaceResult place_find(Room *room, const Queue *queue, const JobTemplate *template,
                        Environment **ret_environment);

@@ -75,15 +75,14 @@ static void pass_level(Pass *pass, Queue *const *queues, size_t len)
     }
 }
 
-void schedule_run(const World *world, const Instance *local, size_t max, int64_t now_ms, Arena *arena,
-                  Decisions *ret_decisions)
+void schedule_run(const World *world, size_t max, int64_t now_ms, Arena *arena, Decisions *ret_decisions)
 {
     size_t len;
     *ret_decisions = (Decisions){0};
     if (world_runnable_len(world) == 0)
         return;
     Pass pass = {.decisions = ret_decisions, .max = max, .now_ms = now_ms, .arena = arena};
-    room_init(&pass.room, world, local, arena);
+    room_init(&pass.room, world, arena);
     Queue *const *queues = world_queues(world, &len);
     for (size_t first = 0, next; first < len && ret_decisions->placements_len < max; first = next) {
         for (next = first + 1; next < len && queues[next]->spec->priority == queues[first]->spec->priority;

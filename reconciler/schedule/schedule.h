@@ -11,13 +11,6 @@
 #include "reconciler/world/world.h"
 #include "spec/base/arena.h"
 
-/* Capacity of the one instance that local environments share (DESIGN "Local capacity"). */
-typedef struct {
-    int64_t vcpus_e4, memory_mib;
-    int gpus;
-    bool ready; /* the provider has reported and observed: placements may be made */
-} Instance;
-
 typedef struct {
     Job *job;
     int32_t index;
@@ -37,6 +30,5 @@ typedef struct {
     size_t reasons_len;
 } Decisions;
 
-/* At most max placements. World is not changed. */
-void schedule_run(const World *world, const Instance *local, size_t max, int64_t now_ms, Arena *arena,
-                  Decisions *ret_decisions);
+/* At most max placements, on the instance that local environments share. World is not changed. */
+void schedule_run(const World *world, size_t max, int64_t now_ms, Arena *arena, Decisions *ret_decisions);

@@ -22,6 +22,10 @@ typedef enum {
     TEMPLATE_RELEASE,
     TEMPLATE_DROP,
     TEMPLATE_USE_DROP,
+    DURATION_PUT,
+    DURATION_DELETE,
+    USAGE_PUT,
+    USAGE_DELETE,
     RUN_INSERT,
     RUN_UPDATE,
     APPLY_PUT,
@@ -32,6 +36,9 @@ typedef enum {
     CHILD_DELETE,
     RANGE_PUT,
     RANGE_DELETE,
+    INSTANCE_INSERT,
+    INSTANCE_PUT,
+    INSTANCE_TRIM,
     ATTEMPT_INSERT,
     ATTEMPT_UPDATE,
     ATTEMPT_DELETE,
@@ -53,7 +60,7 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [COMMIT] = "COMMIT",
     [FENCE_ADVANCE] = "UPDATE fence SET tick = tick + 1 WHERE id = 1 AND term = ? AND tick = ?",
     [FENCE_NUMBERS] = "UPDATE fence SET now_ms = ?, job_sequence = ?, event_sequence = ?, template_id = ?,"
-                      " apply_id = ?, floor = ? WHERE id = 1",
+                      " apply_id = ?, floor = ?, instance_number = ? WHERE id = 1",
     [FLOOR_NEXT] =
         "SELECT sequence, CASE WHEN state < 5 THEN 0"
         " WHEN run <> '' AND (SELECT runs.state FROM runs WHERE runs.id = run) < 2 THEN 0"
@@ -72,6 +79,10 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [TEMPLATE_RELEASE] = "UPDATE template_uses SET released = 1 WHERE id = ?",
     [TEMPLATE_USE_DROP] = "DELETE FROM template_uses WHERE id = ? AND jobs <= 0 AND released",
     [TEMPLATE_DROP] = "DELETE FROM templates WHERE id = ?",
+    [DURATION_PUT] = PUT("durations", DURATION),
+    [DURATION_DELETE] = "DELETE FROM durations WHERE definition = ?",
+    [USAGE_PUT] = PUT("share_usage", USAGE),
+    [USAGE_DELETE] = "DELETE FROM share_usage WHERE queue = ? AND share = ?",
     [RUN_INSERT] = INSERT("runs", RUN),
     [RUN_UPDATE] = PUT("runs", RUN),
     [APPLY_PUT] = PUT("applies", APPLY),
@@ -82,6 +93,9 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [CHILD_DELETE] = "DELETE FROM children WHERE sequence = ?",
     [RANGE_PUT] = PUT("ranges", RANGE),
     [RANGE_DELETE] = "DELETE FROM ranges WHERE sequence = ?",
+    [INSTANCE_INSERT] = INSERT("instances", INSTANCE),
+    [INSTANCE_PUT] = PUT("instances", INSTANCE),
+    [INSTANCE_TRIM] = "DELETE FROM instances WHERE number <= ? AND state = 6",
     [ATTEMPT_INSERT] = INSERT("attempts", ATTEMPT),
     [ATTEMPT_UPDATE] = "UPDATE attempts SET " ATTEMPT_CHANGES,
     [ATTEMPT_DELETE] = "DELETE FROM attempts WHERE sequence = ?",
@@ -102,7 +116,7 @@ struct Committer {
     sqlite3_stmt *statements[STATEMENT_COUNT]; /* prepared at first use, kept */
     uint64_t term, tick;
     int64_t now_ms;
-    uint64_t job_sequence, event_sequence, floor;
+    uint64_t job_sequence, event_sequence, instance_number, floor;
     int64_t template_id, apply_id;
     GByteArray *scratch;
     GHashTable *uses; /* int64 template id → TemplateUse; empty between transactions */
@@ -343,6 +357,42 @@ static bool commit_range(Committer *committer, const RangeRecord *record, GError
     return run(committer, &cursor, error);
 }
 
+static bool commit_instance(Committer *committer, const InstanceRecord *record, GError **error)
+{
+    Cursor cursor;
+    committer->instance_number = MAX(committer->instance_number, record->number);
+    if (!statement_get(committer, record->is_new ? INSTANCE_INSERT : INSTANCE_PUT, &cursor, error))
+        return false;
+    put_instance(&cursor, record);
+    return run(committer, &cursor, error);
+}
+
+static bool commit_duration(Committer *committer, const DurationRecord *record, GError **error)
+{
+    Cursor cursor;
+    if (!statement_get(committer, record->removed ? DURATION_DELETE : DURATION_PUT, &cursor, error))
+        return false;
+    if (record->removed)
+        put_text(&cursor, record->definition);
+    else
+        put_duration(&cursor, record);
+    return run(committer, &cursor, error);
+}
+
+static bool commit_usage(Committer *committer, const UsageRecord *record, GError **error)
+{
+    Cursor cursor;
+    if (!statement_get(committer, record->removed ? USAGE_DELETE : USAGE_PUT, &cursor, error))
+        return false;
+    if (record->removed) {
+        put_text(&cursor, record->queue);
+        put_text(&cursor, record->share);
+    } else {
+        put_usage(&cursor, record);
+    }
+    return run(committer, &cursor, error);
+}
+
 static bool commit_attempt(Committer *committer, const AttemptRecord *record, GError **error)
 {
     Cursor cursor;
@@ -395,13 +445,16 @@ static bool commit_batch(Committer *committer, const Batch *batch, GError **erro
         }                                                                                                    \
     } while (0)
     COMMIT_TABLE(ResourceRecord, resource);
+    COMMIT_TABLE(UsageRecord, usage);
     COMMIT_TABLE(RevisionRecord, revision);
     COMMIT_TABLE(TemplateRecord, template);
     COMMIT_TABLE(RunRecord, run);
+    COMMIT_TABLE(DurationRecord, duration);
     COMMIT_TABLE(ApplyRecord, apply);
     COMMIT_TABLE(JobRecord, job);
     COMMIT_TABLE(ChildRecord, child);
     COMMIT_TABLE(RangeRecord, range);
+    COMMIT_TABLE(InstanceRecord, instance);
     COMMIT_TABLE(AttemptRecord, attempt);
     COMMIT_TABLE(EventRecord, event);
     COMMIT_TABLE(SettingRecord, setting);
@@ -416,6 +469,17 @@ static bool trim_events(Committer *committer, uint64_t before, GError **error)
     if (!statement_get(committer, EVENT_TRIM, &cursor, error))
         return false;
     put_unsigned(&cursor, committer->event_sequence - STORE_EVENTS_KEPT);
+    return run(committer, &cursor, error);
+}
+
+static bool trim_instances(Committer *committer, uint64_t before, GError **error)
+{
+    Cursor cursor;
+    if (committer->instance_number == before || committer->instance_number <= STORE_INSTANCES_KEPT)
+        return true;
+    if (!statement_get(committer, INSTANCE_TRIM, &cursor, error))
+        return false;
+    put_unsigned(&cursor, committer->instance_number - STORE_INSTANCES_KEPT);
     return run(committer, &cursor, error);
 }
 
@@ -473,12 +537,13 @@ static bool put_numbers(Committer *committer, GError **error)
     put_int(&cursor, committer->template_id);
     put_int(&cursor, committer->apply_id);
     put_unsigned(&cursor, committer->floor);
+    put_unsigned(&cursor, committer->instance_number);
     return run(committer, &cursor, error);
 }
 
 static bool transaction_body(Committer *committer, const Batch *const *batches, size_t len, GError **error)
 {
-    uint64_t events_before = committer->event_sequence;
+    uint64_t events_before = committer->event_sequence, instances_before = committer->instance_number;
     /* The fence first: one who lost the term must not fail on a row that the new holder has already written.
      */
     if (!advance_fence(committer, error))
@@ -488,7 +553,8 @@ static bool transaction_body(Committer *committer, const Batch *const *batches, 
             return false;
     }
     return commit_template_uses(committer, error) && trim_events(committer, events_before, error) &&
-           raise_floor(committer, error) && put_numbers(committer, error);
+           trim_instances(committer, instances_before, error) && raise_floor(committer, error) &&
+           put_numbers(committer, error);
 }
 
 static bool run_plain(Committer *committer, Statement which, GError **error)
@@ -517,7 +583,7 @@ static bool read_fence(Committer *committer, GError **error)
     sqlite3_stmt *statement =
         database_prepare(committer->database,
                          "SELECT term, tick, now_ms, job_sequence, event_sequence, template_id,"
-                         " apply_id, floor FROM fence WHERE id = 1",
+                         " apply_id, floor, instance_number FROM fence WHERE id = 1",
                          error);
     if (!statement)
         return false;
@@ -533,6 +599,7 @@ static bool read_fence(Committer *committer, GError **error)
         committer->template_id = get_int(&cursor);
         committer->apply_id = get_int(&cursor);
         committer->floor = get_unsigned(&cursor);
+        committer->instance_number = get_unsigned(&cursor);
     } else {
         database_fail(committer->database, result == SQLITE_DONE ? SQLITE_CORRUPT : result, "open", error);
     }

@@ -48,10 +48,13 @@ static void get_resource_whole(Cursor *cursor, ResourceRecord *ret_record)
 LOAD_TABLE(load_resources, ResourceRecord, get_resource_whole, resource, READ_RESOURCES_WHOLE)
 LOAD_TABLE(load_revisions, RevisionRecord, get_revision, revision, READ_REVISIONS)
 LOAD_TABLE(load_template, TemplateRecord, get_template, template, READ_TEMPLATE)
+LOAD_TABLE(load_usage, UsageRecord, get_usage, usage, READ_USAGE)
+LOAD_TABLE(load_durations, DurationRecord, get_duration, duration, READ_DURATIONS)
 LOAD_TABLE(load_runs, RunRecord, get_run, run, READ_RUNS)
 LOAD_TABLE(load_applies, ApplyRecord, get_apply, apply, READ_APPLIES_NEWEST)
 LOAD_TABLE(load_child_rows, ChildRecord, get_child, child, READ_CHILDREN)
 LOAD_TABLE(load_range_rows, RangeRecord, get_range, range, READ_RANGES)
+LOAD_TABLE(load_instances, InstanceRecord, get_instance, instance, READ_INSTANCES)
 LOAD_TABLE(load_attempt_rows, AttemptRecord, get_attempt, attempt, READ_ATTEMPTS_OPEN)
 LOAD_TABLE(load_settings, SettingRecord, get_setting, setting, READ_SETTINGS)
 
@@ -283,15 +286,15 @@ static bool load_attempts(Load *load, GError **error)
 
 static bool load_all(Load *load, GError **error)
 {
-    const Fence *fence = &load->fence;
     return reader_fence(load->reader, &load->fence, error) &&
            load_settings(load, NULL, error) && /* first: they say where environments run */
-           load_resources(load, NULL, error) && load_revisions(load, NULL, error) && find_jobs(load, error) &&
+           load_resources(load, NULL, error) && load_usage(load, NULL, error) &&
+           load_revisions(load, NULL, error) && load_durations(load, NULL, error) && find_jobs(load, error) &&
            load_templates(load, error) && load_runs(load, NULL, error) && load_applies(load, NULL, error) &&
            load_jobs(load, error) && load_behind_arrays(load, READ_CHILDREN, load_child_rows, error) &&
-           load_behind_arrays(load, READ_RANGES, load_range_rows, error) && load_attempts(load, error) &&
-           load->sink->counters(fence->job_sequence, fence->event_sequence, fence->template_id,
-                                fence->apply_id, fence->now_ms, load->data, error);
+           load_behind_arrays(load, READ_RANGES, load_range_rows, error) &&
+           load_instances(load, NULL, error) && load_attempts(load, error) &&
+           load->sink->counters(&load->fence.counters, load->data, error);
 }
 
 bool store_reader_load(StoreReader *reader, const RecordSink *sink, void *data, GError **error)

@@ -1,4 +1,5 @@
 #include "reconciler/store/migrate.h"
+#include "reconciler/world/instance.h"
 
 /* Numbers of these enums are in people's databases: a new value goes to the end, any other change needs a
  * migration. */
@@ -16,6 +17,9 @@ G_STATIC_ASSERT(RUN_CANCELLED == 4 && RUN_RECORDED == 5 && APPLY_STAGING == 0 &&
 G_STATIC_ASSERT(APPLY_CONVERGED == 2 && APPLY_SUPERSEDED == 3 && APPLY_FAILED == 4);
 G_STATIC_ASSERT(DEPENDENCY_PLAIN == 0 && DEPENDENCY_N_TO_N == 1 && DEPENDENCY_SEQUENTIAL == 2);
 G_STATIC_ASSERT(CONDITION_SUCCESS == 0 && CONDITION_COMPLETION == 1);
+G_STATIC_ASSERT(INSTANCE_INTENDED == 0 && INSTANCE_PENDING == 1 && INSTANCE_REGISTERED == 2 &&
+                INSTANCE_DRAINING == 3);
+G_STATIC_ASSERT(INSTANCE_STOPPING == 4 && INSTANCE_UNKNOWN == 5 && INSTANCE_GONE == 6);
 
 /* Times are CLOCK_REALTIME milliseconds, enums their numbers, ids and digests blobs, flags bit sets. */
 static const char version_1[] =
@@ -86,7 +90,27 @@ static const char version_1[] =
     " subject TEXT NOT NULL, message TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL);"
     "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;";
 
-const char *const store_migrations[] = {version_1};
+/* Machines, run times, and what consumable resources lost for good. */
+static const char version_2[] =
+    "ALTER TABLE fence ADD COLUMN instance_number INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE resources ADD COLUMN used_up INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE attempts ADD COLUMN instance BLOB NOT NULL DEFAULT x'';"
+    "ALTER TABLE attempts ADD COLUMN host TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE attempts ADD COLUMN gpus INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE attempts ADD COLUMN expected_ms INTEGER NOT NULL DEFAULT 0;"
+    /* Those that are gone stay for a while, for people and for what they cost. */
+    "CREATE TABLE instances (number INTEGER PRIMARY KEY, token BLOB NOT NULL, environment TEXT NOT NULL,"
+    " state INTEGER NOT NULL, flags INTEGER NOT NULL, type TEXT NOT NULL, provider_id TEXT NOT NULL,"
+    " vcpus_e4 INTEGER NOT NULL, memory_mib INTEGER NOT NULL, gpus INTEGER NOT NULL,"
+    " price_micro_per_h INTEGER NOT NULL, intended_ms INTEGER NOT NULL, registered_ms INTEGER NOT NULL,"
+    " gone_ms INTEGER NOT NULL, generation INTEGER NOT NULL, status_reason TEXT NOT NULL);"
+    "CREATE TABLE durations (definition TEXT PRIMARY KEY, since_ms INTEGER NOT NULL, counts BLOB NOT NULL)"
+    " WITHOUT ROWID;"
+    "CREATE TABLE share_usage (queue TEXT NOT NULL, share TEXT NOT NULL, bucket_ms INTEGER NOT NULL,"
+    " first_bucket INTEGER NOT NULL, inactive_since_ms INTEGER NOT NULL, amounts BLOB NOT NULL,"
+    " PRIMARY KEY (queue, share)) WITHOUT ROWID;";
+
+const char *const store_migrations[] = {version_1, version_2};
 const int store_version = G_N_ELEMENTS(store_migrations);
 
 /* The version of a file that is ours or empty. */

@@ -2,7 +2,7 @@
 #include "reconciler/store/migrate.h"
 
 /* Numbers, pinned by migrate.c: a job is finished from 5 on, a run from 2 on and cancelled at 4; launches 0,
- * 1 and 3 are open. */
+ * 1 and 3 are open; an instance is gone at 6. */
 
 /* The unfinished jobs are looked through once for all cancelled runs, and not at all where there is none. */
 #define RUN_IS_ENDING                                                                                        \
@@ -10,8 +10,9 @@
     " AND sequence >= (SELECT floor FROM fence)) ELSE 0 END"
 
 static const char *const read_sql[READ_COUNT] = {
-    [READ_FENCE] =
-        "SELECT job_sequence, event_sequence, floor, template_id, apply_id, now_ms FROM fence WHERE id = 1",
+    [READ_FENCE] = "SELECT job_sequence, event_sequence, floor, template_id, apply_id, now_ms, "
+                   "instance_number FROM fence"
+                   " WHERE id = 1",
     [READ_RESOURCES_BRIEF] = "SELECT " RESOURCE_COLUMNS ", metadata FROM resources"
                              " JOIN resource_texts USING (kind, name) ORDER BY kind, name",
     [READ_RESOURCES_WHOLE] = "SELECT " RESOURCE_COLUMNS ", spec, metadata, next_spec FROM resources"
@@ -21,6 +22,8 @@ static const char *const read_sql[READ_COUNT] = {
     [READ_REVISIONS] = "SELECT " REVISION_COLUMNS " FROM revisions ORDER BY name, revision",
     [READ_TEMPLATE] = "SELECT " TEMPLATE_COLUMNS " FROM templates WHERE id = ?",
     [READ_TEMPLATE_DEFINITIONS] = "SELECT id, definition FROM templates",
+    [READ_USAGE] = "SELECT " USAGE_COLUMNS " FROM share_usage ORDER BY queue, share",
+    [READ_DURATIONS] = "SELECT " DURATION_COLUMNS " FROM durations ORDER BY definition",
     [READ_RUNS] = "SELECT " RUN_COLUMNS " FROM runs ORDER BY id",
     [READ_RUNS_BY_NAME] = "SELECT " RUN_COLUMNS ", " RUN_IS_ENDING " FROM runs ORDER BY kind, name, number",
     [READ_RUNS_BY_NAME_BRIEF] =
@@ -62,6 +65,7 @@ static const char *const read_sql[READ_COUNT] = {
         "SELECT depends_on FROM jobs WHERE sequence >= ? AND state < 5 AND depends_on <> x''",
     [READ_CHILDREN] = "SELECT " CHILD_COLUMNS " FROM children WHERE sequence = ? ORDER BY child",
     [READ_RANGES] = "SELECT " RANGE_COLUMNS " FROM ranges WHERE sequence = ? ORDER BY first",
+    [READ_INSTANCES] = "SELECT " INSTANCE_COLUMNS " FROM instances WHERE state <> 6 ORDER BY number",
     [READ_ATTEMPTS_OF] = "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE sequence = ? AND child = ?"
                          " ORDER BY attempt, intended_ms, token",
     [READ_ATTEMPTS_OPEN] =
@@ -160,7 +164,7 @@ void reader_leave(StoreReader *reader, bool entered)
 int64_t store_reader_committed_ms(StoreReader *reader)
 {
     Fence fence;
-    return reader_fence(reader, &fence, NULL) ? fence.now_ms : 0;
+    return reader_fence(reader, &fence, NULL) ? fence.counters.now_ms : 0;
 }
 
 /* ---- statements ---- */
@@ -202,12 +206,14 @@ bool reader_fence(StoreReader *reader, Fence *ret_fence, GError **error)
         return false;
     if (!row)
         return database_fail(reader->database, SQLITE_CORRUPT, "read", error);
-    ret_fence->job_sequence = get_unsigned(&cursor);
-    ret_fence->event_sequence = get_unsigned(&cursor);
+    Counters *counters = &ret_fence->counters;
+    counters->job_sequence = get_unsigned(&cursor);
+    counters->event_sequence = get_unsigned(&cursor);
     ret_fence->floor = get_unsigned(&cursor);
-    ret_fence->template_id = get_int(&cursor);
-    ret_fence->apply_id = get_int(&cursor);
-    ret_fence->now_ms = get_int(&cursor);
+    counters->template_id = get_int(&cursor);
+    counters->apply_id = get_int(&cursor);
+    counters->now_ms = get_int(&cursor);
+    counters->instance_number = get_unsigned(&cursor);
     sqlite3_reset(cursor.statement);
     return true;
 }

@@ -14,6 +14,8 @@ typedef enum {
     READ_REVISIONS,
     READ_TEMPLATE,
     READ_TEMPLATE_DEFINITIONS,
+    READ_DURATIONS,
+    READ_USAGE,
     READ_RUNS,
     READ_RUNS_BY_NAME,
     READ_RUNS_BY_NAME_BRIEF,
@@ -35,6 +37,7 @@ typedef enum {
     READ_DEPENDENCIES,
     READ_CHILDREN,
     READ_RANGES,
+    READ_INSTANCES,
     READ_ATTEMPTS_OF,
     READ_ATTEMPTS_OPEN,
     READ_ATTEMPTS_ON,
@@ -53,8 +56,8 @@ struct StoreReader {
 
 /* The numbers of the fencing row. */
 typedef struct {
-    uint64_t job_sequence, event_sequence, floor;
-    int64_t template_id, apply_id, now_ms;
+    Counters counters;
+    uint64_t floor;
 } Fence;
 bool reader_fence(StoreReader *reader, Fence *ret_fence, GError **error);
 

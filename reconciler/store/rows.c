@@ -1,14 +1,18 @@
 #include "reconciler/store/rows.h"
+#include "reconciler/world/instance.h"
 
 /* Bits of the flags columns. */
 #define RESOURCE_PRUNE 1
 #define RESOURCE_KEPT  2
 #define JOB_CANCELLED  1
 #define JOB_TERMINATED 2
+#define INSTANCE_SPOT  1
+#define INSTANCE_RAN   2
 
 #define RESOURCE_PHASE_COUNT       (RESOURCE_REPLACING + 1)
 #define DELETION_COUNT             (DELETION_REFUSE + 1)
 #define LAUNCH_STATE_COUNT         (LAUNCH_ENDED + 1)
+#define INSTANCE_STATE_COUNT       (INSTANCE_GONE + 1)
 #define RUN_STATE_COUNT            (RUN_RECORDED + 1)
 #define APPLY_STATE_COUNT          (APPLY_FAILED + 1)
 #define DEPENDENCY_TYPE_COUNT      (DEPENDENCY_SEQUENTIAL + 1)
@@ -68,6 +72,7 @@ void put_resource(Cursor *cursor, const ResourceRecord *record)
     put_int(cursor, record->revision);
     put_int(cursor, record->created_ms);
     put_int(cursor, record->updated_ms);
+    put_int(cursor, record->used_up);
 }
 
 void get_resource(Cursor *cursor, ResourceRecord *ret_record)
@@ -88,6 +93,7 @@ void get_resource(Cursor *cursor, ResourceRecord *ret_record)
     record.revision = get_int(cursor);
     record.created_ms = get_int(cursor);
     record.updated_ms = get_int(cursor);
+    record.used_up = get_int(cursor);
     record.spec = record.metadata = record.next_spec = VIEW("");
     *ret_record = record;
 }
@@ -370,6 +376,26 @@ void get_range(Cursor *cursor, RangeRecord *ret_record)
 
 /* ---- attempts ---- */
 
+static const LaunchToken no_token;
+
+static void put_token(Cursor *cursor, const LaunchToken *token)
+{
+    bool is_none = memcmp(token, &no_token, sizeof no_token) == 0;
+    put_blob(cursor, token->bytes, is_none ? 0 : LAUNCH_TOKEN_BYTES);
+}
+
+/* Of a column that may be empty. */
+static LaunchToken get_token(Cursor *cursor)
+{
+    LaunchToken token = no_token;
+    View bytes = get_text(cursor);
+    if (bytes.len == LAUNCH_TOKEN_BYTES)
+        memcpy(token.bytes, bytes.data, LAUNCH_TOKEN_BYTES);
+    else if (bytes.len > 0)
+        cursor_note(cursor, SQLITE_CORRUPT);
+    return token;
+}
+
 static void put_attempt_key(Cursor *cursor, const AttemptRecord *record)
 {
     put_unsigned(cursor, record->sequence);
@@ -390,6 +416,10 @@ static void put_attempt_values(Cursor *cursor, const AttemptRecord *record)
     put_text(cursor, record->environment);
     put_text(cursor, record->reason);
     put_text(cursor, record->status_reason);
+    put_token(cursor, &record->instance);
+    put_text(cursor, record->host);
+    put_int(cursor, record->gpus);
+    put_int(cursor, record->expected_ms);
 }
 
 void put_attempt(Cursor *cursor, const AttemptRecord *record)
@@ -420,6 +450,93 @@ void get_attempt(Cursor *cursor, AttemptRecord *ret_record)
     record.environment = get_text(cursor);
     record.reason = get_text(cursor);
     record.status_reason = get_text(cursor);
+    record.instance = get_token(cursor);
+    record.host = get_text(cursor);
+    record.gpus = get_int(cursor);
+    record.expected_ms = get_int(cursor);
+    *ret_record = record;
+}
+
+/* ---- instances, run times, use ---- */
+
+void put_instance(Cursor *cursor, const InstanceRecord *record)
+{
+    put_unsigned(cursor, record->number);
+    put_blob(cursor, record->token.bytes, LAUNCH_TOKEN_BYTES);
+    put_text(cursor, record->environment);
+    put_int(cursor, record->state);
+    put_int(cursor, (record->spot ? INSTANCE_SPOT : 0) | (record->ran ? INSTANCE_RAN : 0));
+    put_text(cursor, record->type);
+    put_text(cursor, record->provider_id);
+    put_int(cursor, record->total.vcpus_e4);
+    put_int(cursor, record->total.memory_mib);
+    put_int(cursor, record->total.gpus);
+    put_int(cursor, record->price_micro_per_h);
+    put_int(cursor, record->intended_ms);
+    put_int(cursor, record->registered_ms);
+    put_int(cursor, record->gone_ms);
+    put_unsigned(cursor, record->generation);
+    put_text(cursor, record->status_reason);
+}
+
+void get_instance(Cursor *cursor, InstanceRecord *ret_record)
+{
+    InstanceRecord record = {.number = get_unsigned(cursor)};
+    get_bytes(cursor, record.token.bytes, LAUNCH_TOKEN_BYTES);
+    record.environment = get_text(cursor);
+    record.state = (int)get_enum(cursor, INSTANCE_STATE_COUNT);
+    int64_t flags = get_int(cursor);
+    record.spot = flags & INSTANCE_SPOT;
+    record.ran = flags & INSTANCE_RAN;
+    record.type = get_text(cursor);
+    record.provider_id = get_text(cursor);
+    record.total.vcpus_e4 = get_int(cursor);
+    record.total.memory_mib = get_int(cursor);
+    record.total.gpus = get_int(cursor);
+    record.price_micro_per_h = get_int(cursor);
+    record.intended_ms = get_int(cursor);
+    record.registered_ms = get_int(cursor);
+    record.gone_ms = get_int(cursor);
+    record.generation = get_unsigned(cursor);
+    record.status_reason = get_text(cursor);
+    if (record.total.vcpus_e4 < 0 || record.total.memory_mib < 0 || record.total.gpus < 0)
+        cursor_note(cursor, SQLITE_CORRUPT);
+    *ret_record = record;
+}
+
+void put_duration(Cursor *cursor, const DurationRecord *record)
+{
+    put_text(cursor, record->definition);
+    put_int(cursor, record->since_ms);
+    put_blob(cursor, record->counts.data, record->counts.len);
+}
+
+void get_duration(Cursor *cursor, DurationRecord *ret_record)
+{
+    DurationRecord record = {.definition = get_text(cursor)};
+    record.since_ms = get_int(cursor);
+    record.counts = get_text(cursor);
+    *ret_record = record;
+}
+
+void put_usage(Cursor *cursor, const UsageRecord *record)
+{
+    put_text(cursor, record->queue);
+    put_text(cursor, record->share);
+    put_int(cursor, record->bucket_ms);
+    put_int(cursor, record->first_bucket);
+    put_int(cursor, record->inactive_since_ms);
+    put_blob(cursor, record->amounts.data, record->amounts.len);
+}
+
+void get_usage(Cursor *cursor, UsageRecord *ret_record)
+{
+    UsageRecord record = {.queue = get_text(cursor)};
+    record.share = get_text(cursor);
+    record.bucket_ms = get_int(cursor);
+    record.first_bucket = get_int(cursor);
+    record.inactive_since_ms = get_int(cursor);
+    record.amounts = get_text(cursor);
     *ret_record = record;
 }
 

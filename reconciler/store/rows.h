@@ -8,8 +8,8 @@
 
 #define RESOURCE_COLUMNS                                                                                     \
     "kind, name, owner, digest, next_digest, file, line, phase, deletion, flags, status_reason, revision, "  \
-    "created_ms, updated_ms"
-#define RESOURCE_PARAMETERS "?,?,?,?,?,?,?,?,?,?,?,?,?,?"
+    "created_ms, updated_ms, used_up"
+#define RESOURCE_PARAMETERS "?,?,?,?,?,?,?,?,?,?,?,?,?,?,?"
 void put_resource(Cursor *cursor, const ResourceRecord *record);
 void get_resource(Cursor *cursor, ResourceRecord *ret_record); /* texts of resource_texts are "" */
 #define RESOURCE_TEXT_COLUMNS    "kind, name, spec, metadata, next_spec"
@@ -69,15 +69,33 @@ void get_range(Cursor *cursor, RangeRecord *ret_record);
 
 #define ATTEMPT_COLUMNS                                                                                      \
     "sequence, child, attempt, token, state, vcpus_e4, memory_mib, intended_ms, started_ms, stopped_ms, "    \
-    "exit_code, environment, reason, status_reason"
-#define ATTEMPT_PARAMETERS "?,?,?,?,?,?,?,?,?,?,?,?,?,?"
+    "exit_code, environment, reason, status_reason, instance, host, gpus, expected_ms"
+#define ATTEMPT_PARAMETERS "?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?"
 void put_attempt(Cursor *cursor, const AttemptRecord *record);
 void get_attempt(Cursor *cursor, AttemptRecord *ret_record);
 #define ATTEMPT_CHANGES                                                                                      \
     "state = ?, vcpus_e4 = ?, memory_mib = ?, intended_ms = ?, started_ms = ?, stopped_ms = ?, "             \
-    "exit_code = ?, environment = ?, reason = ?, status_reason = ? "                                         \
+    "exit_code = ?, environment = ?, reason = ?, status_reason = ?, instance = ?, host = ?, gpus = ?, "      \
+    "expected_ms = ? "                                                                                       \
     "WHERE sequence = ? AND child = ? AND attempt = ? AND token = ?"
 void put_attempt_changes(Cursor *cursor, const AttemptRecord *record);
+
+#define INSTANCE_COLUMNS                                                                                     \
+    "number, token, environment, state, flags, type, provider_id, vcpus_e4, memory_mib, gpus, "              \
+    "price_micro_per_h, intended_ms, registered_ms, gone_ms, generation, status_reason"
+#define INSTANCE_PARAMETERS "?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?"
+void put_instance(Cursor *cursor, const InstanceRecord *record);
+void get_instance(Cursor *cursor, InstanceRecord *ret_record);
+
+#define DURATION_COLUMNS    "definition, since_ms, counts"
+#define DURATION_PARAMETERS "?,?,?"
+void put_duration(Cursor *cursor, const DurationRecord *record);
+void get_duration(Cursor *cursor, DurationRecord *ret_record);
+
+#define USAGE_COLUMNS    "queue, share, bucket_ms, first_bucket, inactive_since_ms, amounts"
+#define USAGE_PARAMETERS "?,?,?,?,?,?"
+void put_usage(Cursor *cursor, const UsageRecord *record);
+void get_usage(Cursor *cursor, UsageRecord *ret_record);
 
 #define EVENT_COLUMNS    "sequence, at_ms, type, subject, message, first, last"
 #define EVENT_PARAMETERS "?,?,?,?,?,?,?"

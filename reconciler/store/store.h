@@ -25,6 +25,8 @@ typedef enum {
 
 /* Events beyond this many newest ones are dropped as new ones come (invariant 9). */
 #define STORE_EVENTS_KEPT 1000000
+/* Instances that are gone, beyond this many newest ones, likewise. */
+#define STORE_INSTANCES_KEPT 100000
 
 typedef struct Store Store;
 

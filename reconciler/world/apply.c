@@ -52,7 +52,7 @@ void applies_clear(World *world)
 
 static void apply_touch(World *world, ApplyEntry *entry)
 {
-    if (entry->is_dirty || world->loading)
+    if (entry->is_dirty || world_is_quiet(world))
         return;
     entry->is_dirty = true;
     g_queue_push_tail_link(&world->dirty_applies, &entry->dirty);

@@ -351,7 +351,7 @@ void child_touch(World *world, ChildState *child)
 {
     child->job->array->vector[child->index] =
         vector_byte(child->state, child->is_cancelled, child->is_terminated);
-    if (child->is_dirty || world->loading)
+    if (child->is_dirty || world_is_quiet(world))
         return;
     child->is_dirty = true;
     g_queue_push_tail_link(&world->dirty_children, &child->dirty);

@@ -12,8 +12,9 @@ typedef struct {
 } TemplateTally;
 
 typedef struct {
-    Usage usage;
-    size_t launches;
+    Capacity used;
+    size_t launches, instances;
+    int64_t instance_vcpus;
 } EnvironmentTally;
 
 typedef struct {
@@ -22,8 +23,13 @@ typedef struct {
 } ShareTally;
 
 typedef struct {
+    Capacity used;
+    size_t launches;
+} InstanceTally;
+
+typedef struct {
     const World *world;
-    GHashTable *shares, *queues, *templates, *environments, *runs;
+    GHashTable *shares, *queues, *templates, *environments, *instances, *runs;
     size_t jobs, launches, runnable, parked;
 } Recount;
 
@@ -254,34 +260,129 @@ static void check_queues(Recount *recount)
     expect(recount->parked == recount->world->parked, NULL, "parked groups");
 }
 
-static void check_environments(Recount *recount)
+static void capacity_count(Capacity *sum, const Launch *launch)
 {
-    Usage usage[PROVIDER_UNSET + 1] = {0};
+    sum->vcpus_e4 += launch->vcpus_e4;
+    sum->memory_mib += launch->memory_mib;
+    sum->gpus += launch->gpus;
+}
+
+static void check_launches(Recount *recount)
+{
     for (const Launch *launch = world_launch_next(recount->world, NULL); launch;
          launch = world_launch_next(recount->world, launch)) {
-        const Environment *environment = launch->environment;
-        Usage *used = &usage[environment ? environment->provider : PROVIDER_LOCAL];
-        used->vcpus_e4 += launch->vcpus_e4;
-        used->memory_mib += launch->memory_mib;
-        used->gpus += launch_entry(launch)->gpus;
-        if (!environment)
-            continue;
-        EnvironmentTally *counted = tally(recount->environments, environment, sizeof(EnvironmentTally));
-        counted->usage.vcpus_e4 += launch->vcpus_e4;
-        counted->usage.memory_mib += launch->memory_mib;
-        counted->launches++;
+        if (launch->instance) {
+            InstanceTally *counted = tally(recount->instances, launch->instance, sizeof(InstanceTally));
+            capacity_count(&counted->used, launch);
+            counted->launches++;
+        }
+        if (launch->environment) {
+            EnvironmentTally *counted =
+                tally(recount->environments, launch->environment, sizeof(EnvironmentTally));
+            capacity_count(&counted->used, launch);
+            counted->launches++;
+        }
     }
-    expect(memcmp(usage, recount->world->usage, sizeof usage) == 0, NULL, "usage by provider");
+}
+
+static int64_t left(int64_t total, int64_t used)
+{
+    return MAX(total - used, 0);
+}
+
+static void check_instance(Recount *recount, const Instance *instance, const Fleet *fleet)
+{
+    const InstanceTally *counted = tally(recount->instances, instance, sizeof(InstanceTally));
+    const Capacity *total = &instance->total, *used = &instance->used, *free = &instance->free;
+    size_t linked = 0;
+    for (const Launch *launch = instance->newest_launch; launch; launch = launch->instance_prev) {
+        expect(launch->instance == instance, launch->job, "launch on another instance");
+        linked++;
+    }
+    expect(memcmp(&counted->used, used, sizeof *used) == 0, NULL, "what an instance's launches use");
+    expect(counted->launches == instance->launches && linked == instance->launches &&
+               instance->holds == instance->launches,
+           NULL, "launches of an instance");
+    expect(free->vcpus_e4 == left(total->vcpus_e4, used->vcpus_e4) &&
+               free->memory_mib == left(total->memory_mib, used->memory_mib) &&
+               free->gpus == left(total->gpus, used->gpus),
+           NULL, "what is free on an instance");
+    expect(instance->in_fleet.fleet == fleet, NULL, "fleet of an instance");
+    bool idle = instance->state == INSTANCE_REGISTERED && instance->launches == 0;
+    expect(!instance->idle_since_ms || idle, NULL, "instance idle though it is not");
+}
+
+static void check_instances(Recount *recount)
+{
+    const World *world = recount->world;
+    size_t count = 0;
+    for (const Instance *instance = world_instance_next(world, NULL); instance;
+         instance = world_instance_next(world, instance)) {
+        Environment *environment = instance->environment;
+        InstanceState state = instance->state;
+        EnvironmentTally *counted = tally(recount->environments, environment, sizeof(EnvironmentTally));
+        counted->instances++;
+        counted->instance_vcpus += instance->total.vcpus_e4 / 10000;
+        expect(world_instance(world, &instance->token) == instance, NULL, "instance is not in the table");
+        expect(state != INSTANCE_GONE, NULL, "instance that is gone");
+        check_instance(recount, instance,
+                       state == INSTANCE_REGISTERED                              ? environment->fleet
+                       : state == INSTANCE_INTENDED || state == INSTANCE_PENDING ? environment->coming
+                                                                                 : NULL);
+        count++;
+    }
+    expect(count == world_instances_len(world), NULL, "number of instances");
+    const Instance *local = &world->local->instance;
+    check_instance(recount, local, local->state == INSTANCE_REGISTERED ? world->local_fleet : NULL);
+}
+
+/* A fleet answers as one that is built anew, for what is free on each of its instances. */
+static void check_fleet(Fleet *fleet)
+{
+    g_autoptr(GPtrArray) instances = g_ptr_array_new(), answers = g_ptr_array_new();
+    for (Instance *instance = fleet_next(fleet, NULL); instance; instance = fleet_next(fleet, instance)) {
+        g_ptr_array_add(instances, instance);
+        g_ptr_array_add(answers, fleet_find(fleet, instance->free, FLEET_ANY));
+        g_ptr_array_add(answers, fleet_find_empty(fleet, instance->total, instance->type, NULL));
+    }
+    Capacity most = fleet_most_free(fleet);
+    expect(instances->len == fleet_len(fleet), NULL, "length of a fleet");
+    for (guint i = instances->len; i > 0; i--)
+        fleet_remove(fleet, g_ptr_array_index(instances, i - 1));
+    Fleet *rebuilt = fleet_new();
+    for (guint i = 0; i < instances->len; i++)
+        fleet_insert(rebuilt, g_ptr_array_index(instances, i));
+    Capacity rebuilt_most = fleet_most_free(rebuilt);
+    expect(memcmp(&most, &rebuilt_most, sizeof most) == 0, NULL, "most that is free in a fleet");
+    for (guint i = 0; i < instances->len; i++) {
+        const Instance *instance = g_ptr_array_index(instances, i);
+        expect(g_ptr_array_index(answers, 2 * i) == fleet_find(rebuilt, instance->free, FLEET_ANY) &&
+                   g_ptr_array_index(answers, 2 * i + 1) ==
+                       fleet_find_empty(rebuilt, instance->total, instance->type, NULL),
+               NULL, "fleet answers otherwise than one built anew");
+    }
+    fleet_free(rebuilt);
+    for (guint i = 0; i < instances->len; i++)
+        fleet_insert(fleet, g_ptr_array_index(instances, i));
+}
+
+static void check_environments(Recount *recount)
+{
     for (const Resource *resource = world_resource_next(recount->world, NULL); resource;
          resource = world_resource_next(recount->world, resource)) {
         const Environment *environment = resource->environment;
         if (!environment)
             continue;
         const EnvironmentTally *counted = tally(recount->environments, environment, sizeof(EnvironmentTally));
-        expect(counted->usage.vcpus_e4 == environment->used_vcpus_e4 &&
-                   counted->usage.memory_mib == environment->used_memory_mib &&
+        expect(counted->used.vcpus_e4 == environment->used_vcpus_e4 &&
+                   counted->used.memory_mib == environment->used_memory_mib &&
                    counted->launches == environment->launches,
                NULL, "environment's usage");
+        expect(counted->instances == environment->instances &&
+                   counted->instance_vcpus == environment->instance_vcpus,
+               NULL, "environment's instances");
+        check_fleet(environment->fleet);
+        check_fleet(environment->coming);
     }
 }
 
@@ -322,12 +423,15 @@ void world_check(const World *world)
                        .queues = g_hash_table_new_full(NULL, NULL, NULL, g_free),
                        .templates = g_hash_table_new_full(NULL, NULL, NULL, g_free),
                        .environments = g_hash_table_new_full(NULL, NULL, NULL, g_free),
+                       .instances = g_hash_table_new_full(NULL, NULL, NULL, g_free),
                        .runs = g_hash_table_new_full(NULL, NULL, NULL, g_free)};
     for (const Job *job = world_job_next(world, 0); job; job = world_job_next(world, job->sequence))
         check_job(&recount, job);
     expect(recount.jobs == world_jobs_len(world), NULL, "number of jobs");
     expect(recount.launches == world_launches_len(world), NULL, "number of launches");
     check_queues(&recount);
+    check_launches(&recount);
+    check_instances(&recount);
     check_environments(&recount);
     check_templates(&recount);
     check_runs(&recount);
@@ -335,5 +439,6 @@ void world_check(const World *world)
     g_hash_table_unref(recount.queues);
     g_hash_table_unref(recount.templates);
     g_hash_table_unref(recount.environments);
+    g_hash_table_unref(recount.instances);
     g_hash_table_unref(recount.runs);
 }

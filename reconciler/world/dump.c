@@ -43,9 +43,12 @@ static void dump_resources(const World *world, GString *out)
         if (resource->environment)
             g_string_append_printf(out,
                                    "  vcpus=%" G_GINT64_FORMAT " memory=%" G_GINT64_FORMAT
-                                   " launches=%" G_GSIZE_FORMAT "\n",
+                                   " launches=%" G_GSIZE_FORMAT " instances=%" G_GSIZE_FORMAT
+                                   " instance_vcpus=%" G_GINT64_FORMAT " generation=%" G_GUINT64_FORMAT "\n",
                                    resource->environment->used_vcpus_e4,
-                                   resource->environment->used_memory_mib, resource->environment->launches);
+                                   resource->environment->used_memory_mib, resource->environment->launches,
+                                   resource->environment->instances, resource->environment->instance_vcpus,
+                                   resource->environment->generation);
     }
     for (TreeNode *node = tree_first(&world->revisions); node; node = tree_next(node)) {
         const RevisionRecord *record = &TREE_ENTRY(node, RevisionEntry, by_key)->record;
@@ -113,16 +116,44 @@ static void dump_order(const World *world, GString *out)
     }
 }
 
+/* What was observed of them is forgotten by a restart; what was decided is not. */
+static void dump_instances(const World *world, GString *out)
+{
+    for (const Instance *instance = world_instance_next(world, NULL); instance;
+         instance = world_instance_next(world, instance)) {
+        char hex[2 * LAUNCH_TOKEN_BYTES + 1];
+        launch_token_text(&instance->token, hex);
+        g_string_append_printf(
+            out,
+            "instance %" G_GUINT64_FORMAT " %s environment=%s type=%s id=%s decided=%s spot=%d "
+            "ran=%d total=%" G_GINT64_FORMAT "/%" G_GINT64_FORMAT "/%" G_GINT64_FORMAT
+            " used=%" G_GINT64_FORMAT "/%" G_GINT64_FORMAT "/%" G_GINT64_FORMAT " launches=%" G_GSIZE_FORMAT
+            " price=%" G_GINT64_FORMAT " registered=%" G_GINT64_FORMAT " generation=%" G_GUINT64_FORMAT "\n",
+            instance->number, hex, instance->environment->resource->name, instance->type,
+            text_or_dash(instance->provider_id), instance_state_name(instance_entry(instance)->decided),
+            instance->spot, instance->ran, instance->total.vcpus_e4, instance->total.memory_mib,
+            instance->total.gpus, instance->used.vcpus_e4, instance->used.memory_mib, instance->used.gpus,
+            instance->launches, instance->price_micro_per_h, instance->registered_ms, instance->generation);
+    }
+    const Instance *local = &world->local->instance;
+    g_string_append_printf(out, "local used=%" G_GINT64_FORMAT "/%" G_GINT64_FORMAT "/%" G_GINT64_FORMAT "\n",
+                           local->used.vcpus_e4, local->used.memory_mib, local->used.gpus);
+}
+
 static void dump_launches(const World *world, GString *out)
 {
     for (const Launch *launch = world_launch_next(world, NULL); launch;
          launch = world_launch_next(world, launch)) {
-        for (size_t i = 0; i < LAUNCH_TOKEN_BYTES; i++)
-            g_string_append_printf(out, "%02x", launch->token.bytes[i]);
-        g_string_append_printf(
-            out, " job=%" G_GUINT64_FORMAT ":%d attempt=%d environment=%s vcpus=%" G_GINT64_FORMAT "\n",
-            launch->job->sequence, launch->index, launch->attempt, launch_entry(launch)->environment_name,
-            launch->vcpus_e4);
+        char hex[2 * LAUNCH_TOKEN_BYTES + 1];
+        launch_token_text(&launch->token, hex);
+        g_string_append_printf(out,
+                               "%s job=%" G_GUINT64_FORMAT
+                               ":%d attempt=%d environment=%s instance=%" G_GINT64_FORMAT
+                               " vcpus=%" G_GINT64_FORMAT " expected=%" G_GINT64_FORMAT "\n",
+                               hex, launch->job->sequence, launch->index, launch->attempt,
+                               launch_entry(launch)->environment_name,
+                               launch->instance ? (int64_t)launch->instance->number : INT64_C(-1),
+                               launch->vcpus_e4, launch->expected_ms);
     }
 }
 
@@ -138,7 +169,8 @@ static void dump_rest(const World *world, GString *out)
         g_string_append_printf(out, "setting %s=%s\n", (const char *)name->data,
                                world_setting(world, name->data));
     g_list_free(names);
-    g_string_append_printf(out, "sequences job=%" G_GUINT64_FORMAT "\n", world->job_sequence);
+    g_string_append_printf(out, "sequences job=%" G_GUINT64_FORMAT " instance=%" G_GUINT64_FORMAT "\n",
+                           world->job_sequence, world->instance_number);
 }
 
 char *world_dump(const World *world)
@@ -147,6 +179,7 @@ char *world_dump(const World *world)
     dump_resources(world, out);
     dump_jobs(world, out);
     dump_order(world, out);
+    dump_instances(world, out);
     dump_launches(world, out);
     dump_rest(world, out);
     return g_string_free(out, FALSE);

@@ -1,15 +1,24 @@
 /* fleet.h: instances that take tasks, found by what is free on them.
- * Owns:   the index; instances belong to the world and are linked through Instance.fleet_node.
- * Calls:  spec/base. No clock.
+ * Owns:   the index; instances belong to the world and are linked through Instance.in_fleet.
+ * Calls:  spec/base, world/shelf. No clock.
  * Holds:  a fleet answers from what is free now: Instance.free is what launches under way and reservations
  * leave of Instance.total, and never below zero (invariant 7). Answers depend on capacities and numbers of
  * instances only, never on the order of insertion (invariant 8). fleet_find() costs the logarithm of the
- * instances times the number of distinct whole vCPUs free at worst. */
+ * instances for each number of whole vCPUs that is free somewhere and has an instance with the memory: mostly
+ * one. */
 #pragma once
 #include "reconciler/world/record.h"
+#include "spec/base/tree.h"
 
 typedef struct Fleet Fleet;
 typedef struct Instance Instance;
+
+/* Where an instance stands; private to fleet.c but for `fleet`. */
+typedef struct {
+    Fleet *fleet; /* NULL: in none */
+    struct FleetClass *class;
+    TreeNode by_number;
+} InFleet;
 
 Fleet *fleet_new(void);
 void fleet_free(Fleet *fleet);
@@ -21,8 +30,14 @@ size_t fleet_len(const Fleet *fleet);
 /* need is taken from what is free on an instance of a fleet, or given back; the instance keeps its place in
  * the index in both directions. Aborts when more is taken than is free. An instance that is in no fleet may
  * be given as well. */
+bool capacity_covers(Capacity free, Capacity need); /* each member of need fits */
 void instance_take(Instance *instance, Capacity need);
 void instance_give(Instance *instance, Capacity need);
+/* As instance_take, of what runs there whether it fits or not: after a restart an instance may have turned
+ * out smaller than what it was given. */
+void instance_hold(Instance *instance, Capacity need);
+/* Changes the total; what is held stays held. */
+void instance_resize(Instance *instance, Capacity total);
 
 typedef enum {
     FLEET_NO_GPU_HOSTS, /* only instances without GPUs */

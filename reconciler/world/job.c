@@ -268,7 +268,7 @@ Job *job_create(World *world, const JobDraft *draft, int64_t now_ms)
 void job_touch(World *world, Job *job)
 {
     struct JobPrivate *private = job->private;
-    if (private->is_dirty || world->loading)
+    if (private->is_dirty || world_is_quiet(world))
         return;
     private->is_dirty = true;
     private->dirty_next = NULL;

@@ -132,6 +132,7 @@ void share_job_ended(World *world, Share *share, int64_t now_ms);
 void share_launch_begun(World *world, Share *share, int64_t vcpus_e4, int64_t begun_ms);
 void share_launch_ended(World *world, Share *share, int64_t vcpus_e4, int64_t begun_ms, int64_t now_ms);
 void share_written(World *world, ShareEntry *entry); /* its row; may free it */
+/* amounts: room for USAGE_BUCKETS. */
 void share_record(const ShareEntry *entry, int64_t *amounts, UsageRecord *ret_record);
 bool share_restore(World *world, const UsageRecord *record, GError **error);
 void shares_loaded(World *world);

@@ -51,10 +51,20 @@ size_t world_launches_len(const World *world)
 
 /* ---- rows and capacity ---- */
 
+void launch_token_text(const LaunchToken *token, char ret_hex[2 * LAUNCH_TOKEN_BYTES + 1])
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < LAUNCH_TOKEN_BYTES; i++) {
+        ret_hex[2 * i] = digits[token->bytes[i] >> 4];
+        ret_hex[2 * i + 1] = digits[token->bytes[i] & 15];
+    }
+    ret_hex[2 * LAUNCH_TOKEN_BYTES] = '\0';
+}
+
 static void launch_touch(World *world, Launch *launch)
 {
     LaunchEntry *entry = launch_entry(launch);
-    if (entry->is_dirty || world->loading)
+    if (entry->is_dirty || world_is_quiet(world))
         return;
     entry->is_dirty = true;
     g_queue_push_tail_link(&world->dirty_launches, &entry->dirty);
@@ -63,31 +73,37 @@ static void launch_touch(World *world, Launch *launch)
 void launch_record(const Launch *launch, AttemptRecord *ret_record)
 {
     const LaunchEntry *entry = launch_entry(launch);
+    const Instance *instance = launch->instance;
     *ret_record = (AttemptRecord){.token = launch->token,
                                   .sequence = launch->job->sequence,
                                   .index = launch->index,
                                   .attempt = launch->attempt,
                                   .state = launch->state,
                                   .environment = view_from(entry->environment_name),
+                                  .host = view_from(instance ? instance->provider_id : NULL),
                                   .vcpus_e4 = launch->vcpus_e4,
                                   .memory_mib = launch->memory_mib,
+                                  .gpus = launch->gpus,
                                   .intended_ms = launch->intended_ms,
+                                  .expected_ms = launch->expected_ms,
                                   .started_ms = launch->started_ms,
                                   .exit_code = -1,
                                   .reason = VIEW(""),
                                   .status_reason = VIEW(""),
                                   .is_new = entry->is_new};
+    if (instance)
+        ret_record->instance = instance->token;
 }
 
-/* direction 1: takes, -1: gives back. */
-static void launch_account(World *world, const Launch *launch, int direction)
+static Capacity launch_need(const Launch *launch)
+{
+    return (Capacity){launch->vcpus_e4, launch->memory_mib, launch->gpus};
+}
+
+/* direction 1: takes, -1: gives back. Of the instance it was taken by who decided. */
+static void launch_account(const Launch *launch, int direction)
 {
     Environment *environment = launch->environment;
-    ProviderType provider = environment ? environment->provider : PROVIDER_LOCAL;
-    Usage *usage = &world->usage[provider];
-    usage->vcpus_e4 += direction * launch->vcpus_e4;
-    usage->memory_mib += direction * launch->memory_mib;
-    usage->gpus += direction * launch_entry(launch)->gpus;
     if (!environment)
         return;
     environment->used_vcpus_e4 += direction * launch->vcpus_e4;
@@ -96,14 +112,6 @@ static void launch_account(World *world, const Launch *launch, int direction)
         environment->launches++;
     else
         environment->launches--;
-}
-
-void world_usage(const World *world, ProviderType provider, int64_t *ret_vcpus_e4, int64_t *ret_memory_mib,
-                 int64_t *ret_gpus)
-{
-    *ret_vcpus_e4 = world->usage[provider].vcpus_e4;
-    *ret_memory_mib = world->usage[provider].memory_mib;
-    *ret_gpus = world->usage[provider].gpus;
 }
 
 /* ---- one job or one child: what both have, in one place ---- */
@@ -214,7 +222,15 @@ static Target target_for_launch(World *world, Job *job, int32_t index)
     return target;
 }
 
-Launch *launch_intend(World *world, Job *job, int32_t index, Environment *environment,
+Launch *launch_place(World *world, Job *job, int32_t index, Environment *environment, Instance *instance,
+                     const LaunchToken *token, int64_t now_ms)
+{
+    if (instance)
+        instance_take(instance, job->template->effective->need);
+    return launch_intend(world, job, index, environment, instance, token, now_ms);
+}
+
+Launch *launch_intend(World *world, Job *job, int32_t index, Environment *environment, Instance *instance,
                       const LaunchToken *token, int64_t now_ms)
 {
     Target target = target_for_launch(world, job, index);
@@ -228,8 +244,8 @@ Launch *launch_intend(World *world, Job *job, int32_t index, Environment *enviro
                        .environment = environment,
                        .vcpus_e4 = need->vcpus_e4,
                        .memory_mib = need->memory_mib,
+                       .gpus = need->gpus,
                        .intended_ms = now_ms};
-    entry->gpus = need->gpus;
     entry->dirty.data = entry;
     entry->is_new = true;
     entry->environment_name = g_ref_string_acquire(environment_entry(environment)->name);
@@ -239,8 +255,10 @@ Launch *launch_intend(World *world, Job *job, int32_t index, Environment *enviro
     target_set_attempts(world, target, launch->attempt);
     target_set_reason(world, target, NULL);
     target_set_launch(target, launch);
-    launch_account(world, launch, 1);
+    launch_account(launch, 1);
     share_launch_begun(world, job->private->share, launch->vcpus_e4, now_ms);
+    if (instance)
+        instance_link(world, instance, launch);
     launch_touch(world, launch);
     target_move(world, target, JOB_STARTING, now_ms);
     return launch;
@@ -275,20 +293,25 @@ typedef struct {
 } Closing;
 
 /* Writes the last row and frees the launch; its capacity is free again. */
-static void launch_close(World *world, Launch *launch, const Closing *closing)
+static void launch_close(World *world, Launch *launch, const Closing *closing, int64_t now_ms)
 {
-    AttemptRecord record;
     launch->state = closing->state;
-    launch_record(launch, &record);
-    record.stopped_ms = closing->stopped_ms;
-    record.exit_code = closing->exit_code;
-    record.reason = view_from(closing->reason);
-    record.status_reason = view_from(closing->status_reason);
-    batch_put_attempt(world_batch(world), &record);
+    if (!world_is_quiet(world)) {
+        AttemptRecord record;
+        launch_record(launch, &record);
+        record.stopped_ms = closing->stopped_ms;
+        record.exit_code = closing->exit_code;
+        record.reason = view_from(closing->reason);
+        record.status_reason = view_from(closing->status_reason);
+        batch_put_attempt(world_batch(world), &record);
+    }
     target_set_launch(target_of(launch), NULL);
-    launch_account(world, launch, -1);
-    share_launch_ended(world, launch->job->private->share, launch->vcpus_e4, launch->intended_ms,
-                       closing->now_ms);
+    launch_account(launch, -1);
+    share_launch_ended(world, launch->job->private->share, launch->vcpus_e4, launch->intended_ms, now_ms);
+    if (launch->instance) {
+        instance_give(launch->instance, launch_need(launch));
+        instance_unlink(launch->instance, launch, now_ms);
+    }
     launch_free(world, launch_entry(launch));
 }
 
@@ -323,8 +346,8 @@ void launch_refused(World *world, Launch *launch, const char *reason, int64_t no
                             .reason = reason,
                             .status_reason = reason ? outcome.status_reason : NULL,
                             .exit_code = -1,
-                            .stopped_ms = now_ms,
-                            .now_ms = now_ms});
+                            .stopped_ms = now_ms},
+                 now_ms);
     if (!reason)
         target_set_attempts(world, target, attempt - 1);
     if (again) {
@@ -369,8 +392,8 @@ void launch_ended(World *world, Launch *launch, const LaunchEnd *end, int64_t no
                             .reason = outcome.reason,
                             .status_reason = status_reason,
                             .exit_code = end->exit_code,
-                            .stopped_ms = end->stopped_ms,
-                            .now_ms = now_ms});
+                            .stopped_ms = end->stopped_ms},
+                 now_ms);
     if (end->cause == END_EXITED && end->exit_code == 0 && !outcome.ended_by_request) {
         target_set_reason(world, target, status_reason);
         target_move(world, target, JOB_SUCCEEDED, now_ms);
@@ -386,18 +409,17 @@ void launch_lost(World *world, Launch *launch, int64_t now_ms)
     /* Batch's text, so that rules written as "Host EC2*" match; the machine of local environments is called
      * local. */
     ProviderType provider = launch->environment ? launch->environment->provider : PROVIDER_LOCAL;
+    const char *name = launch->instance ? launch->instance->provider_id : NULL;
     g_autofree char *text =
-        g_strdup_printf("Host EC2 (instance %s) terminated.", provider_type_name(provider));
+        g_strdup_printf("Host EC2 (instance %s) terminated.", name ? name : provider_type_name(provider));
     AttemptOutcome outcome = {.attempt = launch->attempt,
                               .ended_by_request = target_ended_by_request(target),
                               .exit_code = -1,
                               .status_reason = text};
-    launch_close(world, launch,
-                 &(Closing){.state = LAUNCH_ENDED,
-                            .status_reason = text,
-                            .exit_code = -1,
-                            .stopped_ms = now_ms,
-                            .now_ms = now_ms});
+    launch_close(
+        world, launch,
+        &(Closing){.state = LAUNCH_ENDED, .status_reason = text, .exit_code = -1, .stopped_ms = now_ms},
+        now_ms);
     attempt_failed(world, target, &outcome, now_ms);
 }
 
@@ -422,6 +444,21 @@ void world_take_stops(World *world, GPtrArray *ret_stops)
 }
 
 /* ---- coming back ---- */
+
+/* Where it runs. False: its row names an instance that is not there. */
+static bool launch_restore_instance(World *world, Launch *launch, const AttemptRecord *record)
+{
+    static const LaunchToken none;
+    Instance *instance = world_instance(world, &record->instance);
+    bool is_none = memcmp(&record->instance, &none, sizeof none) == 0;
+    if (is_none && environment_is_shared(launch->environment))
+        instance = &world->local->instance;
+    if (!instance)
+        return is_none;
+    instance_hold(instance, launch_need(launch));
+    instance_link(world, instance, launch);
+    return true;
+}
 
 /* What was intended or running when the process ended is unknown until it is observed; it keeps its capacity.
  */
@@ -451,10 +488,11 @@ bool launch_restore(World *world, const AttemptRecord *record, GError **error)
                        .environment = world_environment(world, record->environment),
                        .vcpus_e4 = record->vcpus_e4,
                        .memory_mib = record->memory_mib,
+                       .gpus = record->gpus,
                        .intended_ms = record->intended_ms,
                        .started_ms = record->started_ms,
+                       .expected_ms = record->expected_ms,
                        .stopping = target_ended_by_request(target)};
-    entry->gpus = job->template->effective->need.gpus;
     entry->dirty.data = entry;
     entry->environment_name = g_ref_string_new(name);
     if (!tree_insert(&world->launches, &entry->by_token)) {
@@ -464,8 +502,13 @@ bool launch_restore(World *world, const AttemptRecord *record, GError **error)
         return false;
     }
     target_set_launch(target, launch);
-    launch_account(world, launch, 1);
+    launch_account(launch, 1);
     share_launch_begun(world, job->private->share, launch->vcpus_e4, launch->intended_ms);
+    if (!launch_restore_instance(world, launch, record)) {
+        g_set_error_literal(error, WORLD_ERROR, WORLD_ERROR_INVALID,
+                            "a launch runs on an instance that is missing");
+        return false;
+    }
     if (launch->stopping)
         g_array_append_val(world->stops, launch->token);
     return true;

@@ -88,6 +88,13 @@ static bool load_range(const RangeRecord *record, void *data, GError **error)
     return job != NULL;
 }
 
+static bool load_instance(const InstanceRecord *record, void *data, GError **error)
+{
+    World *world = data;
+    world->loading = true;
+    return instance_restore(world, record, error);
+}
+
 /* A launch's job must be in its place before; arrays get their live children from their rows. */
 static bool load_attempt(const AttemptRecord *record, void *data, GError **error)
 {
@@ -105,16 +112,16 @@ static bool load_setting(const SettingRecord *record, void *data, GError **error
     return true;
 }
 
-static bool load_counters(uint64_t job_sequence, uint64_t event_sequence, int64_t template_id,
-                          int64_t apply_id, int64_t now_ms, void *data, GError **error)
+static bool load_counters(const Counters *counters, void *data, GError **error)
 {
     World *world = data;
     (void)error;
-    world->job_sequence = MAX(world->job_sequence, job_sequence);
-    world->event_sequence = MAX(world->event_sequence, event_sequence);
-    world->template_id = MAX(world->template_id, template_id);
-    world->apply_id = MAX(world->apply_id, apply_id);
-    world->loaded_ms = now_ms;
+    world->job_sequence = MAX(world->job_sequence, counters->job_sequence);
+    world->event_sequence = MAX(world->event_sequence, counters->event_sequence);
+    world->instance_number = MAX(world->instance_number, counters->instance_number);
+    world->template_id = MAX(world->template_id, counters->template_id);
+    world->apply_id = MAX(world->apply_id, counters->apply_id);
+    world->loaded_ms = counters->now_ms;
     return true;
 }
 
@@ -127,6 +134,7 @@ const RecordSink world_sink = {.resource = load_resource,
                                .job = load_job,
                                .child = load_child,
                                .range = load_range,
+                               .instance = load_instance,
                                .attempt = load_attempt,
                                .setting = load_setting,
                                .counters = load_counters};

@@ -141,8 +141,10 @@ bool job_ref_from_text(View text, JobId *ret_id, int32_t *ret_index)
     X(JobRecord, job)                                                                                        \
     X(ChildRecord, child)                                                                                    \
     X(RangeRecord, range)                                                                                    \
+    X(InstanceRecord, instance)                                                                              \
     X(AttemptRecord, attempt)                                                                                \
     X(RunRecord, run)                                                                                        \
+    X(DurationRecord, duration)                                                                              \
     X(ApplyRecord, apply)                                                                                    \
     X(EventRecord, event)                                                                                    \
     X(SettingRecord, setting)                                                                                \
@@ -241,9 +243,18 @@ static void own_range(Batch *batch, RangeRecord *row)
     own(batch, &row->status_reason);
 }
 
+static void own_instance(Batch *batch, InstanceRecord *row)
+{
+    own(batch, &row->environment);
+    own(batch, &row->type);
+    own(batch, &row->provider_id);
+    own(batch, &row->status_reason);
+}
+
 static void own_attempt(Batch *batch, AttemptRecord *row)
 {
     own(batch, &row->environment);
+    own(batch, &row->host);
     own(batch, &row->reason);
     own(batch, &row->status_reason);
 }
@@ -255,6 +266,12 @@ static void own_run(Batch *batch, RunRecord *row)
     own(batch, &row->name);
     own(batch, &row->spec);
     own(batch, &row->status_reason);
+}
+
+static void own_duration(Batch *batch, DurationRecord *row)
+{
+    own(batch, &row->definition);
+    own(batch, &row->counts);
 }
 
 static void own_apply(Batch *batch, ApplyRecord *row)
@@ -284,13 +301,7 @@ static void own_usage(Batch *batch, UsageRecord *row)
 {
     own(batch, &row->queue);
     own(batch, &row->share);
-    if (row->amounts_len == 0) {
-        row->amounts = NULL;
-        return;
-    }
-    int64_t *copy = arena_new0_n(batch->text, int64_t, row->amounts_len);
-    memcpy(copy, row->amounts, row->amounts_len * sizeof *copy);
-    row->amounts = copy;
+    own(batch, &row->amounts);
 }
 
 #define BATCH_FUNCTIONS(Type, name)                                                                          \

@@ -57,7 +57,8 @@ typedef struct {
     View status_reason; /* may be "" */
     int64_t revision;   /* JobDefinition: newest revision; else counts updates from 1 */
     int64_t created_ms, updated_ms;
-    bool removed; /* the row goes */
+    int64_t used_up; /* NON_REPLENISHABLE ConsumableResource: taken for good so far */
+    bool removed;    /* the row goes */
 } ResourceRecord;
 
 /* A revision of a job definition; immutable but for active. By (name, revision). */
@@ -150,17 +151,36 @@ typedef enum {
 typedef struct {
     LaunchToken token;
     uint64_t sequence;
-    int32_t index;   /* NOT_A_CHILD */
+    int32_t index;   /* NOT_A_CHILD; the child; of a multinode job the node */
     int32_t attempt; /* from 1 */
     LaunchState state;
-    View environment; /* compute environment's name */
-    int64_t vcpus_e4, memory_mib;
+    View environment;     /* compute environment's name */
+    LaunchToken instance; /* where it runs; all zero: on none, or on the local machine */
+    View host;            /* that instance's name at the provider, for people; "" */
+    int64_t vcpus_e4, memory_mib, gpus;
     int64_t intended_ms, started_ms, stopped_ms;
-    int exit_code;      /* -1: none */
-    View reason;        /* container reason, e.g. OutOfMemoryError…; "" */
-    View status_reason; /* e.g. Essential container in task exited */
+    int64_t expected_ms; /* run time expected when it was intended; 0: unknown */
+    int exit_code;       /* -1: none */
+    View reason;         /* container reason, e.g. OutOfMemoryError…; "" */
+    View status_reason;  /* e.g. Essential container in task exited */
     bool is_new;
 } AttemptRecord;
+
+/* A machine. By number. state: never UNKNOWN; GONE is final. */
+typedef struct {
+    uint64_t number; /* order of intent, never reused; from 1 */
+    LaunchToken token;
+    View environment; /* compute environment's name */
+    int state;        /* InstanceState */
+    View type, provider_id;
+    View status_reason; /* GONE: why */
+    bool spot, ran;
+    Capacity total;            /* planned, then registered */
+    int64_t price_micro_per_h; /* -1: unknown */
+    int64_t intended_ms, registered_ms, gone_ms;
+    uint64_t generation;
+    bool is_new;
+} InstanceRecord;
 
 typedef enum { RUN_WAITING, RUN_RUNNING, RUN_SUCCEEDED, RUN_FAILED, RUN_CANCELLED, RUN_RECORDED } RunState;
 const char *run_state_name(RunState state);
@@ -199,6 +219,14 @@ typedef struct {
     bool is_new;
 } ApplyRecord;
 
+/* How long attempts of a job definition that SUCCEEDED ran, whatever the revision. By definition. */
+typedef struct {
+    View definition; /* name */
+    int64_t since_ms;
+    View counts; /* history.h says how it is encoded */
+    bool removed;
+} DurationRecord;
+
 /* What happened, for people and for `events`. By sequence. Children of one bulk change are one event with a
  * range. */
 typedef struct {
@@ -216,12 +244,10 @@ typedef struct {
 } SettingRecord;
 
 /* What a share of a queue has used by launches that are over, in buckets of usage.h. By (queue, share). */
-#define USAGE_AMOUNTS_MAX 64
 typedef struct {
     View queue, share;
     int64_t bucket_ms, first_bucket;
-    const int64_t *amounts;    /* of consecutive buckets */
-    size_t amounts_len;        /* up to USAGE_AMOUNTS_MAX */
+    View amounts;              /* of consecutive buckets, 8 bytes each, little-endian */
     int64_t inactive_since_ms; /* when its last job ended; 0: it had some */
     bool removed;
 } UsageRecord;
@@ -243,12 +269,20 @@ BATCH_RECORD(TemplateRecord, template)
 BATCH_RECORD(JobRecord, job)
 BATCH_RECORD(ChildRecord, child)
 BATCH_RECORD(RangeRecord, range)
+BATCH_RECORD(InstanceRecord, instance)
 BATCH_RECORD(AttemptRecord, attempt)
 BATCH_RECORD(RunRecord, run)
+BATCH_RECORD(DurationRecord, duration)
 BATCH_RECORD(ApplyRecord, apply)
 BATCH_RECORD(EventRecord, event)
 BATCH_RECORD(SettingRecord, setting)
 BATCH_RECORD(UsageRecord, usage)
+
+/* The highest numbers given out so far, and the last committed now_ms. */
+typedef struct {
+    uint64_t job_sequence, event_sequence, instance_number;
+    int64_t template_id, apply_id, now_ms;
+} Counters;
 
 /* Where rows go when they are read back (world_loader gives one that fills a World). Called in the order of
  * the members below, each table in ascending key order; text is borrowed during the call. A false return
@@ -260,16 +294,16 @@ typedef struct {
     bool (*resource)(const ResourceRecord *record, void *data, GError **error);
     bool (*usage)(const UsageRecord *record, void *data, GError **error);
     bool (*revision)(const RevisionRecord *record, void *data, GError **error);
+    bool (*duration)(const DurationRecord *record, void *data, GError **error);
     bool (*template)(const TemplateRecord *record, void *data, GError **error);
     bool (*run)(const RunRecord *record, void *data, GError **error);
     bool (*apply)(const ApplyRecord *record, void *data, GError **error); /* the newest of each owner */
     bool (*job)(const JobRecord *record, void *data,
                 GError **error); /* unfinished, and finished ones that an unfinished one depends on */
-    bool (*child)(const ChildRecord *record, void *data, GError **error); /* of unfinished arrays */
-    bool (*range)(const RangeRecord *record, void *data, GError **error); /* of unfinished arrays */
+    bool (*child)(const ChildRecord *record, void *data, GError **error);       /* of unfinished arrays */
+    bool (*range)(const RangeRecord *record, void *data, GError **error);       /* of unfinished arrays */
+    bool (*instance)(const InstanceRecord *record, void *data, GError **error); /* those not gone */
     bool (*attempt)(const AttemptRecord *record, void *data,
                     GError **error); /* not ended: intended, effective, unknown */
-    bool (*counters)(uint64_t job_sequence, uint64_t event_sequence, int64_t template_id, int64_t apply_id,
-                     int64_t now_ms, void *data,
-                     GError **error); /* highest used so far; last committed now_ms */
+    bool (*counters)(const Counters *counters, void *data, GError **error);
 } RecordSink;

@@ -1,5 +1,6 @@
 /* Resources: created, updated, looked up. How they end or are replaced is in settle.c. */
 #include "reconciler/world/job.h"
+#include "spec/compare.h"
 #include <stdlib.h>
 
 static int resource_key_compare(const TreeNode *node, const void *key)
@@ -39,6 +40,7 @@ static void environment_free(Environment *environment)
 {
     if (!environment)
         return;
+    environment_instances_clear(environment);
     compute_environment_spec_free(environment->spec);
     g_ref_string_release(environment_entry(environment)->name);
     g_free(environment);
@@ -176,7 +178,7 @@ Queue *const *world_queues(const World *world, size_t *ret_len)
 
 void resource_touch(World *world, Resource *resource)
 {
-    if (resource->dirty || world->loading)
+    if (resource->dirty || world_is_quiet(world))
         return;
     resource->dirty = true;
     g_queue_push_tail_link(&world->dirty_resources, &resource_entry(resource)->dirty);
@@ -189,11 +191,11 @@ static char *provider_setting(const char *owner)
 }
 
 /* Where it runs: where its source was told to run (--provider), else where it says, else on the default.
- * Launches were counted under the old provider; it changes only when none is left (resource_settle). */
+ * It changes only when no launch and no instance of the old provider is left (resource_settle). */
 static void environment_place(World *world, Resource *resource)
 {
     Environment *environment = resource->environment;
-    if (!environment || environment->launches > 0)
+    if (!environment || environment->launches > 0 || environment->instances > 0)
         return;
     g_autofree char *name = provider_setting(resource->owner ? resource->owner : "");
     const char *told = world_setting(world, name);
@@ -216,6 +218,28 @@ void resource_set_provider(World *world, const char *owner, const char *provider
             environment_place(world, (Resource *)(uintptr_t)at);
 }
 
+/* What instances are made from: the members whose update is rolling, so that a change which is taken back
+ * leaves the instances what they were. */
+static uint64_t generation_of(View spec)
+{
+    g_autoptr(GPtrArray) fields = compare_specs(KIND_COMPUTE_ENVIRONMENT, VIEW(""), spec);
+    DigestSum *sum = digest_begin();
+    Digest digest;
+    uint64_t generation;
+    for (guint i = 0; i < fields->len; i++) {
+        const FieldChange *field = g_ptr_array_index(fields, i);
+        if (field->effect != UPDATE_ROLLING)
+            continue;
+        digest_add(sum, view_from(field->path));
+        digest_add(sum, VIEW("="));
+        digest_add(sum, view_from(field->after));
+        digest_add(sum, VIEW("\n"));
+    }
+    digest_end(sum, &digest);
+    memcpy(&generation, digest.bytes, sizeof generation);
+    return GUINT64_FROM_LE(generation) >> 1; /* stored as a signed number */
+}
+
 static bool environment_in_force(World *world, Resource *resource, View spec, GError **error)
 {
     ComputeEnvironmentSpec *decoded = compute_environment_spec_decode(spec, error);
@@ -225,11 +249,13 @@ static bool environment_in_force(World *world, Resource *resource, View spec, GE
     if (!environment) {
         EnvironmentEntry *entry = g_new0(EnvironmentEntry, 1);
         entry->name = g_ref_string_new(resource->name);
+        environment_instances_init(&entry->environment);
         environment = resource->environment = &entry->environment;
         environment->resource = resource;
     }
     compute_environment_spec_free(environment->spec);
     environment->spec = decoded;
+    environment->generation = generation_of(spec);
     world_unpark(world);
     environment_place(world, resource);
     return true;

@@ -55,7 +55,7 @@ RevisionEntry *revision_put(World *world, const RevisionRecord *record)
 
 void revision_touch(World *world, RevisionEntry *revision)
 {
-    if (revision->is_dirty || world->loading)
+    if (revision->is_dirty || world_is_quiet(world))
         return;
     revision->is_dirty = true;
     g_queue_push_tail_link(&world->dirty_revisions, &revision->dirty);

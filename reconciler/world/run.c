@@ -195,7 +195,7 @@ Job *run_job_next(const Run *run, const Job *after)
 void run_touch(World *world, Run *run)
 {
     RunEntry *entry = run_entry(run);
-    if (entry->is_dirty || world->loading)
+    if (entry->is_dirty || world_is_quiet(world))
         return;
     entry->is_dirty = true;
     g_queue_push_tail_link(&world->dirty_runs, &entry->dirty);

@@ -92,6 +92,17 @@ static void write_children(World *world, Batch *batch)
     }
 }
 
+static void write_instances(World *world, Batch *batch)
+{
+    for (GList *link = g_queue_pop_head_link(&world->dirty_instances); link;
+         link = g_queue_pop_head_link(&world->dirty_instances)) {
+        InstanceEntry *entry = link->data;
+        InstanceRecord record = instance_record(&entry->instance);
+        batch_put_instance(batch, &record);
+        entry->is_dirty = entry->is_new = false;
+    }
+}
+
 static void write_launches(World *world, Batch *batch)
 {
     for (GList *link = g_queue_pop_head_link(&world->dirty_launches); link;
@@ -128,7 +139,7 @@ static void write_shares(World *world, Batch *batch)
     for (GList *link = g_queue_pop_head_link(&world->dirty_shares); link;
          link = g_queue_pop_head_link(&world->dirty_shares)) {
         ShareEntry *entry = link->data;
-        int64_t amounts[USAGE_AMOUNTS_MAX];
+        int64_t amounts[USAGE_BUCKETS];
         UsageRecord record;
         share_record(entry, amounts, &record);
         if (!record.removed || entry->is_stored)
@@ -157,7 +168,7 @@ bool world_is_dirty(const World *world)
     return (world->batch && !batch_is_empty(world->batch)) || tree_len(&world->graves) > 0 ||
            world->dirty_jobs || world->dirty_resources.length || world->dirty_revisions.length ||
            world->dirty_children.length || world->dirty_launches.length || world->dirty_runs.length ||
-           world->dirty_applies.length || world->dirty_shares.length ||
+           world->dirty_applies.length || world->dirty_shares.length || world->dirty_instances.length ||
            g_hash_table_size(world->dirty_settings) > 0;
 }
 
@@ -170,6 +181,7 @@ Batch *world_take_batch(World *world)
     write_runs(world, batch);
     write_jobs(world, batch);
     write_children(world, batch);
+    write_instances(world, batch);
     write_launches(world, batch);
     write_shares(world, batch);
     write_settings(world, batch);

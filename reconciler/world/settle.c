@@ -14,11 +14,15 @@ static size_t environment_referrers(World *world, const Resource *resource)
     return count;
 }
 
-static bool environment_is_free(World *world, const Resource *resource)
+/* One that is being deleted goes on serving the queues that list it; then its instances drain and are
+ * stopped.
+ */
+static bool environment_is_free(World *world, const Resource *resource, int64_t now_ms)
 {
-    if (resource->environment->launches > 0)
+    if (resource->phase == RESOURCE_DELETING && environment_referrers(world, resource) > 0)
         return false;
-    return resource->phase == RESOURCE_REPLACING || environment_referrers(world, resource) == 0;
+    return environment_drain_step(world, resource->environment, now_ms) &&
+           resource->environment->launches == 0;
 }
 
 /* Finished jobs in memory still point at their queue. */
@@ -55,7 +59,7 @@ static void queue_terminate(World *world, const Resource *resource, int64_t now_
 static bool resource_is_free(World *world, Resource *resource, int64_t now_ms)
 {
     if (resource->kind == KIND_COMPUTE_ENVIRONMENT)
-        return environment_is_free(world, resource);
+        return environment_is_free(world, resource, now_ms);
     if (resource->kind != KIND_JOB_QUEUE)
         return true;
     if (resource->queue->unfinished > 0 && resource->deletion == DELETION_TERMINATE)
@@ -138,6 +142,8 @@ char *resource_pending_reason(const World *world, const Resource *resource)
             reason_part(text, (int64_t)environment_referrers((World *)(uintptr_t)world, resource),
                         "queue refers to it", "queues refer to it");
         reason_part(text, (int64_t)resource->environment->launches, "job runs on it", "jobs run on it");
+        reason_part(text, (int64_t)resource->environment->instances, "instance is not gone",
+                    "instances are not gone");
     } else if (resource->queue) {
         reason_part(text, (int64_t)resource->queue->unfinished, "job is not finished",
                     "jobs are not finished");

@@ -91,7 +91,7 @@ static void share_free(World *world, ShareEntry *entry)
 
 static void share_touch(World *world, ShareEntry *entry)
 {
-    if (entry->is_dirty || world->loading || (!entry->usage && !entry->is_stored))
+    if (entry->is_dirty || world_is_quiet(world) || (!entry->usage && !entry->is_stored))
         return;
     entry->is_dirty = true;
     g_queue_push_tail_link(&world->dirty_shares, &entry->dirty);
@@ -247,9 +247,13 @@ void share_launch_ended(World *world, Share *share, int64_t vcpus_e4, int64_t be
 {
     share->held_vcpus_e4 -= vcpus_e4;
     share->queue->held_vcpus_e4 -= vcpus_e4;
-    if (!share_entry(share)->usage)
+    ShareUsage *usage = share_entry(share)->usage;
+    if (!usage)
         return;
-    usage_end(share_entry(share)->usage, vcpus_e4, begun_ms, now_ms);
+    if (world_is_quiet(world))
+        usage_end_unstored(usage, vcpus_e4, now_ms);
+    else
+        usage_end(usage, vcpus_e4, begun_ms, now_ms);
     share_touch(world, share_entry(share));
 }
 
@@ -319,17 +323,21 @@ void share_record(const ShareEntry *entry, int64_t *amounts, UsageRecord *ret_re
     if (ret_record->removed)
         return;
     usage_ended_get(entry->usage, &ret_record->first_bucket, amounts, &len);
+    for (int i = 0; i < len; i++)
+        amounts[i] = GINT64_TO_LE(amounts[i]);
     ret_record->bucket_ms = entry->usage->bucket_ms;
-    ret_record->amounts = amounts;
-    ret_record->amounts_len = (size_t)len;
+    ret_record->amounts = (View){(const char *)amounts, (size_t)len * sizeof *amounts};
 }
 
 bool share_restore(World *world, const UsageRecord *record, GError **error)
 {
     Resource *resource = world_resource(world, KIND_JOB_QUEUE, record->queue);
+    size_t len = record->amounts.len / sizeof(int64_t);
+    int64_t amounts[USAGE_BUCKETS] = {0};
     if (!resource || !resource->queue || !resource->queue->fair)
         return true; /* the queue has another policy since: what was used counts no more */
-    if (record->bucket_ms < 1 || record->first_bucket < 0 || record->amounts_len > USAGE_AMOUNTS_MAX) {
+    if (record->bucket_ms < 1 || record->first_bucket < 0 || len > USAGE_BUCKETS ||
+        record->amounts.len % sizeof(int64_t) != 0) {
         g_set_error(error, WORLD_ERROR, WORLD_ERROR_INVALID, "usage of share " VIEW_FMT " is damaged",
                     VIEW_ARG(record->share));
         return false;
@@ -337,8 +345,11 @@ bool share_restore(World *world, const UsageRecord *record, GError **error)
     g_autofree char *identifier = view_dup(record->share);
     Share *share = share_of(world, resource->queue, identifier);
     ShareEntry *entry = share_entry(share);
-    usage_ended_put(entry->usage, record->bucket_ms, record->first_bucket, record->amounts,
-                    (int)record->amounts_len);
+    if (len > 0)
+        memcpy(amounts, record->amounts.data, record->amounts.len);
+    for (size_t i = 0; i < len; i++)
+        amounts[i] = GINT64_FROM_LE(amounts[i]);
+    usage_ended_put(entry->usage, record->bucket_ms, record->first_bucket, amounts, (int)len);
     share->inactive_since_ms = record->inactive_since_ms;
     entry->is_stored = true;
     return true;

@@ -24,8 +24,18 @@ typedef struct {
 
 typedef struct {
     Environment environment;
-    char *name; /* reference counted (GRefString): launches keep it when the environment is gone */
+    char *name;     /* reference counted (GRefString): launches keep it when the environment is gone */
+    Tree instances; /* InstanceEntry by number */
 } EnvironmentEntry;
+
+typedef struct {
+    Instance instance;
+    TreeNode by_number, in_environment;
+    InstanceState decided; /* DRAINING or STOPPING, also while it is UNKNOWN; else REGISTERED */
+    InstanceState before;  /* UNKNOWN: what its row says */
+    GList dirty;
+    bool is_dirty, is_new;
+} InstanceEntry;
 
 typedef struct {
     Queue queue;
@@ -90,7 +100,6 @@ typedef struct {
     Job *job;
     GList dirty;
     bool is_dirty, is_new;
-    int64_t gpus;
 } LaunchEntry;
 
 typedef struct {
@@ -132,13 +141,10 @@ typedef struct {
     JobState state;      /* JOB_SUCCEEDED or JOB_FAILED */
 } WorkItem;
 
-typedef struct {
-    int64_t vcpus_e4, memory_mib, gpus;
-} Usage;
-
 struct World {
     ProviderType default_provider;
     bool loading;
+    bool silent; /* nothing is recorded */
     Rng rng;
     int64_t loaded_ms;
 
@@ -168,15 +174,22 @@ struct World {
     uint64_t feasibility;
 
     Tree launches;
-    Usage usage[PROVIDER_UNSET + 1];
     GArray *stops; /* LaunchToken: stops decided inside the world */
+
+    Tree instances;
+    Map *instances_by_token;
+    GArray *instance_stops; /* LaunchToken */
+    uint64_t instance_number;
+    InstanceEntry
+        *local; /* the machine that local environments share; in local_fleet once its capacity is told */
+    Fleet *local_fleet;
 
     Tree runs, active_runs, ready_runs, applies;
     Map *runs_by_id;
     GHashTable *settings, *dirty_settings;
 
     GQueue dirty_resources, dirty_revisions, dirty_children, dirty_launches, dirty_runs, dirty_applies,
-        dirty_shares;
+        dirty_shares, dirty_instances;
     Batch *batch; /* rows that are final already: events, ranges, templates, ended launches */
     uint64_t batches, durable;
 
@@ -210,6 +223,15 @@ static inline TemplateEntry *template_entry(const JobTemplate *template)
 static inline LaunchEntry *launch_entry(const Launch *launch)
 {
     return (LaunchEntry *)(uintptr_t)launch;
+}
+static inline InstanceEntry *instance_entry(const Instance *instance)
+{
+    return (InstanceEntry *)(uintptr_t)instance;
+}
+/* No row is to be written: what changes is being read back, or nobody records. */
+static inline bool world_is_quiet(const World *world)
+{
+    return world->loading || world->silent;
 }
 static inline RunEntry *run_entry(const Run *run)
 {
@@ -268,7 +290,21 @@ void launches_init(World *world);
 void launches_clear(World *world);
 bool launch_restore(World *world, const AttemptRecord *record, GError **error);
 void launch_record(const Launch *launch, AttemptRecord *ret_record);
+void launch_token_text(const LaunchToken *token, char ret_hex[2 * LAUNCH_TOKEN_BYTES + 1]);
 void world_stop_later(World *world, const GPtrArray *launches);
+/* instance.c */
+void instances_init(World *world);
+void instances_clear(World *world);
+void environment_instances_init(Environment *environment);
+void environment_instances_clear(Environment *environment);
+bool environment_is_shared(const Environment *environment); /* it runs on the local machine; NULL does */
+/* Drains what it has, and stops what is empty; true when nothing is left. */
+bool environment_drain_step(World *world, Environment *environment, int64_t now_ms);
+void instance_touch(World *world, Instance *instance);
+InstanceRecord instance_record(const Instance *instance);
+bool instance_restore(World *world, const InstanceRecord *record, GError **error);
+void instance_link(World *world, Instance *instance, Launch *launch);
+void instance_unlink(Instance *instance, Launch *launch, int64_t now_ms);
 /* run.c */
 void runs_init(World *world);
 void runs_clear(World *world);

@@ -18,6 +18,7 @@ World *world_new(uint64_t seed, ProviderType default_provider)
     templates_init(world);
     index_init(world);
     launches_init(world);
+    instances_init(world);
     runs_init(world);
     applies_init(world);
     return world;
@@ -30,6 +31,7 @@ void world_free(World *world)
         return;
     index_clear(world);
     launches_clear(world);
+    instances_clear(world);
     runs_clear(world);
     applies_clear(world);
     templates_clear(world);
@@ -82,6 +84,6 @@ void world_set_setting(World *world, const char *name, const char *value)
         g_hash_table_replace(world->settings, g_strdup(name), g_strdup(after));
     else
         g_hash_table_remove(world->settings, name);
-    if (!world->loading)
+    if (!world_is_quiet(world))
         g_hash_table_add(world->dirty_settings, g_strdup(name));
 }

@@ -8,6 +8,7 @@
  *         3. A queued array child has no row and no allocation of its own.
  *         4. Counts by state are always equal to a recount (world_check, run in tests after every step). */
 #pragma once
+#include "reconciler/world/instance.h"
 #include "reconciler/world/record.h"
 #include "spec/base/rng.h"
 
@@ -51,6 +52,12 @@ struct Environment {
     ProviderType provider;                  /* effective */
     int64_t used_vcpus_e4, used_memory_mib; /* by launches intended, effective, unknown (invariant 7) */
     size_t launches;
+    /* Instances of its own; none where it shares the local machine, and none on Fargate. */
+    Fleet *fleet;           /* REGISTERED */
+    Fleet *coming;          /* INTENDED and PENDING, with the capacity that is planned */
+    size_t instances;       /* of any state but GONE */
+    int64_t instance_vcpus; /* whole vCPUs of all these: what maxvCpus limits where it buys instances */
+    uint64_t generation;    /* of what instances are made from: equal for equal members that update rolling */
 };
 
 struct Queue {
@@ -144,10 +151,13 @@ struct Launch {
     int32_t index; /* NOT_A_CHILD */
     int32_t attempt;
     LaunchState state;
+    bool stopping;            /* a stop was decided */
     Environment *environment; /* may be NULL after its environment is gone */
-    int64_t vcpus_e4, memory_mib;
+    Instance *instance;       /* NULL: on none (Fargate) */
+    int64_t vcpus_e4, memory_mib, gpus;
     int64_t intended_ms, started_ms;
-    bool stopping; /* a stop was decided */
+    int64_t expected_ms;                   /* run time expected when it was intended; 0: unknown */
+    Launch *instance_prev, *instance_next; /* others on its instance */
 };
 
 struct Run {
@@ -266,9 +276,13 @@ void job_end(World *world, Job *job, int32_t index, EndKind kind, const char *re
 
 /* ---- launches: driven by the scheduler's decisions and the provider's events ---- */
 /* RUNNABLE → STARTING with its token (from the caller's entropy): an intent, to be committed before the
- * effect. */
-Launch *launch_intend(World *world, Job *job, int32_t index, Environment *environment,
+ * effect. instance: where instance_take() has reserved what it needs; its end gives that back. NULL: on none.
+ */
+Launch *launch_intend(World *world, Job *job, int32_t index, Environment *environment, Instance *instance,
                       const LaunchToken *token, int64_t now_ms);
+/* Takes and intends: for callers that decide one by one. */
+Launch *launch_place(World *world, Job *job, int32_t index, Environment *environment, Instance *instance,
+                     const LaunchToken *token, int64_t now_ms);
 Launch *world_launch(const World *world, const LaunchToken *token); /* NULL: not known or ended */
 Launch *world_launch_next(const World *world, const Launch *after); /* ordered by token; NULL at the end */
 size_t world_launches_len(const World *world);
@@ -293,9 +307,6 @@ void launch_stopping(World *world, Launch *launch);
  * call, appended to ret_stops as Launch*, borrowed. After world_loaded(): the launches of terminated jobs.
  * Launches that ended meanwhile are left out. */
 void world_take_stops(World *world, GPtrArray *ret_stops);
-/* What all launches on environments of one provider hold (the machine that local environments share). */
-void world_usage(const World *world, ProviderType provider, int64_t *ret_vcpus_e4, int64_t *ret_memory_mib,
-                 int64_t *ret_gpus);
 
 /* ---- runs ---- */
 /* Starts the jobs of a Job or Pipeline manifest. spec is its canonical JSON. NULL with error when a step

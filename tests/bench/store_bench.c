@@ -194,10 +194,9 @@ COUNT_SINK(RangeRecord, range)
 COUNT_SINK(AttemptRecord, attempt)
 COUNT_SINK(SettingRecord, setting)
 
-static bool count_counters(uint64_t a, uint64_t b, int64_t c, int64_t d, int64_t e, void *data,
-                           GError **error)
+static bool count_counters(const Counters *counters, void *data, GError **error)
 {
-    (void)a, (void)b, (void)c, (void)d, (void)e, (void)data, (void)error;
+    (void)counters, (void)data, (void)error;
     return true;
 }
 

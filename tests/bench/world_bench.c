@@ -51,11 +51,12 @@ static void bench_submit(uint64_t len)
     g_autoptr(Arena) arena = arena_new();
     Decisions decisions;
     start = clock_us();
-    schedule_run(world, &(Instance){.ready = true, .memory_mib = 1000}, 1000, 5000, arena, &decisions);
+    instance_local(world, (Capacity){0, 1000, 0});
+    schedule_run(world, 1000, 5000, arena, &decisions);
     report("tick, nothing fits", (double)(clock_us() - start), "us");
     start = clock_us();
-    schedule_run(world, &(Instance){.vcpus_e4 = 20000, .memory_mib = 1000, .ready = true}, 1000, 5000, arena,
-                 &decisions);
+    instance_local(world, (Capacity){20000, 1000, 0});
+    schedule_run(world, 1000, 5000, arena, &decisions);
     report("tick, 2 fit", (double)(clock_us() - start), "us");
     json_decref(request);
 }
@@ -89,7 +90,7 @@ static void bench_run(int32_t size)
     int64_t start = clock_us();
     for (int32_t i = 0; i < size; i++) {
         LaunchToken token = fixture_token((uint64_t)i + 1);
-        Launch *launch = launch_intend(world, job, i, here, &token, 2000);
+        Launch *launch = launch_place(world, job, i, here, world_local_instance(world), &token, 2000);
         launch_started(world, launch, 2001, 2001);
         launch_ended(world, launch, &(LaunchEnd){.cause = END_EXITED, .stopped_ms = 2002}, 2002);
         if (i % 100 == 99)

@@ -58,8 +58,8 @@ static inline void print_resource(GString *out, const ResourceRecord *r)
         print_text(out, texts[i]);
     print_bytes(out, r->digest.bytes, DIGEST_BYTES);
     print_bytes(out, r->next_digest.bytes, DIGEST_BYTES);
-    int64_t ints[] = {r->line, r->phase,    r->deletion,   r->prune,
-                      r->kept, r->revision, r->created_ms, r->updated_ms};
+    int64_t ints[] = {r->line,     r->phase,      r->deletion,   r->prune,  r->kept,
+                      r->revision, r->created_ms, r->updated_ms, r->used_up};
     for (size_t i = 0; i < G_N_ELEMENTS(ints); i++)
         print_int(out, ints[i]);
     g_string_append_c(out, '\n');
@@ -161,13 +161,48 @@ static inline void print_attempt(GString *out, const AttemptRecord *r)
 {
     g_string_append(out, "attempt ");
     print_bytes(out, r->token.bytes, LAUNCH_TOKEN_BYTES);
-    int64_t ints[] = {(int64_t)r->sequence, r->index,       r->attempt,    r->state,      r->vcpus_e4,
-                      r->memory_mib,        r->intended_ms, r->started_ms, r->stopped_ms, r->exit_code};
+    int64_t ints[] = {(int64_t)r->sequence, r->index,      r->attempt,     r->state,
+                      r->vcpus_e4,          r->memory_mib, r->intended_ms, r->started_ms,
+                      r->stopped_ms,        r->exit_code,  r->gpus,        r->expected_ms};
     for (size_t i = 0; i < G_N_ELEMENTS(ints); i++)
         print_int(out, ints[i]);
-    View texts[] = {r->environment, r->reason, r->status_reason};
+    print_bytes(out, r->instance.bytes, LAUNCH_TOKEN_BYTES);
+    View texts[] = {r->environment, r->reason, r->status_reason, r->host};
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         print_text(out, texts[i]);
+    g_string_append_c(out, '\n');
+}
+
+static inline void print_instance(GString *out, const InstanceRecord *r)
+{
+    g_string_append(out, "instance ");
+    print_bytes(out, r->token.bytes, LAUNCH_TOKEN_BYTES);
+    int64_t ints[] = {(int64_t)r->number,
+                      r->state,
+                      r->spot,
+                      r->ran,
+                      r->total.vcpus_e4,
+                      r->total.memory_mib,
+                      r->total.gpus,
+                      r->price_micro_per_h,
+                      r->intended_ms,
+                      r->registered_ms,
+                      r->gone_ms,
+                      (int64_t)r->generation};
+    for (size_t i = 0; i < G_N_ELEMENTS(ints); i++)
+        print_int(out, ints[i]);
+    View texts[] = {r->environment, r->type, r->provider_id, r->status_reason};
+    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
+        print_text(out, texts[i]);
+    g_string_append_c(out, '\n');
+}
+
+static inline void print_duration(GString *out, const DurationRecord *r)
+{
+    g_string_append(out, "duration ");
+    print_text(out, r->definition);
+    print_int(out, r->since_ms);
+    print_text(out, r->counts);
     g_string_append_c(out, '\n');
 }
 
@@ -214,18 +249,19 @@ PRINT_SINK(JobRecord, job)
 PRINT_SINK(ChildRecord, child)
 PRINT_SINK(RangeRecord, range)
 PRINT_SINK(AttemptRecord, attempt)
+PRINT_SINK(InstanceRecord, instance)
+PRINT_SINK(DurationRecord, duration)
 PRINT_SINK(EventRecord, event)
 PRINT_SINK(SettingRecord, setting)
 
-static inline bool sink_counters(uint64_t job_sequence, uint64_t event_sequence, int64_t template_id,
-                                 int64_t apply_id, int64_t now_ms, void *data, GError **error)
+static inline bool sink_counters(const Counters *c, void *data, GError **error)
 {
     (void)error;
-    g_string_append_printf(data,
-                           "counters job %" G_GUINT64_FORMAT " event %" G_GUINT64_FORMAT
-                           " template %" G_GINT64_FORMAT " apply %" G_GINT64_FORMAT " now %" G_GINT64_FORMAT
-                           "\n",
-                           job_sequence, event_sequence, template_id, apply_id, now_ms);
+    g_string_append_printf(
+        data,
+        "counters job %" G_GUINT64_FORMAT " event %" G_GUINT64_FORMAT " template %" G_GINT64_FORMAT
+        " apply %" G_GINT64_FORMAT " now %" G_GINT64_FORMAT " instance %" G_GUINT64_FORMAT "\n",
+        c->job_sequence, c->event_sequence, c->template_id, c->apply_id, c->now_ms, c->instance_number);
     return true;
 }
 
@@ -238,6 +274,8 @@ static const RecordSink print_sink G_GNUC_UNUSED = {
     .job = sink_job,
     .child = sink_child,
     .range = sink_range,
+    .instance = sink_instance,
+    .duration = sink_duration,
     .attempt = sink_attempt,
     .setting = sink_setting,
     .counters = sink_counters,

@@ -3,6 +3,9 @@
 #include <inttypes.h>
 #include "reconciler/world/world.h"
 
+/* The machine that local environments share in these tests: it always has room. */
+#define FIXTURE_MACHINE ((Capacity){1000000 * INT64_C(10000), 1000000000, 1000})
+
 static inline void fixture_put(World *world, Kind kind, const char *name, const char *spec, int64_t now_ms)
 {
     g_autoptr(GError) error = NULL;
@@ -53,6 +56,7 @@ static inline void fixture_definition(World *world, const char *name, int vcpus,
 static inline World *fixture_world(void)
 {
     World *world = world_new(1, PROVIDER_LOCAL);
+    instance_local(world, FIXTURE_MACHINE);
     fixture_environment(world, "here", 64);
     fixture_queue(world, "main", 1, "here");
     fixture_definition(world, "one", 1, 16, "");
@@ -111,7 +115,8 @@ static inline LaunchToken fixture_token(uint64_t number)
 static inline Launch *fixture_launch(World *world, Job *job, int32_t index, uint64_t number)
 {
     LaunchToken token = fixture_token(number);
-    return launch_intend(world, job, index, world_environment(world, VIEW("here")), &token, 2000);
+    return launch_place(world, job, index, world_environment(world, VIEW("here")),
+                        world_local_instance(world), &token, 2000);
 }
 
 static inline void fixture_exit(World *world, Launch *launch, int exit_code)

@@ -27,6 +27,7 @@ static inline void random_world_policy(World *world, int variant)
 
 static inline void random_world_resources(World *world)
 {
+    instance_local(world, FIXTURE_MACHINE);
     fixture_environment(world, "here", 8);
     fixture_environment(world, "there", 3);
     fixture_queue(world, "main", 1, "here");
@@ -216,7 +217,8 @@ static inline void random_intend(RandomWorld *random, Job *job, int32_t index, E
     rng_fill(&random->rng, token.bytes, sizeof token.bytes);
     random_observe(random);
     random_check_start(random, job, index);
-    launch_intend(random->world, job, index, environment, &token, random->now_ms);
+    launch_place(random->world, job, index, environment, world_local_instance(random->world), &token,
+                 random->now_ms);
 }
 
 static inline void random_outcome(RandomWorld *random)

@@ -3,12 +3,12 @@
  * batch put in. */
 #pragma once
 #include <inttypes.h>
-#include "reconciler/world/world.h"
+#include "tests/support/world_fixture.h"
 
 typedef struct {
     GPtrArray *batches;
     GTree *tables[16]; /* key text → record, borrowed from its batch */
-    uint64_t event_sequence;
+    uint64_t event_sequence, instance_number;
     int64_t template_id, apply_id;
     uint64_t job_sequence;
 } Records;
@@ -17,11 +17,13 @@ enum {
     TABLE_RESOURCE,
     TABLE_REVISION,
     TABLE_TEMPLATE,
+    TABLE_DURATION,
     TABLE_RUN,
     TABLE_APPLY,
     TABLE_JOB,
     TABLE_CHILD,
     TABLE_RANGE,
+    TABLE_INSTANCE,
     TABLE_ATTEMPT,
     TABLE_SETTING,
     TABLE_USAGE,
@@ -104,6 +106,17 @@ static inline void records_take_resources(Records *records, const Batch *batch)
         records_put_checked(records, TABLE_TEMPLATE, g_strdup_printf("%010" PRId64, r->id), true, r);
         records->template_id = MAX(records->template_id, r->id);
     }
+    RECORDS_EACH(DurationRecord, duration, batch)
+    {
+        const DurationRecord *r = &durations[i];
+        char *key = g_strndup(r->definition.data, r->definition.len);
+        if (r->removed) {
+            g_tree_remove(records->tables[TABLE_DURATION], key);
+            g_free(key);
+        } else {
+            records_put(records, TABLE_DURATION, key, r);
+        }
+    }
     RECORDS_EACH(RunRecord, run, batch)
     {
         const RunRecord *r = &runs[i];
@@ -137,6 +150,12 @@ static inline void records_take_jobs(Records *records, const Batch *batch)
         const RangeRecord *r = &ranges[i];
         records_put_checked(records, TABLE_RANGE,
                             g_strdup_printf("%010" PRIu64 ":%06d", r->sequence, r->first), true, r);
+    }
+    RECORDS_EACH(InstanceRecord, instance, batch)
+    {
+        const InstanceRecord *r = &instances[i];
+        records_put_checked(records, TABLE_INSTANCE, g_strdup_printf("%010" PRIu64, r->number), r->is_new, r);
+        records->instance_number = MAX(records->instance_number, r->number);
     }
     RECORDS_EACH(AttemptRecord, attempt, batch)
     {
@@ -216,16 +235,22 @@ static inline void records_load(const Records *records, const RecordSink *sink, 
     RECORDS_LOAD(ResourceRecord, resource, TABLE_RESOURCE, true)
     RECORDS_LOAD(UsageRecord, usage, TABLE_USAGE, true)
     RECORDS_LOAD(RevisionRecord, revision, TABLE_REVISION, true)
+    RECORDS_LOAD(DurationRecord, duration, TABLE_DURATION, true)
     RECORDS_LOAD(TemplateRecord, template, TABLE_TEMPLATE, true)
     RECORDS_LOAD(RunRecord, run, TABLE_RUN, true)
     RECORDS_LOAD(ApplyRecord, apply, TABLE_APPLY, true)
     RECORDS_LOAD(JobRecord, job, TABLE_JOB, !job_state_final(r->state) || records_needed(records, r))
     RECORDS_LOAD(ChildRecord, child, TABLE_CHILD, records_unfinished(records, r->sequence))
     RECORDS_LOAD(RangeRecord, range, TABLE_RANGE, records_unfinished(records, r->sequence))
+    RECORDS_LOAD(InstanceRecord, instance, TABLE_INSTANCE, r->state != INSTANCE_GONE)
     RECORDS_LOAD(AttemptRecord, attempt, TABLE_ATTEMPT,
                  r->state != LAUNCH_ENDED && r->state != LAUNCH_REFUSED)
-    if (!sink->counters(records->job_sequence, records->event_sequence, records->template_id,
-                        records->apply_id, 0, data, &error))
+    Counters counters = {.job_sequence = records->job_sequence,
+                         .event_sequence = records->event_sequence,
+                         .instance_number = records->instance_number,
+                         .template_id = records->template_id,
+                         .apply_id = records->apply_id};
+    if (!sink->counters(&counters, data, &error))
         g_error("load: %s", error->message);
 }
 
@@ -237,6 +262,7 @@ static inline World *records_world(const Records *records)
     records_load(records, &world_sink, world);
     if (!world_loaded(world, &error))
         g_error("world_loaded: %s", error->message);
+    instance_local(world, FIXTURE_MACHINE);
     return world;
 }
 

@@ -3,14 +3,13 @@
 #include "reconciler/schedule/schedule.h"
 #include "tests/support/world_random.h"
 
-static const Instance machine = {.vcpus_e4 = 4 * 10000, .memory_mib = 90, .ready = true};
+static const Capacity machine = {4 * 10000, 90, 0};
 
 static void check_capacity(const World *world)
 {
-    int64_t vcpus, memory, gpus;
-    world_usage(world, PROVIDER_LOCAL, &vcpus, &memory, &gpus);
-    g_assert_cmpint(vcpus, <=, machine.vcpus_e4);
-    g_assert_cmpint(memory, <=, machine.memory_mib);
+    const Instance *local = world_local_instance(world);
+    g_assert_cmpint(local->used.vcpus_e4, <=, machine.vcpus_e4);
+    g_assert_cmpint(local->used.memory_mib, <=, machine.memory_mib);
 }
 
 /* As text, so that two worlds compare. */
@@ -19,7 +18,7 @@ static char *decide(const World *world, int64_t now_ms)
     g_autoptr(Arena) arena = arena_new();
     GString *text = g_string_new(NULL);
     Decisions decisions;
-    schedule_run(world, &machine, 100, now_ms, arena, &decisions);
+    schedule_run(world, 100, now_ms, arena, &decisions);
     for (size_t i = 0; i < decisions.placements_len; i++)
         g_string_append_printf(text, "%" PRIu64 ":%d in %s\n", decisions.placements[i].job->sequence,
                                decisions.placements[i].index,
@@ -34,7 +33,7 @@ static void tick(RandomWorld *random)
 {
     g_autoptr(Arena) arena = arena_new();
     Decisions decisions;
-    schedule_run(random->world, &machine, 1 + random_below(random, 10), random->now_ms, arena, &decisions);
+    schedule_run(random->world, 1 + random_below(random, 10), random->now_ms, arena, &decisions);
     for (size_t i = 0; i < decisions.placements_len; i++) {
         const Placement *placement = &decisions.placements[i];
         int64_t before = placement->environment->used_vcpus_e4;
@@ -53,6 +52,7 @@ static void restart(RandomWorld *random)
 {
     g_autofree char *before = decide(random->world, random->now_ms);
     random_restart(random);
+    instance_local(random->world, machine);
     g_autofree char *after = decide(random->world, random->now_ms);
     g_assert_cmpstr(before, ==, after);
 }
@@ -85,6 +85,7 @@ static void test_lives(void)
     for (uint64_t seed = 1; seed <= seeds; seed++) {
         g_test_message("seed %" PRIu64, seed);
         RandomWorld *random = random_world_new(seed);
+        instance_local(random->world, machine);
         for (int i = 0; i < 300; i++)
             step(random);
         /* with nothing new everything that was submitted comes to an end: nobody starves */

@@ -220,7 +220,11 @@ static char *expected_of(Model *model)
         if (is_loaded(model, model_job(model, i)) && model->children[i].sequence)
             print_child(out, &model->children[i]);
     }
-    sink_counters(model->jobs->len, model->events, model->highest_template, 0, model->now_ms, out, NULL);
+    sink_counters(&(Counters){.job_sequence = model->jobs->len,
+                              .event_sequence = model->events,
+                              .template_id = model->highest_template,
+                              .now_ms = model->now_ms},
+                  out, NULL);
     return g_string_free(out, FALSE);
 }
 

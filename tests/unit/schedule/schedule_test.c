@@ -2,13 +2,14 @@
 #include "reconciler/schedule/schedule.h"
 #include "tests/support/world_fixture.h"
 
-static const Instance machine = {.vcpus_e4 = 2 * 10000, .memory_mib = 1000, .ready = true};
+static const Capacity machine = {2 * 10000, 1000, 0};
 
-static Decisions run(World *world, const Instance *local, Arena *arena)
+static Decisions run(World *world, const Capacity *local, Arena *arena)
 {
     Decisions decisions;
+    instance_local(world, *local);
     world_check(world);
-    schedule_run(world, local, 1000, 5000, arena, &decisions);
+    schedule_run(world, 1000, 5000, arena, &decisions);
     return decisions;
 }
 
@@ -37,7 +38,8 @@ static void test_equal_priority(void)
     Job *older = fixture_job(world, 1, "one", "");
     fixture_try(world, 2, "{'jobName':'j','jobQueue':'alpha','jobDefinition':'one'}", NULL);
     Decisions decisions;
-    schedule_run(world, &machine, 1, 5000, arena, &decisions);
+    instance_local(world, machine);
+    schedule_run(world, 1, 5000, arena, &decisions);
     g_assert_cmpuint(decisions.placements_len, ==, 1);
     g_assert_true(decisions.placements[0].job == older);
 }
@@ -83,9 +85,10 @@ static void test_hold(void)
     fixture_launch(world, fixture_job(world, 1, "one", ""), NOT_A_CHILD, 1);
     fixture_job(world, 2, "two", "");
     fixture_job(world, 3, "one", "");
-    schedule_run(world, &machine, 10, 599999, arena, &decisions);
+    instance_local(world, machine);
+    schedule_run(world, 10, 599999, arena, &decisions);
     g_assert_cmpuint(decisions.placements_len, ==, 1);
-    schedule_run(world, &machine, 10, 700000, arena, &decisions);
+    schedule_run(world, 10, 700000, arena, &decisions);
     g_assert_cmpuint(decisions.placements_len, ==, 0);
     g_assert_cmpstr(decisions.reasons[1].reason, ==, "waits behind a job that has waited longer");
 }
@@ -95,7 +98,7 @@ static void test_array_and_memory(void)
     g_autoptr(World) world = fixture_world();
     g_autoptr(Arena) arena = arena_new();
     Job *array = fixture_job(world, 1, "one", ",'arrayProperties':{'size':10000}");
-    Instance large = {.vcpus_e4 = 40 * 10000, .memory_mib = 16 * 30, .ready = true};
+    Capacity large = {40 * 10000, 16 * 30, 0};
     Decisions decisions = run(world, &large, arena);
     g_assert_cmpuint(decisions.placements_len, ==, 30); /* memory is what ends first */
     for (int32_t i = 0; i < 30; i++)
@@ -119,10 +122,14 @@ static void test_environments(void)
                     "small: waits for 1 vCPU; 0 of 1 free (maxvCpus); here: waits for 1 vCPU; 0 of 2 free");
 }
 
-static void expect_reason(World *world, const Instance *local, const char *reason)
+/* local: NULL: it has not been told. */
+static void expect_reason(World *world, const Capacity *local, const char *reason)
 {
     g_autoptr(Arena) arena = arena_new();
-    Decisions decisions = run(world, local, arena);
+    Decisions decisions;
+    if (local)
+        instance_local(world, *local);
+    schedule_run(world, 1000, 5000, arena, &decisions);
     g_assert_cmpuint(decisions.placements_len, ==, 0);
     g_assert_cmpuint(decisions.reasons_len, ==, 1);
     g_assert_cmpstr(decisions.reasons[0].reason, ==, reason);
@@ -130,11 +137,12 @@ static void expect_reason(World *world, const Instance *local, const char *reaso
 
 static void test_closed(void)
 {
-    g_autoptr(World) world = fixture_world();
-    Instance later = machine;
-    later.ready = false;
+    g_autoptr(World) world = world_new(1, PROVIDER_LOCAL);
+    fixture_environment(world, "here", 64);
+    fixture_queue(world, "main", 1, "here");
+    fixture_definition(world, "one", 1, 16, "");
     fixture_job(world, 1, "one", "");
-    expect_reason(world, &later, "waits for provider local of compute environment here to report");
+    expect_reason(world, NULL, "waits for provider local of compute environment here to report");
     fixture_put(world, KIND_COMPUTE_ENVIRONMENT, "here",
                 "{\"computeResources\":{\"maxvCpus\":4,\"type\":\"EC2\"},\"provider\":\"local\",\"state\":"
                 "\"DISABLED\","

@@ -142,7 +142,9 @@ static void test_round_trip(Fixture *fixture, gconstpointer data)
     PUT(range);
     PUT(attempt);
     batch_put_event(batch, &event);
-    sink_counters(2, 9, 3, 4, 1234, expected, NULL);
+    sink_counters(
+        &(Counters){.job_sequence = 2, .event_sequence = 9, .template_id = 3, .apply_id = 4, .now_ms = 1234},
+        expected, NULL);
     commit(fixture, batch, 1234);
 
     g_autofree char *found = loaded(fixture);
@@ -572,7 +574,7 @@ static void test_applies_newest(Fixture *fixture, gconstpointer data)
     apply.id = 4;
     apply.owner = VIEW("even");
     print_apply(expected, &apply);
-    sink_counters(0, 0, 0, 4, 1, expected, NULL);
+    sink_counters(&(Counters){.apply_id = 4, .now_ms = 1}, expected, NULL);
     g_autofree char *found = loaded(fixture);
     g_assert_cmpstr(found, ==, expected->str);
 }
