@@ -12,6 +12,32 @@ static int launch_compare(const TreeNode *a, const TreeNode *b)
     return launch_key_compare(a, TREE_ENTRY(b, LaunchEntry, by_token)->launch.token.bytes);
 }
 
+/* When it is expected to end if nothing holds it up: counted from the intent, so that it never changes. */
+int64_t launch_end_ms(const Launch *launch)
+{
+    int64_t end_ms;
+    if (launch->expected_ms <= 0 || __builtin_add_overflow(launch->intended_ms, launch->expected_ms, &end_ms))
+        return INT64_MAX;
+    return end_ms;
+}
+
+int launch_end_compare(const TreeNode *a, const TreeNode *b)
+{
+    const Launch *left = &TREE_ENTRY(a, LaunchEntry, by_end)->launch;
+    const Launch *right = &TREE_ENTRY(b, LaunchEntry, by_end)->launch;
+    int64_t left_ms = launch_end_ms(left), right_ms = launch_end_ms(right);
+    if (left_ms != right_ms)
+        return left_ms < right_ms ? -1 : 1;
+    return memcmp(left->token.bytes, right->token.bytes, LAUNCH_TOKEN_BYTES);
+}
+
+Launch *environment_launch_next(const Environment *environment, const Launch *after)
+{
+    TreeNode *node =
+        after ? tree_next(&launch_entry(after)->by_end) : tree_first(&environment_entry(environment)->ends);
+    return node ? &TREE_ENTRY(node, LaunchEntry, by_end)->launch : NULL;
+}
+
 void launches_init(World *world)
 {
     tree_init(&world->launches, launch_compare);
@@ -101,17 +127,23 @@ static Capacity launch_need(const Launch *launch)
 }
 
 /* direction 1: takes, -1: gives back. Of the instance it was taken by who decided. */
-static void launch_account(const Launch *launch, int direction)
+static void launch_account(Launch *launch, int direction)
 {
     Environment *environment = launch->environment;
     if (!environment)
         return;
+    Tree *ends = &environment_entry(environment)->ends;
+    TreeNode *by_end = &launch_entry(launch)->by_end;
     environment->used_vcpus_e4 += direction * launch->vcpus_e4;
     environment->used_memory_mib += direction * launch->memory_mib;
     if (direction > 0)
         environment->launches++;
     else
         environment->launches--;
+    if (direction > 0 && launch_end_ms(launch) != INT64_MAX)
+        tree_insert(ends, by_end);
+    else if (tree_contains(by_end))
+        tree_remove(ends, by_end);
 }
 
 /* ---- one job or one child: what both have, in one place ---- */

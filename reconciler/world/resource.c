@@ -33,13 +33,40 @@ void resources_init(World *world)
     tree_init(&world->resources, resource_compare);
     tree_init(&world->graves, resource_compare);
     tree_init(&world->transit, transit_compare);
+    world->slots = g_ptr_array_new();
     world->queues_stale = true;
 }
 
-static void environment_free(Environment *environment)
+/* The lowest that is free: they stay dense. */
+static void slot_take(World *world, Environment *environment)
+{
+    guint slot = 0;
+    while (slot < world->slots->len && g_ptr_array_index(world->slots, slot))
+        slot++;
+    if (slot == world->slots->len)
+        g_ptr_array_add(world->slots, NULL);
+    g_ptr_array_index(world->slots, slot) = environment;
+    environment->slot = slot;
+}
+
+unsigned world_environment_slots(const World *world)
+{
+    return world->slots->len;
+}
+
+static void derived_clear(Environment *environment)
+{
+    if (environment->derived)
+        environment->derived_free(environment->derived);
+    environment->derived = NULL;
+}
+
+static void environment_free(World *world, Environment *environment)
 {
     if (!environment)
         return;
+    g_ptr_array_index(world->slots, environment->slot) = NULL;
+    derived_clear(environment);
     environment_instances_clear(environment);
     compute_environment_spec_free(environment->spec);
     g_ref_string_release(environment_entry(environment)->name);
@@ -51,6 +78,7 @@ static void queue_free(World *world, Queue *queue)
     if (!queue)
         return;
     queue_shares_clear(world, queue, false);
+    g_free(queue_entry(queue)->environments);
     job_queue_spec_free(queue->spec);
     g_free(queue);
 }
@@ -58,7 +86,7 @@ static void queue_free(World *world, Queue *queue)
 void resource_entry_free(World *world, ResourceEntry *entry)
 {
     Resource *resource = &entry->resource;
-    environment_free(resource->environment);
+    environment_free(world, resource->environment);
     queue_free(world, resource->queue);
     scheduling_policy_spec_free(resource->policy);
     g_free(resource->name);
@@ -80,6 +108,7 @@ void resources_clear(World *world)
             resource_entry_free(world, TREE_ENTRY(node, ResourceEntry, by_key));
         }
     g_free(world->queues);
+    g_ptr_array_unref(world->slots);
 }
 
 /* ---- looking ---- */
@@ -105,6 +134,21 @@ Environment *world_environment(const World *world, View name)
 {
     Resource *resource = world_resource(world, KIND_COMPUTE_ENVIRONMENT, name);
     return resource ? resource->environment : NULL;
+}
+
+Environment *const *queue_environments(const World *world, const Queue *queue, size_t *ret_len)
+{
+    QueueEntry *entry = queue_entry(queue);
+    char **names = queue->spec->compute_environments;
+    if (entry->environments_at != world->feasibility || !entry->environments) {
+        entry->environments_len = names ? g_strv_length(names) : 0;
+        entry->environments = g_renew(Environment *, entry->environments, entry->environments_len + 1);
+        for (size_t i = 0; i < entry->environments_len; i++)
+            entry->environments[i] = world_environment(world, view_from(names[i]));
+        entry->environments_at = world->feasibility;
+    }
+    *ret_len = entry->environments_len;
+    return entry->environments;
 }
 
 ResourceRecord resource_record(const Resource *resource)
@@ -252,7 +296,10 @@ static bool environment_in_force(World *world, Resource *resource, View spec, GE
         environment_instances_init(&entry->environment);
         environment = resource->environment = &entry->environment;
         environment->resource = resource;
+        tree_init(&entry->ends, launch_end_compare);
+        slot_take(world, environment);
     }
+    derived_clear(environment);
     compute_environment_spec_free(environment->spec);
     environment->spec = decoded;
     environment->generation = generation_of(spec);
@@ -363,6 +410,17 @@ static int64_t keep_revisions(View spec)
         json_is_integer(keep) && json_integer_value(keep) > 0 ? json_integer_value(keep) : INT64_MAX;
     json_decref(root);
     return value;
+}
+
+/* What the scheduler keeps from pass to pass lies in settings "WHAT NAME". */
+static void scheduling_notes_clear(World *world, const Resource *resource)
+{
+    static const char *const whats[] = {"blocked", "turn", "gang"};
+    for (size_t i = 0; i < G_N_ELEMENTS(whats); i++) {
+        g_autofree char *name = g_strdup_printf("%s %s", whats[i], resource->name);
+        if ((i == 2) == (resource->kind == KIND_COMPUTE_ENVIRONMENT))
+            world_set_setting(world, name, NULL);
+    }
 }
 
 static void resource_event(World *world, const Resource *resource, const char *type, const char *message,
@@ -518,6 +576,8 @@ void resource_remove(World *world, Resource *resource, int64_t now_ms)
         world->queues_stale = true;
         queue_shares_clear(world, resource->queue, true);
     }
+    if (resource->kind == KIND_JOB_QUEUE || resource->kind == KIND_COMPUTE_ENVIRONMENT)
+        scheduling_notes_clear(world, resource);
     transit_leave(world, entry);
     if (resource->dirty)
         g_queue_unlink(&world->dirty_resources, &entry->dirty);

@@ -26,6 +26,7 @@ typedef struct {
     Environment environment;
     char *name;     /* reference counted (GRefString): launches keep it when the environment is gone */
     Tree instances; /* InstanceEntry by number */
+    Tree ends;      /* LaunchEntry by expected end */
 } EnvironmentEntry;
 
 typedef struct {
@@ -39,6 +40,9 @@ typedef struct {
 
 typedef struct {
     Queue queue;
+    Environment **environments; /* as of environments_at, World.feasibility */
+    size_t environments_len;
+    uint64_t environments_at;
     Tree shares;       /* ShareEntry by identifier */
     int64_t settle_ms; /* no share becomes inactive before */
     int64_t decay_ms;  /* of the usage of its shares */
@@ -95,7 +99,7 @@ typedef struct {
 
 typedef struct {
     Launch launch;
-    TreeNode by_token;
+    TreeNode by_token, by_end;
     char *environment_name; /* GRefString */
     Job *job;
     GList dirty;
@@ -150,6 +154,7 @@ struct World {
 
     Tree resources, graves, transit;
     ResourceEntry *settle_next; /* where resource_settle goes on */
+    GPtrArray *slots;           /* Environment by slot, NULL where none */
     Queue **queues;             /* sorted; rebuilt when stale */
     size_t queues_len;
     bool queues_stale;
@@ -287,6 +292,7 @@ void event_range(World *world, const Job *job, int32_t first, int32_t last, cons
                  int64_t now_ms);
 /* launch.c */
 void launches_init(World *world);
+int launch_end_compare(const TreeNode *a, const TreeNode *b);
 void launches_clear(World *world);
 bool launch_restore(World *world, const AttemptRecord *record, GError **error);
 void launch_record(const Launch *launch, AttemptRecord *ret_record);

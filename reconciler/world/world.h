@@ -58,6 +58,10 @@ struct Environment {
     size_t instances;       /* of any state but GONE */
     int64_t instance_vcpus; /* whole vCPUs of all these: what maxvCpus limits where it buys instances */
     uint64_t generation;    /* of what instances are made from: equal for equal members that update rolling */
+    unsigned slot;          /* its number among the environments there are: for arrays, never for order */
+    /* What schedule/ worked out from spec alone; freed when that changes. */
+    void *derived;
+    GDestroyNotify derived_free;
 };
 
 struct Queue {
@@ -70,6 +74,13 @@ struct Queue {
     int64_t held_vcpus_e4;              /* by launches under way of its jobs */
     size_t active_shares;
 };
+/* What its computeEnvironmentOrder names; NULL where there is no such environment. */
+Environment *const *queue_environments(const World *world, const Queue *queue, size_t *ret_len);
+unsigned world_environment_slots(const World *world); /* slots are below it */
+/* Launches of an environment whose run time is expected to be something, by when they are expected to end
+ * (launch_end_ms()); NULL: first, or at the end. */
+Launch *environment_launch_next(const Environment *environment, const Launch *after);
+int64_t launch_end_ms(const Launch *launch); /* INT64_MAX: not known */
 
 /* What the jobs of one queue with one shareIdentifier have and may have. The jobs of a FIFO queue are one
  * share, "". */
