@@ -214,7 +214,7 @@ static void check_group(const GroupEntry *entry)
 
 static size_t check_shares(Recount *recount, const Queue *queue)
 {
-    size_t items = 0, active = 0;
+    size_t items = 0, active = 0, in_order = 0;
     int64_t held_vcpus_e4 = 0;
     for (const Share *share = share_next(queue, NULL); share; share = share_next(queue, share)) {
         const ShareTally *counted = tally(recount->shares, share, sizeof(ShareTally));
@@ -240,7 +240,9 @@ static size_t check_shares(Recount *recount, const Queue *queue)
         active += share->active;
         held_vcpus_e4 += share->held_vcpus_e4;
         recount->parked += share->parked;
+        in_order += share->groups;
     }
+    expect(in_order == queue->groups, NULL, "groups of a queue");
     expect(active == queue->active_shares && held_vcpus_e4 == queue->held_vcpus_e4, NULL, "queue's shares");
     return items;
 }

@@ -539,6 +539,7 @@ bool job_restore(World *world, const JobRecord *record, GError **error)
                       .step = step};
     Job *job = job_new(world, &draft, record->sequence, record->created_ms);
     job->state = record->state;
+    job->runnable_ms = record->created_ms;
     job->is_cancelled = record->is_cancelled;
     job->is_terminated = record->is_terminated;
     job->status_reason = view_dup_or_null(record->status_reason);

@@ -28,7 +28,9 @@ int launch_end_compare(const TreeNode *a, const TreeNode *b)
     int64_t left_ms = launch_end_ms(left), right_ms = launch_end_ms(right);
     if (left_ms != right_ms)
         return left_ms < right_ms ? -1 : 1;
-    return memcmp(left->token.bytes, right->token.bytes, LAUNCH_TOKEN_BYTES);
+    if (left->job->sequence != right->job->sequence)
+        return left->job->sequence < right->job->sequence ? -1 : 1;
+    return (left->index > right->index) - (left->index < right->index);
 }
 
 Launch *environment_launch_next(const Environment *environment, const Launch *after)

@@ -117,6 +117,11 @@ const RunKind *world_kind(const World *world, uint32_t kind)
     return &((const KindEntry *)g_ptr_array_index(world->kinds_by_id, kind))->kind;
 }
 
+bool world_kind_used(const World *world, uint32_t kind)
+{
+    return g_ptr_array_index(world->kinds_by_id, kind) != NULL;
+}
+
 size_t world_kinds_len(const World *world)
 {
     return world->kinds_by_id->len;
@@ -309,19 +314,25 @@ static void group_enter(GroupEntry *entry)
 {
     bool fresh = tree_insert(group_tree(entry), &entry->by_head);
     g_assert(fresh);
-    if (entry->group.parked)
-        entry->group.share->parked++;
-    else
-        entry->group.share->groups++;
+    Share *share = entry->group.share;
+    if (entry->group.parked) {
+        share->parked++;
+    } else {
+        share->groups++;
+        share->queue->groups++;
+    }
 }
 
 static void group_leave(GroupEntry *entry)
 {
     tree_remove(group_tree(entry), &entry->by_head);
-    if (entry->group.parked)
-        entry->group.share->parked--;
-    else
-        entry->group.share->groups--;
+    Share *share = entry->group.share;
+    if (entry->group.parked) {
+        share->parked--;
+    } else {
+        share->groups--;
+        share->queue->groups--;
+    }
 }
 
 static void group_free(World *world, GroupEntry *entry)
@@ -516,6 +527,13 @@ RunnableGroup *share_group_next(const Share *share, const RunnableGroup *after, 
         found = group_skipped(parent, skip, data) ? subtree_first(parent->right, skip, data) : parent;
     }
     return found ? &TREE_ENTRY(found, GroupEntry, by_head)->group : NULL;
+}
+
+RunnableGroup *share_parked_next(const Share *share, const RunnableGroup *after)
+{
+    TreeNode *node =
+        after ? tree_next(&group_entry(after)->by_head) : tree_first(&share_entry(share)->parked);
+    return node ? &TREE_ENTRY(node, GroupEntry, by_head)->group : NULL;
 }
 
 RunnableGroup *share_group_any(const Share *share, const RunnableGroup *after)

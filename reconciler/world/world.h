@@ -73,6 +73,7 @@ struct Queue {
     const SchedulingPolicySpec *policy; /* borrowed; NULL: FIFO, or the policy does not exist */
     int64_t held_vcpus_e4;              /* by launches under way of its jobs */
     size_t active_shares;
+    size_t groups; /* of runnable work, the parked ones left out */
 };
 /* What its computeEnvironmentOrder names; NULL where there is no such environment. */
 Environment *const *queue_environments(const World *world, const Queue *queue, size_t *ret_len);
@@ -147,11 +148,13 @@ struct Job {
     int32_t attempts;
     uint64_t front;
     int64_t created_ms, started_ms, stopped_ms;
-    int32_t array_size; /* 0: single */
-    ArrayState *array;  /* NULL: single */
-    Launch *launch;     /* current launch of a single job, or NULL */
-    Run *run;           /* or NULL */
-    char *step;         /* or NULL */
+    int64_t runnable_ms; /* when it first became RUNNABLE (arrays: opened); 0: not yet; created_ms after a
+                            restart */
+    int32_t array_size;  /* 0: single */
+    ArrayState *array;   /* NULL: single */
+    Launch *launch;      /* current launch of a single job, or NULL */
+    Run *run;            /* or NULL */
+    char *step;          /* or NULL */
     /* further members private to world/ follow in job.h */
     struct JobPrivate *private;
 };
@@ -415,13 +418,16 @@ void shares_settle(World *world, Queue *queue, int64_t now_ms);
 typedef bool (*GroupSkip)(const Capacity *least, uint64_t kinds, const void *data);
 RunnableGroup *share_group_next(const Share *share, const RunnableGroup *after, GroupSkip skip,
                                 const void *data);
+RunnableGroup *share_parked_next(const Share *share,
+                                 const RunnableGroup *after); /* the parked ones, in order */
 /* All groups of a share, parked ones too, in no order that matters; NULL: first, or at the end. */
 RunnableGroup *share_group_any(const Share *share, const RunnableGroup *after);
 /* The group that a runnable job stands in, or one of its shape stands in; NULL: none. */
 RunnableGroup *job_group(const Job *job);
 JobTemplate *runnable_group_template(const RunnableGroup *group); /* of its first item */
 const RunKind *world_kind(const World *world, uint32_t kind);
-size_t world_kinds_len(const World *world); /* kinds are below it */
+size_t world_kinds_len(const World *world);              /* kinds are below it */
+bool world_kind_used(const World *world, uint32_t kind); /* a number between may have no kind */
 static inline uint64_t kind_bit(uint32_t kind)
 {
     return UINT64_C(1) << (kind < 63 ? kind : 63);
