@@ -44,7 +44,7 @@ override LDFLAGS  += $(LDFLAGS_$(VARIANT))
 LIBS     := $(PKG_LIBS) -pthread -lm
 
 # ---- rooms, lowest first -----------------------------------------------------------------------------------------
-ROOMS := base spec world source plan schedule scale store provider api cli engine
+ROOMS := base spec world source plan schedule scale forecast store provider simulated api cli engine
 DIR_base     := spec/base
 DIR_spec     := spec
 DIR_world    := reconciler/world
@@ -52,8 +52,10 @@ DIR_source   := reconciler/source
 DIR_plan     := reconciler/plan
 DIR_schedule := reconciler/schedule
 DIR_scale    := reconciler/scale
+DIR_forecast := reconciler/forecast
 DIR_store    := reconciler/store
 DIR_provider := reconciler/provider/local
+DIR_simulated := reconciler/provider/simulated
 DIR_api      := reconciler/api
 DIR_cli      := reconciler/cli
 DIR_engine   := reconciler
@@ -65,11 +67,13 @@ LINK_source   := source spec base
 LINK_plan     := plan world spec base
 LINK_scale    := scale world spec base
 LINK_schedule := schedule scale world spec base
+LINK_forecast := forecast schedule scale world spec base
 LINK_store    := store world spec base
 LINK_provider := provider base
+LINK_simulated := simulated spec base
 LINK_api      := api plan schedule scale store source provider world spec base
-LINK_cli      := cli api plan schedule scale store source provider world spec base
-LINK_engine   := engine api cli plan schedule scale store source provider world spec base
+LINK_cli      := cli api forecast plan schedule scale store source provider world spec base
+LINK_engine   := engine api cli forecast plan schedule scale store source provider simulated world spec base
 
 sources = $(filter-out %_main.c reconciler/main.c,$(wildcard $(DIR_$(1))/*.c))
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(call sources,$(1)))

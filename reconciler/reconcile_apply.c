@@ -4,6 +4,7 @@
 #include "reconciler/api/apply_plan.h"
 #include "reconciler/plan/change.h"
 #include "reconciler/reconcile_internal.h"
+#include "reconciler/stage.h"
 
 #define PLAN_TRIES 5
 
@@ -333,70 +334,19 @@ static bool begin_staging(ApplyTask *task)
     return true;
 }
 
-static bool stage_put(Reconciler *reconciler, const ApplyTask *task, const Change *change, GError **error)
+static Stage stage_of(Reconciler *reconciler, const ApplyTask *task)
 {
-    ResourceChange put = {.manifest = change->manifest, .owner = task->plan->identity};
-    if (change->action != ACTION_REPLACE)
-        return resource_put(reconciler->world, &put, reconciler->now_ms, error);
-    resource_replace(reconciler->world, &put, reconciler->now_ms);
-    return true;
-}
-
-/* onDelete of what the manifest was when it ran. */
-static void stage_delete(Reconciler *reconciler, const ApplyTask *task, const Change *change)
-{
-    View name = view_from(change->name);
-    const Resource *resource = world_resource(reconciler->world, change->kind, name);
-    g_autoptr(GPtrArray) runs = g_ptr_array_new();
-    for (Run *run = world_run_newest(reconciler->world, change->kind, name); run; run = world_run_before(run))
-        if (strcmp(run->owner, task->plan->identity) == 0 &&
-            (run->state == RUN_WAITING || run->state == RUN_RUNNING))
-            g_ptr_array_insert(runs, 0, run); /* the oldest first */
-    for (guint i = 0; i < runs->len; i++) {
-        Run *run = runs->pdata[i];
-        RunRecord record = {.kind = run->kind, .spec = view_from(run->spec)};
-        OnDelete on_delete = run_on_delete(&record);
-        if (on_delete != ON_DELETE_KEEP)
-            run_end(reconciler->world, run, on_delete == ON_DELETE_CANCEL ? END_CANCEL : END_TERMINATE,
-                    "The manifest was deleted", reconciler->now_ms, reconciler->stops);
-    }
-    if (resource)
-        resource_delete(reconciler->world, change->kind, name, reconciler->now_ms);
-}
-
-static bool stage_change(Reconciler *reconciler, const ApplyTask *task, const Change *change, GError **error)
-{
-    switch (change->action) {
-    case ACTION_CREATE:
-    case ACTION_UPDATE:
-    case ACTION_REPLACE: return stage_put(reconciler, task, change, error);
-    case ACTION_DELETE: stage_delete(reconciler, task, change); return true;
-    case ACTION_RUN: break;
-    }
-    RunStart start = {.owner = task->plan->identity,
-                      .kind = change->kind,
-                      .name = view_from(change->name),
-                      .spec = change->manifest->spec,
-                      .key = change->run_key,
-                      .record_only = change->recorded};
-    return run_start(reconciler->world, &start, &reconciler->rng, reconciler->now_ms, error) != NULL;
-}
-
-static void mark_kept(Reconciler *reconciler, const Plan *plan)
-{
-    for (guint i = 0; i < plan->kept->len; i++) {
-        const PlanNote *note = plan->kept->pdata[i];
-        View name = view_from(note->name);
-        const Resource *resource =
-            note->kind < KIND_COUNT ? world_resource(reconciler->world, note->kind, name) : NULL;
-        if (resource && !resource->kept)
-            resource_set_kept(reconciler->world, note->kind, name, reconciler->now_ms);
-    }
+    return (Stage){.world = reconciler->world,
+                   .owner = task->plan->identity,
+                   .rng = &reconciler->rng,
+                   .now_ms = reconciler->now_ms,
+                   .stops = reconciler->stops};
 }
 
 static void stage_end(Reconciler *reconciler, ApplyTask *task)
 {
-    mark_kept(reconciler, task->plan->plan);
+    Stage stage = stage_of(reconciler, task);
+    stage_kept(&stage, task->plan->plan);
     apply_set(reconciler->world, task->apply_id, APPLY_ACTIVE, "", reconciler->now_ms);
     carried_out(task);
     if (task->call) {
@@ -412,7 +362,8 @@ static bool stage_next(Reconciler *reconciler, ApplyTask *task)
 {
     const Change *change = task->plan->plan->changes->pdata[task->next++];
     g_autoptr(GError) error = NULL;
-    if (stage_change(reconciler, task, change, &error))
+    Stage stage = stage_of(reconciler, task);
+    if (stage_change(&stage, change, &error))
         return true;
     g_autofree char *message =
         g_strdup_printf("%s %s/%s: %s", action_name(change->action), kind_name(change->kind), change->name,

@@ -22,7 +22,7 @@ typedef struct ApplyTask ApplyTask;
 
 /* A provider event, kept until what it led to is durable. */
 typedef struct {
-    ProviderEvent event; /* reason and notice: owned */
+    ProviderEvent event; /* its texts are owned */
 } KeptEvent;
 
 /* What leaves when one batch is durable. */

@@ -8,9 +8,11 @@
 
 void kept_event_clear(void *data)
 {
-    KeptEvent *kept = data;
-    g_free((char *)(uintptr_t)kept->event.reason);
-    g_free((char *)(uintptr_t)kept->event.notice);
+    ProviderEvent *event = &((KeptEvent *)data)->event;
+    const char *const texts[] = {event->reason, event->notice, event->provider_id, event->instance_type,
+                                 event->zone};
+    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
+        g_free((char *)(uintptr_t)texts[i]);
 }
 
 void reconciler_provider_event(const ProviderEvent *event, void *data)
@@ -19,6 +21,9 @@ void reconciler_provider_event(const ProviderEvent *event, void *data)
     KeptEvent kept = {.event = *event};
     kept.event.reason = g_strdup(event->reason);
     kept.event.notice = g_strdup(event->notice);
+    kept.event.provider_id = g_strdup(event->provider_id);
+    kept.event.instance_type = g_strdup(event->instance_type);
+    kept.event.zone = g_strdup(event->zone);
     g_array_append_val(reconciler->events, kept);
     if (event->type == PROVIDER_EVENT_STARTED) {
         if (reconciler->started_at_ms == 0)
@@ -78,6 +83,7 @@ static void apply_end(Reconciler *reconciler, Launch *launch, const ProviderEven
 static void apply_to_launch(Reconciler *reconciler, Launch *launch, const ProviderEvent *event)
 {
     switch (event->type) {
+    case PROVIDER_EVENT_ACCEPTED: return;
     case PROVIDER_EVENT_STARTED:
         launch_started(reconciler->world, launch, event->at_ms, reconciler->now_ms);
         return;
@@ -87,7 +93,11 @@ static void apply_to_launch(Reconciler *reconciler, Launch *launch, const Provid
     case PROVIDER_EVENT_ENDED: apply_end(reconciler, launch, event); return;
     case PROVIDER_EVENT_LOST: launch_lost(reconciler->world, launch, reconciler->now_ms); return;
     case PROVIDER_EVENT_OBSERVED:
-    case PROVIDER_EVENT_CAPACITY: break;
+    case PROVIDER_EVENT_CAPACITY:
+    case PROVIDER_EVENT_INSTANCE_STARTED: /* no provider here makes instances yet */
+    case PROVIDER_EVENT_INSTANCE_REGISTERED:
+    case PROVIDER_EVENT_INSTANCE_REFUSED:
+    case PROVIDER_EVENT_INSTANCE_GONE: break;
     }
     g_assert_not_reached();
 }
@@ -110,7 +120,7 @@ static void apply_event(Reconciler *reconciler, const ProviderEvent *event)
         apply_observed(reconciler);
         return;
     }
-    bool is_final = event->type != PROVIDER_EVENT_STARTED;
+    bool is_final = event->type != PROVIDER_EVENT_STARTED && event->type != PROVIDER_EVENT_ACCEPTED;
     Launch *launch = world_launch(reconciler->world, &event->token);
     if (!reconciler->observed)
         g_hash_table_add(reconciler->reported, g_bytes_new(event->token.bytes, LAUNCH_TOKEN_BYTES));

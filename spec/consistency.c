@@ -43,7 +43,7 @@ static int share_compare(const void *a, const void *b)
 
 /* In the order of bytes a prefix comes before all that it covers, save for "*", which is less than letters
  * and digits: "User*" may come after "User", and directly so. */
-static void shares_check(const Check *check, const json_t *list)
+static void shares_check(const Check *check, const json_t *list, const char *path)
 {
     size_t len = json_array_size(list);
     g_autofree const char **shares = g_new0(const char *, len + 1);
@@ -53,7 +53,6 @@ static void shares_check(const Check *check, const json_t *list)
     const char *wide = NULL;
     for (size_t i = 0; i < len; i++) {
         const char *share = shares[i], *before = i > 0 ? shares[i - 1] : NULL;
-        const char *path = "spec.fairsharePolicy.shareDistribution[].shareIdentifier";
         const char *other = wide && share_covers(wide, share)       ? wide
                             : before && share_covers(share, before) ? before
                                                                     : NULL;
@@ -64,6 +63,26 @@ static void shares_check(const Check *check, const json_t *list)
                    "the shares \"%s\" and \"%s\" overlap", other, share);
         if (g_str_has_suffix(share, "*") && !(wide && share_covers(wide, share)))
             wide = share;
+    }
+}
+
+static void policy_check(const Check *check, const json_t *spec)
+{
+    shares_check(check, json_object_get(json_object_get(spec, "fairsharePolicy"), "shareDistribution"),
+                 "spec.fairsharePolicy.shareDistribution[].shareIdentifier");
+    shares_check(check, json_object_get(spec, "shareLimits"), "spec.shareLimits[].shareIdentifier");
+}
+
+/* ---- time limits of a queue */
+
+/* In the canonical form the list is sorted by reason. */
+static void time_limits_check(const Check *check, const json_t *list)
+{
+    for (size_t i = 1; i < json_array_size(list); i++) {
+        const char *reason = text_of(json_array_get(list, i), "reason");
+        if (!strcmp(text_of(json_array_get(list, i - 1), "reason"), reason))
+            report(check, "spec.jobStateTimeLimitActions[].reason", reason,
+                   "one entry for each reason: keep one of them", "the reason \"%s\" is given twice", reason);
     }
 }
 
@@ -169,17 +188,33 @@ static bool has_member(const Manifest *manifest, const char *text)
     return memmem(manifest->spec.data, manifest->spec.len, text, strlen(text)) != NULL;
 }
 
+/* Whether it may have something that is checked here: most manifests are not decoded for it. */
+static bool is_checked(const Manifest *manifest)
+{
+    switch (manifest->kind) {
+    case KIND_SCHEDULING_POLICY:
+        return has_member(manifest, "\"shareDistribution\":") || has_member(manifest, "\"shareLimits\":");
+    case KIND_JOB_QUEUE: return has_member(manifest, "\"jobStateTimeLimitActions\":");
+    case KIND_JOB_DEFINITION: return has_member(manifest, "\"nodeProperties\":");
+    case KIND_CONSUMABLE_RESOURCE:
+    case KIND_COMPUTE_ENVIRONMENT:
+    case KIND_JOB:
+    case KIND_PIPELINE:
+    case KIND_COUNT: break;
+    }
+    return false;
+}
+
 void consistency_check(Locator *locator, const Manifest *manifest)
 {
     Check check = {locator, manifest};
-    bool is_policy =
-        manifest->kind == KIND_SCHEDULING_POLICY && has_member(manifest, "\"shareDistribution\":");
-    bool is_multinode = manifest->kind == KIND_JOB_DEFINITION && has_member(manifest, "\"nodeProperties\":");
-    if (!is_policy && !is_multinode)
+    if (!is_checked(manifest))
         return;
     json_t *spec = json_loadb(manifest->spec.data, manifest->spec.len, 0, NULL);
-    if (is_policy)
-        shares_check(&check, json_object_get(json_object_get(spec, "fairsharePolicy"), "shareDistribution"));
+    if (manifest->kind == KIND_SCHEDULING_POLICY)
+        policy_check(&check, spec);
+    else if (manifest->kind == KIND_JOB_QUEUE)
+        time_limits_check(&check, json_object_get(spec, "jobStateTimeLimitActions"));
     else if (json_object_get(spec, "nodeProperties"))
         nodes_check(&check, json_object_get(spec, "nodeProperties"));
     json_decref(spec);

@@ -1,6 +1,7 @@
 /* consistency.h: what one spec says against itself, where the schema cannot tell.
  * Calls:  spec/locate for the place.
- * Holds:  share identifiers of a policy do not overlap; the node ranges of a multi-node definition cover
+ * Holds:  share identifiers of a policy do not overlap, neither those with weights nor those with limits; a
+ * queue has one time limit for each reason; the node ranges of a multi-node definition cover
  * every node, lie within one another or apart, and the main node is one of the nodes. */
 #pragma once
 #include "spec/locate.h"

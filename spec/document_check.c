@@ -183,8 +183,23 @@ static void queue_check(const Node *spec, Check *check)
             queue_pair_check(check, list->sequence.items[j], list->sequence.items[i], i);
 }
 
+/* Where the environment itself says so; under --provider one set of manifests serves a laptop too. */
+static void budget_check(const Node *spec, const Check *check)
+{
+    const Node *budget = node_get(spec, "budget"), *type = node_get(node_get(spec, "provider"), "type");
+    bool is_free = type && (view_is(type->text, "local") || view_is(type->text, "docker"));
+    if (!budget || !is_free)
+        return;
+    g_autofree char *message =
+        g_strdup_printf("a budget has no effect with provider " VIEW_FMT, VIEW_ARG(type->text));
+    document_report(check->diagnostics, check->context->file, check->context->text,
+                    check->context->first_line, budget->line, budget->column, 1, SEVERITY_WARNING,
+                    "spec.budget", message, "nothing is bought there: remove it");
+}
+
 static void environment_check(const Node *spec, Check *check)
 {
+    budget_check(spec, check);
     const Node *resources = node_get(spec, "computeResources");
     const Node *low = node_get(resources, "minvCpus"), *high = node_get(resources, "maxvCpus");
     if (low && high && low->integer > high->integer)

@@ -5,6 +5,7 @@
 #include "spec/consistency.h"
 #include "spec/cycle.h"
 #include "spec/locate.h"
+#include "spec/share_check.h"
 
 /* With more names than this, or after so many faults, looking for a near name costs more than it helps. */
 #define SUGGEST_NAMES_MAX  20000
@@ -289,6 +290,7 @@ void reference_check(const ManifestSet *set, ReferenceKnown known, ReferenceText
         consistency_check(&check.locator, manifest);
     }
     jobs_check(&check);
+    share_check(set, &check.locator);
     for (Kind kind = 0; kind < KIND_COUNT; kind++)
         g_strfreev(check.names[kind]);
 }

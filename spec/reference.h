@@ -2,7 +2,8 @@
  * Holds:  what is named exists in the set, in `uses:` of muster.yaml, or in known (names the state holds);
  * misspelt names get a suggestion; dependsOn among Jobs and inside a Pipeline has no cycle (the cycle is
  * printed: a -> b -> a); a queue does not mix EC2-family and Fargate-family environments; N_TO_N joins arrays
- * of equal size; step names are unique. */
+ * of equal size; step names are unique; jobs and steps name a share where their queue has a scheduling
+ * policy, and nowhere else. */
 #pragma once
 #include "spec/decode.h"
 #include "spec/manifest.h"

@@ -47,7 +47,7 @@ static void print(const Planning *planning, const Options *options, const char *
     g_autofree char *next = plan_is_empty(planning->plan) ? NULL : next_command(options, source);
     g_autoptr(GString) out = g_string_new(NULL);
     if (g_strcmp0(options->format, "json") == 0) {
-        plan_render_json(planning->plan, out);
+        plan_render_json(planning->plan, NULL, out);
         output_string(out);
     } else if (g_strcmp0(options->format, "markdown") == 0) {
         PlanRender render = {.next_command = next};

@@ -123,13 +123,24 @@ GuardResult plan_guard(const Plan *plan, const PlanActual *actual, const PlanOpt
 /* True when there is nothing to do. */
 bool plan_is_empty(const Plan *plan);
 
+/* What is expected to come of the plan, in words; made elsewhere, and no part of the plan's id. */
+typedef struct {
+    const char *schedule; /* "queue high drains in 1 h 12 min (now: 4 h 40 min)"; NULL: nothing to tell */
+    const char *cost;     /* "$13.40 for the work at hand (now: $11.20)"; NULL: nothing to tell */
+    const char *inputs;   /* what both rest on and what they leave out */
+    const char *const *assertions; /* that fail, a sentence each; NULL-terminated; may be NULL */
+    const char *json;              /* the same for programs: an object */
+} PlanForecast;
+
 typedef struct {
     bool color;
-    const char *next_command; /* "muster apply envs/prod"; may be NULL */
-    int width;                /* columns of the terminal; 0: 100 */
+    const char *next_command;     /* "muster apply envs/prod"; may be NULL */
+    int width;                    /* columns of the terminal; 0: 100 */
+    const PlanForecast *forecast; /* NULL: none was made */
 } PlanRender;
 void plan_render_text(const Plan *plan, const PlanRender *render, GString *out);
-void plan_render_json(const Plan *plan, GString *out); /* DESIGN's formatVersion 1; ends in a newline */
+/* DESIGN's formatVersion 1; ends in a newline. forecast may be NULL. */
+void plan_render_json(const Plan *plan, const PlanForecast *forecast, GString *out);
 /* The same with the first max changes only; the summary counts them all, "omittedChanges" those left out. */
 void plan_render_json_head(const Plan *plan, guint max, GString *out);
 void plan_render_markdown(const Plan *plan, const PlanRender *render, GString *out);

@@ -135,12 +135,7 @@ static void append_summary(GString *out, const Plan *plan)
     g_string_append_printf(out, "\"unchanged\":%zu}", plan->unchanged);
 }
 
-void plan_render_json(const Plan *plan, GString *out)
-{
-    plan_render_json_head(plan, G_MAXUINT, out);
-}
-
-void plan_render_json_head(const Plan *plan, guint max, GString *out)
+static void render_json(const Plan *plan, guint max, const PlanForecast *forecast, GString *out)
 {
     guint shown = MIN(max, plan->changes->len);
     g_string_append_printf(out, "{\"formatVersion\":%d,", FORMAT_VERSION);
@@ -163,5 +158,17 @@ void plan_render_json_head(const Plan *plan, guint max, GString *out)
     append_notes(out, "unmanaged", plan->unmanaged);
     append_notes(out, "warnings", plan->warnings);
     append_summary(out, plan);
+    if (forecast)
+        g_string_append_printf(out, ",\n \"forecast\":%s", forecast->json);
     g_string_append(out, "}\n");
+}
+
+void plan_render_json(const Plan *plan, const PlanForecast *forecast, GString *out)
+{
+    render_json(plan, G_MAXUINT, forecast, out);
+}
+
+void plan_render_json_head(const Plan *plan, guint max, GString *out)
+{
+    render_json(plan, max, NULL, out);
 }

@@ -109,6 +109,26 @@ static void append_notes(GString *out, const char *heading, const GPtrArray *not
         g_string_append_printf(out, "- ... and %u more\n", notes->len - NOTES_SHOWN);
 }
 
+static void append_forecast(GString *out, const PlanForecast *forecast)
+{
+    if (!forecast)
+        return;
+    for (const char *const *text = forecast->assertions; text && *text; text++) {
+        g_string_append(out, "\n**Assertion failed:** ");
+        append_cell(out, *text);
+        g_string_append_c(out, '\n');
+    }
+    const char *const lines[][2] = {
+        {"**Schedule:** ", forecast->schedule}, {"**Cost:** ", forecast->cost}, {"", forecast->inputs}};
+    for (size_t i = 0; i < G_N_ELEMENTS(lines); i++) {
+        if (!lines[i][1])
+            continue;
+        g_string_append_printf(out, "\n%s", lines[i][0]);
+        append_cell(out, lines[i][1]);
+        g_string_append_c(out, '\n');
+    }
+}
+
 void plan_render_markdown(const Plan *plan, const PlanRender *render, GString *out)
 {
     g_string_append(out, plan->destroys ? "### Plan to destroy " : "### Plan for ");
@@ -132,6 +152,7 @@ void plan_render_markdown(const Plan *plan, const PlanRender *render, GString *o
     append_notes(out, "Kept", plan->kept);
     append_notes(out, "Unmanaged, left alone", plan->unmanaged);
     append_notes(out, "Notes", plan->warnings);
+    append_forecast(out, render->forecast);
     if (render->next_command && !plan_is_empty(plan)) {
         g_string_append(out, "\nTo apply: `");
         render_safe(view_from(render->next_command), out);

@@ -141,6 +141,29 @@ static void write_next_command(Writer *writer, const Plan *plan)
     g_string_append(writer->out, ")\n");
 }
 
+static void write_forecast(Writer *writer)
+{
+    const PlanForecast *forecast = writer->render->forecast;
+    if (!forecast)
+        return;
+    for (const char *const *text = forecast->assertions; text && *text; text++) {
+        set_color(writer, "31");
+        g_string_append(writer->out, "Assertion failed: ");
+        set_color(writer, "0");
+        render_safe(view_from(*text), writer->out);
+        g_string_append_c(writer->out, '\n');
+    }
+    const char *const lines[][2] = {
+        {"Schedule: ", forecast->schedule}, {"Cost: ", forecast->cost}, {"  # ", forecast->inputs}};
+    for (size_t i = 0; i < G_N_ELEMENTS(lines); i++) {
+        if (!lines[i][1])
+            continue;
+        g_string_append(writer->out, lines[i][0]);
+        render_safe(view_from(lines[i][1]), writer->out);
+        g_string_append_c(writer->out, '\n');
+    }
+}
+
 void plan_render_text(const Plan *plan, const PlanRender *render, GString *out)
 {
     g_autoptr(GHashTable) pipelines = render_pipelines(plan);
@@ -168,5 +191,6 @@ void plan_render_text(const Plan *plan, const PlanRender *render, GString *out)
         render_summary(plan, out);
     set_color(&writer, "0");
     g_string_append_c(out, '\n');
+    write_forecast(&writer);
     write_next_command(&writer, plan);
 }

@@ -1,4 +1,4 @@
-/* provider.h: carry out decisions, report what is true. Implemented by local/ (docker/, aws/, simulated/
+/* provider.h: carry out decisions, report what is true. Implemented by local/ and simulated/ (docker/, aws/
  * later). Holds:  a provider never decides. Every call returns at once; outcomes arrive as ProviderEvents on
  * the main loop that the provider was made on. Effects carry the launch token and may be repeated harmlessly;
  * a term older than one already seen is refused (invariant 6). Nothing is believed because it was asked for
@@ -24,31 +24,74 @@ typedef struct {
     int64_t timeout_ms;           /* 0: none; measured from the start of the process */
     int64_t kill_grace_ms;        /* SIGTERM to SIGKILL; 30,000 */
     const char *user;             /* may be NULL */
+    const LaunchToken *instance;  /* token of the machine to run on; NULL: the provider has one only */
 } LaunchRequest;
 
+/* What one machine needs to be made. Its token comes from the same source as those of launches: one is never
+ * both. The provider copies what it keeps. */
+typedef struct {
+    LaunchToken token;
+    uint64_t term;
+    const char *environment; /* compute environment's name */
+    const char *type;        /* "c5.large" */
+    bool spot;
+    int64_t vcpus_e4, memory_mib; /* planned, as the catalogue says; REGISTERED tells what is really there */
+    int gpus;
+    int64_t max_price_microusd_per_h; /* Spot: not above it; 0: no limit */
+} InstanceRequest;
+
+/* Why a machine was not made: what follows from it differs. */
 typedef enum {
-    PROVIDER_EVENT_STARTED, /* effective: the process runs; at_ms is its start */
-    PROVIDER_EVENT_REFUSED, /* proven never to have started; reason says why */
-    PROVIDER_EVENT_ENDED,   /* ended and every process of it is gone */
-    PROVIDER_EVENT_LOST,    /* it was started or may have been; every process that carried its token is proven
-                               gone;    how it ended is unknown */
+    INSTANCE_REFUSED_CAPACITY,      /* there is none of this type and zone: another pool, this one later */
+    INSTANCE_REFUSED_CONFIGURATION, /* it can never be made as asked for: the environment is INVALID */
+    INSTANCE_REFUSED_LIMIT,         /* a quota of the account */
+    INSTANCE_REFUSED_PRICE,         /* Spot costs more than max_price */
+    INSTANCE_REFUSED_UNKNOWN_LATER  /* nothing was made, and why says nothing about the pool: again later */
+} InstanceRefusal;
+
+typedef enum {
+    INSTANCE_GONE_STOPPED,   /* we asked for it */
+    INSTANCE_GONE_RECLAIMED, /* Spot took it back */
+    INSTANCE_GONE_DIED
+} InstanceGoneReason;
+
+typedef enum {
+    PROVIDER_EVENT_ACCEPTED, /* it was taken in and has neither started nor been made yet: told in an
+                                observation, so that it is not taken for absent; its outcome follows */
+    PROVIDER_EVENT_STARTED,  /* effective: the process runs; at_ms is its start */
+    PROVIDER_EVENT_REFUSED,  /* proven never to have started; reason says why */
+    PROVIDER_EVENT_ENDED,    /* ended and every process of it is gone */
+    PROVIDER_EVENT_LOST, /* it was started or may have been; every process that carried its token is proven
+                            gone;    how it ended is unknown */
     PROVIDER_EVENT_OBSERVED, /* a complete observation is done: all launches that were asked for before it and
-                                were not reported by it are proven never to have started (tokens in `known`
-                                excepted) */
+                                were not reported by it are proven never to have started. It covers instances
+                                too: one that was asked for before and not reported does not exist. */
     PROVIDER_EVENT_CAPACITY, /* capacity of the machine, and notices about how limits are enforced */
+    /* Of instances; token is the instance's. Each may come again, and none follows GONE or REFUSED but these
+     * themselves. */
+    PROVIDER_EVENT_INSTANCE_STARTED,    /* it was made and boots; provider_id is its name */
+    PROVIDER_EVENT_INSTANCE_REGISTERED, /* it takes tasks; capacity: what it really offers */
+    PROVIDER_EVENT_INSTANCE_REFUSED,    /* proven never to have been made; refusal and reason say why */
+    /* Proven gone, and every task on it: what was not reported to have ended there is lost, whether LOST is
+     * reported for it or not. */
+    PROVIDER_EVENT_INSTANCE_GONE,
 } ProviderEventType;
 
 typedef struct {
     ProviderEventType type;
-    LaunchToken token;            /* STARTED … LOST */
-    int64_t at_ms;                /* CLOCK_REALTIME of the start or end */
-    int64_t started_ms;           /* ENDED: when it had started */
-    EndCause cause;               /* ENDED; STOPPED: by provider_stop */
-    int exit_code;                /* ENDED: exit status, or 128 + signal */
-    const char *reason;           /* REFUSED, LOST, OOM text; borrowed during the call; may be NULL */
-    int64_t vcpus_e4, memory_mib; /* CAPACITY */
-    int gpus;                     /* CAPACITY */
+    LaunchToken token;  /* ACCEPTED … LOST, INSTANCE_… */
+    int64_t at_ms;      /* CLOCK_REALTIME of the start or end */
+    int64_t started_ms; /* ENDED: when it had started */
+    EndCause cause;     /* ENDED; STOPPED: by provider_stop */
+    int exit_code;      /* ENDED: exit status, or 128 + signal */
+    const char *reason; /* REFUSED, LOST, OOM text; borrowed during the call, as all text; may be NULL */
+    int64_t vcpus_e4, memory_mib; /* CAPACITY, INSTANCE_REGISTERED */
+    int gpus;                     /* CAPACITY, INSTANCE_REGISTERED */
     const char *notice; /* CAPACITY: sentence for the plan, e.g. "memory limits: cgroup v1; …"; may be NULL */
+    const char *provider_id;          /* INSTANCE_STARTED, _REGISTERED, _GONE: "i-0a1b…" */
+    const char *instance_type, *zone; /* INSTANCE_REFUSED: of which pool; zone may be NULL: of every zone */
+    InstanceRefusal refusal;          /* INSTANCE_REFUSED */
+    InstanceGoneReason gone;          /* INSTANCE_GONE */
 } ProviderEvent;
 
 typedef void (*ProviderEventFunc)(const ProviderEvent *event, void *data);
@@ -58,18 +101,25 @@ struct Provider {
     /* Begins work: connects or starts what it needs, reports CAPACITY, every launch it still knows
      * (STARTED, then ENDED for those that ended), then OBSERVED. Called once. May not block over 5 ms. False
      * with error when it can never work (then nothing was started). expected: tokens the store holds as
-     * intended, unknown or running, so that leftovers of a dead launcher are found and killed before LOST or
-     * REFUSED is reported for them. */
+     * intended, unknown or running, of launches and of instances, so that leftovers of a dead launcher are
+     * found and killed before LOST or REFUSED is reported for them. Instances are reported before the
+     * launches on them. */
     bool (*start)(Provider *provider, uint64_t term, const LaunchToken *expected, size_t expected_len,
                   GError **error);
     /* Batch form: n requests at once, to save system calls. Never blocks; outcome by events. */
     void (*launch)(Provider *provider, const LaunchRequest *requests, size_t len);
     /* SIGTERM, after kill grace SIGKILL; ENDED with END_STOPPED follows. Unknown token: REFUSED follows. */
     void (*stop)(Provider *provider, const LaunchToken *token, const char *reason);
-    /* The store has committed the final state of these launches: records may be dropped. */
+    /* The store has committed the final state of these launches and instances: records may be dropped. */
     void (*settled)(Provider *provider, const LaunchToken *tokens, size_t len);
     /* Disconnects. Jobs go on running. */
     void (*free)(Provider *provider);
+    /* Makes machines: INSTANCE_STARTED or _REFUSED follows for each, then _REGISTERED, then _GONE. NULL, with
+     * instances_stop: the provider has one machine that it does not make (CAPACITY). */
+    void (*instances_start)(Provider *provider, const InstanceRequest *requests, size_t len);
+    /* Ends them with every task on them: INSTANCE_GONE follows. Unknown token: INSTANCE_REFUSED follows.
+     * Harmless when repeated. */
+    void (*instances_stop)(Provider *provider, const LaunchToken *tokens, size_t len);
 };
 
 /* local/: the launcher's executable is found beside the program (muster-launcher), then in ../libexec/muster.

@@ -270,3 +270,52 @@ bool catalogue_price_usd(const InstanceType *type, const char *region, int64_t *
     *ret_price_microusd_per_h = price.micro_per_h;
     return true;
 }
+
+/* ---- suggestions */
+
+bool instance_type_fits(const InstanceType *type, ResourceNeed need)
+{
+    return type->gpus >= need.gpus && type->vcpus * DECIMAL_SCALE >= need.vcpus_e4 &&
+           instance_type_usable_mib(type) >= need.memory_mib;
+}
+
+/* Accelerators that Batch hands to no job, which the catalogue does not count: paid for and not used. */
+static bool has_idle_accelerator(const InstanceType *type)
+{
+    static const char *const families[] = {"dl", "f1", "f2", "g", "inf", "p", "trn", "vt"};
+    for (size_t i = 0; !type->gpus && i < G_N_ELEMENTS(families); i++)
+        if (g_str_has_prefix(type->name, families[i]))
+            return true;
+    return false;
+}
+
+static bool query_accepts(const TypeQuery *query, const InstanceType *type)
+{
+    return type->current_generation && !type->bare_metal && !type->burstable &&
+           type->architecture == query->architecture && (type->gpus > 0) == (query->need.gpus > 0) &&
+           !has_idle_accelerator(type) && (!query->spot || type->spot) &&
+           (!query->vcpus_max || type->vcpus <= query->vcpus_max) && instance_type_fits(type, query->need);
+}
+
+/* Entries come by name, so of equal ones the first stays. */
+static bool is_cheaper(const InstanceType *type, const InstanceType *than)
+{
+    int64_t price = INT64_MAX, other = INT64_MAX;
+    (void)catalogue_price_usd(type, "us-east-1", &price);
+    (void)catalogue_price_usd(than, "us-east-1", &other);
+    if (price != other)
+        return price < other;
+    return type->vcpus != than->vcpus ? type->vcpus < than->vcpus : type->memory_mib < than->memory_mib;
+}
+
+const InstanceType *catalogue_cheapest_fit(const TypeQuery *query)
+{
+    const Catalogue *catalogue = catalogue_table();
+    const InstanceType *best = NULL;
+    for (size_t i = 0; i < catalogue->len; i++) {
+        const InstanceType *type = &catalogue->entries[i].type;
+        if (query_accepts(query, type) && (!best || is_cheaper(type, best)))
+            best = type;
+    }
+    return best;
+}

@@ -1,13 +1,13 @@
 /* catalogue.h: what is known about EC2 instance types and their prices without asking AWS.
  * Owns:   the process-wide immutable table, made once from the embedded CSV files.
- * Calls:  spec/base.
+ * Calls:  spec/.
  * Holds:  types are sorted by name; a price that is not known is absent, never 0. A live run prefers what AWS
  * answers. */
 #pragma once
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include "spec/base/view.h"
+#include "spec/decode.h"
 
 typedef enum { ARCHITECTURE_X86_64, ARCHITECTURE_ARM64, ARCHITECTURE_OTHER } Architecture;
 
@@ -46,3 +46,17 @@ typedef struct {
 bool catalogue_price(const InstanceType *type, const char *region, Price *ret_price);
 /* The same in micro-USD; false where the price is unknown or in another currency. */
 bool catalogue_price_usd(const InstanceType *type, const char *region, int64_t *ret_price_microusd_per_h);
+
+typedef struct {
+    ResourceNeed need; /* of one job or node */
+    Architecture architecture;
+    int64_t vcpus_max; /* of the type; 0: any */
+    bool spot;         /* only what is sold as Spot */
+} TypeQuery;
+/* The type to suggest where none of the allowed ones fits: of the current generation, not bare metal, not
+ * burstable (its price is that of a CPU that mostly idles), without accelerators that the job has no use for;
+ * the cheapest in us-east-1, those without a price last; then the fewest vCPUs, the least memory, the name.
+ * NULL: none fits. */
+const InstanceType *catalogue_cheapest_fit(const TypeQuery *query);
+/* Whether a container host of this type can hold need. */
+bool instance_type_fits(const InstanceType *type, ResourceNeed need);

@@ -93,6 +93,8 @@ static bool shape_decode(View spec, DefinitionShape *shape)
                                .has_command = decoded->command && decoded->command[0]};
     g_autofree char *beyond = g_strjoinv(" ", decoded->beyond_process);
     g_strlcpy(shape->beyond, beyond, sizeof shape->beyond);
+    if (decoded->node_instance_type)
+        g_strlcpy(shape->node_type, decoded->node_instance_type, sizeof shape->node_type);
     return true;
 }
 
@@ -145,12 +147,14 @@ guint definition_shape_hash(const DefinitionShape *shape)
     uint64_t hash = (uint64_t)shape->need.vcpus_e4 * 0x9e3779b97f4a7c15u;
     hash = (hash ^ (uint64_t)shape->need.memory_mib) * 0x9e3779b97f4a7c15u;
     hash = (hash ^ (uint64_t)shape->need.gpus ^ (uint64_t)shape->nodes << 16) * 0x9e3779b97f4a7c15u;
-    return (guint)(hash >> 32) ^ g_str_hash(shape->beyond) ^ (guint)shape->platform << 1 ^ shape->has_command;
+    return (guint)(hash >> 32) ^ g_str_hash(shape->beyond) ^ g_str_hash(shape->node_type) ^
+           (guint)shape->platform << 1 ^ shape->has_command;
 }
 
 bool definition_shape_equal(const DefinitionShape *a, const DefinitionShape *b)
 {
     return a->need.vcpus_e4 == b->need.vcpus_e4 && a->need.memory_mib == b->need.memory_mib &&
            a->need.gpus == b->need.gpus && a->nodes == b->nodes && a->platform == b->platform &&
-           a->has_command == b->has_command && !strcmp(a->beyond, b->beyond);
+           a->has_command == b->has_command && !strcmp(a->beyond, b->beyond) &&
+           !strcmp(a->node_type, b->node_type);
 }

@@ -8,6 +8,7 @@
 typedef struct {
     ResourceNeed need;
     int64_t nodes;
+    char node_type[64]; /* of a multinode job that names an instance type */
     Platform platform;
     bool has_command;
     char beyond[64]; /* what the local provider does not have, joined by blanks */

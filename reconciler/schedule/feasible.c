@@ -37,6 +37,7 @@ typedef struct {
     const FeasibleEnvironment *environment;
     GString *reason; /* may be NULL */
     NeedKind need;
+    bool over_max; /* refused because of maxvCpus */
 } Judge;
 
 static FeasibleResult G_GNUC_PRINTF(3, 4) refuse(Judge *judge, NeedKind need, const char *format, ...)
@@ -60,6 +61,7 @@ static bool exceeds_max(Judge *judge)
     if (!limit || total_e4 <= limit * DECIMAL_SCALE)
         return false;
     g_autofree char *need = decimal_print(total_e4), *most = integer_human(limit);
+    judge->over_max = true;
     (void)refuse(judge, NEED_VCPU, "needs %s vCPU; maxvCpus is %s", need, most);
     return true;
 }
@@ -164,66 +166,192 @@ static FeasibleResult judge_fargate(Judge *judge)
     return exceeds_max(judge) ? FEASIBLE_NO : FEASIBLE_YES;
 }
 
-/* ---- EC2 */
+/* ---- machines of a list: instance types, or hosts of the simulator */
 
-static bool fits_type(const JobDefinitionSpec *job, const InstanceType *type)
-{
-    return type->gpus >= job->need.gpus && type->vcpus * DECIMAL_SCALE >= job->need.vcpus_e4 &&
-           instance_type_usable_mib(type) >= job->need.memory_mib;
-}
+typedef struct {
+    char who[64];
+    int64_t vcpus, usable_mib, nominal_mib, gpus;
+} Machine;
 
-/* Of the types that pass the tests before, the one that comes nearest in the next; NULL when there is none.
+/* Of the machines that pass the tests before, the one that comes nearest in the next; NULL when there is
+ * none.
  */
-static const InstanceType *nearest(const Judge *judge, NeedKind dimension)
+static const Machine *nearest(const Judge *judge, const Machine *machines, size_t len, NeedKind dimension)
 {
-    const JobDefinitionSpec *job = judge->job;
-    const InstanceType *best = NULL;
-    for (guint i = 0; i < judge->environment->types->len; i++) {
-        const InstanceType *type = g_ptr_array_index(judge->environment->types, i);
-        bool gpus = type->gpus >= job->need.gpus, vcpus = type->vcpus * DECIMAL_SCALE >= job->need.vcpus_e4;
+    ResourceNeed need = judge->job->need;
+    const Machine *best = NULL;
+    for (size_t i = 0; i < len; i++) {
+        const Machine *machine = &machines[i];
+        bool gpus = machine->gpus >= need.gpus, vcpus = machine->vcpus * DECIMAL_SCALE >= need.vcpus_e4;
         if ((dimension != NEED_GPU && !gpus) || (dimension == NEED_MEMORY && !vcpus))
             continue;
-        int64_t value = dimension == NEED_GPU    ? type->gpus
-                        : dimension == NEED_VCPU ? type->vcpus
-                                                 : type->memory_mib;
+        int64_t value = dimension == NEED_GPU    ? machine->gpus
+                        : dimension == NEED_VCPU ? machine->vcpus
+                                                 : machine->nominal_mib;
         int64_t now = !best                    ? -1
                       : dimension == NEED_GPU  ? best->gpus
                       : dimension == NEED_VCPU ? best->vcpus
-                                               : best->memory_mib;
+                                               : best->nominal_mib;
         if (value > now)
-            best = type;
+            best = machine;
     }
     return best;
 }
 
+/* all: "every instance type", where none has a GPU. */
+static FeasibleResult refuse_machines(Judge *judge, const Machine *machines, size_t len, const char *all)
+{
+    const Machine *machine = nearest(judge, machines, len, NEED_MEMORY);
+    if (machine)
+        return refuse_memory(judge, machine->who, machine->usable_mib, machine->nominal_mib);
+    machine = nearest(judge, machines, len, NEED_VCPU);
+    if (machine)
+        return refuse_vcpus(judge, machine->who, machine->vcpus);
+    machine = nearest(judge, machines, len, NEED_GPU);
+    g_assert(machine);
+    return refuse_gpus(judge, machine->gpus ? machine->who : all, machine->gpus);
+}
+
+/* ---- EC2 */
+
+/* The largest type that the environment may start at all: its last instance may exceed maxvCpus, but not
+ * where that is strict, nor with the nodes of a gang, which start together. 0: any. */
+static int64_t type_vcpus_max(const Judge *judge)
+{
+    const ComputeEnvironmentSpec *spec = judge->environment->spec;
+    bool strict = spec->strict_max || (spec->type == CE_TYPE_EC2 && spec->allocation == ALLOCATION_BEST_FIT);
+    if (judge->job->nodes > 1 && spec->max_vcpus)
+        return MAX(1, spec->max_vcpus / judge->job->nodes);
+    return strict ? spec->max_vcpus : 0;
+}
+
+static bool is_node_type(const JobDefinitionSpec *job, const InstanceType *type)
+{
+    return !job->node_instance_type || !strcmp(job->node_instance_type, type->name);
+}
+
+/* A type that is large enough and yet too large to be started. */
+static FeasibleResult refuse_too_large(Judge *judge, const InstanceType *type)
+{
+    g_autofree char *most = integer_human(judge->environment->spec->max_vcpus);
+    int64_t nodes = judge->job->nodes;
+    judge->over_max = true;
+    if (nodes > 1)
+        return refuse(judge, NEED_OTHER,
+                      "needs %" G_GINT64_FORMAT " instances at once; %s has %" G_GINT64_FORMAT
+                      " vCPU; maxvCpus is %s: %" G_GINT64_FORMAT " short",
+                      nodes, type->name, type->vcpus, most,
+                      nodes * type->vcpus - judge->environment->spec->max_vcpus);
+    return refuse(judge, NEED_OTHER,
+                  "needs an instance; %s, the smallest that fits, has %" G_GINT64_FORMAT
+                  " vCPU; maxvCpus is %s",
+                  type->name, type->vcpus, most);
+}
+
+/* The smallest change that would let the job run here. */
+static void suggest_type(Judge *judge)
+{
+    const FeasibleEnvironment *environment = judge->environment;
+    const InstanceType *first = environment->types->len ? environment->types->pdata[0] : NULL;
+    if (!judge->reason || judge->job->node_instance_type)
+        return;
+    TypeQuery query = {.need = judge->job->need,
+                       .architecture = first ? first->architecture : ARCHITECTURE_X86_64,
+                       .vcpus_max = type_vcpus_max(judge),
+                       .spot = environment->spec->type == CE_TYPE_SPOT};
+    const InstanceType *type = catalogue_cheapest_fit(&query);
+    if (type)
+        g_string_append_printf(judge->reason, "; %s would fit: add it to instanceTypes", type->name);
+}
+
 static FeasibleResult refuse_types(Judge *judge)
 {
-    const InstanceType *type = nearest(judge, NEED_MEMORY);
-    if (type)
-        return refuse_memory(judge, type->name, instance_type_usable_mib(type), type->memory_mib);
-    type = nearest(judge, NEED_VCPU);
-    if (type)
-        return refuse_vcpus(judge, type->name, type->vcpus);
-    type = nearest(judge, NEED_GPU);
-    if (type)
-        return refuse_gpus(judge, type->gpus ? type->name : "every instance type", type->gpus);
-    return refuse(judge, NEED_OTHER, "the environment has no instance type");
+    const GPtrArray *types = judge->environment->types;
+    const char *wanted = judge->job->node_instance_type;
+    g_autofree Machine *machines = g_new0(Machine, types->len + 1);
+    size_t len = 0;
+    for (guint i = 0; i < types->len; i++) {
+        const InstanceType *type = types->pdata[i];
+        if (!is_node_type(judge->job, type))
+            continue;
+        Machine *machine = &machines[len++];
+        *machine = (Machine){.vcpus = type->vcpus,
+                             .usable_mib = instance_type_usable_mib(type),
+                             .nominal_mib = type->memory_mib,
+                             .gpus = type->gpus};
+        g_strlcpy(machine->who, type->name, sizeof machine->who);
+    }
+    if (!len && wanted)
+        return refuse(judge, NEED_OTHER, "names the instance type %s, which the environment does not have",
+                      wanted);
+    if (!len)
+        return refuse(judge, NEED_OTHER, "the environment has no instance type");
+    (void)refuse_machines(judge, machines, len, "every instance type");
+    suggest_type(judge);
+    return FEASIBLE_NO;
 }
 
 static FeasibleResult judge_ec2(Judge *judge)
 {
     const JobDefinitionSpec *job = judge->job;
+    const FeasibleEnvironment *environment = judge->environment;
     if (job->platform != PLATFORM_EC2)
         return refuse(judge, NEED_OTHER, "is for Fargate, the environment is EC2");
-    if (job->nodes > 1 && judge->environment->spec->type == CE_TYPE_SPOT)
+    if (job->nodes > 1 && environment->spec->type == CE_TYPE_SPOT)
         return refuse(judge, NEED_OTHER, "is a multinode job, and Spot environments run none");
     if (exceeds_max(judge))
         return FEASIBLE_NO;
-    const GPtrArray *types = judge->environment->types;
-    for (guint i = 0; i < types->len; i++)
-        if (fits_type(job, g_ptr_array_index(types, i)))
+    int64_t limit = type_vcpus_max(judge);
+    const InstanceType *too_large = NULL;
+    for (guint i = 0; i < environment->types->len; i++) {
+        const InstanceType *type = environment->types->pdata[i];
+        if (!is_node_type(job, type) || !instance_type_fits(type, job->need))
+            continue;
+        if (!limit || type->vcpus <= limit)
             return FEASIBLE_YES;
-    return judge->environment->types_open ? FEASIBLE_UNKNOWN : refuse_types(judge);
+        if (!too_large || type->vcpus < too_large->vcpus)
+            too_large = type;
+    }
+    if (environment->types_open)
+        return FEASIBLE_UNKNOWN;
+    if (!too_large)
+        return refuse_types(judge);
+    (void)refuse_too_large(judge, too_large);
+    suggest_type(judge);
+    return FEASIBLE_NO;
+}
+
+/* ---- machines that muster does not start */
+
+/* Only the simulator knows them, and only where the manifest describes them. */
+static FeasibleResult judge_hosts(Judge *judge)
+{
+    const JobDefinitionSpec *job = judge->job;
+    const ComputeEnvironmentSpec *spec = judge->environment->spec;
+    g_autofree Machine *machines = g_new0(Machine, spec->simulated_hosts_len + 1);
+    for (size_t i = 0; i < spec->simulated_hosts_len; i++) {
+        const SimulatedHosts *hosts = &spec->simulated_hosts[i];
+        if (hosts->gpus >= job->need.gpus && hosts->vcpus * DECIMAL_SCALE >= job->need.vcpus_e4 &&
+            hosts->memory_mib >= job->need.memory_mib)
+            return FEASIBLE_YES;
+        machines[i] = (Machine){.vcpus = hosts->vcpus,
+                                .usable_mib = hosts->memory_mib,
+                                .nominal_mib = hosts->memory_mib,
+                                .gpus = hosts->gpus};
+        g_snprintf(machines[i].who, sizeof machines[i].who, "simulatedHosts[%zu]", i);
+    }
+    return refuse_machines(judge, machines, spec->simulated_hosts_len, "every one of simulatedHosts");
+}
+
+static FeasibleResult judge_unmanaged(Judge *judge)
+{
+    const FeasibleEnvironment *environment = judge->environment;
+    if (judge->job->platform != PLATFORM_EC2)
+        return refuse(judge, NEED_OTHER, "is for Fargate, the environment is UNMANAGED");
+    if (judge->job->nodes > 1)
+        return refuse(judge, NEED_OTHER, "is a multinode job, and UNMANAGED environments run none");
+    bool is_known = environment->provider == PROVIDER_SIMULATED && environment->spec->simulated_hosts_len > 0;
+    return is_known ? judge_hosts(judge) : FEASIBLE_UNKNOWN;
 }
 
 static FeasibleResult judge_environment(Judge *judge)
@@ -237,7 +365,7 @@ static FeasibleResult judge_environment(Judge *judge)
     case PROVIDER_UNSET: break;
     }
     if (environment->spec->type == CE_TYPE_UNMANAGED)
-        return FEASIBLE_UNKNOWN;
+        return judge_unmanaged(judge);
     return is_fargate(environment->spec) ? judge_fargate(judge) : judge_ec2(judge);
 }
 
@@ -252,7 +380,7 @@ FeasibleResult feasible_job(const JobDefinitionSpec *effective, const FeasibleEn
             g_string_append(reasons, "; ");
         if (len > 1)
             g_string_append_printf(reasons, VIEW_FMT ": ", VIEW_ARG(environments[i].name));
-        Judge judge = {effective, &environments[i], reasons, NEED_NONE};
+        Judge judge = {effective, &environments[i], reasons, NEED_NONE, false};
         FeasibleResult result = judge_environment(&judge);
         best = MAX(best, result);
         if (need == NEED_NONE)
@@ -263,4 +391,17 @@ FeasibleResult feasible_job(const JobDefinitionSpec *effective, const FeasibleEn
     if (best == FEASIBLE_NO && ret_need)
         *ret_need = need;
     return best;
+}
+
+BlockedReason feasible_blocked(const JobDefinitionSpec *effective, const FeasibleEnvironment *environments,
+                               size_t len)
+{
+    bool over_max = len > 0;
+    for (size_t i = 0; i < len; i++) {
+        Judge judge = {effective, &environments[i], NULL, NEED_NONE, false};
+        if (judge_environment(&judge) != FEASIBLE_NO)
+            return BLOCKED_NONE;
+        over_max = over_max && judge.over_max;
+    }
+    return over_max ? BLOCKED_MAX_RESOURCE : BLOCKED_RESOURCE_REQUIREMENT;
 }

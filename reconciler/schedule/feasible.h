@@ -36,9 +36,14 @@ void feasible_environment_clear(FeasibleEnvironment *environment);
 
 /* effective: definition with overrides merged (job_effective). When the answer is FEASIBLE_NO, appends the
  * arithmetic to arithmetic (may be NULL), e.g. "needs 61,000 MiB; g4dn.4xlarge offers containers 60,588 of
- * its 65,536 MiB: 412 MiB short", per environment where there are several. ret_need may be NULL. */
+ * its 65,536 MiB: 412 MiB short; g4dn.8xlarge would fit: add it to instanceTypes", per environment where
+ * there are several. ret_need may be NULL. */
 FeasibleResult feasible_job(const JobDefinitionSpec *effective, const FeasibleEnvironment *environments,
                             size_t len, GString *arithmetic, NeedKind *ret_need);
+/* Batch's code where that answer is FEASIBLE_NO: BLOCKED_MAX_RESOURCE when maxvCpus is what every environment
+ * lacks, else BLOCKED_RESOURCE_REQUIREMENT. BLOCKED_NONE where the answer is another. */
+BlockedReason feasible_blocked(const JobDefinitionSpec *effective, const FeasibleEnvironment *environments,
+                               size_t len);
 
 typedef struct {
     const SourceConfig *config;     /* may be NULL */
@@ -51,6 +56,6 @@ typedef struct {
 
 /* Every Job and every step of a Pipeline against the environments of its queue: an error of class
  * DIAGNOSTIC_INFEASIBLE where none can ever run it; a warning for a JobDefinition that no queue of the set
- * could run; an error where CPU architectures are mixed (architecture.h). What refers outside of the set is
- * not judged. */
+ * could run; the same where more is needed of a consumable resource than there is (consumable_check.h); an
+ * error where CPU architectures are mixed (architecture.h). What refers outside of the set is not judged. */
 void feasible_check(const ManifestSet *set, const FeasibleOptions *options, DiagnosticList *diagnostics);

@@ -1,5 +1,6 @@
 /* feasible_check.c: feasible_check() of feasible.h: the manifests of one set against each other. */
 #include "reconciler/schedule/architecture.h"
+#include "reconciler/schedule/consumable_check.h"
 #include "reconciler/schedule/definition_shape.h"
 #include "reconciler/schedule/feasible.h"
 #include "spec/locate.h"
@@ -184,6 +185,8 @@ static Answer *answer_of_shape(const DefinitionShape *shape, const Queue *queue)
     g_auto(GStrv) beyond = g_strsplit(shape->beyond, " ", -1);
     JobDefinitionSpec spec = {.need = shape->need,
                               .nodes = shape->nodes,
+                              .node_instance_type =
+                                  shape->node_type[0] ? (char *)(uintptr_t)shape->node_type : NULL,
                               .platform = shape->platform,
                               .command = command,
                               .beyond_process = beyond};
@@ -406,6 +409,7 @@ void feasible_check(const ManifestSet *set, const FeasibleOptions *options, Diag
     works_check(&check, KIND_PIPELINE, pipeline_check);
     if (!options->is_part)
         definitions_check(&check);
+    consumable_check(set, options->is_part, &check.locator);
     architecture_check(set, &check.locator);
     g_hash_table_unref(check.shapes);
     g_hash_table_unref(check.answers);

@@ -108,7 +108,7 @@ PlaceResult gang_place(Pass *pass, QueueWalk *walk, const GroupCursor *cursor)
         Empties empties = empties_find(pass, room, group, kind);
         if (empties.len == kind->nodes) {
             gang_take(pass, room, cursor, &empties);
-            consumables_take(pass, kind, 1);
+            consumables_use(pass, kind, 1);
             return PLACE_NOW;
         }
         if (!gang_turn(pass, room, cursor->item.job))

@@ -83,7 +83,7 @@ struct QueueWalk {
 
 typedef struct {
     const char *name;
-    int64_t taken;
+    int64_t left;
 } ConsumableUse;
 
 typedef struct {
@@ -173,7 +173,7 @@ PlaceResult gang_place(Pass *pass, QueueWalk *walk, const GroupCursor *cursor);
 /* ---- consumable.c ---- */
 /* How many jobs of a kind the consumable resources allow now; INT64_MAX: it needs none. */
 int64_t consumables_allow(Pass *pass, const RunKind *kind);
-void consumables_take(Pass *pass, const RunKind *kind, int64_t count);
+void consumables_use(Pass *pass, const RunKind *kind, int64_t count);
 
 /* ---- limit.c ---- */
 void limits_run(Pass *pass, Queue *queue, const QueueWalk *walk);

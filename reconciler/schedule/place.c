@@ -1,5 +1,6 @@
 /* place.c: where a job can go now. */
 #include "reconciler/schedule/hold.h"
+#include "reconciler/world/history.h"
 #include "spec/base/units.h"
 
 /* Jobs of one queue that only a hold kept out, in one pass: after so many the hosts that are held count as
@@ -8,8 +9,7 @@
 
 int64_t group_expected_ms(const Pass *pass, const RunnableGroup *group)
 {
-    (void)pass;
-    int64_t expected_ms = runnable_group_template(group)->effective->timeout_ms;
+    int64_t expected_ms = world_expected_ms(pass->world, runnable_group_template(group));
     return expected_ms > 0 ? expected_ms : INT64_MAX;
 }
 
@@ -211,7 +211,7 @@ void place_take(Pass *pass, QueueWalk *walk, const RunnableGroup *group, const P
         room->left_e4 -= place->count * group->need.vcpus_e4;
     holds_take(pass, room->holds, group, place->count);
     if (kind->consumables_len > 0)
-        consumables_take(pass, kind, place->count);
+        consumables_use(pass, kind, place->count);
     if (!place->instance)
         return;
     HeldHost *host = *room->hosts ? held_host(room, place->instance) : NULL;

@@ -10,7 +10,13 @@ typedef struct {
     GArray *finished; /* uint64 sequences of finished jobs that still matter; sorted, unique before jobs are
                          read */
     GArray *arrays;   /* uint64 sequences of the arrays that were given */
+    GArray *gangs;    /* Gang: multinode jobs that were given and have an attempt under way */
 } Load;
+
+typedef struct {
+    uint64_t sequence;
+    int32_t attempt;
+} Gang;
 
 /* ---- tables that are read as they stand ---- */
 
@@ -218,6 +224,10 @@ static bool give_job(Load *load, Cursor *cursor, GError **error)
         return false;
     if (job.array_size > 0)
         g_array_append_val(load->arrays, job.sequence);
+    if (job.is_multinode && (job.state == JOB_STARTING || job.state == JOB_RUNNING)) {
+        Gang gang = {job.sequence, job.attempts};
+        g_array_append_val(load->gangs, gang);
+    }
     return load->sink->job(&job, load->data, error);
 }
 
@@ -281,7 +291,18 @@ static bool load_attempts(Load *load, GError **error)
     if (!reader_statement(load->reader, READ_ATTEMPTS_OPEN, &cursor, error))
         return false;
     put_unsigned(&cursor, load->fence.floor);
-    return load_attempt_rows(load, &cursor, error);
+    if (!load_attempt_rows(load, &cursor, error))
+        return false;
+    for (guint i = 0; i < load->gangs->len; i++) {
+        const Gang *gang = &g_array_index(load->gangs, Gang, i);
+        if (!reader_statement(load->reader, READ_ATTEMPTS_CLOSED, &cursor, error))
+            return false;
+        put_unsigned(&cursor, gang->sequence);
+        put_int(&cursor, gang->attempt);
+        if (!load_attempt_rows(load, &cursor, error))
+            return false;
+    }
+    return true;
 }
 
 static bool load_all(Load *load, GError **error)
@@ -306,10 +327,12 @@ bool store_reader_load(StoreReader *reader, const RecordSink *sink, void *data, 
     load.templates = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     load.finished = g_array_new(FALSE, FALSE, sizeof(uint64_t));
     load.arrays = g_array_new(FALSE, FALSE, sizeof(uint64_t));
+    load.gangs = g_array_new(FALSE, FALSE, sizeof(Gang));
     bool ok = load_all(&load, error);
     g_hash_table_unref(load.templates);
     g_array_unref(load.finished);
     g_array_unref(load.arrays);
+    g_array_unref(load.gangs);
     reader_leave(reader, entered);
     return ok;
 }

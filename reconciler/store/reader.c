@@ -71,6 +71,8 @@ static const char *const read_sql[READ_COUNT] = {
     [READ_ATTEMPTS_OPEN] =
         "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE sequence >= ? AND state IN (0, 1, 3)"
         " ORDER BY sequence, child, attempt, token",
+    [READ_ATTEMPTS_CLOSED] = "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE sequence = ? AND attempt = ?"
+                             " AND state IN (2, 4) ORDER BY child, intended_ms, token",
     [READ_ATTEMPTS_ON] = "SELECT count(*) FROM attempts WHERE environment = ? AND state IN (0, 1, 3)"
                          " AND sequence >= (SELECT floor FROM fence)",
     [READ_EVENTS] = "SELECT " EVENT_COLUMNS " FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?",

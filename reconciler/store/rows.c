@@ -6,6 +6,7 @@
 #define RESOURCE_KEPT  2
 #define JOB_CANCELLED  1
 #define JOB_TERMINATED 2
+#define JOB_MULTINODE  4
 #define INSTANCE_SPOT  1
 #define INSTANCE_RAN   2
 
@@ -264,7 +265,8 @@ void put_job(Cursor *cursor, const JobRecord *record, GByteArray *scratch)
     put_unsigned(cursor, record->sequence);
     put_blob(cursor, record->id.bytes, JOB_ID_BYTES);
     put_int(cursor, record->state);
-    put_int(cursor, job_flags(record->is_cancelled, record->is_terminated));
+    put_int(cursor, job_flags(record->is_cancelled, record->is_terminated) |
+                        (record->is_multinode ? JOB_MULTINODE : 0));
     put_int(cursor, record->array_size);
     put_int(cursor, record->template_id);
     put_text(cursor, record->queue);
@@ -290,6 +292,7 @@ void get_job(Cursor *cursor, GArray *dependencies, JobRecord *ret_record)
     int64_t flags = get_int(cursor);
     record.is_cancelled = flags & JOB_CANCELLED;
     record.is_terminated = flags & JOB_TERMINATED;
+    record.is_multinode = flags & JOB_MULTINODE;
     record.array_size = get_int32(cursor);
     record.template_id = get_int(cursor);
     record.queue = get_text(cursor);
@@ -313,7 +316,8 @@ void get_job(Cursor *cursor, GArray *dependencies, JobRecord *ret_record)
 void put_job_changes(Cursor *cursor, const JobRecord *record)
 {
     put_int(cursor, record->state);
-    put_int(cursor, job_flags(record->is_cancelled, record->is_terminated));
+    put_int(cursor, job_flags(record->is_cancelled, record->is_terminated) |
+                        (record->is_multinode ? JOB_MULTINODE : 0));
     put_int(cursor, record->started_ms);
     put_int(cursor, record->stopped_ms);
     put_int(cursor, record->attempts);

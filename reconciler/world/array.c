@@ -252,6 +252,8 @@ static void range_insert(ArrayState *array, const EndedRange *range)
 
 static void range_store(World *world, const Job *job, const EndedRange *range)
 {
+    if (world->silent)
+        return;
     batch_put_range(world_batch(world), &(RangeRecord){.sequence = job->sequence,
                                                        .first = range->first,
                                                        .last = range->last,

@@ -1,4 +1,5 @@
 /* check.c: recounts every index (invariant 8). A difference is our own mistake: it aborts and says which. */
+#include "reconciler/world/attempt.h"
 #include "reconciler/world/run.h"
 
 typedef struct {
@@ -65,6 +66,25 @@ static void check_launch(Recount *recount, const Job *job, int32_t index, JobSta
     recount->launches++;
     ShareTally *share = tally(recount->shares, job->private->share, sizeof(ShareTally));
     share->held_vcpus_e4 += launch->vcpus_e4;
+}
+
+/* Of each node at most one launch is open (invariant 3). */
+static void check_nodes(Recount *recount, const Job *job)
+{
+    const NodeSet *nodes = job->private->nodes;
+    size_t open = 0;
+    int32_t last = NOT_A_CHILD;
+    expect(under_way(job->state), job, "nodes without an attempt under way");
+    for (const Launch *launch = NULL; (launch = job_node_next(job, launch));) {
+        check_launch(recount, job, launch->index, job->state, launch);
+        expect(launch->is_node && launch->index > last, job, "order of nodes");
+        expect(launch->attempt == job->attempts, job, "node of another attempt");
+        expect(nodes->verdict.kind == VERDICT_NONE || launch->stopping, job, "node that was not stopped");
+        last = launch->index;
+        open++;
+    }
+    expect(open == nodes->open && open > 0, job, "number of nodes");
+    expect(job->launch || nodes->verdict.kind != VERDICT_NONE, job, "main node ended undecided");
 }
 
 static void check_runnable(Recount *recount, const Runnable *runnable, bool wanted)
@@ -161,8 +181,11 @@ static void check_job(Recount *recount, const Job *job)
         queue->counts[job->state]++;
     if (job->array && !job->array->settled)
         check_children(recount, job);
-    if (!job->array) {
+    if (job->private->nodes)
+        check_nodes(recount, job);
+    else if (!job->array)
         check_launch(recount, job, NOT_A_CHILD, job->state, job->launch);
+    if (!job->array) {
         check_runnable(recount, &job->private->runnable, job->state == JOB_RUNNABLE);
     }
     check_edges(job);
@@ -275,7 +298,9 @@ static void check_launches(Recount *recount)
          launch = world_launch_next(recount->world, launch)) {
         if (launch->instance) {
             InstanceTally *counted = tally(recount->instances, launch->instance, sizeof(InstanceTally));
-            capacity_count(&counted->used, launch);
+            counted->used.vcpus_e4 += launch->held.vcpus_e4;
+            counted->used.memory_mib += launch->held.memory_mib;
+            counted->used.gpus += launch->held.gpus;
             counted->launches++;
         }
         if (launch->environment) {
@@ -388,6 +413,18 @@ static void check_environments(Recount *recount)
     }
 }
 
+static void check_consumables(const World *world)
+{
+    for (const Resource *resource = world_resource_next(world, NULL); resource;
+         resource = world_resource_next(world, resource))
+        expect(!resource->consumable ||
+                   resource->consumable->in_use == consumable_count(world, resource->consumable),
+               NULL, "consumable resource's use");
+    for (const History *history = world_history_next(world, NULL); history;
+         history = world_history_next(world, history))
+        expect(history_is_sound(history), NULL, "expected run time");
+}
+
 static void check_templates(Recount *recount)
 {
     size_t unused = 0;
@@ -435,6 +472,7 @@ void world_check(const World *world)
     check_launches(&recount);
     check_instances(&recount);
     check_environments(&recount);
+    check_consumables(world);
     check_templates(&recount);
     check_runs(&recount);
     g_hash_table_unref(recount.shares);

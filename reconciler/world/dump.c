@@ -1,6 +1,6 @@
 /* dump.c: what may still decide, as text. What a restart forgets on purpose is left out: finished jobs, and
  * what a launch was known to be. */
-#include "reconciler/world/job.h"
+#include "reconciler/world/attempt.h"
 
 static const char *text_or_dash(const char *text)
 {
@@ -99,6 +99,11 @@ static void dump_jobs(const World *world, GString *out)
                                text_or_dash(job->status_reason));
         if (job->array)
             dump_children(job, out);
+        const NodeSet *nodes = job->private->nodes;
+        if (nodes)
+            g_string_append_printf(out, "  nodes open=%" G_GSIZE_FORMAT " started=%d verdict=%d %s\n",
+                                   nodes->open, nodes->any_started, nodes->verdict.kind,
+                                   text_or_dash(nodes->verdict.outcome.status_reason));
     }
 }
 
@@ -135,6 +140,13 @@ static void dump_instances(const World *world, GString *out)
             instance->total.gpus, instance->used.vcpus_e4, instance->used.memory_mib, instance->used.gpus,
             instance->launches, instance->price_micro_per_h, instance->registered_ms, instance->generation);
     }
+    for (const Resource *resource = world_resource_next(world, NULL); resource;
+         resource = world_resource_next(world, resource))
+        if (resource->consumable)
+            g_string_append_printf(
+                out, "consumable %s in_use=%" G_GINT64_FORMAT " used_up=%" G_GINT64_FORMAT "\n",
+                resource->name, resource->consumable->in_use, resource->consumable->used_up);
+    history_dump(world, out);
     const Instance *local = &world->local->instance;
     g_string_append_printf(out, "local used=%" G_GINT64_FORMAT "/%" G_GINT64_FORMAT "/%" G_GINT64_FORMAT "\n",
                            local->used.vcpus_e4, local->used.memory_mib, local->used.gpus);

@@ -7,13 +7,13 @@
 /* Machines with more free whole vCPUs than any that is sold share the last shelf of a level. */
 #define WHOLE_MAX 1023
 
-typedef struct {
+typedef struct FleetLevel {
     int64_t gpus;
     size_t len;
     Shelf *shelves; /* by free whole vCPUs */
     unsigned shelves_len;
     uint64_t bits[(WHOLE_MAX + 64) / 64]; /* shelves that hold something */
-} Level;
+} FleetLevel;
 
 /* Instances of equal total and type, for those on which nothing runs. */
 typedef struct FleetClass {
@@ -24,8 +24,8 @@ typedef struct FleetClass {
 } FleetClass;
 
 struct Fleet {
-    Level *plain;       /* of machines without GPUs */
-    GPtrArray *levels;  /* Level of machines with GPUs, by free GPUs */
+    FleetLevel *plain;  /* of machines without GPUs */
+    GPtrArray *levels;  /* FleetLevel of machines with GPUs, by free GPUs */
     GPtrArray *classes; /* FleetClass by total, then type */
     Tree numbers;
     ShelfPool pool;
@@ -100,47 +100,57 @@ static unsigned shelf_index(uint64_t high)
 
 /* ---- levels ---- */
 
-static Level *level_new(int64_t gpus)
+static FleetLevel *level_new(int64_t gpus)
 {
-    Level *level = g_new0(Level, 1);
+    FleetLevel *level = g_new0(FleetLevel, 1);
     level->gpus = gpus;
     return level;
 }
 
 static void level_free(gpointer data)
 {
-    Level *level = data;
+    FleetLevel *level = data;
     for (unsigned i = 0; i < level->shelves_len; i++)
         shelf_clear(&level->shelves[i]);
     g_free(level->shelves);
     g_free(level);
 }
 
-static void level_insert(Fleet *fleet, Level *level, const ShelfEntry *entry)
+static void level_grow(FleetLevel *level, unsigned index)
 {
-    unsigned index = shelf_index(entry->high);
-    if (index >= level->shelves_len) {
-        unsigned len = MIN(MAX(2 * level->shelves_len, index + 1), WHOLE_MAX + 1);
-        level->shelves = g_renew(Shelf, level->shelves, len);
-        memset(&level->shelves[level->shelves_len], 0, (len - level->shelves_len) * sizeof(Shelf));
-        level->shelves_len = len;
-    }
-    shelf_insert(&level->shelves[index], &fleet->pool, entry);
-    level->bits[index / 64] |= UINT64_C(1) << (index % 64);
-    level->len++;
+    unsigned len = MIN(MAX(2 * level->shelves_len, index + 1), WHOLE_MAX + 1);
+    level->shelves = g_renew(Shelf, level->shelves, len);
+    memset(&level->shelves[level->shelves_len], 0, (len - level->shelves_len) * sizeof(Shelf));
+    level->shelves_len = len;
 }
 
-static void level_remove(Fleet *fleet, Level *level, const ShelfEntry *entry)
+/* Puts the instance where `free` says. */
+static void level_insert(Fleet *fleet, FleetLevel *level, Instance *instance, Capacity free)
 {
-    unsigned index = shelf_index(entry->high);
-    shelf_remove(&level->shelves[index], &fleet->pool, entry->high, entry->low);
+    ShelfEntry entry = entry_of(instance, free);
+    unsigned index = shelf_index(entry.high);
+    if (index >= level->shelves_len)
+        level_grow(level, index);
+    shelf_insert(&level->shelves[index], &fleet->pool, &entry);
+    level->bits[index / 64] |= UINT64_C(1) << (index % 64);
+    level->len++;
+    instance->in_fleet.level = level;
+    instance->in_fleet.high = entry.high;
+    instance->in_fleet.low = entry.low;
+}
+
+static void level_remove(Fleet *fleet, const Instance *instance)
+{
+    FleetLevel *level = instance->in_fleet.level;
+    unsigned index = shelf_index(instance->in_fleet.high);
+    shelf_remove(&level->shelves[index], &fleet->pool, instance->in_fleet.high, instance->in_fleet.low);
     if (level->shelves[index].len == 0)
         level->bits[index / 64] &= ~(UINT64_C(1) << (index % 64));
     level->len--;
 }
 
 /* The next shelf that holds something, from index on; WHOLE_MAX + 1: none. */
-static unsigned level_next(const Level *level, unsigned index)
+static unsigned level_next(const FleetLevel *level, unsigned index)
 {
     for (unsigned word = index / 64; word < G_N_ELEMENTS(level->bits); word++) {
         uint64_t bits = level->bits[word];
@@ -162,7 +172,7 @@ static Instance *last_shelf_find(const Shelf *shelf, Capacity need)
     return NULL;
 }
 
-static Instance *level_find(const Level *level, Capacity need)
+static Instance *level_find(const FleetLevel *level, Capacity need)
 {
     uint64_t whole = (uint64_t)(need.vcpus_e4 / DECIMAL_SCALE), memory = (uint64_t)need.memory_mib;
     uint32_t fraction = (uint32_t)(need.vcpus_e4 % DECIMAL_SCALE);
@@ -189,22 +199,22 @@ static Instance *level_find(const Level *level, Capacity need)
 static guint levels_search(const Fleet *fleet, int64_t gpus)
 {
     guint at = 0;
-    while (at < fleet->levels->len && ((const Level *)g_ptr_array_index(fleet->levels, at))->gpus < gpus)
+    while (at < fleet->levels->len && ((const FleetLevel *)g_ptr_array_index(fleet->levels, at))->gpus < gpus)
         at++;
     return at;
 }
 
-static Level *level_of(Fleet *fleet, const Instance *instance, int64_t free_gpus)
+static FleetLevel *level_of(Fleet *fleet, const Instance *instance, int64_t free_gpus)
 {
     if (instance->total.gpus == 0)
         return fleet->plain;
     guint at = levels_search(fleet, free_gpus);
     if (at < fleet->levels->len) {
-        Level *level = g_ptr_array_index(fleet->levels, at);
+        FleetLevel *level = g_ptr_array_index(fleet->levels, at);
         if (level->gpus == free_gpus)
             return level;
     }
-    Level *level = level_new(free_gpus);
+    FleetLevel *level = level_new(free_gpus);
     g_ptr_array_insert(fleet->levels, (gint)at, level);
     return level;
 }
@@ -321,13 +331,12 @@ static void most_leave(Fleet *fleet, Capacity free)
 void fleet_insert(Fleet *fleet, Instance *instance)
 {
     g_assert(!instance->in_fleet.fleet);
-    ShelfEntry entry = entry_of(instance, instance->free);
     instance->in_fleet.fleet = fleet;
     instance->in_fleet.class = class_of(fleet, instance);
     instance->in_fleet.class->len++;
     bool fresh = tree_insert(&fleet->numbers, &instance->in_fleet.by_number);
     g_assert(fresh);
-    level_insert(fleet, level_of(fleet, instance, instance->free.gpus), &entry);
+    level_insert(fleet, level_of(fleet, instance, instance->free.gpus), instance, instance->free);
     if (instance->holds == 0)
         empty_insert(fleet, instance);
     fleet->most = capacity_max(fleet->most, instance->free);
@@ -336,8 +345,7 @@ void fleet_insert(Fleet *fleet, Instance *instance)
 void fleet_remove(Fleet *fleet, Instance *instance)
 {
     g_assert(instance->in_fleet.fleet == fleet);
-    ShelfEntry entry = entry_of(instance, instance->free);
-    level_remove(fleet, level_of(fleet, instance, instance->free.gpus), &entry);
+    level_remove(fleet, instance);
     if (instance->holds == 0)
         empty_remove(fleet, instance);
     class_leave(fleet, instance->in_fleet.class);
@@ -350,11 +358,11 @@ void fleet_remove(Fleet *fleet, Instance *instance)
 
 static void fleet_move(Fleet *fleet, Instance *instance, Capacity free)
 {
-    ShelfEntry old = entry_of(instance, instance->free), fresh = entry_of(instance, free);
-    Level *from = level_of(fleet, instance, instance->free.gpus);
-    level_remove(fleet, from, &old);
-    level_insert(fleet, free.gpus == instance->free.gpus ? from : level_of(fleet, instance, free.gpus),
-                 &fresh);
+    FleetLevel *level = instance->in_fleet.level;
+    level_remove(fleet, instance);
+    if (free.gpus != instance->free.gpus)
+        level = level_of(fleet, instance, free.gpus);
+    level_insert(fleet, level, instance, free);
     most_leave(fleet, instance->free);
     if (!fleet->most_is_stale)
         fleet->most = capacity_max(fleet->most, free);
@@ -427,7 +435,7 @@ Instance *fleet_find(const Fleet *fleet, Capacity need, FleetHosts hosts)
     if (hosts == FLEET_NO_GPU_HOSTS)
         return found;
     for (guint at = levels_search(fleet, need.gpus); !found && at < fleet->levels->len; at++) {
-        const Level *level = g_ptr_array_index(fleet->levels, at);
+        const FleetLevel *level = g_ptr_array_index(fleet->levels, at);
         if (level->len > 0)
             found = level_find(level, need);
     }
@@ -453,7 +461,7 @@ Instance *fleet_find_empty(const Fleet *fleet, Capacity need, const char *type, 
     return best;
 }
 
-static void level_most(const Level *level, Capacity *most)
+static void level_most(const FleetLevel *level, Capacity *most)
 {
     if (level->len == 0)
         return;

@@ -17,6 +17,8 @@ typedef struct Instance Instance;
 typedef struct {
     Fleet *fleet; /* NULL: in none */
     struct FleetClass *class;
+    struct FleetLevel *level;
+    uint64_t high, low; /* its key there */
     TreeNode by_number;
 } InFleet;
 

@@ -195,7 +195,15 @@ static void instance_set_total(Instance *instance, Capacity total)
 {
     instance->environment->instance_vcpus -= whole_vcpus(instance);
     instance_resize(instance, total);
+    for (Launch *launch = instance->newest_launch; launch; launch = launch->instance_prev) {
+        if (!launch->is_node)
+            continue;
+        instance_give(instance, launch->held); /* it has the instance for itself */
+        launch->held = total;
+        instance_hold(instance, total);
+    }
     instance->environment->instance_vcpus += whole_vcpus(instance);
+    instance->environment->changes++;
 }
 
 static void instance_move(World *world, Instance *instance, InstanceState to, const char *reason,
@@ -206,6 +214,7 @@ static void instance_move(World *world, Instance *instance, InstanceState to, co
     instance_event(world, instance, to, reason, now_ms);
     instance->state = to;
     instance->idle_since_ms = to == INSTANCE_REGISTERED && instance->launches == 0 ? now_ms : 0;
+    instance->environment->changes++;
     instance_place(instance);
     instance_touch(world, instance);
 }
@@ -223,6 +232,7 @@ static void instance_add(World *world, InstanceEntry *entry, Environment *enviro
     map_put(world->instances_by_token, &key, instance);
     environment->instances++;
     environment->instance_vcpus += whole_vcpus(instance);
+    environment->changes++;
     instance_place(instance);
 }
 
@@ -363,6 +373,12 @@ Instance *instance_local(World *world, Capacity capacity)
 
 /* ---- launches on it ---- */
 
+static void instance_busy_changed(Instance *instance)
+{
+    if (instance->environment)
+        instance->environment->changes++;
+}
+
 void instance_link(World *world, Instance *instance, Launch *launch)
 {
     launch->instance = instance;
@@ -370,7 +386,8 @@ void instance_link(World *world, Instance *instance, Launch *launch)
     if (instance->newest_launch)
         instance->newest_launch->instance_next = launch;
     instance->newest_launch = launch;
-    instance->launches++;
+    if (instance->launches++ == 0)
+        instance_busy_changed(instance);
     instance->idle_since_ms = 0;
     if (!instance->ran) {
         instance->ran = true;
@@ -387,7 +404,10 @@ void instance_unlink(Instance *instance, Launch *launch, int64_t now_ms)
     else
         instance->newest_launch = launch->instance_prev;
     launch->instance = NULL;
-    if (--instance->launches == 0 && instance->state == INSTANCE_REGISTERED)
+    if (--instance->launches > 0)
+        return;
+    instance_busy_changed(instance);
+    if (instance->state == INSTANCE_REGISTERED)
         instance->idle_since_ms = now_ms;
 }
 

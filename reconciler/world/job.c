@@ -1,5 +1,5 @@
 /* Jobs: made, moved, ended, forgotten. */
-#include "reconciler/world/job.h"
+#include "reconciler/world/attempt.h"
 
 #define DEPENDENCIES_MAX 20
 #define ARRAY_SIZE_MAX   10000
@@ -92,6 +92,21 @@ static bool queue_is_local(const World *world, const Queue *queue)
     return any;
 }
 
+/* A gang is one job: it cannot be an array, and its main node is one of its nodes. */
+static bool draft_nodes(const JobDraft *draft, GError **error)
+{
+    const JobDefinitionSpec *spec = draft->template->template.effective;
+    if (spec->nodes <= 1)
+        return true;
+    if (draft->array_size > 0)
+        return invalid(error, WORLD_ERROR_INVALID, "An array job cannot be a multinode job");
+    if (spec->main_node < 0 || spec->main_node >= spec->nodes)
+        return invalid(error, WORLD_ERROR_INVALID,
+                       "mainNode must be less than numNodes: %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT,
+                       spec->main_node, spec->nodes);
+    return true;
+}
+
 static bool draft_runs_here(const World *world, const JobDraft *draft, GError **error)
 {
     const RunKind *kind = &draft->template->shape->kind->kind;
@@ -121,7 +136,7 @@ bool job_draft(World *world, const json_t *request, const char *default_queue, i
         !draft_share(world, request, now_ms, &draft, error))
         return false;
     draft.template = template_intern(world, revision, request, error);
-    if (!draft.template || !draft_runs_here(world, &draft, error))
+    if (!draft.template || !draft_nodes(&draft, error) || !draft_runs_here(world, &draft, error))
         return false;
     *ret_draft = draft;
     return true;
@@ -341,19 +356,37 @@ static void stop_launch(Launch *launch, GPtrArray *ret_stops)
     g_ptr_array_add(ret_stops, launch);
 }
 
+/* Of the attempt under way; of a multinode job all nodes. */
+static void stop_attempt(Job *job, GPtrArray *ret_stops)
+{
+    if (!job->private->nodes) {
+        stop_launch(job->launch, ret_stops);
+        return;
+    }
+    for (Launch *launch = NULL; (launch = job_node_next(job, launch));)
+        stop_launch(launch, ret_stops);
+}
+
+/* The main node of a multinode job has ended: how the job ends is decided, and its other nodes are stopped.
+ */
+static bool is_ending(const Job *job)
+{
+    return job->private->nodes && job->private->nodes->verdict.kind != VERDICT_NONE;
+}
+
 static void end_single(World *world, Job *job, EndKind kind, const char *reason, int64_t now_ms,
                        GPtrArray *ret_stops)
 {
     if (never_launched_or_waiting(job->state)) {
         job->is_cancelled = true;
         job_fail(world, job, reason, now_ms);
-    } else if (kind == END_TERMINATE && job->launch) {
+    } else if (kind == END_TERMINATE && !is_ending(job)) {
         if (!job->is_terminated) {
             job->is_terminated = true;
             job_set_reason(world, job, reason);
             job_touch(world, job);
         }
-        stop_launch(job->launch, ret_stops);
+        stop_attempt(job, ret_stops);
     }
 }
 
@@ -453,6 +486,7 @@ void job_free(World *world, Job *job)
     template_unuse(world, template_entry(job->template));
     g_free(private->edges);
     g_free(private->records);
+    nodes_free(private->nodes);
     share_unref(world, private->share);
     g_free(job->name);
     g_free(job->status_reason);
@@ -481,7 +515,7 @@ void world_expire(World *world, const uint64_t *sequences, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
         Job *job = world_job_by_sequence(world, sequences[i]);
-        if (job)
+        if (job || world->silent)
             continue; /* still in memory: something may look at it; the next round takes it */
         batch_put_job(world_batch(world), &(JobRecord){.sequence = sequences[i],
                                                        .name = VIEW(""),

@@ -43,6 +43,8 @@ struct Edge {
     Edge *next, **link; /* on->private->dependents */
 };
 
+typedef struct NodeSet NodeSet; /* attempt.h */
+
 struct JobPrivate {
     Runnable runnable;
     Edge *edges; /* what it waits for */
@@ -51,6 +53,7 @@ struct JobPrivate {
     Job *dirty_next, *finished_next;
     Job *run_next, *run_prev;
     Share *share;
+    NodeSet *nodes; /* of the attempt under way of a multinode job */
     uint64_t batch; /* the batch that holds its newest row */
     uint8_t edges_len;
     uint8_t waiting; /* edges that keep the whole job from running */

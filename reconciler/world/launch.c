@@ -1,6 +1,5 @@
 /* Launches: intended, started, refused, ended (invariants 2 and 3). */
-#include "reconciler/world/job.h"
-#include "reconciler/world/retry.h"
+#include "reconciler/world/attempt.h"
 
 static int launch_key_compare(const TreeNode *node, const void *key)
 {
@@ -123,9 +122,9 @@ void launch_record(const Launch *launch, AttemptRecord *ret_record)
         ret_record->instance = instance->token;
 }
 
-static Capacity launch_need(const Launch *launch)
+bool launch_takes_consumables(const Launch *launch)
 {
-    return (Capacity){launch->vcpus_e4, launch->memory_mib, launch->gpus};
+    return !launch->is_node || !launch_entry(launch)->node_prev;
 }
 
 /* direction 1: takes, -1: gives back. Of the instance it was taken by who decided. */
@@ -148,99 +147,6 @@ static void launch_account(Launch *launch, int direction)
         tree_remove(ends, by_end);
 }
 
-/* ---- one job or one child: what both have, in one place ---- */
-
-typedef struct {
-    Job *job;
-    ChildState *child; /* NULL: a single job */
-} Target;
-
-static Target target_of(const Launch *launch)
-{
-    Target target = {launch->job, NULL};
-    if (launch->index != NOT_A_CHILD) {
-        target.child = array_live(launch->job->array, launch->index);
-        g_assert(target.child);
-    }
-    return target;
-}
-
-static JobState target_state(Target target)
-{
-    return target.child ? target.child->state : target.job->state;
-}
-
-static void target_move(World *world, Target target, JobState to, int64_t now_ms)
-{
-    if (target.child)
-        child_move(world, target.child, to, now_ms);
-    else
-        job_move(world, target.job, to, now_ms);
-}
-
-static bool target_ended_by_request(Target target)
-{
-    return target.child ? target.child->is_terminated || target.child->is_cancelled
-                        : target.job->is_terminated || target.job->is_cancelled;
-}
-
-static const char *target_reason(Target target)
-{
-    return target.child ? target.child->status_reason : target.job->status_reason;
-}
-
-static void target_set_reason(World *world, Target target, const char *reason)
-{
-    if (!target.child) {
-        job_set_reason(world, target.job, reason);
-        return;
-    }
-    char *copy = g_strdup(reason);
-    g_free(target.child->status_reason);
-    target.child->status_reason = copy;
-    child_touch(world, target.child);
-}
-
-static void target_set_launch(Target target, Launch *launch)
-{
-    if (target.child)
-        target.child->launch = launch;
-    else
-        target.job->launch = launch;
-}
-
-static void target_set_attempts(World *world, Target target, int32_t attempts)
-{
-    if (target.child) {
-        target.child->attempts = attempts;
-        child_touch(world, target.child);
-    } else {
-        target.job->attempts = attempts;
-        job_touch(world, target.job);
-    }
-}
-
-static void target_set_started(World *world, Target target, int64_t started_ms)
-{
-    if (target.child) {
-        target.child->started_ms = started_ms;
-        child_touch(world, target.child);
-    } else {
-        target.job->started_ms = started_ms;
-        job_touch(world, target.job);
-    }
-}
-
-/* Retried jobs go to the front of their queue. Must be called before the move to RUNNABLE. */
-static void target_to_front(World *world, Target target)
-{
-    uint64_t front = ++world->front;
-    if (target.child)
-        target.child->front = target.child->runnable.front = front;
-    else
-        target.job->front = target.job->private->runnable.front = front;
-}
-
 /* ---- the life of a launch ---- */
 
 static Target target_for_launch(World *world, Job *job, int32_t index)
@@ -260,40 +166,55 @@ Launch *launch_place(World *world, Job *job, int32_t index, Environment *environ
                      const LaunchToken *token, int64_t now_ms)
 {
     if (instance)
-        instance_take(instance, job->template->effective->need);
+        instance_take(instance, job_holds(job->template, instance));
     return launch_intend(world, job, index, environment, instance, token, now_ms);
 }
 
-Launch *launch_intend(World *world, Job *job, int32_t index, Environment *environment, Instance *instance,
-                      const LaunchToken *token, int64_t now_ms)
+/* The launch itself; the attempt is begun, or has been, by the caller. */
+Launch *launch_begin(World *world, Job *job, int32_t index, Environment *environment, Instance *instance,
+                     const LaunchToken *token, int64_t now_ms)
 {
-    Target target = target_for_launch(world, job, index);
     const ResourceNeed *need = &job->template->effective->need;
     LaunchEntry *entry = g_new0(LaunchEntry, 1);
     Launch *launch = &entry->launch;
     *launch = (Launch){.token = *token,
                        .job = job,
                        .index = index,
+                       .is_node = !job->array && index != NOT_A_CHILD,
+                       .attempt = job->attempts,
                        .state = LAUNCH_INTENDED,
                        .environment = environment,
                        .vcpus_e4 = need->vcpus_e4,
                        .memory_mib = need->memory_mib,
                        .gpus = need->gpus,
-                       .intended_ms = now_ms};
+                       .held = job_holds(job->template, instance),
+                       .intended_ms = now_ms,
+                       .expected_ms = world_expected_ms(world, job->template)};
     entry->dirty.data = entry;
     entry->is_new = true;
     entry->environment_name = g_ref_string_acquire(environment_entry(environment)->name);
     bool fresh = tree_insert(&world->launches, &entry->by_token);
     g_assert(fresh);
-    launch->attempt = (target.child ? target.child->attempts : job->attempts) + 1;
-    target_set_attempts(world, target, launch->attempt);
-    target_set_reason(world, target, NULL);
-    target_set_launch(target, launch);
     launch_account(launch, 1);
     share_launch_begun(world, job->private->share, launch->vcpus_e4, now_ms);
     if (instance)
         instance_link(world, instance, launch);
+    if (launch->is_node)
+        node_add(world, launch);
     launch_touch(world, launch);
+    return launch;
+}
+
+Launch *launch_intend(World *world, Job *job, int32_t index, Environment *environment, Instance *instance,
+                      const LaunchToken *token, int64_t now_ms)
+{
+    Target target = target_for_launch(world, job, index);
+    Launch *launch = launch_begin(world, job, index, environment, instance, token, now_ms);
+    launch->attempt = (target.child ? target.child->attempts : job->attempts) + 1;
+    target_set_attempts(world, target, launch->attempt);
+    target_set_reason(world, target, NULL);
+    target_set_launch(target, launch);
+    consumables_take(world, job->template);
     target_move(world, target, JOB_STARTING, now_ms);
     return launch;
 }
@@ -306,7 +227,9 @@ void launch_started(World *world, Launch *launch, int64_t started_ms, int64_t no
         launch->started_ms = started_ms;
         launch_touch(world, launch);
     }
-    if (target_state(target) == JOB_STARTING) {
+    if (launch->is_node)
+        node_started(world, launch, started_ms, now_ms);
+    else if (target_state(target) == JOB_STARTING) {
         target_set_started(world, target, started_ms);
         target_move(world, target, JOB_RUNNING, now_ms);
     }
@@ -318,16 +241,8 @@ void launch_stopping(World *world, Launch *launch)
     launch->stopping = true;
 }
 
-/* How a launch is over, as its row says it. */
-typedef struct {
-    LaunchState state;
-    const char *reason, *status_reason;
-    int exit_code;
-    int64_t stopped_ms, now_ms;
-} Closing;
-
 /* Writes the last row and frees the launch; its capacity is free again. */
-static void launch_close(World *world, Launch *launch, const Closing *closing, int64_t now_ms)
+void launch_close(World *world, Launch *launch, const Closing *closing, int64_t now_ms)
 {
     launch->state = closing->state;
     if (!world_is_quiet(world)) {
@@ -339,73 +254,62 @@ static void launch_close(World *world, Launch *launch, const Closing *closing, i
         record.status_reason = view_from(closing->status_reason);
         batch_put_attempt(world_batch(world), &record);
     }
-    target_set_launch(target_of(launch), NULL);
+    if (launch->is_node)
+        node_remove(launch);
+    else
+        target_set_launch(target_of(launch), NULL);
     launch_account(launch, -1);
     share_launch_ended(world, launch->job->private->share, launch->vcpus_e4, launch->intended_ms, now_ms);
     if (launch->instance) {
-        instance_give(launch->instance, launch_need(launch));
+        instance_give(launch->instance, launch->held);
         instance_unlink(launch->instance, launch, now_ms);
     }
     launch_free(world, launch_entry(launch));
 }
 
-/* The attempt failed: again, or for good. */
-static void attempt_failed(World *world, Target target, const AttemptOutcome *outcome, int64_t now_ms)
+/* The only launch of a single job or a child ends its attempt; a node, when no other is left. */
+static void launch_over(World *world, Launch *launch, const Closing *closing, const Verdict *verdict,
+                        int64_t now_ms)
 {
-    const RetryStrategy *strategy = &target.job->template->effective->retry;
-    if (retry_decide(strategy, outcome) == RETRY_RETRY) {
-        target_set_reason(world, target, outcome->status_reason);
-        target_to_front(world, target);
-        target_move(world, target, JOB_RUNNABLE, now_ms);
-    } else {
-        if (!outcome->ended_by_request || !target_reason(target))
-            target_set_reason(world, target, outcome->status_reason);
-        target_move(world, target, JOB_FAILED, now_ms);
+    if (launch->is_node) {
+        node_over(world, launch, closing, verdict, now_ms);
+        return;
     }
-    work_run(world, now_ms);
+    Target target = target_of(launch);
+    launch_close(world, launch, closing, now_ms);
+    attempt_over(world, target, verdict, now_ms);
 }
 
 void launch_refused(World *world, Launch *launch, const char *reason, int64_t now_ms)
 {
-    Target target = target_of(launch);
-    AttemptOutcome outcome = {.attempt = launch->attempt,
-                              .ended_by_request = target_ended_by_request(target),
-                              .exit_code = -1,
-                              .reason = reason,
-                              .status_reason = "Task failed to start"};
-    bool again = !reason && !outcome.ended_by_request;
-    int32_t attempt = launch->attempt;
-    launch_close(world, launch,
-                 &(Closing){.state = reason ? LAUNCH_ENDED : LAUNCH_REFUSED,
-                            .reason = reason,
-                            .status_reason = reason ? outcome.status_reason : NULL,
-                            .exit_code = -1,
-                            .stopped_ms = now_ms},
-                 now_ms);
-    if (!reason)
-        target_set_attempts(world, target, attempt - 1);
-    if (again) {
-        target_to_front(world, target);
-        target_move(world, target, JOB_RUNNABLE, now_ms);
-    } else {
-        attempt_failed(world, target, &outcome, now_ms);
-    }
+    Verdict verdict = {.kind = reason ? VERDICT_FAILED : VERDICT_AGAIN,
+                       .outcome = {.attempt = launch->attempt,
+                                   .ended_by_request = target_ended_by_request(target_of(launch)),
+                                   .exit_code = -1,
+                                   .reason = reason,
+                                   .status_reason = attempt_not_started}};
+    Closing closing = {.state = reason ? LAUNCH_ENDED : LAUNCH_REFUSED,
+                       .reason = reason,
+                       .status_reason = reason ? attempt_not_started : NULL,
+                       .exit_code = -1,
+                       .stopped_ms = now_ms};
+    launch_over(world, launch, &closing, &verdict, now_ms);
 }
 
 static const char *end_status_reason(Target target, EndCause cause)
 {
     if (cause == END_TIMEOUT)
-        return "Job attempt duration exceeded timeout";
+        return attempt_timed_out;
     if (cause == END_STOPPED && target_ended_by_request(target) && target_reason(target))
         return target_reason(target);
-    return "Essential container in task exited";
+    return attempt_exited;
 }
 
 /* It ran, even where its start was never reported. */
 static void launch_make_effective(World *world, Launch *launch, const LaunchEnd *end, int64_t now_ms)
 {
     int64_t started_ms = end->started_ms > 0 ? end->started_ms : end->stopped_ms;
-    if (target_state(target_of(launch)) == JOB_STARTING)
+    if (launch->started_ms == 0 || target_state(target_of(launch)) == JOB_STARTING)
         launch_started(world, launch, started_ms, now_ms);
 }
 
@@ -415,46 +319,39 @@ void launch_ended(World *world, Launch *launch, const LaunchEnd *end, int64_t no
     Target target = target_of(launch);
     const char *oom = "OutOfMemoryError: Container killed due to memory usage";
     g_autofree char *status_reason = g_strdup(end_status_reason(target, end->cause));
-    AttemptOutcome outcome = {.attempt = launch->attempt,
-                              .ended_by_request = target_ended_by_request(target),
-                              .timed_out = end->cause == END_TIMEOUT,
-                              .exit_code = end->exit_code,
-                              .reason = end->cause == END_OOM ? oom : end->reason,
-                              .status_reason = status_reason};
-    launch_close(world, launch,
-                 &(Closing){.state = LAUNCH_ENDED,
-                            .reason = outcome.reason,
-                            .status_reason = status_reason,
-                            .exit_code = end->exit_code,
-                            .stopped_ms = end->stopped_ms},
-                 now_ms);
-    if (end->cause == END_EXITED && end->exit_code == 0 && !outcome.ended_by_request) {
-        target_set_reason(world, target, status_reason);
-        target_move(world, target, JOB_SUCCEEDED, now_ms);
-        work_run(world, now_ms);
-    } else {
-        attempt_failed(world, target, &outcome, now_ms);
-    }
+    Verdict verdict = {.kind = VERDICT_FAILED,
+                       .outcome = {.attempt = launch->attempt,
+                                   .ended_by_request = target_ended_by_request(target),
+                                   .timed_out = end->cause == END_TIMEOUT,
+                                   .exit_code = end->exit_code,
+                                   .reason = end->cause == END_OOM ? oom : end->reason,
+                                   .status_reason = status_reason},
+                       .ran_ms = end->stopped_ms - launch->started_ms};
+    if (end->cause == END_EXITED && end->exit_code == 0 && !verdict.outcome.ended_by_request)
+        verdict.kind = VERDICT_SUCCEEDED;
+    Closing closing = {.state = LAUNCH_ENDED,
+                       .reason = verdict.outcome.reason,
+                       .status_reason = status_reason,
+                       .exit_code = end->exit_code,
+                       .stopped_ms = end->stopped_ms};
+    launch_over(world, launch, &closing, &verdict, now_ms);
 }
 
 void launch_lost(World *world, Launch *launch, int64_t now_ms)
 {
-    Target target = target_of(launch);
     /* Batch's text, so that rules written as "Host EC2*" match; the machine of local environments is called
      * local. */
     ProviderType provider = launch->environment ? launch->environment->provider : PROVIDER_LOCAL;
     const char *name = launch->instance ? launch->instance->provider_id : NULL;
     g_autofree char *text =
         g_strdup_printf("Host EC2 (instance %s) terminated.", name ? name : provider_type_name(provider));
-    AttemptOutcome outcome = {.attempt = launch->attempt,
-                              .ended_by_request = target_ended_by_request(target),
-                              .exit_code = -1,
-                              .status_reason = text};
-    launch_close(
-        world, launch,
-        &(Closing){.state = LAUNCH_ENDED, .status_reason = text, .exit_code = -1, .stopped_ms = now_ms},
-        now_ms);
-    attempt_failed(world, target, &outcome, now_ms);
+    Verdict verdict = {.kind = VERDICT_FAILED,
+                       .outcome = {.attempt = launch->attempt,
+                                   .ended_by_request = target_ended_by_request(target_of(launch)),
+                                   .exit_code = -1,
+                                   .status_reason = text}};
+    Closing closing = {.state = LAUNCH_ENDED, .status_reason = text, .exit_code = -1, .stopped_ms = now_ms};
+    launch_over(world, launch, &closing, &verdict, now_ms);
 }
 
 /* ---- stops decided inside ---- */
@@ -489,34 +386,62 @@ static bool launch_restore_instance(World *world, Launch *launch, const AttemptR
         instance = &world->local->instance;
     if (!instance)
         return is_none;
-    instance_hold(instance, launch_need(launch));
+    launch->held = launch->is_node && instance->environment
+                       ? instance->total
+                       : (Capacity){launch->vcpus_e4, launch->memory_mib, launch->gpus};
+    instance_hold(instance, launch->held);
     instance_link(world, instance, launch);
     return true;
 }
 
 /* What was intended or running when the process ended is unknown until it is observed; it keeps its capacity.
  */
-bool launch_restore(World *world, const AttemptRecord *record, GError **error)
+static bool launch_is_closed(LaunchState state)
+{
+    return state == LAUNCH_ENDED || state == LAUNCH_REFUSED;
+}
+
+/* What the row's launch is an attempt of. False: nothing that has an attempt under way. */
+static bool launch_restore_target(World *world, const AttemptRecord *record, Target *ret_target)
 {
     Job *job = world_job_by_sequence(world, record->sequence);
-    bool is_child = record->index != NOT_A_CHILD;
-    Target target = {job, job && job->array && is_child ? array_live(job->array, record->index) : NULL};
-    bool fits = job && is_child == (job->array != NULL) && (!is_child || target.child) &&
-                !job_state_final(job->state);
-    JobState state = fits ? target_state(target) : JOB_SUBMITTED;
-    if (!fits || (state != JOB_STARTING && state != JOB_RUNNING)) {
+    if (!job || job_state_final(job->state))
+        return false;
+    Target target = {job, NULL};
+    bool has_index = record->index != NOT_A_CHILD;
+    if (job->array) {
+        target.child = has_index ? array_live(job->array, record->index) : NULL;
+        if (!target.child)
+            return false;
+    } else if (has_index && (record->index < 0 || record->index >= job->template->effective->nodes ||
+                             (!launch_is_closed(record->state) && node_is_open(job, record->index)))) {
+        return false;
+    }
+    *ret_target = target;
+    return target_state(target) == JOB_STARTING || target_state(target) == JOB_RUNNING;
+}
+
+bool launch_restore(World *world, const AttemptRecord *record, GError **error)
+{
+    Target target;
+    if (!launch_restore_target(world, record, &target) ||
+        (launch_is_closed(record->state) && !node_restore_closed(target.job, record))) {
         g_set_error(error, WORLD_ERROR, WORLD_ERROR_INVALID,
                     "launch of job %" G_GUINT64_FORMAT ":%" G_GINT32_FORMAT
                     " belongs to no attempt under way",
                     record->sequence, record->index);
         return false;
     }
+    if (launch_is_closed(record->state))
+        return true;
+    Job *job = target.job;
     LaunchEntry *entry = g_new0(LaunchEntry, 1);
     Launch *launch = &entry->launch;
     g_autofree char *name = view_dup(record->environment);
     *launch = (Launch){.token = record->token,
                        .job = job,
                        .index = record->index,
+                       .is_node = !job->array && record->index != NOT_A_CHILD,
                        .attempt = record->attempt,
                        .state = LAUNCH_UNKNOWN,
                        .environment = world_environment(world, record->environment),
@@ -535,9 +460,14 @@ bool launch_restore(World *world, const AttemptRecord *record, GError **error)
         g_set_error_literal(error, WORLD_ERROR, WORLD_ERROR_INVALID, "a launch token is there twice");
         return false;
     }
-    target_set_launch(target, launch);
+    if (launch->is_node)
+        node_add(world, launch);
+    else
+        target_set_launch(target, launch);
     launch_account(launch, 1);
     share_launch_begun(world, job->private->share, launch->vcpus_e4, launch->intended_ms);
+    if (launch_takes_consumables(launch))
+        consumables_restore(world, job->template);
     if (!launch_restore_instance(world, launch, record)) {
         g_set_error_literal(error, WORLD_ERROR, WORLD_ERROR_INVALID,
                             "a launch runs on an instance that is missing");

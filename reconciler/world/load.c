@@ -1,5 +1,6 @@
 /* load.c: rows become a world again. Rows are checked, since a damaged store must give an error and no crash.
  */
+#include "reconciler/world/attempt.h"
 #include "reconciler/world/run.h"
 
 static bool load_resource(const ResourceRecord *record, void *data, GError **error)
@@ -30,6 +31,13 @@ static bool load_template(const TemplateRecord *record, void *data, GError **err
     World *world = data;
     world->loading = true;
     return template_restore(world, record, error);
+}
+
+static bool load_duration(const DurationRecord *record, void *data, GError **error)
+{
+    World *world = data;
+    world->loading = true;
+    return history_restore(world, record, error);
 }
 
 static bool load_run(const RunRecord *record, void *data, GError **error)
@@ -129,6 +137,7 @@ const RecordSink world_sink = {.resource = load_resource,
                                .usage = load_usage,
                                .revision = load_revision,
                                .template = load_template,
+                               .duration = load_duration,
                                .run = load_run,
                                .apply = load_apply,
                                .job = load_job,
@@ -158,10 +167,12 @@ static bool count_job(World *world, Job *job, GError **error)
 }
 
 /* Every job in STARTING or RUNNING has a launch under way: else it could never end. */
-static bool launches_complete(const Job *job, GError **error)
+static bool launches_complete(World *world, Job *job, GError **error)
 {
     bool complete = true;
-    if (!job->array) {
+    if (job->private->nodes) {
+        complete = nodes_loaded(world, job);
+    } else if (!job->array) {
         complete = (job->state == JOB_STARTING || job->state == JOB_RUNNING) == (job->launch != NULL);
     } else {
         for (TreeNode *node = tree_first(&job->array->live); node && complete; node = tree_next(node)) {
@@ -203,7 +214,7 @@ bool world_loaded(World *world, GError **error)
 {
     world->loading = true;
     for (Job *job = world_job_next(world, 0); job; job = world_job_next(world, job->sequence)) {
-        if (!launches_complete(job, error) || !count_job(world, job, error))
+        if (!launches_complete(world, job, error) || !count_job(world, job, error))
             return false;
     }
     for (Job *job = world_job_next(world, 0); job; job = world_job_next(world, job->sequence))

@@ -110,8 +110,9 @@ typedef struct {
     int32_t attempts;   /* begun so far */
     uint64_t front;     /* retried jobs go to the front: larger is earlier among retried; 0: never retried */
     int64_t started_ms, stopped_ms;
-    bool is_new;  /* INSERT; else UPDATE of the changing members only */
-    bool removed; /* retention: with its children, ranges, attempts */
+    bool is_multinode; /* its attempts have a launch for each node */
+    bool is_new;       /* INSERT; else UPDATE of the changing members only */
+    bool removed;      /* retention: with its children, ranges, attempts */
 } JobRecord;
 
 /* A child whose first launch was intended, or whose state differs from what parent and ranges say. By
@@ -303,7 +304,9 @@ typedef struct {
     bool (*child)(const ChildRecord *record, void *data, GError **error);       /* of unfinished arrays */
     bool (*range)(const RangeRecord *record, void *data, GError **error);       /* of unfinished arrays */
     bool (*instance)(const InstanceRecord *record, void *data, GError **error); /* those not gone */
-    bool (*attempt)(const AttemptRecord *record, void *data,
-                    GError **error); /* not ended: intended, effective, unknown */
+    bool (*attempt)(
+        const AttemptRecord *record, void *data,
+        GError **error); /* not ended: intended, effective, unknown; behind these, of the attempt under
+                            way of each multinode job that is not finished, those that have */
     bool (*counters)(const Counters *counters, void *data, GError **error);
 } RecordSink;

@@ -89,6 +89,7 @@ void resource_entry_free(World *world, ResourceEntry *entry)
     environment_free(world, resource->environment);
     queue_free(world, resource->queue);
     scheduling_policy_spec_free(resource->policy);
+    consumable_free(resource->consumable);
     g_free(resource->name);
     g_free(resource->owner);
     g_free(resource->file);
@@ -170,7 +171,8 @@ ResourceRecord resource_record(const Resource *resource)
                             .status_reason = view_from(resource->status_reason),
                             .revision = resource->revision,
                             .created_ms = resource->created_ms,
-                            .updated_ms = resource->updated_ms};
+                            .updated_ms = resource->updated_ms,
+                            .used_up = resource->consumable ? resource->consumable->used_up : 0};
 }
 
 ResourceRecord *world_resource_records(const World *world, size_t *ret_len)
@@ -347,6 +349,8 @@ bool resource_in_force(World *world, Resource *resource, View spec, GError **err
         done = queue_in_force(world, resource, spec, error);
     else if (resource->kind == KIND_SCHEDULING_POLICY)
         done = policy_in_force(world, resource, spec, error);
+    else if (resource->kind == KIND_CONSUMABLE_RESOURCE)
+        done = consumable_in_force(world, resource, spec, error);
     if (!done)
         return false;
     char *copy = view_dup(spec);
@@ -570,8 +574,10 @@ void resource_set_kept(World *world, Kind kind, View name, int64_t now_ms)
 void resource_remove(World *world, Resource *resource, int64_t now_ms)
 {
     ResourceEntry *entry = resource_entry(resource);
-    if (resource->kind == KIND_JOB_DEFINITION)
+    if (resource->kind == KIND_JOB_DEFINITION) {
         revisions_keep(world, view_from(resource->name), 0);
+        history_forget(world, view_from(resource->name));
+    }
     if (resource->kind == KIND_JOB_QUEUE) {
         world->queues_stale = true;
         queue_shares_clear(world, resource->queue, true);
@@ -588,9 +594,10 @@ void resource_remove(World *world, Resource *resource, int64_t now_ms)
     if (resource->kind == KIND_COMPUTE_ENVIRONMENT)
         world_unpark(world);
     resource_event(world, resource, "resource.deleted", "", now_ms);
-    if (tree_insert(&world->graves, &entry->by_key))
+    if (!world->silent && tree_insert(&world->graves, &entry->by_key))
         return;
-    resource_entry_free(world, entry); /* its removal is already waiting to be written */
+    resource_entry_free(world,
+                        entry); /* its removal is already waiting to be written, or nobody records it */
 }
 
 bool resource_restore(World *world, const ResourceRecord *record, GError **error)
@@ -617,6 +624,8 @@ bool resource_restore(World *world, const ResourceRecord *record, GError **error
     resource->revision = record->revision;
     resource->created_ms = record->created_ms;
     resource->updated_ms = record->updated_ms;
+    if (resource->consumable)
+        resource->consumable->used_up = record->used_up;
     environment_place(world, resource);
     if (!tree_insert(&world->resources, &entry->by_key)) {
         g_set_error(error, WORLD_ERROR, WORLD_ERROR_INVALID, "%s/" VIEW_FMT " is there twice",

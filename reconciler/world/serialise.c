@@ -52,6 +52,7 @@ static void write_job(const Job *job, Batch *batch)
                                       .front = job->front,
                                       .started_ms = job->started_ms,
                                       .stopped_ms = job->stopped_ms,
+                                      .is_multinode = job->template->effective->nodes > 1,
                                       .is_new = private->is_new});
 }
 
@@ -169,7 +170,7 @@ bool world_is_dirty(const World *world)
            world->dirty_jobs || world->dirty_resources.length || world->dirty_revisions.length ||
            world->dirty_children.length || world->dirty_launches.length || world->dirty_runs.length ||
            world->dirty_applies.length || world->dirty_shares.length || world->dirty_instances.length ||
-           g_hash_table_size(world->dirty_settings) > 0;
+           world->dirty_histories.length || g_hash_table_size(world->dirty_settings) > 0;
 }
 
 Batch *world_take_batch(World *world)
@@ -181,6 +182,7 @@ Batch *world_take_batch(World *world)
     write_runs(world, batch);
     write_jobs(world, batch);
     write_children(world, batch);
+    write_histories(world, batch);
     write_instances(world, batch);
     write_launches(world, batch);
     write_shares(world, batch);

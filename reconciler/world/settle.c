@@ -60,6 +60,8 @@ static bool resource_is_free(World *world, Resource *resource, int64_t now_ms)
 {
     if (resource->kind == KIND_COMPUTE_ENVIRONMENT)
         return environment_is_free(world, resource, now_ms);
+    if (resource->kind == KIND_CONSUMABLE_RESOURCE)
+        return resource->consumable->in_use == 0;
     if (resource->kind != KIND_JOB_QUEUE)
         return true;
     if (resource->queue->unfinished > 0 && resource->deletion == DELETION_TERMINATE)
@@ -144,6 +146,8 @@ char *resource_pending_reason(const World *world, const Resource *resource)
         reason_part(text, (int64_t)resource->environment->launches, "job runs on it", "jobs run on it");
         reason_part(text, (int64_t)resource->environment->instances, "instance is not gone",
                     "instances are not gone");
+    } else if (resource->consumable) {
+        reason_part(text, resource->consumable->in_use, "unit of it is in use", "units of it are in use");
     } else if (resource->queue) {
         reason_part(text, (int64_t)resource->queue->unfinished, "job is not finished",
                     "jobs are not finished");

@@ -1,9 +1,11 @@
 #include "reconciler/world/shelf.h"
 #include <string.h>
 
-static inline bool before(uint64_t high, uint64_t low, uint64_t than_high, uint64_t than_low)
+/* Without a branch, as the searches below: which way a search turns cannot be foretold, and a wrong guess of
+ * the processor costs more than the comparison. */
+static inline unsigned before(uint64_t high, uint64_t low, uint64_t than_high, uint64_t than_low)
 {
-    return high < than_high || (high == than_high && low < than_low);
+    return (unsigned)(high < than_high) | ((unsigned)(high == than_high) & (unsigned)(low < than_low));
 }
 
 /* ---- chunks ---- */
@@ -53,15 +55,14 @@ static void chunk_measure(ShelfChunk *chunk)
 /* Index of the first entry not before the key. */
 static unsigned chunk_search(const ShelfChunk *chunk, uint64_t high, uint64_t low)
 {
-    unsigned from = 0, to = chunk->len;
-    while (from < to) {
-        unsigned middle = (from + to) / 2;
-        if (before(chunk->entries[middle].high, chunk->entries[middle].low, high, low))
-            from = middle + 1;
-        else
-            to = middle;
+    unsigned from = 0, len = chunk->len;
+    while (len > 1) {
+        unsigned half = len / 2;
+        const ShelfEntry *middle = &chunk->entries[from + half - 1];
+        from += half & -before(middle->high, middle->low, high, low);
+        len -= half;
     }
-    return from;
+    return from + (len & before(chunk->entries[from].high, chunk->entries[from].low, high, low));
 }
 
 /* ---- slots ---- */
@@ -69,13 +70,12 @@ static unsigned chunk_search(const ShelfChunk *chunk, uint64_t high, uint64_t lo
 /* The last slot that begins at or before the key, or 0. */
 static unsigned slot_search(const Shelf *shelf, uint64_t high, uint64_t low)
 {
-    unsigned from = 0, to = shelf->len;
-    while (from + 1 < to) {
-        unsigned middle = (from + to) / 2;
-        if (before(high, low, shelf->slots[middle].high, shelf->slots[middle].low))
-            to = middle;
-        else
-            from = middle;
+    unsigned from = 0, len = shelf->len;
+    while (len > 1) {
+        unsigned half = len / 2;
+        const ShelfSlot *middle = &shelf->slots[from + half];
+        from += half & -(1 - before(high, low, middle->high, middle->low));
+        len -= half;
     }
     return from;
 }

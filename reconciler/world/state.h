@@ -95,16 +95,19 @@ typedef struct {
     size_t refs;  /* jobs in memory */
     GList unused; /* World.unused_templates while refs is 0 */
     bool stored;
+    History *history; /* of its definition */
 } TemplateEntry;
 
-typedef struct {
+typedef struct LaunchEntry LaunchEntry;
+struct LaunchEntry {
     Launch launch;
     TreeNode by_token, by_end;
     char *environment_name; /* GRefString */
     Job *job;
     GList dirty;
     bool is_dirty, is_new;
-} LaunchEntry;
+    LaunchEntry *node_prev, *node_next; /* others of its attempt */
+};
 
 typedef struct {
     Run run;
@@ -178,6 +181,8 @@ struct World {
     size_t parked;   /* groups */
     uint64_t feasibility;
 
+    Tree histories;
+
     Tree launches;
     GArray *stops; /* LaunchToken: stops decided inside the world */
 
@@ -194,7 +199,7 @@ struct World {
     GHashTable *settings, *dirty_settings;
 
     GQueue dirty_resources, dirty_revisions, dirty_children, dirty_launches, dirty_runs, dirty_applies,
-        dirty_shares, dirty_instances;
+        dirty_shares, dirty_instances, dirty_histories;
     Batch *batch; /* rows that are final already: events, ranges, templates, ended launches */
     uint64_t batches, durable;
 
@@ -296,8 +301,27 @@ int launch_end_compare(const TreeNode *a, const TreeNode *b);
 void launches_clear(World *world);
 bool launch_restore(World *world, const AttemptRecord *record, GError **error);
 void launch_record(const Launch *launch, AttemptRecord *ret_record);
+bool launch_takes_consumables(const Launch *launch); /* for its attempt: one launch of it does */
 void launch_token_text(const LaunchToken *token, char ret_hex[2 * LAUNCH_TOKEN_BYTES + 1]);
 void world_stop_later(World *world, const GPtrArray *launches);
+/* history.c */
+void histories_init(World *world);
+void histories_clear(World *world);
+History *history_ref(World *world, const char *definition); /* "NAME:REVISION" */
+void history_unref(World *world, History *history);
+void history_forget(World *world, View definition); /* it was deleted */
+void history_add(World *world, History *history, int64_t ran_ms, int64_t now_ms);
+void write_histories(World *world, Batch *batch);
+bool history_restore(World *world, const DurationRecord *record, GError **error);
+void history_dump(const World *world, GString *out);
+bool history_is_sound(const History *history);
+/* consumable.c */
+void consumables_take(World *world, const JobTemplate *template);
+void consumables_give(World *world, const JobTemplate *template, bool never_started);
+void consumables_restore(World *world, const JobTemplate *template);
+int64_t consumable_count(const World *world, const Consumable *consumable); /* what in_use must be */
+bool consumable_in_force(World *world, Resource *resource, View spec, GError **error);
+void consumable_free(Consumable *consumable);
 /* instance.c */
 void instances_init(World *world);
 void instances_clear(World *world);

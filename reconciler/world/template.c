@@ -31,6 +31,7 @@ static void template_free(World *world, TemplateEntry *entry)
         map_remove(world->templates_by_key, &entry->key);
     g_queue_unlink(&world->unused_templates, &entry->unused);
     shape_unref(world, entry->shape);
+    history_unref(world, entry->history);
     job_definition_spec_free(entry->template.effective);
     g_free(entry->template.definition);
     g_free(entry->template.definition_spec);
@@ -130,6 +131,7 @@ bool template_decode(World *world, TemplateEntry *entry, GError **error)
 static void template_add(World *world, TemplateEntry *entry)
 {
     entry->unused.data = entry;
+    entry->history = history_ref(world, entry->template.definition);
     bool fresh = tree_insert(&world->templates, &entry->by_id);
     g_assert(fresh);
     map_put(world->templates_by_key, &entry->key, entry);
@@ -140,7 +142,7 @@ static void templates_evict(World *world)
 {
     while (g_queue_get_length(&world->unused_templates) > UNUSED_TEMPLATES_MAX) {
         TemplateEntry *entry = g_queue_peek_head(&world->unused_templates);
-        if (entry->stored)
+        if (entry->stored && !world->silent)
             batch_put_template(world_batch(world),
                                &(TemplateRecord){.id = entry->template.id, .removed = true});
         template_free(world, entry);
@@ -221,6 +223,8 @@ bool template_restore(World *world, const TemplateRecord *record, GError **error
 static void template_store(World *world, TemplateEntry *entry)
 {
     if (entry->stored)
+        return;
+    if (world->silent)
         return;
     entry->stored = true;
     batch_put_template(world_batch(world),

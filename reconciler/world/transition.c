@@ -70,4 +70,6 @@ void child_move(World *world, ChildState *child, JobState to, int64_t now_ms)
         event_job(world, job, child->index, from, to, now_ms);
     if (job_state_final(to))
         child_ended(world, child, from, now_ms);
+    if (job_state_final(to) && world->silent)
+        child_collapse(world, child); /* no batch will do it */
 }

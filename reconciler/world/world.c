@@ -15,6 +15,7 @@ World *world_new(uint64_t seed, ProviderType default_provider)
     resources_init(world);
     revisions_init(world);
     shapes_init(world);
+    histories_init(world);
     templates_init(world);
     index_init(world);
     launches_init(world);
@@ -36,6 +37,7 @@ void world_free(World *world)
     applies_clear(world);
     templates_clear(world);
     shapes_clear(world);
+    histories_clear(world);
     revisions_clear(world);
     resources_clear(world);
     g_hash_table_unref(world->settings);
@@ -51,6 +53,12 @@ Batch *world_batch(World *world)
     if (!world->batch)
         world->batch = batch_new();
     return world->batch;
+}
+
+void world_set_recording(World *world, bool recording)
+{
+    g_assert(!world_is_dirty(world));
+    world->silent = !recording;
 }
 
 void world_set_final_lookup(World *world, FinalStateFunc func, void *data)

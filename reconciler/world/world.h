@@ -8,6 +8,8 @@
  *         3. A queued array child has no row and no allocation of its own.
  *         4. Counts by state are always equal to a recount (world_check, run in tests after every step). */
 #pragma once
+#include "reconciler/world/consumable.h"
+#include "reconciler/world/history.h"
 #include "reconciler/world/instance.h"
 #include "reconciler/world/record.h"
 #include "spec/base/rng.h"
@@ -43,6 +45,7 @@ struct Resource {
     Environment *environment;
     Queue *queue;
     SchedulingPolicySpec *policy;
+    Consumable *consumable;
     bool dirty;
 };
 
@@ -57,8 +60,10 @@ struct Environment {
     Fleet *coming;          /* INTENDED and PENDING, with the capacity that is planned */
     size_t instances;       /* of any state but GONE */
     int64_t instance_vcpus; /* whole vCPUs of all these: what maxvCpus limits where it buys instances */
-    uint64_t generation;    /* of what instances are made from: equal for equal members that update rolling */
-    unsigned slot;          /* its number among the environments there are: for arrays, never for order */
+    uint64_t changes; /* counts what a scaler may act on: an instance changed its state or size, became idle
+                         or busy */
+    uint64_t generation; /* of what instances are made from: equal for equal members that update rolling */
+    unsigned slot;       /* its number among the environments there are: for arrays, never for order */
     /* What schedule/ worked out from spec alone; freed when that changes. */
     void *derived;
     GDestroyNotify derived_free;
@@ -152,7 +157,7 @@ struct Job {
                             restart */
     int32_t array_size;  /* 0: single */
     ArrayState *array;   /* NULL: single */
-    Launch *launch;      /* current launch of a single job, or NULL */
+    Launch *launch;      /* current launch of a single job, or of the main node, or NULL */
     Run *run;            /* or NULL */
     char *step;          /* or NULL */
     /* further members private to world/ follow in job.h */
@@ -162,13 +167,15 @@ struct Job {
 struct Launch {
     LaunchToken token;
     Job *job;
-    int32_t index; /* NOT_A_CHILD */
+    int32_t index; /* NOT_A_CHILD; the child; of a multinode job the node */
+    bool is_node;
     int32_t attempt;
     LaunchState state;
     bool stopping;            /* a stop was decided */
     Environment *environment; /* may be NULL after its environment is gone */
     Instance *instance;       /* NULL: on none (Fargate) */
     int64_t vcpus_e4, memory_mib, gpus;
+    Capacity held; /* of its instance: the same, but for a node, which has its instance for itself */
     int64_t intended_ms, started_ms;
     int64_t expected_ms;                   /* run time expected when it was intended; 0: unknown */
     Launch *instance_prev, *instance_next; /* others on its instance */
@@ -193,6 +200,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(World, world_free)
  * that were intended or effective are LAUNCH_UNKNOWN until observed. */
 extern const RecordSink world_sink; /* data: World* */
 bool world_loaded(World *world, GError **error);
+/* false: nothing is recorded: no rows, no events, and what has finished may be forgotten at once. For a
+ * simulation; the world must not be dirty. */
+void world_set_recording(World *world, bool recording);
 /* Everything dirty since the last call, as rows; NULL when there is nothing. New, caller frees. */
 Batch *world_take_batch(World *world);
 bool world_is_dirty(const World *world);
@@ -297,6 +307,18 @@ Launch *launch_intend(World *world, Job *job, int32_t index, Environment *enviro
 /* Takes and intends: for callers that decide one by one. */
 Launch *launch_place(World *world, Job *job, int32_t index, Environment *environment, Instance *instance,
                      const LaunchToken *token, int64_t now_ms);
+/* What a launch of such a job holds of an instance (may be NULL): what it needs; a node of a multinode job
+ * all of an instance of an environment's own (batch: "Placement: gang scheduling"). */
+Capacity job_holds(const JobTemplate *template, const Instance *instance);
+/* All launches of an attempt of a multinode job: node i on instances[i] (NULL: on none) with tokens[i]. Gives
+ * the main node's. The job runs while the main node does, and is over when no launch of it is left; the end
+ * of the main node stops the others (world_take_stops()). */
+Launch *launch_intend_nodes(World *world, Job *job, Environment *environment, Instance *const *instances,
+                            const LaunchToken *tokens, int64_t now_ms);
+Launch *launch_place_nodes(World *world, Job *job, Environment *environment, Instance *const *instances,
+                           const LaunchToken *tokens, int64_t now_ms); /* takes and intends */
+/* Launches of a multinode job that are not closed, by node; NULL at the end. */
+Launch *job_node_next(const Job *job, const Launch *after);
 Launch *world_launch(const World *world, const LaunchToken *token); /* NULL: not known or ended */
 Launch *world_launch_next(const World *world, const Launch *after); /* ordered by token; NULL at the end */
 size_t world_launches_len(const World *world);

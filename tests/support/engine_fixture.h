@@ -169,7 +169,8 @@ static inline void engine_setup(Engine *engine, gconstpointer data)
     engine->answers = g_ptr_array_new_with_free_func((GDestroyNotify)call_free);
     engine->next_sequence = engine->first_sequence = 1;
     engine->now_ms = 1000000;
-    engine->provider = (Provider){fake_start, fake_launch, fake_stop, fake_settled, NULL};
+    engine->provider =
+        (Provider){.start = fake_start, .launch = fake_launch, .stop = fake_stop, .settled = fake_settled};
     g_autoptr(World) world = fixture_world();
     g_assert_true(
         store_wait(engine->store, store_commit(engine->store, world_take_batch(world), 1000), &error));

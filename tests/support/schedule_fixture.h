@@ -67,6 +67,22 @@ static inline void fixture_undo(const Decisions *decisions)
     }
 }
 
+/* The nodes of one multinode job, whose placements stand together; how many there were. */
+static inline size_t fixture_carry_nodes(World *world, const Placement *placements, int64_t now_ms,
+                                         uint64_t *tokens)
+{
+    size_t len = (size_t)placements[0].job->template->effective->nodes;
+    g_autofree Instance **instances = g_new(Instance *, len);
+    g_autofree LaunchToken *tokens_new = g_new(LaunchToken, len);
+    for (size_t i = 0; i < len; i++) {
+        g_assert_true(placements[i].job == placements[0].job && placements[i].node == (int32_t)i);
+        instances[i] = placements[i].instance;
+        tokens_new[i] = fixture_token(++*tokens);
+    }
+    launch_intend_nodes(world, placements[0].job, placements[0].environment, instances, tokens_new, now_ms);
+    return len;
+}
+
 /* Makes the launches and parks; tokens count up from *tokens. */
 static inline void fixture_carry_out(World *world, const Decisions *decisions, int64_t now_ms,
                                      uint64_t *tokens)
@@ -74,6 +90,10 @@ static inline void fixture_carry_out(World *world, const Decisions *decisions, i
     for (size_t i = 0; i < decisions->placements_len; i++) {
         const Placement *placement = &decisions->placements[i];
         int32_t index = placement->index;
+        if (placement->node != NOT_A_NODE) {
+            i += fixture_carry_nodes(world, placement, now_ms, tokens) - 1;
+            continue;
+        }
         for (int32_t child = 0; child < placement->count; child++) {
             int32_t next = index == NOT_A_CHILD ? index : job_next_runnable(placement->job, index + 1);
             LaunchToken token = fixture_token(++*tokens);

@@ -221,6 +221,15 @@ static inline bool records_needed(const Records *records, const JobRecord *job)
     return false;
 }
 
+/* Closed, of the attempt under way of a multinode job. */
+static inline bool records_of_gang(const Records *records, const AttemptRecord *attempt)
+{
+    const JobRecord *job = records_job(records, attempt->sequence);
+    return job && job->is_multinode && (job->state == JOB_STARTING || job->state == JOB_RUNNING) &&
+           attempt->attempt == job->attempts &&
+           (attempt->state == LAUNCH_ENDED || attempt->state == LAUNCH_REFUSED);
+}
+
 #define RECORDS_LOAD(Type, member, table, condition)                                                         \
     for (GTreeNode *node = g_tree_node_first(records->tables[table]); node; node = g_tree_node_next(node)) { \
         const Type *r = g_tree_node_value(node);                                                             \
@@ -245,6 +254,7 @@ static inline void records_load(const Records *records, const RecordSink *sink, 
     RECORDS_LOAD(InstanceRecord, instance, TABLE_INSTANCE, r->state != INSTANCE_GONE)
     RECORDS_LOAD(AttemptRecord, attempt, TABLE_ATTEMPT,
                  r->state != LAUNCH_ENDED && r->state != LAUNCH_REFUSED)
+    RECORDS_LOAD(AttemptRecord, attempt, TABLE_ATTEMPT, records_of_gang(records, r))
     Counters counters = {.job_sequence = records->job_sequence,
                          .event_sequence = records->event_sequence,
                          .instance_number = records->instance_number,

@@ -381,7 +381,11 @@ Provider *provider_local_new(const char *state_dir, ProviderEventFunc func, void
         return NULL;
     }
     Local *local = g_new0(Local, 1);
-    local->base = (Provider){local_start, local_launch, local_stop, local_settled, local_free};
+    local->base = (Provider){.start = local_start,
+                             .launch = local_launch,
+                             .stop = local_stop,
+                             .settled = local_settled,
+                             .free = local_free};
     local->launcher_dir = g_steal_pointer(&dir);
     local->launcher_program = g_steal_pointer(&program);
     local->dir_fd = dir_fd;

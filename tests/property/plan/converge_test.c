@@ -265,8 +265,8 @@ static void check_repeatable(const Model *model, ManifestSet *set, uint64_t seed
     g_autoptr(Plan) first = plan_of(model, set);
     g_autoptr(Plan) second = plan_of(model, set);
     g_autoptr(GString) first_json = g_string_new(NULL), second_json = g_string_new(NULL);
-    plan_render_json(first, first_json);
-    plan_render_json(second, second_json);
+    plan_render_json(first, NULL, first_json);
+    plan_render_json(second, NULL, second_json);
     if (strcmp(first_json->str, second_json->str) != 0 || strcmp(first->id, second->id) != 0)
         g_error("seed %" G_GUINT64_FORMAT ": equal inputs gave two plans", seed);
 }

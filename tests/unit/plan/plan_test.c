@@ -704,6 +704,38 @@ static void test_render_text(Fixture *fixture, gconstpointer data)
     g_assert_cmpstr(text, ==, expected);
 }
 
+/* What is expected stands between the summary and the next command, in every rendering, and is no part of
+ * the id. */
+static void test_render_forecast(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    want(fixture, KIND_JOB_QUEUE, "high", QUEUE_SPEC);
+    g_autoptr(Plan) plan = build(fixture);
+    const char *const assertions[] = {"queue high: p95 wait 14 min, asserted 10 min", NULL};
+    PlanForecast forecast = {.schedule = "queue high drains in 4 min",
+                             .cost = "$1.20 for the work at hand",
+                             .inputs = "from 12 runs of one",
+                             .assertions = assertions,
+                             .json = "{\"seed\":1}"};
+    PlanRender render = {.next_command = "muster apply shop", .width = 80, .forecast = &forecast};
+    g_autoptr(GString) text = g_string_new(NULL), json = g_string_new(NULL), markdown = g_string_new(NULL);
+    plan_render_text(plan, &render, text);
+    g_autofree char *tail = g_strdup_printf("to destroy.\n"
+                                            "Assertion failed: queue high: p95 wait 14 min, asserted 10 min\n"
+                                            "Schedule: queue high drains in 4 min\n"
+                                            "Cost: $1.20 for the work at hand\n"
+                                            "  # from 12 runs of one\n"
+                                            "To apply: muster apply shop      (plan %.8s)\n",
+                                            plan->id);
+    g_assert_true(g_str_has_suffix(text->str, tail));
+    plan_render_json(plan, &forecast, json);
+    json_t *root = json_loads(json->str, JSON_REJECT_DUPLICATES, NULL);
+    g_assert_cmpint(json_integer_value(json_object_get(json_object_get(root, "forecast"), "seed")), ==, 1);
+    json_decref(root);
+    plan_render_markdown(plan, &render, markdown);
+    g_assert_nonnull(strstr(markdown->str, "\n**Schedule:** queue high drains in 4 min\n"));
+}
+
 static void test_render_safe(Fixture *fixture, gconstpointer data)
 {
     (void)data;
@@ -714,7 +746,7 @@ static void test_render_safe(Fixture *fixture, gconstpointer data)
     g_autofree char *text = text_of(plan, NULL);
     g_assert_null(strchr(text, '\033'));
     g_autoptr(GString) json = g_string_new(NULL);
-    plan_render_json(plan, json);
+    plan_render_json(plan, NULL, json);
     g_assert_nonnull(strstr(json->str, "evil\\u001b[2J.yaml"));
 }
 
@@ -726,7 +758,7 @@ static void test_render_json(Fixture *fixture, gconstpointer data)
     have(fixture, KIND_JOB_QUEUE, "high", QUEUE_SPEC_7);
     g_autoptr(Plan) plan = build(fixture);
     g_autoptr(GString) out = g_string_new(NULL);
-    plan_render_json(plan, out);
+    plan_render_json(plan, NULL, out);
     json_error_t fault;
     json_t *root = json_loads(out->str, JSON_REJECT_DUPLICATES, &fault);
     g_assert_nonnull(root);
@@ -834,6 +866,7 @@ int main(int argc, char **argv)
     ADD("saved", test_saved);
     g_test_add_func("/plan/saved-hostile", test_saved_hostile);
     ADD("render-text", test_render_text);
+    ADD("render-forecast", test_render_forecast);
     ADD("render-safe", test_render_safe);
     ADD("render-json", test_render_json);
     ADD("render-markdown", test_render_markdown);

@@ -86,11 +86,53 @@ static void test_prices(void)
             g_assert_cmpint(price.micro_per_h, >, 0);
 }
 
+static const char *cheapest(int64_t vcpus, int64_t memory_mib, int64_t gpus, Architecture architecture,
+                            int64_t vcpus_max)
+{
+    TypeQuery query = {{vcpus * 10000, memory_mib, gpus}, architecture, vcpus_max, false};
+    const InstanceType *type = catalogue_cheapest_fit(&query);
+    return type ? type->name : NULL;
+}
+
+/* Against the definition, by looking at all. */
+static void test_cheapest(void)
+{
+    static const TypeQuery queries[] = {{{40000, 16000, 0}, ARCHITECTURE_X86_64, 0, false},
+                                        {{10000, 500000, 0}, ARCHITECTURE_X86_64, 64, true},
+                                        {{80000, 61000, 1}, ARCHITECTURE_X86_64, 0, true},
+                                        {{960000, 1000, 0}, ARCHITECTURE_ARM64, 0, false}};
+    for (size_t i = 0; i < G_N_ELEMENTS(queries); i++) {
+        const TypeQuery *query = &queries[i];
+        const InstanceType *best = catalogue_cheapest_fit(query);
+        g_assert_true(best && instance_type_fits(best, query->need));
+        int64_t least = INT64_MAX;
+        g_assert_true(catalogue_price_usd(best, "us-east-1", &least));
+        for (size_t t = 0; t < catalogue_len(); t++) {
+            const InstanceType *type = catalogue_get(t);
+            int64_t price = INT64_MAX;
+            bool may = !strchr("dfgipv", query->need.gpus ? ' ' : type->name[0]) &&
+                       type->current_generation && !type->bare_metal && !type->burstable &&
+                       type->architecture == query->architecture && (query->need.gpus || !type->gpus) &&
+                       (!query->spot || type->spot) &&
+                       (!query->vcpus_max || type->vcpus <= query->vcpus_max) &&
+                       instance_type_fits(type, query->need);
+            if (may && catalogue_price_usd(type, "us-east-1", &price))
+                g_assert_cmpint(price, >=, least);
+        }
+    }
+    g_assert_cmpstr(cheapest(1, 1000, 0, ARCHITECTURE_X86_64, 0), ==, "c7a.medium");
+    g_assert_cmpstr(cheapest(1, 1000, 2, ARCHITECTURE_X86_64, 8), ==, NULL);
+    g_assert_cmpstr(cheapest(1, 100000000, 0, ARCHITECTURE_X86_64, 0), ==, NULL);
+    g_assert_cmpstr(cheapest(1, 1000, 1, ARCHITECTURE_ARM64, 0), ==,
+                    NULL); /* GPUs of Batch are x86_64 only */
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/scale/catalogue/types", test_types);
     g_test_add_func("/scale/catalogue/resolve", test_resolve);
     g_test_add_func("/scale/catalogue/prices", test_prices);
+    g_test_add_func("/scale/catalogue/cheapest", test_cheapest);
     return g_test_run();
 }

@@ -346,7 +346,7 @@ static void test_share_limits(void)
     fixture_job(world, 1, "two", ",'shareIdentifier':'a1','arrayProperties':{'size':5}");
     fixture_job(world, 2, "one", ",'shareIdentifier':'a1'");
     fixture_job(world, 3, "one", ",'shareIdentifier':'b','arrayProperties':{'size':4}");
-    expect(world, "1:0x1@here/0 3:0x3@here/0 2:-1x1@here/0 3:3x1@here/0 ");
+    expect(world, "1:0x1@here/0 3:0x2@here/0 2:-1x1@here/0 3:2x2@here/0 ");
 }
 
 /* ---- demand ---- */

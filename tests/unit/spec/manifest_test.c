@@ -88,6 +88,43 @@ static void test_decimals(void)
         "{\"shareIdentifier\":\"b\"}]}}");
 }
 
+/* Spelled-out defaults do not show, and money is a decimal. An updatePolicy that says nothing is not the same
+ * as none. */
+static void test_scheduling_members(void)
+{
+    const char *environment = "{\"budget\":{\"perDay\":125000},\"computeResources\":{\"maxvCpus\":8},"
+                              "\"provider\":{\"type\":\"simulated\"},\"updatePolicy\":{}}";
+    assert_spec(
+        HEAD("ComputeEnvironment",
+             "c") "spec: {provider: simulated, budget: {perDay: 12.5}, computeResources: {maxvCpus: 8}, "
+                  "updatePolicy: {jobExecutionTimeoutMinutes: 30}}",
+        environment);
+    assert_spec(
+        HEAD("ComputeEnvironment",
+             "c") "spec: {provider: simulated, budget: {perDay: 12.50, perMonth: null}, updatePolicy: "
+                  "{terminateJobsOnUpdate: false}, computeResources: {maxvCpus: 8, strictMaxvCpus: "
+                  "false, bidPercentage: null, minvCpus: 0, allocationStrategy: BEST_FIT}}",
+        environment);
+    const char *hosts = "{\"simulatedHosts\":[{\"memoryMiB\":100,\"vcpus\":2},{\"count\":2,\"memoryMiB\":100,"
+                        "\"vcpus\":2}],\"type\":\"UNMANAGED\"}";
+    assert_spec(
+        HEAD("ComputeEnvironment",
+             "c") "spec: {type: UNMANAGED, simulatedHosts: [{count: 1, vcpus: 2, memoryMiB: 100, gpus: "
+                  "0}, {count: 2, vcpus: 2, memoryMiB: 100}]}",
+        hosts);
+    const char *queue = "{\"assert\":{\"costPerDay\":405000},\"computeEnvironmentOrder\":[{"
+                        "\"computeEnvironment\":\"b\",\"order\":1}],\"priority\":5}";
+    assert_spec(
+        HEAD("JobQueue", "q") "spec: {priority: 5, computeEnvironmentOrder: [b], backfill: true, assert: "
+                              "{costPerDay: 40.5}}",
+        queue);
+    assert_spec(HEAD("SchedulingPolicy", "s") "spec: {fairsharePolicy: {shareDecaySeconds: 0}, shareLimits: "
+                                              "[{shareIdentifier: b, maxvCpus: 1}, {shareIdentifier: a*, "
+                                              "maxvCpus: 2}]}",
+                "{\"fairsharePolicy\":{},\"shareLimits\":[{\"maxvCpus\":2,\"shareIdentifier\":\"a*\"},"
+                "{\"maxvCpus\":1,\"shareIdentifier\":\"b\"}]}");
+}
+
 static void test_envelope(void)
 {
     Read read = read_as("a: 1\n---\napiVersion: apps/v1\nkind: Deployment\n---\n[1]\n", NULL);
@@ -443,6 +480,7 @@ int main(int argc, char **argv)
     g_test_add_func("/spec/manifest/amounts", test_amounts);
     g_test_add_func("/spec/manifest/aliases", test_aliases);
     g_test_add_func("/spec/manifest/decimals", test_decimals);
+    g_test_add_func("/spec/manifest/scheduling-members", test_scheduling_members);
     g_test_add_func("/spec/manifest/envelope", test_envelope);
     g_test_add_func("/spec/manifest/metadata", test_metadata);
     g_test_add_func("/spec/manifest/batch-members", test_batch_members);

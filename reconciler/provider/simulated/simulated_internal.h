@@ -1,0 +1,110 @@
+/* simulated_internal.h: the two ends of the simulated provider and the wire between them; for simulated*.c
+ * only. */
+#pragma once
+#include "reconciler/provider/simulated/event_queue.h"
+#include "reconciler/provider/simulated/simulated.h"
+#include "spec/base/rng.h"
+
+typedef enum {
+    MESSAGE_LAUNCH,
+    MESSAGE_STOP,
+    MESSAGE_MAKE, /* an instance */
+    MESSAGE_END,  /* an instance */
+    MESSAGE_SETTLED,
+    MESSAGE_OBSERVE,
+    MESSAGE_EVENT, /* to the near end; the others go to the far one */
+    MESSAGE_RETRY  /* a timer of the near end */
+} MessageType;
+
+#define PROVIDER_ID_TEXT 24
+
+/* What a launch or an instance was asked for with; a copy. */
+typedef struct {
+    char *job_id;
+    LaunchToken instance;
+    bool has_instance, spot;
+    int64_t vcpus_e4, memory_mib, timeout_ms, kill_grace_ms, max_price_microusd_per_h;
+    int gpus;
+    CloudFate fate;
+    char *instance_type;
+} Order;
+
+typedef struct {
+    MessageType type;
+    LaunchToken token;
+    uint64_t term;       /* to the far end */
+    uint64_t connection; /* to the near end: of another one it goes nowhere */
+    Order order;         /* LAUNCH, MAKE */
+    ProviderEvent event; /* EVENT */
+    char provider_id[PROVIDER_ID_TEXT];
+} Message;
+
+/* What the near end still waits for. */
+typedef struct {
+    LaunchToken token;
+    MessageType asked; /* LAUNCH or MAKE; SETTLED: neither was asked for by this process */
+    Order order;
+    bool answered; /* it was said to have started, or not to have been made */
+    bool ending;   /* STOP or END was asked for and is not answered */
+    bool held;     /* not to be sent before the observation */
+    bool has_timer;
+    int64_t sent_ms; /* arrival of the newest message about it: the next may not overtake it */
+    uint64_t number; /* in the order asked */
+} Near;
+
+typedef enum { FAR_COMING, FAR_STARTED, FAR_OVER } FarState;
+
+/* What the far end remembers of a launch or an instance until it is settled. */
+typedef struct Far {
+    LaunchToken token;
+    bool is_instance, registered, lives; /* lives: in the cloud, by its number */
+    FarState state;
+    uint32_t number;
+    ProviderEvent started, ready, end; /* as they are told; ready: INSTANCE_REGISTERED */
+    char provider_id[PROVIDER_ID_TEXT];
+    int64_t vcpus_e4, memory_mib, kill_grace_ms;
+    int64_t told_ms;            /* arrival of the newest event about it */
+    struct Far *before, *after; /* by age */
+} Far;
+
+struct Simulated {
+    Provider base; /* the near end */
+    SimulatedOptions options;
+    SimulatedFaults faults;
+    int64_t now_ms;
+    Rng rng;
+    EventQueue wire;
+    GPtrArray *messages; /* by what of a QueuedEvent; NULL: free */
+    GArray *free_messages;
+
+    /* near */
+    ProviderEventFunc func; /* NULL: nobody is connected */
+    void *data;
+    uint64_t term, connection, asked;
+    bool observing;
+    int64_t flushed_ms; /* arrival of the newest message of what was held */
+    GHashTable *near;   /* token → Near */
+
+    /* far */
+    SimulatedCloud *cloud;
+    uint64_t seen_term, made;
+    GHashTable *far; /* token → Far */
+    Far *oldest, *newest;
+};
+
+/* simulated.c: the wire */
+void simulated_send(Simulated *simulated, const Message *message, int64_t at_ms); /* copied */
+int64_t simulated_delay(Simulated *simulated);
+bool simulated_strikes(Simulated *simulated, unsigned permille);
+void order_copy(Order *to, const Order *from);
+/* simulated_near.c */
+void near_start(Simulated *simulated, ProviderEventFunc func, void *data);
+void near_observe(Simulated *simulated);
+void near_take(Simulated *simulated, Message *message);
+void near_free(void *near);
+/* simulated_far.c */
+void far_take(Simulated *simulated, const Message *message);
+void far_cloud_event(Simulated *simulated, const CloudEvent *event);
+void far_lose_tasks(Simulated *simulated);
+guint token_hash(gconstpointer token);
+gboolean token_same(gconstpointer a, gconstpointer b);

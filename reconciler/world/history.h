@@ -1,0 +1,29 @@
+/* history.h: how long attempts that SUCCEEDED ran, by job definition (whatever its revision).
+ * Owns:   the counts, one set for each definition's name; they belong to the world.
+ * Calls:  record.h.
+ * Holds:  times are counted in buckets of a quarter of a power of two, so a quantile is at most a quarter
+ * above the truth and never below it. Equal counts give equal answers, in whatever order they came, and a
+ * restart reads the same counts back. Counts stop at their largest value. */
+#pragma once
+#include "reconciler/world/record.h"
+
+typedef struct World World;
+typedef struct JobTemplate JobTemplate;
+typedef struct History History;
+
+/* Fewer runs say nothing yet. */
+#define HISTORY_RUNS_MIN 5
+
+const History *world_history(const World *world, View definition); /* name; NULL: never ran */
+/* By name, also those without a run yet; NULL at the end. */
+const History *world_history_next(const World *world, const History *after);
+const char *history_definition(const History *history);
+uint64_t history_runs(const History *history);
+int64_t history_since_ms(const History *history); /* when the first of them ended; 0: none */
+/* The run time that so many thousandths of the runs did not exceed; 0 without runs. */
+int64_t history_quantile(const History *history, int permille);
+/* What an attempt is expected to take: what 95 of 100 runs of its definition did not exceed; until there are
+ * enough runs its timeout; 0: unknown. */
+int64_t world_expected_ms(const World *world, const JobTemplate *template);
+/* A run more. launch_ended() does it for every attempt that SUCCEEDED. */
+void world_history_add(World *world, View definition, int64_t ran_ms, int64_t now_ms);
