@@ -391,6 +391,18 @@ void instance_take(Instance *instance, Capacity need)
     instance_hold(instance, need);
 }
 
+void instance_take_many(Instance *instance, Capacity need, int64_t count)
+{
+    g_assert(capacity_fits(instance->free, need) >= count);
+    instance_set_used(instance, capacity_add(instance->used, need, count), instance->holds + (size_t)count);
+}
+
+void instance_give_many(Instance *instance, Capacity need, int64_t count)
+{
+    g_assert(instance->holds >= (size_t)count);
+    instance_set_used(instance, capacity_add(instance->used, need, -count), instance->holds - (size_t)count);
+}
+
 void instance_hold(Instance *instance, Capacity need)
 {
     instance_set_used(instance, capacity_add(instance->used, need, 1), instance->holds + 1);

@@ -35,6 +35,9 @@ size_t fleet_len(const Fleet *fleet);
 bool capacity_covers(Capacity free, Capacity need); /* each member of need fits */
 void instance_take(Instance *instance, Capacity need);
 void instance_give(Instance *instance, Capacity need);
+/* As many times. */
+void instance_take_many(Instance *instance, Capacity need, int64_t count);
+void instance_give_many(Instance *instance, Capacity need, int64_t count);
 /* As instance_take, of what runs there whether it fits or not: after a restart an instance may have turned
  * out smaller than what it was given. */
 void instance_hold(Instance *instance, Capacity need);

@@ -244,6 +244,15 @@ typedef struct {
     View name, value;
 } SettingRecord;
 
+/* What a share of a queue has used by launches that are over, in buckets of usage.h. By (queue, share). */
+typedef struct {
+    View queue, share;
+    int64_t bucket_ms, first_bucket;
+    View amounts;              /* of consecutive buckets, 8 bytes each, little-endian */
+    int64_t inactive_since_ms; /* when its last job ended; 0: it had some */
+    bool removed;
+} UsageRecord;
+
 typedef struct Batch Batch;
 Batch *batch_new(void);
 void batch_free(Batch *batch);
@@ -268,6 +277,7 @@ BATCH_RECORD(DurationRecord, duration)
 BATCH_RECORD(ApplyRecord, apply)
 BATCH_RECORD(EventRecord, event)
 BATCH_RECORD(SettingRecord, setting)
+BATCH_RECORD(UsageRecord, usage)
 
 /* The highest numbers given out so far, and the last committed now_ms. */
 typedef struct {
@@ -283,6 +293,7 @@ typedef struct {
     bool (*setting)(const SettingRecord *record, void *data,
                     GError **error); /* where environments run, among others */
     bool (*resource)(const ResourceRecord *record, void *data, GError **error);
+    bool (*usage)(const UsageRecord *record, void *data, GError **error);
     bool (*revision)(const RevisionRecord *record, void *data, GError **error);
     bool (*duration)(const DurationRecord *record, void *data, GError **error);
     bool (*template)(const TemplateRecord *record, void *data, GError **error);
