@@ -58,6 +58,9 @@ static void test_pools(void)
     g_assert_cmpuint(cooldowns.len, ==, 1);
 }
 
+#define ONE   "{\"type\":\"a\",\"zone\":\"\",\"spot\":true,\"failures\":1,\"untilMs\":1}"
+#define TWICE "[" ONE "," ONE "]"
+
 static void test_parse_faults(void)
 {
     static const char *const texts[] = {
@@ -66,8 +69,8 @@ static void test_parse_faults(void)
         "[1]",
         "[{}]",
         "[{\"type\":\"a\",\"zone\":\"\",\"spot\":true,\"failures\":0,\"untilMs\":1}]",
-        "[{\"type\":\"a\",\"zone\":\"\",\"spot\":true,\"failures\":1,\"untilMs\":1},"
-        "{\"type\":\"a\",\"zone\":\"\",\"spot\":true,\"failures\":1,\"untilMs\":2}]",
+        "[{\"type\":\"a\",\"zone\":\"\",\"spot\":true,\"failures\":1,\"untilMs\":-1}]",
+        TWICE,
     };
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
         g_auto(CoolDowns) cooldowns = {0};
