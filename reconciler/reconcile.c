@@ -11,6 +11,8 @@ Outgoing *outgoing_new(void)
     outgoing->launches = g_array_new(FALSE, FALSE, sizeof(LaunchToken));
     outgoing->stops = g_array_new(FALSE, FALSE, sizeof(LaunchToken));
     outgoing->settled = g_array_new(FALSE, FALSE, sizeof(LaunchToken));
+    outgoing->instances = g_array_new(FALSE, FALSE, sizeof(InstanceIntent));
+    outgoing->instance_stops = g_array_new(FALSE, FALSE, sizeof(LaunchToken));
     outgoing->answers = g_ptr_array_new();
     outgoing->events = g_array_new(FALSE, FALSE, sizeof(KeptEvent));
     g_array_set_clear_func(outgoing->events, kept_event_clear);
@@ -25,6 +27,8 @@ void outgoing_free(Outgoing *outgoing)
     g_array_unref(outgoing->launches);
     g_array_unref(outgoing->stops);
     g_array_unref(outgoing->settled);
+    g_array_unref(outgoing->instances);
+    g_array_unref(outgoing->instance_stops);
     g_ptr_array_unref(outgoing->answers);
     g_array_unref(outgoing->events);
     g_free(outgoing);
@@ -33,6 +37,7 @@ void outgoing_free(Outgoing *outgoing)
 static bool outgoing_is_empty(const Outgoing *outgoing)
 {
     return outgoing->launches->len == 0 && outgoing->stops->len == 0 && outgoing->settled->len == 0 &&
+           outgoing->instances->len == 0 && outgoing->instance_stops->len == 0 &&
            outgoing->answers->len == 0 && outgoing->events->len == 0;
 }
 
@@ -129,6 +134,7 @@ static bool load_world(Reconciler *reconciler, GError **error)
     if (reconciler->machine_told)
         instance_local(reconciler->world, reconciler->facts.machine);
     world_set_durable(reconciler->world, world_batches(reconciler->world));
+    growth_load(reconciler->growth, reconciler->world, reconciler->now_ms);
     reconciler->changed = true;
     return true;
 }
@@ -162,6 +168,10 @@ Reconciler *reconciler_new(const Ports *ports, const ReconcilerOptions *options,
     reconciler->checker = request_checker_new();
     reconciler->tracks = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, progress_track_free);
     reconciler->arena = arena_new();
+    reconciler->providers = options->providers ? options->providers : 1u << PROVIDER_LOCAL;
+    reconciler->growth = growth_new(&(GrowthOptions){.providers = reconciler->providers});
+    reconciler->decide_at_ms = INT64_MAX;
+    decided_init(&reconciler->decided);
     reconciler->waiters = g_ptr_array_new();
     reconciler->stops = g_ptr_array_new();
     reconciler->events = g_array_new(FALSE, FALSE, sizeof(KeptEvent));
@@ -197,6 +207,8 @@ void reconciler_free(Reconciler *reconciler)
     g_ptr_array_unref(reconciler->stops);
     g_ptr_array_unref(reconciler->followed);
     arena_free(reconciler->arena);
+    growth_free(reconciler->growth);
+    decided_clear(&reconciler->decided);
     g_clear_error(&reconciler->fault);
     g_free(reconciler->refusal);
     g_free(reconciler->notice);
@@ -407,6 +419,8 @@ void reconciler_plan_next(Reconciler *reconciler)
     int64_t next_ms =
         sooner(calls_deadline_ms(reconciler), reconciler->expiring ? 0 : reconciler->expire_at_ms);
     next_ms = sooner(next_ms, reconciler->started_at_ms);
+    if (reconciler->decide_at_ms != INT64_MAX)
+        next_ms = sooner(next_ms, reconciler->decide_at_ms);
     if (starts_by_clock(reconciler))
         next_ms = sooner(next_ms, world_schedule_due_ms(reconciler->world));
     clock->wake_at(clock->self, next_ms ? next_ms : -1);
@@ -414,6 +428,7 @@ void reconciler_plan_next(Reconciler *reconciler)
 
 static void take_stops(Reconciler *reconciler)
 {
+    instances_take_stops(reconciler);
     world_take_stops(reconciler->world, reconciler->stops);
     for (guint i = 0; i < reconciler->stops->len; i++) {
         Launch *launch = reconciler->stops->pdata[i];
@@ -441,6 +456,9 @@ static void commit(Reconciler *reconciler)
         g_array_append_vals(newest->launches, outgoing->launches->data, outgoing->launches->len);
         g_array_append_vals(newest->stops, outgoing->stops->data, outgoing->stops->len);
         g_array_append_vals(newest->settled, outgoing->settled->data, outgoing->settled->len);
+        g_array_append_vals(newest->instances, outgoing->instances->data, outgoing->instances->len);
+        g_array_append_vals(newest->instance_stops, outgoing->instance_stops->data,
+                            outgoing->instance_stops->len);
         g_array_append_vals(newest->events, outgoing->events->data, outgoing->events->len);
         g_ptr_array_extend_and_steal(newest->answers, g_steal_pointer(&outgoing->answers));
         outgoing->answers = g_ptr_array_new();
@@ -514,6 +532,7 @@ static void tick(Reconciler *reconciler)
     if (g_queue_get_length(&reconciler->in_flight) >= IN_FLIGHT_MAX)
         return;
     budget_begin(reconciler);
+    growth_accrue(reconciler->growth, reconciler->world, reconciler->now_ms);
     launch_events_apply(reconciler);
     calls_run(reconciler);
     applies_run(reconciler);

@@ -15,6 +15,7 @@ typedef struct {
     const char *state_dir;
     const char *mode;      /* "serve", "apply" … */
     bool launch;           /* false: nothing is placed */
+    unsigned providers;    /* bits 1 << ProviderType: whose environments the provider serves; 0: local */
     bool schedules;        /* whether the clock starts pipelines; what comes due meanwhile has been missed */
     Capacity machine;      /* told in status until a provider says what there is; nothing is placed by it */
     const char *notice;    /* of the machine; may be NULL */

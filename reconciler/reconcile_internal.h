@@ -1,5 +1,6 @@
 /* reconcile_internal.h: the reconciler's inside, shared by reconcile*.c only. */
 #pragma once
+#include "reconciler/decide.h"
 #include "reconciler/plan/plan.h"
 #include "reconciler/reconcile.h"
 
@@ -25,6 +26,12 @@ typedef struct {
     ProviderEvent event; /* its texts are owned */
 } KeptEvent;
 
+/* An instance to be asked for. */
+typedef struct {
+    LaunchToken token;
+    int64_t max_price_micro_per_h;
+} InstanceIntent;
+
 /* What leaves when one batch is durable. */
 typedef struct {
     uint64_t sequence;
@@ -33,6 +40,8 @@ typedef struct {
     GArray *launches;        /* of LaunchToken: intents → provider->launch */
     GArray *stops;           /* of LaunchToken */
     GArray *settled;         /* of LaunchToken: final states → provider->settled */
+    GArray *instances;       /* of InstanceIntent → provider->instances_start */
+    GArray *instance_stops;  /* of LaunchToken → provider->instances_stop */
     GPtrArray *answers;      /* of Call* */
     GArray *events;          /* of KeptEvent: replayed when the batch fails */
 } Outgoing;
@@ -48,8 +57,12 @@ struct Reconciler {
     RequestChecker *checker;
     EngineFacts facts;
     GHashTable *tracks;
-    Arena *arena;   /* of one tick's decisions */
-    int64_t now_ms; /* of the last tick: never goes back */
+    Arena *arena; /* of one tick's decisions */
+    Growth *growth;
+    Decided decided;
+    int64_t decide_at_ms; /* when to decide again though nothing happens; INT64_MAX: never */
+    unsigned providers;   /* bits 1 << ProviderType */
+    int64_t now_ms;       /* of the last tick: never goes back */
 
     GQueue calls;       /* of Call*: to be stepped */
     GPtrArray *waiters; /* of Call*: STEP_WAIT */
@@ -112,6 +125,12 @@ void launch_effects(Reconciler *reconciler, const Outgoing *outgoing);
 void kept_event_clear(void *event);
 GHashTable *launch_token_set_new(void); /* owns its LaunchTokens (g_memdup2) */
 bool launch_provider_start(Reconciler *reconciler, GError **error);
+
+/* reconcile_instance.c */
+bool instance_event_apply(Reconciler *reconciler, const ProviderEvent *event); /* false: not of an instance */
+void instances_observed(Reconciler *reconciler);
+void instances_take_stops(Reconciler *reconciler);
+void instance_effects(Reconciler *reconciler, const Outgoing *outgoing);
 
 /* reconcile_apply.c */
 void apply_take(Reconciler *reconciler, Call *call);

@@ -66,6 +66,7 @@ static void apply_observed(Reconciler *reconciler)
             launch_refused(reconciler->world, launch, NULL, reconciler->now_ms);
         g_array_append_val(reconciler->outgoing->settled, g_array_index(missing, LaunchToken, i));
     }
+    instances_observed(reconciler);
     reconciler->observed = true;
 }
 
@@ -93,7 +94,7 @@ static void apply_to_launch(Reconciler *reconciler, Launch *launch, const Provid
     case PROVIDER_EVENT_LOST: launch_lost(reconciler->world, launch, reconciler->now_ms); return;
     case PROVIDER_EVENT_OBSERVED:
     case PROVIDER_EVENT_CAPACITY:
-    case PROVIDER_EVENT_INSTANCE_STARTED: /* no provider here makes instances yet */
+    case PROVIDER_EVENT_INSTANCE_STARTED:
     case PROVIDER_EVENT_INSTANCE_REGISTERED:
     case PROVIDER_EVENT_INSTANCE_REFUSED:
     case PROVIDER_EVENT_INSTANCE_GONE: break;
@@ -119,6 +120,8 @@ static void apply_event(Reconciler *reconciler, const ProviderEvent *event)
         apply_observed(reconciler);
         return;
     }
+    if (instance_event_apply(reconciler, event))
+        return;
     bool is_final = event->type != PROVIDER_EVENT_STARTED && event->type != PROVIDER_EVENT_ACCEPTED;
     Launch *launch = world_launch(reconciler->world, &event->token);
     g_hash_table_remove(reconciler->unseen, &event->token);
@@ -172,6 +175,10 @@ bool launch_provider_start(Reconciler *reconciler, GError **error)
         g_array_append_val(expected, launch->token);
         g_hash_table_add(reconciler->unseen, g_memdup2(&launch->token, sizeof launch->token));
     }
+    for (const Instance *instance = NULL; (instance = world_instance_next(reconciler->world, instance));) {
+        g_array_append_val(expected, instance->token);
+        g_hash_table_add(reconciler->unseen, g_memdup2(&instance->token, sizeof instance->token));
+    }
     Provider *provider = reconciler->ports.provider;
     uint64_t term = reconciler->ports.store.term(reconciler->ports.store.self);
     return provider->start(provider, term, (const LaunchToken *)(void *)expected->data, expected->len, error);
@@ -182,39 +189,51 @@ bool launch_provider_start(Reconciler *reconciler, GError **error)
  */
 
 /* The next children are looked up before one that stands before them is launched. */
-static void make_launches(Reconciler *reconciler, const Placement *placement)
+static void entropy_token(LaunchToken *token, void *data)
 {
-    int32_t index = placement->index;
-    for (int32_t i = 0; i < placement->count; i++) {
-        int32_t next = index == NOT_A_CHILD ? index : job_next_runnable(placement->job, index + 1);
-        LaunchToken token;
-        reconciler->ports.entropy(token.bytes, sizeof token.bytes);
-        launch_intend(reconciler->world, placement->job, index, placement->environment, placement->instance,
-                      &token, reconciler->now_ms);
-        g_array_append_val(reconciler->outgoing->launches, token);
-        index = next;
+    const Reconciler *reconciler = data;
+    reconciler->ports.entropy(token->bytes, sizeof token->bytes);
+}
+
+/* What was decided becomes an effect when this tick's batch is durable. */
+static void let_out(Reconciler *reconciler)
+{
+    const Decided *decided = &reconciler->decided;
+    Outgoing *outgoing = reconciler->outgoing;
+    for (guint i = 0; i < decided->launches->len; i++)
+        g_array_append_val(outgoing->launches, ((const Launch *)decided->launches->pdata[i])->token);
+    for (guint i = 0; i < decided->instances->len; i++) {
+        const GrowthLaunch *launch = &g_array_index(decided->instances, GrowthLaunch, i);
+        InstanceIntent intent = {launch->instance->token, launch->max_price_micro_per_h};
+        g_array_append_val(outgoing->instances, intent);
     }
+    for (guint i = 0; i < decided->instance_stops->len; i++)
+        g_array_append_val(outgoing->instance_stops,
+                           ((const Instance *)decided->instance_stops->pdata[i])->token);
+    g_ptr_array_extend(reconciler->stops, decided->stops, NULL, NULL);
 }
 
 void launch_decide(Reconciler *reconciler)
 {
-    if (!reconciler->changed && !world_is_dirty(reconciler->world))
+    bool due = reconciler->now_ms >= reconciler->decide_at_ms;
+    if (!reconciler->changed && !due && !world_is_dirty(reconciler->world))
         return;
     reconciler->changed = false;
-    if (!reconciler->launch || !reconciler->observed || reconciler->draining ||
-        world_runnable_len(reconciler->world) == 0)
+    if (!reconciler->launch || !reconciler->observed || reconciler->draining)
         return;
-    Decisions decisions;
-    ScheduleOptions options = {
-        .now_ms = reconciler->now_ms, .placements_max = PLACEMENTS_MAX, .providers = PROVIDERS_AT_HAND};
+    DecideOptions options = {.world = reconciler->world,
+                             .growth = reconciler->growth,
+                             .providers = reconciler->providers,
+                             .placements_max = PLACEMENTS_MAX,
+                             .token = entropy_token,
+                             .token_data = reconciler,
+                             .now_ms = reconciler->now_ms};
     arena_reset(reconciler->arena);
-    schedule_run(reconciler->world, &options, reconciler->arena, &decisions);
-    for (size_t i = 0; i < decisions.placements_len; i++)
-        make_launches(reconciler, &decisions.placements[i]);
-    for (size_t i = 0; i < decisions.parked_len; i++)
-        world_park(reconciler->world, decisions.parked[i].group, decisions.parked[i].blocked,
-                   decisions.parked[i].reason, reconciler->now_ms);
-    reconciler->changed = decisions.is_full;
+    decided_reset(&reconciler->decided);
+    decide(&options, reconciler->arena, &reconciler->decided);
+    let_out(reconciler);
+    reconciler->decide_at_ms = reconciler->decided.wake_ms;
+    reconciler->changed = reconciler->decided.more || reconciler->decide_at_ms <= reconciler->now_ms;
 }
 
 /* ---- requests
@@ -318,6 +337,8 @@ static void build_request(const Reconciler *reconciler, const Launch *launch, ui
                                    .timeout_ms = spec->timeout_ms,
                                    .kill_grace_ms = KILL_GRACE_MS,
                                    .user = spec->user};
+    if (launch->instance && launch->instance->environment)
+        ret_request->instance = &launch->instance->token;
 }
 
 /* A definition without a command has nothing to run here: the attempt ends as Batch words it, without
@@ -363,6 +384,7 @@ void launch_effects(Reconciler *reconciler, const Outgoing *outgoing)
     Provider *provider = reconciler->ports.provider;
     if (!provider)
         return;
+    instance_effects(reconciler, outgoing);
     if (outgoing->launches->len)
         send_launches(reconciler, outgoing->launches);
     for (guint i = 0; i < outgoing->stops->len; i++) {

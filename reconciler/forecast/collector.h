@@ -54,12 +54,12 @@ void collector_job_waiting(Collector *collector, const CollectedWait *wait);
 /* Whether a wait as long as this would be the longest of its queue: then a reason is worth building. */
 bool collector_is_longest(const Collector *collector, uint32_t share, int64_t wait_ms);
 
-typedef enum { ATTEMPT_SUCCEEDED, ATTEMPT_FAILED, ATTEMPT_LOST } AttemptOutcome;
+typedef enum { ATTEMPT_SUCCEEDED, ATTEMPT_FAILED, ATTEMPT_LOST } CollectedOutcome;
 typedef struct {
     uint32_t share, environment;
     int64_t started_ms, ended_ms;
     ResourceNeed need;
-    AttemptOutcome outcome;
+    CollectedOutcome outcome;
 } CollectedAttempt;
 void collector_attempt_ended(Collector *collector, const CollectedAttempt *attempt);
 

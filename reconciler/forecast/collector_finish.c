@@ -171,7 +171,7 @@ static void finish_costs(Collector *collector, int64_t end_ms, SimulationResult 
     if (result->costs_len)
         qsort(result->costs, result->costs_len, sizeof *result->costs, compare_cost);
     for (size_t i = 0; i < result->environments_len; i++) {
-        const Money *money = &result->environments[i].cost;
+        const ResultMoney *money = &result->environments[i].cost;
         ResultCost *cost = money->currency ? cost_find(result, money->currency) : NULL;
         if (cost) {
             cost->money.micro += money->micro;
@@ -186,19 +186,19 @@ static void finish_costs(Collector *collector, int64_t end_ms, SimulationResult 
 static void money_add(GArray *costs, const char *currency, int64_t micro)
 {
     for (guint i = 0; i < costs->len; i++) {
-        Money *money = &g_array_index(costs, Money, i);
+        ResultMoney *money = &g_array_index(costs, ResultMoney, i);
         if (strcmp(money->currency, currency) == 0) {
             money->micro += micro;
             return;
         }
     }
-    Money money = {.currency = g_strdup(currency), .micro = micro};
+    ResultMoney money = {.currency = g_strdup(currency), .micro = micro};
     g_array_append_val(costs, money);
 }
 
 static void share_costs(const Collector *collector, const QueueBook *book, ResultQueue *queue)
 {
-    g_autoptr(GArray) costs = g_array_new(FALSE, FALSE, sizeof(Money));
+    g_autoptr(GArray) costs = g_array_new(FALSE, FALSE, sizeof(ResultMoney));
     for (guint i = 0; i < book->by_environment->len; i++) {
         const EnvironmentBook *environment = collector->environments->pdata[i];
         __int128 part = g_array_index(book->by_environment, __int128, i);
@@ -207,7 +207,7 @@ static void share_costs(const Collector *collector, const QueueBook *book, Resul
                       (int64_t)(environment->cost_micro * part / environment->vcpu_ms_e4));
     }
     queue->costs_len = costs->len;
-    queue->costs = (Money *)(void *)g_array_free(g_steal_pointer(&costs), FALSE);
+    queue->costs = (ResultMoney *)(void *)g_array_free(g_steal_pointer(&costs), FALSE);
 }
 
 static int compare_share(const void *a, const void *b)

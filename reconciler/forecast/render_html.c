@@ -133,7 +133,7 @@ static void environments_table(const SimulationResult *result, GString *out)
     for (size_t i = 0; i < MIN(result->environments_len, ROWS_MAX); i++) {
         const ResultEnvironment *environment = &result->environments[i];
         const Utilisation *of = &environment->utilisation;
-        const Money *cost = &environment->cost;
+        const ResultMoney *cost = &environment->cost;
         bool is_unknown = environment->unpriced && !cost->micro;
         g_string_append(out, "<tr>");
         cell(environment->name, out);

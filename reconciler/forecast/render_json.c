@@ -99,7 +99,7 @@ static json_t *need_json(const ResourceNeed *need)
     return object;
 }
 
-static json_t *money_json(const Money *money)
+static json_t *money_json(const ResultMoney *money)
 {
     json_t *object = json_object();
     set(object, "amount", amount(money->micro));
@@ -315,7 +315,7 @@ static json_t *runs_json(const SimulationResult *result)
 static json_t *cost_json(const SimulationResult *result)
 {
     json_t *object = json_object(), *list = json_array();
-    const Money *only = result->costs_len == 1 ? &result->costs[0].money : NULL;
+    const ResultMoney *only = result->costs_len == 1 ? &result->costs[0].money : NULL;
     for (size_t i = 0; i < result->costs_len; i++) {
         json_t *money = money_json(&result->costs[i].money);
         set(money, "perHourMax", amount(result->costs[i].rate_max_micro_per_h));

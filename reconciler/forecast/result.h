@@ -47,7 +47,7 @@ typedef struct {
 typedef struct {
     char *currency;
     int64_t micro, idle_micro;
-} Money;
+} ResultMoney;
 
 typedef struct {
     char *name;
@@ -61,7 +61,7 @@ typedef struct {
     int64_t drained_ms; /* when its last job ended; -1: it is not drained, or had none */
     int64_t vcpu_seconds;
     /* Its part of what its environments cost, by the vCPU seconds that its attempts took there. */
-    Money *costs;
+    ResultMoney *costs;
     size_t costs_len;
 } ResultQueue;
 
@@ -82,7 +82,7 @@ typedef struct {
     int64_t used_vcpus_max_e4, allocated_vcpus_max_e4, limit_vcpus_e4; /* limit 0: none */
     int64_t instances, instances_lost, attempts;
     int64_t unpriced; /* instances and tasks without a known price */
-    Money cost;       /* currency NULL: it costs nothing, or nothing is known */
+    ResultMoney cost;       /* currency NULL: it costs nothing, or nothing is known */
 } ResultEnvironment;
 
 typedef struct {
@@ -98,7 +98,7 @@ typedef struct {
 } ResultInstance;
 
 typedef struct {
-    Money money;
+    ResultMoney money;
     Series *rate; /* millionths an hour */
     int64_t rate_max_micro_per_h;
 } ResultCost;

@@ -111,6 +111,20 @@ static void history_count(History *history, size_t bucket, uint32_t count)
     expected_move(history);
 }
 
+size_t history_buckets(const History *history, HistoryBucket *ret_buckets, size_t len)
+{
+    size_t found = 0;
+    for (size_t bucket = 0; bucket < BUCKETS; bucket++) {
+        if (history->counts[bucket] == 0)
+            continue;
+        if (found < len)
+            ret_buckets[found] = (HistoryBucket){bucket > 0 ? bucket_limit(bucket - 1) + 1 : 1,
+                                                 bucket_limit(bucket), history->counts[bucket]};
+        found++;
+    }
+    return found;
+}
+
 /* ---- changing ---- */
 
 static void history_touch(World *world, History *history)

@@ -22,6 +22,13 @@ uint64_t history_runs(const History *history);
 int64_t history_since_ms(const History *history); /* when the first of them ended; 0: none */
 /* The run time that so many thousandths of the runs did not exceed; 0 without runs. */
 int64_t history_quantile(const History *history, int permille);
+/* The counts, for who draws from them: buckets that are not empty, shortest first. Fills at most len of
+ * ret_buckets and returns how many there are. */
+typedef struct {
+    int64_t low_ms, high_ms; /* both inclusive */
+    uint64_t count;
+} HistoryBucket;
+size_t history_buckets(const History *history, HistoryBucket *ret_buckets, size_t len);
 /* What an attempt is expected to take: what 95 of 100 runs of its definition did not exceed; until there are
  * enough runs its timeout; 0: unknown. */
 int64_t world_expected_ms(const World *world, const JobTemplate *template);

@@ -315,6 +315,8 @@ static void instance_decide(World *world, Instance *instance, InstanceState deci
 
 void instance_drain(World *world, Instance *instance, int64_t now_ms)
 {
+    if (instance->draining_since_ms == 0)
+        instance->draining_since_ms = now_ms;
     instance_decide(world, instance, INSTANCE_DRAINING, now_ms);
 }
 

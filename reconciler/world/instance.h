@@ -41,6 +41,10 @@ struct Instance {
     int64_t registered_ms; /* 0: never */
     int64_t idle_since_ms; /* 0: busy, or not REGISTERED */
     uint64_t generation;   /* Environment.generation when it was intended */
+    /* When it was decided that it takes no new tasks; 0: it takes some. Not stored: after a restart from when
+     * it was observed on. */
+    int64_t draining_since_ms;
+    uint32_t slot; /* of whoever carries decisions out, free for its use; not stored */
     InFleet in_fleet;
 };
 

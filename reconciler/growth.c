@@ -1,0 +1,334 @@
+#include "reconciler/growth.h"
+#include "reconciler/growth_internal.h"
+
+/* ---- what is known of an environment ---- */
+
+static void entry_clear_candidates(GrowthEntry *entry)
+{
+    g_clear_pointer(&entry->candidates, scale_candidates_free);
+    g_array_set_size(entry->unmet, 0);
+}
+
+static void entry_free(void *data)
+{
+    GrowthEntry *entry = data;
+    entry_clear_candidates(entry);
+    cooldowns_clear(&entry->cooldowns);
+    g_array_unref(entry->unmet);
+    g_free(entry->name);
+    g_free(entry);
+}
+
+Growth *growth_new(const GrowthOptions *options)
+{
+    Growth *growth = g_new0(Growth, 1);
+    growth->options = *options;
+    growth->entries = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, entry_free);
+    return growth;
+}
+
+void growth_free(Growth *growth)
+{
+    if (!growth)
+        return;
+    g_hash_table_unref(growth->entries);
+    g_free(growth);
+}
+
+void growth_facts_changed(Growth *growth)
+{
+    GHashTableIter iter;
+    void *entry;
+    g_hash_table_iter_init(&iter, growth->entries);
+    while (g_hash_table_iter_next(&iter, NULL, &entry))
+        entry_clear_candidates(entry);
+}
+
+/* Instances of its own, which muster buys. */
+static bool buys_instances(const Growth *growth, const Environment *environment)
+{
+    const ComputeEnvironmentSpec *spec = environment->spec;
+    return environment->provider != PROVIDER_LOCAL && environment->provider != PROVIDER_DOCKER &&
+           (growth->options.providers >> environment->provider & 1) &&
+           (spec->type == CE_TYPE_EC2 || spec->type == CE_TYPE_SPOT);
+}
+
+static GrowthEntry *entry_of(const Growth *growth, const Environment *environment)
+{
+    return g_hash_table_lookup(growth->entries, environment->resource->name);
+}
+
+static GrowthEntry *entry_make(Growth *growth, const char *name)
+{
+    GrowthEntry *entry = g_hash_table_lookup(growth->entries, name);
+    if (entry)
+        return entry;
+    entry = g_new0(GrowthEntry, 1);
+    entry->name = g_strdup(name);
+    entry->unmet = g_array_new(FALSE, FALSE, sizeof(GrowthUnmet));
+    entry->wake_ms = INT64_MAX;
+    g_hash_table_insert(growth->entries, entry->name, entry);
+    return entry;
+}
+
+/* The entry as the environment is now: another spec gets other candidates, and a chance to be valid. */
+static GrowthEntry *entry_current(Growth *growth, const Environment *environment)
+{
+    GrowthEntry *entry = entry_make(growth, environment->resource->name);
+    if (!digest_equal(&entry->digest, &environment->resource->digest)) {
+        entry->digest = environment->resource->digest;
+        entry_clear_candidates(entry);
+        launch_failures_reset(&entry->failures);
+        entry->is_invalid = false;
+        entry->is_stale = true;
+    }
+    if (!entry->candidates) {
+        const char *region = environment->spec->region ? environment->spec->region : growth->options.region;
+        const CatalogueFacts *facts =
+            growth->options.facts ? growth->options.facts(region, growth->options.data) : NULL;
+        CatalogueFacts embedded = {.region = region};
+        entry->candidates = scale_candidates_new(environment->spec, facts ? facts : &embedded);
+    }
+    return entry;
+}
+
+const ScaleCandidates *growth_candidates(Growth *growth, const Environment *environment)
+{
+    return buys_instances(growth, environment) ? entry_current(growth, environment)->candidates : NULL;
+}
+
+bool growth_account(const Growth *growth, const Environment *environment, Account *ret_account)
+{
+    const GrowthEntry *entry = entry_of(growth, environment);
+    if (entry)
+        *ret_account = entry->account;
+    return entry != NULL;
+}
+
+bool growth_unmet(const Growth *growth, const Environment *environment, const RunnableGroup *group,
+                  ScaleUnmet *ret_unmet, const ScaleCandidates **ret_candidates)
+{
+    const GrowthEntry *entry = entry_of(growth, environment);
+    for (guint i = 0; entry && i < entry->unmet->len; i++) {
+        const GrowthUnmet *known = &g_array_index(entry->unmet, GrowthUnmet, i);
+        if (memcmp(&known->need, &group->need, sizeof known->need) != 0)
+            continue;
+        *ret_unmet = known->unmet;
+        *ret_candidates = entry->candidates;
+        return true;
+    }
+    return false;
+}
+
+/* ---- what became of launches ---- */
+
+void growth_refused(Growth *growth, World *world, const GrowthRefusal *refusal, int64_t now_ms)
+{
+    g_autofree char *name = g_strndup(refusal->environment.data, refusal->environment.len);
+    GrowthEntry *entry = entry_make(growth, name);
+    entry->is_stale = true;
+    switch (refusal->refusal) {
+    case INSTANCE_REFUSED_CAPACITY:
+    case INSTANCE_REFUSED_LIMIT:
+    case INSTANCE_REFUSED_PRICE:
+        cooldown_failed(&entry->cooldowns, refusal->type, refusal->zone, refusal->spot, refusal->asked_ms,
+                        now_ms);
+        entry->must_store = true;
+        break;
+    case INSTANCE_REFUSED_CONFIGURATION:
+        if (launch_failures_add(&entry->failures) && !entry->is_invalid) {
+            entry->is_invalid = true;
+            g_autofree char *subject = g_strdup_printf("ComputeEnvironment/%s", name);
+            world_event(world, "environment.invalid", subject,
+                        "its instances cannot be launched as it is configured", now_ms);
+        }
+        break;
+    case INSTANCE_REFUSED_UNKNOWN_LATER: break;
+    }
+}
+
+void growth_registered(Growth *growth, World *world, const Instance *instance, int64_t now_ms)
+{
+    (void)world;
+    (void)now_ms;
+    if (!instance->environment)
+        return;
+    GrowthEntry *entry = entry_make(growth, instance->environment->resource->name);
+    cooldown_succeeded(&entry->cooldowns, view_from(instance->type), VIEW(""), instance->spot);
+    launch_failures_reset(&entry->failures);
+    entry->is_invalid = false;
+}
+
+/* ---- the scheduler's question ---- */
+
+/* Whether an instance of this type may be asked for now. */
+static bool candidate_is_open(const GrowthEntry *entry, const ComputeEnvironmentSpec *spec,
+                              const ScaleCandidate *candidate, int64_t now_ms)
+{
+    return strategy_admits(spec, candidate) == STRATEGY_ADMITTED &&
+           cooldown_until(&entry->cooldowns, view_from(candidate->name), VIEW(""), spec->type == CE_TYPE_SPOT,
+                          now_ms) == 0;
+}
+
+static bool group_has_type(const GrowthEntry *entry, const Environment *environment,
+                           const RunnableGroup *group, int64_t now_ms)
+{
+    const ScaleCandidates *candidates = entry->candidates;
+    for (size_t i = 0; i < candidates->len; i++)
+        if (scale_candidate_fits(&candidates->types[i], group->need) &&
+            candidate_is_open(entry, environment->spec, &candidates->types[i], now_ms))
+            return true;
+    return false;
+}
+
+int64_t growth_room(const Environment *environment, const RunnableGroup *group, void *data)
+{
+    const GrowthView *view = data;
+    if (!buys_instances(view->growth, environment) || !environment->spec->enabled ||
+        environment->resource->phase != RESOURCE_ACTIVE)
+        return 0;
+    const GrowthEntry *entry = entry_current(view->growth, environment);
+    if (entry->is_invalid || (entry->is_out_of_money && view->now_ms < entry->wake_ms))
+        return 0;
+    int64_t room_e4 = scale_growth_room_e4(environment->spec, environment->instance_vcpus * DECIMAL_SCALE);
+    return room_e4 > 0 && group_has_type(entry, environment, group, view->now_ms) ? room_e4 : 0;
+}
+
+/* INVALID environments give a configuration fault; where every type cools down there is no capacity. */
+BlockedReason growth_trouble(const Environment *environment, void *data)
+{
+    const GrowthView *view = data;
+    const GrowthEntry *entry = entry_of(view->growth, environment);
+    if (!entry || !entry->candidates)
+        return BLOCKED_NONE;
+    if (entry->is_invalid)
+        return BLOCKED_INSTANCE_CONFIGURATION;
+    for (size_t i = 0; i < entry->candidates->len; i++)
+        if (candidate_is_open(entry, environment->spec, &entry->candidates->types[i], view->now_ms))
+            return BLOCKED_NONE;
+    return entry->candidates->len > 0 ? BLOCKED_INSUFFICIENT_CAPACITY : BLOCKED_NONE;
+}
+
+/* ---- money ---- */
+
+/* Paid from the time it was made until it is gone. */
+static bool is_paid(const Instance *instance)
+{
+    return instance->state != INSTANCE_INTENDED;
+}
+
+static void entry_rate(GrowthEntry *entry, const Environment *environment)
+{
+    if (entry->rate_known && entry->rate_changes == environment->changes)
+        return;
+    entry->rate_known = true;
+    entry->rate_changes = environment->changes;
+    entry->rate_micro_per_h = 0;
+    entry->unpriced = 0;
+    for (const Instance *instance = environment_instance_next(environment, NULL); instance;
+         instance = environment_instance_next(environment, instance)) {
+        if (!is_paid(instance))
+            continue;
+        if (instance->price_micro_per_h < 0)
+            entry->unpriced++;
+        else
+            entry->rate_micro_per_h += instance->price_micro_per_h;
+    }
+}
+
+/* The instances are those that the last tick left: nothing changed since. */
+void growth_accrue(Growth *growth, World *world, int64_t now_ms)
+{
+    for (const Environment *environment = world_environment_next(world, NULL); environment;
+         environment = world_environment_next(world, environment)) {
+        GrowthEntry *entry = buys_instances(growth, environment) ? entry_of(growth, environment) : NULL;
+        if (!entry)
+            continue;
+        int64_t from_ms = entry->accrued_ms ? entry->accrued_ms : now_ms;
+        entry_rate(entry, environment);
+        if (now_ms > from_ms && entry->rate_micro_per_h > 0)
+            account_accrue(&entry->account, entry->rate_micro_per_h, from_ms, now_ms);
+        if (now_ms > from_ms && entry->unpriced > 0)
+            account_accrue(&entry->account, SCALE_UNKNOWN, from_ms, now_ms);
+        entry->accrued_ms = MAX(now_ms, from_ms);
+    }
+}
+
+/* ---- between restarts ---- */
+
+static char *setting_name(const char *environment)
+{
+    return g_strconcat("growth ", environment, NULL);
+}
+
+static json_t *account_json(const Account *account)
+{
+    return json_pack("[I,I,I,I,I,I,I,I,I,I,I]", (json_int_t)account->day, (json_int_t)account->month,
+                     (json_int_t)account->of_day.micro, (json_int_t)account->of_day.rest,
+                     (json_int_t)account->of_month.micro, (json_int_t)account->of_month.rest,
+                     (json_int_t)account->total.micro, (json_int_t)account->total.rest,
+                     (json_int_t)account->unknown_day_ms, (json_int_t)account->unknown_month_ms,
+                     (json_int_t)account->unknown_ms);
+}
+
+static void account_parse(const json_t *list, Account *account)
+{
+    int64_t *const members[] = {&account->day,
+                                &account->month,
+                                &account->of_day.micro,
+                                &account->of_day.rest,
+                                &account->of_month.micro,
+                                &account->of_month.rest,
+                                &account->total.micro,
+                                &account->total.rest,
+                                &account->unknown_day_ms,
+                                &account->unknown_month_ms,
+                                &account->unknown_ms};
+    for (size_t i = 0; i < G_N_ELEMENTS(members); i++)
+        *members[i] = json_integer_value(json_array_get(list, i));
+}
+
+void growth_store(GrowthEntry *entry, World *world, int64_t now_ms)
+{
+    g_autofree char *name = setting_name(entry->name), *cooling = cooldowns_print(&entry->cooldowns);
+    json_t *root = json_pack("{s:I,s:o,s:s}", "accruedMs", (json_int_t)entry->accrued_ms, "account",
+                             account_json(&entry->account), "cooling", cooling);
+    char *text = json_dumps(root, JSON_COMPACT | JSON_SORT_KEYS);
+    world_set_setting(world, name, text);
+    free(text);
+    json_decref(root);
+    entry->stored_ms = now_ms;
+    entry->must_store = false;
+}
+
+static void entry_load(GrowthEntry *entry, const char *text)
+{
+    json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    const char *cooling = json_string_value(json_object_get(root, "cooling"));
+    entry->accrued_ms = json_integer_value(json_object_get(root, "accruedMs"));
+    account_parse(json_object_get(root, "account"), &entry->account);
+    if (cooling)
+        cooldowns_parse(&entry->cooldowns, view_from(cooling));
+    json_decref(root);
+}
+
+void growth_load(Growth *growth, const World *world, int64_t now_ms)
+{
+    g_hash_table_remove_all(growth->entries);
+    for (const Environment *environment = world_environment_next(world, NULL); environment;
+         environment = world_environment_next(world, environment)) {
+        g_autofree char *name = setting_name(environment->resource->name);
+        const char *text = world_setting(world, name);
+        if (!buys_instances(growth, environment))
+            continue;
+        GrowthEntry *entry = entry_make(growth, environment->resource->name);
+        entry->stored_ms = now_ms;
+        if (text)
+            entry_load(entry, text);
+    }
+}
+
+GrowthEntry *growth_entry_due(Growth *growth, const Environment *environment)
+{
+    return buys_instances(growth, environment) ? entry_current(growth, environment) : NULL;
+}

@@ -1,0 +1,44 @@
+/* growth_internal.h: what growth*.c share. */
+#pragma once
+#include "reconciler/growth.h"
+#include "reconciler/scale/cooldown.h"
+#include "reconciler/scale/strategy.h"
+#include "spec/base/units.h"
+
+#define GROWTH_STORE_MS 60000 /* accounts are written so often at most, but for cool-downs */
+
+/* Why some demand was not met by the last run. */
+typedef struct {
+    Capacity need;
+    ScaleUnmet unmet;
+} GrowthUnmet;
+
+typedef struct {
+    char *name;
+    Digest digest; /* of the spec that all below was made for */
+    ScaleCandidates *candidates;
+    CoolDowns cooldowns;
+    LaunchFailures failures;
+    Account account;
+    int64_t accrued_ms, stored_ms;
+    int64_t rate_micro_per_h; /* of what was paid for at Environment.changes == rate_changes */
+    size_t unpriced;
+    uint64_t rate_changes, seen_changes;
+    int64_t wake_ms;
+    GArray *unmet; /* of GrowthUnmet */
+    bool rate_known;
+    bool is_invalid; /* launches failed for its configuration */
+    bool is_stale;   /* something other than the world changed since the last run */
+    bool is_out_of_money;
+    bool had_demand;
+    bool must_store;
+} GrowthEntry;
+
+struct Growth {
+    GrowthOptions options;
+    GHashTable *entries; /* by name, for looking up */
+};
+
+/* NULL: the environment buys no instances. */
+GrowthEntry *growth_entry_due(Growth *growth, const Environment *environment);
+void growth_store(GrowthEntry *entry, World *world, int64_t now_ms);

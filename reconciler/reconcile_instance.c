@@ -1,0 +1,137 @@
+/* reconcile_instance.c: instances that the provider makes: its events become transitions, intents become
+ * requests. */
+#include "reconciler/reconcile_internal.h"
+
+/* ---- events from the provider ---- */
+
+static void instance_told_gone(Reconciler *reconciler, Instance *instance, const ProviderEvent *event)
+{
+    static const char *const reasons[] = {[INSTANCE_GONE_STOPPED] = "stopped",
+                                          [INSTANCE_GONE_RECLAIMED] = "reclaimed by EC2",
+                                          [INSTANCE_GONE_DIED] = "died"};
+    const char *reason = event->reason && *event->reason ? event->reason : reasons[event->gone];
+    instance_gone(reconciler->world, instance, reason, reconciler->now_ms);
+}
+
+static void instance_told_refused(Reconciler *reconciler, Instance *instance, const ProviderEvent *event)
+{
+    g_autofree char *type = g_strdup(event->instance_type ? event->instance_type : instance->type);
+    GrowthRefusal refusal = {.environment = view_from(instance->environment->resource->name),
+                             .type = view_from(type),
+                             .zone = view_from(event->zone),
+                             .spot = instance->spot,
+                             .refusal = event->refusal,
+                             .asked_ms = instance->intended_ms};
+    growth_refused(reconciler->growth, reconciler->world, &refusal, reconciler->now_ms);
+    instance_refused(reconciler->world, instance, event->reason ? event->reason : "refused",
+                     reconciler->now_ms);
+}
+
+static void instance_told(Reconciler *reconciler, Instance *instance, const ProviderEvent *event)
+{
+    switch (event->type) {
+    case PROVIDER_EVENT_INSTANCE_STARTED:
+        instance_started(reconciler->world, instance, event->provider_id, reconciler->now_ms);
+        return;
+    case PROVIDER_EVENT_INSTANCE_REGISTERED:
+        instance_started(reconciler->world, instance, event->provider_id, reconciler->now_ms);
+        instance_registered(reconciler->world, instance,
+                            (Capacity){event->vcpus_e4, event->memory_mib, event->gpus}, reconciler->now_ms);
+        growth_registered(reconciler->growth, reconciler->world, instance, reconciler->now_ms);
+        return;
+    case PROVIDER_EVENT_INSTANCE_REFUSED: instance_told_refused(reconciler, instance, event); return;
+    case PROVIDER_EVENT_INSTANCE_GONE: instance_told_gone(reconciler, instance, event); return;
+    case PROVIDER_EVENT_ACCEPTED:
+    case PROVIDER_EVENT_STARTED:
+    case PROVIDER_EVENT_REFUSED:
+    case PROVIDER_EVENT_ENDED:
+    case PROVIDER_EVENT_LOST:
+    case PROVIDER_EVENT_OBSERVED:
+    case PROVIDER_EVENT_CAPACITY: break;
+    }
+    g_assert_not_reached();
+}
+
+static bool is_of_instance(ProviderEventType type)
+{
+    return type == PROVIDER_EVENT_INSTANCE_STARTED || type == PROVIDER_EVENT_INSTANCE_REGISTERED ||
+           type == PROVIDER_EVENT_INSTANCE_REFUSED || type == PROVIDER_EVENT_INSTANCE_GONE;
+}
+
+bool instance_event_apply(Reconciler *reconciler, const ProviderEvent *event)
+{
+    if (!is_of_instance(event->type))
+        return false;
+    Instance *instance = world_instance(reconciler->world, &event->token);
+    g_hash_table_remove(reconciler->unseen, &event->token);
+    if (event->type == PROVIDER_EVENT_INSTANCE_REFUSED || event->type == PROVIDER_EVENT_INSTANCE_GONE)
+        g_array_append_val(reconciler->outgoing->settled, event->token);
+    if (instance)
+        instance_told(reconciler, instance, event);
+    return true;
+}
+
+/* Invariant 4, as for launches: what the complete observation does not hold is not there. */
+void instances_observed(Reconciler *reconciler)
+{
+    g_autoptr(GPtrArray) unknown = g_ptr_array_new();
+    for (Instance *instance = NULL; (instance = world_instance_next(reconciler->world, instance));)
+        if (instance->state == INSTANCE_UNKNOWN &&
+            g_hash_table_contains(reconciler->unseen, &instance->token))
+            g_ptr_array_add(unknown, instance);
+    for (guint i = 0; i < unknown->len; i++) {
+        Instance *instance = unknown->pdata[i];
+        g_array_append_val(reconciler->outgoing->settled, instance->token);
+        if (instance->provider_id)
+            instance_gone(reconciler->world, instance, "not there any more", reconciler->now_ms);
+        else
+            instance_refused(reconciler->world, instance, "it was never made", reconciler->now_ms);
+    }
+}
+
+/* ---- effects ---- */
+
+void instances_take_stops(Reconciler *reconciler)
+{
+    g_autoptr(GPtrArray) stops = g_ptr_array_new();
+    world_take_instance_stops(reconciler->world, stops);
+    for (guint i = 0; i < stops->len; i++) {
+        const Instance *instance = stops->pdata[i];
+        g_array_append_val(reconciler->outgoing->instance_stops, instance->token);
+    }
+}
+
+static void send_instances(Reconciler *reconciler, const GArray *intents)
+{
+    Provider *provider = reconciler->ports.provider;
+    g_autofree InstanceRequest *requests = g_new0(InstanceRequest, intents->len);
+    uint64_t term = reconciler->ports.store.term(reconciler->ports.store.self);
+    size_t len = 0;
+    for (guint i = 0; i < intents->len; i++) {
+        const InstanceIntent *intent = &g_array_index(intents, InstanceIntent, i);
+        const Instance *instance = world_instance(reconciler->world, &intent->token);
+        if (!instance)
+            continue;
+        requests[len++] = (InstanceRequest){.token = intent->token,
+                                            .term = term,
+                                            .environment = instance->environment->resource->name,
+                                            .type = instance->type,
+                                            .spot = instance->spot,
+                                            .vcpus_e4 = instance->total.vcpus_e4,
+                                            .memory_mib = instance->total.memory_mib,
+                                            .gpus = (int)instance->total.gpus,
+                                            .max_price_microusd_per_h = intent->max_price_micro_per_h};
+    }
+    if (len > 0)
+        provider->instances_start(provider, requests, len);
+}
+
+void instance_effects(Reconciler *reconciler, const Outgoing *outgoing)
+{
+    Provider *provider = reconciler->ports.provider;
+    if (outgoing->instances->len > 0)
+        send_instances(reconciler, outgoing->instances);
+    if (outgoing->instance_stops->len > 0)
+        provider->instances_stop(provider, (const LaunchToken *)(void *)outgoing->instance_stops->data,
+                                 outgoing->instance_stops->len);
+}

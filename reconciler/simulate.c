@@ -1,0 +1,292 @@
+#include "reconciler/simulate_internal.h"
+
+#define PLACEMENTS_MAX 100000
+#define GIVE_UP_STEPS  1024 /* give_up() is asked once in so many steps */
+/* From a decision until an instance is there, and until it takes tasks: what Amazon Linux with the ECS agent
+ * takes. */
+#define MAKE_FROM_MS 2000
+#define MAKE_TO_MS   6000
+#define BOOT_FROM_MS 60000
+#define BOOT_TO_MS   120000
+
+/* ---- life ---- */
+
+static void simulation_init(Simulation *simulation, World *world, const SimulationOptions *options)
+{
+    CloudModel model = {
+        .seed = options->seed, .make = {MAKE_FROM_MS, MAKE_TO_MS}, .boot = {BOOT_FROM_MS, BOOT_TO_MS}};
+    CollectorOptions collector = {.source = options->source,
+                                  .provider = options->provider,
+                                  .seed = options->seed,
+                                  .start_ms = options->start_ms};
+    GrowthOptions growth = {.region = options->region, .providers = ~0u};
+    *simulation =
+        (Simulation){.options = options,
+                     .world = world,
+                     .growth = growth_new(&growth),
+                     .cloud = simulated_cloud_new(&model, options->start_ms),
+                     .collector = collector_new(&collector),
+                     .arena = arena_new(),
+                     .ids = rng_from_seed(options->seed),
+                     .now_ms = options->start_ms,
+                     .changed = true,
+                     .wake_ms = INT64_MAX,
+                     .tasks = g_array_new(FALSE, TRUE, sizeof(SimulatedTask)),
+                     .free_tasks = g_array_new(FALSE, FALSE, sizeof(uint32_t)),
+                     .machines = g_array_new(FALSE, TRUE, sizeof(SimulatedMachine)),
+                     .free_machines = g_array_new(FALSE, FALSE, sizeof(uint32_t)),
+                     .models = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, run_model_free),
+                     .environments = g_hash_table_new_full(NULL, NULL, NULL, g_free),
+                     .queues = g_array_new(FALSE, TRUE, sizeof(SimulatedQueue)),
+                     .rows = g_array_new(FALSE, TRUE, sizeof(uint32_t)),
+                     .stops = g_ptr_array_new()};
+    decided_init(&simulation->decided);
+}
+
+static void simulation_clear(Simulation *simulation)
+{
+    growth_free(simulation->growth);
+    simulated_cloud_free(simulation->cloud);
+    collector_free(simulation->collector);
+    arena_free(simulation->arena);
+    g_array_unref(simulation->tasks);
+    g_array_unref(simulation->free_tasks);
+    g_array_unref(simulation->machines);
+    g_array_unref(simulation->free_machines);
+    g_hash_table_unref(simulation->models);
+    g_hash_table_unref(simulation->environments);
+    g_array_unref(simulation->queues);
+    g_array_unref(simulation->rows);
+    g_ptr_array_unref(simulation->stops);
+    decided_clear(&simulation->decided);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Simulation, simulation_clear)
+
+/* ---- the workload's submissions ---- */
+
+static json_t *requirement(const char *type, int64_t value_e4, int64_t value)
+{
+    g_autofree char *text = value_e4 ? decimal_print(value_e4) : g_strdup_printf("%" G_GINT64_FORMAT, value);
+    return json_pack("{s:s,s:s}", "type", type, "value", text);
+}
+
+static void request_need(json_t *request, ResourceNeed need)
+{
+    json_t *list = json_array();
+    if (need.vcpus_e4)
+        json_array_append_new(list, requirement("VCPU", need.vcpus_e4, 0));
+    if (need.memory_mib)
+        json_array_append_new(list, requirement("MEMORY", 0, need.memory_mib));
+    if (need.gpus)
+        json_array_append_new(list, requirement("GPU", 0, need.gpus));
+    json_object_set_new(request, "containerOverrides", json_pack("{s:o}", "resourceRequirements", list));
+}
+
+static json_t *row_request(const Workload *workload, const WorkloadRow *row)
+{
+    const char *name = workload_text(workload, row->name);
+    json_t *request = json_pack("{s:s,s:s,s:s}", "jobName", name ? name : "job", "jobQueue",
+                                workload_text(workload, row->queue), "jobDefinition",
+                                workload_text(workload, row->definition));
+    if (row->share)
+        json_object_set_new(request, "shareIdentifier", json_string(workload_text(workload, row->share)));
+    if (row->scheduling_priority >= 0)
+        json_object_set_new(request, "schedulingPriorityOverride", json_integer(row->scheduling_priority));
+    if (row->array_size > 0)
+        json_object_set_new(request, "arrayProperties",
+                            json_pack("{s:I}", "size", (json_int_t)row->array_size));
+    if (row->need)
+        request_need(request, workload_need(workload, row->need));
+    return request;
+}
+
+static void rows_remember(Simulation *simulation, const Job *job, uint32_t row)
+{
+    if (simulation->rows->len == 0)
+        simulation->first_sequence = job->sequence;
+    g_array_set_size(simulation->rows, (guint)(job->sequence - simulation->first_sequence) + 1);
+    g_array_index(simulation->rows, uint32_t, job->sequence - simulation->first_sequence) = row + 1;
+}
+
+static bool row_submit(Simulation *simulation, uint32_t index, GError **error)
+{
+    const Workload *workload = simulation->options->workload;
+    json_t *request = row_request(workload, workload_get(workload, index));
+    Submission submission = {.request = request};
+    rng_fill(&simulation->ids, submission.id.bytes, sizeof submission.id.bytes);
+    const Job *job = job_submit(simulation->world, &submission, simulation->now_ms, error);
+    json_decref(request);
+    if (!job) {
+        g_prefix_error(error, "job %u of the workload: ", index + 1);
+        return false;
+    }
+    rows_remember(simulation, job, index);
+    watch_submitted(simulation, job);
+    simulation->changed = true;
+    return true;
+}
+
+static int64_t row_ms(const Simulation *simulation, size_t index)
+{
+    return simulation->options->start_ms + workload_get(simulation->options->workload, index)->submit_ms;
+}
+
+static size_t rows_len(const Simulation *simulation)
+{
+    return simulation->options->workload ? workload_len(simulation->options->workload) : 0;
+}
+
+static bool submit_due(Simulation *simulation, GError **error)
+{
+    while (simulation->next_row < rows_len(simulation) &&
+           row_ms(simulation, simulation->next_row) <= simulation->now_ms)
+        if (!row_submit(simulation, (uint32_t)simulation->next_row++, error))
+            return false;
+    return true;
+}
+
+/* ---- a step: everything that happens at one moment ---- */
+
+static void cloud_events(Simulation *simulation)
+{
+    CloudEvent event;
+    while (simulated_cloud_next(simulation->cloud, simulation->now_ms, &event)) {
+        if (event.type <= CLOUD_TASK_LOST)
+            task_happened(simulation, &event);
+        else
+            machine_happened(simulation, &event);
+    }
+}
+
+static void settle(Simulation *simulation)
+{
+    World *world = simulation->world;
+    while (run_settle(world, 1000, &simulation->ids, simulation->now_ms) > 0)
+        simulation->changed = true;
+    resource_settle(world, 1000, simulation->now_ms);
+    g_ptr_array_set_size(simulation->stops, 0);
+    world_take_stops(world, simulation->stops);
+    tasks_stop(simulation, simulation->stops);
+    g_ptr_array_set_size(simulation->stops, 0);
+    world_take_instance_stops(world, simulation->stops);
+    machines_stop(simulation, simulation->stops);
+}
+
+static void think(Simulation *simulation)
+{
+    if (!simulation->changed && simulation->now_ms < simulation->wake_ms)
+        return;
+    simulation->changed = false;
+    arena_reset(simulation->arena);
+    decided_reset(&simulation->decided);
+    DecideOptions options = {.world = simulation->world,
+                             .growth = simulation->growth,
+                             .providers = ~0u,
+                             .placements_max = PLACEMENTS_MAX,
+                             .token = simulated_token,
+                             .token_data = simulation,
+                             .now_ms = simulation->now_ms};
+    decide(&options, simulation->arena, &simulation->decided);
+    machines_start(simulation);
+    tasks_start(simulation);
+    tasks_stop(simulation, simulation->decided.stops);
+    machines_stop(simulation, simulation->decided.instance_stops);
+    simulation->wake_ms = simulation->decided.wake_ms;
+    simulation->changed = simulation->changed || simulation->decided.more;
+}
+
+static bool step(Simulation *simulation, GError **error)
+{
+    growth_accrue(simulation->growth, simulation->world, simulation->now_ms);
+    cloud_events(simulation);
+    if (!submit_due(simulation, error))
+        return false;
+    if (schedule_settle(simulation->world, 1000, &simulation->ids, simulation->now_ms) > 0)
+        simulation->changed = true;
+    settle(simulation);
+    think(simulation);
+    watch_step(simulation);
+    world_forget_finished(simulation->world, SIZE_MAX);
+    simulation->steps++;
+    return true;
+}
+
+/* ---- time ---- */
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+    return b < a ? b : a;
+}
+
+/* Whether something is left that will come to an end: schedules come again for ever, and what waits for
+ * nothing that happens waits for ever. */
+static bool work_is_left(const Simulation *simulation)
+{
+    return simulation->next_row < rows_len(simulation) || world_launches_len(simulation->world) > 0 ||
+           world_runnable_len(simulation->world) > 0;
+}
+
+/* INT64_MAX: nothing happens any more. */
+static int64_t next_ms(const Simulation *simulation)
+{
+    if (simulation->changed)
+        return simulation->now_ms;
+    int64_t next = simulated_cloud_next_ms(simulation->cloud);
+    next = next < 0 ? INT64_MAX : next;
+    if (simulation->next_row < rows_len(simulation))
+        next = sooner(next, row_ms(simulation, simulation->next_row));
+    if (simulation->wake_ms > simulation->now_ms)
+        next = sooner(next, simulation->wake_ms);
+    int64_t due = world_schedule_due_ms(simulation->world);
+    if (due > 0 && simulation->options->until_ms > 0)
+        next = sooner(next, due);
+    return next;
+}
+
+static bool is_over(const Simulation *simulation, int64_t next)
+{
+    const SimulationOptions *options = simulation->options;
+    if (next == INT64_MAX || (options->until_ms > 0 && next > options->until_ms))
+        return true;
+    return options->until_ms == 0 && !work_is_left(simulation);
+}
+
+static bool gives_up(const Simulation *simulation)
+{
+    const SimulationOptions *options = simulation->options;
+    return options->give_up && simulation->steps % GIVE_UP_STEPS == 0 &&
+           options->give_up(options->give_up_data);
+}
+
+static bool run(Simulation *simulation, SimulationEnd *ret_end, GError **error)
+{
+    for (;;) {
+        if (!step(simulation, error))
+            return false;
+        int64_t next = next_ms(simulation);
+        bool over = is_over(simulation, next);
+        if (over || gives_up(simulation)) {
+            *ret_end =
+                work_is_left(simulation) && (!over || next != INT64_MAX) ? SIMULATION_CUT : SIMULATION_WHOLE;
+            return true;
+        }
+        simulation->now_ms = MAX(next, simulation->now_ms);
+    }
+}
+
+SimulationResult *simulate_run(World *world, const SimulationOptions *options, GError **error)
+{
+    g_auto(Simulation) simulation;
+    SimulationEnd end;
+    simulation_init(&simulation, world, options);
+    world_set_recording(world, false);
+    growth_load(simulation.growth, world, options->start_ms);
+    watch_begin(&simulation);
+    machines_begin(&simulation);
+    tasks_adopt(&simulation);
+    if (!run(&simulation, &end, error))
+        return NULL;
+    watch_end(&simulation);
+    model_notes(&simulation);
+    return collector_finish(g_steal_pointer(&simulation.collector), simulation.now_ms, end);
+}

@@ -1,0 +1,236 @@
+/* simulate_watch.c: what the collector is told. */
+#include "reconciler/simulate_internal.h"
+
+/* ---- handles ---- */
+
+uint32_t watch_share(Simulation *simulation, Share *share)
+{
+    if (share->slot == 0) {
+        uint32_t queue = collector_queue(simulation->collector, share->queue->resource->name);
+        share->slot = collector_share(simulation->collector, queue, share->identifier) + 1;
+    }
+    return share->slot - 1;
+}
+
+static const char *type_name(const Environment *environment)
+{
+    static const char *const names[] = {[CE_TYPE_EC2] = "EC2",
+                                        [CE_TYPE_SPOT] = "SPOT",
+                                        [CE_TYPE_FARGATE] = "FARGATE",
+                                        [CE_TYPE_FARGATE_SPOT] = "FARGATE_SPOT",
+                                        [CE_TYPE_UNMANAGED] = "UNMANAGED"};
+    return environment->provider == PROVIDER_LOCAL || environment->provider == PROVIDER_DOCKER
+               ? provider_type_name(environment->provider)
+               : names[environment->spec->type];
+}
+
+SimulatedEnvironment *watch_environment(Simulation *simulation, Environment *environment)
+{
+    SimulatedEnvironment *watched = g_hash_table_lookup(simulation->environments, environment);
+    if (watched)
+        return watched;
+    const ScaleCandidates *candidates = growth_candidates(simulation->growth, environment);
+    CollectedEnvironment collected = {.name = environment->resource->name,
+                                      .type = type_name(environment),
+                                      .currency = candidates ? candidates->currency : NULL,
+                                      .limit_vcpus_e4 = environment->spec->max_vcpus * DECIMAL_SCALE};
+    watched = g_new0(SimulatedEnvironment, 1);
+    watched->handle = collector_environment(simulation->collector, &collected);
+    if (environment->provider == PROVIDER_LOCAL || environment->provider == PROVIDER_DOCKER)
+        watched->allocated = simulation->options->machine;
+    g_hash_table_insert(simulation->environments, environment, watched);
+    return watched;
+}
+
+/* ---- jobs ---- */
+
+/* Shares of jobs that were there before count as submitted at the beginning. */
+void watch_submitted(Simulation *simulation, const Job *job)
+{
+    collector_jobs_submitted(simulation->collector, watch_share(simulation, job_share(job)),
+                             job->array_size > 0 ? job->array_size : 1);
+}
+
+static void use_environment(Simulation *simulation, Environment *environment, Capacity need,
+                            int64_t direction)
+{
+    if (!environment)
+        return;
+    SimulatedEnvironment *watched = watch_environment(simulation, environment);
+    watched->used.vcpus_e4 += direction * need.vcpus_e4;
+    watched->used.memory_mib += direction * need.memory_mib;
+    watched->used.gpus += direction * need.gpus;
+    watched->is_dirty = true;
+}
+
+static void use_instance(Simulation *simulation, const Instance *instance)
+{
+    if (instance && instance->environment)
+        collector_instance_used(simulation->collector, instance->number, simulation->now_ms,
+                                instance->used.vcpus_e4);
+}
+
+void watch_started(Simulation *simulation, const Launch *launch)
+{
+    Capacity need = {launch->vcpus_e4, launch->memory_mib, launch->gpus};
+    use_environment(simulation, launch->environment, need, 1);
+    use_instance(simulation, launch->instance);
+    if (launch->attempt != 1)
+        return;
+    CollectedWait wait = {.share = watch_share(simulation, job_share(launch->job)),
+                          .environment = launch->environment
+                                             ? watch_environment(simulation, launch->environment)->handle
+                                             : COLLECTOR_NONE,
+                          .name = launch->job->name,
+                          .index = launch->index,
+                          .count = 1,
+                          .runnable_ms = launch->job->runnable_ms,
+                          .now_ms = launch->intended_ms,
+                          .need = need};
+    collector_job_started(simulation->collector, &wait);
+}
+
+static JobState state_of(const Job *job, int32_t index)
+{
+    ChildView child;
+    if (index == NOT_A_CHILD)
+        return job->state;
+    job_child(job, index, &child);
+    return child.state;
+}
+
+void watch_ended(Simulation *simulation, const WatchedEnd *end)
+{
+    use_environment(simulation, end->environment, end->need, -1);
+    CollectedAttempt attempt = {.share = watch_share(simulation, end->share),
+                                .environment = end->environment
+                                                   ? watch_environment(simulation, end->environment)->handle
+                                                   : COLLECTOR_NONE,
+                                .started_ms = end->started_ms,
+                                .ended_ms = simulation->now_ms,
+                                .need = end->need,
+                                .outcome = end->outcome};
+    collector_attempt_ended(simulation->collector, &attempt);
+    JobState state = state_of(end->job, end->index);
+    if (!job_state_final(state))
+        return;
+    CollectedJob job = {.share = attempt.share,
+                        .runnable_ms = end->job->runnable_ms,
+                        .started_ms = end->started_ms,
+                        .ended_ms = simulation->now_ms,
+                        .succeeded = state == JOB_SUCCEEDED};
+    collector_job_ended(simulation->collector, &job);
+}
+
+/* ---- queues and environments, when something changed ---- */
+
+static void queues_find(Simulation *simulation)
+{
+    size_t len;
+    Queue *const *queues = world_queues(simulation->world, &len);
+    g_array_set_size(simulation->queues, 0);
+    for (size_t i = 0; i < len; i++) {
+        SimulatedQueue watched = {
+            .queue = queues[i], .handle = collector_queue(simulation->collector, queues[i]->resource->name)};
+        g_array_append_val(simulation->queues, watched);
+    }
+}
+
+void watch_step(Simulation *simulation)
+{
+    for (guint i = 0; i < simulation->queues->len; i++) {
+        SimulatedQueue *watched = &g_array_index(simulation->queues, SimulatedQueue, i);
+        const int64_t *counts = watched->queue->counts;
+        int64_t running = counts[JOB_STARTING] + counts[JOB_RUNNING];
+        if (watched->runnable == counts[JOB_RUNNABLE] && watched->running == running)
+            continue;
+        watched->runnable = counts[JOB_RUNNABLE];
+        watched->running = running;
+        collector_queue_depth(simulation->collector, watched->handle, simulation->now_ms, watched->runnable,
+                              running);
+    }
+    for (Environment *environment = world_environment_next(simulation->world, NULL); environment;
+         environment = world_environment_next(simulation->world, environment)) {
+        SimulatedEnvironment *watched = watch_environment(simulation, environment);
+        if (!watched->is_dirty)
+            continue;
+        watched->is_dirty = false;
+        collector_capacity(simulation->collector, watched->handle, simulation->now_ms, watched->used,
+                           watched->allocated);
+    }
+}
+
+void watch_begin(Simulation *simulation)
+{
+    queues_find(simulation);
+    for (Environment *environment = world_environment_next(simulation->world, NULL); environment;
+         environment = world_environment_next(simulation->world, environment))
+        watch_environment(simulation, environment)->is_dirty = true;
+    for (const Job *job = world_job_next(simulation->world, 0); job;
+         job = world_job_next(simulation->world, job->sequence))
+        if (!job_state_final(job->state))
+            watch_submitted(simulation, job);
+}
+
+/* ---- what is left at the end ---- */
+
+static const Job *group_first(const RunnableGroup *group)
+{
+    RunnableItem item;
+    const void *at = NULL;
+    uint64_t front;
+    return runnable_group_item(group, &at, &item, &front) ? item.job : NULL;
+}
+
+static void group_left(Simulation *simulation, Share *share, const RunnableGroup *group)
+{
+    const Job *first = group_first(group);
+    if (group->parked) {
+        CollectedInfeasible infeasible = {.share = watch_share(simulation, share),
+                                          .definition = first->template->definition,
+                                          .job = first->name,
+                                          .reason = group->reason,
+                                          .need = group->need,
+                                          .count = group->jobs};
+        collector_jobs_infeasible(simulation->collector, &infeasible);
+        return;
+    }
+    CollectedWait wait = {.share = watch_share(simulation, share),
+                          .environment = COLLECTOR_NONE,
+                          .name = first->name,
+                          .reason = group->reason,
+                          .index = -1,
+                          .count = group->jobs,
+                          .runnable_ms = first->runnable_ms,
+                          .now_ms = simulation->now_ms,
+                          .need = group->need};
+    collector_job_waiting(simulation->collector, &wait);
+}
+
+static void queue_left(Simulation *simulation, const Queue *queue)
+{
+    for (Share *share = share_next(queue, NULL); share; share = share_next(queue, share))
+        for (const RunnableGroup *group = share_group_any(share, NULL); group;
+             group = share_group_any(share, group))
+            group_left(simulation, share, group);
+}
+
+void watch_end(Simulation *simulation)
+{
+    size_t len;
+    Queue *const *queues = world_queues(simulation->world, &len);
+    for (size_t i = 0; i < len; i++)
+        queue_left(simulation, queues[i]);
+    for (const Run *run = world_run_next(simulation->world, NULL); run;
+         run = world_run_next(simulation->world, run)) {
+        if (run->stopped_ms != 0 && run->stopped_ms <= simulation->options->start_ms)
+            continue;
+        CollectedRun collected = {.kind = kind_name(run->kind),
+                                  .name = run->name,
+                                  .number = run->number,
+                                  .started_ms = run->created_ms,
+                                  .ended_ms = run->stopped_ms ? run->stopped_ms : -1,
+                                  .succeeded = run->state == RUN_SUCCEEDED};
+        collector_run(simulation->collector, &collected);
+    }
+}
