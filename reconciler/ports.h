@@ -4,6 +4,8 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "reconciler/forecast/result.h"
+#include "reconciler/forecast/workload.h"
 #include "reconciler/provider/provider.h"
 #include "reconciler/world/record.h"
 
@@ -83,6 +85,18 @@ typedef struct HostOptions {
     bool log_to_stderr;        /* serve: log lines; else quiet */
 } HostOptions;
 
+/* What is simulated: the manifests of one source, with what a workload submits beside them. Everything is
+ * borrowed until simulate() returns. */
+typedef struct SimulateOptions {
+    const ManifestSet *set;   /* validated */
+    const char *source;       /* what the result calls it */
+    const char *provider;     /* --provider or NULL */
+    const Workload *workload; /* checked against set; NULL: the manifests' own jobs and pipelines alone */
+    uint64_t seed;
+    int64_t start_ms; /* of the simulated clock; the workload's times count from here */
+    int64_t until_ms; /* ends there whatever is left; 0: when everything has ended */
+} SimulateOptions;
+
 typedef struct HostHandle HostHandle;
 typedef struct Host {
     /* Starts the engine in a thread of its own: takes the lease, opens the store, serves DIR/muster.sock;
@@ -95,4 +109,7 @@ typedef struct Host {
     int (*failed_fd)(HostHandle *handle);
     /* Loads every followed source again at once (SIGHUP). */
     void (*reload)(HostHandle *handle);
+    /* Runs the engine over simulated machines in virtual time, in the calling thread. *ret_result is the
+     * caller's (simulation_result_free). NULL: this program cannot. */
+    bool (*simulate)(const SimulateOptions *options, SimulationResult **ret_result, GError **error);
 } Host;

@@ -32,6 +32,7 @@ typedef struct {
     char **depends_on, **parameters, **env;
     char *status, *run, *limit, *attempt, *after, *reason, *man;
     char *created_before, *created_after;
+    char *workload, *seed, *compare, *html, *until, *begin;
 } Options;
 
 typedef struct {
@@ -119,5 +120,5 @@ Interrupt *invocation_interrupt(Invocation *invocation);
 extern const Command command_init, command_validate, command_plan, command_apply, command_serve,
     command_destroy, command_get, command_describe, command_status, command_submit, command_wait,
     command_logs, command_cancel, command_terminate, command_start, command_rerun, command_suspend,
-    command_resume, command_events, command_graph, command_schema, command_export, command_version,
-    command_completion, command_help;
+    command_resume, command_events, command_graph, command_schema, command_simulate, command_export,
+    command_version, command_completion, command_help;

@@ -2,8 +2,6 @@
 
 #include "reconciler/forecast/words.h"
 
-#define DAY_MS INT64_C(86400000)
-
 static void violation_free(void *data)
 {
     Violation *violation = data;
@@ -94,12 +92,6 @@ static void check_drain(Check *check, int64_t asserted)
                    : g_strdup_printf("queue %s: drains in %s, asserted %s", queue->name, is, limit));
 }
 
-/* The mean over the days that were simulated, of less than one day all of it. */
-static int64_t per_day(int64_t micro, int64_t span_ms)
-{
-    return span_ms > DAY_MS ? (int64_t)((__int128)micro * DAY_MS / span_ms) : micro;
-}
-
 static void check_cost(Check *check, int64_t asserted)
 {
     const ResultQueue *queue = check->queue;
@@ -114,13 +106,14 @@ static void check_cost(Check *check, int64_t asserted)
     if (!queue->costs_len)
         return;
     const char *currency = queue->costs[0].currency;
-    int64_t actual = per_day(queue->costs[0].micro, check->result->end_ms - check->result->start_ms);
+    int64_t actual = queue->cost_day_max_micro;
     if (actual <= asserted)
         return;
     g_autofree char *is = words_money(actual, currency), *limit = words_money(asserted, currency);
     add(check, ASSERTED_COST, asserted, actual,
-        g_strdup_printf("queue %s: %s a day, asserted %s; its part of what its environments cost",
-                        queue->name, is, limit));
+        g_strdup_printf(
+            "queue %s: %s on its costliest day, asserted %s; its part of what its environments cost",
+            queue->name, is, limit));
 }
 
 static const ResultQueue *queue_find(const SimulationResult *result, const char *name)

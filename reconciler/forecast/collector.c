@@ -56,6 +56,7 @@ static void environment_book_free(void *data)
         g_clear_pointer(&environment->used[i], series_free);
         g_clear_pointer(&environment->allocated[i], series_free);
     }
+    g_clear_pointer(&environment->rate, series_free);
     g_free(environment->name);
     g_free(environment->type);
     g_free(environment->currency);
@@ -208,6 +209,7 @@ uint32_t collector_environment(Collector *collector, const CollectedEnvironment 
     book->type = g_strdup(environment->type);
     book->currency = g_strdup(environment->currency);
     book->limit_vcpus_e4 = environment->limit_vcpus_e4;
+    book->rate = collector_series(collector);
     for (int i = 0; i < RESOURCE_TYPES; i++) {
         book->used[i] = collector_series(collector);
         book->allocated[i] = collector_series(collector);

@@ -2,6 +2,8 @@
 #include "reconciler/forecast/collector_internal.h"
 
 #define MS_PER_SECOND 1000
+#define HOUR_MS       INT64_C(3600000)
+#define DAY_MS        (24 * HOUR_MS)
 
 static const int permilles[AT_COUNT] = {[AT_P50] = 500, [AT_P95] = 950, [AT_P99] = 990};
 
@@ -96,6 +98,7 @@ static void finish_environments(Collector *collector, int64_t end_ms, uint32_t *
         finish_environment(sorted[i], result->makespan_ms, environment);
         environment->used_vcpus = g_steal_pointer(&sorted[i]->used[OF_VCPU]);
         environment->allocated_vcpus = g_steal_pointer(&sorted[i]->allocated[OF_VCPU]);
+        environment->rate = series_take(&sorted[i]->rate, end_ms);
         add_utilisation(&result->utilisation, &environment->utilisation);
         result->unpriced += environment->unpriced;
         for (uint32_t handle = 0; handle < len; handle++)
@@ -210,6 +213,32 @@ static void share_costs(const Collector *collector, const QueueBook *book, Resul
     queue->costs = (ResultMoney *)(void *)g_array_free(g_steal_pointer(&costs), FALSE);
 }
 
+/* Its part of what environment cost within 24 hours from from_ms on, by its part of the whole. */
+static int64_t day_part(const QueueBook *book, const Collector *collector, guint handle, const Series *rate,
+                        int64_t from_ms)
+{
+    __int128 whole = ((EnvironmentBook *)collector->environments->pdata[handle])->vcpu_ms_e4;
+    __int128 part = g_array_index(book->by_environment, __int128, handle);
+    if (whole <= 0)
+        return 0;
+    int64_t micro = (int64_t)(series_integral_between(rate, from_ms, from_ms + DAY_MS) / HOUR_MS);
+    return (int64_t)(micro * part / whole);
+}
+
+static void find_costliest_day(const Collector *collector, const QueueBook *book, const uint32_t *places,
+                               const SimulationResult *result, ResultQueue *queue)
+{
+    queue->cost_day_max_micro = -1;
+    if (queue->costs_len != 1)
+        return;
+    for (int64_t from_ms = result->start_ms; from_ms < result->end_ms; from_ms += DAY_MS) {
+        int64_t micro = 0;
+        for (guint i = 0; i < book->by_environment->len; i++)
+            micro += day_part(book, collector, i, result->environments[places[i]].rate, from_ms);
+        queue->cost_day_max_micro = MAX(queue->cost_day_max_micro, micro);
+    }
+}
+
 static int compare_share(const void *a, const void *b)
 {
     const ResultShare *left = a, *right = b;
@@ -257,12 +286,15 @@ static int compare_queue(const void *a, const void *b)
     return strcmp(left->name, right->name);
 }
 
-static void finish_queues(Collector *collector, int64_t end_ms, SimulationResult *result)
+static void finish_queues(Collector *collector, const uint32_t *places, SimulationResult *result)
 {
     result->queues = g_new0(ResultQueue, collector->queues->len);
     result->queues_len = collector->queues->len;
-    for (guint i = 0; i < collector->queues->len; i++)
-        finish_queue(collector, collector->queues->pdata[i], end_ms, &result->queues[i]);
+    for (guint i = 0; i < collector->queues->len; i++) {
+        QueueBook *book = collector->queues->pdata[i];
+        finish_queue(collector, book, result->end_ms, &result->queues[i]);
+        find_costliest_day(collector, book, places, result, &result->queues[i]);
+    }
     if (result->queues_len)
         qsort(result->queues, result->queues_len, sizeof *result->queues, compare_queue);
 }
@@ -307,7 +339,7 @@ SimulationResult *collector_finish(Collector *collector, int64_t now_ms, Simulat
     finish_environments(collector, result->end_ms, &places, result);
     finish_instances(collector, places, result);
     finish_costs(collector, result->end_ms, result);
-    finish_queues(collector, result->end_ms, result);
+    finish_queues(collector, places, result);
     finish_lists(collector, result);
     collector_free(collector);
     return result;

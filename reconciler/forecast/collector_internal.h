@@ -30,7 +30,7 @@ typedef struct {
 typedef struct {
     char *name, *type, *currency;
     int64_t limit_vcpus_e4;
-    Series *used[RESOURCE_TYPES], *allocated[RESOURCE_TYPES];
+    Series *used[RESOURCE_TYPES], *allocated[RESOURCE_TYPES], *rate;
     int64_t instances, instances_lost, attempts, unpriced;
     int64_t cost_micro, idle_micro;
     __int128 vcpu_ms_e4; /* of all attempts */
@@ -72,8 +72,6 @@ static inline EnvironmentBook *collector_environment_book(Collector *collector, 
 {
     return collector->environments->pdata[environment];
 }
-/* Rate of what is paid in currency rises by micro_per_h (may be below 0). */
-void collector_rate(Collector *collector, const char *currency, int64_t now_ms, int64_t micro_per_h);
 /* Final figures of an instance that ends, or that lives when everything ends. */
 void instance_settle(Collector *collector, InstanceBook *instance, int64_t now_ms);
 void wait_book_init(WaitBook *book);

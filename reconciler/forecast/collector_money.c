@@ -36,10 +36,12 @@ static CostBook *cost_of(Collector *collector, const char *currency)
     return cost;
 }
 
-void collector_rate(Collector *collector, const char *currency, int64_t now_ms, int64_t micro_per_h)
+/* What is paid in environment, and in its currency, rises by micro_per_h (which may be below 0). */
+static void add_rate(Collector *collector, EnvironmentBook *environment, int64_t now_ms, int64_t micro_per_h)
 {
-    Series *rate = cost_of(collector, currency)->rate;
-    series_set(rate, now_ms, series_value(rate) + micro_per_h);
+    Series *all = cost_of(collector, environment->currency)->rate;
+    series_set(all, now_ms, series_value(all) + micro_per_h);
+    series_set(environment->rate, now_ms, series_value(environment->rate) + micro_per_h);
 }
 
 /* EC2 and Fargate bill whole seconds, a minute at least. */
@@ -59,7 +61,7 @@ void collector_task_started(Collector *collector, uint32_t environment, int64_t 
     if (price_micro_per_h < 0)
         book->unpriced++;
     else
-        collector_rate(collector, book->currency, now_ms, price_micro_per_h);
+        add_rate(collector, book, now_ms, price_micro_per_h);
 }
 
 void collector_task_ended(Collector *collector, uint32_t environment, int64_t started_ms, int64_t now_ms,
@@ -69,7 +71,7 @@ void collector_task_ended(Collector *collector, uint32_t environment, int64_t st
     if (!book->currency || price_micro_per_h < 0)
         return;
     book->cost_micro += billed_micro(started_ms, now_ms, price_micro_per_h);
-    collector_rate(collector, book->currency, now_ms, -price_micro_per_h);
+    add_rate(collector, book, now_ms, -price_micro_per_h);
 }
 
 /* ---- instances
@@ -99,7 +101,7 @@ void collector_instance_started(Collector *collector, const CollectedInstance *i
     if (instance->price_micro_per_h < 0)
         environment->unpriced++;
     else
-        collector_rate(collector, environment->currency, instance->started_ms, instance->price_micro_per_h);
+        add_rate(collector, environment, instance->started_ms, instance->price_micro_per_h);
 }
 
 static InstanceBook *find(Collector *collector, uint64_t number)
@@ -165,7 +167,7 @@ void collector_instance_ended(Collector *collector, uint64_t number, int64_t now
     collector->instances_lost += lost;
     instance_settle(collector, instance, now_ms);
     if (instance->row.price_micro_per_h >= 0)
-        collector_rate(collector, environment->currency, now_ms, -instance->row.price_micro_per_h);
+        add_rate(collector, environment, now_ms, -instance->row.price_micro_per_h);
     if (collector->ended->len < RESULT_INSTANCES_MAX)
         g_array_append_val(collector->ended, instance->row);
     g_hash_table_remove(collector->living, &number);

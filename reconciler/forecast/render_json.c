@@ -220,6 +220,7 @@ static json_t *queues_json(const SimulationResult *result)
             seconds(queue->drained_ms < 0 ? -1 : queue->drained_ms - result->start_ms));
         set(object, "vcpuSeconds", json_integer(queue->vcpu_seconds));
         set(object, "costs", costs);
+        set(object, "costPerDayMax", amount(queue->cost_day_max_micro));
         set(object, "longestWait", longest_json(&queue->longest));
         set(object, "shares", shares_json(queue));
         json_array_append_new(list, object);

@@ -28,6 +28,7 @@ static void environment_clear(ResultEnvironment *environment)
     g_free(environment->cost.currency);
     series_free(environment->used_vcpus);
     series_free(environment->allocated_vcpus);
+    series_free(environment->rate);
 }
 
 static void lists_clear(SimulationResult *result)

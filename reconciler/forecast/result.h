@@ -63,6 +63,7 @@ typedef struct {
     /* Its part of what its environments cost, by the vCPU seconds that its attempts took there. */
     ResultMoney *costs;
     size_t costs_len;
+    int64_t cost_day_max_micro; /* of its costliest 24 hours from start; -1: none, or several currencies */
 } ResultQueue;
 
 typedef enum { OF_VCPU, OF_MEMORY, OF_GPU, RESOURCE_TYPES } ResourceType;
@@ -78,7 +79,8 @@ int64_t ratio_e4(int64_t part, int64_t whole);
 typedef struct {
     char *name, *type; /* "SPOT", "EC2", "FARGATE", "local" … */
     Utilisation utilisation;
-    Series *used_vcpus, *allocated_vcpus;                              /* in 1/10,000ths */
+    Series *used_vcpus, *allocated_vcpus; /* in 1/10,000ths */
+    Series *rate;                         /* of what is paid: millionths an hour */
     int64_t used_vcpus_max_e4, allocated_vcpus_max_e4, limit_vcpus_e4; /* limit 0: none */
     int64_t instances, instances_lost, attempts;
     int64_t unpriced; /* instances and tasks without a known price */

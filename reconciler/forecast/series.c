@@ -109,6 +109,22 @@ __int128 series_integral(const Series *series)
     return series->integral;
 }
 
+__int128 series_integral_between(const Series *series, int64_t from_ms, int64_t to_ms)
+{
+    __int128 sum = 0;
+    from_ms = MAX(from_ms, series->start_ms);
+    to_ms = MIN(to_ms, series->now_ms);
+    for (int64_t at_ms = from_ms; at_ms < to_ms;) {
+        size_t index = index_of(series, at_ms);
+        int64_t step_from_ms = series->start_ms + (int64_t)index * series->step_ms;
+        int64_t step_to_ms = MIN(step_from_ms + series->step_ms, series->now_ms);
+        int64_t end_ms = MIN(step_to_ms, to_ms);
+        sum += series->steps[index].sum * (end_ms - at_ms) / (step_to_ms - step_from_ms);
+        at_ms = end_ms;
+    }
+    return sum;
+}
+
 size_t series_len(const Series *series)
 {
     return series->len;

@@ -31,6 +31,8 @@ int64_t series_value(const Series *series); /* the present one */
 int64_t series_max(const Series *series);   /* of all values that held for any time, or are set now */
 /* Σ value × milliseconds from start to the last time that was given. */
 __int128 series_integral(const Series *series);
+/* The same between two times, to within a step at either end. */
+__int128 series_integral_between(const Series *series, int64_t from_ms, int64_t to_ms);
 
 /* After series_end(). */
 size_t series_len(const Series *series);

@@ -256,11 +256,12 @@ static void test_assertion_cost(void)
     collector_instance_ended(c, 1, FIXTURE_START_MS + 2 * day, NULL, false);
     g_autoptr(SimulationResult) result = collector_finish(c, FIXTURE_START_MS + 2 * day, SIMULATION_CUT);
     check_assertion(result, (QueueAssertion){-1, -1, 18000000}, (const char *const[]){NULL});
-    check_assertion(result, (QueueAssertion){-1, 5 * day, 17999999},
-                    (const char *const[]){
-                        "queue high: not drained, 2 jobs are left; asserted to drain in 5 d",
-                        "queue high: $18.00 a day, asserted $18.00; its part of what its environments cost",
-                        NULL});
+    check_assertion(
+        result, (QueueAssertion){-1, 5 * day, 17999999},
+        (const char *const[]){"queue high: not drained, 2 jobs are left; asserted to drain in 5 d",
+                              "queue high: $18.00 on its costliest day, asserted $18.00; its part of what "
+                              "its environments cost",
+                              NULL});
 }
 
 int main(int argc, char **argv)

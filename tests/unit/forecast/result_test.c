@@ -114,6 +114,9 @@ static void test_series_steps(void)
     g_assert_cmpint(second.max, ==, 3);
     g_assert_cmpint(last.min, ==, 50);
     g_assert_cmpint(last.mean, ==, 50);
+    g_assert_true(series_integral_between(series, 10, 20) == 30);
+    g_assert_true(series_integral_between(series, -5, 99) == series_integral(series));
+    g_assert_true(series_integral_between(series, 30, 33) == 150);
     g_autoptr(Series) empty = series_new(0, 10);
     series_end(empty, 0);
     g_assert_cmpuint(series_len(empty), ==, 0);
