@@ -4,6 +4,7 @@
 #include "reconciler/clock.h"
 #include "reconciler/engine_ports.h"
 #include "reconciler/follow.h"
+#include "reconciler/future.h"
 #include "reconciler/provider/provider.h"
 #include "reconciler/store/lease.h"
 #include <errno.h>
@@ -347,5 +348,9 @@ static void host_reload(HostHandle *handle)
     g_source_attach(source, handle->context);
 }
 
-const Host host_real = {
-    .start = host_start, .stop = host_stop, .failed_fd = host_failed_fd, .reload = host_reload};
+const Host host_real = {.start = host_start,
+                        .stop = host_stop,
+                        .failed_fd = host_failed_fd,
+                        .reload = host_reload,
+                        .simulate = future_simulate,
+                        .forecast = future_forecast};

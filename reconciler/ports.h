@@ -4,8 +4,10 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "reconciler/forecast/outlook.h"
 #include "reconciler/forecast/result.h"
 #include "reconciler/forecast/workload.h"
+#include "reconciler/plan/plan.h"
 #include "reconciler/provider/provider.h"
 #include "reconciler/world/record.h"
 
@@ -97,6 +99,16 @@ typedef struct SimulateOptions {
     int64_t until_ms; /* ends there whatever is left; 0: when everything has ended */
 } SimulateOptions;
 
+/* What a plan leads to. Borrowed until forecast() returns. */
+typedef struct ForecastOptions {
+    const char *state_dir; /* absolute; may not exist: then there is nothing to compare with */
+    const Plan *plan;
+    const char *source, *provider; /* identity; --provider or NULL */
+    const char *region; /* whose prices count where an environment names none; NULL: muster.yaml's */
+    uint64_t seed;
+    int64_t now_ms;
+} ForecastOptions;
+
 typedef struct HostHandle HostHandle;
 typedef struct Host {
     /* Starts the engine in a thread of its own: takes the lease, opens the store, serves DIR/muster.sock;
@@ -112,4 +124,8 @@ typedef struct Host {
     /* Runs the engine over simulated machines in virtual time, in the calling thread. *ret_result is the
      * caller's (simulation_result_free). NULL: this program cannot. */
     bool (*simulate)(const SimulateOptions *options, SimulationResult **ret_result, GError **error);
+    /* The committed state with and without the plan's changes, simulated; blocks for as long as that takes.
+     * Both results are the caller's: outlook_free, g_ptr_array_unref (of Violation). */
+    bool (*forecast)(const ForecastOptions *options, Outlook **ret_outlook, GPtrArray **ret_violations,
+                     GError **error);
 } Host;

@@ -246,7 +246,8 @@ static int64_t next_ms(const Simulation *simulation)
 static bool is_over(const Simulation *simulation, int64_t next)
 {
     const SimulationOptions *options = simulation->options;
-    if (next == INT64_MAX || (options->until_ms > 0 && next > options->until_ms))
+    int64_t end_ms = options->until_ms > 0 ? options->until_ms : options->horizon_ms;
+    if (next == INT64_MAX || (end_ms > 0 && next > end_ms))
         return true;
     return options->until_ms == 0 && !work_is_left(simulation);
 }
@@ -284,6 +285,8 @@ SimulationResult *simulate_run(World *world, const SimulationOptions *options, G
     watch_begin(&simulation);
     machines_begin(&simulation);
     tasks_adopt(&simulation);
+    if (options->stops)
+        tasks_stop(&simulation, options->stops);
     if (!run(&simulation, &end, error))
         return NULL;
     watch_end(&simulation);

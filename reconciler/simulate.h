@@ -17,9 +17,11 @@ typedef struct {
     const Workload *workload;      /* may be NULL; its submit times count from start_ms */
     uint64_t seed;
     int64_t start_ms;
-    int64_t until_ms;   /* 0: until all work is done */
-    Capacity machine;   /* what local environments share */
-    const char *region; /* whose prices count where an environment names none; may be NULL */
+    int64_t until_ms;       /* ends there, what schedules start before included; 0: when all work is done */
+    int64_t horizon_ms;     /* with until_ms 0: nothing is looked at beyond; 0: no end */
+    const GPtrArray *stops; /* of Launch*: attempts that are stopped at the beginning; may be NULL */
+    Capacity machine;       /* what local environments share */
+    const char *region;     /* whose prices count where an environment names none; may be NULL */
     /* Asked now and then; true: give up, the result is cut there. May be NULL. */
     bool (*give_up)(void *data);
     void *give_up_data;

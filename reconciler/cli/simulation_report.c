@@ -129,7 +129,7 @@ static void append_queues(const SimulationResult *result, bool is_colored, GStri
 static void environment_cells(Table *table, const ResultEnvironment *environment)
 {
     const Utilisation *of = &environment->utilisation;
-    const Money *cost = &environment->cost;
+    const ResultMoney *cost = &environment->cost;
     table_cell_take(table, printable(environment->name));
     table_cell_take(table, printable(environment->type ? environment->type : "-"));
     table_cell_take(table, integer_human(environment->instances));
