@@ -8,8 +8,6 @@
 #include "reconciler/store/store.h"
 #include "spec/base/units.h"
 
-/* A forecast that takes longer is cut there, and says so. */
-#define FORECAST_LIMIT_US (20 * G_USEC_PER_SEC)
 /* A plan looks so far ahead: schedules and endless waits have no end of their own. */
 #define FORECAST_HORIZON_MS (INT64_C(14) * 24 * 3600 * 1000)
 
@@ -155,7 +153,7 @@ static void rates_of_candidates(const Environment *environment, const ScaleCandi
         rates->is_incomplete = true;
         return;
     }
-    rates->currency = candidates->currency;
+    rates->currency = g_intern_string(candidates->currency); /* outlives the candidates */
     rates->min += rate_of(environment->spec->min_vcpus, least);
     rates->max += rate_of(environment->spec->max_vcpus, most);
 }
@@ -184,16 +182,10 @@ static Rates rates_of(World *world, const char *region)
 typedef struct {
     const ForecastOptions *options;
     const Plan *plan; /* NULL: nothing changes */
-    int64_t until_us;
     SimulationResult *result;
     Rates rates;
     GError *error;
 } Branch;
-
-static bool takes_too_long(void *data)
-{
-    return g_get_monotonic_time() > ((const Branch *)data)->until_us;
-}
 
 /* One of the two futures, in a thread of its own: it shares nothing with the other. */
 static void *branch_run(void *data)
@@ -214,8 +206,8 @@ static void *branch_run(void *data)
                                     .stops = stops,
                                     .machine = this_machine(),
                                     .region = options->region,
-                                    .give_up = takes_too_long,
-                                    .give_up_data = branch};
+                                    .give_up = options->give_up,
+                                    .give_up_data = options->give_up_data};
     branch->result = simulate_run(world, &simulation, &branch->error);
     return NULL;
 }
@@ -245,9 +237,7 @@ bool future_forecast(const ForecastOptions *options, Outlook **ret_outlook, GPtr
 {
     ForecastOptions settled = *options;
     settled.region = options->region ? options->region : config_region(options->plan->desired);
-    int64_t until_us = g_get_monotonic_time() + FORECAST_LIMIT_US;
-    Branch with = {.options = &settled, .plan = options->plan, .until_us = until_us};
-    Branch without = {.options = &settled, .until_us = until_us};
+    Branch with = {.options = &settled, .plan = options->plan}, without = {.options = &settled};
     bool is_compared = state_is_there(options->state_dir);
     bool done = branches_run(&with, is_compared ? &without : NULL);
     if (done) {

@@ -107,6 +107,9 @@ typedef struct ForecastOptions {
     const char *region; /* whose prices count where an environment names none; NULL: muster.yaml's */
     uint64_t seed;
     int64_t now_ms;
+    bool (*give_up)(
+        void *data); /* asked now and then, in two threads: true cuts the forecast there; may be NULL */
+    void *give_up_data;
 } ForecastOptions;
 
 typedef struct HostHandle HostHandle;

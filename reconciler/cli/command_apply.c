@@ -8,6 +8,7 @@ static bool read_options(const Options *options, DeployOptions *deployed, GError
     deployed->planning.allow_deletes = -1;
     deployed->want = want_from(options->wait_for, WANT_RESOURCES);
     deployed->is_confirmed = options->yes;
+    deployed->no_forecast = options->no_forecast;
     return option_integer("allow-deletes", options->allow_deletes, 0, INT64_MAX,
                           &deployed->planning.allow_deletes, error) &&
            option_duration("timeout", options->timeout, &deployed->timeout_ms, error);
@@ -96,6 +97,8 @@ static const OptionSpec options[] = {
      "let up to N resources of a kind be deleted", NULL},
     {"first-run", 0, OPTION_TEXT, OPTION(first_run), "MODE",
      "where the source has no history here: start its jobs, or record them as done", "start|record"},
+    {"no-forecast", 0, OPTION_FLAG, OPTION(no_forecast), NULL,
+     "leave the forecast out, and what queues assert unchecked", NULL},
     OPTION_PROVIDER,
     {"only", 0, OPTION_TEXT, OPTION(only), "KIND/NAME", "this one, and what it needs", NULL},
     OPTION_SOURCE,

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include "reconciler/cli/command.h"
+#include "reconciler/cli/forecasting.h"
 #include "reconciler/cli/options.h"
 #include "reconciler/cli/output.h"
 #include "reconciler/cli/planning.h"
@@ -42,19 +43,20 @@ static bool save(const Planning *planning, const Options *options, GError **erro
     return g_file_set_contents(options->out, out->str, (gssize)out->len, error);
 }
 
-static void print(const Planning *planning, const Options *options, const char *source)
+static void print(const Planning *planning, const PlanForecast *forecast, const Options *options,
+                  const char *source)
 {
     g_autofree char *next = plan_is_empty(planning->plan) ? NULL : next_command(options, source);
     g_autoptr(GString) out = g_string_new(NULL);
     if (g_strcmp0(options->format, "json") == 0) {
-        plan_render_json(planning->plan, NULL, out);
+        plan_render_json(planning->plan, forecast, out);
         output_string(out);
     } else if (g_strcmp0(options->format, "markdown") == 0) {
-        PlanRender render = {.next_command = next};
+        PlanRender render = {.next_command = next, .forecast = forecast};
         plan_render_markdown(planning->plan, &render, out);
         output_string(out);
     } else {
-        planning_print(planning, planning->guard == GUARD_OK ? next : NULL);
+        planning_print(planning, forecast, planning->guard == GUARD_OK ? next : NULL);
     }
 }
 
@@ -96,8 +98,11 @@ static int run(Invocation *invocation)
         return EXIT_ERROR;
     if (options->out && !save(&planning, options, &error))
         return report_error(error);
-    print(&planning, options, source);
-    return plan_exit_code(&planning);
+    g_auto(Forecasting) forecasting = {0};
+    if (!options->no_forecast && planning.guard == GUARD_OK)
+        forecasting_make(invocation->host, &planning, state_dir, options->provider, &forecasting);
+    print(&planning, forecasting_plan(&forecasting), options, source);
+    return exit_code_worse(plan_exit_code(&planning), forecasting_exit_code(&forecasting));
 }
 
 static const OptionSpec options[] = {

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <unistd.h>
+#include "reconciler/cli/forecasting.h"
 #include "reconciler/cli/output.h"
 #include "reconciler/cli/report.h"
 
@@ -143,6 +144,15 @@ static bool is_done(const DeployOptions *options, const Planning *planning)
     return plan_is_empty(planning->plan) && planning->plan->pending->len == 0 && options->want != WANT_JOBS;
 }
 
+/* Who is asked wants to know what comes of it; what was said yes to already is checked only where something
+ * is asserted. */
+static bool wants_forecast(const DeployOptions *options, const Planning *planning)
+{
+    if (planning->guard != GUARD_OK || options->no_forecast)
+        return false;
+    return (!options->is_confirmed && isatty(STDIN_FILENO)) || forecasting_is_asserted(planning);
+}
+
 int deploy(Invocation *invocation, const DeployOptions *options)
 {
     g_auto(Planning) planning = {0};
@@ -153,8 +163,14 @@ int deploy(Invocation *invocation, const DeployOptions *options)
         planning_report_diagnostics(planning.checked.diagnostics);
     if (!planning.plan)
         return EXIT_ERROR;
-    planning_print(&planning, NULL);
+    g_auto(Forecasting) forecasting = {0};
+    if (wants_forecast(options, &planning))
+        forecasting_make(invocation->host, &planning, options->planning.state_dir, options->planning.provider,
+                         &forecasting);
+    planning_print(&planning, forecasting_plan(&forecasting), NULL);
     int code = check_planning(options, &planning);
+    if (code == EXIT_OK && forecasting_exit_code(&forecasting) != EXIT_OK)
+        code = report_failure(EXIT_REFUSED, "what queues assert would not hold: the lines above tell which");
     if (code != EXIT_OK)
         return code;
     int feasible = options->planning.destroy ? EXIT_OK : checked_exit_code(&planning.checked);

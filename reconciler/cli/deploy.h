@@ -10,6 +10,7 @@ typedef struct {
     const SavedPlan *saved;
     Want want;
     int64_t timeout_ms;
+    bool no_forecast;
     bool is_confirmed; /* --yes, or a saved plan: that file is the yes */
     const char *question;
 } DeployOptions;

@@ -142,10 +142,12 @@ void planning_report_diagnostics(DiagnosticList *diagnostics)
     fputs(out->str, stderr);
 }
 
-bool planning_print(const Planning *planning, const char *next_command)
+bool planning_print(const Planning *planning, const PlanForecast *forecast, const char *next_command)
 {
-    PlanRender render = {
-        .color = output_colored(stdout), .next_command = next_command, .width = output_width(stdout)};
+    PlanRender render = {.color = output_colored(stdout),
+                         .next_command = next_command,
+                         .width = output_width(stdout),
+                         .forecast = forecast};
     g_autoptr(GString) out = g_string_new(NULL);
     plan_render_text(planning->plan, &render, out);
     return output_string(out);

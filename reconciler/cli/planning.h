@@ -40,7 +40,8 @@ const char *first_run_name(FirstRun first_run); /* NULL for unset */
 
 /* Diagnostics on stderr, as text. */
 void planning_report_diagnostics(DiagnosticList *diagnostics);
-/* "No changes." … or the plan as text, on stdout; next_command may be NULL. False when nobody reads. */
-bool planning_print(const Planning *planning, const char *next_command);
+/* "No changes." … or the plan as text, on stdout; next_command and forecast may be NULL. False when nobody
+ * reads. */
+bool planning_print(const Planning *planning, const PlanForecast *forecast, const char *next_command);
 /* Words quoted for a shell where that is needed, joined. New string. */
 char *shell_join(const char *const *words);
