@@ -69,7 +69,7 @@ static bool parse_parameters(char **words, DurationModel *model, GError **error)
     if (!parse_time(words[2], &model->high_ms, error))
         return false;
     if (model->high_ms < model->low_ms)
-        return fail(error, "the longest time (%s) is below the shortest (%s)", words[2], words[1]);
+        return fail(error, "the longest, %s, is below the shortest, %s", words[2], words[1]);
     return true;
 }
 

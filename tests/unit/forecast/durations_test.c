@@ -166,7 +166,7 @@ static void test_refused(void)
     refuse("lognormal 300", "lognormal MEDIAN SIGMA");
     refuse("lognormal 300 11", "no sigma");
     refuse("lognormal 300 0.50001", "no sigma");
-    refuse("uniform 90 30", "below the shortest");
+    refuse("uniform 90 30", "is below the shortest");
     refuse("fixed 0", "not within");
     refuse("fixed -1", "not within");
     refuse("fixed 99999999999", "not within");
