@@ -87,12 +87,13 @@ PROPERTY_TESTS := $(wildcard tests/property/*/*_test.c)
 FAULT_TESTS    := $(wildcard tests/fault/*/*_test.c)
 C_TESTS        := $(UNIT_TESTS) $(PROPERTY_TESTS) $(FAULT_TESTS)
 C_TEST_BINS    := $(patsubst %.c,$(BUILD)/%,$(C_TESTS))
+SIMULATION_BINS := $(BUILD)/tests/simulation/simulation $(patsubst %.c,$(BUILD)/%,$(wildcard tests/simulation/*_test.c))
 FUZZ_TARGETS   := $(wildcard tests/fuzz/*_fuzz.c)
 FUZZ_REPLAYS   := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%_replay,$(FUZZ_TARGETS))
 SCRIPT_TESTS   := $(sort $(wildcard tests/e2e/*.t) $(wildcard tests/golden/*.t) $(wildcard tests/fault/*.t))
 SUPPORT        := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/support/*.c))
 
-.PHONY: all demo test simulate check-asan check-valgrind lint format fuzz bench golden deps deps-lint help \
+.PHONY: all demo test simulate simulate-same check-asan check-valgrind lint format fuzz bench golden deps deps-lint help \
         install uninstall clean reference man compile-commands
 .DEFAULT_GOAL := all
 .SECONDARY:
@@ -117,14 +118,14 @@ else
 demo: all ## plan and apply an example with real jobs; ends with the path of its result
 	@tools/demo
 
-test: all $(C_TEST_BINS) $(FUZZ_REPLAYS) ## unit, property, fault, golden, fuzz corpus and end-to-end tests
-	@BUILD=$(BUILD) tools/run-tests $(C_TEST_BINS) $(FUZZ_REPLAYS) $(SCRIPT_TESTS)
+test: all $(C_TEST_BINS) $(SIMULATION_BINS) $(FUZZ_REPLAYS) ## unit, property, fault, golden, fuzz corpus and end-to-end tests
+	@BUILD=$(BUILD) tools/run-tests $(C_TEST_BINS) $(SIMULATION_BINS) $(FUZZ_REPLAYS) $(SCRIPT_TESTS)
 
 check-asan: ## the C tests and the end-to-end tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	+@$(MAKE) VARIANT=asan asan-run
 .PHONY: asan-run
-asan-run: all $(C_TEST_BINS) $(FUZZ_REPLAYS)
-	@BUILD=$(BUILD) MUSTER_TEST_VARIANT=asan G_SLICE=always-malloc tools/run-tests $(C_TEST_BINS) $(FUZZ_REPLAYS) $(SCRIPT_TESTS)
+asan-run: all $(C_TEST_BINS) $(SIMULATION_BINS) $(FUZZ_REPLAYS)
+	@BUILD=$(BUILD) MUSTER_TEST_VARIANT=asan G_SLICE=always-malloc tools/run-tests $(C_TEST_BINS) $(SIMULATION_BINS) $(FUZZ_REPLAYS) $(SCRIPT_TESTS)
 
 # Of Debian 12's valgrind: it knows no pidfd_open, without which no launcher runs, and takes mount() without a type for a fault.
 VALGRIND_TESTS := $(filter-out tests/unit/provider/local_test.c,$(UNIT_TESTS) $(PROPERTY_TESTS))
@@ -188,6 +189,15 @@ $(BUILD)/tests/simulation/%_test: $(BUILD)/obj/tests/simulation/%_test.o $(forea
 SEEDS ?= 1000
 simulate: $(BUILD)/tests/simulation/simulation ## run SEEDS (1000) simulated systems with faults, or the one of SEED=
 	@$(if $(SEED),SIMULATION_LOG=1 $< $(SEED),MUSTER_SEEDS=$(SEEDS) $< -p /simulation/seeds)
+
+# Equal seeds give equal logs on every compiler, with and without sanitizers.
+SAME_SEEDS := $(shell seq 1 20)
+simulate-same: $(BUILD)/tests/simulation/simulation ## compare the simulation's logs between gcc, the sanitizers and clang
+	+@$(MAKE) VARIANT=asan build-asan/tests/simulation/simulation
+	+@! command -v clang >/dev/null || $(MAKE) CC=clang BUILD=build-clang build-clang/tests/simulation/simulation
+	@$< $(SAME_SEEDS) > $(BUILD)/digests
+	@for other in build-asan build-clang; do [ ! -x $$other/tests/simulation/simulation ] || \
+	  $$other/tests/simulation/simulation $(SAME_SEEDS) | diff $(BUILD)/digests - || exit 1; done; echo 'the logs of $(words $(SAME_SEEDS)) seeds are equal'
 
 # ---- fuzzing: tests/fuzz/NAME_fuzz.c defines LLVMFuzzerTestOneInput; tests/fuzz/corpus/NAME/ is replayed by `make test`
 $(BUILD)/tests/fuzz/%_replay: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/support/fuzz_replay.o $(foreach room,$(LINK_engine),$(BUILD)/lib/lib$(room).a)
@@ -266,7 +276,7 @@ uninstall: ## remove what install put there
 	[ ! -d $(PLACE)/libexec/muster ] || rmdir --ignore-fail-on-non-empty $(PLACE)/libexec/muster
 
 clean: ## remove what was built
-	rm -rf build build-asan build-valgrind build-fuzz compile_commands.json
+	rm -rf build build-asan build-valgrind build-fuzz build-clang compile_commands.json
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))

@@ -1,5 +1,6 @@
 /* reconcile_size.c: how many lines a file of a workspace has, counted off the loop for steps whose array is
  * as large. Nothing leaves: what was counted only decides what is made next, and a restart counts again. */
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 #include "reconciler/reconcile_internal.h"
@@ -30,13 +31,13 @@ static void size_count(void *data)
     g_autoptr(GError) error = NULL;
     struct stat status;
     size_t len = 0;
-    int root = open(task->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int root = open(task->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), root_errno = errno;
     int fd = root >= 0 ? scan_open(root, task->path, &status, &error) : -1;
     g_autofree char *text = fd >= 0 ? scan_read_all(fd, task->path, SIZE_BYTES_MAX, &len, &error) : NULL;
     if (text)
         task->lines = array_lines_count((View){text, len});
     else
-        task->fault = error ? fault_text(error, task->path) : g_strdup("there is no workspace");
+        task->fault = error ? fault_text(error, task->path) : g_strdup(g_strerror(root_errno));
     if (fd >= 0)
         close(fd);
     if (root >= 0)

@@ -1,6 +1,7 @@
 /* diff.c: one walk over what is desired and what is actual, both sorted by kind and name. */
 #include "reconciler/plan/change.h"
 #include "reconciler/plan/json_walk.h"
+#include "reconciler/world/world.h"
 
 typedef struct {
     Plan *plan;
@@ -179,7 +180,9 @@ static void add_run(Diff *diff, const Manifest *manifest, const Digest *key, con
     GPtrArray *steps = NULL;
     if (runs->newest) {
         change->before = runs->newest->key;
-        View before = run_spec(diff, runs->newest);
+        View stored = run_spec(diff, runs->newest);
+        g_autofree char *plain = stored.len > 0 ? run_manifest_spec(stored) : NULL;
+        View before = view_from(plain);
         if (before.len > 0) {
             change_take_fields(change, compare_specs(manifest->kind, before, manifest->spec));
             change->unchanged_fields = compare_unchanged(manifest->kind, before, manifest->spec);

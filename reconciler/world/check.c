@@ -145,12 +145,12 @@ static void check_edges(const Job *job)
     expect(job->state != JOB_SUBMITTED, job, "was never looked at");
     if (job->array)
         expect(job->array->open == (waiting == 0), job, "array opened wrongly");
-    else if (job->private->unsized != UNSIZED_NOT)
+    else if (job->private->unsized)
         expect(job->state == JOB_PENDING, job, "waits for its size wrongly");
     else
         expect((job->state == JOB_PENDING) == (waiting > 0), job, "waits wrongly");
     if (!job->array)
-        expect(job->private->unsized == job_unsized(job), job, "unsized");
+        expect(job->private->unsized == job_is_unsized(job), job, "unsized");
 }
 
 static void check_job(Recount *recount, const Job *job)

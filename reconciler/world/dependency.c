@@ -193,7 +193,7 @@ static void job_open(World *world, Job *job, int64_t now_ms)
 {
     if (job->array)
         array_open(world, job, now_ms);
-    else if (job->private->unsized != UNSIZED_NOT)
+    else if (job->private->unsized)
         job_size_want(world, job, now_ms);
     else if (job->state == JOB_SUBMITTED || job->state == JOB_PENDING)
         job_move(world, job, JOB_RUNNABLE, now_ms);

@@ -35,12 +35,6 @@ struct Edge {
     Edge *next, **link; /* on->private->dependents */
 };
 
-/* Why a step's job that is to be an array is none yet. */
-typedef enum {
-    UNSIZED_NOT,
-    UNSIZED_FILE, /* as many children as a file of the workspace has lines */
-    UNSIZED_EMPTY /* it will have none: succeeds when its dependencies hold */
-} Unsized;
 typedef struct NodeSet NodeSet; /* attempt.h */
 
 struct JobPrivate {
@@ -57,7 +51,7 @@ struct JobPrivate {
     uint8_t waiting; /* edges that keep the whole job from running */
     bool is_new, is_dirty, in_finished;
     bool dependency_failed;
-    Unsized unsized : 2;
+    bool unsized; /* a step that will be an array of as many children as a file of the workspace has lines */
 };
 
 typedef struct {
@@ -136,7 +130,7 @@ typedef struct {
     Run *run;
     const char *step;
     bool dependency_failed; /* known to have failed before */
-    Unsized unsized;
+    bool unsized;
 } JobDraft;
 /* Looks up what the request names. The draft borrows from request and from the world. */
 bool job_draft(World *world, const json_t *request, const char *default_queue, JobDraft *ret_draft,
@@ -184,7 +178,7 @@ void dependencies_sized(World *world, Job *job, int64_t now_ms);
 /* Why it cannot be an array of so many children: new string, or NULL when it can. */
 char *dependencies_misfit(World *world, const Job *job, int64_t size);
 /* run_size.c */
-Unsized job_unsized(const Job *job); /* by its run's spec */
+bool job_is_unsized(const Job *job); /* by its run's spec */
 void job_size_want(World *world, Job *job, int64_t now_ms);
 void work_push(World *world, Job *job, int32_t first, int32_t last, JobState state);
 void work_run(World *world, int64_t now_ms);

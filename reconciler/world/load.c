@@ -196,7 +196,7 @@ static void job_loaded(World *world, Job *job)
     if (job->array)
         children_runnable(world, job);
     else
-        job->private->unsized = job_unsized(job);
+        job->private->unsized = job_is_unsized(job);
     if (job->state == JOB_RUNNABLE)
         runnable_add(world, &job->private->runnable);
     else if (job->state == JOB_PENDING || job->state == JOB_SUBMITTED)

@@ -27,4 +27,5 @@ bool run_submit(World *world, Run *run, Rng *rng, int64_t now_ms, GError **error
 const json_t *run_spec_done(const json_t *root); /* names of steps that an earlier run has done; NULL: none */
 char *run_spec_workspace(const Run *run);        /* the run whose workspace it goes on in; NULL: its own */
 /* run_schedule.c */
+#define SCHEDULED_AT "scheduledAt"          /* member of a run's spec */
 int64_t run_spec_scheduled(const Run *run); /* the time of its schedule; 0: none */

@@ -43,6 +43,16 @@ char *run_whole_spec(const Run *run)
     return text;
 }
 
+char *run_manifest_spec(View spec)
+{
+    json_t *root = json_loadb(spec.data, spec.len, 0, NULL);
+    json_object_del(root, CONTINUES);
+    json_object_del(root, SCHEDULED_AT);
+    char *text = spec_dump(root);
+    json_decref(root);
+    return text;
+}
+
 /* ---- which steps ---- */
 
 typedef enum { STEP_UNKNOWN, STEP_DONE, STEP_AGAIN } StepVerdict;
@@ -90,6 +100,9 @@ static void repeat_init(Repeat *repeat, const json_t *root, const Run *run, cons
 /* An array of no children had no job that could succeed. */
 static bool step_is_empty(const Repeat *repeat, const json_t *step)
 {
+    const json_t *counted = json_object_get(json_object_get(step, "array"), "size");
+    if (counted)
+        return json_integer_value(counted) == 0;
     const char *name = json_string_value(json_object_get(json_object_get(step, "array"), "fromParameter"));
     const json_t *value = name ? json_object_get(json_object_get(step, "parameters"), name) : NULL;
     if (name && !value)

@@ -11,8 +11,7 @@
 #include "reconciler/world/run.h"
 #include <stdlib.h>
 
-#define SCHEDULED_AT "scheduledAt"
-#define PAUSED       "suspended Pipeline/"
+#define PAUSED "suspended Pipeline/"
 
 typedef struct {
     TreeNode by_due; /* World.due_schedules when it has a time to be looked at */

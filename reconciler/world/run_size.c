@@ -1,9 +1,8 @@
-/* run_size.c: steps whose array has a size that is known late, or no child at all.
+/* run_size.c: steps whose array is as large as a file of their run's workspace has lines.
  *
- * Such a step is a single job that waits for its dependencies as any other. When they hold, an array of no
- * children succeeds, and one whose size is the number of lines of a file of the workspace asks for that
- * number (world_take_sizes); job_size_found() then makes it an array, in place. What a job waits for here is
- * not stored: it follows from its run's spec and from its having no array. */
+ * Such a step is a single job that waits for its dependencies as any other. When they hold it asks for its
+ * size (world_take_sizes), and job_size_found() makes it an array, in place; without a line it succeeds. That
+ * a job is to become one is not stored: it follows from its run's spec and from its having no array yet. */
 #include "reconciler/world/run.h"
 #include "spec/array_lines.h"
 
@@ -16,35 +15,23 @@ static const JobSpec *step_of(const Job *job)
     return NULL;
 }
 
-Unsized job_unsized(const Job *job)
+bool job_is_unsized(const Job *job)
 {
     const JobSpec *step = job->array_size > 0 || job_state_final(job->state) ? NULL : step_of(job);
-    if (!step || !step->array_dynamic)
-        return UNSIZED_NOT;
-    return step->array_file && !step->array_counted ? UNSIZED_FILE : UNSIZED_EMPTY;
+    return step && step->array_file && !step->array_counted;
 }
 
 const char *job_array_file(const Job *job)
 {
-    const JobSpec *step = job->private->unsized == UNSIZED_FILE ? step_of(job) : NULL;
+    const JobSpec *step = job->private->unsized ? step_of(job) : NULL;
     return step ? step->array_file : NULL;
-}
-
-static void succeed_empty(World *world, Job *job, const char *reason, int64_t now_ms)
-{
-    job->private->unsized = UNSIZED_NOT;
-    job_set_reason(world, job, reason);
-    job_move(world, job, JOB_SUCCEEDED, now_ms);
 }
 
 void job_size_want(World *world, Job *job, int64_t now_ms)
 {
     if (job->state == JOB_SUBMITTED)
         job_move(world, job, JOB_PENDING, now_ms);
-    if (job->private->unsized == UNSIZED_EMPTY)
-        succeed_empty(world, job, "The array has no children: skipped", now_ms);
-    else
-        g_array_append_val(world->sizes, job->id);
+    g_array_append_val(world->sizes, job->id);
 }
 
 void world_take_sizes(World *world, GArray *ret_ids)
@@ -53,9 +40,16 @@ void world_take_sizes(World *world, GArray *ret_ids)
     g_array_set_size(world->sizes, 0);
 }
 
+static void succeed_empty(World *world, Job *job, int64_t now_ms)
+{
+    job->private->unsized = false;
+    job_set_reason(world, job, "The file has no lines: skipped");
+    job_move(world, job, JOB_SUCCEEDED, now_ms);
+}
+
 static void become_array(World *world, Job *job, int32_t size, int64_t now_ms)
 {
-    job->private->unsized = UNSIZED_NOT;
+    job->private->unsized = false;
     job->array_size = size;
     job->array = array_new(size);
     job->queue->counts[JOB_PENDING] += size - 1; /* the children instead of the job */
@@ -65,7 +59,7 @@ static void become_array(World *world, Job *job, int32_t size, int64_t now_ms)
 
 void job_size_found(World *world, Job *job, int64_t size, const char *fault, int64_t now_ms)
 {
-    if (job_state_final(job->state) || job->private->unsized != UNSIZED_FILE || job->private->waiting > 0)
+    if (job_state_final(job->state) || !job->private->unsized || job->private->waiting > 0)
         return; /* ended meanwhile, or asked for twice */
     const char *file = job_array_file(job);
     g_autofree char *reason = NULL;
@@ -80,7 +74,7 @@ void job_size_found(World *world, Job *job, int64_t size, const char *fault, int
     if (reason)
         job_fail(world, job, reason, now_ms);
     else if (size == 0)
-        succeed_empty(world, job, "The file has no lines: skipped", now_ms);
+        succeed_empty(world, job, now_ms);
     else
         become_array(world, job, (int32_t)size, now_ms);
     work_run(world, now_ms);

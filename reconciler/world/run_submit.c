@@ -14,10 +14,10 @@ typedef struct {
     json_t *request; /* with the pipeline's defaults */
     JobSpec *spec;
     JobDraft draft;
-    DependencyRecord depends_on[STEP_DEPENDENCIES_MAX];
-    size_t depends_on_len;
-    bool done;   /* by an earlier run */
-    bool placed; /* in topological order */
+    GArray *depends_on; /* of DependencyRecord */
+    bool skipped;       /* an array of no children: what depends on it depends on what it depends on */
+    bool done;          /* by an earlier run */
+    bool placed;        /* in topological order */
 } Step;
 
 typedef struct {
@@ -42,6 +42,7 @@ static void step_list_clear(StepList *list)
         json_decref(list->steps[i].request);
         job_spec_free(list->steps[i].spec);
         g_free(list->steps[i].job_name);
+        g_array_unref(list->steps[i].depends_on);
     }
     g_free(list->steps);
     g_free(list->order);
@@ -85,6 +86,7 @@ static bool step_read(StepList *list, const json_t *item, const json_t *defaults
     Step *step = &list->steps[list->len++];
     const char *name = json_string_value(json_object_get(item, "name"));
     bool pipeline = run->kind == KIND_PIPELINE;
+    step->depends_on = g_array_new(FALSE, FALSE, sizeof(DependencyRecord));
     step->request = step_request(item, defaults);
     step->step = pipeline ? name : NULL;
     step->name = pipeline ? (name ? name : "") : run->name;
@@ -122,8 +124,7 @@ static const char *parameter_of(const JobSpec *spec)
     return NULL;
 }
 
-/* 1 is still an array; one of no children is a job that succeeds when its turn comes, so that what depends on
- * it waits for what it depends on. */
+/* array: its size where it is known; 0 skips the step, 1 is still an array. */
 static bool step_array(Step *step, GError **error)
 {
     const JobSpec *spec = step->spec;
@@ -131,7 +132,7 @@ static bool step_array(Step *step, GError **error)
     if (!spec->array_dynamic)
         return true;
     if (spec->array_file && !spec->array_counted) {
-        step->draft.unsized = UNSIZED_FILE;
+        step->draft.unsized = true;
         return true;
     }
     const char *text = parameter_of(spec);
@@ -148,7 +149,7 @@ static bool step_array(Step *step, GError **error)
         return false;
     }
     step->draft.array_size = (int32_t)size;
-    step->draft.unsized = size == 0 ? UNSIZED_EMPTY : UNSIZED_NOT;
+    step->skipped = size == 0;
     return true;
 }
 
@@ -167,23 +168,64 @@ static bool step_draft(World *world, const StepList *list, Step *step, Rng *rng,
 
 /* ---- dependencies ---- */
 
+/* Steps that are skipped have dependencies too: more than these in all. */
+#define STEP_INHERITED_MAX 200
+
 static bool step_is_array(const Step *step)
 {
-    return step->draft.array_size > 0 || step->draft.unsized != UNSIZED_NOT;
+    return step->draft.array_size > 0 || step->draft.unsized;
 }
 
 /* What is not known yet may turn out to be equal. */
 static bool sizes_agree(const Step *on, const Step *step)
 {
-    bool is_late = on->draft.unsized == UNSIZED_FILE || step->draft.unsized == UNSIZED_FILE;
     return step_is_array(on) && step_is_array(step) &&
-           (is_late || on->draft.array_size == step->draft.array_size);
+           (on->draft.unsized || step->draft.unsized || on->draft.array_size == step->draft.array_size);
 }
 
-static bool step_depends_on_step(const StepList *list, Step *step, const DependencySpec *wanted,
-                                 GError **error)
+static bool step_add_dependency(Step *step, const DependencyRecord *record, GError **error)
 {
-    const Step *on = step_find(list, wanted->job);
+    if (step->depends_on->len >= STEP_INHERITED_MAX)
+        return step_error(error, step, "too many steps to wait for, through steps that are skipped");
+    g_array_append_val(step->depends_on, *record);
+    return true;
+}
+
+static bool step_depends_on_id(World *world, Step *step, const DependencySpec *wanted, GError **error);
+
+typedef struct {
+    World *world;
+    const StepList *list;
+    Step *step;
+    uint8_t *seen; /* by position: 1 << condition, of skipped steps that were looked through */
+} Waits;
+
+static bool waits_for_step(Waits *waits, const DependencySpec *wanted, GError **error);
+
+/* A step that is skipped has succeeded when its own dependencies have held. */
+static bool waits_through(Waits *waits, const Step *skipped, DependencyCondition condition, GError **error)
+{
+    uint8_t *seen = &waits->seen[skipped - waits->list->steps];
+    if (*seen & 1u << condition)
+        return true;
+    *seen = (uint8_t)(*seen | 1u << condition);
+    for (size_t i = 0; i < skipped->spec->depends_on_len; i++) {
+        DependencySpec wanted = skipped->spec->depends_on[i];
+        if (condition == CONDITION_COMPLETION)
+            wanted.condition = condition;
+        bool is_own = !wanted.job && !wanted.job_id;
+        wanted.type = DEPENDENCY_PLAIN;
+        if (!is_own && !(wanted.job ? waits_for_step(waits, &wanted, error)
+                                    : step_depends_on_id(waits->world, waits->step, &wanted, error)))
+            return false;
+    }
+    return true;
+}
+
+static bool waits_for_step(Waits *waits, const DependencySpec *wanted, GError **error)
+{
+    Step *step = waits->step;
+    const Step *on = step_find(waits->list, wanted->job);
     if (!on || on == step) {
         g_set_error(error, WORLD_ERROR, WORLD_ERROR_NOT_FOUND,
                     "%s: dependsOn names %s, which is no other step", step->name, wanted->job);
@@ -191,11 +233,19 @@ static bool step_depends_on_step(const StepList *list, Step *step, const Depende
     }
     if (on->done)
         return true;
+    if (on->skipped)
+        return waits_through(waits, on, wanted->condition, error);
     if (wanted->type == DEPENDENCY_N_TO_N && !sizes_agree(on, step))
         return step_error(error, step, "N_TO_N needs two arrays of the same size");
-    step->depends_on[step->depends_on_len++] =
-        (DependencyRecord){on->draft.id, NOT_A_CHILD, wanted->type, wanted->condition};
-    return true;
+    return step_add_dependency(
+        step, &(DependencyRecord){on->draft.id, NOT_A_CHILD, wanted->type, wanted->condition}, error);
+}
+
+static bool step_depends_on_step(World *world, const StepList *list, Step *step, const DependencySpec *wanted,
+                                 GError **error)
+{
+    g_autofree uint8_t *seen = g_new0(uint8_t, list->len);
+    return waits_for_step(&(Waits){world, list, step, seen}, wanted, error);
 }
 
 /* Not one that began to wait later: that one may wait for this. */
@@ -226,24 +276,23 @@ static bool step_depends_on_manifest(World *world, Run *run, Step *step, const D
             step->draft.dependency_failed = true;
         return true; /* SUCCEEDED or recorded: it holds */
     }
-    DependencyRecord *record = &step->depends_on[step->depends_on_len++];
-    *record = (DependencyRecord){on->id, NOT_A_CHILD, wanted->type, wanted->condition};
-    return dependencies_check(world, record, 1, step->draft.array_size, &step->draft.dependency_failed,
+    DependencyRecord record = {on->id, NOT_A_CHILD, wanted->type, wanted->condition};
+    return step_add_dependency(step, &record, error) &&
+           dependencies_check(world, &record, 1, step->draft.array_size, &step->draft.dependency_failed,
                               error);
 }
 
 static bool step_depends_on_id(World *world, Step *step, const DependencySpec *wanted, GError **error)
 {
-    DependencyRecord *record = &step->depends_on[step->depends_on_len++];
-    *record =
-        (DependencyRecord){.on_index = NOT_A_CHILD, .type = wanted->type, .condition = wanted->condition};
-    if (wanted->job_id && !job_ref_from_text(view_from(wanted->job_id), &record->on, &record->on_index)) {
+    DependencyRecord record = {.on_index = NOT_A_CHILD, .type = wanted->type, .condition = wanted->condition};
+    if (wanted->job_id && !job_ref_from_text(view_from(wanted->job_id), &record.on, &record.on_index)) {
         g_set_error(error, WORLD_ERROR, WORLD_ERROR_NOT_FOUND, "%s: Dependent job %s does not exist",
                     step->name, wanted->job_id);
         return false;
     }
     int32_t size = MAX(step->draft.array_size, (int32_t)step_is_array(step));
-    return dependencies_check(world, record, 1, size, &step->draft.dependency_failed, error);
+    return step_add_dependency(step, &record, error) &&
+           dependencies_check(world, &record, 1, size, &step->draft.dependency_failed, error);
 }
 
 static bool step_dependencies(World *world, Run *run, const StepList *list, Step *step, GError **error)
@@ -253,7 +302,7 @@ static bool step_dependencies(World *world, Run *run, const StepList *list, Step
     for (size_t i = 0; i < step->spec->depends_on_len; i++) {
         const DependencySpec *wanted = &step->spec->depends_on[i];
         bool done = !wanted->job                 ? step_depends_on_id(world, step, wanted, error)
-                    : run->kind == KIND_PIPELINE ? step_depends_on_step(list, step, wanted, error)
+                    : run->kind == KIND_PIPELINE ? step_depends_on_step(world, list, step, wanted, error)
                                                  : step_depends_on_manifest(world, run, step, wanted, error);
         if (!done)
             return false;
@@ -314,10 +363,13 @@ static bool steps_prepare(World *world, Run *run, Rng *rng, StepList *list, GErr
     for (size_t i = 0; i < list->len; i++)
         if (!list->steps[i].done && !step_draft(world, list, &list->steps[i], rng, error))
             return false;
+    if (!steps_order(run, list, error)) /* no cycle from here on */
+        return false;
     for (size_t i = 0; i < list->len; i++)
-        if (!list->steps[i].done && !step_dependencies(world, run, list, &list->steps[i], error))
+        if (!list->steps[i].done && !list->steps[i].skipped &&
+            !step_dependencies(world, run, list, &list->steps[i], error))
             return false;
-    return steps_order(run, list, error);
+    return true;
 }
 
 bool run_check(World *world, Run *run, Rng *rng, GError **error)
@@ -338,16 +390,16 @@ bool run_submit(World *world, Run *run, Rng *rng, int64_t now_ms, GError **error
     run->jobs_unfinished++; /* jobs may end at once; the run must not end before all of them are there */
     for (size_t i = 0; i < list.len; i++) {
         Step *step = &list.steps[list.order[i]];
-        if (step->done)
+        if (step->done || step->skipped)
             continue;
         step->draft.run = run;
-        step->draft.depends_on = step->depends_on;
-        step->draft.depends_on_len = step->depends_on_len;
-        for (size_t d = 0; d < step->depends_on_len; d++) {
+        const DependencyRecord *depends_on = (const DependencyRecord *)(void *)step->depends_on->data;
+        step->draft.depends_on = depends_on;
+        step->draft.depends_on_len = step->depends_on->len;
+        for (size_t d = 0; d < step->depends_on->len; d++) {
             bool failed = false;
-            const Job *on = world_job(world, &step->depends_on[d].on);
-            if (on &&
-                dependencies_check(world, &step->depends_on[d], 1, step->draft.array_size, &failed, NULL))
+            const Job *on = world_job(world, &depends_on[d].on);
+            if (on && dependencies_check(world, &depends_on[d], 1, step->draft.array_size, &failed, NULL))
                 step->draft.dependency_failed = step->draft.dependency_failed || failed;
         }
         job_create(world, &step->draft, now_ms);

@@ -6,8 +6,7 @@
 /* Row: from; bits: to. A job never leaves a final state. */
 static const unsigned job_table[JOB_STATE_COUNT] = {
     [JOB_SUBMITTED] = BIT(JOB_PENDING) | BIT(JOB_RUNNABLE) | BIT(JOB_FAILED),
-    [JOB_PENDING] =
-        BIT(JOB_RUNNABLE) | BIT(JOB_SUCCEEDED) | BIT(JOB_FAILED), /* a step of no children succeeds */
+    [JOB_PENDING] = BIT(JOB_RUNNABLE) | BIT(JOB_SUCCEEDED) | BIT(JOB_FAILED), /* a step of no children */
     [JOB_RUNNABLE] = BIT(JOB_STARTING) | BIT(JOB_FAILED),
     [JOB_STARTING] = BIT(JOB_RUNNING) | BIT(JOB_RUNNABLE) | BIT(JOB_FAILED),
     [JOB_RUNNING] = BIT(JOB_SUCCEEDED) | BIT(JOB_RUNNABLE) | BIT(JOB_FAILED),

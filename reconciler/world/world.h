@@ -306,6 +306,8 @@ Run *run_rerun_failed(World *world, const Run *previous, const char *const *succ
                       int64_t now_ms, GError **error);
 /* What a run of the whole would run: its spec without what run_rerun_failed left out. New string. */
 char *run_whole_spec(const Run *run);
+/* What the manifest said of a run with this spec: without the members that only runs have. New string. */
+char *run_manifest_spec(View spec);
 /* The run in whose workspace its steps work: its own id, or that of the run that --failed goes on with. */
 const char *run_workspace(const Run *run);
 /* The jobs of a run that are in memory, in order of submission; NULL at the end. */

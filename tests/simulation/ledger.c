@@ -183,11 +183,30 @@ static void commit_resource(Ledger *ledger, const ResourceRecord *record)
     for (size_t i = 0; i < name##_len; i++)                                                                  \
         commit_##name(ledger, &name##_rows[i]);
 
+/* A state that a job passed through within one commit was durable as well: by the event that says so. */
+static void note_passed(Ledger *ledger, const EventRecord *record)
+{
+    View subject = record->subject, message = record->message, arrow = VIEW(" -> ");
+    char id[37];
+    JobState state;
+    if (!view_is(record->type, "job.state") || subject.len != strlen("job ") + 36)
+        return;
+    g_snprintf(id, sizeof id, "%.36s", subject.data + strlen("job "));
+    LedgerJob *job = g_hash_table_lookup(ledger->by_id, id);
+    const char *at = g_strstr_len(message.data, (gssize)message.len, arrow.data);
+    if (!job || !at)
+        return;
+    View to = {at + arrow.len, message.len - (size_t)(at + arrow.len - message.data)};
+    if (job_state_from_name(to, &state))
+        job->seen |= 1u << state;
+}
+
 static void commit_event(Ledger *ledger, const EventRecord *record)
 {
     MUST(record->sequence == ledger->events + 1, "event %" PRIu64 " follows %" PRIu64, record->sequence,
          ledger->events);
     ledger->events = record->sequence;
+    note_passed(ledger, record);
 }
 
 void ledger_commit(Ledger *ledger, const Batch *batch)

@@ -4,7 +4,8 @@
 #include <inttypes.h>
 #include <signal.h>
 
-#define SEEDS 200
+#define SEEDS        300
+#define SEEDS_SLOWER 40 /* with sanitizers */
 
 static void on_abort(int number)
 {
@@ -30,7 +31,8 @@ static uint64_t number_from(const char *text, uint64_t otherwise)
 
 static void test_seeds(void)
 {
-    uint64_t seeds = number_from(g_getenv("MUSTER_SEEDS"), SEEDS),
+    uint64_t seeds = number_from(g_getenv("MUSTER_SEEDS"),
+                                 g_getenv("MUSTER_TEST_VARIANT") ? SEEDS_SLOWER : SEEDS),
              first = number_from(g_getenv("MUSTER_FIRST_SEED"), 1);
     for (uint64_t seed = first; seed < first + seeds; seed++)
         g_free(run(seed, true, false));

@@ -207,7 +207,8 @@ static int64_t sooner(int64_t a, int64_t b)
 static int64_t next_ms(const System *system)
 {
     int64_t next = sooner(system->wake_ms, simulated_next_ms(system->cloud));
-    return sooner(next, script_next_ms(system->script));
+    next = sooner(next, script_next_ms(system->script));
+    return system->calm ? next : sooner(next, system->full_pass_ms);
 }
 
 static bool pass_time(System *system)
@@ -217,6 +218,7 @@ static bool pass_time(System *system)
         return false;
     system->now_ms = MAX(system->now_ms, next);
     simulated_advance(system->cloud, system->now_ms);
+    system->follow_due = system->follow_due || (!system->calm && system->now_ms >= system->full_pass_ms);
     return true;
 }
 
@@ -286,7 +288,8 @@ void system_run(System *system)
     while (!script_done(system->script) && system->steps < STEPS_MAX)
         if (!step(system))
             system_fail(system, "11: nothing goes on, and not all was answered");
-    system->calm = true;
+    system->calm = system->follow_due =
+        true; /* the slow pass: it has something to do if a revision came in vain */
     system->faults = (Faults){.provider = {.retry_ms = 1000}};
     simulated_set_faults(system->cloud, &system->faults.provider);
     system_log(system, "CALM after %" PRIu64 " steps", system->steps);
