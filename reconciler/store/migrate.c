@@ -1,5 +1,4 @@
 #include "reconciler/store/migrate.h"
-#include "reconciler/world/instance.h"
 
 /* Numbers of these enums are in people's databases: a new value goes to the end, any other change needs a
  * migration. */

@@ -1,5 +1,4 @@
 #include "reconciler/store/rows.h"
-#include "reconciler/world/instance.h"
 
 /* Bits of the flags columns. */
 #define RESOURCE_PRUNE 1
@@ -489,7 +488,7 @@ void get_instance(Cursor *cursor, InstanceRecord *ret_record)
     InstanceRecord record = {.number = get_unsigned(cursor)};
     get_bytes(cursor, record.token.bytes, LAUNCH_TOKEN_BYTES);
     record.environment = get_text(cursor);
-    record.state = (int)get_enum(cursor, INSTANCE_STATE_COUNT);
+    record.state = (InstanceState)get_enum(cursor, INSTANCE_STATE_COUNT);
     int64_t flags = get_int(cursor);
     record.spot = flags & INSTANCE_SPOT;
     record.ran = flags & INSTANCE_RAN;

@@ -167,12 +167,23 @@ typedef struct {
     bool is_new;
 } AttemptRecord;
 
+typedef enum {
+    INSTANCE_INTENDED,   /* committed before the effect; not answered */
+    INSTANCE_PENDING,    /* the provider made it; it boots */
+    INSTANCE_REGISTERED, /* takes tasks */
+    INSTANCE_DRAINING,   /* takes no new tasks; stopped when it is empty */
+    INSTANCE_STOPPING,   /* its end was decided and asked for */
+    INSTANCE_UNKNOWN,    /* was there when the process ended, not yet observed: keeps its capacity */
+    INSTANCE_GONE        /* in rows only: it will not change any more */
+} InstanceState;
+const char *instance_state_name(InstanceState state);
+
 /* A machine. By number. state: never UNKNOWN; GONE is final. */
 typedef struct {
     uint64_t number; /* order of intent, never reused; from 1 */
     LaunchToken token;
     View environment; /* compute environment's name */
-    int state;        /* InstanceState */
+    InstanceState state;
     View type, provider_id;
     View status_reason; /* GONE: why */
     bool spot, ran;

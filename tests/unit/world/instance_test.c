@@ -23,7 +23,9 @@ static void test_life(void)
     g_assert_cmpint(instance->idle_since_ms, ==, 1200);
     world_check(world);
 
+    changes = cloud->changes;
     Launch *launch = cloud_launch(world, fixture_job(world, 1, "one", ""), instance, 1);
+    g_assert_cmpuint(cloud->changes, >, changes); /* it became busy */
     g_assert_cmpint(instance->free.vcpus_e4, ==, 10000);
     g_assert_true(instance->ran && instance->idle_since_ms == 0 && instance->newest_launch == launch);
     changes = cloud->changes;
@@ -32,7 +34,9 @@ static void test_life(void)
     world_check(world);
     fixture_exit(world, launch, 0);
     g_assert_cmpint(instance->idle_since_ms, ==, 0);
+    g_assert_cmpuint(cloud->changes, ==, changes);
     fixture_exit(world, instance->newest_launch, 0);
+    g_assert_cmpuint(cloud->changes, >, changes); /* it became idle */
     g_assert_cmpint(instance->idle_since_ms, ==, 4000);
     g_assert_cmpint(instance->free.vcpus_e4, ==, 20000);
 
