@@ -114,6 +114,18 @@ static void test_edits(void)
     runs_are(world, "R@25");
 }
 
+/* How many events of that type the world has to tell; they are taken. */
+static size_t told(World *world, const char *type)
+{
+    size_t len, count = 0;
+    Batch *batch = world_take_batch(world);
+    const EventRecord *events = batch_event(batch, &len);
+    for (size_t i = 0; i < len; i++)
+        count += view_is(events[i].type, type);
+    batch_free(batch);
+    return count;
+}
+
 static void test_missed(void)
 {
     g_autoptr(World) world = fixture_world();
@@ -121,10 +133,14 @@ static void test_missed(void)
     put(world, "{'schedule':'0 * * * *'}", ",'concurrencyPolicy':'allow'", NIGHT);
     settle(world, NIGHT + 1000 * HOUR + MINUTE); /* the latest only, however many */
     runs_are(world, "R@1000");
+    g_assert_cmpuint(told(world, "schedule.missed"), ==, 1); /* that there were others */
     put(world, "{'schedule':'0 * * * *','startingDeadlineSeconds':600}", ",'concurrencyPolicy':'allow'",
         NIGHT + 1001 * HOUR - 1);
     settle(world, NIGHT + 1002 * HOUR + 600001);
     runs_are(world, "R@1000");
+    g_assert_cmpuint(told(world, "schedule.missed"), ==, 2);
+    settle(world, NIGHT + 1003 * HOUR + 600001);
+    g_assert_cmpuint(told(world, "schedule.missed"), ==, 1);
     settle(world, NIGHT + 1004 * HOUR + 600000); /* to the second, this is in time */
     runs_are(world, "R@1000 R@1004");
     pipeline_schedule(world_resource(world, KIND_PIPELINE, VIEW("p")), 0, &view);
