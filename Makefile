@@ -185,7 +185,7 @@ $(BUILD)/tests/simulation/simulation: $(patsubst %.c,$(BUILD)/obj/%.o,$(SIMULATI
 $(BUILD)/tests/simulation/%_test: $(BUILD)/obj/tests/simulation/%_test.o $(foreach room,$(LINK_engine),$(BUILD)/lib/lib$(room).a)
 	@mkdir -p $(@D)
 	$(if $(Q),@echo '  LINK  $@')
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
 SEEDS ?= 1000
 simulate: $(BUILD)/tests/simulation/simulation ## run SEEDS (1000) simulated systems with faults, or the one of SEED=
 	@$(if $(SEED),SIMULATION_LOG=1 $< $(SEED),MUSTER_SEEDS=$(SEEDS) $< -p /simulation/seeds)
