@@ -5,14 +5,27 @@ static int height(const TreeNode *node)
     return node ? node->height : 0;
 }
 
-static void height_update(TreeNode *node)
+static void node_update(const Tree *tree, TreeNode *node)
 {
     node->height = 1 + MAX(height(node->left), height(node->right));
+    if (tree->update)
+        tree->update(node);
 }
 
 void tree_init(Tree *tree, TreeCompare compare)
 {
     *tree = (Tree){.compare = compare};
+}
+
+void tree_init_augmented(Tree *tree, TreeCompare compare, TreeUpdate update)
+{
+    *tree = (Tree){.compare = compare, .update = update};
+}
+
+void tree_augment_changed(const Tree *tree, TreeNode *node)
+{
+    for (; node; node = node->parent)
+        tree->update(node);
 }
 
 static void replace_child(Tree *tree, TreeNode *parent, const TreeNode *old, TreeNode *fresh)
@@ -41,8 +54,8 @@ static TreeNode *rotate_left(Tree *tree, TreeNode *node)
         node->right->parent = node;
     right->left = node;
     node->parent = right;
-    height_update(node);
-    height_update(right);
+    node_update(tree, node);
+    node_update(tree, right);
     return right;
 }
 
@@ -55,8 +68,8 @@ static TreeNode *rotate_right(Tree *tree, TreeNode *node)
         node->left->parent = node;
     left->right = node;
     node->parent = left;
-    height_update(node);
-    height_update(left);
+    node_update(tree, node);
+    node_update(tree, left);
     return left;
 }
 
@@ -74,7 +87,7 @@ static void rebalance(Tree *tree, TreeNode *node)
                 rotate_right(tree, node->right);
             node = rotate_left(tree, node);
         } else {
-            height_update(node);
+            node_update(tree, node);
         }
     }
 }
@@ -94,6 +107,8 @@ bool tree_insert(Tree *tree, TreeNode *node)
     *node = (TreeNode){.parent = parent, .height = 1};
     *link = node;
     tree->len++;
+    if (tree->update)
+        tree->update(node);
     rebalance(tree, parent);
     return true;
 }

@@ -3,7 +3,9 @@
  * Calls:  nothing.
  * Holds:  the comparison is total (two nodes that compare equal are one and the same key); insert, remove and
  * look-up cost O(log n), no call allocates. A node's key must not change while it is in a tree: remove,
- * change, insert.
+ * change, insert (or change it so that it still stands between its neighbours). A tree made with
+ * tree_init_augmented() keeps what the update function writes into each node of its subtree: update is called
+ * for every node whose children changed, children before parents, through insert, remove and rotation.
  *
  *     typedef struct { TreeNode by_name; const char *name; } Thing;
  *     static int thing_compare(const TreeNode *a, const TreeNode *b)
@@ -27,15 +29,23 @@ typedef int (*TreeCompare)(const TreeNode *a, const TreeNode *b);
 /* As strcmp of the node against a key of the caller's: below zero when node sorts before key. */
 typedef int (*TreeKeyCompare)(const TreeNode *node, const void *key);
 
+/* Writes into node's struct what holds of its subtree, from the node itself and from what stands in its
+ * children (node->left, node->right; NULL where there is none). */
+typedef void (*TreeUpdate)(TreeNode *node);
+
 typedef struct {
     TreeNode *root;
     size_t len;
     TreeCompare compare;
+    TreeUpdate update; /* NULL: not augmented */
 } Tree;
 
 #define TREE_ENTRY(node, type, member) ((type *)((char *)(uintptr_t)(node)-offsetof(type, member)))
 
 void tree_init(Tree *tree, TreeCompare compare);
+void tree_init_augmented(Tree *tree, TreeCompare compare, TreeUpdate update);
+/* What node itself brings to its subtree has changed: update is called from it up to the root. */
+void tree_augment_changed(const Tree *tree, TreeNode *node);
 /* False, and nothing changed, when an equal node is there already. node must be in no tree. */
 bool tree_insert(Tree *tree, TreeNode *node);
 /* node must be in this tree; afterwards it is zeroed and can be inserted again. */

@@ -73,6 +73,72 @@ static void test_random(void)
     }
 }
 
+/* ---- augmented: every node knows the least value and the number of nodes of its subtree ---- */
+
+typedef struct {
+    int key, value, least;
+    size_t count;
+    TreeNode node;
+} Sum;
+
+static int sum_compare(const TreeNode *a, const TreeNode *b)
+{
+    int x = TREE_ENTRY(a, Sum, node)->key, y = TREE_ENTRY(b, Sum, node)->key;
+    return (x > y) - (x < y);
+}
+
+static void sum_update(TreeNode *node)
+{
+    Sum *sum = TREE_ENTRY(node, Sum, node);
+    TreeNode *children[] = {node->left, node->right};
+    sum->least = sum->value;
+    sum->count = 1;
+    for (size_t i = 0; i < 2; i++) {
+        if (!children[i])
+            continue;
+        const Sum *child = TREE_ENTRY(children[i], Sum, node);
+        sum->least = MIN(sum->least, child->least);
+        sum->count += child->count;
+    }
+}
+
+static size_t check_sums(TreeNode *node, int *ret_least)
+{
+    if (!node)
+        return 0;
+    int left = INT32_MAX, right = INT32_MAX;
+    const Sum *sum = TREE_ENTRY(node, Sum, node);
+    size_t count = 1 + check_sums(node->left, &left) + check_sums(node->right, &right);
+    *ret_least = MIN(sum->value, MIN(left, right));
+    g_assert_cmpint(sum->least, ==, *ret_least);
+    g_assert_cmpuint(sum->count, ==, count);
+    return count;
+}
+
+static void test_augmented(void)
+{
+    enum { RANGE = 200 };
+    static Sum sums[RANGE];
+    Tree tree;
+    tree_init_augmented(&tree, sum_compare, sum_update);
+    Rng rng = rng_from_seed(7);
+    for (int i = 0; i < 5000; i++) {
+        Sum *sum = &sums[rng_below(&rng, RANGE)];
+        sum->key = (int)(sum - sums);
+        if (tree_contains(&sum->node) && rng_below(&rng, 3) == 0) {
+            sum->value = (int)rng_below(&rng, 1000);
+            tree_augment_changed(&tree, &sum->node);
+        } else if (tree_contains(&sum->node)) {
+            tree_remove(&tree, &sum->node);
+        } else {
+            sum->value = (int)rng_below(&rng, 1000);
+            g_assert_true(tree_insert(&tree, &sum->node));
+        }
+        int least;
+        g_assert_cmpuint(check_sums(tree.root, &least), ==, tree_len(&tree));
+    }
+}
+
 static void test_equal_is_refused(void)
 {
     Thing a = {.key = 1}, b = {.key = 1};
@@ -88,6 +154,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/tree/random", test_random);
+    g_test_add_func("/tree/augmented", test_augmented);
     g_test_add_func("/tree/equal", test_equal_is_refused);
     return g_test_run();
 }
