@@ -1,6 +1,7 @@
 /* reconcile_launch.c: placements become intents, intents become requests, the provider's events become
  * transitions. */
 #include "reconciler/reconcile_internal.h"
+#include "reconciler/schedule/reason.h"
 
 /* ---- events from the provider
  * ------------------------------------------------------------------------------------------- */
@@ -180,6 +181,21 @@ bool launch_provider_start(Reconciler *reconciler, GError **error)
  * ------------------------------------------------------------------------------------------------------------
  */
 
+/* The next children are looked up before one that stands before them is launched. */
+static void make_launches(Reconciler *reconciler, const Placement *placement)
+{
+    int32_t index = placement->index;
+    for (int32_t i = 0; i < placement->count; i++) {
+        int32_t next = index == NOT_A_CHILD ? index : job_next_runnable(placement->job, index + 1);
+        LaunchToken token;
+        reconciler->ports.entropy(token.bytes, sizeof token.bytes);
+        launch_intend(reconciler->world, placement->job, index, placement->environment, placement->instance,
+                      &token, reconciler->now_ms);
+        g_array_append_val(reconciler->outgoing->launches, token);
+        index = next;
+    }
+}
+
 void launch_decide(Reconciler *reconciler)
 {
     if (!reconciler->changed && !world_is_dirty(reconciler->world))
@@ -188,21 +204,17 @@ void launch_decide(Reconciler *reconciler)
     if (!reconciler->launch || !reconciler->observed || reconciler->draining ||
         world_runnable_len(reconciler->world) == 0)
         return;
-    Decisions decisions = {0};
+    Decisions decisions;
+    ScheduleOptions options = {
+        .now_ms = reconciler->now_ms, .placements_max = PLACEMENTS_MAX, .providers = PROVIDERS_AT_HAND};
     arena_reset(reconciler->arena);
-    schedule_run(reconciler->world, PLACEMENTS_MAX, reconciler->now_ms, reconciler->arena, &decisions);
-    for (size_t i = 0; i < decisions.reasons_len; i++)
-        world_set_waiting_reason(reconciler->world, decisions.reasons[i].queue, decisions.reasons[i].template,
-                                 decisions.reasons[i].reason);
-    for (size_t i = 0; i < decisions.placements_len; i++) {
-        const Placement *placement = &decisions.placements[i];
-        LaunchToken token;
-        reconciler->ports.entropy(token.bytes, sizeof token.bytes);
-        launch_place(reconciler->world, placement->job, placement->index, placement->environment,
-                     world_local_instance(reconciler->world), &token, reconciler->now_ms);
-        g_array_append_val(reconciler->outgoing->launches, token);
-    }
-    reconciler->changed = decisions.placements_len == PLACEMENTS_MAX;
+    schedule_run(reconciler->world, &options, reconciler->arena, &decisions);
+    for (size_t i = 0; i < decisions.placements_len; i++)
+        make_launches(reconciler, &decisions.placements[i]);
+    for (size_t i = 0; i < decisions.parked_len; i++)
+        world_park(reconciler->world, decisions.parked[i].group, decisions.parked[i].blocked,
+                   decisions.parked[i].reason, reconciler->now_ms);
+    reconciler->changed = decisions.is_full;
 }
 
 /* ---- requests

@@ -1,5 +1,6 @@
 /* job_view.c: jobs from the store, with the world laid over them. */
 #include "reconciler/api/job_view.h"
+#include "reconciler/schedule/reason.h"
 
 static char *text_of(View view)
 {
@@ -248,6 +249,7 @@ void job_view_overlay(const World *world, JobView *view)
     if (view->state == JOB_RUNNABLE ||
         (job->array && view->index == NOT_A_CHILD && view->state == JOB_PENDING)) {
         g_free(view->waiting);
-        view->waiting = g_strdup(world_waiting_reason(world, job->queue, job->template));
+        RunnableGroup *group = job_group(job);
+        view->waiting = group ? waiting_reason((World *)(uintptr_t)world, PROVIDERS_AT_HAND, group) : NULL;
     }
 }

@@ -1,272 +1,279 @@
-#include "reconciler/schedule/place.h"
+/* place.c: where a job can go now. */
+#include "reconciler/schedule/hold.h"
+#include "reconciler/world/history.h"
 #include "spec/base/units.h"
 
-/* Why one environment does not take a job. */
-typedef enum {
-    FIT_NOW,
-    FIT_BUSY,     /* the machine is full */
-    FIT_LIMIT,    /* maxvCpus is used up */
-    FIT_HELD,     /* room is kept for a job that waits longer */
-    FIT_CLOSED,   /* disabled, being replaced, not ready, not of this machine */
-    FIT_MISSING,  /* no such environment */
-    FIT_MACHINE,  /* never: larger than the machine */
-    FIT_MAXVCPUS, /* never: larger than maxvCpus */
-    FIT_KIND      /* never: needs what processes do not have */
-} Fit;
+/* Jobs of one queue that only a hold kept out, in one pass: after so many the hosts that are held count as
+ * full for the rest of it. */
+#define HELD_TRIES_MAX 100
 
-void room_init(Room *room, const World *world, Arena *arena)
+int64_t group_expected_ms(const Pass *pass, const RunnableGroup *group)
 {
-    const Instance *local = world_local_instance(world);
-    *room = (Room){.world = world,
-                   .local = local,
-                   .free_vcpus_e4 = local ? local->free.vcpus_e4 : 0,
-                   .free_memory_mib = local ? local->free.memory_mib : 0,
-                   .free_gpus = local ? local->free.gpus : 0,
-                   .arena = arena};
+    int64_t expected_ms = world_expected_ms(pass->world, runnable_group_template(group));
+    return expected_ms > 0 ? expected_ms : INT64_MAX;
 }
 
-static EnvironmentUse *room_use(Room *room, const Environment *environment)
+/* ---- hosts ---- */
+
+bool host_before(const Instance *a, const Instance *b)
 {
-    for (size_t i = 0; i < room->uses_len; i++)
-        if (room->uses[i].environment == environment)
-            return &room->uses[i];
-    return NULL;
+    if (a->free.gpus != b->free.gpus)
+        return a->free.gpus < b->free.gpus;
+    int64_t whole_a = a->free.vcpus_e4 / DECIMAL_SCALE, whole_b = b->free.vcpus_e4 / DECIMAL_SCALE;
+    if (whole_a != whole_b)
+        return whole_a < whole_b;
+    if (a->free.memory_mib != b->free.memory_mib)
+        return a->free.memory_mib < b->free.memory_mib;
+    if (a->free.vcpus_e4 != b->free.vcpus_e4)
+        return a->free.vcpus_e4 < b->free.vcpus_e4;
+    return a->number < b->number;
 }
 
-static int64_t environment_free_e4(Room *room, const Environment *environment)
+typedef struct {
+    const Capacity *least;
+    uint64_t gpu_kinds;
+} GpuSearch;
+
+static bool gpu_search_skips(const Capacity *least, uint64_t kinds, const void *data)
 {
-    const EnvironmentUse *use = room_use(room, environment);
-    int64_t limit = environment->spec->max_vcpus * DECIMAL_SCALE;
-    return limit - environment->used_vcpus_e4 - (use ? use->vcpus_e4 : 0);
+    const GpuSearch *search = data;
+    return !(kinds & search->gpu_kinds) || !capacity_covers(*search->least, *least);
 }
 
-static Fit fit_local(Room *room, const Environment *environment, const JobDefinitionSpec *job)
+static uint64_t gpu_kinds(const World *world)
 {
-    const Instance *local = room->local;
-    const ResourceNeed *need = &job->need;
-    if (!job->command || !job->command[0] || (job->beyond_process && job->beyond_process[0]))
-        return FIT_KIND;
-    if (!local)
-        return FIT_CLOSED;
-    if (need->vcpus_e4 > local->total.vcpus_e4 || need->memory_mib > local->total.memory_mib ||
-        need->gpus > local->total.gpus)
-        return FIT_MACHINE;
-    if (environment->spec->max_vcpus > 0 && need->vcpus_e4 > environment->spec->max_vcpus * DECIMAL_SCALE)
-        return FIT_MAXVCPUS;
-    if (environment->spec->max_vcpus > 0 && need->vcpus_e4 > environment_free_e4(room, environment))
-        return FIT_LIMIT;
-    if (need->vcpus_e4 > room->free_vcpus_e4 || need->memory_mib > room->free_memory_mib ||
-        need->gpus > room->free_gpus)
-        return FIT_BUSY;
-    return room->held ? FIT_HELD : FIT_NOW;
+    uint64_t kinds = 0;
+    for (uint32_t kind = 0; kind < world_kinds_len(world); kind++)
+        if (world_kind_used(world, kind) && world_kind(world, kind)->uses_gpus)
+            kinds |= kind_bit(kind);
+    return kinds;
 }
 
-/* An environment that is being deleted goes on serving the queues that still list it: they drain through it.
- */
-static Fit fit_find(Room *room, const Environment *environment, const JobDefinitionSpec *job)
+static bool share_wants_gpus(const Share *share, const GpuSearch *search)
 {
-    if (!environment)
-        return FIT_MISSING;
-    if (!environment->spec->enabled || environment->resource->phase == RESOURCE_REPLACING ||
-        environment->provider != PROVIDER_LOCAL)
-        return FIT_CLOSED;
-    return fit_local(room, environment, job);
-}
-
-static void room_take(Room *room, Environment *environment, const ResourceNeed *need)
-{
-    EnvironmentUse *use = room_use(room, environment);
-    if (!use) {
-        if (room->uses_len == room->uses_max) {
-            size_t max = room->uses_max ? 2 * room->uses_max : 8;
-            EnvironmentUse *grown = arena_new0_n(room->arena, EnvironmentUse, max);
-            if (room->uses_len > 0)
-                memcpy(grown, room->uses, room->uses_len * sizeof *grown);
-            room->uses = grown;
-            room->uses_max = max;
-        }
-        use = &room->uses[room->uses_len++];
-        *use = (EnvironmentUse){.environment = environment};
-    }
-    use->vcpus_e4 += need->vcpus_e4;
-    room->free_vcpus_e4 -= need->vcpus_e4;
-    room->free_memory_mib -= need->memory_mib;
-    room->free_gpus -= need->gpus;
-}
-
-static bool fit_is_never(Fit fit)
-{
-    return fit == FIT_MACHINE || fit == FIT_MAXVCPUS || fit == FIT_KIND;
-}
-
-PlaceResult place_find(Room *room, const Queue *queue, const JobTemplate *template,
-                       Environment **ret_environment)
-{
-    bool any = false, never = true;
-    for (char **name = queue->spec->compute_environments; name && *name; name++) {
-        Environment *environment = world_environment(room->world, view_from(*name));
-        Fit fit = fit_find(room, environment, template->effective);
-        if (fit == FIT_NOW) {
-            room_take(room, environment, &template->effective->need);
-            *ret_environment = environment;
-            return PLACE_NOW;
-        }
-        any = true;
-        never = never && fit_is_never(fit);
-    }
-    return any && never ? PLACE_NEVER : PLACE_LATER;
-}
-
-bool place_wants_machine(Room *room, const Queue *queue, const JobTemplate *template)
-{
-    for (char **name = queue->spec->compute_environments; name && *name; name++) {
-        Fit fit = fit_find(room, world_environment(room->world, view_from(*name)), template->effective);
-        if (fit == FIT_BUSY)
+    for (const RunnableGroup *group = share_group_next(share, NULL, gpu_search_skips, search); group;
+         group = share_group_next(share, group, gpu_search_skips, search))
+        if (group->need.gpus > 0)
             return true;
-    }
     return false;
 }
 
-/* ---- words ---- */
-
-static void append_vcpus(GString *text, int64_t vcpus_e4)
+static bool queue_lists(const World *world, const Queue *queue, const Environment *environment)
 {
-    g_autofree char *number = decimal_print(MAX(vcpus_e4, 0));
-    g_string_append(text, number);
+    size_t len;
+    Environment *const *environments = queue_environments(world, queue, &len);
+    for (size_t i = 0; i < len; i++)
+        if (environments[i] == environment)
+            return true;
+    return false;
 }
 
-static void append_number(GString *text, int64_t value)
+static bool gpus_wanted(const Pass *pass, const Room *room, const Capacity *total)
 {
-    g_autofree char *number = integer_human(MAX(value, 0));
-    g_string_append(text, number);
-}
-
-/* "2 vCPU; 0 of 2 free": the first thing that is short. */
-static void append_short(GString *text, const ResourceNeed *need, int64_t free_vcpus_e4, int64_t vcpus_e4,
-                         const Room *room)
-{
-    g_string_append(text, "waits for ");
-    if (need->vcpus_e4 > free_vcpus_e4) {
-        append_vcpus(text, need->vcpus_e4);
-        g_string_append(text, " vCPU; ");
-        append_vcpus(text, free_vcpus_e4);
-        g_string_append(text, " of ");
-        append_vcpus(text, vcpus_e4);
-    } else if (need->memory_mib > room->free_memory_mib) {
-        append_number(text, need->memory_mib);
-        g_string_append(text, " MiB; ");
-        append_number(text, room->free_memory_mib);
-        g_string_append(text, " of ");
-        append_number(text, room->local->total.memory_mib);
-        g_string_append(text, " MiB");
-    } else {
-        append_number(text, need->gpus);
-        g_string_append(text, " GPU; ");
-        append_number(text, room->free_gpus);
-        g_string_append(text, " of ");
-        append_number(text, room->local->total.gpus);
+    GpuSearch search = {total, gpu_kinds(pass->world)};
+    size_t len;
+    Queue *const *queues = world_queues(pass->world, &len);
+    bool wanted = false;
+    for (size_t i = 0; i < len && !wanted; i++) {
+        if (queues[i]->groups == 0 || !queue_lists(pass->world, queues[i], room->environment))
+            continue;
+        for (const Share *share = share_next(queues[i], NULL); share && !wanted;
+             share = share_next(queues[i], share))
+            wanted = share->groups > 0 && share_wants_gpus(share, &search);
     }
-    g_string_append(text, " free");
+    return wanted;
 }
 
-static void append_machine(GString *text, const ResourceNeed *need, const Instance *local)
+/* Whether no runnable job could use the GPUs of a host of this size (batch: "GPUs"). */
+static bool is_spare(Pass *pass, Room *room, const Capacity *total)
 {
-    g_string_append(text, "needs ");
-    if (need->vcpus_e4 > local->total.vcpus_e4) {
-        append_vcpus(text, need->vcpus_e4);
-        g_string_append(text, " vCPU; this machine has ");
-        append_vcpus(text, local->total.vcpus_e4);
-    } else if (need->memory_mib > local->total.memory_mib) {
-        append_number(text, need->memory_mib);
-        g_string_append(text, " MiB; this machine offers ");
-        append_number(text, local->total.memory_mib);
-        g_string_append(text, " MiB");
-    } else {
-        append_number(text, need->gpus);
-        g_string_append(text, " GPU; this machine has ");
-        append_number(text, local->total.gpus);
+    for (const GpuSize *size = room->gpu_sizes; size; size = size->next)
+        if (memcmp(&size->total, total, sizeof *total) == 0)
+            return !size->wanted;
+    GpuSize *size = arena_new0(pass->arena, GpuSize);
+    *size = (GpuSize){room->gpu_sizes, *total, gpus_wanted(pass, room, total)};
+    room->gpu_sizes = size;
+    return !size->wanted;
+}
+
+/* Usually none is: then nobody need look for one. */
+static bool any_spare(Pass *pass, Room *room)
+{
+    Capacity total;
+    if (room->gpus_known)
+        return room->gpus_spare;
+    room->gpus_known = true;
+    for (size_t at = 0; fleet_total_next(room->fleet, &at, &total);)
+        if (total.gpus > 0 && is_spare(pass, room, &total))
+            room->gpus_spare = true;
+    for (const HeldHost *host = *room->hosts; host; host = host->next)
+        if (host->instance->total.gpus > 0 && is_spare(pass, room, &host->instance->total))
+            room->gpus_spare = true;
+    return room->gpus_spare;
+}
+
+typedef struct {
+    Pass *pass;
+    Room *room;
+} SpareSearch;
+
+static bool allow_spare(const Instance *instance, const void *data)
+{
+    const SpareSearch *search = data;
+    return is_spare(search->pass, search->room, &instance->total);
+}
+
+/* ---- one environment ---- */
+
+typedef enum {
+    HOSTS_ALL,  /* of the one machine */
+    HOSTS_GPUS, /* for a job that wants some */
+    HOSTS_PLAIN,
+    HOSTS_SPARE /* hosts with GPUs that nobody could use */
+} Hosts;
+
+static bool hosts_include(Pass *pass, Room *room, Hosts hosts, const Instance *instance)
+{
+    switch (hosts) {
+    case HOSTS_ALL: return true;
+    case HOSTS_GPUS: return instance->total.gpus > 0;
+    case HOSTS_PLAIN: return instance->total.gpus == 0;
+    case HOSTS_SPARE: return instance->total.gpus > 0 && is_spare(pass, room, &instance->total);
     }
+    g_assert_not_reached();
 }
 
-static void append_closed(GString *text, const Environment *environment)
+static Instance *fleet_look(Pass *pass, Room *room, Hosts hosts, Capacity need)
 {
-    const char *name = environment->resource->name;
-    if (!environment->spec->enabled)
-        g_string_append_printf(text, "compute environment %s is DISABLED", name);
-    else if (environment->resource->phase == RESOURCE_REPLACING)
-        g_string_append_printf(text, "compute environment %s is being replaced", name);
-    else if (environment->provider != PROVIDER_LOCAL)
-        g_string_append_printf(text, "provider %s of compute environment %s is not available here",
-                               provider_type_name(environment->provider), name);
-    else
-        g_string_append_printf(text, "waits for provider local of compute environment %s to report", name);
+    switch (hosts) {
+    case HOSTS_ALL: return fleet_find(room->fleet, need, FLEET_ANY);
+    case HOSTS_GPUS: return fleet_find(room->fleet, need, FLEET_GPU_HOSTS);
+    case HOSTS_PLAIN: return fleet_find(room->fleet, need, FLEET_NO_GPU_HOSTS);
+    case HOSTS_SPARE: return fleet_find_gpu_host(room->fleet, need, allow_spare, &(SpareSearch){pass, room});
+    }
+    g_assert_not_reached();
 }
 
-static void append_kind(GString *text, const JobDefinitionSpec *job)
+/* Of the instances held, the one that best fit takes and whose holds let the group in. *ret_held: only holds
+ * kept it out somewhere. */
+static Instance *held_find(Pass *pass, Room *room, const RunnableGroup *group, Hosts hosts, bool *ret_held)
 {
-    if (!job->command || !job->command[0]) {
-        g_string_append(text, "has no command, and provider local does not run images");
+    Instance *best = NULL;
+    for (HeldHost *host = *room->hosts; host; host = host->next) {
+        Instance *instance = host->instance;
+        if (!capacity_covers(instance->free, group->need) || !hosts_include(pass, room, hosts, instance))
+            continue;
+        if (!host->holds || holds_allow(pass, host->holds, group) == 0)
+            *ret_held = true;
+        else if (!best || host_before(instance, best))
+            best = instance;
+    }
+    return best;
+}
+
+static Instance *hosts_find(Pass *pass, const QueueWalk *walk, Room *room, const RunnableGroup *group,
+                            Hosts hosts, bool *ret_held)
+{
+    Instance *found = fleet_look(pass, room, hosts, group->need);
+    if (!*room->hosts || walk->held_tries > HELD_TRIES_MAX)
+        return found;
+    Instance *held = held_find(pass, room, group, hosts, ret_held);
+    return held && (!found || host_before(held, found)) ? held : found;
+}
+
+/* Hosts with GPUs are kept for jobs that want some; the one machine is not. */
+static Instance *host_find(Pass *pass, const QueueWalk *walk, Room *room, const RunnableGroup *group,
+                           bool *ret_held)
+{
+    if (room->type == ROOM_MACHINE)
+        return hosts_find(pass, walk, room, group, HOSTS_ALL, ret_held);
+    if (group->need.gpus > 0)
+        return hosts_find(pass, walk, room, group, HOSTS_GPUS, ret_held);
+    Instance *found = hosts_find(pass, walk, room, group, HOSTS_PLAIN, ret_held);
+    if (found || !any_spare(pass, room))
+        return found;
+    return hosts_find(pass, walk, room, group, HOSTS_SPARE, ret_held);
+}
+
+static HeldHost *held_host(const Room *room, const Instance *instance)
+{
+    for (HeldHost *host = *room->hosts; host; host = host->next)
+        if (host->instance == instance)
+            return host;
+    return NULL;
+}
+
+static PlaceResult room_find(Pass *pass, const QueueWalk *walk, Room *room, const RunnableGroup *group,
+                             int64_t most, Place *ret_place)
+{
+    const Capacity *need = &group->need;
+    bool held = false;
+    if (!room->open || !room_suits(pass, room, group->kind))
+        return PLACE_CLOSED;
+    if (room->left_e4 < need->vcpus_e4 || (room->type != ROOM_TASKS && !room->fleet))
+        return PLACE_FULL;
+    if (room->left_e4 != INT64_MAX && need->vcpus_e4 > 0)
+        most = MIN(most, room->left_e4 / need->vcpus_e4);
+    if (room->holds) {
+        most = walk->held_tries > HELD_TRIES_MAX ? 0 : MIN(most, holds_allow(pass, room->holds, group));
+        if (most == 0)
+            return walk->held_tries > HELD_TRIES_MAX ? PLACE_FULL : PLACE_HELD;
+    }
+    *ret_place = (Place){room, NULL, most};
+    if (room->type == ROOM_TASKS)
+        return PLACE_NOW;
+    Instance *instance = host_find(pass, walk, room, group, &held);
+    if (!instance)
+        return held ? PLACE_HELD : PLACE_FULL;
+    most = MIN(most, capacity_fits(instance->free, *need));
+    const HeldHost *host = *room->hosts ? held_host(room, instance) : NULL;
+    if (host)
+        most = MIN(most, holds_allow(pass, host->holds, group));
+    *ret_place = (Place){room, instance, most};
+    return PLACE_NOW;
+}
+
+/* ---- all of a queue ---- */
+
+PlaceResult place_find(Pass *pass, const QueueWalk *walk, const RunnableGroup *group, int64_t left_e4,
+                       int64_t most, Place *ret_place)
+{
+    const RunKind *kind = world_kind(pass->world, group->kind);
+    int64_t vcpus_e4 = group->need.vcpus_e4;
+    PlaceResult best = PLACE_CLOSED;
+    if (left_e4 < vcpus_e4)
+        return PLACE_SHARE;
+    if (left_e4 != INT64_MAX && vcpus_e4 > 0)
+        most = MIN(most, left_e4 / vcpus_e4);
+    if (kind->consumables_len > 0)
+        most = MIN(most, consumables_allow(pass, kind));
+    if (most == 0)
+        return PLACE_CONSUMABLE;
+    for (size_t i = 0; i < walk->rooms_len; i++) {
+        PlaceResult result =
+            walk->rooms[i] ? room_find(pass, walk, walk->rooms[i], group, most, ret_place) : PLACE_CLOSED;
+        if (result == PLACE_NOW)
+            return PLACE_NOW;
+        if (result == PLACE_HELD || best == PLACE_CLOSED)
+            best = result;
+    }
+    return best;
+}
+
+void place_take(Pass *pass, QueueWalk *walk, const RunnableGroup *group, const Place *place)
+{
+    Room *room = place->room;
+    const RunKind *kind = world_kind(pass->world, group->kind);
+    (void)walk;
+    if (room->left_e4 != INT64_MAX)
+        room->left_e4 -= place->count * group->need.vcpus_e4;
+    holds_take(pass, room->holds, group, place->count);
+    if (kind->consumables_len > 0)
+        consumables_use(pass, kind, place->count);
+    if (!place->instance)
         return;
-    }
-    g_autofree char *members = g_strjoinv(", ", job->beyond_process);
-    g_string_append_printf(text, "uses %s, which provider local does not support", members);
-}
-
-static void append_fit(GString *text, Room *room, const char *name, const Environment *environment,
-                       const JobDefinitionSpec *job, Fit fit)
-{
-    const ResourceNeed *need = &job->need;
-    switch (fit) {
-    case FIT_NOW: g_string_append(text, "can start"); break;
-    case FIT_BUSY: append_short(text, need, room->free_vcpus_e4, room->local->total.vcpus_e4, room); break;
-    case FIT_LIMIT:
-        append_short(text, need, environment_free_e4(room, environment),
-                     environment->spec->max_vcpus * DECIMAL_SCALE, room);
-        g_string_append(text, " (maxvCpus)");
-        break;
-    case FIT_HELD: g_string_append(text, "waits behind a job that has waited longer"); break;
-    case FIT_CLOSED: append_closed(text, environment); break;
-    case FIT_MISSING: g_string_append_printf(text, "compute environment %s does not exist", name); break;
-    case FIT_MACHINE: append_machine(text, need, room->local); break;
-    case FIT_MAXVCPUS:
-        g_string_append(text, "needs ");
-        append_vcpus(text, need->vcpus_e4);
-        g_string_append_printf(text, " vCPU; maxvCpus is %" G_GINT64_FORMAT, environment->spec->max_vcpus);
-        break;
-    case FIT_KIND: append_kind(text, job); break;
-    }
-}
-
-/* Batch's words for what can never run (batch: "Blocked queues"). */
-static const char *never_prefix(bool all_maxvcpus)
-{
-    return all_maxvcpus
-               ? "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - CE(s) associated with the job queue "
-                 "cannot meet the CPU requirement of the job. "
-               : "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - The job resource requirement (vCPU/memory/GPU) "
-                 "is higher than that can be met by the CE(s) attached to the job queue. ";
-}
-
-const char *place_reason(Room *room, const Queue *queue, const JobTemplate *template, PlaceResult result)
-{
-    g_autoptr(GString) text = g_string_new(NULL);
-    char **names = queue->spec->compute_environments;
-    size_t len = names ? g_strv_length(names) : 0;
-    bool all_maxvcpus = len > 0, all_kind = len > 0;
-    for (size_t i = 0; i < len; i++) {
-        const Environment *environment = world_environment(room->world, view_from(names[i]));
-        Fit fit = fit_find(room, environment, template->effective);
-        if (i > 0)
-            g_string_append(text, "; ");
-        if (len > 1 && fit != FIT_CLOSED && fit != FIT_MISSING)
-            g_string_append_printf(text, "%s: ", names[i]);
-        append_fit(text, room, names[i], environment, template->effective, fit);
-        all_maxvcpus = all_maxvcpus && fit == FIT_MAXVCPUS;
-        all_kind = all_kind && fit == FIT_KIND;
-    }
-    if (len == 0)
-        g_string_append(text, "the job queue has no compute environment");
-    if (result == PLACE_NEVER && !all_kind)
-        g_string_prepend(text, never_prefix(all_maxvcpus));
-    return arena_strndup(room->arena, text->str, text->len);
+    HeldHost *host = *room->hosts ? held_host(room, place->instance) : NULL;
+    if (host)
+        holds_take(pass, host->holds, group, place->count);
+    instance_take_many(place->instance, group->need, place->count);
 }

@@ -24,6 +24,8 @@ typedef enum {
     TEMPLATE_USE_DROP,
     DURATION_PUT,
     DURATION_DELETE,
+    USAGE_PUT,
+    USAGE_DELETE,
     RUN_INSERT,
     RUN_UPDATE,
     APPLY_PUT,
@@ -79,6 +81,8 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [TEMPLATE_DROP] = "DELETE FROM templates WHERE id = ?",
     [DURATION_PUT] = PUT("durations", DURATION),
     [DURATION_DELETE] = "DELETE FROM durations WHERE definition = ?",
+    [USAGE_PUT] = PUT("share_usage", USAGE),
+    [USAGE_DELETE] = "DELETE FROM share_usage WHERE queue = ? AND share = ?",
     [RUN_INSERT] = INSERT("runs", RUN),
     [RUN_UPDATE] = PUT("runs", RUN),
     [APPLY_PUT] = PUT("applies", APPLY),
@@ -375,6 +379,20 @@ static bool commit_duration(Committer *committer, const DurationRecord *record, 
     return run(committer, &cursor, error);
 }
 
+static bool commit_usage(Committer *committer, const UsageRecord *record, GError **error)
+{
+    Cursor cursor;
+    if (!statement_get(committer, record->removed ? USAGE_DELETE : USAGE_PUT, &cursor, error))
+        return false;
+    if (record->removed) {
+        put_text(&cursor, record->queue);
+        put_text(&cursor, record->share);
+    } else {
+        put_usage(&cursor, record);
+    }
+    return run(committer, &cursor, error);
+}
+
 static bool commit_attempt(Committer *committer, const AttemptRecord *record, GError **error)
 {
     Cursor cursor;
@@ -427,6 +445,7 @@ static bool commit_batch(Committer *committer, const Batch *batch, GError **erro
         }                                                                                                    \
     } while (0)
     COMMIT_TABLE(ResourceRecord, resource);
+    COMMIT_TABLE(UsageRecord, usage);
     COMMIT_TABLE(RevisionRecord, revision);
     COMMIT_TABLE(TemplateRecord, template);
     COMMIT_TABLE(RunRecord, run);

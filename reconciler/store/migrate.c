@@ -1,5 +1,4 @@
 #include "reconciler/store/migrate.h"
-#include "reconciler/world/instance.h"
 
 /* Numbers of these enums are in people's databases: a new value goes to the end, any other change needs a
  * migration. */
@@ -105,7 +104,10 @@ static const char version_2[] =
     " price_micro_per_h INTEGER NOT NULL, intended_ms INTEGER NOT NULL, registered_ms INTEGER NOT NULL,"
     " gone_ms INTEGER NOT NULL, generation INTEGER NOT NULL, status_reason TEXT NOT NULL);"
     "CREATE TABLE durations (definition TEXT PRIMARY KEY, since_ms INTEGER NOT NULL, counts BLOB NOT NULL)"
-    " WITHOUT ROWID;";
+    " WITHOUT ROWID;"
+    "CREATE TABLE share_usage (queue TEXT NOT NULL, share TEXT NOT NULL, bucket_ms INTEGER NOT NULL,"
+    " first_bucket INTEGER NOT NULL, inactive_since_ms INTEGER NOT NULL, amounts BLOB NOT NULL,"
+    " PRIMARY KEY (queue, share)) WITHOUT ROWID;";
 
 const char *const store_migrations[] = {version_1, version_2};
 const int store_version = G_N_ELEMENTS(store_migrations);

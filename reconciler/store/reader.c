@@ -22,6 +22,7 @@ static const char *const read_sql[READ_COUNT] = {
     [READ_REVISIONS] = "SELECT " REVISION_COLUMNS " FROM revisions ORDER BY name, revision",
     [READ_TEMPLATE] = "SELECT " TEMPLATE_COLUMNS " FROM templates WHERE id = ?",
     [READ_TEMPLATE_DEFINITIONS] = "SELECT id, definition FROM templates",
+    [READ_USAGE] = "SELECT " USAGE_COLUMNS " FROM share_usage ORDER BY queue, share",
     [READ_DURATIONS] = "SELECT " DURATION_COLUMNS " FROM durations ORDER BY definition",
     [READ_RUNS] = "SELECT " RUN_COLUMNS " FROM runs ORDER BY id",
     [READ_RUNS_BY_NAME] = "SELECT " RUN_COLUMNS ", " RUN_IS_ENDING " FROM runs ORDER BY kind, name, number",

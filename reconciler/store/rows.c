@@ -1,5 +1,4 @@
 #include "reconciler/store/rows.h"
-#include "reconciler/world/instance.h"
 
 /* Bits of the flags columns. */
 #define RESOURCE_PRUNE 1
@@ -462,7 +461,7 @@ void get_attempt(Cursor *cursor, AttemptRecord *ret_record)
     *ret_record = record;
 }
 
-/* ---- instances and run times ---- */
+/* ---- instances, run times, use ---- */
 
 void put_instance(Cursor *cursor, const InstanceRecord *record)
 {
@@ -489,7 +488,7 @@ void get_instance(Cursor *cursor, InstanceRecord *ret_record)
     InstanceRecord record = {.number = get_unsigned(cursor)};
     get_bytes(cursor, record.token.bytes, LAUNCH_TOKEN_BYTES);
     record.environment = get_text(cursor);
-    record.state = (int)get_enum(cursor, INSTANCE_STATE_COUNT);
+    record.state = (InstanceState)get_enum(cursor, INSTANCE_STATE_COUNT);
     int64_t flags = get_int(cursor);
     record.spot = flags & INSTANCE_SPOT;
     record.ran = flags & INSTANCE_RAN;
@@ -521,6 +520,27 @@ void get_duration(Cursor *cursor, DurationRecord *ret_record)
     DurationRecord record = {.definition = get_text(cursor)};
     record.since_ms = get_int(cursor);
     record.counts = get_text(cursor);
+    *ret_record = record;
+}
+
+void put_usage(Cursor *cursor, const UsageRecord *record)
+{
+    put_text(cursor, record->queue);
+    put_text(cursor, record->share);
+    put_int(cursor, record->bucket_ms);
+    put_int(cursor, record->first_bucket);
+    put_int(cursor, record->inactive_since_ms);
+    put_blob(cursor, record->amounts.data, record->amounts.len);
+}
+
+void get_usage(Cursor *cursor, UsageRecord *ret_record)
+{
+    UsageRecord record = {.queue = get_text(cursor)};
+    record.share = get_text(cursor);
+    record.bucket_ms = get_int(cursor);
+    record.first_bucket = get_int(cursor);
+    record.inactive_since_ms = get_int(cursor);
+    record.amounts = get_text(cursor);
     *ret_record = record;
 }
 

@@ -93,6 +93,11 @@ void get_instance(Cursor *cursor, InstanceRecord *ret_record);
 void put_duration(Cursor *cursor, const DurationRecord *record);
 void get_duration(Cursor *cursor, DurationRecord *ret_record);
 
+#define USAGE_COLUMNS    "queue, share, bucket_ms, first_bucket, inactive_since_ms, amounts"
+#define USAGE_PARAMETERS "?,?,?,?,?,?"
+void put_usage(Cursor *cursor, const UsageRecord *record);
+void get_usage(Cursor *cursor, UsageRecord *ret_record);
+
 #define EVENT_COLUMNS    "sequence, at_ms, type, subject, message, first, last"
 #define EVENT_PARAMETERS "?,?,?,?,?,?,?"
 void put_event(Cursor *cursor, const EventRecord *record);

@@ -174,6 +174,7 @@ void array_fresh_changed(World *world, Job *job)
         runnable_add(world, &job->private->runnable);
     else
         runnable_remove(world, &job->private->runnable);
+    runnable_count(world, &job->private->runnable);
 }
 
 /* ---- gates: SEQUENTIAL and N_TO_N ---- */
@@ -219,11 +220,12 @@ void array_gate_all(World *world, Job *job)
 /* The array's own dependencies hold: its children are spawned, all at once. */
 void array_open(World *world, Job *job, int64_t now_ms)
 {
-    (void)now_ms;
     ArrayState *array = job->array;
     if (array->open)
         return;
     array->open = true;
+    if (job->runnable_ms == 0)
+        job->runnable_ms = now_ms;
     if (array_gated(array)) {
         array_gate_all(world, job);
         return;

@@ -19,14 +19,19 @@ typedef struct {
 } EnvironmentTally;
 
 typedef struct {
+    size_t jobs, unfinished;
+    int64_t held_vcpus_e4;
+} ShareTally;
+
+typedef struct {
     Capacity used;
     size_t launches;
 } InstanceTally;
 
 typedef struct {
     const World *world;
-    GHashTable *queues, *templates, *environments, *instances, *runs;
-    size_t jobs, launches, runnable;
+    GHashTable *shares, *queues, *templates, *environments, *instances, *runs;
+    size_t jobs, launches, runnable, parked;
 } Recount;
 
 static void expect(bool holds, const Job *job, const char *what)
@@ -59,6 +64,8 @@ static void check_launch(Recount *recount, const Job *job, int32_t index, JobSta
     expect(launch->job == job && launch->index == index, job, "launch points elsewhere");
     expect(world_launch(recount->world, &launch->token) == launch, job, "launch is not in the table");
     recount->launches++;
+    ShareTally *share = tally(recount->shares, job->private->share, sizeof(ShareTally));
+    share->held_vcpus_e4 += launch->vcpus_e4;
 }
 
 /* Of each node at most one launch is open (invariant 3). */
@@ -85,7 +92,9 @@ static void check_runnable(Recount *recount, const Runnable *runnable, bool want
     expect((runnable->group != NULL) == wanted, runnable->job, "is in its group, or is not, wrongly");
     if (!wanted)
         return;
-    expect(runnable->group->queue == runnable->job->queue, runnable->job, "group of another queue");
+    const RunnableGroup *group = &runnable->group->group;
+    expect(group->share == runnable->job->private->share && group->share->queue == runnable->job->queue,
+           runnable->job, "group of another share");
     expect(runnable->group->shape == template_entry(runnable->job->template)->shape, runnable->job,
            "group of another shape");
     recount->runnable++;
@@ -160,7 +169,10 @@ static void check_job(Recount *recount, const Job *job)
     expect(!job->array == (job->array_size == 0), job, "array or not");
     QueueTally *queue = tally(recount->queues, job->queue, sizeof(QueueTally));
     TemplateTally *template = tally(recount->templates, job->template, sizeof(TemplateTally));
+    ShareTally *share = tally(recount->shares, job->private->share, sizeof(ShareTally));
     bool final = job_state_final(job->state);
+    share->jobs++;
+    share->unfinished += !final;
     template->refs++;
     template->users += !final;
     queue->unfinished += !final;
@@ -184,6 +196,84 @@ static void check_job(Recount *recount, const Job *job)
     recount->jobs++;
 }
 
+static Capacity need_least(Capacity a, Capacity b)
+{
+    return (Capacity){MIN(a.vcpus_e4, b.vcpus_e4), MIN(a.memory_mib, b.memory_mib), MIN(a.gpus, b.gpus)};
+}
+
+/* What each node says of its subtree. */
+static size_t check_subtree(const TreeNode *node, Capacity *ret_least, uint64_t *ret_kinds)
+{
+    Capacity least[2];
+    uint64_t kinds[2] = {0};
+    if (!node)
+        return 0;
+    const GroupEntry *entry = TREE_ENTRY(node, GroupEntry, by_head);
+    size_t left = check_subtree(node->left, &least[0], &kinds[0]);
+    size_t right = check_subtree(node->right, &least[1], &kinds[1]);
+    *ret_least = entry->group.need;
+    if (left > 0)
+        *ret_least = need_least(*ret_least, least[0]);
+    if (right > 0)
+        *ret_least = need_least(*ret_least, least[1]);
+    *ret_kinds = kind_bit(entry->group.kind) | kinds[0] | kinds[1];
+    expect(memcmp(ret_least, &entry->least, sizeof *ret_least) == 0 && *ret_kinds == entry->kinds, NULL,
+           "least need of groups");
+    return 1 + left + right;
+}
+
+static void check_group(const GroupEntry *entry)
+{
+    const RunnableGroup *group = &entry->group;
+    int64_t jobs = 0;
+    for (TreeNode *node = tree_first(&entry->items); node; node = tree_next(node)) {
+        const Runnable *runnable = TREE_ENTRY(node, Runnable, node);
+        const Job *job = runnable->job;
+        jobs += job->array && runnable->index == NOT_A_CHILD ? job->array->fresh : 1;
+        expect(job_group(job) == group, job, "group by content");
+    }
+    const Runnable *head = TREE_ENTRY(tree_first(&entry->items), Runnable, node);
+    expect(tree_len(&entry->items) == group->items && jobs == group->jobs, NULL, "jobs of a group");
+    expect(head->front == group->front && head->job->sequence == group->sequence &&
+               head->index == group->index,
+           head->job, "head of a group");
+}
+
+static size_t check_shares(Recount *recount, const Queue *queue)
+{
+    size_t items = 0, active = 0, in_order = 0;
+    int64_t held_vcpus_e4 = 0;
+    for (const Share *share = share_next(queue, NULL); share; share = share_next(queue, share)) {
+        const ShareTally *counted = tally(recount->shares, share, sizeof(ShareTally));
+        Capacity least;
+        uint64_t kinds;
+        expect(counted->unfinished == share->unfinished && counted->jobs == share_entry(share)->refs, NULL,
+               "jobs of a share");
+        expect(counted->held_vcpus_e4 == share->held_vcpus_e4, NULL, "vCPUs that a share holds");
+        expect(!share_entry(share)->usage == !queue->fair, NULL, "usage of a share");
+        expect(!share_entry(share)->usage || share_entry(share)->usage->held_vcpus_e4 == share->held_vcpus_e4,
+               NULL, "vCPUs that count as used");
+        expect(check_subtree(share_entry(share)->groups.root, &least, &kinds) == share->groups &&
+                   check_subtree(share_entry(share)->parked.root, &least, &kinds) == share->parked,
+               NULL, "groups of a share");
+        size_t groups = 0;
+        for (const RunnableGroup *group = share_group_any(share, NULL); group;
+             group = share_group_any(share, group)) {
+            check_group(group_entry(group));
+            items += group->items;
+            groups++;
+        }
+        expect(groups == share->groups + share->parked, NULL, "groups by content");
+        active += share->active;
+        held_vcpus_e4 += share->held_vcpus_e4;
+        recount->parked += share->parked;
+        in_order += share->groups;
+    }
+    expect(in_order == queue->groups, NULL, "groups of a queue");
+    expect(active == queue->active_shares && held_vcpus_e4 == queue->held_vcpus_e4, NULL, "queue's shares");
+    return items;
+}
+
 static void check_queues(Recount *recount)
 {
     size_t len, items = 0;
@@ -193,13 +283,10 @@ static void check_queues(Recount *recount)
         expect(memcmp(counted->counts, queues[i]->counts, sizeof counted->counts) == 0, NULL,
                "queue's counts");
         expect(counted->unfinished == queues[i]->unfinished, NULL, "queue's unfinished jobs");
-        for (const RunnableGroup *group = runnable_group_next(queues[i], NULL); group;
-             group = runnable_group_next(queues[i], group)) {
-            expect(tree_len(&group->items) > 0, NULL, "empty group");
-            items += tree_len(&group->items);
-        }
+        items += check_shares(recount, queues[i]);
     }
     expect(items == recount->runnable && items == recount->world->runnable, NULL, "runnable items");
+    expect(recount->parked == recount->world->parked, NULL, "parked groups");
 }
 
 static void capacity_count(Capacity *sum, const Launch *launch)
@@ -375,6 +462,7 @@ static void check_runs(Recount *recount)
 void world_check(const World *world)
 {
     Recount recount = {.world = world,
+                       .shares = g_hash_table_new_full(NULL, NULL, NULL, g_free),
                        .queues = g_hash_table_new_full(NULL, NULL, NULL, g_free),
                        .templates = g_hash_table_new_full(NULL, NULL, NULL, g_free),
                        .environments = g_hash_table_new_full(NULL, NULL, NULL, g_free),
@@ -392,6 +480,7 @@ void world_check(const World *world)
     check_templates(&recount);
     check_runs(&recount);
     schedules_check(world);
+    g_hash_table_unref(recount.shares);
     g_hash_table_unref(recount.queues);
     g_hash_table_unref(recount.templates);
     g_hash_table_unref(recount.environments);

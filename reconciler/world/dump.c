@@ -7,6 +7,27 @@ static const char *text_or_dash(const char *text)
     return text && *text ? text : "-";
 }
 
+/* A FIFO queue's share says no more than the queue. */
+static void dump_queue(const Queue *queue, GString *out)
+{
+    g_string_append_printf(out, "  unfinished=%" G_GSIZE_FORMAT " held=%" G_GINT64_FORMAT "\n",
+                           queue->unfinished, queue->held_vcpus_e4);
+    for (const Share *share = share_next(queue, NULL); queue->fair && share;
+         share = share_next(queue, share)) {
+        int64_t first, amounts[USAGE_BUCKETS];
+        int len;
+        usage_ended_get(share_entry(share)->usage, &first, amounts, &len);
+        g_string_append_printf(out,
+                               "  share %s unfinished=%" G_GSIZE_FORMAT " held=%" G_GINT64_FORMAT
+                               " inactive=%" G_GINT64_FORMAT " used from %" G_GINT64_FORMAT ":",
+                               share->identifier, share->unfinished, share->held_vcpus_e4,
+                               share->inactive_since_ms, len > 0 ? first : 0);
+        for (int i = 0; i < len; i++)
+            g_string_append_printf(out, " %" G_GINT64_FORMAT, amounts[i]);
+        g_string_append_c(out, '\n');
+    }
+}
+
 static void dump_resources(const World *world, GString *out)
 {
     for (const Resource *resource = world_resource_next(world, NULL); resource;
@@ -18,7 +39,7 @@ static void dump_resources(const World *world, GString *out)
             kind_name(resource->kind), resource->name, resource->phase, resource->revision, resource->kept,
             hex, resource->spec, text_or_dash(resource->next_spec));
         if (resource->queue)
-            g_string_append_printf(out, "  unfinished=%" G_GSIZE_FORMAT "\n", resource->queue->unfinished);
+            dump_queue(resource->queue, out);
         if (resource->environment)
             g_string_append_printf(out,
                                    "  vcpus=%" G_GINT64_FORMAT " memory=%" G_GINT64_FORMAT

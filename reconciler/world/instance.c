@@ -293,6 +293,8 @@ void instance_registered(World *world, Instance *instance, Capacity capacity, in
         instance->registered_ms = now_ms;
         instance_touch(world, instance);
     }
+    if (instance->state != INSTANCE_REGISTERED && world->parked > 0)
+        world_unpark(world); /* it may be larger than the catalogue says */
     if (instance->state == INSTANCE_UNKNOWN)
         instance_observed(world, instance, INSTANCE_REGISTERED, now_ms);
     else if (instance->state == INSTANCE_INTENDED || instance->state == INSTANCE_PENDING)
@@ -360,6 +362,8 @@ void instance_gone(World *world, Instance *instance, const char *reason, int64_t
 Instance *instance_local(World *world, Capacity capacity)
 {
     Instance *local = &world->local->instance;
+    if (memcmp(&local->total, &capacity, sizeof capacity) != 0 || !local->in_fleet.fleet)
+        world_unpark(world);
     instance_resize(local, capacity);
     local->state = INSTANCE_REGISTERED;
     if (!local->in_fleet.fleet)

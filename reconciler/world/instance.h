@@ -12,17 +12,6 @@ typedef struct World World;
 typedef struct Environment Environment;
 typedef struct Launch Launch;
 
-typedef enum {
-    INSTANCE_INTENDED,   /* committed before the effect; not answered */
-    INSTANCE_PENDING,    /* the provider made it; it boots */
-    INSTANCE_REGISTERED, /* takes tasks */
-    INSTANCE_DRAINING,   /* takes no new tasks; stopped when it is empty */
-    INSTANCE_STOPPING,   /* its end was decided and asked for */
-    INSTANCE_UNKNOWN,    /* was there when the process ended, not yet observed: keeps its capacity */
-    INSTANCE_GONE        /* in rows only: it will not change any more */
-} InstanceState;
-const char *instance_state_name(InstanceState state);
-
 struct Instance {
     LaunchToken token;        /* of its own launch: idempotency and ownership */
     uint64_t number;          /* order of intent, never reused, from 1; decides ties. 0: the local machine */

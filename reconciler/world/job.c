@@ -66,7 +66,7 @@ static bool draft_size(const json_t *request, JobDraft *draft, GError **error)
     return true;
 }
 
-static bool draft_share(const json_t *request, JobDraft *draft, GError **error)
+static bool draft_share(World *world, const json_t *request, int64_t now_ms, JobDraft *draft, GError **error)
 {
     View share = member_text(request, "shareIdentifier");
     bool fair = draft->queue->spec->scheduling_policy != NULL;
@@ -76,7 +76,7 @@ static bool draft_share(const json_t *request, JobDraft *draft, GError **error)
                             : "shareIdentifier is not allowed: job queue %s has no scheduling policy",
                        draft->queue->resource->name);
     draft->share_identifier = share.len > 0 ? share.data : NULL;
-    return true;
+    return !fair || share_admits(world, draft->queue, draft->share_identifier, now_ms, error);
 }
 
 /* Whether every environment of the queue that is there runs plain processes. */
@@ -109,20 +109,20 @@ static bool draft_nodes(const JobDraft *draft, GError **error)
 
 static bool draft_runs_here(const World *world, const JobDraft *draft, GError **error)
 {
-    const Shape *shape = draft->template->shape;
-    if ((shape->has_command && !*shape->beyond) || !queue_is_local(world, draft->queue))
+    const RunKind *kind = &draft->template->shape->kind->kind;
+    if ((kind->has_command && !*kind->beyond) || !queue_is_local(world, draft->queue))
         return true;
-    if (!shape->has_command)
+    if (!kind->has_command)
         return invalid(error, WORLD_ERROR_INVALID,
                        "job definition %s has no command: the local provider does not run its image",
                        draft->template->template.definition);
     return invalid(error, WORLD_ERROR_INVALID,
                    "job definition %s uses %s, which the local provider does not support",
-                   draft->template->template.definition, shape->beyond);
+                   draft->template->template.definition, kind->beyond);
 }
 
-bool job_draft(World *world, const json_t *request, const char *default_queue, JobDraft *ret_draft,
-               GError **error)
+bool job_draft(World *world, const json_t *request, const char *default_queue, int64_t now_ms,
+               JobDraft *ret_draft, GError **error)
 {
     JobDraft draft = {.name = member_text(request, "jobName")};
     View queue = member_text(request, "jobQueue");
@@ -132,7 +132,8 @@ bool job_draft(World *world, const json_t *request, const char *default_queue, J
     if (definition.len == 0)
         return invalid(error, WORLD_ERROR_INVALID, "jobDefinition is required");
     RevisionEntry *revision = revision_resolve(world, definition, error);
-    if (!revision || !draft_size(request, &draft, error) || !draft_share(request, &draft, error))
+    if (!revision || !draft_size(request, &draft, error) ||
+        !draft_share(world, request, now_ms, &draft, error))
         return false;
     draft.template = template_intern(world, revision, request, error);
     if (!draft.template || !draft_nodes(&draft, error) || !draft_runs_here(world, &draft, error))
@@ -181,11 +182,11 @@ static bool request_dependencies(const json_t *request, DependencyRecord *record
 }
 
 /* records: room for DEPENDENCIES_MAX; the draft borrows them. */
-static bool submission_draft(World *world, const Submission *submission, DependencyRecord *records,
-                             JobDraft *ret_draft, GError **error)
+static bool submission_draft(World *world, const Submission *submission, int64_t now_ms,
+                             DependencyRecord *records, JobDraft *ret_draft, GError **error)
 {
     JobDraft draft;
-    if (!job_draft(world, submission->request, NULL, &draft, error) ||
+    if (!job_draft(world, submission->request, NULL, now_ms, &draft, error) ||
         !request_dependencies(submission->request, records, &draft.depends_on_len, error) ||
         !dependencies_check(world, records, draft.depends_on_len, draft.array_size, &draft.dependency_failed,
                             error))
@@ -204,15 +205,16 @@ bool job_submit_check(World *world, const Submission *submission, GError **error
 {
     DependencyRecord records[DEPENDENCIES_MAX];
     JobDraft draft;
-    return submission_draft(world, submission, records, &draft, error);
+    return submission_draft(world, submission, INT64_MIN, records, &draft, error);
 }
 
 Job *job_submit(World *world, const Submission *submission, int64_t now_ms, GError **error)
 {
     DependencyRecord records[DEPENDENCIES_MAX];
     JobDraft draft;
-    return submission_draft(world, submission, records, &draft, error) ? job_create(world, &draft, now_ms)
-                                                                       : NULL;
+    return submission_draft(world, submission, now_ms, records, &draft, error)
+               ? job_create(world, &draft, now_ms)
+               : NULL;
 }
 
 static Job *job_new(World *world, const JobDraft *draft, uint64_t sequence, int64_t now_ms)
@@ -232,7 +234,8 @@ static Job *job_new(World *world, const JobDraft *draft, uint64_t sequence, int6
     job->created_ms = now_ms;
     job->array_size = draft->array_size;
     job->step = g_strdup(draft->step);
-    job->private->share_identifier = g_strdup(draft->share_identifier);
+    job->private->share = share_of(world, draft->queue, draft->share_identifier);
+    share_ref(job->private->share);
     job->private->runnable.job = job;
     job->private->runnable.index = NOT_A_CHILD;
     if (job->array_size > 0)
@@ -244,10 +247,11 @@ static Job *job_new(World *world, const JobDraft *draft, uint64_t sequence, int6
     return job;
 }
 
-static void queue_add_job(Job *job)
+static void queue_add_job(World *world, Job *job)
 {
     job->queue->unfinished++;
     job->template->users++;
+    share_job_begun(world, job->private->share);
     if (job->array)
         for (int state = 0; state < JOB_STATE_COUNT; state++)
             job->queue->counts[state] += job->array->counts[state];
@@ -258,7 +262,7 @@ static void queue_add_job(Job *job)
 Job *job_create(World *world, const JobDraft *draft, int64_t now_ms)
 {
     Job *job = job_new(world, draft, ++world->job_sequence, now_ms);
-    queue_add_job(job);
+    queue_add_job(world, job);
     job->private->is_new = true;
     job->private->unsized = draft->unsized;
     job_touch(world, job);
@@ -332,6 +336,7 @@ void job_finished(World *world, Job *job, JobState from, int64_t now_ms)
     job->stopped_ms = now_ms;
     job->queue->unfinished--;
     job->template->users--;
+    share_job_ended(world, job->private->share, now_ms);
     dependencies_unlink(world, job);
     work_push(world, job, NOT_A_CHILD, NOT_A_CHILD, job->state);
     if (job->run)
@@ -483,7 +488,7 @@ void job_free(World *world, Job *job)
     g_free(private->edges);
     g_free(private->records);
     nodes_free(private->nodes);
-    g_free(private->share_identifier);
+    share_unref(world, private->share);
     g_free(job->name);
     g_free(job->status_reason);
     g_free(job->step);
@@ -569,6 +574,7 @@ bool job_restore(World *world, const JobRecord *record, GError **error)
                       .step = step};
     Job *job = job_new(world, &draft, record->sequence, record->created_ms);
     job->state = record->state;
+    job->runnable_ms = record->created_ms;
     job->is_cancelled = record->is_cancelled;
     job->is_terminated = record->is_terminated;
     job->status_reason = view_dup_or_null(record->status_reason);

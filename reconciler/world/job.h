@@ -11,19 +11,27 @@
 /* One thing that can be placed. The scheduler sees it as a RunnableItem. */
 typedef struct {
     TreeNode node; /* in group->items */
-    RunnableGroup *group;
+    struct GroupEntry *group;
     Job *job;
     uint64_t front;
     int32_t index; /* NOT_A_CHILD: the job, or the array's children that were never launched */
+    int32_t jobs;  /* counted in group->group.jobs */
 } Runnable;
 
-struct RunnableGroup {
-    TreeNode by_shape;
-    Queue *queue;
+typedef struct GroupEntry {
+    RunnableGroup group;
+    TreeNode by_head;    /* in the share's groups or parked */
+    TreeNode by_content; /* priority, shape */
     Shape *shape;
-    Tree items; /* Runnable: retried first, then by sequence */
-    char *reason;
-};
+    Tree items;     /* Runnable: retried first, then by sequence */
+    Capacity least; /* of the subtree below by_head */
+    uint64_t kinds;
+} GroupEntry;
+
+static inline GroupEntry *group_entry(const RunnableGroup *group)
+{
+    return (GroupEntry *)(uintptr_t)group;
+}
 
 typedef struct Edge Edge;
 /* dependent waits for `on`. Linked into on's list while `on` is unfinished or unfinished ones may still look
@@ -44,7 +52,7 @@ struct JobPrivate {
     DependencyRecord *records; /* as submitted, for the row and for describe; made on demand */
     Job *dirty_next, *finished_next;
     Job *run_next, *run_prev;
-    char *share_identifier;
+    Share *share;
     NodeSet *nodes; /* of the attempt under way of a multinode job */
     uint64_t batch; /* the batch that holds its newest row */
     uint8_t edges_len;
@@ -109,9 +117,32 @@ void index_remove(World *world, Job *job);
 /* runnable.c */
 void runnable_add(World *world, Runnable *runnable);
 void runnable_remove(World *world, Runnable *runnable);
+void runnable_count(World *world, Runnable *runnable); /* how many jobs it stands for has changed */
+void queue_regroup(World *world, Queue *queue);        /* priorities count now, or no longer */
 void shapes_init(World *world);
-Shape *shape_of(World *world, const JobDefinitionSpec *spec); /* with a reference */
+void shapes_clear(World *world);
+/* With a reference. definition: "NAME:REVISION". */
+Shape *shape_of(World *world, const JobDefinitionSpec *spec, const char *definition);
+void groups_init(ShareEntry *share);
 void shape_unref(World *world, Shape *shape);
+/* share.c */
+/* Whether a submission with this identifier keeps the queue within SHARES_ACTIVE_MAX. */
+bool share_admits(World *world, Queue *queue, const char *identifier, int64_t now_ms, GError **error);
+Share *share_of(World *world, Queue *queue, const char *identifier); /* made when it is not there */
+void share_ref(Share *share);                                        /* by a job in memory */
+void share_unref(World *world, Share *share);
+void share_job_begun(World *world, Share *share);
+void share_job_ended(World *world, Share *share, int64_t now_ms);
+void share_launch_begun(World *world, Share *share, int64_t vcpus_e4, int64_t begun_ms);
+void share_launch_ended(World *world, Share *share, int64_t vcpus_e4, int64_t begun_ms, int64_t now_ms);
+void share_written(World *world, ShareEntry *entry); /* its row; may free it */
+/* amounts: room for USAGE_BUCKETS. */
+void share_record(const ShareEntry *entry, int64_t *amounts, UsageRecord *ret_record);
+bool share_restore(World *world, const UsageRecord *record, GError **error);
+void shares_loaded(World *world);
+void queue_shares_clear(World *world, Queue *queue, bool forget); /* forget: their rows go too */
+void queue_policy_apply(World *world, Queue *queue);
+void policy_changed(World *world, const Resource *policy);
 /* transition.c */
 typedef enum { SUBJECT_JOB, SUBJECT_CHILD, SUBJECT_PARENT } TransitionSubject;
 bool transition_allowed(TransitionSubject subject, JobState from, JobState to);
@@ -133,8 +164,8 @@ typedef struct {
     bool unsized;
 } JobDraft;
 /* Looks up what the request names. The draft borrows from request and from the world. */
-bool job_draft(World *world, const json_t *request, const char *default_queue, JobDraft *ret_draft,
-               GError **error);
+bool job_draft(World *world, const json_t *request, const char *default_queue, int64_t now_ms,
+               JobDraft *ret_draft, GError **error);
 /* Cannot fail once the draft and its dependencies are checked. */
 Job *job_create(World *world, const JobDraft *draft, int64_t now_ms);
 void job_touch(World *world, Job *job);

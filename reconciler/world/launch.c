@@ -11,6 +11,40 @@ static int launch_compare(const TreeNode *a, const TreeNode *b)
     return launch_key_compare(a, TREE_ENTRY(b, LaunchEntry, by_token)->launch.token.bytes);
 }
 
+/* When it is expected to end if nothing holds it up: counted from the intent, so that it never changes. */
+int64_t launch_end_ms(const Launch *launch)
+{
+    int64_t end_ms;
+    if (launch->expected_ms <= 0 || __builtin_add_overflow(launch->intended_ms, launch->expected_ms, &end_ms))
+        return INT64_MAX;
+    return end_ms;
+}
+
+int launch_end_compare(const TreeNode *a, const TreeNode *b)
+{
+    const Launch *left = &TREE_ENTRY(a, LaunchEntry, by_end)->launch;
+    const Launch *right = &TREE_ENTRY(b, LaunchEntry, by_end)->launch;
+    int64_t left_ms = launch_end_ms(left), right_ms = launch_end_ms(right);
+    if (left_ms != right_ms)
+        return left_ms < right_ms ? -1 : 1;
+    if (left->job->sequence != right->job->sequence)
+        return left->job->sequence < right->job->sequence ? -1 : 1;
+    return (left->index > right->index) - (left->index < right->index);
+}
+
+static int end_key_compare(const TreeNode *node, const void *key)
+{
+    return launch_end_ms(&TREE_ENTRY(node, LaunchEntry, by_end)->launch) <= *(const int64_t *)key ? -1 : 1;
+}
+
+Launch *environment_launch_next(const Environment *environment, const Launch *after, int64_t from_ms)
+{
+    const Tree *ends = &environment_entry(environment)->ends;
+    TreeNode *node =
+        after ? tree_next(&launch_entry(after)->by_end) : tree_lower_bound(ends, &from_ms, end_key_compare);
+    return node ? &TREE_ENTRY(node, LaunchEntry, by_end)->launch : NULL;
+}
+
 void launches_init(World *world)
 {
     tree_init(&world->launches, launch_compare);
@@ -100,17 +134,23 @@ bool launch_takes_consumables(const Launch *launch)
 }
 
 /* direction 1: takes, -1: gives back. Of the instance it was taken by who decided. */
-static void launch_account(const Launch *launch, int direction)
+static void launch_account(Launch *launch, int direction)
 {
     Environment *environment = launch->environment;
     if (!environment)
         return;
+    Tree *ends = &environment_entry(environment)->ends;
+    TreeNode *by_end = &launch_entry(launch)->by_end;
     environment->used_vcpus_e4 += direction * launch->vcpus_e4;
     environment->used_memory_mib += direction * launch->memory_mib;
     if (direction > 0)
         environment->launches++;
     else
         environment->launches--;
+    if (direction > 0 && launch_end_ms(launch) != INT64_MAX)
+        tree_insert(ends, by_end);
+    else if (tree_contains(by_end))
+        tree_remove(ends, by_end);
 }
 
 /* ---- the life of a launch ---- */
@@ -162,6 +202,7 @@ Launch *launch_begin(World *world, Job *job, int32_t index, Environment *environ
     bool fresh = tree_insert(&world->launches, &entry->by_token);
     g_assert(fresh);
     launch_account(launch, 1);
+    share_launch_begun(world, job->private->share, launch->vcpus_e4, now_ms);
     if (instance)
         instance_link(world, instance, launch);
     if (launch->is_node)
@@ -224,6 +265,7 @@ void launch_close(World *world, Launch *launch, const Closing *closing, int64_t 
     else
         target_set_launch(target_of(launch), NULL);
     launch_account(launch, -1);
+    share_launch_ended(world, launch->job->private->share, launch->vcpus_e4, launch->intended_ms, now_ms);
     if (launch->instance) {
         instance_give(launch->instance, launch->held);
         instance_unlink(launch->instance, launch, now_ms);
@@ -429,6 +471,7 @@ bool launch_restore(World *world, const AttemptRecord *record, GError **error)
     else
         target_set_launch(target, launch);
     launch_account(launch, 1);
+    share_launch_begun(world, job->private->share, launch->vcpus_e4, launch->intended_ms);
     if (launch_takes_consumables(launch))
         consumables_restore(world, job->template);
     if (!launch_restore_instance(world, launch, record)) {

@@ -10,6 +10,13 @@ static bool load_resource(const ResourceRecord *record, void *data, GError **err
     return resource_restore(world, record, error);
 }
 
+static bool load_usage(const UsageRecord *record, void *data, GError **error)
+{
+    World *world = data;
+    world->loading = true;
+    return share_restore(world, record, error);
+}
+
 static bool load_revision(const RevisionRecord *record, void *data, GError **error)
 {
     World *world = data;
@@ -127,6 +134,7 @@ static bool load_counters(const Counters *counters, void *data, GError **error)
 }
 
 const RecordSink world_sink = {.resource = load_resource,
+                               .usage = load_usage,
                                .revision = load_revision,
                                .template = load_template,
                                .duration = load_duration,
@@ -146,6 +154,7 @@ static bool count_job(World *world, Job *job, GError **error)
     if (!job_state_final(job->state)) {
         queue->unfinished++;
         job->template->users++;
+        share_job_begun(world, job->private->share);
         if (job->run && !run_load_job(world, job->run, error))
             return false;
     }
@@ -213,6 +222,7 @@ bool world_loaded(World *world, GError **error)
     for (Job *job = world_job_next(world, 0); job; job = world_job_next(world, job->sequence))
         job_loaded(world, job);
     runs_loaded(world);
+    shares_loaded(world);
     world->loading = false;
     return true;
 }

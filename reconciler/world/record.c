@@ -147,7 +147,8 @@ bool job_ref_from_text(View text, JobId *ret_id, int32_t *ret_index)
     X(DurationRecord, duration)                                                                              \
     X(ApplyRecord, apply)                                                                                    \
     X(EventRecord, event)                                                                                    \
-    X(SettingRecord, setting)
+    X(SettingRecord, setting)                                                                                \
+    X(UsageRecord, usage)
 
 /* A table is NULL until its first row, so that a batch of one row costs one table. */
 struct Batch {
@@ -294,6 +295,13 @@ static void own_setting(Batch *batch, SettingRecord *row)
 {
     own(batch, &row->name);
     own(batch, &row->value);
+}
+
+static void own_usage(Batch *batch, UsageRecord *row)
+{
+    own(batch, &row->queue);
+    own(batch, &row->share);
+    own(batch, &row->amounts);
 }
 
 #define BATCH_FUNCTIONS(Type, name)                                                                          \

@@ -167,12 +167,23 @@ typedef struct {
     bool is_new;
 } AttemptRecord;
 
+typedef enum {
+    INSTANCE_INTENDED,   /* committed before the effect; not answered */
+    INSTANCE_PENDING,    /* the provider made it; it boots */
+    INSTANCE_REGISTERED, /* takes tasks */
+    INSTANCE_DRAINING,   /* takes no new tasks; stopped when it is empty */
+    INSTANCE_STOPPING,   /* its end was decided and asked for */
+    INSTANCE_UNKNOWN,    /* was there when the process ended, not yet observed: keeps its capacity */
+    INSTANCE_GONE        /* in rows only: it will not change any more */
+} InstanceState;
+const char *instance_state_name(InstanceState state);
+
 /* A machine. By number. state: never UNKNOWN; GONE is final. */
 typedef struct {
     uint64_t number; /* order of intent, never reused; from 1 */
     LaunchToken token;
     View environment; /* compute environment's name */
-    int state;        /* InstanceState */
+    InstanceState state;
     View type, provider_id;
     View status_reason; /* GONE: why */
     bool spot, ran;
@@ -244,6 +255,15 @@ typedef struct {
     View name, value;
 } SettingRecord;
 
+/* What a share of a queue has used by launches that are over, in buckets of usage.h. By (queue, share). */
+typedef struct {
+    View queue, share;
+    int64_t bucket_ms, first_bucket;
+    View amounts;              /* of consecutive buckets, 8 bytes each, little-endian */
+    int64_t inactive_since_ms; /* when its last job ended; 0: it had some */
+    bool removed;
+} UsageRecord;
+
 typedef struct Batch Batch;
 Batch *batch_new(void);
 void batch_free(Batch *batch);
@@ -268,6 +288,7 @@ BATCH_RECORD(DurationRecord, duration)
 BATCH_RECORD(ApplyRecord, apply)
 BATCH_RECORD(EventRecord, event)
 BATCH_RECORD(SettingRecord, setting)
+BATCH_RECORD(UsageRecord, usage)
 
 /* The highest numbers given out so far, and the last committed now_ms. */
 typedef struct {
@@ -283,6 +304,7 @@ typedef struct {
     bool (*setting)(const SettingRecord *record, void *data,
                     GError **error); /* where environments run, among others */
     bool (*resource)(const ResourceRecord *record, void *data, GError **error);
+    bool (*usage)(const UsageRecord *record, void *data, GError **error);
     bool (*revision)(const RevisionRecord *record, void *data, GError **error);
     bool (*duration)(const DurationRecord *record, void *data, GError **error);
     bool (*template)(const TemplateRecord *record, void *data, GError **error);

@@ -33,32 +33,62 @@ void resources_init(World *world)
     tree_init(&world->resources, resource_compare);
     tree_init(&world->graves, resource_compare);
     tree_init(&world->transit, transit_compare);
+    world->slots = g_ptr_array_new();
     world->queues_stale = true;
 }
 
-static void environment_free(Environment *environment)
+/* The lowest that is free: they stay dense. */
+static void slot_take(World *world, Environment *environment)
+{
+    guint slot = 0;
+    while (slot < world->slots->len && g_ptr_array_index(world->slots, slot))
+        slot++;
+    if (slot == world->slots->len)
+        g_ptr_array_add(world->slots, NULL);
+    g_ptr_array_index(world->slots, slot) = environment;
+    environment->slot = slot;
+}
+
+unsigned world_environment_slots(const World *world)
+{
+    return world->slots->len;
+}
+
+static void derived_clear(Environment *environment)
+{
+    if (environment->derived)
+        environment->derived_free(environment->derived);
+    environment->derived = NULL;
+}
+
+static void environment_free(World *world, Environment *environment)
 {
     if (!environment)
         return;
+    g_ptr_array_index(world->slots, environment->slot) = NULL;
+    derived_clear(environment);
     environment_instances_clear(environment);
     compute_environment_spec_free(environment->spec);
     g_ref_string_release(environment_entry(environment)->name);
     g_free(environment);
 }
 
-static void queue_free(Queue *queue)
+static void queue_free(World *world, Queue *queue)
 {
     if (!queue)
         return;
+    queue_shares_clear(world, queue, false);
+    g_free(queue_entry(queue)->environments);
     job_queue_spec_free(queue->spec);
     g_free(queue);
 }
 
-void resource_entry_free(ResourceEntry *entry)
+void resource_entry_free(World *world, ResourceEntry *entry)
 {
     Resource *resource = &entry->resource;
-    environment_free(resource->environment);
-    queue_free(resource->queue);
+    environment_free(world, resource->environment);
+    queue_free(world, resource->queue);
+    scheduling_policy_spec_free(resource->policy);
     consumable_free(resource->consumable);
     timetable_free(entry);
     g_free(resource->name);
@@ -77,9 +107,10 @@ void resources_clear(World *world)
     for (size_t i = 0; i < G_N_ELEMENTS(trees); i++)
         for (TreeNode *node = tree_first(trees[i]); node; node = tree_first(trees[i])) {
             tree_remove(trees[i], node);
-            resource_entry_free(TREE_ENTRY(node, ResourceEntry, by_key));
+            resource_entry_free(world, TREE_ENTRY(node, ResourceEntry, by_key));
         }
     g_free(world->queues);
+    g_ptr_array_unref(world->slots);
 }
 
 /* ---- looking ---- */
@@ -105,6 +136,21 @@ Environment *world_environment(const World *world, View name)
 {
     Resource *resource = world_resource(world, KIND_COMPUTE_ENVIRONMENT, name);
     return resource ? resource->environment : NULL;
+}
+
+Environment *const *queue_environments(const World *world, const Queue *queue, size_t *ret_len)
+{
+    QueueEntry *entry = queue_entry(queue);
+    char **names = queue->spec->compute_environments;
+    if (entry->environments_at != world->feasibility || !entry->environments) {
+        entry->environments_len = names ? g_strv_length(names) : 0;
+        entry->environments = g_renew(Environment *, entry->environments, entry->environments_len + 1);
+        for (size_t i = 0; i < entry->environments_len; i++)
+            entry->environments[i] = world_environment(world, view_from(names[i]));
+        entry->environments_at = world->feasibility;
+    }
+    *ret_len = entry->environments_len;
+    return entry->environments;
 }
 
 ResourceRecord resource_record(const Resource *resource)
@@ -204,6 +250,7 @@ static void environment_place(World *world, Resource *resource)
     if (told)
         provider_type_from(view_from(told), &provider);
     environment->provider = provider == PROVIDER_UNSET ? world->default_provider : provider;
+    world_unpark(world);
 }
 
 void resource_set_provider(World *world, const char *owner, const char *provider)
@@ -252,10 +299,14 @@ static bool environment_in_force(World *world, Resource *resource, View spec, GE
         environment_instances_init(&entry->environment);
         environment = resource->environment = &entry->environment;
         environment->resource = resource;
+        tree_init(&entry->ends, launch_end_compare);
+        slot_take(world, environment);
     }
+    derived_clear(environment);
     compute_environment_spec_free(environment->spec);
     environment->spec = decoded;
     environment->generation = generation_of(spec);
+    world_unpark(world);
     environment_place(world, resource);
     return true;
 }
@@ -272,7 +323,21 @@ static bool queue_in_force(World *world, Resource *resource, View spec, GError *
     }
     job_queue_spec_free(resource->queue->spec);
     resource->queue->spec = decoded;
+    queue_policy_apply(world, resource->queue);
+    world_unpark(world);
     world->queues_stale = true;
+    return true;
+}
+
+static bool policy_in_force(World *world, Resource *resource, View spec, GError **error)
+{
+    SchedulingPolicySpec *decoded = scheduling_policy_spec_decode(spec, error);
+    if (!decoded)
+        return false;
+    SchedulingPolicySpec *before = resource->policy;
+    resource->policy = decoded;
+    policy_changed(world, resource);
+    scheduling_policy_spec_free(before);
     return true;
 }
 
@@ -283,6 +348,8 @@ bool resource_in_force(World *world, Resource *resource, View spec, GError **err
         done = environment_in_force(world, resource, spec, error);
     else if (resource->kind == KIND_JOB_QUEUE)
         done = queue_in_force(world, resource, spec, error);
+    else if (resource->kind == KIND_SCHEDULING_POLICY)
+        done = policy_in_force(world, resource, spec, error);
     else if (resource->kind == KIND_CONSUMABLE_RESOURCE)
         done = consumable_in_force(world, resource, spec, error);
     else if (resource->kind == KIND_PIPELINE)
@@ -312,7 +379,7 @@ static void grave_open(World *world, const Resource *resource)
     if (!node)
         return;
     tree_remove(&world->graves, node);
-    resource_entry_free(TREE_ENTRY(node, ResourceEntry, by_key));
+    resource_entry_free(world, TREE_ENTRY(node, ResourceEntry, by_key));
 }
 
 static bool text_set(char **text, View value)
@@ -350,6 +417,17 @@ static int64_t keep_revisions(View spec)
         json_is_integer(keep) && json_integer_value(keep) > 0 ? json_integer_value(keep) : INT64_MAX;
     json_decref(root);
     return value;
+}
+
+/* What the scheduler keeps from pass to pass lies in settings "WHAT NAME". */
+static void scheduling_notes_clear(World *world, const Resource *resource)
+{
+    static const char *const whats[] = {"blocked", "turn", "gang"};
+    for (size_t i = 0; i < G_N_ELEMENTS(whats); i++) {
+        g_autofree char *name = g_strdup_printf("%s %s", whats[i], resource->name);
+        if ((i == 2) == (resource->kind == KIND_COMPUTE_ENVIRONMENT))
+            world_set_setting(world, name, NULL);
+    }
 }
 
 static void resource_event(World *world, const Resource *resource, const char *type, const char *message,
@@ -400,7 +478,7 @@ static bool resource_create(World *world, const ResourceChange *change, int64_t 
     ResourceEntry *entry = entry_new(manifest->kind, manifest->name);
     Resource *resource = &entry->resource;
     if (!resource_in_force(world, resource, manifest->spec, error)) {
-        resource_entry_free(entry);
+        resource_entry_free(world, entry);
         return false;
     }
     resource_describe(resource, change);
@@ -505,18 +583,27 @@ void resource_remove(World *world, Resource *resource, int64_t now_ms)
         revisions_keep(world, view_from(resource->name), 0);
         history_forget(world, view_from(resource->name));
     }
-    if (resource->kind == KIND_JOB_QUEUE)
+    if (resource->kind == KIND_JOB_QUEUE) {
         world->queues_stale = true;
+        queue_shares_clear(world, resource->queue, true);
+    }
+    if (resource->kind == KIND_JOB_QUEUE || resource->kind == KIND_COMPUTE_ENVIRONMENT)
+        scheduling_notes_clear(world, resource);
     schedules_drop(world, resource);
     transit_leave(world, entry);
     if (resource->dirty)
         g_queue_unlink(&world->dirty_resources, &entry->dirty);
     resource->dirty = false;
     tree_remove(&world->resources, &entry->by_key);
+    if (resource->kind == KIND_SCHEDULING_POLICY)
+        policy_changed(world, resource);
+    if (resource->kind == KIND_COMPUTE_ENVIRONMENT)
+        world_unpark(world);
     resource_event(world, resource, "resource.deleted", "", now_ms);
     if (!world->silent && tree_insert(&world->graves, &entry->by_key))
         return;
-    resource_entry_free(entry); /* its removal is already waiting to be written, or nobody records it */
+    resource_entry_free(world,
+                        entry); /* its removal is already waiting to be written, or nobody records it */
 }
 
 bool resource_restore(World *world, const ResourceRecord *record, GError **error)
@@ -525,7 +612,7 @@ bool resource_restore(World *world, const ResourceRecord *record, GError **error
     Resource *resource = &entry->resource;
     if (!resource_in_force(world, resource, record->spec, error)) {
         g_prefix_error(error, "%s/" VIEW_FMT ": ", kind_name(record->kind), VIEW_ARG(record->name));
-        resource_entry_free(entry);
+        resource_entry_free(world, entry);
         return false;
     }
     resource->owner = view_dup(record->owner);
@@ -549,7 +636,7 @@ bool resource_restore(World *world, const ResourceRecord *record, GError **error
     if (!tree_insert(&world->resources, &entry->by_key)) {
         g_set_error(error, WORLD_ERROR, WORLD_ERROR_INVALID, "%s/" VIEW_FMT " is there twice",
                     kind_name(record->kind), VIEW_ARG(record->name));
-        resource_entry_free(entry);
+        resource_entry_free(world, entry);
         return false;
     }
     if (resource->phase != RESOURCE_ACTIVE)

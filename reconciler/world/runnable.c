@@ -1,12 +1,133 @@
-/* What can be placed: per queue one group for each shape, ordered inside. */
+/* What can be placed: per share one group for all that is equal in where, when and how long it runs. Groups
+ * stand in order of their heads, in a tree whose nodes know the least need and the kinds below them. */
 #include "reconciler/world/job.h"
-
-/* ---- shapes ---- */
 
 static int order_i64(int64_t a, int64_t b)
 {
     return (a > b) - (a < b);
 }
+
+static int order_u64(uint64_t a, uint64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+/* ---- kinds ---- */
+
+static int consumables_compare(const RunKind *left, const RunKind *right)
+{
+    int order = order_u64(left->consumables_len, right->consumables_len);
+    for (size_t i = 0; !order && i < left->consumables_len; i++) {
+        order = strcmp(left->consumables[i].name, right->consumables[i].name);
+        if (!order)
+            order = order_i64(left->consumables[i].quantity, right->consumables[i].quantity);
+    }
+    return order;
+}
+
+static int kind_key_compare(const TreeNode *node, const void *key)
+{
+    const RunKind *left = &TREE_ENTRY(node, KindEntry, by_content)->kind, *right = key;
+    int order = (int)left->platform - (int)right->platform;
+    if (!order)
+        order = (int)left->has_command - (int)right->has_command;
+    if (!order)
+        order = (int)left->uses_gpus - (int)right->uses_gpus;
+    if (!order)
+        order = order_i64(left->nodes, right->nodes);
+    if (!order)
+        order = g_strcmp0(left->architecture, right->architecture);
+    if (!order)
+        order = strcmp(left->beyond, right->beyond);
+    if (!order)
+        order = g_strcmp0(left->node_instance_type, right->node_instance_type);
+    return order ? order : consumables_compare(left, right);
+}
+
+static int kind_compare(const TreeNode *a, const TreeNode *b)
+{
+    return kind_key_compare(a, &TREE_ENTRY(b, KindEntry, by_content)->kind);
+}
+
+static ConsumableNeed *consumables_dup(const RunKind *kind)
+{
+    ConsumableNeed *copy = g_new0(ConsumableNeed, kind->consumables_len + 1);
+    for (size_t i = 0; i < kind->consumables_len; i++)
+        copy[i] = (ConsumableNeed){g_strdup(kind->consumables[i].name), kind->consumables[i].quantity};
+    return copy;
+}
+
+/* The lowest number that is free: there are few, and they index arrays. */
+static void kind_number(World *world, KindEntry *entry)
+{
+    guint id = 0;
+    while (id < world->kinds_by_id->len && g_ptr_array_index(world->kinds_by_id, id))
+        id++;
+    if (id == world->kinds_by_id->len)
+        g_ptr_array_add(world->kinds_by_id, NULL);
+    g_ptr_array_index(world->kinds_by_id, id) = entry;
+    entry->id = id;
+}
+
+static KindEntry *kind_of(World *world, const JobDefinitionSpec *spec)
+{
+    g_autofree char *beyond = spec->beyond_process ? g_strjoinv(",", spec->beyond_process) : g_strdup("");
+    RunKind wanted = {.platform = spec->platform,
+                      .architecture = spec->architecture,
+                      .beyond = beyond,
+                      .has_command = spec->command && spec->command[0],
+                      .uses_gpus = spec->need.gpus > 0,
+                      .nodes = MAX(spec->nodes, 1),
+                      .node_instance_type = spec->node_instance_type,
+                      .consumables = spec->consumables,
+                      .consumables_len = spec->consumables_len};
+    TreeNode *node = tree_find(&world->kinds, &wanted, kind_key_compare);
+    KindEntry *entry = node ? TREE_ENTRY(node, KindEntry, by_content) : NULL;
+    if (!entry) {
+        entry = g_new0(KindEntry, 1);
+        entry->kind = wanted;
+        entry->kind.architecture = g_strdup(wanted.architecture);
+        entry->kind.beyond = g_steal_pointer(&beyond);
+        entry->kind.node_instance_type = g_strdup(wanted.node_instance_type);
+        entry->kind.consumables = consumables_dup(&wanted);
+        tree_insert(&world->kinds, &entry->by_content);
+        kind_number(world, entry);
+    }
+    entry->refs++;
+    return entry;
+}
+
+static void kind_unref(World *world, KindEntry *entry)
+{
+    if (--entry->refs > 0)
+        return;
+    tree_remove(&world->kinds, &entry->by_content);
+    g_ptr_array_index(world->kinds_by_id, entry->id) = NULL;
+    for (size_t i = 0; i < entry->kind.consumables_len; i++)
+        g_free(entry->kind.consumables[i].name);
+    g_free((void *)(uintptr_t)entry->kind.consumables);
+    g_free((char *)(uintptr_t)entry->kind.architecture);
+    g_free((char *)(uintptr_t)entry->kind.beyond);
+    g_free((char *)(uintptr_t)entry->kind.node_instance_type);
+    g_free(entry);
+}
+
+const RunKind *world_kind(const World *world, uint32_t kind)
+{
+    return &((const KindEntry *)g_ptr_array_index(world->kinds_by_id, kind))->kind;
+}
+
+bool world_kind_used(const World *world, uint32_t kind)
+{
+    return g_ptr_array_index(world->kinds_by_id, kind) != NULL;
+}
+
+size_t world_kinds_len(const World *world)
+{
+    return world->kinds_by_id->len;
+}
+
+/* ---- shapes ---- */
 
 static int shape_compare(const TreeNode *a, const TreeNode *b)
 {
@@ -17,12 +138,10 @@ static int shape_compare(const TreeNode *a, const TreeNode *b)
     if (!order)
         order = order_i64(left->need.gpus, right->need.gpus);
     if (!order)
-        order = (int)left->platform - (int)right->platform;
+        order = order_u64(left->kind->id, right->kind->id);
     if (!order)
-        order = (int)left->has_command - (int)right->has_command;
-    if (!order)
-        order = g_strcmp0(left->architecture, right->architecture);
-    return order ? order : strcmp(left->beyond, right->beyond);
+        order = order_i64(left->timeout_ms, right->timeout_ms);
+    return order ? order : strcmp(left->definition, right->definition);
 }
 
 static int shape_key_compare(const TreeNode *node, const void *key)
@@ -33,24 +152,30 @@ static int shape_key_compare(const TreeNode *node, const void *key)
 void shapes_init(World *world)
 {
     tree_init(&world->shapes, shape_compare);
+    tree_init(&world->kinds, kind_compare);
+    world->kinds_by_id = g_ptr_array_new();
 }
 
-Shape *shape_of(World *world, const JobDefinitionSpec *spec)
+void shapes_clear(World *world)
 {
-    g_autofree char *beyond = spec->beyond_process ? g_strjoinv(",", spec->beyond_process) : g_strdup("");
-    Shape wanted = {.need = spec->need,
-                    .platform = spec->platform,
-                    .architecture = spec->architecture,
-                    .beyond = beyond,
-                    .has_command = spec->command && spec->command[0]};
+    g_ptr_array_unref(world->kinds_by_id);
+}
+
+Shape *shape_of(World *world, const JobDefinitionSpec *spec, const char *definition)
+{
+    const char *colon = strrchr(definition, ':');
+    g_autofree char *name = g_strndup(definition, colon ? (size_t)(colon - definition) : strlen(definition));
+    KindEntry *kind = kind_of(world, spec);
+    Shape wanted = {.need = spec->need, .kind = kind, .definition = name, .timeout_ms = spec->timeout_ms};
     TreeNode *node = tree_find(&world->shapes, &wanted, shape_key_compare);
     Shape *shape = node ? TREE_ENTRY(node, Shape, by_content) : NULL;
-    if (!shape) {
+    if (shape) {
+        kind_unref(world, kind);
+    } else {
         shape = g_new0(Shape, 1);
         *shape = wanted;
         shape->id = ++world->shape_id;
-        shape->architecture = g_strdup(spec->architecture);
-        shape->beyond = g_steal_pointer(&beyond);
+        shape->definition = g_steal_pointer(&name);
         tree_insert(&world->shapes, &shape->by_content);
     }
     shape->refs++;
@@ -62,35 +187,28 @@ void shape_unref(World *world, Shape *shape)
     if (!shape || --shape->refs > 0)
         return;
     tree_remove(&world->shapes, &shape->by_content);
-    g_free(shape->architecture);
-    g_free(shape->beyond);
+    kind_unref(world, shape->kind);
+    g_free(shape->definition);
     g_free(shape);
 }
 
-/* ---- groups ---- */
-
-static int group_compare(const TreeNode *a, const TreeNode *b)
-{
-    uint64_t left = TREE_ENTRY(a, RunnableGroup, by_shape)->shape->id;
-    uint64_t right = TREE_ENTRY(b, RunnableGroup, by_shape)->shape->id;
-    return (left > right) - (left < right);
-}
-
-static int group_key_compare(const TreeNode *node, const void *key)
-{
-    uint64_t left = TREE_ENTRY(node, RunnableGroup, by_shape)->shape->id, right = *(const uint64_t *)key;
-    return (left > right) - (left < right);
-}
+/* ---- order ---- */
 
 /* Retried first (the newest retry foremost), then by submission, then by index. */
+static int place_compare(uint64_t left_front, uint64_t left_sequence, int32_t left_index,
+                         uint64_t right_front, uint64_t right_sequence, int32_t right_index)
+{
+    if (left_front != right_front)
+        return left_front > right_front ? -1 : 1;
+    int order = order_u64(left_sequence, right_sequence);
+    return order ? order : order_i64(left_index, right_index);
+}
+
 static int runnable_compare(const TreeNode *a, const TreeNode *b)
 {
     const Runnable *left = TREE_ENTRY(a, Runnable, node), *right = TREE_ENTRY(b, Runnable, node);
-    if (left->front != right->front)
-        return left->front > right->front ? -1 : 1;
-    if (left->job->sequence != right->job->sequence)
-        return left->job->sequence < right->job->sequence ? -1 : 1;
-    return (left->index > right->index) - (left->index < right->index);
+    return place_compare(left->front, left->job->sequence, left->index, right->front, right->job->sequence,
+                         right->index);
 }
 
 static int runnable_key_compare(const TreeNode *node, const void *key)
@@ -98,62 +216,268 @@ static int runnable_key_compare(const TreeNode *node, const void *key)
     return runnable_compare(node, &((const Runnable *)key)->node);
 }
 
-static RunnableGroup *group_find(const Queue *queue, const Shape *shape)
+static int head_compare(const TreeNode *a, const TreeNode *b)
 {
-    QueueEntry *entry = queue_entry(queue);
-    if (!entry->groups.compare)
-        return NULL;
-    TreeNode *node = tree_find(&entry->groups, &shape->id, group_key_compare);
-    return node ? TREE_ENTRY(node, RunnableGroup, by_shape) : NULL;
+    const RunnableGroup *left = &TREE_ENTRY(a, GroupEntry, by_head)->group;
+    const RunnableGroup *right = &TREE_ENTRY(b, GroupEntry, by_head)->group;
+    if (left->priority != right->priority)
+        return left->priority > right->priority ? -1 : 1;
+    return place_compare(left->front, left->sequence, left->index, right->front, right->sequence,
+                         right->index);
 }
 
-static RunnableGroup *group_make(Queue *queue, Shape *shape)
+static void need_lower(Capacity *least, const Capacity *need)
 {
-    QueueEntry *entry = queue_entry(queue);
-    if (!entry->groups.compare)
-        tree_init(&entry->groups, group_compare);
-    RunnableGroup *group = g_new0(RunnableGroup, 1);
-    group->queue = queue;
-    group->shape = shape;
+    least->vcpus_e4 = MIN(least->vcpus_e4, need->vcpus_e4);
+    least->memory_mib = MIN(least->memory_mib, need->memory_mib);
+    least->gpus = MIN(least->gpus, need->gpus);
+}
+
+static void head_update(TreeNode *node)
+{
+    GroupEntry *entry = TREE_ENTRY(node, GroupEntry, by_head);
+    entry->least = entry->group.need;
+    entry->kinds = kind_bit(entry->group.kind);
+    const TreeNode *children[] = {node->left, node->right};
+    for (size_t i = 0; i < G_N_ELEMENTS(children); i++) {
+        if (!children[i])
+            continue;
+        const GroupEntry *child = TREE_ENTRY(children[i], GroupEntry, by_head);
+        need_lower(&entry->least, &child->least);
+        entry->kinds |= child->kinds;
+    }
+}
+
+/* ---- groups ---- */
+
+typedef struct {
+    int32_t priority;
+    uint64_t shape;
+} ContentKey;
+
+static int content_key_compare(const TreeNode *node, const void *key)
+{
+    const GroupEntry *entry = TREE_ENTRY(node, GroupEntry, by_content);
+    const ContentKey *wanted = key;
+    int order = order_i64(entry->group.priority, wanted->priority);
+    return order ? order : order_u64(entry->shape->id, wanted->shape);
+}
+
+static int content_compare(const TreeNode *a, const TreeNode *b)
+{
+    const GroupEntry *right = TREE_ENTRY(b, GroupEntry, by_content);
+    return content_key_compare(a, &(ContentKey){right->group.priority, right->shape->id});
+}
+
+void groups_init(ShareEntry *share)
+{
+    tree_init_augmented(&share->groups, head_compare, head_update);
+    tree_init_augmented(&share->parked, head_compare, head_update);
+    tree_init(&share->by_content, content_compare);
+}
+
+static ContentKey content_of(const Job *job)
+{
+    return (ContentKey){job->queue->fair ? job->template->effective->scheduling_priority : 0,
+                        template_entry(job->template)->shape->id};
+}
+
+static GroupEntry *group_find(const Job *job)
+{
+    ContentKey key = content_of(job);
+    TreeNode *node = tree_find(&share_entry(job->private->share)->by_content, &key, content_key_compare);
+    return node ? TREE_ENTRY(node, GroupEntry, by_content) : NULL;
+}
+
+static GroupEntry *group_make(const Job *job)
+{
+    Shape *shape = template_entry(job->template)->shape;
+    GroupEntry *entry = g_new0(GroupEntry, 1);
+    entry->group.share = job->private->share;
+    entry->group.priority = content_of(job).priority;
+    entry->group.kind = shape->kind->id;
+    entry->group.need = shape->need;
+    entry->shape = shape;
     shape->refs++;
-    tree_init(&group->items, runnable_compare);
-    tree_insert(&entry->groups, &group->by_shape);
-    return group;
+    tree_init(&entry->items, runnable_compare);
+    tree_insert(&share_entry(entry->group.share)->by_content, &entry->by_content);
+    return entry;
 }
 
-static void group_free(World *world, RunnableGroup *group)
+static Tree *group_tree(const GroupEntry *entry)
 {
-    tree_remove(&queue_entry(group->queue)->groups, &group->by_shape);
-    shape_unref(world, group->shape);
-    g_free(group->reason);
-    g_free(group);
+    ShareEntry *share = share_entry(entry->group.share);
+    return entry->group.parked ? &share->parked : &share->groups;
+}
+
+static void group_enter(GroupEntry *entry)
+{
+    bool fresh = tree_insert(group_tree(entry), &entry->by_head);
+    g_assert(fresh);
+    Share *share = entry->group.share;
+    if (entry->group.parked) {
+        share->parked++;
+    } else {
+        share->groups++;
+        share->queue->groups++;
+    }
+}
+
+static void group_leave(GroupEntry *entry)
+{
+    tree_remove(group_tree(entry), &entry->by_head);
+    Share *share = entry->group.share;
+    if (entry->group.parked) {
+        share->parked--;
+    } else {
+        share->groups--;
+        share->queue->groups--;
+    }
+}
+
+static void group_free(World *world, GroupEntry *entry)
+{
+    if (tree_contains(&entry->by_head))
+        group_leave(entry);
+    world->parked -= entry->group.parked;
+    tree_remove(&share_entry(entry->group.share)->by_content, &entry->by_content);
+    shape_unref(world, entry->shape);
+    g_free(entry->group.reason);
+    g_free(entry);
+}
+
+/* Its first item is another one: it stands elsewhere in the order. */
+static void group_head_changed(GroupEntry *entry)
+{
+    const Runnable *head = TREE_ENTRY(tree_first(&entry->items), Runnable, node);
+    RunnableGroup *group = &entry->group;
+    bool stands = tree_contains(&entry->by_head);
+    if (stands && group->front == head->front && group->sequence == head->job->sequence &&
+        group->index == head->index)
+        return;
+    bool alone = stands && tree_len(group_tree(entry)) == 1;
+    if (stands && !alone)
+        group_leave(entry);
+    group->front = head->front;
+    group->sequence = head->job->sequence;
+    group->index = head->index;
+    if (!alone)
+        group_enter(entry);
+}
+
+static int32_t runnable_jobs(const Runnable *runnable)
+{
+    const Job *job = runnable->job;
+    return job->array && runnable->index == NOT_A_CHILD ? job->array->fresh : 1;
+}
+
+void runnable_count(World *world, Runnable *runnable)
+{
+    (void)world;
+    if (!runnable->group)
+        return;
+    int32_t jobs = runnable_jobs(runnable);
+    runnable->group->group.jobs += jobs - runnable->jobs;
+    runnable->jobs = jobs;
 }
 
 void runnable_add(World *world, Runnable *runnable)
 {
     if (runnable->group)
         return;
-    Queue *queue = runnable->job->queue;
-    Shape *shape = template_entry(runnable->job->template)->shape;
-    RunnableGroup *group = group_find(queue, shape);
-    if (!group)
-        group = group_make(queue, shape);
-    runnable->group = group;
-    bool fresh = tree_insert(&group->items, &runnable->node);
+    GroupEntry *entry = group_find(runnable->job);
+    if (!entry)
+        entry = group_make(runnable->job);
+    runnable->group = entry;
+    bool fresh = tree_insert(&entry->items, &runnable->node);
     g_assert(fresh);
+    entry->group.items++;
+    runnable_count(world, runnable);
+    group_head_changed(entry);
     world->runnable++;
 }
 
 void runnable_remove(World *world, Runnable *runnable)
 {
-    RunnableGroup *group = runnable->group;
-    if (!group)
+    GroupEntry *entry = runnable->group;
+    if (!entry)
         return;
-    tree_remove(&group->items, &runnable->node);
+    tree_remove(&entry->items, &runnable->node);
+    entry->group.items--;
+    entry->group.jobs -= runnable->jobs;
     runnable->group = NULL;
+    runnable->jobs = 0;
     world->runnable--;
-    if (tree_len(&group->items) == 0)
-        group_free(world, group);
+    if (entry->group.items == 0)
+        group_free(world, entry);
+    else
+        group_head_changed(entry);
+}
+
+/* Every group is dissolved and its items find their places again. */
+static void share_regroup(World *world, ShareEntry *share)
+{
+    g_autoptr(GPtrArray) items = g_ptr_array_new();
+    for (TreeNode *at = tree_first(&share->by_content); at; at = tree_next(at))
+        for (TreeNode *node = tree_first(&TREE_ENTRY(at, GroupEntry, by_content)->items); node;
+             node = tree_next(node))
+            g_ptr_array_add(items, TREE_ENTRY(node, Runnable, node));
+    for (guint i = 0; i < items->len; i++)
+        runnable_remove(world, g_ptr_array_index(items, i));
+    for (guint i = 0; i < items->len; i++)
+        runnable_add(world, g_ptr_array_index(items, i));
+}
+
+void queue_regroup(World *world, Queue *queue)
+{
+    for (Share *share = share_next(queue, NULL); share; share = share_next(queue, share))
+        share_regroup(world, share_entry(share));
+}
+
+/* ---- parked ---- */
+
+void world_park(World *world, RunnableGroup *group, BlockedReason blocked, const char *reason, int64_t now_ms)
+{
+    GroupEntry *entry = group_entry(group);
+    if (group->parked)
+        return;
+    group_leave(entry);
+    group->parked = true;
+    group->blocked = blocked;
+    group->reason = g_strdup(reason);
+    group->parked_ms = now_ms;
+    group_enter(entry);
+    world->parked++;
+}
+
+static void share_unpark(World *world, ShareEntry *share)
+{
+    for (TreeNode *node = tree_first(&share->parked); node; node = tree_first(&share->parked)) {
+        GroupEntry *entry = TREE_ENTRY(node, GroupEntry, by_head);
+        group_leave(entry);
+        entry->group.parked = false;
+        entry->group.blocked = BLOCKED_NONE;
+        g_clear_pointer(&entry->group.reason, g_free);
+        group_enter(entry);
+        world->parked--;
+    }
+}
+
+void world_unpark(World *world)
+{
+    size_t len;
+    world->feasibility++;
+    if (world->parked == 0)
+        return;
+    Queue *const *queues = world_queues(world, &len);
+    for (size_t i = 0; i < len; i++)
+        for (Share *share = share_next(queues[i], NULL); share; share = share_next(queues[i], share))
+            share_unpark(world, share_entry(share));
+}
+
+uint64_t world_feasibility(const World *world)
+{
+    return world->feasibility;
 }
 
 /* ---- looking at them ---- */
@@ -163,23 +487,71 @@ size_t world_runnable_len(const World *world)
     return world->runnable;
 }
 
-const RunnableGroup *runnable_group_next(const Queue *queue, const RunnableGroup *after)
+static bool subtree_skipped(const TreeNode *node, GroupSkip skip, const void *data)
 {
-    QueueEntry *entry = queue_entry(queue);
-    if (!entry->groups.compare)
-        return NULL;
-    TreeNode *node = after ? tree_next(&after->by_shape) : tree_first(&entry->groups);
-    return node ? TREE_ENTRY(node, RunnableGroup, by_shape) : NULL;
+    const GroupEntry *entry = TREE_ENTRY(node, GroupEntry, by_head);
+    return skip && skip(&entry->least, entry->kinds, data);
+}
+
+static bool group_skipped(const TreeNode *node, GroupSkip skip, const void *data)
+{
+    const RunnableGroup *group = &TREE_ENTRY(node, GroupEntry, by_head)->group;
+    return skip && skip(&group->need, kind_bit(group->kind), data);
+}
+
+/* The first one of a subtree that is not left out; trees are balanced, so that the depth is small. */
+static const TreeNode *subtree_first(const TreeNode *node, GroupSkip skip, const void *data)
+{
+    while (node && !subtree_skipped(node, skip, data)) {
+        const TreeNode *found = subtree_first(node->left, skip, data);
+        if (found || !group_skipped(node, skip, data))
+            return found ? found : node;
+        node = node->right;
+    }
+    return NULL;
+}
+
+RunnableGroup *share_group_next(const Share *share, const RunnableGroup *after, GroupSkip skip,
+                                const void *data)
+{
+    const TreeNode *found;
+    if (!after) {
+        found = subtree_first(share_entry(share)->groups.root, skip, data);
+        return found ? &TREE_ENTRY(found, GroupEntry, by_head)->group : NULL;
+    }
+    const TreeNode *node = &group_entry(after)->by_head;
+    for (found = subtree_first(node->right, skip, data); !found && node->parent; node = node->parent) {
+        const TreeNode *parent = node->parent;
+        if (parent->left != node)
+            continue;
+        found = group_skipped(parent, skip, data) ? subtree_first(parent->right, skip, data) : parent;
+    }
+    return found ? &TREE_ENTRY(found, GroupEntry, by_head)->group : NULL;
+}
+
+RunnableGroup *share_parked_next(const Share *share, const RunnableGroup *after)
+{
+    TreeNode *node =
+        after ? tree_next(&group_entry(after)->by_head) : tree_first(&share_entry(share)->parked);
+    return node ? &TREE_ENTRY(node, GroupEntry, by_head)->group : NULL;
+}
+
+RunnableGroup *share_group_any(const Share *share, const RunnableGroup *after)
+{
+    TreeNode *node =
+        after ? tree_next(&group_entry(after)->by_content) : tree_first(&share_entry(share)->by_content);
+    return node ? &TREE_ENTRY(node, GroupEntry, by_content)->group : NULL;
+}
+
+RunnableGroup *job_group(const Job *job)
+{
+    GroupEntry *entry = group_find(job);
+    return entry ? &entry->group : NULL;
 }
 
 JobTemplate *runnable_group_template(const RunnableGroup *group)
 {
-    return TREE_ENTRY(tree_first(&group->items), Runnable, node)->job->template;
-}
-
-size_t runnable_group_len(const RunnableGroup *group)
-{
-    return tree_len(&group->items);
+    return TREE_ENTRY(tree_first(&group_entry(group)->items), Runnable, node)->job->template;
 }
 
 static void runnable_item(const Runnable *runnable, RunnableItem *ret_item)
@@ -194,7 +566,7 @@ static void runnable_item(const Runnable *runnable, RunnableItem *ret_item)
 bool runnable_group_item(const RunnableGroup *group, const void **at, RunnableItem *ret_item,
                          uint64_t *ret_front)
 {
-    TreeNode *node = *at ? tree_next((const TreeNode *)*at) : tree_first(&group->items);
+    TreeNode *node = *at ? tree_next((const TreeNode *)*at) : tree_first(&group_entry(group)->items);
     if (!node)
         return false;
     *at = node;
@@ -215,40 +587,24 @@ void runnable_iter_init(RunnableIter *iter, const World *world, const Queue *que
     *iter = (RunnableIter){.queue = queue};
 }
 
-/* Merges the groups: the least item behind the last one given out. */
+/* Merges the groups of all shares: the least item behind the last one given out. */
 bool runnable_iter_next(RunnableIter *iter, RunnableItem *ret_item)
 {
     const Runnable *last = iter->at[0], *best = NULL;
-    for (const RunnableGroup *group = runnable_group_next(iter->queue, NULL); group;
-         group = runnable_group_next(iter->queue, group)) {
-        TreeNode *node =
-            last ? tree_lower_bound(&group->items, last, runnable_key_compare) : tree_first(&group->items);
-        if (node && last && node == &last->node)
-            node = tree_next(node);
-        const Runnable *found = node ? TREE_ENTRY(node, Runnable, node) : NULL;
-        if (found && (!best || runnable_compare(&found->node, &best->node) < 0))
-            best = found;
-    }
+    for (const Share *share = share_next(iter->queue, NULL); share; share = share_next(iter->queue, share))
+        for (const RunnableGroup *group = share_group_any(share, NULL); group;
+             group = share_group_any(share, group)) {
+            const Tree *items = &group_entry(group)->items;
+            TreeNode *node = last ? tree_lower_bound(items, last, runnable_key_compare) : tree_first(items);
+            if (node && last && node == &last->node)
+                node = tree_next(node);
+            const Runnable *found = node ? TREE_ENTRY(node, Runnable, node) : NULL;
+            if (found && (!best || runnable_compare(&found->node, &best->node) < 0))
+                best = found;
+        }
     if (!best)
         return false;
     iter->at[0] = (void *)(uintptr_t)best;
     runnable_item(best, ret_item);
     return true;
-}
-
-void world_set_waiting_reason(World *world, Queue *queue, JobTemplate *template, const char *reason)
-{
-    (void)world;
-    RunnableGroup *group = group_find(queue, template_entry(template)->shape);
-    if (!group || g_strcmp0(group->reason, reason) == 0)
-        return;
-    g_free(group->reason);
-    group->reason = g_strdup(reason);
-}
-
-const char *world_waiting_reason(const World *world, const Queue *queue, const JobTemplate *template)
-{
-    (void)world;
-    RunnableGroup *group = group_find(queue, template_entry(template)->shape);
-    return group ? group->reason : NULL;
 }

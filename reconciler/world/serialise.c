@@ -9,7 +9,7 @@ static void write_resources(World *world, Batch *batch)
         record.removed = true;
         batch_put_resource(batch, &record);
         tree_remove(&world->graves, node);
-        resource_entry_free(entry);
+        resource_entry_free(world, entry);
     }
     for (GList *link = g_queue_pop_head_link(&world->dirty_resources); link;
          link = g_queue_pop_head_link(&world->dirty_resources)) {
@@ -42,7 +42,7 @@ static void write_job(const Job *job, Batch *batch)
                                       .step = view_from(job->step),
                                       .depends_on = private->edges_len > 0 ? records : NULL,
                                       .depends_on_len = private->edges_len,
-                                      .share_identifier = view_from(private->share_identifier),
+                                      .share_identifier = view_from(private->share->identifier),
                                       .created_ms = job->created_ms,
                                       .state = job->state,
                                       .is_cancelled = job->is_cancelled,
@@ -135,6 +135,20 @@ static void write_runs(World *world, Batch *batch)
     }
 }
 
+static void write_shares(World *world, Batch *batch)
+{
+    for (GList *link = g_queue_pop_head_link(&world->dirty_shares); link;
+         link = g_queue_pop_head_link(&world->dirty_shares)) {
+        ShareEntry *entry = link->data;
+        int64_t amounts[USAGE_BUCKETS];
+        UsageRecord record;
+        share_record(entry, amounts, &record);
+        if (!record.removed || entry->is_stored)
+            batch_put_usage(batch, &record);
+        share_written(world, entry);
+    }
+}
+
 static int compare_names(gconstpointer a, gconstpointer b)
 {
     return strcmp(a, b);
@@ -155,8 +169,8 @@ bool world_is_dirty(const World *world)
     return (world->batch && !batch_is_empty(world->batch)) || tree_len(&world->graves) > 0 ||
            world->dirty_jobs || world->dirty_resources.length || world->dirty_revisions.length ||
            world->dirty_children.length || world->dirty_launches.length || world->dirty_runs.length ||
-           world->dirty_applies.length || world->dirty_instances.length || world->dirty_histories.length ||
-           g_hash_table_size(world->dirty_settings) > 0;
+           world->dirty_applies.length || world->dirty_shares.length || world->dirty_instances.length ||
+           world->dirty_histories.length || g_hash_table_size(world->dirty_settings) > 0;
 }
 
 Batch *world_take_batch(World *world)
@@ -171,6 +185,7 @@ Batch *world_take_batch(World *world)
     write_histories(world, batch);
     write_instances(world, batch);
     write_launches(world, batch);
+    write_shares(world, batch);
     write_settings(world, batch);
     world->batch = NULL;
     world->batches++;

@@ -5,6 +5,7 @@
  * or hash order (invariant 8); rows that never change again go into `batch` at once, all others wait in a
  * dirty list. */
 #pragma once
+#include "reconciler/world/usage.h"
 #include "reconciler/world/world.h"
 #include "spec/base/map.h"
 #include "spec/base/tree.h"
@@ -28,6 +29,7 @@ typedef struct {
     Environment environment;
     char *name;     /* reference counted (GRefString): launches keep it when the environment is gone */
     Tree instances; /* InstanceEntry by number */
+    Tree ends;      /* LaunchEntry by expected end */
 } EnvironmentEntry;
 
 typedef struct {
@@ -41,8 +43,32 @@ typedef struct {
 
 typedef struct {
     Queue queue;
-    Tree groups; /* RunnableGroup by shape */
+    Environment **environments; /* as of environments_at, World.feasibility */
+    size_t environments_len;
+    uint64_t environments_at;
+    Tree shares;       /* ShareEntry by identifier */
+    int64_t settle_ms; /* no share becomes inactive before */
+    int64_t decay_ms;  /* of the usage of its shares */
 } QueueEntry;
+
+typedef struct {
+    Share share;
+    TreeNode by_identifier;
+    Tree groups, parked; /* GroupEntry by head */
+    Tree by_content;     /* both */
+    ShareUsage *usage;   /* NULL in a FIFO queue */
+    size_t refs;         /* jobs in memory */
+    GList dirty;
+    bool is_dirty, is_stored; /* a row is there or on its way */
+} ShareEntry;
+
+/* RunKind by content; freed with the last shape of it, and its number given to the next one. */
+typedef struct {
+    RunKind kind;
+    uint32_t id;
+    TreeNode by_content;
+    size_t refs;
+} KindEntry;
 
 typedef struct {
     RevisionRecord record; /* text owned */
@@ -52,17 +78,16 @@ typedef struct {
     bool is_dirty;
 } RevisionEntry;
 
-/* What decides where a job can run: jobs of one shape and queue share their fate, whatever their templates.
- */
+/* What decides where a job can run and how long: jobs of one shape and share have one fate, whatever their
+ * templates. */
 typedef struct {
     TreeNode by_content;
     uint64_t id;
     size_t refs;
     ResourceNeed need;
-    Platform platform;
-    char *architecture; /* or NULL */
-    char *beyond;       /* names the local provider refuses, joined; "" when none */
-    bool has_command;
+    KindEntry *kind;
+    char *definition; /* name without revision, and timeout: one expected run time */
+    int64_t timeout_ms;
 } Shape;
 
 typedef struct {
@@ -79,7 +104,7 @@ typedef struct {
 typedef struct LaunchEntry LaunchEntry;
 struct LaunchEntry {
     Launch launch;
-    TreeNode by_token;
+    TreeNode by_token, by_end;
     char *environment_name; /* GRefString */
     Job *job;
     GList dirty;
@@ -136,12 +161,14 @@ struct World {
 
     Tree resources, graves, transit;
     ResourceEntry *settle_next; /* where resource_settle goes on */
+    GPtrArray *slots;           /* Environment by slot, NULL where none */
     Queue **queues;             /* sorted; rebuilt when stale */
     size_t queues_len;
     bool queues_stale;
     Tree revisions;
 
-    Tree templates, shapes;
+    Tree templates, shapes, kinds;
+    GPtrArray *kinds_by_id; /* KindEntry, NULL where none */
     Map *templates_by_key;
     GQueue unused_templates;
     uint64_t shape_id;
@@ -155,6 +182,8 @@ struct World {
     uint64_t job_sequence, event_sequence, front;
     int64_t template_id, apply_id;
     size_t runnable; /* items in all groups */
+    size_t parked;   /* groups */
+    uint64_t feasibility;
 
     Tree histories;
 
@@ -176,7 +205,7 @@ struct World {
     GHashTable *settings, *dirty_settings;
 
     GQueue dirty_resources, dirty_revisions, dirty_children, dirty_launches, dirty_runs, dirty_applies,
-        dirty_instances, dirty_histories;
+        dirty_shares, dirty_instances, dirty_histories;
     Batch *batch; /* rows that are final already: events, ranges, templates, ended launches */
     uint64_t batches, durable;
 
@@ -194,6 +223,10 @@ static inline ResourceEntry *resource_entry(const Resource *resource)
 static inline QueueEntry *queue_entry(const Queue *queue)
 {
     return (QueueEntry *)(uintptr_t)queue;
+}
+static inline ShareEntry *share_entry(const Share *share)
+{
+    return (ShareEntry *)(uintptr_t)share;
 }
 static inline EnvironmentEntry *environment_entry(const Environment *environment)
 {
@@ -238,7 +271,7 @@ void resources_clear(World *world);
 void resource_touch(World *world, Resource *resource);
 /* Makes an entry from a row or a change and decodes it; false with error when the spec does not decode. */
 bool resource_restore(World *world, const ResourceRecord *record, GError **error);
-void resource_entry_free(ResourceEntry *entry);
+void resource_entry_free(World *world, ResourceEntry *entry);
 ResourceRecord resource_record(const Resource *resource);
 bool resource_in_force(World *world, Resource *resource, View spec,
                        GError **error); /* decode and take over */
@@ -270,6 +303,7 @@ void event_range(World *world, const Job *job, int32_t first, int32_t last, cons
                  int64_t now_ms);
 /* launch.c */
 void launches_init(World *world);
+int launch_end_compare(const TreeNode *a, const TreeNode *b);
 void launches_clear(World *world);
 bool launch_restore(World *world, const AttemptRecord *record, GError **error);
 void launch_record(const Launch *launch, AttemptRecord *ret_record);

@@ -124,7 +124,7 @@ bool template_decode(World *world, TemplateEntry *entry, GError **error)
         g_prefix_error(error, "template %" G_GINT64_FORMAT ": ", entry->template.id);
         return false;
     }
-    entry->shape = shape_of(world, entry->template.effective);
+    entry->shape = shape_of(world, entry->template.effective, entry->template.definition);
     return true;
 }
 
@@ -167,7 +167,7 @@ static TemplateEntry *template_make(World *world, RevisionEntry *revision, const
         g_free(entry);
         return NULL;
     }
-    entry->shape = shape_of(world, entry->template.effective);
+    entry->shape = shape_of(world, entry->template.effective, entry->template.definition);
     entry->template.id = ++world->template_id;
     return entry;
 }

@@ -37,6 +37,8 @@ void job_move(World *world, Job *job, JobState to, int64_t now_ms)
     if (!job->array) {
         job->queue->counts[from]--;
         job->queue->counts[to]++;
+        if (to == JOB_RUNNABLE && job->runnable_ms == 0)
+            job->runnable_ms = now_ms;
         if (to == JOB_RUNNABLE)
             runnable_add(world, &job->private->runnable);
         else

@@ -38,6 +38,7 @@ void world_free(World *world)
     runs_clear(world);
     applies_clear(world);
     templates_clear(world);
+    shapes_clear(world);
     histories_clear(world);
     revisions_clear(world);
     resources_clear(world);

@@ -23,7 +23,8 @@ typedef struct Job Job;
 typedef struct ArrayState ArrayState; /* opaque: array.c */
 typedef struct Launch Launch;
 typedef struct Run Run;
-typedef struct RunnableGroup RunnableGroup; /* opaque: runnable.c */
+typedef struct Share Share;
+typedef struct RunnableGroup RunnableGroup;
 
 /* Asked at submission for jobs that are no longer in memory: their final state, from the store. False:
  * unknown. index NOT_A_CHILD: the job itself; *ret_array_size is 0 for a single job. */
@@ -43,6 +44,7 @@ struct Resource {
     /* decoded, by kind; NULL for other kinds */
     Environment *environment;
     Queue *queue;
+    SchedulingPolicySpec *policy;
     Consumable *consumable;
     bool dirty;
 };
@@ -61,6 +63,10 @@ struct Environment {
     uint64_t changes; /* counts what a scaler may act on: an instance changed its state or size, became idle
                          or busy */
     uint64_t generation; /* of what instances are made from: equal for equal members that update rolling */
+    unsigned slot;       /* its number among the environments there are: for arrays, never for order */
+    /* What schedule/ worked out from spec alone; freed when that changes. */
+    void *derived;
+    GDestroyNotify derived_free;
 };
 
 struct Queue {
@@ -68,6 +74,63 @@ struct Queue {
     JobQueueSpec *spec;
     int64_t counts[JOB_STATE_COUNT]; /* single jobs and array children in memory; parents are not counted */
     size_t unfinished;               /* jobs (parents count as one) not yet final */
+    bool fair;                       /* it has a scheduling policy: shares by use, not one for all */
+    const SchedulingPolicySpec *policy; /* borrowed; NULL: FIFO, or the policy does not exist */
+    int64_t held_vcpus_e4;              /* by launches under way of its jobs */
+    size_t active_shares;
+    size_t groups; /* of runnable work, the parked ones left out */
+};
+/* What its computeEnvironmentOrder names; NULL where there is no such environment. */
+Environment *const *queue_environments(const World *world, const Queue *queue, size_t *ret_len);
+unsigned world_environment_slots(const World *world); /* slots are below it */
+/* Launches of an environment by when they are expected to end (launch_end_ms()), from the first that ends
+ * after from_ms, those of unknown run time left out; NULL: first, or at the end. */
+Launch *environment_launch_next(const Environment *environment, const Launch *after, int64_t from_ms);
+int64_t launch_end_ms(const Launch *launch); /* INT64_MAX: not known */
+
+/* What the jobs of one queue with one shareIdentifier have and may have. The jobs of a FIFO queue are one
+ * share, "". */
+struct Share {
+    Queue *queue;
+    char *identifier;
+    int64_t weight_e4;     /* in force: weightFactor, times the active shares of its prefix */
+    int64_t max_vcpus_e4;  /* shareLimits; 0: none */
+    int64_t held_vcpus_e4; /* by launches under way */
+    size_t unfinished;     /* jobs (parents count as one) */
+    bool active;           /* has unfinished jobs, or had within the decay window (batch: "Active share") */
+    int64_t inactive_since_ms; /* when the last of its jobs ended; 0 while it has some */
+    size_t groups, parked;     /* that stand in order, and that do not */
+};
+
+/* Beside its size, what decides where an attempt can run. */
+typedef struct {
+    Platform platform;
+    const char *architecture; /* or NULL */
+    const char *beyond;       /* what the local provider refuses, joined by commas; "" for none */
+    bool has_command, uses_gpus;
+    int64_t nodes;                  /* 1: not multinode */
+    const char *node_instance_type; /* or NULL */
+    const ConsumableNeed *consumables;
+    size_t consumables_len;
+} RunKind;
+
+/* Runnable work of a share that is equal in all that decides where, when and how long it runs: what holds for
+ * one job holds for all. */
+struct RunnableGroup {
+    Share *share;
+    int32_t priority;         /* schedulingPriority; 0 in a FIFO queue */
+    uint32_t kind;            /* world_kind() */
+    Capacity need;            /* of an attempt; of a multinode job of each node */
+    int64_t jobs;             /* that are runnable, children of arrays one by one */
+    size_t items;             /* an array's children that were never launched are one */
+    uint64_t front, sequence; /* of its first item, */
+    int32_t index;            /* NOT_A_CHILD for a single job and an array's children never launched */
+    bool parked;              /* no environment of the queue can ever run it */
+    BlockedReason blocked;    /* while parked */
+    char *reason;
+    int64_t parked_ms;
+    uint64_t
+        judged; /* world_feasibility() for which it was found that it can run some day; for the scheduler */
 };
 
 struct JobTemplate {
@@ -90,11 +153,13 @@ struct Job {
     int32_t attempts;
     uint64_t front;
     int64_t created_ms, started_ms, stopped_ms;
-    int32_t array_size; /* 0: single */
-    ArrayState *array;  /* NULL: single */
-    Launch *launch;     /* current launch of a single job, or of the main node, or NULL */
-    Run *run;           /* or NULL */
-    char *step;         /* or NULL */
+    int64_t runnable_ms; /* when it first became RUNNABLE (arrays: opened); 0: not yet; created_ms after a
+                            restart */
+    int32_t array_size;  /* 0: single */
+    ArrayState *array;   /* NULL: single */
+    Launch *launch;      /* current launch of a single job, or of the main node, or NULL */
+    Run *run;            /* or NULL */
+    char *step;          /* or NULL */
     /* further members private to world/ follow in job.h */
     struct JobPrivate *private;
 };
@@ -386,19 +451,53 @@ bool runnable_iter_next(RunnableIter *iter, RunnableItem *ret_item);
 /* Retried array children are items of their own (index given, runnable 1); children never launched are one
  * item of their array. */
 
-/* The same work by shape: jobs of a queue that need the same share one group, and what holds for one of them
- * holds for all. */
-const RunnableGroup *runnable_group_next(const Queue *queue,
-                                         const RunnableGroup *after); /* NULL: first, or at the end */
-JobTemplate *runnable_group_template(const RunnableGroup *group);     /* of its first item */
-size_t runnable_group_len(const RunnableGroup *group);                /* items */
+/* ---- shares and groups */
+#define SHARES_ACTIVE_MAX 500 /* per queue; a submission that would add another fails */
+Share *share_next(const Queue *queue, const Share *after); /* by identifier; NULL at the end */
+Share *share_find(const Queue *queue, const char *identifier);
+/* Use so far as fair share counts it: weighed by age (usage.h), held vCPUs for one bucket's length more,
+ * times weight. The share with the least is served first. */
+typedef struct {
+    __int128 weighed; /* usage_weighed() */
+    int64_t bucket_ms;
+} ShareUse;
+ShareUse share_use(Share *share, int64_t now_ms);
+/* Shares that are active by now_ms and no longer: moves those whose window has passed. */
+void shares_settle(World *world, Queue *queue, int64_t now_ms);
+
+/* Groups of a share in order of their heads (schedulingPriority descending, retried first, then by
+ * sequence), the parked ones left out. skip (may be NULL) is asked of whole subtrees: true leaves out all
+ * groups in it, whose needs are at least `least` in every member and whose kinds are among the bits (of kinds
+ * from 63 on all stand for bit 63). */
+typedef bool (*GroupSkip)(const Capacity *least, uint64_t kinds, const void *data);
+RunnableGroup *share_group_next(const Share *share, const RunnableGroup *after, GroupSkip skip,
+                                const void *data);
+RunnableGroup *share_parked_next(const Share *share,
+                                 const RunnableGroup *after); /* the parked ones, in order */
+/* All groups of a share, parked ones too, in no order that matters; NULL: first, or at the end. */
+RunnableGroup *share_group_any(const Share *share, const RunnableGroup *after);
+/* The group that a runnable job stands in, or one of its shape stands in; NULL: none. */
+RunnableGroup *job_group(const Job *job);
+JobTemplate *runnable_group_template(const RunnableGroup *group); /* of its first item */
+const RunKind *world_kind(const World *world, uint32_t kind);
+size_t world_kinds_len(const World *world);              /* kinds are below it */
+bool world_kind_used(const World *world, uint32_t kind); /* a number between may have no kind */
+static inline uint64_t kind_bit(uint32_t kind)
+{
+    return UINT64_C(1) << (kind < 63 ? kind : 63);
+}
 /* Items of one group in dispatch order; `at` is private and NULL at first. False at the end. *ret_front as
  * Job.front. */
 bool runnable_group_item(const RunnableGroup *group, const void **at, RunnableItem *ret_item,
                          uint64_t *ret_front);
+/* It can never run as things stand: out of the way until world_unpark(). */
+void world_park(World *world, RunnableGroup *group, BlockedReason blocked, const char *reason,
+                int64_t now_ms);
+/* Something changed that may let parked work run after all: all of it stands in order again. */
+void world_unpark(World *world);
+/* Counts what world_unpark() answers to, so that a finding of RunnableGroup.judged can be believed. */
+uint64_t world_feasibility(const World *world);
+
 /* The next RUNNABLE child that was never launched, from `from` on; NOT_A_CHILD: none. */
 int32_t job_next_runnable(const Job *job, int32_t from);
 size_t world_runnable_len(const World *world); /* items in all queues; 0: nothing to schedule */
-/* Why a job waits: shown by describe; per queue and the shape of the template, not per job (NULL clears). */
-void world_set_waiting_reason(World *world, Queue *queue, JobTemplate *template, const char *reason);
-const char *world_waiting_reason(const World *world, const Queue *queue, const JobTemplate *template);

@@ -14,6 +14,17 @@ typedef struct {
     GArray *recent;    /* JobId of jobs submitted, for dependencies */
 } RandomWorld;
 
+/* variant: 0 to 2. */
+static inline void random_world_policy(World *world, int variant)
+{
+    g_autofree char *spec = g_strdup_printf(
+        "{\"fairsharePolicy\":{\"computeReservation\":%d,\"shareDecaySeconds\":%d,\"shareDistribution\":"
+        "[{\"shareIdentifier\":\"a*\",\"weightFactor\":5000},{\"shareIdentifier\":\"b\"}]},"
+        "\"shareLimits\":[{\"maxvCpus\":3,\"shareIdentifier\":\"c\"}]}",
+        10 * variant, 1000 * variant);
+    fixture_put(world, KIND_SCHEDULING_POLICY, "policy", spec, 1);
+}
+
 static inline void random_world_resources(World *world)
 {
     instance_local(world, FIXTURE_MACHINE);
@@ -21,6 +32,11 @@ static inline void random_world_resources(World *world)
     fixture_environment(world, "there", 3);
     fixture_queue(world, "main", 1, "here");
     fixture_queue(world, "high", 9, "there,here");
+    random_world_policy(world, 0);
+    fixture_put(world, KIND_JOB_QUEUE, "fair",
+                "{\"computeEnvironmentOrder\":[{\"computeEnvironment\":\"here\",\"order\":1}],\"priority\":1,"
+                "\"schedulingPolicy\":\"policy\"}",
+                1);
     fixture_definition(world, "one", 1, 16, "");
     fixture_definition(world, "two", 2, 64, ",\"retryStrategy\":{\"attempts\":2}");
     fixture_definition(world, "thrice", 1, 32,
@@ -144,16 +160,21 @@ static inline void random_append_dependencies(RandomWorld *random, GString *requ
 static inline void random_submit(RandomWorld *random)
 {
     static const char *const definitions[] = {"one", "two", "thrice"};
-    static const char *const queues[] = {"main", "high"};
+    static const char *const queues[] = {"main", "high", "fair"};
+    static const char *const shares[] = {"a1", "a2", "b", "c"};
+    uint64_t queue = random_below(random, 3);
     g_autoptr(GString) request = g_string_new(NULL);
     bool is_array = random_below(random, 2) == 0;
-    g_string_printf(request, "{'jobName':'j','jobQueue':'%s','jobDefinition':'%s'",
-                    queues[random_below(random, 2)], definitions[random_below(random, 3)]);
+    g_string_printf(request, "{'jobName':'j','jobQueue':'%s','jobDefinition':'%s'", queues[queue],
+                    definitions[random_below(random, 3)]);
     if (is_array)
         g_string_append_printf(request, ",'arrayProperties':{'size':%d}",
                                random_below(random, 3) == 0 ? 70 : 4);
     if (random_below(random, 2) == 0)
         random_append_dependencies(random, request, is_array);
+    if (queue == 2)
+        g_string_append_printf(request, ",'shareIdentifier':'%s','schedulingPriorityOverride':%d",
+                               shares[random_below(random, 4)], (int)random_below(random, 2));
     g_string_append_c(request, '}');
     g_autofree char *message = NULL;
     Job *job = fixture_try(random->world, ++random->ids, request->str, &message);
@@ -228,7 +249,8 @@ static inline void random_change_resources(RandomWorld *random)
 {
     int more = (int)random_below(random, 3);
     g_autofree char *keep = more ? g_strdup_printf(",\"keepRevisions\":%d", more) : g_strdup("");
-    switch (random_below(random, 3)) {
+    switch (random_below(random, 4)) {
+    case 3: random_world_policy(random->world, (int)random_below(random, 3)); break;
     case 0: fixture_definition(random->world, "one", 1, 16 + (int)random_below(random, 3), keep); break;
     case 1: fixture_queue(random->world, "main", (int)random_below(random, 20), "here"); break;
     default: fixture_environment(random->world, "there", 1 + (int)random_below(random, 8)); break;

@@ -7,7 +7,7 @@
 
 typedef struct {
     GPtrArray *batches;
-    GTree *tables[13]; /* key text → record, borrowed from its batch */
+    GTree *tables[16]; /* key text → record, borrowed from its batch */
     uint64_t event_sequence, instance_number;
     int64_t template_id, apply_id;
     uint64_t job_sequence;
@@ -26,6 +26,7 @@ enum {
     TABLE_INSTANCE,
     TABLE_ATTEMPT,
     TABLE_SETTING,
+    TABLE_USAGE,
     TABLE_COUNT
 };
 
@@ -179,6 +180,15 @@ static inline void records_take(Records *records, Batch *batch)
         else
             g_tree_remove(records->tables[TABLE_SETTING], key);
     }
+    RECORDS_EACH(UsageRecord, usage, batch)
+    {
+        const UsageRecord *r = &usages[i];
+        g_autofree char *key = g_strdup_printf(VIEW_FMT "/" VIEW_FMT, VIEW_ARG(r->queue), VIEW_ARG(r->share));
+        if (r->removed)
+            g_tree_remove(records->tables[TABLE_USAGE], key);
+        else
+            records_put(records, TABLE_USAGE, g_steal_pointer(&key), r);
+    }
     RECORDS_EACH(EventRecord, event, batch)
     {
         g_assert_cmpuint(events[i].sequence, ==, records->event_sequence + 1); /* no gap, no repetition */
@@ -232,6 +242,7 @@ static inline void records_load(const Records *records, const RecordSink *sink, 
     g_autoptr(GError) error = NULL;
     RECORDS_LOAD(SettingRecord, setting, TABLE_SETTING, true)
     RECORDS_LOAD(ResourceRecord, resource, TABLE_RESOURCE, true)
+    RECORDS_LOAD(UsageRecord, usage, TABLE_USAGE, true)
     RECORDS_LOAD(RevisionRecord, revision, TABLE_REVISION, true)
     RECORDS_LOAD(DurationRecord, duration, TABLE_DURATION, true)
     RECORDS_LOAD(TemplateRecord, template, TABLE_TEMPLATE, true)

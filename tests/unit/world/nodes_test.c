@@ -278,7 +278,7 @@ static void test_restart_after_refusal(void)
 static void test_refused_submissions(void)
 {
     g_autoptr(World) world = cloud_world();
-    g_autofree char *message = NULL, *other = NULL;
+    g_autofree char *message = NULL;
     cloud_gang(world, "gang", 3, 0, "");
     g_assert_null(fixture_try(world, 1,
                               "{'jobName':'j','jobQueue':'main','jobDefinition':'gang',"

@@ -1,0 +1,122 @@
+/* gang.c: multinode jobs, all nodes at once (batch: "Placement: gang scheduling"). Each node has an instance
+ * for itself. Who gathers instances in an environment is noted ("gang ENVIRONMENT": sequence, since when), so
+ * that two gangs never sit on half of what they need; after GANG_TURN_MS another one has its turn. */
+#include "reconciler/schedule/hold.h"
+#include "reconciler/schedule/pass.h"
+
+typedef struct {
+    Instance **hosts;
+    int64_t len;
+} Empties;
+
+static Empties empties_find(Pass *pass, const Room *room, const RunnableGroup *group, const RunKind *kind)
+{
+    Empties empties = {.hosts = arena_new0_n(pass->arena, Instance *, (size_t)kind->nodes)};
+    Instance *instance = NULL;
+    while (room->fleet && empties.len < kind->nodes &&
+           (instance = fleet_find_empty(room->fleet, group->need, kind->node_instance_type, instance)))
+        empties.hosts[empties.len++] = instance;
+    return empties;
+}
+
+/* Whether it is this gang's turn to gather instances in the environment. */
+static bool gang_turn(Pass *pass, Room *room, const Job *job)
+{
+    const char *name = room->environment->resource->name;
+    int64_t noted[2] = {0}, mine[2] = {(int64_t)job->sequence, pass->now_ms};
+    if (room->gang_seen)
+        return false;
+    if (note_read(pass->world, "gang", name, noted, 2)) {
+        const Job *other = world_job_by_sequence(pass->world, (uint64_t)noted[0]);
+        bool waits = other && other->state == JOB_RUNNABLE;
+        bool expired = pass->now_ms - noted[1] >= GANG_TURN_MS;
+        if (noted[0] == mine[0] && !expired) {
+            room->gang_seen = true;
+            pass->decisions->wake_ms = MIN(pass->decisions->wake_ms, noted[1] + GANG_TURN_MS);
+            return true;
+        }
+        if (noted[0] == mine[0] || (waits && !expired))
+            return false;
+    }
+    note_write(pass->world, "gang", name, mine, 2);
+    room->gang_seen = true;
+    pass->decisions->wake_ms = MIN(pass->decisions->wake_ms, pass->now_ms + GANG_TURN_MS);
+    return true;
+}
+
+static void gang_take(Pass *pass, Room *room, const GroupCursor *cursor, const Empties *empties)
+{
+    for (int64_t node = 0; node < empties->len; node++) {
+        Instance *instance = empties->hosts[node];
+        instance_take(instance, instance->free);
+        pass_record(pass, &(Placement){.job = cursor->item.job,
+                                       .index = NOT_A_CHILD,
+                                       .count = 1,
+                                       .node = (int32_t)node,
+                                       .environment = room->environment,
+                                       .instance = instance});
+    }
+}
+
+static int64_t coming_empties(const Room *room, const RunnableGroup *group, const RunKind *kind, int64_t most)
+{
+    int64_t len = 0;
+    for (const Instance *instance = NULL;
+         len < most && (instance = fleet_find_empty(room->environment->coming, group->need,
+                                                    kind->node_instance_type, instance));)
+        len++;
+    return len;
+}
+
+static void gang_demand(Pass *pass, Room *room, RunnableGroup *group, const RunKind *kind, int64_t missing)
+{
+    Decisions *decisions = pass->decisions;
+    missing -= coming_empties(room, group, kind, missing);
+    if (missing <= 0 || !pass->options->growth)
+        return;
+    int64_t left_e4 =
+        pass->options->growth(room->environment, group, pass->options->data) - room->demanded_e4;
+    if (left_e4 < missing * group->need.vcpus_e4)
+        return;
+    room->demanded_e4 += missing * group->need.vcpus_e4;
+    decisions->demand = pass_grow(pass, decisions->demand, decisions->demand_len, &pass->demand_max,
+                                  sizeof *decisions->demand);
+    decisions->demand[decisions->demand_len++] = (Demand){.environment = room->environment,
+                                                          .group = group,
+                                                          .need = group->need,
+                                                          .count = 1,
+                                                          .nodes = missing,
+                                                          .instance_type = kind->node_instance_type};
+}
+
+PlaceResult gang_place(Pass *pass, QueueWalk *walk, const GroupCursor *cursor)
+{
+    RunnableGroup *group = cursor->group;
+    const RunKind *kind = world_kind(pass->world, group->kind);
+    PlaceResult best = PLACE_CLOSED;
+    if (MIN(walk->shares[0]->left_e4, walk->left_e4) / kind->nodes < group->need.vcpus_e4)
+        return PLACE_SHARE;
+    if (consumables_allow(pass, kind) == 0)
+        return PLACE_CONSUMABLE;
+    for (size_t i = 0; i < walk->rooms_len; i++) {
+        Room *room = walk->rooms[i];
+        bool above;
+        if (!room || !room->open || !room_suits(pass, room, group->kind) ||
+            room_can_ever(pass, room, group, NULL, &above) == FEASIBLE_NO)
+            continue;
+        best = PLACE_FULL;
+        Empties empties = empties_find(pass, room, group, kind);
+        if (empties.len == kind->nodes) {
+            gang_take(pass, room, cursor, &empties);
+            consumables_use(pass, kind, 1);
+            return PLACE_NOW;
+        }
+        if (!gang_turn(pass, room, cursor->item.job))
+            continue;
+        for (int64_t node = 0; node < empties.len; node++)
+            hold_host(pass, room, empties.hosts[node]);
+        gang_demand(pass, room, group, kind, kind->nodes - empties.len);
+        break; /* it does not spill over once it gathers */
+    }
+    return best;
+}
