@@ -100,7 +100,7 @@ static bool is_held_strictly(const Room *room, const Instance *instance)
 static Instance *oldest_host(const Pass *pass, const Room *room, const RunnableGroup *group)
 {
     if (room->type == ROOM_MACHINE)
-        return world_local_instance(pass->world);
+        return pass->machine;
     Instance *best = NULL;
     unsigned best_rank = 0;
     for (Instance *instance = environment_instance_next(room->environment, NULL); instance;
@@ -160,7 +160,7 @@ static Capacity *freed_of(Freed *table, const Instance *instance)
 static void reserve(Pass *pass, RunnableGroup *group, Hold **list, int64_t end_ms, Capacity then)
 {
     Hold *hold = hold_new(pass, group, list);
-    hold->shadow_ms = MAX(end_ms, pass->now_ms);
+    hold->shadow_ms = end_ms;
     hold->beside = capacity_sum(then, group->need, -1);
 }
 
@@ -169,9 +169,9 @@ static void reserve_left(Pass *pass, Room *room, RunnableGroup *group)
 {
     int64_t left_e4 = room->left_e4;
     int looked_at = 0;
-    for (const Launch *launch = environment_launch_next(room->environment, NULL);
+    for (const Launch *launch = environment_launch_next(room->environment, NULL, pass->now_ms);
          launch && looked_at < ENDS_MAX;
-         launch = environment_launch_next(room->environment, launch), looked_at++) {
+         launch = environment_launch_next(room->environment, launch, pass->now_ms), looked_at++) {
         left_e4 += launch->vcpus_e4;
         if (left_e4 < group->need.vcpus_e4)
             continue;
@@ -195,13 +195,14 @@ static int end_compare(const void *a, const void *b)
 /* All that runs on the one machine, of whatever environment. */
 static void reserve_machine(Pass *pass, Room *room, RunnableGroup *group)
 {
-    Instance *machine = world_local_instance(pass->world);
+    Instance *machine = pass->machine;
     size_t len = 0;
     if (!machine || !capacity_covers(machine->total, group->need))
         return;
     const Launch **launches = arena_new0_n(pass->arena, const Launch *, machine->launches + 1);
     for (const Launch *launch = machine->newest_launch; launch; launch = launch->instance_prev)
-        launches[len++] = launch;
+        if (launch_end_ms(launch) > pass->now_ms)
+            launches[len++] = launch;
     qsort(launches, len, sizeof *launches, end_compare);
     Capacity free = machine->free;
     for (size_t i = 0; i < len && launch_end_ms(launches[i]) != INT64_MAX; i++) {
@@ -217,9 +218,9 @@ static void reserve_host(Pass *pass, Room *room, RunnableGroup *group)
 {
     Freed *table = arena_new0_n(pass->arena, Freed, FREED_SLOTS);
     int looked_at = 0;
-    for (const Launch *launch = environment_launch_next(room->environment, NULL);
+    for (const Launch *launch = environment_launch_next(room->environment, NULL, pass->now_ms);
          launch && looked_at < ENDS_MAX;
-         launch = environment_launch_next(room->environment, launch), looked_at++) {
+         launch = environment_launch_next(room->environment, launch, pass->now_ms), looked_at++) {
         Instance *instance = launch->instance;
         if (!instance || instance->state != INSTANCE_REGISTERED ||
             !capacity_covers(instance->total, group->need))

@@ -3,9 +3,10 @@
  * Calls:  world/.
  * Holds:  1. A head that waits has at most one hold for each environment of its queue. Before it is
  * HOLD_AFTER_MS old the hold is a reservation: the first moment, and the host, at which it fits by what is
- * expected to end there (a launch of unknown run time never ends); none where there is no such moment, or
- * where instances are coming for it. Others may use that host if they are expected to be gone by then, or if
- * they fit beside it even then. The same for what is left of maxvCpus where that is what the head lacks.
+ * expected to end there (a launch of unknown run time never ends, nor one that runs for longer than
+ * expected); none where there is no such moment, or where instances are coming for it. Others may use that
+ * host if they are expected to be gone by then, or if they fit beside it even then. The same for what is left
+ * of maxvCpus where that is what the head lacks.
  *         2. Once it is HOLD_AFTER_MS old the hold is strict: nothing is placed there any more. The host is
  * the one, of those that could hold it if they were empty, on which something was placed the longest ago (the
  * oldest newest launch, then the lowest number).

@@ -10,6 +10,7 @@
 #include "reconciler/world/instance.h"
 #include "reconciler/world/usage.h"
 
+typedef struct Pass Pass;
 typedef struct QueueWalk QueueWalk;
 typedef struct Hold Hold;
 typedef struct HeldHost HeldHost;
@@ -19,6 +20,14 @@ typedef enum {
     ROOM_FLEET,   /* EC2 and UNMANAGED: instances of its own */
     ROOM_TASKS    /* Fargate: no instances, maxvCpus is the capacity */
 } RoomType;
+
+/* Whether a runnable job that wants GPUs could use a host of this size. */
+typedef struct GpuSize GpuSize;
+struct GpuSize {
+    GpuSize *next;
+    Capacity total;
+    bool wanted;
+};
 
 /* One environment as this pass leaves it. */
 typedef struct {
@@ -31,12 +40,10 @@ typedef struct {
     Hold *holds;      /* on left_e4 */
     HeldHost **hosts; /* instances held: of the room, or of the machine */
     HeldHost *own_hosts;
-    int64_t demanded_e4; /* of what it may grow by */
-    bool gang_seen;      /* who gathers instances here was settled in this pass */
-    struct {
-        bool known, wanted;
-        Capacity total;
-    } gpus; /* whether jobs that want GPUs could use such a host: the last answer */
+    int64_t demanded_e4;         /* of what it may grow by */
+    bool gang_seen;              /* who gathers instances here was settled in this pass */
+    GpuSize *gpu_sizes;          /* sizes of hosts with GPUs that were looked at */
+    bool gpus_known, gpus_spare; /* some host with GPUs is of a size that no job could use the GPUs of */
 } Room;
 
 typedef enum { SUITS_YES = 1, SUITS_NO } KindSuits;
@@ -53,6 +60,7 @@ typedef struct {
 typedef struct {
     Share *share;
     QueueWalk *walk;
+    Pass *pass;
     Wide key, step_per_vcpu; /* use times weight; what one 1/10,000th vCPU more adds */
     int64_t left_e4;         /* of shareLimits; INT64_MAX: none */
     GroupCursor current;     /* group NULL: nothing left */
@@ -92,22 +100,25 @@ typedef struct {
     int64_t count;
 } ComingUse;
 
-typedef struct {
+struct Pass {
     World *world;
     const ScheduleOptions *options;
     int64_t now_ms;
     Arena *arena;
     Decisions *decisions;
     size_t placements_max, parked_max, demand_max, cancels_max;
-    Room **rooms; /* by Environment.slot */
+    Room **rooms;         /* by Environment.slot */
+    Instance *machine;    /* that local environments share; NULL: not told yet */
+    Fleet *machine_fleet; /* its fleet, where it may be missing while it is held */
     HeldHost *machine_hosts;
     HeldHost *held; /* all, newest first */
     ConsumableUse *consumables;
     size_t consumables_len, consumables_max;
     ComingUse *coming;
     size_t coming_len, coming_max;
-} Pass;
+};
 
+void pass_init(Pass *pass, World *world, const ScheduleOptions *options, Arena *arena, Decisions *decisions);
 /* An array in the arena with room for one more; *max grows by doubling. */
 void *pass_grow(Pass *pass, void *array, size_t len, size_t *max, size_t size);
 
@@ -152,9 +163,10 @@ typedef struct {
     Instance *instance;
     int64_t count;
 } Place;
-/* Takes nothing. At most `most` jobs of the group. */
-PlaceResult place_find(Pass *pass, QueueWalk *walk, const RunnableGroup *group, int64_t most,
-                       Place *ret_place);
+/* Takes nothing. At most `most` jobs of the group, and vCPUs up to left_e4 (what limits of the share and the
+ * queue leave). */
+PlaceResult place_find(Pass *pass, const QueueWalk *walk, const RunnableGroup *group, int64_t left_e4,
+                       int64_t most, Place *ret_place);
 void place_take(Pass *pass, QueueWalk *walk, const RunnableGroup *group, const Place *place);
 /* Run time that the group's next job is expected to need; INT64_MAX: unknown. */
 int64_t group_expected_ms(const Pass *pass, const RunnableGroup *group);

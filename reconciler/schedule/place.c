@@ -68,11 +68,8 @@ static bool queue_lists(const World *world, const Queue *queue, const Environmen
     return false;
 }
 
-/* Whether a runnable job that wants GPUs could use a host of this size (batch: "GPUs"). */
-static bool gpus_wanted(Pass *pass, Room *room, const Capacity *total)
+static bool gpus_wanted(const Pass *pass, const Room *room, const Capacity *total)
 {
-    if (room->gpus.known && memcmp(&room->gpus.total, total, sizeof *total) == 0)
-        return room->gpus.wanted;
     GpuSearch search = {total, gpu_kinds(pass->world)};
     size_t len;
     Queue *const *queues = world_queues(pass->world, &len);
@@ -84,25 +81,87 @@ static bool gpus_wanted(Pass *pass, Room *room, const Capacity *total)
              share = share_next(queues[i], share))
             wanted = share->groups > 0 && share_wants_gpus(share, &search);
     }
-    room->gpus.known = true;
-    room->gpus.total = *total;
-    room->gpus.wanted = wanted;
     return wanted;
+}
+
+/* Whether no runnable job could use the GPUs of a host of this size (batch: "GPUs"). */
+static bool is_spare(Pass *pass, Room *room, const Capacity *total)
+{
+    for (const GpuSize *size = room->gpu_sizes; size; size = size->next)
+        if (memcmp(&size->total, total, sizeof *total) == 0)
+            return !size->wanted;
+    GpuSize *size = arena_new0(pass->arena, GpuSize);
+    *size = (GpuSize){room->gpu_sizes, *total, gpus_wanted(pass, room, total)};
+    room->gpu_sizes = size;
+    return !size->wanted;
+}
+
+/* Usually none is: then nobody need look for one. */
+static bool any_spare(Pass *pass, Room *room)
+{
+    Capacity total;
+    if (room->gpus_known)
+        return room->gpus_spare;
+    room->gpus_known = true;
+    for (size_t at = 0; fleet_total_next(room->fleet, &at, &total);)
+        if (total.gpus > 0 && is_spare(pass, room, &total))
+            room->gpus_spare = true;
+    for (const HeldHost *host = *room->hosts; host; host = host->next)
+        if (host->instance->total.gpus > 0 && is_spare(pass, room, &host->instance->total))
+            room->gpus_spare = true;
+    return room->gpus_spare;
+}
+
+typedef struct {
+    Pass *pass;
+    Room *room;
+} SpareSearch;
+
+static bool allow_spare(const Instance *instance, const void *data)
+{
+    const SpareSearch *search = data;
+    return is_spare(search->pass, search->room, &instance->total);
 }
 
 /* ---- one environment ---- */
 
+typedef enum {
+    HOSTS_ALL,  /* of the one machine */
+    HOSTS_GPUS, /* for a job that wants some */
+    HOSTS_PLAIN,
+    HOSTS_SPARE /* hosts with GPUs that nobody could use */
+} Hosts;
+
+static bool hosts_include(Pass *pass, Room *room, Hosts hosts, const Instance *instance)
+{
+    switch (hosts) {
+    case HOSTS_ALL: return true;
+    case HOSTS_GPUS: return instance->total.gpus > 0;
+    case HOSTS_PLAIN: return instance->total.gpus == 0;
+    case HOSTS_SPARE: return instance->total.gpus > 0 && is_spare(pass, room, &instance->total);
+    }
+    g_assert_not_reached();
+}
+
+static Instance *fleet_look(Pass *pass, Room *room, Hosts hosts, Capacity need)
+{
+    switch (hosts) {
+    case HOSTS_ALL: return fleet_find(room->fleet, need, FLEET_ANY);
+    case HOSTS_GPUS: return fleet_find(room->fleet, need, FLEET_GPU_HOSTS);
+    case HOSTS_PLAIN: return fleet_find(room->fleet, need, FLEET_NO_GPU_HOSTS);
+    case HOSTS_SPARE: return fleet_find_gpu_host(room->fleet, need, allow_spare, &(SpareSearch){pass, room});
+    }
+    g_assert_not_reached();
+}
+
 /* Of the instances held, the one that best fit takes and whose holds let the group in. *ret_held: only holds
  * kept it out somewhere. */
-static Instance *held_find(Pass *pass, const Room *room, const RunnableGroup *group, FleetHosts hosts,
-                           bool *ret_held)
+static Instance *held_find(Pass *pass, Room *room, const RunnableGroup *group, Hosts hosts, bool *ret_held)
 {
     Instance *best = NULL;
     for (HeldHost *host = *room->hosts; host; host = host->next) {
         Instance *instance = host->instance;
-        bool has_gpus = instance->total.gpus > 0;
-        if ((hosts == FLEET_NO_GPU_HOSTS && has_gpus) || (hosts == FLEET_GPU_HOSTS && !has_gpus) ||
-            !capacity_covers(instance->free, group->need))
+        if (!capacity_covers(instance->free, group->need) || !hosts_include(pass, room, hosts, instance))
             continue;
         if (!host->holds || holds_allow(pass, host->holds, group) == 0)
             *ret_held = true;
@@ -112,10 +171,10 @@ static Instance *held_find(Pass *pass, const Room *room, const RunnableGroup *gr
     return best;
 }
 
-static Instance *hosts_find(Pass *pass, const QueueWalk *walk, const Room *room, const RunnableGroup *group,
-                            FleetHosts hosts, bool *ret_held)
+static Instance *hosts_find(Pass *pass, const QueueWalk *walk, Room *room, const RunnableGroup *group,
+                            Hosts hosts, bool *ret_held)
 {
-    Instance *found = fleet_find(room->fleet, group->need, hosts);
+    Instance *found = fleet_look(pass, room, hosts, group->need);
     if (!*room->hosts || walk->held_tries > HELD_TRIES_MAX)
         return found;
     Instance *held = held_find(pass, room, group, hosts, ret_held);
@@ -127,14 +186,13 @@ static Instance *host_find(Pass *pass, const QueueWalk *walk, Room *room, const 
                            bool *ret_held)
 {
     if (room->type == ROOM_MACHINE)
-        return hosts_find(pass, walk, room, group, FLEET_ANY, ret_held);
+        return hosts_find(pass, walk, room, group, HOSTS_ALL, ret_held);
     if (group->need.gpus > 0)
-        return hosts_find(pass, walk, room, group, FLEET_GPU_HOSTS, ret_held);
-    Instance *found = hosts_find(pass, walk, room, group, FLEET_NO_GPU_HOSTS, ret_held);
-    if (found)
+        return hosts_find(pass, walk, room, group, HOSTS_GPUS, ret_held);
+    Instance *found = hosts_find(pass, walk, room, group, HOSTS_PLAIN, ret_held);
+    if (found || !any_spare(pass, room))
         return found;
-    found = hosts_find(pass, walk, room, group, FLEET_GPU_HOSTS, ret_held);
-    return found && !gpus_wanted(pass, room, &found->total) ? found : NULL;
+    return hosts_find(pass, walk, room, group, HOSTS_SPARE, ret_held);
 }
 
 static HeldHost *held_host(const Room *room, const Instance *instance)
@@ -177,11 +235,11 @@ static PlaceResult room_find(Pass *pass, const QueueWalk *walk, Room *room, cons
 
 /* ---- all of a queue ---- */
 
-PlaceResult place_find(Pass *pass, QueueWalk *walk, const RunnableGroup *group, int64_t most,
-                       Place *ret_place)
+PlaceResult place_find(Pass *pass, const QueueWalk *walk, const RunnableGroup *group, int64_t left_e4,
+                       int64_t most, Place *ret_place)
 {
     const RunKind *kind = world_kind(pass->world, group->kind);
-    int64_t vcpus_e4 = group->need.vcpus_e4, left_e4 = MIN(walk->shares[0]->left_e4, walk->left_e4);
+    int64_t vcpus_e4 = group->need.vcpus_e4;
     PlaceResult best = PLACE_CLOSED;
     if (left_e4 < vcpus_e4)
         return PLACE_SHARE;

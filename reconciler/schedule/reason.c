@@ -102,7 +102,7 @@ void room_append_reason(Pass *pass, Room *room, const RunnableGroup *group, GStr
                            room->environment->spec->max_vcpus * DECIMAL_SCALE);
         g_string_append(text, " (maxvCpus)");
     } else if (room->type == ROOM_MACHINE) {
-        append_machine(text, world_local_instance(pass->world), need);
+        append_machine(text, pass->machine, need);
     } else if (room->type == ROOM_FLEET) {
         append_fleet(text, room, need);
     } else {
@@ -116,10 +116,8 @@ char *waiting_reason(World *world, unsigned providers, RunnableGroup *group)
         return g_strdup(group->reason);
     g_autoptr(Arena) arena = arena_new();
     ScheduleOptions options = {.providers = providers};
-    Pass pass = {.world = world,
-                 .options = &options,
-                 .arena = arena,
-                 .rooms = arena_new0_n(arena, Room *, world_environment_slots(world) + 1)};
+    Pass pass;
+    pass_init(&pass, world, &options, arena, NULL);
     const Queue *queue = group->share->queue;
     size_t len;
     Environment *const *environments = queue_environments(world, queue, &len);

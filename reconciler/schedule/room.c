@@ -28,7 +28,8 @@ Room *pass_room(Pass *pass, Environment *environment)
     room->environment = environment;
     room->type = room_type(environment);
     room->open = is_open(pass, environment);
-    room->fleet = environment_fleet(pass->world, environment);
+    room->fleet =
+        room->type == ROOM_MACHINE ? pass->machine_fleet : environment_fleet(pass->world, environment);
     room->left_e4 = INT64_MAX;
     if (room->type != ROOM_FLEET && environment->spec->max_vcpus > 0)
         room->left_e4 = environment->spec->max_vcpus * DECIMAL_SCALE - environment->used_vcpus_e4;
@@ -41,7 +42,7 @@ Room *pass_room(Pass *pass, Environment *environment)
 
 LocalMachine pass_machine(const Pass *pass)
 {
-    const Instance *local = world_local_instance(pass->world);
+    const Instance *local = pass->machine;
     return local ? (LocalMachine){local->total.vcpus_e4 / DECIMAL_SCALE, local->total.memory_mib,
                                   local->total.gpus}
                  : (LocalMachine){0};

@@ -1,6 +1,18 @@
 #include "reconciler/schedule/schedule.h"
 #include "reconciler/schedule/hold.h"
 
+void pass_init(Pass *pass, World *world, const ScheduleOptions *options, Arena *arena, Decisions *decisions)
+{
+    *pass = (Pass){.world = world,
+                   .options = options,
+                   .now_ms = options->now_ms,
+                   .arena = arena,
+                   .decisions = decisions,
+                   .rooms = arena_new0_n(arena, Room *, world_environment_slots(world) + 1),
+                   .machine = world_local_instance(world),
+                   .machine_fleet = environment_fleet(world, NULL)};
+}
+
 /* Arena blocks do not grow in place; doubling keeps the copies at twice the result. */
 void *pass_grow(Pass *pass, void *array, size_t len, size_t *max, size_t size)
 {
@@ -77,7 +89,8 @@ static void step(Pass *pass, QueueWalk *walk)
             step_failed(pass, walk, group, result, true);
         return;
     }
-    result = place_find(pass, walk, group, step_most(pass, walk), &place);
+    int64_t left_e4 = MIN(walk->shares[0]->left_e4, walk->left_e4);
+    result = place_find(pass, walk, group, left_e4, step_most(pass, walk), &place);
     if (result != PLACE_NOW) {
         step_failed(pass, walk, group, result, false);
         return;
@@ -156,12 +169,8 @@ void schedule_run(World *world, const ScheduleOptions *options, Arena *arena, De
     *ret_decisions = (Decisions){.wake_ms = INT64_MAX};
     if (world_runnable_len(world) == 0)
         return;
-    Pass pass = {.world = world,
-                 .options = options,
-                 .now_ms = options->now_ms,
-                 .arena = arena,
-                 .decisions = ret_decisions,
-                 .rooms = arena_new0_n(arena, Room *, world_environment_slots(world) + 1)};
+    Pass pass;
+    pass_init(&pass, world, options, arena, ret_decisions);
     Queue *const *queues = world_queues(world, &len);
     for (size_t first = 0, next; first < len; first = next) {
         for (next = first + 1; next < len && queues[next]->spec->priority == queues[first]->spec->priority;

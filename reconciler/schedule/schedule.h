@@ -82,6 +82,7 @@ typedef struct {
     int64_t now_ms;
     size_t placements_max; /* starts */
     int32_t bulk_max;      /* children in one placement; 0: any number */
+    bool check_skipped;    /* makes sure that what is left out as not fitting does not fit: for tests */
     unsigned providers;    /* bits 1 << ProviderType: whose environments take jobs here; 0: all */
     GrowthFunc growth;     /* NULL: no environment grows */
     TroubleFunc trouble;   /* NULL: none has any */

@@ -59,11 +59,31 @@ static bool group_skipped(const ShareWalk *at, const RunnableGroup *group)
            (!walk->grows || misfits_cover_kind(&walk->unmet, &group->need, group->kind));
 }
 
+/* For tests: every group, and those that the trees leave out are tried. */
+static bool check_skipped(const Capacity *least, uint64_t kinds, const void *data)
+{
+    (void)least;
+    (void)kinds;
+    (void)data;
+    return false;
+}
+
+static void check_misfit(const ShareWalk *at, const RunnableGroup *group)
+{
+    Place place;
+    int64_t left_e4 = MIN(at->left_e4, at->walk->left_e4);
+    if (at->pass->options->check_skipped && world_kind(at->pass->world, group->kind)->nodes == 1)
+        g_assert(place_find(at->pass, at->walk, group, left_e4, 1, &place) != PLACE_NOW);
+}
+
 /* The next group of the tree that may still be placed; what was looked up before may not be any more. */
 static RunnableGroup *share_peek(ShareWalk *at)
 {
+    GroupSkip skip = at->pass->options->check_skipped ? check_skipped : share_skips;
     while (!at->at_end && (!at->peeked || group_skipped(at, at->peeked))) {
-        at->peeked = share_group_next(at->share, at->last, share_skips, at);
+        if (at->peeked)
+            check_misfit(at, at->peeked);
+        at->peeked = share_group_next(at->share, at->last, skip, at);
         at->last = at->peeked;
         at->at_end = !at->peeked;
     }
@@ -177,6 +197,7 @@ static void share_open(Pass *pass, QueueWalk *walk, Share *share, uint64_t turn)
     ShareWalk *at = arena_new0(pass->arena, ShareWalk);
     at->share = share;
     at->walk = walk;
+    at->pass = pass;
     at->left_e4 = share->max_vcpus_e4 > 0 ? share->max_vcpus_e4 - share->held_vcpus_e4 : INT64_MAX;
     walk->limits_shares = walk->limits_shares || at->left_e4 != INT64_MAX;
     if (walk->queue->fair) {
@@ -272,6 +293,8 @@ void walk_placed(Pass *pass, QueueWalk *walk, int64_t count)
     RunnableItem *item = &at->current.item;
     int64_t vcpus_e4 =
         count * at->current.group->need.vcpus_e4 * world_kind(pass->world, at->current.group->kind)->nodes;
+    if (at->turn)
+        note_clear(pass->world, "turn", walk->queue->resource->name);
     at->turn = false;
     at->key += vcpus_e4 * at->step_per_vcpu;
     if (at->left_e4 != INT64_MAX)

@@ -442,6 +442,38 @@ Instance *fleet_find(const Fleet *fleet, Capacity need, FleetHosts hosts)
     return found;
 }
 
+static Instance *level_find_allowed(const FleetLevel *level, Capacity need, FleetAllow allow,
+                                    const void *data)
+{
+    unsigned whole = (unsigned)MIN(need.vcpus_e4 / DECIMAL_SCALE, WHOLE_MAX);
+    for (unsigned index = level_next(level, whole); index <= WHOLE_MAX;
+         index = level_next(level, index + 1)) {
+        const Shelf *shelf = &level->shelves[index];
+        for (ShelfPlace place = {0, 0}; shelf_at(shelf, place); place = shelf_next(shelf, place)) {
+            Instance *instance = shelf_at(shelf, place)->instance;
+            if (capacity_covers(instance->free, need) && allow(instance, data))
+                return instance;
+        }
+    }
+    return NULL;
+}
+
+Instance *fleet_find_gpu_host(const Fleet *fleet, Capacity need, FleetAllow allow, const void *data)
+{
+    Instance *found = NULL;
+    for (guint at = levels_search(fleet, need.gpus); !found && at < fleet->levels->len; at++)
+        found = level_find_allowed(g_ptr_array_index(fleet->levels, at), need, allow, data);
+    return found;
+}
+
+bool fleet_total_next(const Fleet *fleet, size_t *at, Capacity *ret_total)
+{
+    if (*at >= fleet->classes->len)
+        return false;
+    *ret_total = ((const FleetClass *)g_ptr_array_index(fleet->classes, (*at)++))->total;
+    return true;
+}
+
 Instance *fleet_find_empty(const Fleet *fleet, Capacity need, const char *type, const Instance *after)
 {
     Instance *best = NULL;

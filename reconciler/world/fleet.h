@@ -53,6 +53,11 @@ typedef enum {
  * vCPUs, then the least free memory, then the fewest free vCPUs, then the lowest number. NULL: it fits
  * nowhere. */
 Instance *fleet_find(const Fleet *fleet, Capacity need, FleetHosts hosts);
+/* The same of machines with GPUs that `allow` lets through: in best fit's order, one by one. */
+typedef bool (*FleetAllow)(const Instance *instance, const void *data);
+Instance *fleet_find_gpu_host(const Fleet *fleet, Capacity need, FleetAllow allow, const void *data);
+/* The sizes of its instances, one after the other; false at the end. *at begins as 0. */
+bool fleet_total_next(const Fleet *fleet, size_t *at, Capacity *ret_total);
 /* An instance on which nothing runs and that is at least so large: the smallest total, then the lowest
  * number; type: NULL or the only type allowed. NULL: none. after: NULL, or the instance behind which to go
  * on. */

@@ -32,10 +32,16 @@ int launch_end_compare(const TreeNode *a, const TreeNode *b)
     return (left->index > right->index) - (left->index < right->index);
 }
 
-Launch *environment_launch_next(const Environment *environment, const Launch *after)
+static int end_key_compare(const TreeNode *node, const void *key)
 {
+    return launch_end_ms(&TREE_ENTRY(node, LaunchEntry, by_end)->launch) <= *(const int64_t *)key ? -1 : 1;
+}
+
+Launch *environment_launch_next(const Environment *environment, const Launch *after, int64_t from_ms)
+{
+    const Tree *ends = &environment_entry(environment)->ends;
     TreeNode *node =
-        after ? tree_next(&launch_entry(after)->by_end) : tree_first(&environment_entry(environment)->ends);
+        after ? tree_next(&launch_entry(after)->by_end) : tree_lower_bound(ends, &from_ms, end_key_compare);
     return node ? &TREE_ENTRY(node, LaunchEntry, by_end)->launch : NULL;
 }
 

@@ -83,9 +83,9 @@ struct Queue {
 /* What its computeEnvironmentOrder names; NULL where there is no such environment. */
 Environment *const *queue_environments(const World *world, const Queue *queue, size_t *ret_len);
 unsigned world_environment_slots(const World *world); /* slots are below it */
-/* Launches of an environment whose run time is expected to be something, by when they are expected to end
- * (launch_end_ms()); NULL: first, or at the end. */
-Launch *environment_launch_next(const Environment *environment, const Launch *after);
+/* Launches of an environment by when they are expected to end (launch_end_ms()), from the first that ends
+ * after from_ms, those of unknown run time left out; NULL: first, or at the end. */
+Launch *environment_launch_next(const Environment *environment, const Launch *after, int64_t from_ms);
 int64_t launch_end_ms(const Launch *launch); /* INT64_MAX: not known */
 
 /* What the jobs of one queue with one shareIdentifier have and may have. The jobs of a FIFO queue are one
@@ -97,7 +97,6 @@ struct Share {
     int64_t max_vcpus_e4;  /* shareLimits; 0: none */
     int64_t held_vcpus_e4; /* by launches under way */
     size_t unfinished;     /* jobs (parents count as one) */
-    uint32_t slot;         /* of whoever looks on, free for its use; not stored */
     bool active;           /* has unfinished jobs, or had within the decay window (batch: "Active share") */
     int64_t inactive_since_ms; /* when the last of its jobs ended; 0 while it has some */
     size_t groups, parked;     /* that stand in order, and that do not */
@@ -459,7 +458,6 @@ bool runnable_iter_next(RunnableIter *iter, RunnableItem *ret_item);
 #define SHARES_ACTIVE_MAX 500 /* per queue; a submission that would add another fails */
 Share *share_next(const Queue *queue, const Share *after); /* by identifier; NULL at the end */
 Share *share_find(const Queue *queue, const char *identifier);
-Share *job_share(const Job *job);
 /* Use so far as fair share counts it: weighed by age (usage.h), held vCPUs for one bucket's length more,
  * times weight. The share with the least is served first. */
 typedef struct {

@@ -52,11 +52,11 @@ static void bench_submit(uint64_t len)
     Decisions decisions;
     start = clock_us();
     instance_local(world, (Capacity){0, 1000, 0});
-    schedule_run(world, 1000, 5000, arena, &decisions);
+    schedule_run(world, &(ScheduleOptions){.now_ms = 5000, .placements_max = 1000}, arena, &decisions);
     report("tick, nothing fits", (double)(clock_us() - start), "us");
     start = clock_us();
     instance_local(world, (Capacity){20000, 1000, 0});
-    schedule_run(world, 1000, 5000, arena, &decisions);
+    schedule_run(world, &(ScheduleOptions){.now_ms = 5000, .placements_max = 1000}, arena, &decisions);
     report("tick, 2 fit", (double)(clock_us() - start), "us");
     json_decref(request);
 }

@@ -121,12 +121,12 @@ exits "until there is room" 0 mt wait "$gate" "$whole" "$large" --timeout 20s
 # ---- never
 resource="MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - The job resource requirement (vCPU/memory/GPU) is higher than that can be met by the CE(s) attached to the job queue."
 never=$(to main true --vcpus 500)
-is "more vCPUs than the machine has" "$(of "$never" status waiting)" "RUNNABLE | $resource needs 500 vCPU; this machine has $vcpus"
+is "more vCPUs than the machine has" "$(of "$never" status waiting)" "RUNNABLE | $resource needs 500 vCPU; this machine has $vcpus: $((500 - vcpus)) short"
 like "describe says so" "$(mt describe "$never")" "*Status:*RUNNABLE*Waiting:*needs 500 vCPU; this machine has $vcpus*"
 batch describejobs "{\"jobs\":[\"$never\"]}"
-is "and so does Batch's answer" "$(picked .batch jobs.0.status jobs.0.statusReason)" "RUNNABLE | $resource needs 500 vCPU; this machine has $vcpus"
+is "and so does Batch's answer" "$(picked .batch jobs.0.status jobs.0.statusReason)" "RUNNABLE | $resource needs 500 vCPU; this machine has $vcpus: $((500 - vcpus)) short"
 never="$never $(to main true --gpus 100)"
-like "more GPUs" "$(of "${never##* }" waiting)" "$resource needs 100 GPU; this machine has *"
+like "more GPUs" "$(of "${never##* }" waiting)" "$resource needs 100 GPU*; this machine has *"
 never="$never $(to low true --vcpus 2)"
 is "more than maxvCpus" "$(of "${never##* }" waiting)" "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - CE(s) associated with the job queue cannot meet the CPU requirement of the job. needs 2 vCPU; maxvCpus is 1"
 exits "others run past it" 0 mt submit --queue low --definition sh --wait
@@ -164,7 +164,7 @@ for command in "validate never" "plan never --no-forecast --state $WORK/other" "
     exits "${command%% *}: infeasible" 4 mt $command
     printf '%s\n' "$err" >.err
     is "at the line" "$(grep -c 'never/p.yaml:12:.*error: no environment of queue "main" can ever run step "huge" of Pipeline/never' .err) $(grep -c 'never/p.yaml:22:.*error: no environment of queue "main" can ever run Job/wide' .err)" "1 1"
-    is "with the arithmetic" "$(grep -c 'needs 99,999,999 MiB; this machine ' .err) $(grep -c "needs 500 vCPU; this machine has $vcpus" .err)" "1 1"
+    is "with the arithmetic" "$(grep -c 'needs 99,999,999 MiB; this machine ' .err) $(grep -c "needs 500 vCPU; this machine has $vcpus: $((500 - vcpus)) short" .err)" "1 1"
 done
 exits "nothing of it is there" 6 mt get JobQueue main --state "$WORK/other"
 stop_daemon "$daemon"
