@@ -189,18 +189,28 @@ bool launch_provider_start(Reconciler *reconciler, GError **error)
  */
 
 /* The next children are looked up before one that stands before them is launched. */
-static void make_launches(Reconciler *reconciler, const Placement *placement)
+static void entropy_token(LaunchToken *token, void *data)
 {
-    int32_t index = placement->index;
-    for (int32_t i = 0; i < placement->count; i++) {
-        int32_t next = index == NOT_A_CHILD ? index : job_next_runnable(placement->job, index + 1);
-        LaunchToken token;
-        reconciler->ports.entropy(token.bytes, sizeof token.bytes);
-        launch_intend(reconciler->world, placement->job, index, placement->environment, placement->instance,
-                      &token, reconciler->now_ms);
-        g_array_append_val(reconciler->outgoing->launches, token);
-        index = next;
+    const Reconciler *reconciler = data;
+    reconciler->ports.entropy(token->bytes, sizeof token->bytes);
+}
+
+/* What was decided becomes an effect when this tick's batch is durable. */
+static void let_out(Reconciler *reconciler)
+{
+    const Decided *decided = &reconciler->decided;
+    Outgoing *outgoing = reconciler->outgoing;
+    for (guint i = 0; i < decided->launches->len; i++)
+        g_array_append_val(outgoing->launches, ((const Launch *)decided->launches->pdata[i])->token);
+    for (guint i = 0; i < decided->instances->len; i++) {
+        const GrowthLaunch *launch = &g_array_index(decided->instances, GrowthLaunch, i);
+        InstanceIntent intent = {launch->instance->token, launch->max_price_micro_per_h};
+        g_array_append_val(outgoing->instances, intent);
     }
+    for (guint i = 0; i < decided->instance_stops->len; i++)
+        g_array_append_val(outgoing->instance_stops,
+                           ((const Instance *)decided->instance_stops->pdata[i])->token);
+    g_ptr_array_extend(reconciler->stops, decided->stops, NULL, NULL);
 }
 
 void launch_decide(Reconciler *reconciler)
@@ -211,17 +221,19 @@ void launch_decide(Reconciler *reconciler)
     reconciler->changed = false;
     if (!reconciler->launch || !reconciler->observed || reconciler->draining)
         return;
-    Decisions decisions;
-    ScheduleOptions options = {
-        .now_ms = reconciler->now_ms, .placements_max = PLACEMENTS_MAX, .providers = PROVIDERS_AT_HAND};
+    DecideOptions options = {.world = reconciler->world,
+                             .growth = reconciler->growth,
+                             .providers = reconciler->providers,
+                             .placements_max = PLACEMENTS_MAX,
+                             .token = entropy_token,
+                             .token_data = reconciler,
+                             .now_ms = reconciler->now_ms};
     arena_reset(reconciler->arena);
-    schedule_run(reconciler->world, &options, reconciler->arena, &decisions);
-    for (size_t i = 0; i < decisions.placements_len; i++)
-        make_launches(reconciler, &decisions.placements[i]);
-    for (size_t i = 0; i < decisions.parked_len; i++)
-        world_park(reconciler->world, decisions.parked[i].group, decisions.parked[i].blocked,
-                   decisions.parked[i].reason, reconciler->now_ms);
-    reconciler->changed = decisions.is_full;
+    decided_reset(&reconciler->decided);
+    decide(&options, reconciler->arena, &reconciler->decided);
+    let_out(reconciler);
+    reconciler->decide_at_ms = reconciler->decided.wake_ms;
+    reconciler->changed = reconciler->decided.more || reconciler->decide_at_ms <= reconciler->now_ms;
 }
 
 /* ---- requests

@@ -481,7 +481,6 @@ void world_check(const World *world)
     check_runs(&recount);
     g_hash_table_unref(recount.shares);
     schedules_check(world);
-    g_hash_table_unref(recount.shares);
     g_hash_table_unref(recount.queues);
     g_hash_table_unref(recount.templates);
     g_hash_table_unref(recount.environments);

@@ -138,6 +138,15 @@ Environment *world_environment(const World *world, View name)
     return resource ? resource->environment : NULL;
 }
 
+Environment *world_environment_next(const World *world, const Environment *after)
+{
+    TreeNode *node = after ? tree_next(&resource_entry(after->resource)->by_key)
+                           : tree_lower_bound(&world->resources,
+                                              &(ResourceKey){KIND_COMPUTE_ENVIRONMENT, VIEW("")},
+                                              resource_key_compare);
+    return node ? TREE_ENTRY(node, ResourceEntry, by_key)->resource.environment : NULL;
+}
+
 Environment *const *queue_environments(const World *world, const Queue *queue, size_t *ret_len)
 {
     QueueEntry *entry = queue_entry(queue);

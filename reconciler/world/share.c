@@ -26,6 +26,11 @@ Share *share_next(const Queue *queue, const Share *after)
     return entry ? &entry->share : NULL;
 }
 
+Share *job_share(const Job *job)
+{
+    return job->private->share;
+}
+
 Share *share_find(const Queue *queue, const char *identifier)
 {
     Tree *shares = &queue_entry(queue)->shares;

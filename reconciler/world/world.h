@@ -97,6 +97,7 @@ struct Share {
     int64_t max_vcpus_e4;  /* shareLimits; 0: none */
     int64_t held_vcpus_e4; /* by launches under way */
     size_t unfinished;     /* jobs (parents count as one) */
+    uint32_t slot;         /* of whoever looks on, free for its use; not stored */
     bool active;           /* has unfinished jobs, or had within the decay window (batch: "Active share") */
     int64_t inactive_since_ms; /* when the last of its jobs ended; 0 while it has some */
     size_t groups, parked;     /* that stand in order, and that do not */
@@ -458,6 +459,7 @@ bool runnable_iter_next(RunnableIter *iter, RunnableItem *ret_item);
 #define SHARES_ACTIVE_MAX 500 /* per queue; a submission that would add another fails */
 Share *share_next(const Queue *queue, const Share *after); /* by identifier; NULL at the end */
 Share *share_find(const Queue *queue, const char *identifier);
+Share *job_share(const Job *job);
 /* Use so far as fair share counts it: weighed by age (usage.h), held vCPUs for one bucket's length more,
  * times weight. The share with the least is served first. */
 typedef struct {
