@@ -193,7 +193,7 @@ simulate: $(BUILD)/tests/simulation/simulation ## run SEEDS (1000) simulated sys
 # Equal seeds give equal logs on every compiler, with and without sanitizers.
 SAME_SEEDS := $(shell seq 1 20)
 simulate-same: $(BUILD)/tests/simulation/simulation ## compare the simulation's logs between gcc, the sanitizers and clang
-	+@$(MAKE) VARIANT=asan build-asan/tests/simulation/simulation
+	+@$(MAKE) VARIANT=asan BUILD=build-asan build-asan/tests/simulation/simulation
 	+@! command -v clang >/dev/null || $(MAKE) CC=clang BUILD=build-clang build-clang/tests/simulation/simulation
 	@$< $(SAME_SEEDS) > $(BUILD)/digests
 	@for other in build-asan build-clang; do [ ! -x $$other/tests/simulation/simulation ] || \
