@@ -166,9 +166,8 @@ bool job_view_load(StoreReader *reader, const JobId *id, int32_t index, ViewDeta
     g_autoptr(JobView) view = job_view_from(&stored, index, detail);
     if (index != NOT_A_CHILD && !load_child(reader, view, error))
         return false;
-    if (detail != VIEW_BRIEF &&
-        !store_reader_attempts(reader, view->sequence, attempts_index(&stored, index), take_attempt, view,
-                               error))
+    if (detail != VIEW_BRIEF && !store_reader_attempts(reader, view->sequence, attempts_index(&stored, index),
+                                                       take_attempt, view, error))
         return false;
     if (detail != VIEW_ATTEMPTS && index == NOT_A_CHILD && view->array_size &&
         !job_view_count(reader, view, error))

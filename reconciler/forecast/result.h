@@ -84,7 +84,7 @@ typedef struct {
     int64_t used_vcpus_max_e4, allocated_vcpus_max_e4, limit_vcpus_e4; /* limit 0: none */
     int64_t instances, instances_lost, attempts;
     int64_t unpriced; /* instances and tasks without a known price */
-    ResultMoney cost;       /* currency NULL: it costs nothing, or nothing is known */
+    ResultMoney cost; /* currency NULL: it costs nothing, or nothing is known */
 } ResultEnvironment;
 
 typedef struct {

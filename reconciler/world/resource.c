@@ -140,10 +140,10 @@ Environment *world_environment(const World *world, View name)
 
 Environment *world_environment_next(const World *world, const Environment *after)
 {
-    TreeNode *node = after ? tree_next(&resource_entry(after->resource)->by_key)
-                           : tree_lower_bound(&world->resources,
-                                              &(ResourceKey){KIND_COMPUTE_ENVIRONMENT, VIEW("")},
-                                              resource_key_compare);
+    TreeNode *node =
+        after ? tree_next(&resource_entry(after->resource)->by_key)
+              : tree_lower_bound(&world->resources, &(ResourceKey){KIND_COMPUTE_ENVIRONMENT, VIEW("")},
+                                 resource_key_compare);
     return node ? TREE_ENTRY(node, ResourceEntry, by_key)->resource.environment : NULL;
 }
 

@@ -125,8 +125,8 @@ static void finish(ScheduleWorld *random)
     for (const Job *job = world_job_next(random->world, 0); job;
          job = world_job_next(random->world, job->sequence))
         if (!job_state_final(job->state) && !job_group(job)->parked)
-            g_error("job %" PRIu64 " of queue %s waits for ever: %s", job->sequence, job->queue->resource->name,
-                    job->template->request);
+            g_error("job %" PRIu64 " of queue %s waits for ever: %s", job->sequence,
+                    job->queue->resource->name, job->template->request);
 }
 
 static void test_lives(void)
