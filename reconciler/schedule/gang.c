@@ -105,6 +105,7 @@ PlaceResult gang_place(Pass *pass, QueueWalk *walk, const GroupCursor *cursor)
             room_can_ever(pass, room, group, NULL, &above) == FEASIBLE_NO)
             continue;
         best = PLACE_FULL;
+        holds_make(pass, room);
         Empties empties = empties_find(pass, room, group, kind);
         if (empties.len == kind->nodes) {
             gang_take(pass, room, cursor, &empties);

@@ -1,7 +1,7 @@
 #include "reconciler/schedule/hold.h"
 
 /* Ends that are looked at for a reservation: beyond it the head has none. */
-#define ENDS_MAX 512
+#define ENDS_MAX 128
 
 static bool is_strict(const Pass *pass, const QueueWalk *walk)
 {
@@ -126,34 +126,43 @@ static void turn_note(Pass *pass, const QueueWalk *walk)
         note_write(pass->world, "turn", queue->resource->name, &sequence, 1);
 }
 
-static void hold_strict(Pass *pass, const QueueWalk *walk, Room *room, RunnableGroup *group)
+static void hold_strict(Pass *pass, Room *room, RunnableGroup *group)
 {
     if (room->left_e4 < group->need.vcpus_e4) {
         hold_new(pass, group, &room->holds)->strict = true;
-    } else {
-        Instance *instance = oldest_host(pass, room, group);
-        if (!instance || !room->fleet)
-            return;
-        hold_new(pass, group, &hold_host(pass, room, instance)->holds)->strict = true;
+        return;
     }
-    turn_note(pass, walk);
+    Instance *instance = room->fleet ? oldest_host(pass, room, group) : NULL;
+    if (instance)
+        hold_new(pass, group, &hold_host(pass, room, instance)->holds)->strict = true;
 }
 
 /* ---- reservations ---- */
 
-/* What has ended on each host so far; a table for looking up only. */
+/* What has ended on each host so far; a table for looking up only. Its entries are of a round each, so that
+ * it need not be cleared. */
 #define FREED_SLOTS (2 * ENDS_MAX)
-typedef struct {
+typedef struct Freed {
     const Instance *instance;
     Capacity freed;
+    uint32_t round;
 } Freed;
 
-static Capacity *freed_of(Freed *table, const Instance *instance)
+static Freed *freed_begin(Pass *pass)
+{
+    if (!pass->freed)
+        pass->freed = arena_new0_n(pass->arena, Freed, FREED_SLOTS);
+    pass->freed_round++;
+    return pass->freed;
+}
+
+static Capacity *freed_of(Freed *table, uint32_t round, const Instance *instance)
 {
     size_t at = ((uintptr_t)instance >> 4) * 2654435761u % FREED_SLOTS;
-    while (table[at].instance && table[at].instance != instance)
+    while (table[at].round == round && table[at].instance != instance)
         at = (at + 1) % FREED_SLOTS;
-    table[at].instance = instance;
+    if (table[at].round != round)
+        table[at] = (Freed){.instance = instance, .round = round};
     return &table[at].freed;
 }
 
@@ -216,7 +225,7 @@ static void reserve_machine(Pass *pass, Room *room, RunnableGroup *group)
 
 static void reserve_host(Pass *pass, Room *room, RunnableGroup *group)
 {
-    Freed *table = arena_new0_n(pass->arena, Freed, FREED_SLOTS);
+    Freed *table = freed_begin(pass);
     int looked_at = 0;
     for (const Launch *launch = environment_launch_next(room->environment, NULL, pass->now_ms);
          launch && looked_at < ENDS_MAX;
@@ -225,7 +234,7 @@ static void reserve_host(Pass *pass, Room *room, RunnableGroup *group)
         if (!instance || instance->state != INSTANCE_REGISTERED ||
             !capacity_covers(instance->total, group->need))
             continue;
-        Capacity *freed = freed_of(table, instance);
+        Capacity *freed = freed_of(table, pass->freed_round, instance);
         *freed = capacity_sum(*freed, launch_capacity(launch), 1);
         Capacity then = capacity_sum(instance->free, *freed, 1);
         if (!capacity_covers(then, group->need))
@@ -247,6 +256,41 @@ static void hold_reserve(Pass *pass, Room *room, RunnableGroup *group)
 
 /* ---- the head ---- */
 
+static bool room_make(Pass *pass, Room *room)
+{
+    HoldWanted *wanted = room->wanted;
+    room->wanted = NULL;
+    room->wanted_end = NULL;
+    for (HoldWanted *at = wanted; at; at = at->next)
+        if (at->strict)
+            hold_strict(pass, room, at->group);
+        else
+            hold_reserve(pass, room, at->group);
+    return wanted != NULL;
+}
+
+/* All rooms of the machine share what is held there. */
+bool holds_make(Pass *pass, Room *room)
+{
+    if (room->type != ROOM_MACHINE)
+        return room_make(pass, room);
+    bool any = false;
+    for (unsigned slot = 0; slot < world_environment_slots(pass->world); slot++) {
+        Room *other = pass->rooms[slot];
+        any = (other && other->type == ROOM_MACHINE && room_make(pass, other)) || any;
+    }
+    return any;
+}
+
+static void want(Pass *pass, Room *room, RunnableGroup *group, bool strict)
+{
+    HoldWanted *wanted = arena_new0(pass->arena, HoldWanted);
+    wanted->group = group;
+    wanted->strict = strict;
+    *(room->wanted_end ? room->wanted_end : &room->wanted) = wanted;
+    room->wanted_end = &wanted->next;
+}
+
 void hold_add(Pass *pass, QueueWalk *walk, RunnableGroup *group, bool provided)
 {
     bool strict = is_strict(pass, walk);
@@ -256,8 +300,8 @@ void hold_add(Pass *pass, QueueWalk *walk, RunnableGroup *group, bool provided)
             continue;
         walk->held_rooms |= UINT64_C(1) << i;
         if (strict)
-            hold_strict(pass, walk, room, group);
-        else if (!provided)
-            hold_reserve(pass, room, group);
+            turn_note(pass, walk);
+        if (strict || !provided)
+            want(pass, room, group, strict);
     }
 }

@@ -32,6 +32,13 @@ struct Hold {
     Capacity beside;   /* what it will leave free then */
 };
 
+/* A hold is found only when somebody else could go where it may be: mostly nobody can. */
+struct HoldWanted {
+    HoldWanted *next;
+    RunnableGroup *group;
+    bool strict;
+};
+
 struct HeldHost {
     HeldHost *next, *next_all;
     Instance *instance;
@@ -41,6 +48,8 @@ struct HeldHost {
 
 /* For the current head of the walk, which did not fit. provided: instances for it are coming or asked for. */
 void hold_add(Pass *pass, QueueWalk *walk, RunnableGroup *group, bool provided);
+/* Makes the holds that are wanted in a room, before something is placed there. True: there were some. */
+bool holds_make(Pass *pass, Room *room);
 /* How many jobs of a group may go where these holds are; they may end before, or fit beside. */
 int64_t holds_allow(const Pass *pass, const Hold *holds, const RunnableGroup *group);
 /* That many were placed there. */

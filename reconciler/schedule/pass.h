@@ -13,6 +13,7 @@
 typedef struct Pass Pass;
 typedef struct QueueWalk QueueWalk;
 typedef struct Hold Hold;
+typedef struct HoldWanted HoldWanted;
 typedef struct HeldHost HeldHost;
 
 typedef enum {
@@ -33,12 +34,13 @@ struct GpuSize {
 typedef struct {
     Environment *environment;
     RoomType type;
-    bool open;        /* takes jobs now */
-    Fleet *fleet;     /* NULL: no instance yet, or Fargate */
-    int64_t left_e4;  /* of maxvCpus, where it caps jobs; INT64_MAX: it does not */
-    uint8_t *suits;   /* by kind: 0 not looked at, else KindSuits */
-    Hold *holds;      /* on left_e4 */
-    HeldHost **hosts; /* instances held: of the room, or of the machine */
+    bool open;                        /* takes jobs now */
+    Fleet *fleet;                     /* NULL: no instance yet, or Fargate */
+    int64_t left_e4;                  /* of maxvCpus, where it caps jobs; INT64_MAX: it does not */
+    uint8_t *suits;                   /* by kind: 0 not looked at, else KindSuits */
+    Hold *holds;                      /* on left_e4 */
+    HoldWanted *wanted, **wanted_end; /* to be made before anything is placed here; in order */
+    HeldHost **hosts;                 /* instances held: of the room, or of the machine */
     HeldHost *own_hosts;
     int64_t demanded_e4;         /* of what it may grow by */
     bool gang_seen;              /* who gathers instances here was settled in this pass */
@@ -111,7 +113,9 @@ struct Pass {
     Instance *machine;    /* that local environments share; NULL: not told yet */
     Fleet *machine_fleet; /* its fleet, where it may be missing while it is held */
     HeldHost *machine_hosts;
-    HeldHost *held; /* all, newest first */
+    HeldHost *held;      /* all, newest first */
+    struct Freed *freed; /* hold.c: a table that is made once */
+    uint32_t freed_round;
     ConsumableUse *consumables;
     size_t consumables_len, consumables_max;
     ComingUse *coming;

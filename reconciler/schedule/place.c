@@ -203,17 +203,12 @@ static HeldHost *held_host(const Room *room, const Instance *instance)
     return NULL;
 }
 
-static PlaceResult room_find(Pass *pass, const QueueWalk *walk, Room *room, const RunnableGroup *group,
+/* In a room where no hold is wanted that was not made. */
+static PlaceResult room_look(Pass *pass, const QueueWalk *walk, Room *room, const RunnableGroup *group,
                              int64_t most, Place *ret_place)
 {
     const Capacity *need = &group->need;
     bool held = false;
-    if (!room->open || !room_suits(pass, room, group->kind))
-        return PLACE_CLOSED;
-    if (room->left_e4 < need->vcpus_e4 || (room->type != ROOM_TASKS && !room->fleet))
-        return PLACE_FULL;
-    if (room->left_e4 != INT64_MAX && need->vcpus_e4 > 0)
-        most = MIN(most, room->left_e4 / need->vcpus_e4);
     if (room->holds) {
         most = walk->held_tries > HELD_TRIES_MAX ? 0 : MIN(most, holds_allow(pass, room->holds, group));
         if (most == 0)
@@ -231,6 +226,22 @@ static PlaceResult room_find(Pass *pass, const QueueWalk *walk, Room *room, cons
         most = MIN(most, holds_allow(pass, host->holds, group));
     *ret_place = (Place){room, instance, most};
     return PLACE_NOW;
+}
+
+static PlaceResult room_find(Pass *pass, const QueueWalk *walk, Room *room, const RunnableGroup *group,
+                             int64_t most, Place *ret_place)
+{
+    int64_t vcpus_e4 = group->need.vcpus_e4;
+    if (!room->open || !room_suits(pass, room, group->kind))
+        return PLACE_CLOSED;
+    if (room->left_e4 < vcpus_e4 || (room->type != ROOM_TASKS && !room->fleet))
+        return PLACE_FULL;
+    if (room->left_e4 != INT64_MAX && vcpus_e4 > 0)
+        most = MIN(most, room->left_e4 / vcpus_e4);
+    PlaceResult result = room_look(pass, walk, room, group, most, ret_place);
+    if (result == PLACE_NOW && holds_make(pass, room))
+        result = room_look(pass, walk, room, group, most, ret_place);
+    return result;
 }
 
 /* ---- all of a queue ---- */

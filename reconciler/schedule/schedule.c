@@ -49,7 +49,8 @@ static int64_t step_most(const Pass *pass, const QueueWalk *walk)
 {
     const GroupCursor *cursor = &walk->shares[0]->current;
     int64_t most = MIN(walk_run(walk), cursor->item.runnable);
-    most = MIN(most, (int64_t)(pass->options->placements_max - pass->decisions->starts));
+    most =
+        MIN(most, (int64_t)MIN(pass->options->placements_max - pass->decisions->starts, (size_t)INT32_MAX));
     return pass->options->bulk_max > 0 ? MIN(most, pass->options->bulk_max) : most;
 }
 
