@@ -11,11 +11,15 @@
 /* A plan looks so far ahead: schedules and endless waits have no end of their own. */
 #define FORECAST_HORIZON_MS (INT64_C(14) * 24 * 3600 * 1000)
 
-static ProviderType default_provider(const char *provider)
+/* Where environments that say nothing run: --provider, else muster.yaml's, else AWS. */
+static ProviderType default_provider(const char *provider, const ManifestSet *set)
 {
+    const SourceConfig *config = set ? manifest_set_config(set) : NULL;
     ProviderType type = PROVIDER_AWS;
     if (provider)
         provider_type_from(view_from(provider), &type);
+    else if (config && config->provider && *config->provider)
+        provider_type_from(view_from(config->provider), &type);
     return type;
 }
 
@@ -59,7 +63,7 @@ static const char *config_region(const ManifestSet *set)
 /* The manifests as if nothing had been there before. */
 static World *world_from_set(const SimulateOptions *options, GError **error)
 {
-    g_autoptr(World) world = world_new(options->seed, default_provider(options->provider));
+    g_autoptr(World) world = world_new(options->seed, default_provider(options->provider, options->set));
     PlanActual nothing = {0};
     PlanOptions plan_options = {.source_name = options->source, .first_run = FIRST_RUN_START};
     g_autoptr(Plan) plan = plan_build((ManifestSet *)(uintptr_t)options->set, &nothing, &plan_options);
@@ -99,7 +103,8 @@ static bool state_is_there(const char *state_dir)
 
 static World *world_from_state(const ForecastOptions *options, GError **error)
 {
-    g_autoptr(World) world = world_new(options->seed, default_provider(options->provider));
+    g_autoptr(World) world =
+        world_new(options->seed, default_provider(options->provider, options->plan->desired));
     g_autoptr(GError) fault = NULL;
     g_autoptr(StoreReader) reader = store_reader_open(options->state_dir, &fault);
     if (g_error_matches(fault, STORE_ERROR, STORE_ERROR_MISSING)) {

@@ -103,8 +103,19 @@ static void instance_adopt(Simulation *simulation, Instance *instance)
     machine->number = simulated_cloud_make(simulation->cloud, &cloud, slot, simulation->now_ms);
 }
 
+/* The simulated cloud stands for AWS, with the hosts that UNMANAGED environments describe for it. */
+static void stand_for_aws(Simulation *simulation)
+{
+    for (Environment *environment = world_environment_next(simulation->world, NULL); environment;
+         environment = world_environment_next(simulation->world, environment))
+        if (environment->provider == PROVIDER_AWS)
+            environment->provider = PROVIDER_SIMULATED;
+    world_unpark(simulation->world);
+}
+
 void machines_begin(Simulation *simulation)
 {
+    stand_for_aws(simulation);
     instance_local(simulation->world, simulation->options->machine);
     g_autoptr(GPtrArray) known = g_ptr_array_new();
     for (Instance *instance = NULL; (instance = world_instance_next(simulation->world, instance));)

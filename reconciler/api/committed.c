@@ -196,7 +196,7 @@ bool committed_read_part(Committed *committed, const char *owner, const Manifest
                                           committed, error))
             return false;
     }
-    qsort(committed->resources->data, committed->resources->len, sizeof(ResourceRecord), compare_records);
+    g_array_sort(committed->resources, compare_records);
     committed->actual.source_known = true;
     use(committed);
     return true;

@@ -233,8 +233,11 @@ int64_t world_expected_ms(const World *world, const JobTemplate *template)
 {
     (void)world;
     const History *history = template_entry(template)->history;
-    return history->runs >= HISTORY_RUNS_MIN ? bucket_limit(history->expected)
-                                             : template->effective->timeout_ms;
+    int64_t timeout_ms = template->effective->timeout_ms;
+    if (history->runs < HISTORY_RUNS_MIN)
+        return timeout_ms;
+    int64_t expected_ms = bucket_limit(history->expected);
+    return timeout_ms > 0 ? MIN(expected_ms, timeout_ms) : expected_ms;
 }
 
 /* ---- rows ---- */

@@ -29,8 +29,8 @@ typedef struct {
     uint64_t count;
 } HistoryBucket;
 size_t history_buckets(const History *history, HistoryBucket *ret_buckets, size_t len);
-/* What an attempt is expected to take: what 95 of 100 runs of its definition did not exceed; until there are
- * enough runs its timeout; 0: unknown. */
+/* What an attempt is expected to take: what 95 of 100 runs of its definition did not exceed; never more
+ * than its timeout, which is all that is known until there are enough runs; 0: unknown. */
 int64_t world_expected_ms(const World *world, const JobTemplate *template);
 /* A run more. launch_ended() does it for every attempt that SUCCEEDED. */
 void world_history_add(World *world, View definition, int64_t ran_ms, int64_t now_ms);

@@ -31,7 +31,7 @@ runs() {
         [ ! -e "$shown" ] || ok "$1: what its block $(basename "$shown" .shown) shows" pl compare "$shown" "${shown%.shown}.out"
     done
 }
-for file in README.md docs/quick-start.md examples/monte-carlo/README.md examples/render/README.md examples/genomics/README.md; do
+for file in README.md docs/quick-start.md examples/monte-carlo/README.md examples/render/README.md examples/genomics/README.md examples/capacity-planning/README.md; do
     runs $file
 done
 # capacity-planning is run once the simulator is there.

@@ -1,0 +1,353 @@
+/* schedule_bench: a million queued jobs over 50 queues (10 with fair-share policies), 10,000 instances of 50
+ * types; in processor time. Only jobs that were placed count. Prints "name<TAB>value<TAB>unit"; run by `make
+ * bench`, never a test. Arguments: jobs and instances (default 1000000 10000). */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include "reconciler/decide.h"
+#include "reconciler/schedule/schedule.h"
+#include "spec/base/units.h"
+#include "tests/support/schedule_fixture.h"
+
+#define QUEUES       50
+#define FAIR_QUEUES  10
+#define ENVIRONMENTS 10
+#define TYPES        50
+#define SHARES       8
+#define NOW_MS       INT64_C(1795600000000)
+
+static int64_t clock_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static void report(const char *name, double value, const char *unit)
+{
+    printf("%s\t%.3f\t%s\n", name, value, unit);
+    fflush(stdout);
+}
+
+/* ---- the fixed, seeded load ---- */
+
+static Capacity type_capacity(uint64_t type)
+{
+    static const int64_t vcpus[] = {2, 4, 8, 16, 32, 48, 64, 96, 128, 192};
+    int64_t whole = vcpus[type % 10], gpus = type % 10 == 4 ? whole / 8 : 0;
+    return (Capacity){whole * DECIMAL_SCALE, whole * 1024 * (int64_t)(2 + type / 10 * 2) - 512, gpus};
+}
+
+static void token_next(LaunchToken *token, void *data)
+{
+    uint64_t *number = data;
+    *token = fixture_token(++*number);
+}
+
+static void add_instances(World *world, size_t len, uint64_t *tokens, Rng *rng)
+{
+    for (size_t i = 0; i < len; i++) {
+        char name[16], type[16];
+        uint64_t sort = rng_below(rng, TYPES);
+        g_snprintf(name, sizeof name, "cloud%d", (int)(i % ENVIRONMENTS));
+        g_snprintf(type, sizeof type, "t%d.x", (int)sort);
+        Capacity capacity = type_capacity(sort);
+        LaunchToken token;
+        token_next(&token, tokens);
+        InstanceDraft draft = {.type = type, .planned = capacity, .price_micro_per_h = -1};
+        Instance *instance =
+            instance_intend(world, world_environment(world, view_from(name)), &draft, &token, NOW_MS);
+        instance_started(world, instance, "i", NOW_MS);
+        instance_registered(world, instance, capacity, NOW_MS);
+    }
+}
+
+static World *load_new(size_t instances, uint64_t *tokens, Rng *rng)
+{
+    World *world = world_new(1, PROVIDER_LOCAL);
+    world_set_recording(world, false);
+    for (int i = 0; i < ENVIRONMENTS; i++) {
+        g_autofree char *name = g_strdup_printf("cloud%d", i);
+        fixture_cloud(world, name, "UNMANAGED", 0, "");
+    }
+    for (int i = 0; i < FAIR_QUEUES; i++) {
+        g_autofree char *name = g_strdup_printf("policy%d", i);
+        fixture_put(world, KIND_SCHEDULING_POLICY, name,
+                    "{\"fairsharePolicy\":{\"computeReservation\":10,\"shareDecaySeconds\":3600,"
+                    "\"shareDistribution\":[{\"shareIdentifier\":\"a*\",\"weightFactor\":5000}]}}",
+                    1);
+    }
+    for (int i = 0; i < QUEUES; i++) {
+        g_autofree char *name = g_strdup_printf("queue%d", i);
+        g_autofree char *policy =
+            i < FAIR_QUEUES ? g_strdup_printf(",\"schedulingPolicy\":\"policy%d\"", i) : g_strdup("");
+        g_autofree char *spec =
+            g_strdup_printf("{\"computeEnvironmentOrder\":[{\"computeEnvironment\":\"cloud%d\",\"order\":1},"
+                            "{\"computeEnvironment\":\"cloud%d\",\"order\":2}],\"priority\":%d%s}",
+                            i % ENVIRONMENTS, (i + 3) % ENVIRONMENTS, i % 5, policy);
+        fixture_put(world, KIND_JOB_QUEUE, name, spec, 1);
+    }
+    fixture_definition(world, "job", 1, 256, "");
+    add_instances(world, instances, tokens, rng);
+    return world;
+}
+
+/* vCPUs and memory of a job: mostly small. */
+static void job_size(Rng *rng, int *ret_vcpus, int *ret_memory)
+{
+    *ret_vcpus = 1 + (int)rng_below(rng, rng_below(rng, 8) == 0 ? 16 : 3);
+    *ret_memory = *ret_vcpus * (256 + (int)rng_below(rng, 2000));
+}
+
+static void submit(World *world, uint64_t number, int array_size, Rng *rng)
+{
+    int queue = (int)(number % QUEUES), vcpus, memory;
+    job_size(rng, &vcpus, &memory);
+    g_autofree char *share = queue < FAIR_QUEUES
+                                 ? g_strdup_printf(",\"shareIdentifier\":\"%c%d\"", "ab"[number % 2],
+                                                   (int)(number / QUEUES % SHARES))
+                                 : g_strdup("");
+    g_autofree char *array =
+        array_size > 0 ? g_strdup_printf(",\"arrayProperties\":{\"size\":%d}", array_size) : g_strdup("");
+    g_autofree char *text = g_strdup_printf(
+        "{\"jobName\":\"j\",\"jobQueue\":\"queue%d\",\"jobDefinition\":\"job\"%s%s,\"containerOverrides\":"
+        "{\"resourceRequirements\":[{\"type\":\"VCPU\",\"value\":\"%d\"},{\"type\":\"MEMORY\",\"value\":"
+        "\"%d\"}]}}",
+        queue, share, array, vcpus, memory);
+    json_t *request = json_loads(text, 0, NULL);
+    g_autoptr(GError) error = NULL;
+    if (!job_submit(world, &(Submission){.id = fixture_id(number), .request = request}, NOW_MS, &error))
+        g_error("%s", error->message);
+    json_decref(request);
+}
+
+/* ---- starts until nothing fits any more ---- */
+
+typedef struct {
+    size_t starts;
+    int64_t decided_us, intended_us;
+} Filled;
+
+static Filled fill(World *world, uint64_t *tokens)
+{
+    Filled filled = {0};
+    g_autoptr(Arena) arena = arena_new();
+    bool more = true;
+    while (more) {
+        Decisions decisions;
+        ScheduleOptions options = {.now_ms = NOW_MS + 1, .placements_max = 1000000};
+        arena_reset(arena);
+        int64_t start = clock_us();
+        schedule_run(world, &options, arena, &decisions);
+        int64_t decided = clock_us();
+        fixture_carry_out(world, &decisions, NOW_MS + 1, tokens);
+        filled.decided_us += decided - start;
+        filled.intended_us += clock_us() - decided;
+        filled.starts += decisions.starts;
+        more = decisions.starts > 0;
+    }
+    return filled;
+}
+
+static void bench_fill(const char *what, uint64_t jobs, int array_size, size_t instances)
+{
+    Rng rng = rng_from_seed(7);
+    uint64_t tokens = 0;
+    char name[96];
+    g_autoptr(World) world = load_new(instances, &tokens, &rng);
+    uint64_t submissions = array_size > 0 ? jobs / (uint64_t)array_size : jobs;
+    for (uint64_t i = 0; i < submissions; i++)
+        submit(world, i + 1, array_size, &rng);
+    Filled filled = fill(world, &tokens);
+    g_snprintf(name, sizeof name, "%s: starts", what);
+    report(name, (double)filled.starts, "jobs");
+    g_snprintf(name, sizeof name, "%s: decisions", what);
+    report(name, (double)filled.starts / (double)filled.decided_us, "M starts/s");
+    g_snprintf(name, sizeof name, "%s: decisions and intents", what);
+    report(name, (double)filled.starts / (double)(filled.decided_us + filled.intended_us), "M starts/s");
+}
+
+/* ---- a tick in which 1,000 tasks end and 1,000 start ---- */
+
+static int compare_i64(const void *a, const void *b)
+{
+    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+    return (left > right) - (left < right);
+}
+
+static void end_some(World *world, Rng *rng, GPtrArray *running, size_t len)
+{
+    for (size_t i = 0; i < len && running->len > 0; i++) {
+        guint at = (guint)rng_below(rng, running->len);
+        Launch *launch = running->pdata[at];
+        g_ptr_array_remove_index_fast(running, at);
+        launch_ended(world, launch,
+                     &(LaunchEnd){.cause = END_EXITED, .started_ms = NOW_MS, .stopped_ms = NOW_MS + 2},
+                     NOW_MS + 2);
+    }
+}
+
+static void bench_tick(uint64_t jobs, size_t instances)
+{
+    enum { TICKS = 200 };
+    Rng rng = rng_from_seed(7);
+    uint64_t tokens = 0;
+    int64_t took[TICKS];
+    size_t starts = 0;
+    g_autoptr(World) world = load_new(instances, &tokens, &rng);
+    for (uint64_t i = 0; i < jobs; i++)
+        submit(world, i + 1, 0, &rng);
+    fill(world, &tokens);
+    g_autoptr(GPtrArray) running = g_ptr_array_new();
+    for (Launch *launch = NULL; (launch = world_launch_next(world, launch));)
+        g_ptr_array_add(running, launch);
+    Decided decided;
+    g_autoptr(Arena) arena = arena_new();
+    decided_init(&decided);
+    for (int i = 0; i < TICKS; i++) {
+        end_some(world, &rng, running, 1000);
+        world_forget_finished(world, SIZE_MAX);
+        DecideOptions options = {.world = world,
+                                 .providers = ~0u,
+                                 .placements_max = 1000,
+                                 .token = token_next,
+                                 .token_data = &tokens,
+                                 .now_ms = NOW_MS + 10 + i};
+        arena_reset(arena);
+        decided_reset(&decided);
+        int64_t start = clock_us();
+        decide(&options, arena, &decided);
+        took[i] = clock_us() - start;
+        starts += decided.starts;
+        for (guint at = 0; at < decided.launches->len; at++)
+            g_ptr_array_add(running, decided.launches->pdata[at]);
+    }
+    qsort(took, TICKS, sizeof *took, compare_i64);
+    report("tick of 1,000 ends: starts", (double)starts / TICKS, "jobs");
+    report("tick of 1,000 ends: decide, median", (double)took[TICKS / 2] / 1000, "ms");
+    report("tick of 1,000 ends: decide, p99", (double)took[TICKS * 99 / 100] / 1000, "ms");
+    decided_clear(&decided);
+}
+
+/* ---- floors: a bare loop that places best-fit, by scanning and by buckets ---- */
+
+typedef struct {
+    int32_t vcpus, memory, gpus, next, previous;
+} Host;
+
+static Host *floor_hosts(size_t len, Rng *rng)
+{
+    Host *hosts = g_new0(Host, len);
+    for (size_t i = 0; i < len; i++) {
+        Capacity capacity = type_capacity(rng_below(rng, TYPES));
+        hosts[i] = (Host){(int32_t)(capacity.vcpus_e4 / DECIMAL_SCALE), (int32_t)capacity.memory_mib,
+                          (int32_t)capacity.gpus, -1, -1};
+    }
+    return hosts;
+}
+
+static void floor_scan(size_t len)
+{
+    Rng rng = rng_from_seed(7);
+    g_autofree Host *hosts = floor_hosts(len, &rng);
+    size_t placed = 0;
+    int64_t start = clock_us();
+    for (int i = 0; i < 20000; i++) {
+        int vcpus, memory;
+        Host *best = NULL;
+        job_size(&rng, &vcpus, &memory);
+        for (size_t at = 0; at < len; at++)
+            if (hosts[at].vcpus >= vcpus && hosts[at].memory >= memory && hosts[at].gpus == 0 &&
+                (!best || hosts[at].vcpus < best->vcpus))
+                best = &hosts[at];
+        if (!best)
+            continue;
+        best->vcpus -= vcpus;
+        best->memory -= memory;
+        placed++;
+    }
+    report("floor: scanning", (double)placed / (double)(clock_us() - start), "M starts/s");
+}
+
+#define BUCKETS 193
+static void bucket_put(Host *hosts, int32_t heads[BUCKETS], int32_t at)
+{
+    int32_t *head = &heads[hosts[at].vcpus];
+    hosts[at].next = *head;
+    hosts[at].previous = -1;
+    if (*head >= 0)
+        hosts[*head].previous = at;
+    *head = at;
+}
+
+static void bucket_drop(Host *hosts, int32_t heads[BUCKETS], int32_t at)
+{
+    if (hosts[at].previous >= 0)
+        hosts[hosts[at].previous].next = hosts[at].next;
+    else
+        heads[hosts[at].vcpus] = hosts[at].next;
+    if (hosts[at].next >= 0)
+        hosts[hosts[at].next].previous = hosts[at].previous;
+}
+
+static void floor_buckets(size_t len)
+{
+    Rng rng = rng_from_seed(7);
+    g_autofree Host *hosts = floor_hosts(len, &rng);
+    int32_t heads[BUCKETS];
+    size_t placed = 0, tries = len * 30;
+    memset(heads, 0xff, sizeof heads);
+    for (size_t i = 0; i < len; i++)
+        if (hosts[i].gpus == 0)
+            bucket_put(hosts, heads, (int32_t)i);
+    int64_t start = clock_us();
+    for (size_t i = 0; i < tries; i++) {
+        int vcpus, memory;
+        int32_t best = -1;
+        job_size(&rng, &vcpus, &memory);
+        for (int bucket = vcpus; bucket < BUCKETS && best < 0; bucket++)
+            for (int32_t at = heads[bucket]; at >= 0 && best < 0; at = hosts[at].next)
+                if (hosts[at].memory >= memory)
+                    best = at;
+        if (best < 0)
+            continue;
+        bucket_drop(hosts, heads, best);
+        hosts[best].vcpus -= vcpus;
+        hosts[best].memory -= memory;
+        bucket_put(hosts, heads, best);
+        placed++;
+    }
+    report("floor: buckets by free vCPUs", (double)placed / (double)(clock_us() - start), "M starts/s");
+}
+
+/* ---- growth ---- */
+
+static void bench_growth(void)
+{
+    static const size_t instances[] = {1000, 10000, 100000};
+    static const uint64_t jobs[] = {10000, 100000, 1000000};
+    char name[64];
+    for (size_t i = 0; i < G_N_ELEMENTS(instances); i++) {
+        g_snprintf(name, sizeof name, "100 shapes, %zu instances", instances[i]);
+        bench_fill(name, 1000000, 10000, instances[i]);
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(jobs); i++) {
+        g_snprintf(name, sizeof name, "own shapes, %" G_GUINT64_FORMAT " jobs", jobs[i]);
+        bench_fill(name, jobs[i], 0, 10000);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t jobs = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000;
+    size_t instances = argc > 2 ? (size_t)strtoull(argv[2], NULL, 10) : 10000;
+    floor_scan(instances);
+    floor_buckets(instances);
+    bench_fill("own shapes", jobs, 0, instances);
+    bench_fill("arrays of 10,000", jobs, 10000, instances);
+    bench_fill("arrays of 100", jobs, 100, instances);
+    bench_tick(jobs, instances);
+    if (argc <= 1)
+        bench_growth();
+    return 0;
+}
