@@ -22,6 +22,7 @@ typedef struct GroupEntry {
     RunnableGroup group;
     TreeNode by_head;    /* in the share's groups or parked */
     TreeNode by_content; /* priority, shape */
+    uint64_t shape_id;   /* the shape's: at hand for comparing */
     Shape *shape;
     Tree items;     /* Runnable: retried first, then by sequence */
     Capacity least; /* of the subtree below by_head */

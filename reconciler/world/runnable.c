@@ -233,9 +233,11 @@ static void need_lower(Capacity *least, const Capacity *need)
     least->gpus = MIN(least->gpus, need->gpus);
 }
 
-static void head_update(TreeNode *node)
+static bool head_update(TreeNode *node)
 {
     GroupEntry *entry = TREE_ENTRY(node, GroupEntry, by_head);
+    Capacity least_before = entry->least;
+    uint64_t kinds_before = entry->kinds;
     entry->least = entry->group.need;
     entry->kinds = kind_bit(entry->group.kind);
     const TreeNode *children[] = {node->left, node->right};
@@ -246,6 +248,7 @@ static void head_update(TreeNode *node)
         need_lower(&entry->least, &child->least);
         entry->kinds |= child->kinds;
     }
+    return entry->kinds != kinds_before || memcmp(&entry->least, &least_before, sizeof least_before) != 0;
 }
 
 /* ---- groups ---- */
@@ -260,13 +263,13 @@ static int content_key_compare(const TreeNode *node, const void *key)
     const GroupEntry *entry = TREE_ENTRY(node, GroupEntry, by_content);
     const ContentKey *wanted = key;
     int order = order_i64(entry->group.priority, wanted->priority);
-    return order ? order : order_u64(entry->shape->id, wanted->shape);
+    return order ? order : order_u64(entry->shape_id, wanted->shape);
 }
 
 static int content_compare(const TreeNode *a, const TreeNode *b)
 {
     const GroupEntry *right = TREE_ENTRY(b, GroupEntry, by_content);
-    return content_key_compare(a, &(ContentKey){right->group.priority, right->shape->id});
+    return content_key_compare(a, &(ContentKey){right->group.priority, right->shape_id});
 }
 
 void groups_init(ShareEntry *share)
@@ -298,6 +301,7 @@ static GroupEntry *group_make(const Job *job)
     entry->group.kind = shape->kind->id;
     entry->group.need = shape->need;
     entry->shape = shape;
+    entry->shape_id = shape->id;
     shape->refs++;
     tree_init(&entry->items, runnable_compare);
     tree_insert(&share_entry(entry->group.share)->by_content, &entry->by_content);

@@ -5,11 +5,11 @@ static int height(const TreeNode *node)
     return node ? node->height : 0;
 }
 
-static void node_update(const Tree *tree, TreeNode *node)
+/* True: its aggregate has changed. */
+static bool node_update(const Tree *tree, TreeNode *node)
 {
     node->height = 1 + MAX(height(node->left), height(node->right));
-    if (tree->update)
-        tree->update(node);
+    return tree->update && tree->update(node);
 }
 
 void tree_init(Tree *tree, TreeCompare compare)
@@ -24,8 +24,8 @@ void tree_init_augmented(Tree *tree, TreeCompare compare, TreeUpdate update)
 
 void tree_augment_changed(const Tree *tree, TreeNode *node)
 {
-    for (; node; node = node->parent)
-        tree->update(node);
+    while (node && tree->update(node))
+        node = node->parent;
 }
 
 static void replace_child(Tree *tree, TreeNode *parent, const TreeNode *old, TreeNode *fresh)
@@ -73,11 +73,15 @@ static TreeNode *rotate_right(Tree *tree, TreeNode *node)
     return left;
 }
 
-/* Walks to the root and mends heights that differ by more than one. */
-static void rebalance(Tree *tree, TreeNode *node)
+/* Walks upwards and mends heights that differ by more than one, until what stands above cannot tell that
+ * anything has changed. stale (may be NULL): an ancestor whose aggregate is not right yet. */
+static void rebalance(Tree *tree, TreeNode *node, const TreeNode *stale)
 {
     for (; node; node = node->parent) {
-        int balance = height(node->left) - height(node->right);
+        int before = node->height, balance = height(node->left) - height(node->right);
+        bool changed = true;
+        if (node == stale)
+            stale = NULL;
         if (balance > 1) {
             if (height(node->left->left) < height(node->left->right))
                 rotate_left(tree, node->left);
@@ -87,8 +91,10 @@ static void rebalance(Tree *tree, TreeNode *node)
                 rotate_right(tree, node->right);
             node = rotate_left(tree, node);
         } else {
-            node_update(tree, node);
+            changed = node_update(tree, node);
         }
+        if (!stale && node->height == before && (!tree->update || !changed))
+            return;
     }
 }
 
@@ -109,16 +115,16 @@ bool tree_insert(Tree *tree, TreeNode *node)
     tree->len++;
     if (tree->update)
         tree->update(node);
-    rebalance(tree, parent);
+    rebalance(tree, parent, NULL);
     return true;
 }
 
 void tree_remove(Tree *tree, TreeNode *node)
 {
     g_assert(node->height > 0 && tree->len > 0);
-    TreeNode *start; /* the deepest node whose subtree changed */
+    TreeNode *start, *successor = NULL; /* start: the deepest node whose subtree changed */
     if (node->left && node->right) {
-        TreeNode *successor = node->right;
+        successor = node->right;
         while (successor->left)
             successor = successor->left;
         start = successor->parent == node ? successor : successor->parent;
@@ -130,13 +136,14 @@ void tree_remove(Tree *tree, TreeNode *node)
         successor->left = node->left;
         successor->left->parent = successor;
         replace_child(tree, node->parent, node, successor);
+        successor->height = node->height;
     } else {
         start = node->parent;
         replace_child(tree, node->parent, node, node->left ? node->left : node->right);
     }
     *node = (TreeNode){0};
     tree->len--;
-    rebalance(tree, start);
+    rebalance(tree, start, successor);
 }
 
 bool tree_contains(const TreeNode *node)

@@ -5,7 +5,8 @@
  * look-up cost O(log n), no call allocates. A node's key must not change while it is in a tree: remove,
  * change, insert (or change it so that it still stands between its neighbours). A tree made with
  * tree_init_augmented() keeps what the update function writes into each node of its subtree: update is called
- * for every node whose children changed, children before parents, through insert, remove and rotation.
+ * for every node whose children or their aggregates changed, children before parents, through insert, remove
+ * and rotation.
  *
  *     typedef struct { TreeNode by_name; const char *name; } Thing;
  *     static int thing_compare(const TreeNode *a, const TreeNode *b)
@@ -31,7 +32,8 @@ typedef int (*TreeKeyCompare)(const TreeNode *node, const void *key);
 
 /* Writes into node's struct what holds of its subtree, from the node itself and from what stands in its
  * children (node->left, node->right; NULL where there is none). */
-typedef void (*TreeUpdate)(TreeNode *node);
+/* True: what it wrote differs from what was there; then the parent is looked at too. */
+typedef bool (*TreeUpdate)(TreeNode *node);
 
 typedef struct {
     TreeNode *root;

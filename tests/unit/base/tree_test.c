@@ -87,9 +87,11 @@ static int sum_compare(const TreeNode *a, const TreeNode *b)
     return (x > y) - (x < y);
 }
 
-static void sum_update(TreeNode *node)
+static bool sum_update(TreeNode *node)
 {
     Sum *sum = TREE_ENTRY(node, Sum, node);
+    int least_before = sum->least;
+    size_t count_before = sum->count;
     TreeNode *children[] = {node->left, node->right};
     sum->least = sum->value;
     sum->count = 1;
@@ -100,6 +102,7 @@ static void sum_update(TreeNode *node)
         sum->least = MIN(sum->least, child->least);
         sum->count += child->count;
     }
+    return sum->least != least_before || sum->count != count_before;
 }
 
 static size_t check_sums(TreeNode *node, int *ret_least)
