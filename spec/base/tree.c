@@ -79,9 +79,9 @@ static void rebalance(Tree *tree, TreeNode *node, const TreeNode *stale)
 {
     for (; node; node = node->parent) {
         int before = node->height, balance = height(node->left) - height(node->right);
-        bool changed = true;
-        if (node == stale)
-            stale = NULL;
+        bool changed = true, was_stale = node == stale;
+        if (was_stale)
+            stale = NULL; /* what it says is compared with what another node said there */
         if (balance > 1) {
             if (height(node->left->left) < height(node->left->right))
                 rotate_left(tree, node->left);
@@ -93,7 +93,7 @@ static void rebalance(Tree *tree, TreeNode *node, const TreeNode *stale)
         } else {
             changed = node_update(tree, node);
         }
-        if (!stale && node->height == before && (!tree->update || !changed))
+        if (!stale && node->height == before && (!tree->update || !(changed || was_stale)))
             return;
     }
 }

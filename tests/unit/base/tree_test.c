@@ -142,6 +142,50 @@ static void test_augmented(void)
     }
 }
 
+/* The same of values that are mostly alike, so that walks upwards end early: a node that takes another one's
+ * place may say the same as before, and yet something else than the one that stood there. */
+static bool least_update(TreeNode *node)
+{
+    Sum *sum = TREE_ENTRY(node, Sum, node);
+    int before = sum->least;
+    sum->least = sum->value;
+    if (node->left)
+        sum->least = MIN(sum->least, TREE_ENTRY(node->left, Sum, node)->least);
+    if (node->right)
+        sum->least = MIN(sum->least, TREE_ENTRY(node->right, Sum, node)->least);
+    return sum->least != before;
+}
+
+static int check_least(TreeNode *node)
+{
+    if (!node)
+        return INT32_MAX;
+    const Sum *sum = TREE_ENTRY(node, Sum, node);
+    int least = MIN(sum->value, MIN(check_least(node->left), check_least(node->right)));
+    g_assert_cmpint(sum->least, ==, least);
+    return least;
+}
+
+static void test_augmented_alike(void)
+{
+    enum { RANGE = 60 };
+    static Sum sums[RANGE];
+    Tree tree;
+    tree_init_augmented(&tree, sum_compare, least_update);
+    Rng rng = rng_from_seed(8);
+    for (int i = 0; i < 20000; i++) {
+        Sum *sum = &sums[rng_below(&rng, RANGE)];
+        sum->key = (int)(sum - sums);
+        if (tree_contains(&sum->node)) {
+            tree_remove(&tree, &sum->node);
+        } else {
+            sum->value = (int)rng_below(&rng, 4);
+            g_assert_true(tree_insert(&tree, &sum->node));
+        }
+        check_least(tree.root);
+    }
+}
+
 static void test_equal_is_refused(void)
 {
     Thing a = {.key = 1}, b = {.key = 1};
@@ -158,6 +202,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/tree/random", test_random);
     g_test_add_func("/tree/augmented", test_augmented);
+    g_test_add_func("/tree/augmented-alike", test_augmented_alike);
     g_test_add_func("/tree/equal", test_equal_is_refused);
     return g_test_run();
 }
