@@ -9,8 +9,8 @@ Target target_of(const Launch *launch)
 {
     Target target = {launch->job, NULL};
     if (launch->job->array) {
-        target.child = array_live(launch->job->array, launch->index);
-        g_assert(target.child);
+        target.child = launch_entry(launch)->child;
+        g_assert(target.child && target.child->index == launch->index);
     }
     return target;
 }
@@ -53,10 +53,13 @@ void target_set_reason(World *world, Target target, const char *reason)
 
 void target_set_launch(Target target, Launch *launch)
 {
-    if (target.child)
+    if (target.child) {
         target.child->launch = launch;
-    else
+        if (launch)
+            launch_entry(launch)->child = target.child;
+    } else {
         target.job->launch = launch;
+    }
 }
 
 static int32_t target_attempts(Target target)

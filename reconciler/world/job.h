@@ -63,7 +63,7 @@ struct JobPrivate {
     bool unsized; /* a step that will be an array of as many children as a file of the workspace has lines */
 };
 
-typedef struct {
+typedef struct ChildState {
     TreeNode by_index;
     Runnable runnable;
     Job *job;

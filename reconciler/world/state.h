@@ -110,6 +110,7 @@ struct LaunchEntry {
     GList dirty;
     bool is_dirty, is_new;
     LaunchEntry *node_prev, *node_next; /* others of its attempt */
+    struct ChildState *child;           /* whose attempt it is; NULL: of a job */
 };
 
 typedef struct {
