@@ -9,8 +9,8 @@ static void refuse(ExplainGrowth *growth, UnmetReason reason, int64_t until_ms)
 
 static void refuse_budget(const GrowthEntry *entry, const ComputeEnvironmentSpec *spec, ExplainGrowth *growth)
 {
-    bool is_day = spec->budget_day_micro > 0 && (spec->budget_month_micro == 0 ||
-                                                 entry->account.of_month.micro < spec->budget_month_micro);
+    bool is_day = spec->budget_day_micro > 0 &&
+                  (spec->budget_month_micro == 0 || entry->account.of_month.micro < spec->budget_month_micro);
     refuse(growth, is_day ? UNMET_BUDGET_DAY : UNMET_BUDGET_MONTH, entry->wake_ms);
     growth->unmet.have = is_day ? entry->account.of_day.micro : entry->account.of_month.micro;
     growth->unmet.limit = is_day ? spec->budget_day_micro : spec->budget_month_micro;

@@ -108,9 +108,8 @@ static json_t *edit_json(const ExplainEdit *edit)
 
 static json_t *changes_json(const Explanation *explained)
 {
-    static const char *const effects[] = {[EXPLAIN_STARTS] = "STARTS",
-                                          [EXPLAIN_GETS_INSTANCE] = "GETS_INSTANCE",
-                                          [EXPLAIN_WAITS] = "WAITS"};
+    static const char *const effects[] = {
+        [EXPLAIN_STARTS] = "STARTS", [EXPLAIN_GETS_INSTANCE] = "GETS_INSTANCE", [EXPLAIN_WAITS] = "WAITS"};
     json_t *array = json_array();
     for (size_t i = 0; i < explained->changes_len; i++) {
         const ExplainChange *change = &explained->changes[i];
@@ -168,7 +167,8 @@ static void add_explanation(OperationContext *context, const char *text, json_t 
 {
     JobId id;
     int32_t index;
-    Job *job = text && job_ref_from_text(view_from(text), &id, &index) ? world_job(context->world, &id) : NULL;
+    Job *job =
+        text && job_ref_from_text(view_from(text), &id, &index) ? world_job(context->world, &id) : NULL;
     if (!job)
         return;
     if (context->offline && !world_local_instance(context->world))

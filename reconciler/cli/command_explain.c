@@ -63,8 +63,10 @@ const Command command_explain = {
     .summary = "why a job is where it is, and what would help",
     .description =
         "Says why a job waits: what it needs; what it is behind; what its share may use; for each compute "
-        "environment of its queue, in order, what is missing there, in numbers; when it is expected to start; "
-        "and the smallest change that would help, tried before it is told. Of a job that is not RUNNABLE yet it "
+        "environment of its queue, in order, what is missing there, in numbers; when it is expected to "
+        "start; "
+        "and the smallest change that would help, tried before it is told. Of a job that is not RUNNABLE yet "
+        "it "
         "says what has to happen first; of an array, what holds its next child.\n\n"
         "A job is named by its id, or the first four or more digits of it; a child of an array by ID:INDEX. "
         "The times are expectations, from timeouts and earlier runs. \"Not before\" means that others come "

@@ -82,10 +82,12 @@ static void append_needs(GString *out, const json_t *explanation)
     if (member_integer(needs, "gpus") > 0)
         g_string_append_printf(out, ", %" G_GINT64_FORMAT " GPU", member_integer(needs, "gpus"));
     if (member_integer(needs, "nodes") > 1)
-        g_string_append_printf(out, " on each of %" G_GINT64_FORMAT " instances", member_integer(needs, "nodes"));
+        g_string_append_printf(out, " on each of %" G_GINT64_FORMAT " instances",
+                               member_integer(needs, "nodes"));
     if (member_integer(explanation, "attempt") > 1)
         g_string_append_printf(out, "; attempt %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT,
-                               member_integer(explanation, "attempt"), member_integer(explanation, "attempts"));
+                               member_integer(explanation, "attempt"),
+                               member_integer(explanation, "attempts"));
     g_string_append_c(out, '\n');
 }
 
@@ -105,11 +107,10 @@ static void append_share(GString *out, const json_t *share)
 {
     if (!share)
         return;
-    g_string_append_printf(out, "  share %s: %" G_GINT64_FORMAT ". of %" G_GINT64_FORMAT
-                                " by use, holds %s vCPU, weight %s",
-                           member_text(share, "shareIdentifier"), member_integer(share, "rank"),
-                           member_integer(share, "ranks"), member_text(share, "heldvCpus"),
-                           member_text(share, "weightFactor"));
+    g_string_append_printf(
+        out, "  share %s: %" G_GINT64_FORMAT ". of %" G_GINT64_FORMAT " by use, holds %s vCPU, weight %s",
+        member_text(share, "shareIdentifier"), member_integer(share, "rank"), member_integer(share, "ranks"),
+        member_text(share, "heldvCpus"), member_text(share, "weightFactor"));
     if (member_is_true(share, "atLimit"))
         g_string_append_printf(out, "; at its limit of %s vCPU", member_text(share, "maxvCpus"));
     if (member_is_true(share, "atReservation"))
@@ -129,11 +130,11 @@ static void append_consumables(GString *out, const json_t *explanation)
         if (!member_is_true(item, "exists"))
             g_string_append(out, "there is no such ConsumableResource\n");
         else
-            g_string_append_printf(out, "%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " available, %" G_GINT64_FORMAT
-                                        " in use%s\n",
-                                   member_integer(item, "available"), member_integer(item, "total"),
-                                   member_integer(item, "inUse"),
-                                   member_is_true(item, "short") ? ": it waits for them" : "");
+            g_string_append_printf(
+                out,
+                "%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " available, %" G_GINT64_FORMAT " in use%s\n",
+                member_integer(item, "available"), member_integer(item, "total"),
+                member_integer(item, "inUse"), member_is_true(item, "short") ? ": it waits for them" : "");
     }
 }
 
@@ -160,8 +161,8 @@ static void append_environments(GString *out, const json_t *explanation, const L
     const json_t *item;
     size_t i;
     int width = 0;
-    json_array_foreach(json_object_get(explanation, "environments"), i, item)
-        width = MAX(width, (int)strlen(member_text(item, "name")));
+    json_array_foreach(json_object_get(explanation, "environments"), i, item) width =
+        MAX(width, (int)strlen(member_text(item, "name")));
     json_array_foreach(json_object_get(explanation, "environments"), i, item)
         append_environment(out, item, width, style);
 }
@@ -178,7 +179,7 @@ static void append_expected(GString *out, const json_t *explanation, const ListS
         return;
     }
     g_string_append(out, member_is_true(explanation, "expectedIsEarliest") ? "Expected to start: not before "
-                                                                             : "Expected to start: at about ");
+                                                                           : "Expected to start: at about ");
     append_clock(out, at_ms, style);
     g_string_append_c(out, '\n');
 }

@@ -48,9 +48,9 @@ static void hold_add_job(Explain *explain, const Job *on, int32_t index, const c
     }
     if (job_state_final(state))
         return;
-    ExplainHold *hold = hold_add_text(
-        explain, explain_print(explain, "%s must %s; it is %s", job_text(explain, &on->id, index, on->name),
-                               must, job_state_name(state)));
+    ExplainHold *hold = hold_add_text(explain, explain_print(explain, "%s must %s; it is %s",
+                                                             job_text(explain, &on->id, index, on->name),
+                                                             must, job_state_name(state)));
     if (!hold)
         return;
     hold->is_job = true;
@@ -80,8 +80,9 @@ static void explain_holds(Explain *explain)
 {
     const char *file = job_array_file(explain->job);
     if (file)
-        hold_add_text(explain, explain_print(explain, "its array is as large as %s has lines, which are "
-                                                      "counted once its dependencies have ended",
+        hold_add_text(explain, explain_print(explain,
+                                             "its array is as large as %s has lines, which are "
+                                             "counted once its dependencies have ended",
                                              file));
     holds_dependencies(explain);
     if (explain->out->holds_len == 0 && explain->out->state == JOB_SUBMITTED)

@@ -1,11 +1,10 @@
-/* explain.h: why a job is where it is: the arithmetic, what it is behind, when it is expected to start, and the
- * smallest change that would help.
- * Owns:   nothing; an Explanation lives in the caller's Arena and borrows from the world: it holds until that
- * changes.
- * Calls:  pass.h, world/, scale/. No clock. What an environment's instances cost and why none can be had comes
- * through ExplainOptions: who buys them is the engine's business.
- * Holds:  1. Computed when it is asked for, from the group (shape, queue, share), in time that does not grow
- * with the jobs that wait: what would have to be counted further than EXPLAIN_AHEAD_MAX is "more than".
+/* explain.h: why a job is where it is: the arithmetic, what it is behind, when it is expected to start, and
+ * the smallest change that would help. Owns:   nothing; an Explanation lives in the caller's Arena and
+ * borrows from the world: it holds until that changes. Calls:  pass.h, world/, scale/. No clock. What an
+ * environment's instances cost and why none can be had comes through ExplainOptions: who buys them is the
+ * engine's business. Holds:  1. Computed when it is asked for, from the group (shape, queue, share), in time
+ * that does not grow with the jobs that wait: what would have to be counted further than EXPLAIN_AHEAD_MAX is
+ * "more than".
  *         2. A change is told only after it was tried on changed specs: with it the job is placed or its
  * instance is asked for when its turn comes, or (EXPLAIN_WAITS) it waits where it could never have run.
  *         3. Nothing in the world changes but caches. */
@@ -84,9 +83,9 @@ typedef struct {
 } ExplainConsumable;
 
 typedef struct {
-    Kind kind;        /* KIND_JOB: the request of this job */
-    const char *name; /* of the resource; of a job its id */
-    const char *path; /* "spec.computeResources.maxvCpus" */
+    Kind kind;         /* KIND_JOB: the request of this job */
+    const char *name;  /* of the resource; of a job its id */
+    const char *path;  /* "spec.computeResources.maxvCpus" */
     const char *value; /* JSON */
 } ExplainEdit;
 
@@ -104,10 +103,10 @@ typedef struct {
 
 typedef struct {
     JobState state;
-    int32_t index;     /* as asked; of an array its next runnable child where that is what is explained */
-    bool waits;        /* it is RUNNABLE: all below counts */
-    bool never;        /* no environment of its queue can ever run it */
-    int64_t since_ms;  /* RUNNABLE since; 0: not yet */
+    int32_t index;    /* as asked; of an array its next runnable child where that is what is explained */
+    bool waits;       /* it is RUNNABLE: all below counts */
+    bool never;       /* no environment of its queue can ever run it */
+    int64_t since_ms; /* RUNNABLE since; 0: not yet */
     const char *queue, *queue_note; /* note: NULL, or what the queue itself adds */
     Capacity need;
     int64_t nodes, attempt, attempts; /* attempt: the next one */
@@ -125,8 +124,8 @@ typedef struct {
     size_t rooms_len;
     BlockedReason blocked; /* Batch's code where it applies */
     const char *blocked_text;
-    int64_t expected_ms; /* 0: unknown */
-    bool is_earliest;    /* others come first: not before expected_ms */
+    int64_t expected_ms;    /* 0: unknown */
+    bool is_earliest;       /* others come first: not before expected_ms */
     ExplainChange *changes; /* the smallest that works first */
     size_t changes_len;
 } Explanation;

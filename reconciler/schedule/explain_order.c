@@ -152,8 +152,7 @@ void explain_order(Explain *explain)
          group = share_group_next(explain->group->share, group, NULL, NULL)) {
         int64_t before = out->ahead;
         count_group(explain, &order, group);
-        if (out->ahead == before && group->priority <= explain->group->priority &&
-            group != explain->group)
+        if (out->ahead == before && group->priority <= explain->group->priority && group != explain->group)
             break; /* groups stand in order of their heads */
     }
     if (order.has_last)
@@ -191,8 +190,7 @@ static Wide share_key(Share *share, int64_t now_ms, Wide *ret_weighed)
 {
     ShareUse use = share_use(share, now_ms);
     *ret_weighed = use.weighed + (Wide)share->held_vcpus_e4 * use.bucket_ms;
-    return use.weighed * share->weight_e4 +
-           share->held_vcpus_e4 * ((Wide)use.bucket_ms * share->weight_e4);
+    return use.weighed * share->weight_e4 + share->held_vcpus_e4 * ((Wide)use.bucket_ms * share->weight_e4);
 }
 
 void explain_share(Explain *explain)
@@ -222,6 +220,5 @@ void explain_share(Explain *explain)
     out->queue_limit_e4 =
         explain_queue_limit_e4(explain, queue->policy ? queue->policy->compute_reservation : 0);
     out->is_at_limit = own->max_vcpus_e4 > 0 && own->held_vcpus_e4 + need_e4 > own->max_vcpus_e4;
-    out->is_at_reservation =
-        out->queue_limit_e4 > 0 && queue->held_vcpus_e4 + need_e4 > out->queue_limit_e4;
+    out->is_at_reservation = out->queue_limit_e4 > 0 && queue->held_vcpus_e4 + need_e4 > out->queue_limit_e4;
 }

@@ -57,7 +57,8 @@ static int64_t release_ms(const Explain *explain, const Room *room)
         if (left_e4 != INT64_MAX)
             left_e4 += launch->vcpus_e4;
         bool fits = room->type == ROOM_TASKS;
-        if (launch->instance && (room->type == ROOM_MACHINE || launch->instance->state == INSTANCE_REGISTERED)) {
+        if (launch->instance &&
+            (room->type == ROOM_MACHINE || launch->instance->state == INSTANCE_REGISTERED)) {
             Capacity *free = freed_of(table, launch->instance);
             *free = capacity_add(*free, launch);
             fits = capacity_covers(*free, need);
@@ -93,27 +94,27 @@ static const char *unmet_text(Explain *explain, const ExplainGrowth *growth)
     switch (unmet->reason) {
     case UNMET_NO_TYPE: return "no type of instanceTypes can hold it";
     case UNMET_ABOVE_MAX:
-        return explain_print(explain, "the smallest instance for it has %" G_GINT64_FORMAT
-                                      " vCPU; maxvCpus is %" G_GINT64_FORMAT ", which must not be exceeded",
+        return explain_print(explain,
+                             "the smallest instance for it has %" G_GINT64_FORMAT
+                             " vCPU; maxvCpus is %" G_GINT64_FORMAT ", which must not be exceeded",
                              unmet->have, unmet->limit);
     case UNMET_COOLING_DOWN:
         return explain_print(explain, "no capacity at present for its types; %s is tried again next", type);
     case UNMET_SPOT_PRICE:
-        return explain_print(explain, "the Spot price of %s is %s/h; bidPercentage allows less than %s/h", type,
-                             money(explain, unmet->have, growth->currency),
+        return explain_print(explain, "the Spot price of %s is %s/h; bidPercentage allows less than %s/h",
+                             type, money(explain, unmet->have, growth->currency),
                              money(explain, unmet->limit, growth->currency));
     case UNMET_PRICE_UNKNOWN:
-        return explain_print(explain, "the price of %s is not known, and there is a limit on prices or a budget",
-                             type);
+        return explain_print(
+            explain, "the price of %s is not known, and there is a limit on prices or a budget", type);
     case UNMET_AT_MAX_VCPUS:
         return explain_print(explain, "at maxvCpus: %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " vCPU",
                              unmet->have, unmet->limit);
     case UNMET_BUDGET_DAY:
     case UNMET_BUDGET_MONTH:
-        return explain_print(explain, "budget of the %s: %s of %s spent",
-                             unmet->reason == UNMET_BUDGET_DAY ? "day" : "month",
-                             money(explain, unmet->have, growth->currency),
-                             money(explain, unmet->limit, growth->currency));
+        return explain_print(
+            explain, "budget of the %s: %s of %s spent", unmet->reason == UNMET_BUDGET_DAY ? "day" : "month",
+            money(explain, unmet->have, growth->currency), money(explain, unmet->limit, growth->currency));
     case UNMET_DISABLED: return "the environment is DISABLED";
     case UNMET_INVALID: return "the environment is INVALID: its instances cannot be launched as configured";
     case UNMET_LATER: return "its turn to be bought has not come yet";
@@ -126,8 +127,9 @@ static const char *hosts_text(Explain *explain, const Room *room)
     const Environment *environment = room->environment;
     if (environment->instances == 0)
         return "no instance yet";
-    return explain_print(explain, "full: %s of %" G_GINT64_FORMAT " vCPU used on %" G_GSIZE_FORMAT
-                                  " instance%s, none has %s free",
+    return explain_print(explain,
+                         "full: %s of %" G_GINT64_FORMAT " vCPU used on %" G_GSIZE_FORMAT
+                         " instance%s, none has %s free",
                          explain_vcpus(explain, environment->used_vcpus_e4), environment->instance_vcpus,
                          environment->instances, environment->instances == 1 ? "" : "s",
                          explain_need(explain, explain->group->need));
@@ -214,8 +216,7 @@ static void judge_machine_full(Explain *explain, Room *room, ExplainRoom *out)
 static void judge_growth(Explain *explain, Room *room, const ExplainGrowth *growth, ExplainRoom *out)
 {
     const Environment *environment = room->environment;
-    int64_t room_e4 =
-        scale_growth_room_e4(environment->spec, environment->instance_vcpus * DECIMAL_SCALE);
+    int64_t room_e4 = scale_growth_room_e4(environment->spec, environment->instance_vcpus * DECIMAL_SCALE);
     if (growth->refused && growth->unmet.reason != UNMET_AT_MAX_VCPUS &&
         growth->unmet.reason != UNMET_LATER) {
         out->verdict = EXPLAIN_NO_GROWTH;
@@ -226,9 +227,9 @@ static void judge_growth(Explain *explain, Room *room, const ExplainGrowth *grow
         out->text = explain_blocked_text(growth->trouble);
     } else if (room_e4 <= 0) {
         out->verdict = EXPLAIN_MAX;
-        out->text =
-            explain_print(explain, "%s; its instances are at maxvCpus: %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT,
-                          hosts_text(explain, room), environment->instance_vcpus, environment->spec->max_vcpus);
+        out->text = explain_print(
+            explain, "%s; its instances are at maxvCpus: %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT,
+            hosts_text(explain, room), environment->instance_vcpus, environment->spec->max_vcpus);
     } else {
         out->verdict = EXPLAIN_BUYS;
         out->text = explain_print(explain, "%s; an instance is bought when its turn comes",
@@ -243,8 +244,9 @@ static void judge_waiting(Explain *explain, size_t index, Room *room, ExplainRoo
     if (coming > 0) {
         g_autofree char *ago = duration_human(MAX(now_ms - out->asked_ms, 0));
         out->verdict = EXPLAIN_COMING;
-        out->text = explain_print(explain, "%" G_GSIZE_FORMAT " instance%s that can hold it coming, asked for %s ago",
-                                  coming, coming == 1 ? "" : "s", ago);
+        out->text =
+            explain_print(explain, "%" G_GSIZE_FORMAT " instance%s that can hold it coming, asked for %s ago",
+                          coming, coming == 1 ? "" : "s", ago);
     } else if (room->left_e4 < explain->group->need.vcpus_e4) {
         judge_max(explain, room, out);
     } else if (room->type == ROOM_MACHINE) {
@@ -290,7 +292,8 @@ static void judge_free(Explain *explain, const Room *room, ExplainRoom *out)
         out->text = "has room; those ahead of it come first";
     } else if (other && explain->options->now_ms - explain->job->runnable_ms > 0) {
         job_id_to_text(&other->id, id);
-        out->text = explain_print(explain, "has room; it may be kept for job %s, which waits at a queue's head", id);
+        out->text =
+            explain_print(explain, "has room; it may be kept for job %s, which waits at a queue's head", id);
     } else {
         out->text = "has room: the next pass takes it";
     }
@@ -372,8 +375,8 @@ static void growth_ask(Explain *explain, size_t index, const Room *room)
     if (!options->growth)
         explain->buys[index] = buys_by_spec(room);
     else
-        explain->buys[index] = options->growth(room->environment, explain->group, &explain->growths[index],
-                                               options->data);
+        explain->buys[index] =
+            options->growth(room->environment, explain->group, &explain->growths[index], options->data);
 }
 
 void explain_rooms(Explain *explain)

@@ -39,8 +39,8 @@ static void edit_enable(Explain *explain, Trial *trial, ExplainChange *change)
 {
     const char *name = trial->room->environment->resource->name;
     trial->spec.enabled = true;
-    edit_add(change, &(ExplainEdit){KIND_COMPUTE_ENVIRONMENT, name, "spec.state", "\"ENABLED\""}, SIZE_SETTING,
-             explain_print(explain, "enable ComputeEnvironment/%s", name), explain);
+    edit_add(change, &(ExplainEdit){KIND_COMPUTE_ENVIRONMENT, name, "spec.state", "\"ENABLED\""},
+             SIZE_SETTING, explain_print(explain, "enable ComputeEnvironment/%s", name), explain);
 }
 
 static void edit_max(Explain *explain, Trial *trial, ExplainChange *change, int64_t vcpus)
@@ -70,7 +70,7 @@ static void edit_type(Explain *explain, Trial *trial, ExplainChange *change, con
     for (size_t i = 0; i < len; i++)
         after[i] = before[i];
     if (len == 0) /* what is named by nothing */
-        after[len++] = (char *)(uintptr_t)"default_x86_64";
+        after[len++] = (char *)(uintptr_t) "default_x86_64";
     after[len] = (char *)(uintptr_t)type->name;
     for (size_t i = 0; i <= len; i++)
         json_array_append_new(list, json_string(after[i]));
@@ -93,7 +93,8 @@ static void texts_again(Explain *explain, ExplainChange *change)
         const ExplainEdit *edit = &change->edits[i];
         const char *text;
         if (g_str_has_suffix(edit->path, "maxvCpus"))
-            text = explain_print(explain, "maxvCpus %s of %s/%s", edit->value, kind_name(edit->kind), edit->name);
+            text = explain_print(explain, "maxvCpus %s of %s/%s", edit->value, kind_name(edit->kind),
+                                 edit->name);
         else if (g_str_has_suffix(edit->path, "state"))
             text = explain_print(explain, "enable %s/%s", kind_name(edit->kind), edit->name);
         else
@@ -144,7 +145,8 @@ static bool trial_buys(const Explain *explain, const Trial *trial, const Explain
 }
 
 /* False: it could not even wait there. */
-static bool trial_effect(Explain *explain, size_t index, const Trial *trial, bool new_type, ExplainChange *change)
+static bool trial_effect(Explain *explain, size_t index, const Trial *trial, bool new_type,
+                         ExplainChange *change)
 {
     Room *room = trial->room;
     Environment *environment = room->environment;
@@ -158,7 +160,8 @@ static bool trial_effect(Explain *explain, size_t index, const Trial *trial, boo
     change->effect = EXPLAIN_WAITS;
     if (single && left_e4 >= need.vcpus_e4 &&
         (room->type == ROOM_TASKS ||
-         (room->type == ROOM_MACHINE && explain->pass.machine && capacity_covers(explain->pass.machine->free, need)) ||
+         (room->type == ROOM_MACHINE && explain->pass.machine &&
+          capacity_covers(explain->pass.machine->free, need)) ||
          (room->type == ROOM_FLEET && fleet_has(room->fleet, need)))) {
         change->effect = EXPLAIN_STARTS;
         change->expected_ms = now_ms;
@@ -252,8 +255,8 @@ static bool limit_share(Explain *explain, ExplainChange *change)
                                 explain_print(explain, "spec.shareLimits[%d].maxvCpus", place),
                                 json_number(explain, vcpus)},
                  SIZE_LIMIT,
-                 explain_print(explain, "maxvCpus %" G_GINT64_FORMAT " for share %s in SchedulingPolicy/%s", vcpus,
-                               share->identifier, policy),
+                 explain_print(explain, "maxvCpus %" G_GINT64_FORMAT " for share %s in SchedulingPolicy/%s",
+                               vcpus, share->identifier, policy),
                  explain);
     }
     if (share->is_at_reservation && resource)
@@ -282,7 +285,8 @@ static int64_t max_wanted(const Explain *explain, const Trial *trial)
 static const InstanceType *type_to_add(const Trial *trial)
 {
     const FeasibleEnvironment *derived = trial->room->environment->derived;
-    const InstanceType *first = derived && derived->types && derived->types->len ? derived->types->pdata[0] : NULL;
+    const InstanceType *first =
+        derived && derived->types && derived->types->len ? derived->types->pdata[0] : NULL;
     TypeQuery query = {.need = trial->need,
                        .architecture = first ? first->architecture : ARCHITECTURE_X86_64,
                        .vcpus_max = strategy_may_exceed(&trial->spec) ? 0 : trial->spec.max_vcpus,
@@ -385,7 +389,8 @@ static void lower_machines(Explain *explain, const Trial *trial, Lower *lower)
     const FeasibleEnvironment *derived = trial->room->environment->derived;
     const Instance *machine = explain->pass.machine;
     if (trial->room->type == ROOM_MACHINE && machine)
-        lower_to(lower, machine->total.vcpus_e4 / DECIMAL_SCALE, machine->total.memory_mib, machine->total.gpus);
+        lower_to(lower, machine->total.vcpus_e4 / DECIMAL_SCALE, machine->total.memory_mib,
+                 machine->total.gpus);
     for (size_t i = 0; trial->room->type == ROOM_FLEET && i < trial->spec.simulated_hosts_len; i++)
         lower_to(lower, trial->spec.simulated_hosts[i].vcpus, trial->spec.simulated_hosts[i].memory_mib,
                  trial->spec.simulated_hosts[i].gpus);
@@ -413,13 +418,15 @@ static void edit_job(Explain *explain, const Lower *lower, ExplainChange *change
     json_t *list = json_array();
     const char *text = "";
     char id[37];
-    requirement(explain, list, "MEMORY", "memory", lower->need.memory_mib, lower->best.memory_mib, false, &text);
+    requirement(explain, list, "MEMORY", "memory", lower->need.memory_mib, lower->best.memory_mib, false,
+                &text);
     requirement(explain, list, "VCPU", "vCPU", lower->need.vcpus_e4, lower->best.vcpus_e4, true, &text);
     requirement(explain, list, "GPU", "GPU", lower->need.gpus, lower->best.gpus, false, &text);
     char *value = json_dumps(list, JSON_COMPACT);
     job_id_to_text(&explain->job->id, id);
     edit_add(change,
-             &(ExplainEdit){KIND_JOB, explain_print(explain, "%s", id), "containerOverrides.resourceRequirements",
+             &(ExplainEdit){KIND_JOB, explain_print(explain, "%s", id),
+                            "containerOverrides.resourceRequirements",
                             arena_strndup(explain->arena, value, strlen(value))},
              lower->best_cost <= 100 ? SIZE_LITTLE : SIZE_JOB + lower->best_cost / 10, text, explain);
     free(value);
@@ -476,9 +483,10 @@ static void suggest_limits(Explain *explain, ExplainChange *limits, const Explai
         return;
     limits->environment = room->name;
     limits->expected_ms = room->expected_ms;
-    limits->effect = room->verdict == EXPLAIN_FREE                                             ? EXPLAIN_STARTS
-                     : room->verdict == EXPLAIN_COMING || room->verdict == EXPLAIN_BUYS ? EXPLAIN_GETS_INSTANCE
-                                                                                               : EXPLAIN_WAITS;
+    limits->effect = room->verdict == EXPLAIN_FREE ? EXPLAIN_STARTS
+                     : room->verdict == EXPLAIN_COMING || room->verdict == EXPLAIN_BUYS
+                         ? EXPLAIN_GETS_INSTANCE
+                         : EXPLAIN_WAITS;
     change_keep(explain, limits);
 }
 

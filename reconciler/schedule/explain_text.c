@@ -5,9 +5,9 @@
 const char *explain_verdict_name(ExplainVerdict verdict)
 {
     static const char *const names[] = {
-        [EXPLAIN_FREE] = "FREE",           [EXPLAIN_COMING] = "COMING",   [EXPLAIN_BUYS] = "BUYS",
-        [EXPLAIN_FULL] = "FULL",           [EXPLAIN_MAX] = "MAX",         [EXPLAIN_NO_GROWTH] = "NO_GROWTH",
-        [EXPLAIN_UNKNOWN] = "UNKNOWN",     [EXPLAIN_CLOSED] = "CLOSED",   [EXPLAIN_NEVER] = "NEVER",
+        [EXPLAIN_FREE] = "FREE",       [EXPLAIN_COMING] = "COMING", [EXPLAIN_BUYS] = "BUYS",
+        [EXPLAIN_FULL] = "FULL",       [EXPLAIN_MAX] = "MAX",       [EXPLAIN_NO_GROWTH] = "NO_GROWTH",
+        [EXPLAIN_UNKNOWN] = "UNKNOWN", [EXPLAIN_CLOSED] = "CLOSED", [EXPLAIN_NEVER] = "NEVER",
     };
     return names[verdict];
 }
@@ -35,10 +35,12 @@ const char *explain_number(Explain *explain, int64_t value)
 
 const char *explain_need(Explain *explain, Capacity need)
 {
-    const char *vcpus = explain_vcpus(explain, need.vcpus_e4), *memory = explain_number(explain, need.memory_mib);
+    const char *vcpus = explain_vcpus(explain, need.vcpus_e4),
+               *memory = explain_number(explain, need.memory_mib);
     if (need.gpus == 0)
         return explain_print(explain, "%s vCPU, %s MiB", vcpus, memory);
-    return explain_print(explain, "%s vCPU, %s MiB, %s GPU", vcpus, memory, explain_number(explain, need.gpus));
+    return explain_print(explain, "%s vCPU, %s MiB, %s GPU", vcpus, memory,
+                         explain_number(explain, need.gpus));
 }
 
 /* batch: "Blocked queues" */
@@ -50,20 +52,21 @@ const char *explain_blocked_text(BlockedReason blocked)
         return "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - Service cannot fulfill the capacity requested for "
                "the instance types";
     case BLOCKED_MAX_RESOURCE:
-        return "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - CE(s) associated with the job queue cannot "
+        return "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - CE(s) associated with the job queue "
+               "cannot "
                "meet the CPU requirement of the job.";
     case BLOCKED_RESOURCE_REQUIREMENT:
-        return "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - The job resource requirement (vCPU/memory/GPU) is "
+        return "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - The job resource requirement (vCPU/memory/GPU) "
+               "is "
                "higher than that can be met by the CE(s) attached to the job queue.";
     case BLOCKED_INSTANCE_CONFIGURATION:
-        return "MISCONFIGURATION:EC2_INSTANCE_CONFIGURATION_UNSUPPORTED - the instances cannot be launched as "
+        return "MISCONFIGURATION:EC2_INSTANCE_CONFIGURATION_UNSUPPORTED - the instances cannot be launched "
+               "as "
                "the compute environments are configured";
     case BLOCKED_SERVICE_ROLE_PERMISSIONS:
         return "MISCONFIGURATION:SERVICE_ROLE_PERMISSIONS - Batch service role has a permission issue.";
-    case BLOCKED_ACTION_REQUIRED:
-        return "ACTION_REQUIRED - CE(s) associated with the job queue are invalid.";
-    case BLOCKED_UNDETERMINED:
-        return "UNDETERMINED - Batch job is blocked, root cause is undetermined.";
+    case BLOCKED_ACTION_REQUIRED: return "ACTION_REQUIRED - CE(s) associated with the job queue are invalid.";
+    case BLOCKED_UNDETERMINED: return "UNDETERMINED - Batch job is blocked, root cause is undetermined.";
     }
     return NULL;
 }
