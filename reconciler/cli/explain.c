@@ -24,7 +24,7 @@ static void append_clock(GString *out, int64_t at_ms, const ListStyle *style)
 
 static void append_since(GString *out, int64_t since_ms, const ListStyle *style)
 {
-    if (since_ms <= 0)
+    if (since_ms <= 0 || style->now_ms - since_ms < 1000)
         return;
     g_autofree char *text = duration_human(MAX(style->now_ms - since_ms, 0) / 1000 * 1000);
     g_string_append_printf(out, " for %s", text);

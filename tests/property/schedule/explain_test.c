@@ -42,17 +42,17 @@ static void submit_large(ScheduleWorld *random)
     const char *queue = queues[pick(random, 0, 5)];
     bool is_fair = strcmp(queue, "fair") == 0 || strcmp(queue, "alike") == 0;
     static const int64_t memory[] = {100, 700, 2048, 14300, 61000, 500000};
-    g_autofree char *gpus = pick(random, 0, 2) ? g_strdup("")
-                                               : g_strdup_printf(",{'type':'GPU','value':'%d'}",
-                                                                 (int)pick(random, 1, 9));
+    g_autofree char *gpus = pick(random, 0, 2)
+                                ? g_strdup("")
+                                : g_strdup_printf(",{'type':'GPU','value':'%d'}", (int)pick(random, 1, 9));
     g_autofree char *share =
         is_fair ? g_strdup_printf(",'shareIdentifier':'%s'", shares[pick(random, 0, 2)]) : g_strdup("");
     g_autofree char *request = g_strdup_printf(
         "{'jobName':'j','jobQueue':'%s','jobDefinition':'%s'%s,'containerOverrides':{'resourceRequirements':["
         "{'type':'VCPU','value':'%d'},{'type':'MEMORY','value':'%d'}%s]}}",
         queue, pick(random, 0, 3) ? pick(random, 0, 3) ? "job" : "licensed" : "task", share,
-        (int)(pick(random, 0, 1) ? pick(random, 1, 8) : pick(random, 1, 300)), (int)memory[pick(random, 0, 5)],
-        gpus);
+        (int)(pick(random, 0, 1) ? pick(random, 1, 8) : pick(random, 1, 300)),
+        (int)memory[pick(random, 0, 5)], gpus);
     g_autofree char *text = g_strdelimit(g_strdup(request), "'", '"');
     json_t *json = json_loads(text, 0, NULL);
     g_assert_nonnull(json);
@@ -76,9 +76,9 @@ static void vary_resources(ScheduleWorld *random)
         pick(random, 0, 1) ? "" : ",\"allocationStrategy\":\"BEST_FIT_PROGRESSIVE\"",
         pick(random, 0, 3) ? "ENABLED" : "DISABLED");
     fixture_put(random->world, KIND_COMPUTE_ENVIRONMENT, "cloud", cloud, 1);
-    g_autofree char *license = g_strdup_printf(
-        "{\"resourceType\":\"%s\",\"totalQuantity\":%d}",
-        pick(random, 0, 1) ? "REPLENISHABLE" : "NON_REPLENISHABLE", (int)pick(random, 0, 4));
+    g_autofree char *license =
+        g_strdup_printf("{\"resourceType\":\"%s\",\"totalQuantity\":%d}",
+                        pick(random, 0, 1) ? "REPLENISHABLE" : "NON_REPLENISHABLE", (int)pick(random, 0, 4));
     fixture_put(random->world, KIND_CONSUMABLE_RESOURCE, "license", license, 1);
 }
 
@@ -148,8 +148,8 @@ static Job *edit_job(World *world, const Job *job, const ExplainEdit *edit, int6
     json_array_foreach(json_object_get(overrides, "resourceRequirements"), i, old)
     {
         bool named = false;
-        json_array_foreach(list, j, item)
-            named = named || json_equal(json_object_get(item, "type"), json_object_get(old, "type"));
+        json_array_foreach(list, j, item) named =
+            named || json_equal(json_object_get(item, "type"), json_object_get(old, "type"));
         if (!named)
             json_array_append(list, old);
     }
@@ -241,12 +241,12 @@ static void try_change(ScheduleWorld *random, uint64_t seed, const Explanation *
         asked = asked || decisions.demand[i].group == job_group(target);
     asked = asked || is_coming(world_environment(world, view_from(change->environment)),
                                target->template->effective->need);
-    bool good = change->effect == EXPLAIN_STARTS ? placed
-                : change->effect == EXPLAIN_GETS_INSTANCE
-                    ? placed || asked
-                    : placed || asked || decisions.parked_len == 0;
+    bool good = change->effect == EXPLAIN_STARTS          ? placed
+                : change->effect == EXPLAIN_GETS_INSTANCE ? placed || asked
+                                                          : placed || asked || decisions.parked_len == 0;
     if (!good)
-        g_error("seed %" PRIu64 ": job %" PRIu64 ":%d of queue %s (%s): with \"%s\" (effect %d in %s) it is not placed%s%s",
+        g_error("seed %" PRIu64 ": job %" PRIu64
+                ":%d of queue %s (%s): with \"%s\" (effect %d in %s) it is not placed%s%s",
                 seed, job->sequence, index, job->queue->resource->name, job->template->request, change->text,
                 change->effect, change->environment, decisions.parked_len ? ": " : "",
                 decisions.parked_len ? decisions.parked[0].reason : "");
@@ -300,10 +300,11 @@ static void test_changes(void)
         }
         schedule_world_free(random);
     }
-    g_test_message("%d changes: %d start, %d get an instance, %d wait; edits: %d jobs, %d types, %d maxvCpus, "
-                   "%d quantities, %d limits, %d states, %d reservations",
-                   seen.changes, seen.starts, seen.instances, seen.waits, seen.job_edits, seen.types, seen.maxes,
-                   seen.quantities, seen.limits, seen.states, seen.reservations);
+    g_test_message(
+        "%d changes: %d start, %d get an instance, %d wait; edits: %d jobs, %d types, %d maxvCpus, "
+        "%d quantities, %d limits, %d states, %d reservations",
+        seen.changes, seen.starts, seen.instances, seen.waits, seen.job_edits, seen.types, seen.maxes,
+        seen.quantities, seen.limits, seen.states, seen.reservations);
     g_assert_cmpint(MIN(MIN(seen.starts, seen.instances), seen.waits), >, 0);
     g_assert_cmpint(MIN(MIN(seen.job_edits, seen.types), MIN(seen.maxes, seen.quantities)), >, 0);
     g_assert_cmpint(MIN(seen.limits, seen.states), >, 0);

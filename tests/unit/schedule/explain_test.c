@@ -4,7 +4,8 @@
 
 #define NOW_MS (20 * 60 * 1000)
 
-static bool buys(const Environment *environment, const RunnableGroup *group, ExplainGrowth *ret_growth, void *data)
+static bool buys(const Environment *environment, const RunnableGroup *group, ExplainGrowth *ret_growth,
+                 void *data)
 {
     (void)group;
     const ExplainGrowth *growth = data;
@@ -32,8 +33,7 @@ static World *cloud_world(void)
     fixture_cloud(world, "spot", "SPOT", 256, ",\"instanceTypes\":[\"g5.4xlarge\"]");
     fixture_cloud(world, "on-demand", "EC2", 64, ",\"instanceTypes\":[\"g5.16xlarge\"]");
     fixture_queue(world, "high", 1, "spot,on-demand");
-    fixture_definition(world, "align", 8, 61000,
-                       ",\"timeout\":{\"attemptDurationSeconds\":1800}");
+    fixture_definition(world, "align", 8, 61000, ",\"timeout\":{\"attemptDurationSeconds\":1800}");
     return world;
 }
 
@@ -45,7 +45,8 @@ static Job *submit(World *world, uint64_t number, const char *more)
 }
 
 #define NEEDS                                                                                                \
-    ",'containerOverrides':{'resourceRequirements':[{'type':'MEMORY','value':'61000'},{'type':'GPU','value':'1'}]}"
+    ",'containerOverrides':{'resourceRequirements':[{'type':'MEMORY','value':'61000'},{'type':'GPU','value'" \
+    ":'1'}]}"
 
 /* Too large for one environment, and the other is full. */
 static void test_nearest_miss(void)
@@ -55,7 +56,8 @@ static void test_nearest_miss(void)
     Instance *host = fixture_instance(world, "on-demand", "g5.16xlarge", capacity_of(64, 240000, 1));
     Job *running = submit(world, 1, NEEDS);
     LaunchToken token = fixture_token(1);
-    launch_place(world, running, NOT_A_CHILD, world_environment(world, VIEW("on-demand")), host, &token, 2000);
+    launch_place(world, running, NOT_A_CHILD, world_environment(world, VIEW("on-demand")), host, &token,
+                 2000);
     Job *first = submit(world, 2, NEEDS), *job = submit(world, 3, NEEDS);
     Explanation explained = explain(world, job, NOT_A_CHILD, arena, NULL);
     g_assert_true(explained.waits && !explained.never);
@@ -63,7 +65,8 @@ static void test_nearest_miss(void)
     g_assert_true(explained.behind == first);
     g_assert_cmpuint(explained.rooms_len, ==, 2);
     g_assert_cmpint(explained.rooms[0].verdict, ==, EXPLAIN_NEVER);
-    expect_text(explained.rooms[0].text, "needs 61,000 MiB; g5.4xlarge offers containers 60,588 of its 65,536");
+    expect_text(explained.rooms[0].text,
+                "needs 61,000 MiB; g5.4xlarge offers containers 60,588 of its 65,536");
     g_assert_cmpint(explained.rooms[1].verdict, ==, EXPLAIN_MAX);
     expect_text(explained.rooms[1].text, "64 of 64");
     g_assert_cmpint(explained.rooms[1].free_ms, ==, 2000 + 1800 * 1000);
@@ -81,7 +84,8 @@ static void test_never(void)
 {
     g_autoptr(World) world = cloud_world();
     g_autoptr(Arena) arena = arena_new();
-    Job *job = submit(world, 1, ",'containerOverrides':{'resourceRequirements':[{'type':'VCPU','value':'900'}]}");
+    Job *job =
+        submit(world, 1, ",'containerOverrides':{'resourceRequirements':[{'type':'VCPU','value':'900'}]}");
     Explanation explained = explain(world, job, NOT_A_CHILD, arena, NULL);
     g_assert_true(explained.never);
     g_assert_cmpint(explained.blocked, ==, BLOCKED_MAX_RESOURCE);
@@ -94,7 +98,8 @@ static void test_nothing_helps(void)
 {
     g_autoptr(World) world = cloud_world();
     g_autoptr(Arena) arena = arena_new();
-    Job *job = submit(world, 1, ",'containerOverrides':{'resourceRequirements':[{'type':'GPU','value':'90'}]}");
+    Job *job =
+        submit(world, 1, ",'containerOverrides':{'resourceRequirements':[{'type':'GPU','value':'90'}]}");
     Explanation explained = explain(world, job, NOT_A_CHILD, arena, NULL);
     g_assert_true(explained.never);
     g_assert_cmpint(explained.blocked, ==, BLOCKED_RESOURCE_REQUIREMENT);
@@ -147,7 +152,8 @@ static void test_dependencies(void)
 {
     g_autoptr(World) world = fixture_world();
     g_autoptr(Arena) arena = arena_new();
-    Job *on = fixture_job(world, 1, "one", ""), *array = fixture_job(world, 2, "one", ",'arrayProperties':{'size':3}");
+    Job *on = fixture_job(world, 1, "one", ""),
+        *array = fixture_job(world, 2, "one", ",'arrayProperties':{'size':3}");
     g_autofree char *depends = fixture_depends(on, "");
     Job *job = fixture_job(world, 3, "one", depends);
     g_autofree char *pairs = fixture_depends(array, "N_TO_N");
@@ -162,7 +168,8 @@ static void test_dependencies(void)
     g_assert_cmpuint(explained.holds_len, ==, 1);
     g_assert_cmpint(explained.holds[0].index, ==, 2);
     /* sequential children wait for the one before */
-    Job *chain = fixture_job(world, 5, "one", ",'arrayProperties':{'size':3},'dependsOn':[{'type':'SEQUENTIAL'}]");
+    Job *chain =
+        fixture_job(world, 5, "one", ",'arrayProperties':{'size':3},'dependsOn':[{'type':'SEQUENTIAL'}]");
     explained = explain(world, chain, 2, arena, NULL);
     g_assert_cmpuint(explained.holds_len, ==, 1);
     g_assert_cmpint(explained.holds[0].index, ==, 1);
@@ -193,9 +200,10 @@ static void test_consumable(void)
     g_autoptr(Arena) arena = arena_new();
     fixture_put(world, KIND_CONSUMABLE_RESOURCE, "license",
                 "{\"resourceType\":\"REPLENISHABLE\",\"totalQuantity\":3}", 1);
-    fixture_definition(world, "licensed", 1, 16,
-                       ",\"consumableResourceProperties\":{\"consumableResourceList\":[{\"consumableResource\":"
-                       "\"license\",\"quantity\":2}]}");
+    fixture_definition(
+        world, "licensed", 1, 16,
+        ",\"consumableResourceProperties\":{\"consumableResourceList\":[{\"consumableResource\":"
+        "\"license\",\"quantity\":2}]}");
     Job *running = fixture_job(world, 1, "licensed", ""), *job = fixture_job(world, 2, "licensed", "");
     fixture_launch(world, running, NOT_A_CHILD, 1);
     Explanation explained = explain(world, job, NOT_A_CHILD, arena, NULL);
