@@ -20,30 +20,44 @@ static bool item_has(const Explain *explain, const RunnableItem *item)
     return is_fresh_child(item->job, item->index) && is_fresh_child(item->job, explain->index);
 }
 
-static bool item_before(uint64_t front_a, const RunnableItem *a, uint64_t front_b, const RunnableItem *b)
+/* Where an item stands within a priority. */
+typedef struct {
+    int32_t priority;
+    uint64_t front, sequence;
+    int32_t index;
+} Key;
+
+static bool key_before(const Key *a, const Key *b)
 {
-    if (front_a != front_b)
-        return front_a > front_b;
-    if (a->job->sequence != b->job->sequence)
-        return a->job->sequence < b->job->sequence;
-    return a->index < b->index;
+    if (a->priority != b->priority)
+        return a->priority > b->priority;
+    if (a->front != b->front)
+        return a->front > b->front;
+    return a->sequence != b->sequence ? a->sequence < b->sequence : a->index < b->index;
+}
+
+static Key item_key(const RunnableGroup *group, uint64_t front, const RunnableItem *item)
+{
+    return (Key){group->priority, front, item->job->sequence, item->index};
 }
 
 typedef struct {
     RunnableItem item; /* that holds the job */
-    uint64_t front;
-    RunnableItem last; /* the one before it, of all that were counted */
-    uint64_t last_front;
-    int32_t last_priority;
-    bool has_last;
+    Key key;
+    bool has_last; /* the one before it, of all that were counted: */
+    Key last_key;
+    const RunnableGroup *last_group; /* whose only item it is; NULL: last */
+    RunnableItem last;
 } Order;
 
 static bool order_find(Explain *explain, Order *order)
 {
     const void *at = NULL;
+    uint64_t front;
     for (int looked_at = 0; looked_at <= EXPLAIN_AHEAD_MAX; looked_at++) {
-        if (!runnable_group_item(explain->group, &at, &order->item, &order->front))
+        if (!runnable_group_item(explain->group, &at, &order->item, &front))
             return false;
+        order->key = item_key(explain->group, front, &order->item);
         if (item_has(explain, &order->item))
             return true;
     }
@@ -57,25 +71,38 @@ static void count(Explain *explain, const RunnableGroup *group, int64_t jobs)
     explain->ahead_vcpus_e4 += jobs * nodes * group->need.vcpus_e4;
 }
 
+/* False: it and what comes behind it is not ahead. */
+static bool count_item(Explain *explain, Order *order, const RunnableGroup *group, const Key *key,
+                       int64_t jobs, const RunnableItem *item)
+{
+    if (!key_before(key, &order->key))
+        return false;
+    count(explain, group, jobs);
+    if (order->has_last && key_before(key, &order->last_key))
+        return true;
+    order->has_last = true;
+    order->last_key = *key;
+    order->last_group = item ? NULL : group;
+    if (item)
+        order->last = *item;
+    return true;
+}
+
+/* Most groups have one job where shapes differ: then the group itself says where it stands. */
 static void count_group(Explain *explain, Order *order, const RunnableGroup *group)
 {
     const void *at = NULL;
     RunnableItem item;
     uint64_t front;
-    bool is_above = group->priority > explain->group->priority;
+    if (group->items == 1 && group != explain->group) {
+        Key key = {group->priority, group->front, group->sequence, group->index};
+        (void)count_item(explain, order, group, &key, group->jobs, NULL);
+        return;
+    }
     while (explain->out->ahead <= EXPLAIN_AHEAD_MAX && runnable_group_item(group, &at, &item, &front)) {
-        if (!is_above && !item_before(front, &item, order->front, &order->item))
+        Key key = item_key(group, front, &item);
+        if (!count_item(explain, order, group, &key, item.runnable, &item))
             return;
-        count(explain, group, item.runnable);
-        bool is_later = !order->has_last || group->priority < order->last_priority ||
-                        (group->priority == order->last_priority &&
-                         item_before(order->last_front, &order->last, front, &item));
-        if (!is_later)
-            continue;
-        order->has_last = true;
-        order->last = item;
-        order->last_front = front;
-        order->last_priority = group->priority;
     }
 }
 
@@ -95,8 +122,13 @@ static void count_siblings(Explain *explain, const Order *order)
     }
 }
 
-static void last_child(const RunnableItem *item, Explanation *out)
+static void last_child(Order *order, Explanation *out)
 {
+    RunnableItem *item = &order->last;
+    const void *at = NULL;
+    uint64_t front;
+    if (order->last_group)
+        runnable_group_item(order->last_group, &at, item, &front);
     out->behind = item->job;
     out->behind_index = item->index;
     for (int32_t next = item->index, looked_at = 0;
@@ -137,7 +169,7 @@ static void count_queues(Explain *explain)
 void explain_order(Explain *explain)
 {
     Explanation *out = explain->out;
-    Order order = {.last_priority = 0};
+    Order order = {.has_last = false};
     count_queues(explain);
     if (!explain->job->queue->spec->enabled)
         out->queue_note = "the queue is DISABLED: it takes no submissions, and what is in it runs";
@@ -156,7 +188,7 @@ void explain_order(Explain *explain)
             break; /* groups stand in order of their heads */
     }
     if (order.has_last)
-        last_child(&order.last, out);
+        last_child(&order, out);
     count_siblings(explain, &order);
     if (out->ahead > EXPLAIN_AHEAD_MAX)
         more_ahead(out);

@@ -333,17 +333,35 @@ static bool has_such_size(const Fleet *fleet, Capacity need)
     return false;
 }
 
+/* As room_can_ever(), which looks at every instance: that is left for what seems to be impossible. */
+static FeasibleResult can_ever(Explain *explain, Room *room, GString *why)
+{
+    Environment *environment = room->environment;
+    bool above = environment->spec->max_vcpus > 0 &&
+                 explain->group->need.vcpus_e4 > environment->spec->max_vcpus * DECIMAL_SCALE;
+    bool suits = room_suits(&explain->pass, room, explain->group->kind);
+    if (room->type == ROOM_FLEET && suits && !above && explain->kind->nodes == 1 &&
+        has_such_size(room->fleet, explain->group->need))
+        return FEASIBLE_YES;
+    const FeasibleEnvironment *derived = environment->derived;
+    if (derived && derived->provider == environment->provider && suits && room->type == ROOM_FLEET) {
+        FeasibleResult result = feasible_job(explain->effective, derived, 1, NULL, NULL);
+        if (result != FEASIBLE_NO)
+            return result;
+    }
+    return room_can_ever(&explain->pass, room, explain->group, why, &above);
+}
+
 static void judge(Explain *explain, size_t index, Room *room, ExplainRoom *out)
 {
     g_autoptr(GString) why = g_string_new(NULL);
-    bool above;
     const char *note;
     if (!room->open || (room->type == ROOM_MACHINE && !room->fleet)) {
         out->verdict = EXPLAIN_CLOSED;
         out->text = closed_text(explain, room);
         return;
     }
-    FeasibleResult can = room_can_ever(&explain->pass, room, explain->group, why, &above);
+    FeasibleResult can = can_ever(explain, room, why);
     if (can == FEASIBLE_NO) {
         out->verdict = EXPLAIN_NEVER;
         out->text = arena_strndup(explain->arena, why->str, why->len);
