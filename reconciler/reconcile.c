@@ -1,4 +1,5 @@
 /* reconcile.c: one turn of the loop, and what happens when its batch is durable or is not. */
+#include "reconciler/growth_explain.h"
 #include "reconciler/reconcile_internal.h"
 #include <unistd.h>
 
@@ -234,6 +235,7 @@ OperationContext reconciler_context(Reconciler *reconciler)
         reconciler->facts.loop_longest_us = reconciler->loop->longest_us;
         reconciler->facts.loop_over = reconciler->loop->over;
     }
+    reconciler->growth_view = (GrowthView){reconciler->growth, reconciler->world, reconciler->now_ms};
     return (OperationContext){.world = reconciler->world,
                               .facts = &reconciler->facts,
                               .rng = &reconciler->rng,
@@ -243,7 +245,10 @@ OperationContext reconciler_context(Reconciler *reconciler)
                               .stops = reconciler->stops,
                               .tracks = reconciler->tracks,
                               .refusal = reconciler->refusal,
-                              .budget = &reconciler->budget};
+                              .budget = &reconciler->budget,
+                              .providers = reconciler->providers,
+                              .growth = growth_explain,
+                              .growth_data = &reconciler->growth_view};
 }
 
 bool reconciler_drain(Reconciler *reconciler)

@@ -59,6 +59,7 @@ struct Reconciler {
     GHashTable *tracks;
     Arena *arena; /* of one tick's decisions */
     Growth *growth;
+    GrowthView growth_view; /* what operations ask about it */
     Decided decided;
     int64_t decide_at_ms; /* when to decide again though nothing happens; INT64_MAX: never */
     unsigned providers;   /* bits 1 << ProviderType */

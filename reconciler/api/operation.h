@@ -7,7 +7,7 @@
 #pragma once
 #include "reconciler/api/operations.h"
 #include "reconciler/api/request.h"
-#include "reconciler/schedule/schedule.h"
+#include "reconciler/schedule/explain.h"
 #include "reconciler/store/store.h"
 #include "reconciler/world/world.h"
 
@@ -73,6 +73,9 @@ typedef struct {
     const char *refusal;      /* changes are refused for this reason (disk full …), or NULL */
     const TickBudget *budget; /* NULL offline */
     bool offline;             /* long polls answer at once */
+    unsigned providers;       /* as in ScheduleOptions: whose environments take jobs here; 0: all */
+    ExplainGrowthFunc growth; /* why environments buy nothing; NULL offline */
+    void *growth_data;
 } OperationContext;
 
 struct Operation {
@@ -180,6 +183,7 @@ OPERATION(wait)
 OPERATION(start)
 OPERATION(rerun)
 OPERATION(steps)
+OPERATION(explain)
 OPERATION(suspend)
 OPERATION(events)
 void progress_track_free(void *track);

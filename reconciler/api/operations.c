@@ -25,6 +25,7 @@ static const Operation operations[] = {
     {"wait", false, false, false, false, wait_step, wait_gather},
     {"start", false, true, false, true, start_step, NULL},
     {"rerun", false, true, false, true, rerun_step, rerun_gather},
+    {"explain", false, false, false, false, explain_step, explain_gather},
     {"steps", false, false, false, true, steps_step, steps_gather},
     {"suspend", false, true, false, false, suspend_step, NULL},
     {"events", false, false, false, false, events_step, events_gather},
