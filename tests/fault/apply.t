@@ -9,7 +9,7 @@ use Time::HiRes qw(sleep);
 my $build = $ENV{BUILD} or die "BUILD is not set\n";
 my $muster = "$build/muster";
 my $dir = tempdir(CLEANUP => 1);
-my ($state, $source, $test, $jobs) = ("$dir/state", "$dir/source", 0, 6000);
+my ($state, $source, $test, $jobs) = ("$dir/state", "$dir/source", 0, 20000);
 sub ok { my ($good, $what) = @_; $test++; print(($good ? "" : "not ") . "ok $test - $what\n"); return $good }
 sub note { print "# $_\n" for split /\n/, "@_" }
 sub run { my $text = `@_ 2>&1`; return ($? >> 8, $text) }
@@ -46,7 +46,7 @@ open(my $config, ">", "$source/muster.yaml"); print $config "name: interrupted\n
 sub apply_state { my ($code, $text) = run($muster, "status", "--state", $state, "--output", "json"); return $text =~ /"state":\s*"(STAGING|ACTIVE|CONVERGED|FAILED)"/ ? $1 : "" }
 my @apply = ($muster, "apply", $source, "--state", $state, "--yes", "--first-run", "record");
 my $interrupted = 0;
-for my $try (1 .. 5) {
+for my $try (1 .. 20) {
     system("rm", "-rf", $state);
     my $pid = fork() // die;
     if (!$pid) { open STDIN, "<", "/dev/null"; open STDOUT, ">", "$dir/apply.log"; open STDERR, ">&STDOUT"; exec @apply or exit 127 }
