@@ -61,8 +61,8 @@ static void test_nothing_wrong(void)
     g_assert_false(ask(&fixture, fixture.job).refused);
     fixture_environment(fixture.world, "here", 4);
     ExplainGrowth growth;
-    g_assert_false(growth_explain(world_environment(fixture.world, VIEW("here")), job_group(fixture.job), &growth,
-                                  &fixture.view));
+    g_assert_false(growth_explain(world_environment(fixture.world, VIEW("here")), job_group(fixture.job),
+                                  &growth, &fixture.view));
     fixture_end(&fixture);
 }
 
@@ -115,10 +115,8 @@ static void run(Fixture *fixture)
 {
     g_autoptr(Arena) arena = arena_new();
     static uint64_t tokens;
-    ScheduleOptions options = {.now_ms = fixture->view.now_ms,
-                               .placements_max = 100,
-                               .growth = growth_room,
-                               .data = &fixture->view};
+    ScheduleOptions options = {
+        .now_ms = fixture->view.now_ms, .placements_max = 100, .growth = growth_room, .data = &fixture->view};
     Decisions decisions = fixture_pass_with(fixture->world, &options, arena);
     GrowthOutcome outcome = {.launches = g_array_new(FALSE, FALSE, sizeof(GrowthLaunch)),
                              .instance_stops = g_ptr_array_new(),
