@@ -6,7 +6,8 @@
 static bool is_strict(const Pass *pass, const QueueWalk *walk)
 {
     const Job *job = walk->shares[0]->current.item.job;
-    return pass->now_ms - job->created_ms >= HOLD_AFTER_MS;
+    int64_t since_ms = job->runnable_ms > 0 ? job->runnable_ms : job->created_ms;
+    return pass->now_ms - since_ms >= HOLD_AFTER_MS;
 }
 
 static Capacity capacity_sum(Capacity a, Capacity b, int64_t times)
