@@ -229,7 +229,7 @@ static void near_settled(Provider *provider, const LaunchToken *tokens, size_t l
     for (size_t i = 0; i < len; i++) {
         Near *near = near_get(simulated, &tokens[i]);
         bool under_way =
-            near->sent_ms > simulated->now_ms; /* what is settled once more may not overtake it */
+            near->sent_ms >= simulated->now_ms; /* what is settled once more may not overtake it */
         near->answered = true;
         near->ending = near->held = false;
         send_about(simulated, near, MESSAGE_SETTLED, SURE);
