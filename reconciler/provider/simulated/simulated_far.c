@@ -251,9 +251,11 @@ static void take_observe(Simulated *simulated, const Message *message)
 void far_take(Simulated *simulated, const Message *message)
 {
     Far *far;
-    if (message->term < simulated->seen_term)
+    /* What is settled is so for ever, and an observation is its connection's. */
+    bool of_any_term = message->type == MESSAGE_SETTLED || message->type == MESSAGE_OBSERVE;
+    if (message->term < simulated->seen_term && !of_any_term)
         return;
-    simulated->seen_term = message->term;
+    simulated->seen_term = MAX(simulated->seen_term, message->term);
     switch (message->type) {
     case MESSAGE_LAUNCH: take_launch(simulated, message); return;
     case MESSAGE_STOP: take_stop(simulated, message); return;
