@@ -122,6 +122,15 @@ bool growth_unmet(const Growth *growth, const Environment *environment, const Ru
 
 /* ---- what became of launches ---- */
 
+void growth_launch_failed(GrowthEntry *entry, World *world, const char *reason, int64_t now_ms)
+{
+    if (!launch_failures_add(&entry->failures) || entry->is_invalid)
+        return;
+    entry->is_invalid = true;
+    g_autofree char *subject = g_strdup_printf("ComputeEnvironment/%s", entry->name);
+    world_event(world, "environment.invalid", subject, reason, now_ms);
+}
+
 void growth_refused(Growth *growth, World *world, const GrowthRefusal *refusal, int64_t now_ms)
 {
     g_autofree char *name = g_strndup(refusal->environment.data, refusal->environment.len);
@@ -136,12 +145,7 @@ void growth_refused(Growth *growth, World *world, const GrowthRefusal *refusal, 
         entry->must_store = true;
         break;
     case INSTANCE_REFUSED_CONFIGURATION:
-        if (launch_failures_add(&entry->failures) && !entry->is_invalid) {
-            entry->is_invalid = true;
-            g_autofree char *subject = g_strdup_printf("ComputeEnvironment/%s", name);
-            world_event(world, "environment.invalid", subject,
-                        "its instances cannot be launched as it is configured", now_ms);
-        }
+        growth_launch_failed(entry, world, "its instances cannot be launched as it is configured", now_ms);
         break;
     case INSTANCE_REFUSED_UNKNOWN_LATER: break;
     }

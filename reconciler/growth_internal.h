@@ -42,3 +42,5 @@ struct Growth {
 /* NULL: the environment buys no instances. */
 GrowthEntry *growth_entry_due(Growth *growth, const Environment *environment);
 void growth_store(GrowthEntry *entry, World *world, int64_t now_ms);
+/* One more that failed for its configuration, or never registered: after some the environment is INVALID. */
+void growth_launch_failed(GrowthEntry *entry, World *world, const char *reason, int64_t now_ms);

@@ -156,8 +156,8 @@ static void carry_release(const Pass *pass, GrowthEntry *entry, const Input *inp
                           const ScaleRelease *release)
 {
     Instance *instance = instance_of(input, release->number);
-    if (release->reason == RELEASE_NOT_REGISTERED && launch_failures_add(&entry->failures))
-        entry->is_invalid = true;
+    if (release->reason == RELEASE_NOT_REGISTERED)
+        growth_launch_failed(entry, pass->world, "its instances do not register", pass->now_ms);
     switch (release->kind) {
     case RELEASE_DRAIN: instance_drain(pass->world, instance, pass->now_ms); return;
     case RELEASE_END_JOBS: end_jobs(pass, instance); return;

@@ -353,6 +353,7 @@ static bool reopen(Reconciler *reconciler)
     }
     if (!fall_back(reconciler))
         return false;
+    instances_resume(reconciler);
     g_clear_pointer(&reconciler->refusal, g_free);
     reconciler->reload = false;
     applies_resume(reconciler);

@@ -84,6 +84,7 @@ void apply_take(Reconciler *reconciler, Call *call)
     task->reconciler = reconciler;
     task->call = call;
     task->plan = apply_plan_new(reconciler->state_dir);
+    task->plan->providers = reconciler->providers;
     task->plan->source = text_member(request, "source");
     task->plan->source_name = text_member(request, "sourceName");
     task->plan->provider = text_member(request, "provider");
@@ -123,6 +124,7 @@ void apply_followed(Reconciler *reconciler, const SourceState *state)
     ApplyTask *task = g_new0(ApplyTask, 1);
     task->reconciler = reconciler;
     task->plan = apply_plan_new(reconciler->state_dir);
+    task->plan->providers = reconciler->providers;
     task->plan->source = g_strdup(state->path);
     task->plan->source_name = g_strdup(state->name);
     task->plan->provider = g_strdup(state->provider);

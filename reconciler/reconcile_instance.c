@@ -89,6 +89,15 @@ void instances_observed(Reconciler *reconciler)
     }
 }
 
+/* The provider tells a process once: what was committed of that holds still after the store was read again.
+ */
+void instances_resume(Reconciler *reconciler)
+{
+    for (Instance *instance = NULL; (instance = world_instance_next(reconciler->world, instance));)
+        if (!g_hash_table_contains(reconciler->unseen, &instance->token))
+            instance_resume(reconciler->world, instance, reconciler->now_ms);
+}
+
 /* ---- effects ---- */
 
 void instances_take_stops(Reconciler *reconciler)

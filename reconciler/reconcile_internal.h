@@ -130,6 +130,7 @@ bool launch_provider_start(Reconciler *reconciler, GError **error);
 /* reconcile_instance.c */
 bool instance_event_apply(Reconciler *reconciler, const ProviderEvent *event); /* false: not of an instance */
 void instances_observed(Reconciler *reconciler);
+void instances_resume(Reconciler *reconciler);
 void instances_take_stops(Reconciler *reconciler);
 void instance_effects(Reconciler *reconciler, const Outgoing *outgoing);
 

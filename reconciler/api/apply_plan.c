@@ -102,6 +102,13 @@ static const char *default_provider(const ApplyPlan *plan)
     return plan->provider ? plan->provider : config && config->provider ? config->provider : "aws";
 }
 
+static bool is_served(const ApplyPlan *plan, const char *provider)
+{
+    unsigned providers = plan->providers ? plan->providers : 1u << PROVIDER_LOCAL;
+    ProviderType type;
+    return provider_type_from(view_from(provider), &type) && (providers >> type & 1);
+}
+
 /* Environments run where --provider says, else where they say, else where muster.yaml says, else on aws. */
 static bool check_providers(ApplyPlan *plan, const ManifestSet *set)
 {
@@ -112,7 +119,7 @@ static bool check_providers(ApplyPlan *plan, const ManifestSet *set)
         g_autoptr(ComputeEnvironmentSpec) spec = compute_environment_spec_decode(manifest->spec, NULL);
         bool own = !plan->provider && spec && spec->provider != PROVIDER_UNSET;
         const char *provider = own ? provider_type_name(spec->provider) : fallback;
-        if (strcmp(provider, "local") == 0)
+        if (is_served(plan, provider))
             continue;
         stop(plan, APPLY_REFUSED,
              g_strdup_printf("%s:%d: ComputeEnvironment/" VIEW_FMT

@@ -20,6 +20,7 @@ typedef struct {
     FirstRun first_run;
     bool first_run_given, destroy;
     int64_t allow_deletes; /* -1: not given */
+    unsigned providers;    /* bits 1 << ProviderType: whose environments this process serves; 0: local */
     ManifestSet *set;      /* followed sources: already loaded; else NULL */
     ManifestSet *before;   /* followed sources: what was carried out last, when no resource has changed since:
                               only   what differs from it is checked and compared. NULL: everything is */

@@ -265,9 +265,19 @@ bool instance_is_leaving(const Instance *instance)
 static void instance_observed(World *world, Instance *instance, InstanceState state, int64_t now_ms)
 {
     InstanceState decided = instance_entry(instance)->decided;
+    if (decided == INSTANCE_DRAINING && instance->draining_since_ms == 0)
+        instance->draining_since_ms = now_ms;
     instance_move(world, instance, decided == INSTANCE_REGISTERED ? state : decided, NULL, now_ms);
     if (instance->state == INSTANCE_STOPPING)
         g_array_append_val(world->instance_stops, instance->token);
+}
+
+void instance_resume(World *world, Instance *instance, int64_t now_ms)
+{
+    InstanceState before = instance_entry(instance)->before;
+    bool decided = before == INSTANCE_DRAINING || before == INSTANCE_STOPPING;
+    if (instance->state == INSTANCE_UNKNOWN)
+        instance_observed(world, instance, decided ? INSTANCE_PENDING : before, now_ms);
 }
 
 void instance_started(World *world, Instance *instance, const char *provider_id, int64_t now_ms)

@@ -49,6 +49,9 @@ Instance *instance_intend(World *world, Environment *environment, const Instance
                           const LaunchToken *token, int64_t now_ms);
 /* The provider made it. Repeating it changes nothing. */
 void instance_started(World *world, Instance *instance, const char *provider_id, int64_t now_ms);
+/* The store was read again by the process that the provider has told of it, or that asked for it: an UNKNOWN
+ * one is what it was when that was committed. */
+void instance_resume(World *world, Instance *instance, int64_t now_ms);
 /* It takes tasks from now on, or (told again) has another capacity; what drains or stops goes on doing so. */
 void instance_registered(World *world, Instance *instance, Capacity capacity, int64_t now_ms);
 /* Proven never to have existed: gone, without launches. */

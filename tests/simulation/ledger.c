@@ -8,7 +8,19 @@ typedef struct {
     LaunchState state; /* durable */
     bool began, lives; /* at the far end */
     bool asked;        /* a request went out */
+    LaunchToken on;    /* instance; 0: the one machine */
+    bool has_instance;
 } LedgerAttempt;
+
+typedef struct {
+    LaunchToken token;
+    uint64_t number;
+    InstanceState state; /* durable */
+    bool asked, began, lives;
+    bool registered;
+    int64_t vcpus_e4, memory_mib;        /* as it registered */
+    int64_t living_vcpus_e4, living_mib; /* of the tasks on it */
+} LedgerInstance;
 
 struct Ledger {
     System *system;
@@ -19,7 +31,10 @@ struct Ledger {
     GHashTable *attempts;                /* token → LedgerAttempt */
     GHashTable *open, *living;           /* "SEQUENCE:INDEX" → LedgerAttempt */
     GHashTable *begun;                   /* "SEQUENCE:INDEX:ATTEMPT" */
-    GHashTable *run_keys, *resources;    /* texts */
+    GHashTable *instances;               /* token → LedgerInstance */
+    size_t living_instances;
+    uint64_t newest_instance;         /* in the world, after the last tick */
+    GHashTable *run_keys, *resources; /* texts */
     uint64_t events;
 };
 
@@ -53,6 +68,7 @@ Ledger *ledger_new(System *system, int64_t vcpus_e4, int64_t memory_mib)
     ledger->by_id = g_hash_table_new(g_str_hash, g_str_equal);
     ledger->by_name = g_hash_table_new(g_str_hash, g_str_equal);
     ledger->attempts = g_hash_table_new_full(token_hash, token_same, NULL, g_free);
+    ledger->instances = g_hash_table_new_full(token_hash, token_same, NULL, g_free);
     ledger->open = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     ledger->living = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     ledger->begun = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -65,8 +81,9 @@ void ledger_free(Ledger *ledger)
 {
     if (!ledger)
         return;
-    GHashTable *tables[] = {ledger->by_id,    ledger->by_name,   ledger->open, ledger->living,  ledger->begun,
-                            ledger->run_keys, ledger->resources, ledger->jobs, ledger->attempts};
+    GHashTable *tables[] = {ledger->by_id,    ledger->by_name,  ledger->open,      ledger->living,
+                            ledger->begun,    ledger->run_keys, ledger->resources, ledger->jobs,
+                            ledger->attempts, ledger->instances};
     for (size_t i = 0; i < G_N_ELEMENTS(tables); i++)
         g_hash_table_unref(tables[i]);
     g_free(ledger);
@@ -177,6 +194,27 @@ static void commit_resource(Ledger *ledger, const ResourceRecord *record)
         g_hash_table_add(ledger->resources, g_steal_pointer(&name));
 }
 
+static void commit_instance(Ledger *ledger, const InstanceRecord *record)
+{
+    LedgerInstance *instance = g_hash_table_lookup(ledger->instances, &record->token);
+    MUST(record->is_new == (instance == NULL), "instance %" PRIu64 " is inserted twice, or not there",
+         record->number);
+    if (!instance) {
+        instance = g_new0(LedgerInstance, 1);
+        instance->token = record->token;
+        instance->number = record->number;
+        g_hash_table_insert(ledger->instances, &instance->token, instance);
+    }
+    MUST(instance->state != INSTANCE_GONE || record->state == INSTANCE_GONE,
+         "2: instance %" PRIu64 " was gone and is not", record->number);
+    MUST(record->state != INSTANCE_GONE || !instance->lives,
+         "3: instance %" PRIu64 " is called gone and lives", record->number);
+    if (instance->state != record->state || record->is_new)
+        system_log(ledger->system, "instance %" PRIu64 " " VIEW_FMT " %s", record->number,
+                   VIEW_ARG(record->environment), instance_state_name(record->state));
+    instance->state = record->state;
+}
+
 #define EACH(Type, name)                                                                                     \
     size_t name##_len;                                                                                       \
     const Type *name##_rows = batch_##name(batch, &name##_len);                                              \
@@ -215,6 +253,7 @@ void ledger_commit(Ledger *ledger, const Batch *batch)
     EACH(RunRecord, run)
     EACH(JobRecord, job)
     EACH(AttemptRecord, attempt)
+    EACH(InstanceRecord, instance)
     EACH(EventRecord, event)
 }
 
@@ -229,7 +268,18 @@ void ledger_launch(Ledger *ledger, const LaunchRequest *request, uint64_t term)
     MUST(!attempt->asked, "2: %s is launched twice with one token", text);
     MUST(request->term == term, "6: %s is launched with an old term", text);
     attempt->asked = true;
-    system_log(ledger->system, "launch %s", text);
+    attempt->has_instance = request->instance != NULL;
+    if (request->instance) {
+        attempt->on = *request->instance;
+        const LedgerInstance *instance = g_hash_table_lookup(ledger->instances, request->instance);
+        MUST(instance && instance->asked, "2: %s is launched on what was never made", text);
+        MUST(instance->registered, "7: %s is launched on instance %" PRIu64 " before it is registered", text,
+             instance->number);
+        MUST(instance->state != INSTANCE_STOPPING && instance->state != INSTANCE_GONE,
+             "7: %s is launched on instance %" PRIu64 ", which is %s", text, instance->number,
+             instance_state_name(instance->state));
+    }
+    system_log(ledger->system, "launch %s %02x%02x", text, request->token.bytes[0], request->token.bytes[1]);
 }
 
 void ledger_stop(Ledger *ledger, const LaunchToken *token)
@@ -237,19 +287,130 @@ void ledger_stop(Ledger *ledger, const LaunchToken *token)
     const LedgerAttempt *attempt = g_hash_table_lookup(ledger->attempts, token);
     MUST(attempt, "5: what is not ours is stopped");
     g_autofree char *text = attempt_of(attempt);
-    system_log(ledger->system, "stop %s", text);
+    system_log(ledger->system, "stop %s %02x%02x", text, token->bytes[0], token->bytes[1]);
 }
 
 void ledger_settled(Ledger *ledger, const LaunchToken *token)
 {
     const LedgerAttempt *attempt = g_hash_table_lookup(ledger->attempts, token);
-    MUST(attempt, "5: what is not ours is settled");
+    const LedgerInstance *instance = g_hash_table_lookup(ledger->instances, token);
+    MUST(attempt || instance, "5: what is not ours is settled");
+    if (instance) {
+        MUST(instance->state == INSTANCE_GONE, "1: instance %" PRIu64 " is settled before its end is durable",
+             instance->number);
+        system_log(ledger->system, "settled instance %" PRIu64, instance->number);
+        return;
+    }
     g_autofree char *text = attempt_of(attempt);
     MUST(!is_open(attempt->state), "1: %s is settled before its end is durable", text);
-    system_log(ledger->system, "settled %s", text);
+    system_log(ledger->system, "settled %s %02x%02x", text, token->bytes[0], token->bytes[1]);
+}
+
+/* ---- instances ---- */
+
+void ledger_instance_start(Ledger *ledger, const InstanceRequest *request, uint64_t term)
+{
+    LedgerInstance *instance = g_hash_table_lookup(ledger->instances, &request->token);
+    MUST(instance, "1, 2: an instance of %s is made before its intent is durable", request->environment);
+    MUST(instance->state != INSTANCE_GONE, "2: instance %" PRIu64 " is made although it is gone",
+         instance->number);
+    MUST(!instance->asked, "2: instance %" PRIu64 " is made twice", instance->number);
+    MUST(request->term == term, "6: instance %" PRIu64 " is made with an old term", instance->number);
+    instance->asked = true;
+    system_log(ledger->system, "make instance %" PRIu64 " %s", instance->number, request->type);
+}
+
+void ledger_instance_stop(Ledger *ledger, const LaunchToken *token)
+{
+    const LedgerInstance *instance = g_hash_table_lookup(ledger->instances, token);
+    MUST(instance, "5: an instance that is not ours is stopped");
+    MUST(instance->state == INSTANCE_STOPPING || instance->state == INSTANCE_GONE,
+         "1: instance %" PRIu64 " is stopped before that is durable", instance->number);
+    system_log(ledger->system, "stop instance %" PRIu64, instance->number);
+}
+
+void ledger_told(Ledger *ledger, const ProviderEvent *event)
+{
+    LedgerInstance *instance = g_hash_table_lookup(ledger->instances, &event->token);
+    if (!instance || event->type != PROVIDER_EVENT_INSTANCE_REGISTERED)
+        return;
+    instance->registered = true;
+    instance->vcpus_e4 = event->vcpus_e4;
+    instance->memory_mib = event->memory_mib;
+}
+
+/* Whole vCPUs of an environment, and of its largest instance. */
+static int64_t environment_vcpus(const Environment *environment, int64_t *ret_largest)
+{
+    int64_t sum = 0;
+    *ret_largest = 0;
+    for (const Instance *instance = environment_instance_next(environment, NULL); instance;
+         instance = environment_instance_next(environment, instance)) {
+        int64_t vcpus = instance->total.vcpus_e4 / 10000;
+        sum += vcpus;
+        *ret_largest = MAX(*ret_largest, vcpus);
+    }
+    return sum;
+}
+
+/* What was bought under another maxvCpus leaves by and by: only growing beyond it is wrong. */
+static void check_size(Ledger *ledger, const Environment *environment)
+{
+    int64_t largest, vcpus = environment_vcpus(environment, &largest);
+    const ComputeEnvironmentSpec *spec = environment->spec;
+    bool grew = false;
+    MUST(vcpus == environment->instance_vcpus, "7: %s counts wrongly", environment->resource->name);
+    for (const Instance *instance = environment_instance_next(environment, NULL); instance;
+         instance = environment_instance_next(environment, instance))
+        grew = grew || instance->number > ledger->newest_instance;
+    int64_t limit = spec->max_vcpus + (spec->strict_max ? 0 : largest - 1);
+    MUST(!grew || vcpus <= limit, "7: %s grows to %" PRId64 " vCPUs of %" PRId64, environment->resource->name,
+         vcpus, limit);
+}
+
+void ledger_check(Ledger *ledger, const World *world)
+{
+    for (const Environment *environment = world_environment_next(world, NULL); environment;
+         environment = world_environment_next(world, environment))
+        check_size(ledger, environment);
+    ledger->newest_instance = 0;
+    for (const Instance *instance = NULL; (instance = world_instance_next(world, instance));) {
+        ledger->newest_instance = instance->number;
+        MUST(instance->state != INSTANCE_REGISTERED ||
+                 (instance->used.vcpus_e4 <= instance->total.vcpus_e4 &&
+                  instance->used.memory_mib <= instance->total.memory_mib) ||
+                 instance->free.vcpus_e4 <= 0 || instance->free.memory_mib <= 0,
+             "7: instance %" PRIu64 " is used above what it has", instance->number);
+    }
 }
 
 /* ---- what really happens ---- */
+
+static void instance_truth(Ledger *ledger, LedgerInstance *instance, bool began)
+{
+    MUST(!began || instance->asked, "2: instance %" PRIu64 " begins unasked", instance->number);
+    MUST(!began || !instance->began, "2: instance %" PRIu64 " begins twice", instance->number);
+    MUST(!began || instance->state != INSTANCE_GONE, "2: instance %" PRIu64 " begins although it is gone",
+         instance->number);
+    MUST(began || instance->living_vcpus_e4 == 0, "3: instance %" PRIu64 " is gone before its tasks",
+         instance->number);
+    instance->began = true;
+    instance->lives = began;
+    ledger->living_instances += began ? 1 : (size_t)-1;
+    system_log(ledger->system, "instance %" PRIu64 " %s", instance->number, began ? "began" : "over");
+}
+
+static void task_on_instance(Ledger *ledger, const LedgerAttempt *attempt, int64_t vcpus_e4,
+                             int64_t memory_mib)
+{
+    LedgerInstance *instance = g_hash_table_lookup(ledger->instances, &attempt->on);
+    instance->living_vcpus_e4 += vcpus_e4;
+    instance->living_mib += memory_mib;
+    MUST(instance->lives, "7: a task is on instance %" PRIu64 ", which is gone", instance->number);
+    MUST(instance->living_vcpus_e4 <= instance->vcpus_e4 && instance->living_mib <= instance->memory_mib,
+         "7: instance %" PRIu64 " holds more than it has: %" PRId64 " of %" PRId64 " MiB", instance->number,
+         instance->living_mib, instance->memory_mib);
+}
 
 static void task_began(Ledger *ledger, LedgerAttempt *attempt)
 {
@@ -275,11 +436,19 @@ void ledger_truth(SimulatedTruth truth, const LaunchToken *token, int64_t vcpus_
 {
     Ledger *ledger = data;
     LedgerAttempt *attempt = g_hash_table_lookup(ledger->attempts, token);
-    MUST(attempt, "2: something begins that was never intended");
+    LedgerInstance *instance = g_hash_table_lookup(ledger->instances, token);
+    MUST(attempt || instance, "2: something begins that was never intended");
+    if (instance) {
+        instance_truth(ledger, instance, truth == SIMULATED_INSTANCE_BEGAN);
+        return;
+    }
     bool began = truth == SIMULATED_TASK_BEGAN;
+    if (attempt->has_instance)
+        task_on_instance(ledger, attempt, began ? vcpus_e4 : -vcpus_e4, began ? memory_mib : -memory_mib);
     ledger->living_vcpus_e4 += began ? vcpus_e4 : -vcpus_e4;
     ledger->living_mib += began ? memory_mib : -memory_mib;
-    MUST(ledger->living_vcpus_e4 <= ledger->vcpus_e4 && ledger->living_mib <= ledger->memory_mib,
+    MUST(attempt->has_instance || ledger->system->has_instances ||
+             (ledger->living_vcpus_e4 <= ledger->vcpus_e4 && ledger->living_mib <= ledger->memory_mib),
          "7: the machine holds more than it has: %" PRId64 " of %" PRId64 " MiB", ledger->living_mib,
          ledger->memory_mib);
     if (began)
@@ -316,6 +485,7 @@ void ledger_end(Ledger *ledger)
     MUST(g_hash_table_size(ledger->living) == 0, "11: %u tasks live on", g_hash_table_size(ledger->living));
     MUST(g_hash_table_size(ledger->open) == 0, "11: %u launches are not settled",
          g_hash_table_size(ledger->open));
+    MUST(ledger->living_instances == 0, "11: %zu instances live on", ledger->living_instances);
     MUST(ledger->living_mib == 0 && ledger->living_vcpus_e4 == 0, "11: capacity is still taken");
 }
 

@@ -29,6 +29,11 @@ bool ledger_knows_resource(const Ledger *ledger, Kind kind, const char *name);
 void ledger_launch(Ledger *ledger, const LaunchRequest *request, uint64_t term);
 void ledger_stop(Ledger *ledger, const LaunchToken *token);
 void ledger_settled(Ledger *ledger, const LaunchToken *token);
+void ledger_instance_start(Ledger *ledger, const InstanceRequest *request, uint64_t term);
+void ledger_instance_stop(Ledger *ledger, const LaunchToken *token);
+void ledger_told(Ledger *ledger, const ProviderEvent *event); /* before the reconciler is */
+/* What a tick left. */
+void ledger_check(Ledger *ledger, const World *world);
 /* SimulatedWatch; data: Ledger* */
 void ledger_truth(SimulatedTruth truth, const LaunchToken *token, int64_t vcpus_e4, int64_t memory_mib,
                   void *data);

@@ -251,15 +251,38 @@ static void port_settled(Provider *provider, const LaunchToken *tokens, size_t l
     system->inner->settled(system->inner, tokens, len);
 }
 
+static void port_instances_start(Provider *provider, const InstanceRequest *requests, size_t len)
+{
+    System *system = system_of(provider);
+    for (size_t i = 0; i < len; i++)
+        ledger_instance_start(system->ledger, &requests[i], port_term(system));
+    system->inner->instances_start(system->inner, requests, len);
+}
+
+static void port_instances_stop(Provider *provider, const LaunchToken *tokens, size_t len)
+{
+    System *system = system_of(provider);
+    for (size_t i = 0; i < len; i++)
+        ledger_instance_stop(system->ledger, &tokens[i]);
+    system->inner->instances_stop(system->inner, tokens, len);
+}
+
 static void on_provider_event(const ProviderEvent *event, void *data)
 {
-    static const char *const names[] = {
-        [PROVIDER_EVENT_ACCEPTED] = "accepted", [PROVIDER_EVENT_STARTED] = "started",
-        [PROVIDER_EVENT_REFUSED] = "refused",   [PROVIDER_EVENT_ENDED] = "ended",
-        [PROVIDER_EVENT_LOST] = "lost",         [PROVIDER_EVENT_OBSERVED] = "observed",
-        [PROVIDER_EVENT_CAPACITY] = "capacity"};
+    static const char *const names[] = {[PROVIDER_EVENT_ACCEPTED] = "accepted",
+                                        [PROVIDER_EVENT_STARTED] = "started",
+                                        [PROVIDER_EVENT_REFUSED] = "refused",
+                                        [PROVIDER_EVENT_ENDED] = "ended",
+                                        [PROVIDER_EVENT_LOST] = "lost",
+                                        [PROVIDER_EVENT_OBSERVED] = "observed",
+                                        [PROVIDER_EVENT_CAPACITY] = "capacity",
+                                        [PROVIDER_EVENT_INSTANCE_STARTED] = "instance started",
+                                        [PROVIDER_EVENT_INSTANCE_REGISTERED] = "instance registered",
+                                        [PROVIDER_EVENT_INSTANCE_REFUSED] = "instance refused",
+                                        [PROVIDER_EVENT_INSTANCE_GONE] = "instance gone"};
     System *system = data;
     system_log(system, "told %s %02x%02x", names[event->type], event->token.bytes[0], event->token.bytes[1]);
+    ledger_told(system->ledger, event);
     if (system->reconciler)
         reconciler_provider_event(event, system->reconciler);
 }
@@ -277,6 +300,10 @@ void system_host(System *system)
     system->inner = simulated_connect(system->cloud, on_provider_event, system);
     system->provider =
         (Provider){.start = port_start, .launch = port_launch, .stop = port_stop, .settled = port_settled};
+    if (system->has_instances) {
+        system->provider.instances_start = port_instances_start;
+        system->provider.instances_stop = port_instances_stop;
+    }
     Ports ports = {.clock = {port_now, port_wake, port_monotonic, system},
                    .store = {port_commit, port_load, port_reopen, port_term, system},
                    .work = {port_query, port_work, system},
@@ -284,7 +311,10 @@ void system_host(System *system)
                    .log = {port_log, system},
                    .provider = &system->provider,
                    .entropy = port_entropy};
-    ReconcilerOptions options = {.state_dir = system->dir, .mode = "serve", .launch = true};
+    ReconcilerOptions options = {.state_dir = system->dir,
+                                 .mode = "serve",
+                                 .launch = true,
+                                 .providers = 1u << PROVIDER_LOCAL | 1u << PROVIDER_SIMULATED};
     system->wake_ms = -1;
     system->reconciler = reconciler_new(&ports, &options, &error);
     if (!system->reconciler)

@@ -183,6 +183,26 @@ static void add_queue(GString *out, const char *name, int priority, const char *
                            name, metadata, priority, environments);
 }
 
+/* A fleet of instances. In the last revision everything fits, and nothing is kept. */
+static void add_fleet(GString *out, Rng *rng, const char *name, int max_vcpus, bool is_last)
+{
+    static const char *const types[] = {"c5.large, c5.xlarge", "m5.large", "c5.large", "c5, m5"};
+    static const char *const on_demand[] = {"BEST_FIT", "BEST_FIT_PROGRESSIVE"};
+    static const char *const on_spot[] = {"BEST_FIT_PROGRESSIVE", "SPOT_CAPACITY_OPTIMIZED",
+                                          "SPOT_PRICE_CAPACITY_OPTIMIZED"};
+    bool spot = rng_below(rng, 2), strict = rng_below(rng, 2), disabled = rng_below(rng, 8) == 0;
+    const char *strategy = spot ? on_spot[rng_below(rng, 3)] : on_demand[rng_below(rng, 2)];
+    uint64_t type = rng_below(rng, G_N_ELEMENTS(types)), min_vcpus = 2 * rng_below(rng, 3);
+    g_string_append_printf(
+        out,
+        "---\napiVersion: muster/v1\nkind: ComputeEnvironment\nmetadata: {name: %s}\n"
+        "spec:\n  type: MANAGED\n  provider: simulated\n  state: %s\n  computeResources:\n"
+        "    {type: %s, allocationStrategy: %s, minvCpus: %d, maxvCpus: %d, strictMaxvCpus: %s,\n"
+        "     instanceTypes: [%s]}\n",
+        name, disabled && !is_last ? "DISABLED" : "ENABLED", spot ? "SPOT" : "EC2", strategy,
+        is_last ? 0 : MIN((int)min_vcpus, max_vcpus), max_vcpus, strict ? "true" : "false", types[type]);
+}
+
 static void add_environment(GString *out, const char *name, int max_vcpus, const char *metadata)
 {
     g_string_append_printf(
@@ -224,9 +244,18 @@ static char *manifests(const Script *script, int revision)
     int max_vcpus = is_last ? 8 : (int)rng_between(&rng, 2, 8);
     bool other = is_last || rng_below(&rng, 3);
     const char *deletion = rng_below(&rng, 2) ? ", annotations: {muster/deletion: terminate}" : "";
-    add_environment(out, "here", max_vcpus, "");
-    if (other)
-        add_environment(out, "there", 2, "");
+    /* Environments whose instances never registered are INVALID until they change. */
+    if (script->system->calm)
+        max_vcpus += script->system->last_pass ? 2 : 1;
+    if (script->system->has_instances) {
+        add_fleet(out, &rng, "here", max_vcpus, is_last);
+        if (other)
+            add_fleet(out, &rng, "there", script->system->last_pass ? 6 : 4, is_last);
+    } else {
+        add_environment(out, "here", max_vcpus, "");
+        if (other)
+            add_environment(out, "there", 2, "");
+    }
     add_queue(out, "main", (int)rng_below(&rng, 5), "here", "");
     if (other)
         add_queue(out, "other", (int)rng_below(&rng, 5), rng_below(&rng, 2) ? "there, here" : "there",

@@ -5,9 +5,12 @@
 #define BEGIN_MS     INT64_C(1700000000000)
 #define LOG_KEPT     65536
 #define STEPS_MAX    60000
-#define CALM_MS      INT64_C(1800000) /* of virtual time: everything must have ended by then */
-#define IDLE_MS      INT64_C(300000)  /* what is due only later is housekeeping */
+#define CALM_MS      INT64_C(3000000)  /* of virtual time: everything must have ended by then */
+#define IDLE_MS      INT64_C(1300000)  /* what is due only later is housekeeping */
+#define CALM_LONG_MS INT64_C(10800000) /* with instances: some never register, and pools cool down */
+#define IDLE_LONG_MS INT64_C(2400000)
 #define FULL_PASS_MS INT64_C(600000)
+#define LAST_PASS_MS INT64_C(1200000) /* what was asked for before the calm has registered, or never will */
 
 /* ---- log ---- */
 
@@ -67,8 +70,17 @@ static Faults draw_faults(Rng *rng)
                                         .twice_permille = level(rng, 300),
                                         .refuse_permille = level(rng, 60),
                                         .retry_ms = rng_between(rng, 500, 15000)};
+    faults.cloud = (CloudModel){.make = {500, rng_between(rng, 500, 9000)},
+                                .boot = {1000, rng_between(rng, 1000, 90000)},
+                                .refuse_permille = level(rng, 200),
+                                .never_registers_permille = level(rng, 60),
+                                .less_memory_permille = level(rng, 500),
+                                .reclaim_mean_ms = 10 * (int64_t)level(rng, 60000),
+                                .die_mean_ms = 20 * (int64_t)level(rng, 60000)};
     return faults;
 }
+
+static const CloudModel calm_cloud = {.make = {500, 2000}, .boot = {1000, 20000}};
 
 System *system_new(uint64_t seed, bool with_faults)
 {
@@ -85,10 +97,13 @@ System *system_new(uint64_t seed, bool with_faults)
     if (with_faults)
         system->faults = draw_faults(&rng);
     else
-        system->faults.provider.retry_ms = 1000;
+        system->faults = (Faults){.provider = {.retry_ms = 1000}, .cloud = calm_cloud};
+    system->has_instances = rng_below(&rng, 2);
     SimulatedOptions options = {.seed = rng_next_u64(&rng),
                                 .vcpus_e4 = 10000 * rng_between(&rng, 2, 6),
                                 .memory_mib = rng_between(&rng, 256, 600),
+                                .has_instances = system->has_instances,
+                                .cloud = system->faults.cloud,
                                 .faults = system->faults.provider,
                                 .fate = script_fate,
                                 .watch = ledger_truth};
@@ -149,7 +164,9 @@ static void check(System *system)
 {
     if (reconciler_fault(system->reconciler))
         return;
-    world_check(reconciler_world(system->reconciler));
+    const World *world = reconciler_world(system->reconciler);
+    world_check(world);
+    ledger_check(system->ledger, world);
     check_store(system);
 }
 
@@ -167,6 +184,7 @@ static void follow(System *system)
 {
     bool full_pass = system->now_ms >= system->full_pass_ms;
     system->follow_due = false;
+    system->last_pass = system->calm && full_pass;
     system->full_pass_ms = system->now_ms + FULL_PASS_MS;
     script_follow(system->script, full_pass);
 }
@@ -208,17 +226,17 @@ static int64_t next_ms(const System *system)
 {
     int64_t next = sooner(system->wake_ms, simulated_next_ms(system->cloud));
     next = sooner(next, script_next_ms(system->script));
-    return system->calm ? next : sooner(next, system->full_pass_ms);
+    return system->last_pass ? next : sooner(next, system->full_pass_ms);
 }
 
 static bool pass_time(System *system)
 {
-    int64_t next = next_ms(system);
-    if (next < 0 || (system->calm && next > system->now_ms + IDLE_MS))
+    int64_t next = next_ms(system), idle_ms = system->has_instances ? IDLE_LONG_MS : IDLE_MS;
+    if (next < 0 || (system->calm && next > system->now_ms + idle_ms))
         return false;
     system->now_ms = MAX(system->now_ms, next);
     simulated_advance(system->cloud, system->now_ms);
-    system->follow_due = system->follow_due || (!system->calm && system->now_ms >= system->full_pass_ms);
+    system->follow_due = system->follow_due || (!system->last_pass && system->now_ms >= system->full_pass_ms);
     return true;
 }
 
@@ -261,7 +279,7 @@ static bool step(System *system)
     }
     /* Time passes once nothing else can happen, and now and then before. */
     bool idle = g_queue_is_empty(&system->handed) && g_queue_is_empty(&system->work) && !system->follow_due;
-    if (!idle && rng_below(&system->rng, 50))
+    if (!idle && (system->calm || rng_below(&system->rng, 50)))
         return true;
     return pass_time(system) || !idle;
 }
@@ -272,7 +290,10 @@ static void check_end(System *system)
     const World *world = reconciler_world(system->reconciler);
     simulated_counts(system->cloud, &records, &tasks, &instances);
     if (records || tasks || instances)
-        system_fail(system, "11: leaked: %zu records, %zu tasks, %zu instances", records, tasks, instances);
+        system_fail(system, "11: leaked: %zu records, %zu tasks, %zu instances; the world has %zu", records,
+                    tasks, instances, world_instances_len(world));
+    if (world_instances_len(world) != 0)
+        system_fail(system, "11: %zu instances are there for ever", world_instances_len(world));
     if (world_launches_len(world) != 0)
         system_fail(system, "11: %zu launches are under way for ever", world_launches_len(world));
     for (const Job *job = world_job_next(world, 0); job; job = world_job_next(world, job->sequence))
@@ -290,10 +311,12 @@ void system_run(System *system)
             system_fail(system, "11: nothing goes on, and not all was answered");
     system->calm = system->follow_due =
         true; /* the slow pass: it has something to do if a revision came in vain */
-    system->faults = (Faults){.provider = {.retry_ms = 1000}};
+    system->faults = (Faults){.provider = {.retry_ms = 1000}, .cloud = calm_cloud};
     simulated_set_faults(system->cloud, &system->faults.provider);
+    simulated_cloud_set_model(simulated_far_end(system->cloud), &system->faults.cloud);
     system_log(system, "CALM after %" PRIu64 " steps", system->steps);
-    int64_t until_ms = system->now_ms + CALM_MS;
+    system->full_pass_ms = system->now_ms + LAST_PASS_MS;
+    int64_t until_ms = system->now_ms + (system->has_instances ? CALM_LONG_MS : CALM_MS);
     uint64_t until_steps = system->steps + STEPS_MAX;
     if (reconciler_fault(system->reconciler))
         restart(system);

@@ -16,6 +16,7 @@ typedef struct {
     unsigned lose_tasks_max; /* a job has ten attempts */
     unsigned slow_store;     /* 1/1,000: what is handed over waits another step */
     SimulatedFaults provider;
+    CloudModel cloud;
 } Faults;
 
 typedef struct {
@@ -35,11 +36,14 @@ typedef struct {
 
 typedef struct System {
     uint64_t seed;
-    Rng rng;     /* of the schedule */
-    Rng entropy; /* of the process */
+    bool has_instances; /* else one machine that is there */
+    Rng rng;            /* of the schedule */
+    Rng entropy;        /* of the process */
     Faults faults;
-    bool calm;   /* faults have stopped */
-    bool ending; /* the process is going: who asked gets no answer */
+    bool calm;      /* faults have stopped */
+    bool last_pass; /* the source was told once more since: a revision that came while nothing could be
+                       written is carried out by the next slow pass */
+    bool ending;    /* the process is going: who asked gets no answer */
     char *dir;
     int64_t now_ms, wake_ms, monotonic_us;
     uint64_t ticks, steps, crashes, lost_tasks, checks;

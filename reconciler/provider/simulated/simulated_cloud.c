@@ -53,6 +53,11 @@ SimulatedCloud *simulated_cloud_new(const CloudModel *model, int64_t now_ms)
     return cloud;
 }
 
+void simulated_cloud_set_model(SimulatedCloud *cloud, const CloudModel *model)
+{
+    cloud->model = *model;
+}
+
 void simulated_cloud_free(SimulatedCloud *cloud)
 {
     if (!cloud)

@@ -82,6 +82,8 @@ typedef struct {
 
 SimulatedCloud *simulated_cloud_new(const CloudModel *model, int64_t now_ms);
 void simulated_cloud_free(SimulatedCloud *cloud);
+/* For machines asked for from now on. */
+void simulated_cloud_set_model(SimulatedCloud *cloud, const CloudModel *model);
 /* machine: a number that has registered, or CLOUD_NO_MACHINE. timeout_ms: 0 none. */
 uint32_t simulated_cloud_run(SimulatedCloud *cloud, uint32_t machine, uint64_t user, const CloudFate *fate,
                              int64_t timeout_ms, int64_t now_ms);

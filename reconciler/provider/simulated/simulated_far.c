@@ -41,9 +41,11 @@ static void tell_all(Simulated *simulated, Far *far, Delivery delivery)
     ProviderEvent accepted = event_of(far, PROVIDER_EVENT_ACCEPTED, simulated->now_ms);
     if (far->state == FAR_COMING && delivery == SURE)
         tell(simulated, far, &accepted, SURE);
-    if (far->started.at_ms)
+    /* Of an instance nothing follows the end, which may have been told before this was asked. */
+    bool only_end = far->is_instance && far->state == FAR_OVER;
+    if (far->started.at_ms && !only_end)
         tell(simulated, far, &far->started, delivery);
-    if (far->ready.at_ms)
+    if (far->ready.at_ms && !only_end)
         tell(simulated, far, &far->ready, SURE);
     if (far->state == FAR_OVER)
         tell(simulated, far, &far->end, SURE);
@@ -102,12 +104,13 @@ static void refuse_launch(Simulated *simulated, Far *far, const char *reason)
     over(simulated, far, &event);
 }
 
-/* CLOUD_NO_MACHINE when the provider has one machine only. False: it is not there. */
+/* CLOUD_NO_MACHINE where no instance is named: the one machine, or capacity that comes with the task. False:
+ * it is not there. */
 static bool find_machine(Simulated *simulated, const Order *order, uint32_t *ret_machine)
 {
     *ret_machine = CLOUD_NO_MACHINE;
     if (!order->has_instance)
-        return !simulated->options.has_instances;
+        return true;
     const Far *instance = far_find(simulated, &order->instance);
     if (!instance || !instance->registered || !instance->lives)
         return false;
@@ -229,7 +232,6 @@ static void take_observe(Simulated *simulated, const Message *message)
 {
     if (message->connection != simulated->connection)
         return;
-    simulated->seen_term = message->term;
     const SimulatedOptions *options = &simulated->options;
     ProviderEvent capacity = {.type = PROVIDER_EVENT_CAPACITY,
                               .vcpus_e4 = options->vcpus_e4,
@@ -249,8 +251,11 @@ static void take_observe(Simulated *simulated, const Message *message)
 void far_take(Simulated *simulated, const Message *message)
 {
     Far *far;
-    if (message->term < simulated->seen_term)
+    /* What is settled is so for ever, and an observation is its connection's. */
+    bool of_any_term = message->type == MESSAGE_SETTLED || message->type == MESSAGE_OBSERVE;
+    if (message->term < simulated->seen_term && !of_any_term)
         return;
+    simulated->seen_term = MAX(simulated->seen_term, message->term);
     switch (message->type) {
     case MESSAGE_LAUNCH: take_launch(simulated, message); return;
     case MESSAGE_STOP: take_stop(simulated, message); return;

@@ -88,7 +88,7 @@ struct Simulated {
 
     /* far */
     SimulatedCloud *cloud;
-    uint64_t seen_term, made; /* seen_term: of the last that observed; orders of older ones are refused */
+    uint64_t seen_term, made; /* seen_term: the newest heard of; what comes of older ones is refused */
     GHashTable *far;          /* token → Far */
     Far *oldest, *newest;
 };

@@ -29,8 +29,7 @@ typedef enum { MAY_BE_LOST, SURE } Delivery;
 
 static void send_about(Simulated *simulated, Near *near, MessageType type, Delivery delivery)
 {
-    uint64_t term = MAX(simulated->term, near->order.term);
-    Message message = {.type = type, .token = near->token, .term = term, .order = near->order};
+    Message message = {.type = type, .token = near->token, .term = simulated->term, .order = near->order};
     int64_t at_ms = simulated_arrival(simulated, near->sent_ms);
     near->sent_ms = at_ms;
     if (delivery == SURE || !simulated_strikes(simulated, simulated->faults.lost_permille))
@@ -209,6 +208,7 @@ static void near_launch(Provider *provider, const LaunchRequest *requests, size_
             order.instance = *request->instance;
         order_copy(&near->order, &order);
         near->asked = MESSAGE_LAUNCH;
+        simulated->term = MAX(simulated->term, request->term); /* the store was opened anew */
         near->answered = false;
         ask(simulated, near);
     }
@@ -229,7 +229,7 @@ static void near_settled(Provider *provider, const LaunchToken *tokens, size_t l
     for (size_t i = 0; i < len; i++) {
         Near *near = near_get(simulated, &tokens[i]);
         bool under_way =
-            near->sent_ms > simulated->now_ms; /* what is settled once more may not overtake it */
+            near->sent_ms >= simulated->now_ms; /* what is settled once more may not overtake it */
         near->answered = true;
         near->ending = near->held = false;
         send_about(simulated, near, MESSAGE_SETTLED, SURE);
@@ -254,6 +254,7 @@ static void near_instances_start(Provider *provider, const InstanceRequest *requ
                                           .gpus = request->gpus,
                                           .max_price_microusd_per_h = request->max_price_microusd_per_h});
         near->asked = MESSAGE_MAKE;
+        simulated->term = MAX(simulated->term, request->term);
         near->answered = false;
         ask(simulated, near);
     }

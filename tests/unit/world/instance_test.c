@@ -176,6 +176,33 @@ static void test_decided_before_restart(void)
     records_free(records);
 }
 
+/* The store was read again by a process that knows of the instances: they are what they were; what drains
+ * does so from now on. */
+static void test_resume(void)
+{
+    Records *records = records_new();
+    World *world = cloud_world();
+    LaunchToken idle = cloud_token(1), asked = cloud_token(2), drained = cloud_token(3),
+                stopped = cloud_token(4);
+    cloud_instance(world, 1);
+    cloud_intend(world, 2);
+    instance_drain(world, cloud_instance(world, 3), 2000);
+    instance_stop(world, cloud_instance(world, 4), 2000);
+    world = cloud_restart(world, records);
+    for (Instance *instance = NULL; (instance = world_instance_next(world, instance));)
+        instance_resume(world, instance, 9000);
+    g_assert_cmpint(world_instance(world, &idle)->state, ==, INSTANCE_REGISTERED);
+    g_assert_cmpint(world_instance(world, &idle)->idle_since_ms, ==, 9000);
+    g_assert_cmpint(world_instance(world, &asked)->state, ==, INSTANCE_INTENDED);
+    g_assert_cmpint(world_instance(world, &drained)->state, ==, INSTANCE_DRAINING);
+    g_assert_cmpint(world_instance(world, &drained)->draining_since_ms, ==, 9000);
+    g_assert_cmpint(world_instance(world, &stopped)->state, ==, INSTANCE_STOPPING);
+    g_assert_cmpuint(stops(world), ==, 1);
+    world_check(world);
+    world_free(world);
+    records_free(records);
+}
+
 /* An environment that is deleted serves the queues that list it, then drains, stops what is empty, and goes
  * with the last instance. */
 static void test_delete_environment(void)
@@ -288,6 +315,7 @@ int main(int argc, char **argv)
     g_test_add_func("/instance/events", test_events);
     g_test_add_func("/instance/restart", test_restart);
     g_test_add_func("/instance/decided-before-restart", test_decided_before_restart);
+    g_test_add_func("/instance/resume", test_resume);
     g_test_add_func("/instance/delete-environment", test_delete_environment);
     g_test_add_func("/instance/delete-unknown", test_delete_unknown);
     g_test_add_func("/instance/generation", test_generation);
