@@ -72,6 +72,15 @@ static void append_head(GString *out, const json_t *explanation, const json_t *j
     g_string_append_c(out, '\n');
 }
 
+static void append_queues(GString *out, const json_t *explanation)
+{
+    int64_t len = member_integer(explanation, "queuesAhead");
+    if (len > 0)
+        g_string_append_printf(
+            out, "  %" G_GINT64_FORMAT " queue%s of a higher priority share%s its environments\n", len,
+            len == 1 ? "" : "s", len == 1 ? "s" : "");
+}
+
 /* ---- what it needs, what it waits for ---- */
 
 static void append_needs(GString *out, const json_t *explanation)
@@ -228,6 +237,7 @@ void explain_print_job(const json_t *answer, const ListStyle *style, GString *ou
     }
     append_head(out, explanation, job, style);
     append_needs(out, explanation);
+    append_queues(out, explanation);
     append_holds(out, explanation);
     append_share(out, json_object_get(explanation, "share"));
     append_consumables(out, explanation);
