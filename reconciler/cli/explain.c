@@ -114,12 +114,14 @@ static void append_holds(GString *out, const json_t *explanation)
 
 static void append_share(GString *out, const json_t *share)
 {
+    int64_t rank = member_integer(share, "rank");
     if (!share)
         return;
-    g_string_append_printf(
-        out, "  share %s: %" G_GINT64_FORMAT ". of %" G_GINT64_FORMAT " by use, holds %s vCPU, weight %s",
-        member_text(share, "shareIdentifier"), member_integer(share, "rank"), member_integer(share, "ranks"),
-        member_text(share, "heldvCpus"), member_text(share, "weightFactor"));
+    g_string_append_printf(out, "  share %s: %" G_GINT64_FORMAT "%s of %" G_GINT64_FORMAT " by use",
+                           member_text(share, "shareIdentifier"), rank, ordinal_ending(rank),
+                           member_integer(share, "ranks"));
+    g_string_append_printf(out, ", holds %s vCPU, weight %s", member_text(share, "heldvCpus"),
+                           member_text(share, "weightFactor"));
     if (member_is_true(share, "atLimit"))
         g_string_append_printf(out, "; at its limit of %s vCPU", member_text(share, "maxvCpus"));
     if (member_is_true(share, "atReservation"))
