@@ -72,6 +72,15 @@ static void append_head(GString *out, const json_t *explanation, const json_t *j
     g_string_append_c(out, '\n');
 }
 
+static void append_queues(GString *out, const json_t *explanation)
+{
+    int64_t len = member_integer(explanation, "queuesAhead");
+    if (len > 0)
+        g_string_append_printf(
+            out, "  %" G_GINT64_FORMAT " queue%s of a higher priority share%s its environments\n", len,
+            len == 1 ? "" : "s", len == 1 ? "s" : "");
+}
+
 /* ---- what it needs, what it waits for ---- */
 
 static void append_needs(GString *out, const json_t *explanation)
@@ -105,12 +114,14 @@ static void append_holds(GString *out, const json_t *explanation)
 
 static void append_share(GString *out, const json_t *share)
 {
+    int64_t rank = member_integer(share, "rank");
     if (!share)
         return;
-    g_string_append_printf(
-        out, "  share %s: %" G_GINT64_FORMAT ". of %" G_GINT64_FORMAT " by use, holds %s vCPU, weight %s",
-        member_text(share, "shareIdentifier"), member_integer(share, "rank"), member_integer(share, "ranks"),
-        member_text(share, "heldvCpus"), member_text(share, "weightFactor"));
+    g_string_append_printf(out, "  share %s: %" G_GINT64_FORMAT "%s of %" G_GINT64_FORMAT " by use",
+                           member_text(share, "shareIdentifier"), rank, ordinal_ending(rank),
+                           member_integer(share, "ranks"));
+    g_string_append_printf(out, ", holds %s vCPU, weight %s", member_text(share, "heldvCpus"),
+                           member_text(share, "weightFactor"));
     if (member_is_true(share, "atLimit"))
         g_string_append_printf(out, "; at its limit of %s vCPU", member_text(share, "maxvCpus"));
     if (member_is_true(share, "atReservation"))
@@ -228,6 +239,7 @@ void explain_print_job(const json_t *answer, const ListStyle *style, GString *ou
     }
     append_head(out, explanation, job, style);
     append_needs(out, explanation);
+    append_queues(out, explanation);
     append_holds(out, explanation);
     append_share(out, json_object_get(explanation, "share"));
     append_consumables(out, explanation);

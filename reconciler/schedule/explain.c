@@ -146,7 +146,7 @@ static void explain_blocked(Explain *explain)
     out->blocked_text = explain_blocked_text(out->blocked);
 }
 
-static bool is_limited(const Explain *explain)
+bool explain_is_limited(const Explain *explain)
 {
     const Explanation *out = explain->out;
     bool limited = out->share && (out->share->is_at_limit || out->share->is_at_reservation);
@@ -159,7 +159,7 @@ static bool is_limited(const Explain *explain)
 static void explain_expected(Explain *explain)
 {
     Explanation *out = explain->out;
-    if (is_limited(explain))
+    if (explain_is_limited(explain))
         return;
     for (size_t i = 0; i < out->rooms_len; i++) {
         int64_t at_ms = out->rooms[i].expected_ms;

@@ -26,6 +26,9 @@ const char *explain_number(Explain *explain, int64_t value);
 const char *explain_need(Explain *explain, Capacity need); /* "8 vCPU, 61,000 MiB, 1 GPU" */
 const char *explain_blocked_text(BlockedReason blocked);
 
+/* Held back wherever there is room: a consumable resource, a limit of its share. */
+bool explain_is_limited(const Explain *explain);
+
 /* explain_order.c: what is ahead; share and queue. */
 void explain_order(Explain *explain);
 void explain_share(Explain *explain);

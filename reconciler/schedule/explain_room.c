@@ -288,7 +288,9 @@ static void judge_free(Explain *explain, const Room *room, ExplainRoom *out)
     out->verdict = EXPLAIN_FREE;
     const Job *other = explain->out->ahead > 0 ? NULL : holder(explain, room->environment);
     char id[37];
-    if (explain->out->ahead > 0) {
+    if (explain_is_limited(explain)) {
+        out->text = "has room; that is not what it waits for";
+    } else if (explain->out->ahead > 0) {
         out->text = "has room; those ahead of it come first";
     } else if (other && explain->options->now_ms - explain->job->runnable_ms > 0) {
         job_id_to_text(&other->id, id);

@@ -6,6 +6,8 @@ set -u
 manifest limited ComputeEnvironment narrow '{type: MANAGED, computeResources: {type: EC2, maxvCpus: 1}}'
 manifest limited JobQueue thin '{priority: 1, computeEnvironmentOrder: [narrow]}'
 manifest licenses ConsumableResource license '{resourceType: REPLENISHABLE, totalQuantity: 1}'
+manifest fair SchedulingPolicy fair '{fairsharePolicy: {shareDecaySeconds: 600}, shareLimits: [{shareIdentifier: a, maxvCpus: 1}]}'
+manifest fair JobQueue shares '{priority: 1, schedulingPolicy: fair, computeEnvironmentOrder: [here]}'
 definition licensed 1 16 ', consumableResourceProperties: {consumableResourceList: [{consumableResource: license, quantity: 1}]}'
 ready
 # to QUEUE DEFINITION DO OPTIONS…: prints the id
@@ -82,6 +84,16 @@ waits=$(to main licensed true)
 exits "a resource in use" 0 mt explain "$waits"
 like "is counted" "$out" "*needs 1 of license: 0 of 1 available, 1 in use: it waits for them*Smallest change: totalQuantity 2 of ConsumableResource/license; *"
 go license
+ended "$gate" "$waits"
+
+# ---- shares
+gate=$(to shares sh "$(hold share)" --share-identifier a)
+began share
+waits=$(to shares sh true --share-identifier a)
+exits "a share at its limit" 0 mt explain "$waits"
+like "says so" "$out" "*1st in line of its share
+  needs *share a: 1st of 1 by use, holds 1 vCPU, weight 1; at its limit of 1 vCPU*Smallest change: maxvCpus 2 for share a in SchedulingPolicy/fair; *"
+go share
 ended "$gate" "$waits"
 
 # ---- never

@@ -216,6 +216,58 @@ static void test_consumable(void)
     g_assert_cmpint(explained.expected_ms, ==, 0);
 }
 
+/* Two shares; "b" holds all that its limit allows, "a" nothing. */
+static void test_share(void)
+{
+    g_autoptr(World) world = fixture_world();
+    g_autoptr(Arena) arena = arena_new();
+    fixture_put(world, KIND_SCHEDULING_POLICY, "policy",
+                "{\"fairsharePolicy\":{\"shareDecaySeconds\":900},\"shareLimits\":[{\"maxvCpus\":9,"
+                "\"shareIdentifier\":\"c\"},{\"maxvCpus\":2,\"shareIdentifier\":\"b\"}]}",
+                1);
+    fixture_put(world, KIND_JOB_QUEUE, "fair",
+                "{\"computeEnvironmentOrder\":[{\"computeEnvironment\":\"here\",\"order\":1}],\"priority\":1,"
+                "\"schedulingPolicy\":\"policy\"}",
+                1);
+    static const char request[] =
+        "{'jobName':'j','jobQueue':'fair','jobDefinition':'one','shareIdentifier':'%s'}";
+    Job *jobs[4];
+    for (uint64_t i = 0; i < G_N_ELEMENTS(jobs); i++) {
+        g_autofree char *text = g_strdup_printf(request, i == 3 ? "a" : "b");
+        jobs[i] = fixture_try(world, i + 1, text, NULL);
+    }
+    fixture_launch(world, jobs[0], NOT_A_CHILD, 1);
+    fixture_launch(world, jobs[1], NOT_A_CHILD, 2);
+    Explanation explained = explain(world, jobs[2], NOT_A_CHILD, arena, NULL);
+    g_assert_cmpstr(explained.share->identifier, ==, "b");
+    g_assert_cmpint(explained.share->rank, ==, 2);
+    g_assert_cmpint(explained.share->ranks, ==, 2);
+    g_assert_cmpint(explained.share->held_vcpus_e4, ==, 20000);
+    g_assert_true(explained.share->is_at_limit && !explained.share->is_at_reservation);
+    g_assert_cmpint(explained.rooms[0].verdict, ==, EXPLAIN_FREE);
+    expect_text(explained.rooms[0].text, "not what it waits for");
+    g_assert_cmpuint(explained.changes_len, ==, 1);
+    g_assert_cmpstr(explained.changes[0].edits[0].path, ==, "spec.shareLimits[1].maxvCpus");
+    g_assert_cmpstr(explained.changes[0].edits[0].value, ==, "3");
+    explained = explain(world, jobs[3], NOT_A_CHILD, arena, NULL);
+    g_assert_cmpint(explained.share->rank, ==, 1);
+    g_assert_cmpuint(explained.changes_len, ==, 0);
+    g_assert_cmpint(explained.expected_ms, ==, NOW_MS);
+}
+
+static void test_queues_ahead(void)
+{
+    g_autoptr(World) world = fixture_world();
+    g_autoptr(Arena) arena = arena_new();
+    fixture_queue(world, "urgent", 9, "here");
+    Job *job = fixture_job(world, 1, "one", "");
+    g_assert_cmpint(explain(world, job, NOT_A_CHILD, arena, NULL).queues_ahead, ==, 0);
+    fixture_try(world, 2, "{'jobName':'j','jobQueue':'urgent','jobDefinition':'one'}", NULL);
+    Explanation explained = explain(world, job, NOT_A_CHILD, arena, NULL);
+    g_assert_cmpint(explained.queues_ahead, ==, 1);
+    g_assert_true(explained.is_earliest);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -227,5 +279,7 @@ int main(int argc, char **argv)
     g_test_add_func("/explain/dependencies", test_dependencies);
     g_test_add_func("/explain/array-place", test_array_place);
     g_test_add_func("/explain/consumable", test_consumable);
+    g_test_add_func("/explain/share", test_share);
+    g_test_add_func("/explain/queues-ahead", test_queues_ahead);
     return g_test_run();
 }
