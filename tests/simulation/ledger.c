@@ -362,7 +362,8 @@ static void check_size(Ledger *ledger, const Environment *environment)
     MUST(vcpus == environment->instance_vcpus, "7: %s counts wrongly", environment->resource->name);
     for (const Instance *instance = environment_instance_next(environment, NULL); instance;
          instance = environment_instance_next(environment, instance))
-        grew = grew || instance->number > ledger->newest_instance;
+        grew = grew || (instance->state == INSTANCE_INTENDED && instance->number > ledger->newest_instance &&
+                        instance->intended_ms == ledger->system->now_ms);
     int64_t limit = spec->max_vcpus + (spec->strict_max ? 0 : largest - 1);
     MUST(!grew || vcpus <= limit, "7: %s grows to %" PRId64 " vCPUs of %" PRId64, environment->resource->name,
          vcpus, limit);

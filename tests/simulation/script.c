@@ -171,7 +171,13 @@ static void add_definitions(GString *out, Rng *rng, bool is_last)
     add_definition(out, "d2", "sim, \"5000\", \"0\", \"0\"", 2, 128, RETRIES);
     add_definition(out, "d3", "sim, \"100000000\", \"0\", \"0\"", 1, 16,
                    RETRIES "  timeout: {attemptDurationSeconds: 60}\n");
-    add_definition(out, "d4", "sim, \"3000\", \"1\", \"0\"", 1, 200, RETRIES);
+    add_definition(out, "d4", "sim, \"3000\", \"1\", \"0\"", 1, 200,
+                   RETRIES "  consumableResourceProperties:\n"
+                           "    consumableResourceList: [{consumableResource: licence, quantity: 1}]\n");
+    g_string_append_printf(out,
+                           "---\napiVersion: muster/v1\nkind: ConsumableResource\nmetadata: {name: licence}\n"
+                           "spec: {resourceType: REPLENISHABLE, totalQuantity: %d}\n",
+                           is_last ? 3 : (int)rng_between(rng, 1, 3));
 }
 
 static void add_queue(GString *out, const char *name, int priority, const char *environments,
