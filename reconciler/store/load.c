@@ -222,7 +222,7 @@ static bool give_job(Load *load, Cursor *cursor, GError **error)
     get_job(cursor, load->reader->dependencies, &job);
     if (!reader_sound(load->reader, cursor, error))
         return false;
-    if (job.array_size > 0)
+    if (job.array_size > 0 && !job_state_final(job.state))
         g_array_append_val(load->arrays, job.sequence);
     if (job.is_multinode && (job.state == JOB_STARTING || job.state == JOB_RUNNING)) {
         Gang gang = {job.sequence, job.attempts};
