@@ -1,6 +1,6 @@
 /* packing_bench: how many jobs the scheduler places in full instances, beside naive best-fit and
- * first-fit-decreasing loops on the same jobs and hosts. Prints "name<TAB>value<TAB>unit"; run by `make bench`,
- * never a test. Argument: seeds (default 1000). */
+ * first-fit-decreasing loops on the same jobs and hosts. Prints "name<TAB>value<TAB>unit"; run by `make
+ * bench`, never a test. Argument: seeds (default 1000). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
