@@ -217,7 +217,8 @@ static char *expected_of(Model *model)
             print_job(out, model_job(model, i));
     }
     for (size_t i = 0; i < model->jobs->len; i++) {
-        if (is_loaded(model, model_job(model, i)) && model->children[i].sequence)
+        const JobRecord *job = model_job(model, i);
+        if (!job->removed && !job_state_final(job->state) && model->children[i].sequence)
             print_child(out, &model->children[i]);
     }
     sink_counters(&(Counters){.job_sequence = model->jobs->len,
