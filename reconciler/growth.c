@@ -5,6 +5,7 @@
 
 static void entry_clear_candidates(GrowthEntry *entry)
 {
+    entry->rate_known = false; /* it counts bounds that the candidates give */
     g_clear_pointer(&entry->candidates, scale_candidates_free);
     g_array_set_size(entry->unmet, 0);
 }
@@ -221,6 +222,15 @@ static bool is_paid(const Instance *instance)
     return instance->state != INSTANCE_INTENDED;
 }
 
+int64_t growth_price(const GrowthEntry *entry, const Environment *environment, const Instance *instance)
+{
+    size_t type;
+    if (instance->price_micro_per_h >= 0 || !instance->spot || !entry->candidates ||
+        !scale_candidates_find(entry->candidates, view_from(instance->type), &type))
+        return instance->price_micro_per_h;
+    return strategy_price(environment->spec, &entry->candidates->types[type]);
+}
+
 static void entry_rate(GrowthEntry *entry, const Environment *environment)
 {
     if (entry->rate_known && entry->rate_changes == environment->changes)
@@ -233,10 +243,11 @@ static void entry_rate(GrowthEntry *entry, const Environment *environment)
          instance = environment_instance_next(environment, instance)) {
         if (!is_paid(instance))
             continue;
-        if (instance->price_micro_per_h < 0)
+        int64_t price = growth_price(entry, environment, instance);
+        if (price < 0)
             entry->unpriced++;
         else
-            entry->rate_micro_per_h += instance->price_micro_per_h;
+            entry->rate_micro_per_h += price;
     }
 }
 
@@ -245,9 +256,9 @@ void growth_accrue(Growth *growth, World *world, int64_t now_ms)
 {
     for (const Environment *environment = world_environment_next(world, NULL); environment;
          environment = world_environment_next(world, environment)) {
-        GrowthEntry *entry = buys_instances(growth, environment) ? entry_of(growth, environment) : NULL;
-        if (!entry)
+        if (!buys_instances(growth, environment) || !entry_of(growth, environment))
             continue;
+        GrowthEntry *entry = entry_current(growth, environment);
         int64_t from_ms = entry->accrued_ms ? entry->accrued_ms : now_ms;
         entry_rate(entry, environment);
         if (now_ms > from_ms && entry->rate_micro_per_h > 0)

@@ -41,6 +41,9 @@ struct Growth {
 
 /* NULL: the environment buys no instances. */
 GrowthEntry *growth_entry_due(Growth *growth, const Environment *environment);
+/* What the instance counts as in a budget, micro-units of money per hour: its price, else the bound that
+ * strategy_price() gives for its type; SCALE_UNKNOWN. */
+int64_t growth_price(const GrowthEntry *entry, const Environment *environment, const Instance *instance);
 void growth_store(GrowthEntry *entry, World *world, int64_t now_ms);
 /* One more that failed for its configuration, or never registered: after some the environment is INVALID. */
 void growth_launch_failed(GrowthEntry *entry, World *world, const char *reason, int64_t now_ms);

@@ -32,7 +32,8 @@ static ScaleState scale_state(const Instance *instance)
     return SCALE_STOPPING;
 }
 
-static ScaleInstance scale_instance(const ScaleCandidates *candidates, const Instance *instance)
+static ScaleInstance scale_instance(const GrowthEntry *entry, const Environment *environment,
+                                    const Instance *instance)
 {
     ScaleInstance one = {.number = instance->number,
                          .type = SCALE_NO_TYPE,
@@ -40,16 +41,17 @@ static ScaleInstance scale_instance(const ScaleCandidates *candidates, const Ins
                          .ran = instance->ran,
                          .launches = instance->launches,
                          .vcpus = instance->total.vcpus_e4 / DECIMAL_SCALE,
-                         .price_micro_per_h = instance->price_micro_per_h,
+                         .price_micro_per_h = growth_price(entry, environment, instance),
                          .intended_ms = instance->intended_ms,
                          .idle_since_ms = instance->idle_since_ms,
                          .draining_since_ms = instance->draining_since_ms,
                          .generation = instance->generation};
-    scale_candidates_find(candidates, view_from(instance->type), &one.type);
+    scale_candidates_find(entry->candidates, view_from(instance->type), &one.type);
     return one;
 }
 
-static void input_instances(const Pass *pass, const Environment *environment, Input *input)
+static void input_instances(const Pass *pass, const Environment *environment, const GrowthEntry *entry,
+                            Input *input)
 {
     size_t len = 0;
     ScaleInstance *list = arena_new0_n(pass->arena, ScaleInstance, environment->instances + 1);
@@ -57,7 +59,7 @@ static void input_instances(const Pass *pass, const Environment *environment, In
     for (Instance *instance = environment_instance_next(environment, NULL); instance;
          instance = environment_instance_next(environment, instance)) {
         input->instances[len] = instance;
-        list[len++] = scale_instance(input->scale.candidates, instance);
+        list[len++] = scale_instance(entry, environment, instance);
     }
     input->scale.instances = list;
     input->scale.instances_len = len;
@@ -107,7 +109,7 @@ static void input_fill(const Pass *pass, const Environment *environment, GrowthE
                                 .spent_day_micro = entry->account.of_day.micro,
                                 .spent_month_micro = entry->account.of_month.micro,
                                 .spent_is_incomplete = entry->account.unknown_month_ms > 0};
-    input_instances(pass, environment, input);
+    input_instances(pass, environment, entry, input);
     input_demand(pass, environment, input);
     input_cooling(pass, entry, input);
 }

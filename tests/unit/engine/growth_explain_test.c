@@ -11,20 +11,25 @@ typedef struct {
     Job *job;
 } Fixture;
 
-static void fixture_begin(Fixture *fixture, const char *more)
+static void fixture_begin_type(Fixture *fixture, const char *type, const char *more)
 {
     fixture->world = world_new(1, PROVIDER_SIMULATED);
     fixture->growth = growth_new(&(GrowthOptions){.region = "us-east-1", .providers = ~0u});
     fixture->view = (GrowthView){fixture->growth, fixture->world, NOW_MS};
     g_autofree char *spec = g_strdup_printf("{%s\"computeResources\":{\"instanceTypes\":[\"c5.large\"],"
-                                            "\"maxvCpus\":10,\"type\":\"EC2\"},\"provider\":\"simulated\","
+                                            "\"maxvCpus\":10,\"type\":\"%s\"},\"provider\":\"simulated\","
                                             "\"type\":\"MANAGED\"}",
-                                            more);
+                                            more, type);
     fixture_put(fixture->world, KIND_COMPUTE_ENVIRONMENT, "cloud", spec, 1);
     fixture_queue(fixture->world, "main", 1, "cloud");
     fixture_definition(fixture->world, "one", 1, 100, "");
     fixture_definition(fixture->world, "large", 3, 100, "");
     fixture->job = fixture_job(fixture->world, 1, "one", "");
+}
+
+static void fixture_begin(Fixture *fixture, const char *more)
+{
+    fixture_begin_type(fixture, "EC2", more);
 }
 
 static void fixture_end(Fixture *fixture)
@@ -151,6 +156,27 @@ static void test_budget(void)
     fixture_end(&fixture);
 }
 
+/* What a Spot instance costs is not known: it counts as the On-Demand price, and others are bought beside it.
+ */
+static void test_budget_of_spot(void)
+{
+    Fixture fixture;
+    fixture_begin_type(&fixture, "SPOT", "\"budget\":{\"perDay\":1000000},");
+    run(&fixture);
+    Instance *instance = world_instance_next(fixture.world, NULL);
+    g_assert_nonnull(instance);
+    g_assert_cmpint(instance->price_micro_per_h, ==, -1);
+    instance_started(fixture.world, instance, "i-1", NOW_MS);
+    growth_accrue(fixture.growth, fixture.world, NOW_MS);
+    fixture.view.now_ms = NOW_MS + 3600 * 1000;
+    growth_accrue(fixture.growth, fixture.world, fixture.view.now_ms);
+    Job *more = fixture_job(fixture.world, 2, "one", ",'arrayProperties':{'size':4}");
+    g_assert_false(ask(&fixture, more).refused);
+    run(&fixture);
+    g_assert_nonnull(world_instance_next(fixture.world, instance));
+    fixture_end(&fixture);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -159,5 +185,6 @@ int main(int argc, char **argv)
     g_test_add_func("/growth-explain/cooling", test_cooling);
     g_test_add_func("/growth-explain/invalid", test_invalid);
     g_test_add_func("/growth-explain/budget", test_budget);
+    g_test_add_func("/growth-explain/budget-of-spot", test_budget_of_spot);
     return g_test_run();
 }
