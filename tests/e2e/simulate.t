@@ -50,6 +50,11 @@ like "with its reason" "$(json infeasible.0.reason)" "*64 vCPU*"
 printf '{"submitTime": 0, "jobQueue": "mian", "jobDefinition": "two"}\n' >wrong.jsonl
 exits "a queue that is not there" 1 muster simulate hosts --workload wrong.jsonl
 like "by its line" "$err" "*wrong.jsonl:1:*mian*did you mean \"main\"*"
+source odd <<E
+$(definition odd 1 100 ', annotations: {muster/simulated-duration: uniform 90 30}')
+E
+exits "an annotation that means nothing" 1 muster simulate odd
+like "by its line" "$err" "*all.yaml:3:*error: annotation muster/simulated-duration: the longest, 30, is below the shortest, 90*"
 printf '; Version: 2.2\n1 0 -1 100 2 -1 -1 2 200 -1 1 3 1 1 1 1 -1 -1\n2 50 -1 100 2 -1 -1 2 200 -1 1 4 1 1 1 1 -1 -1\n' >trace.swf
 exits "a trace" 0 muster simulate hosts --workload trace.swf --definition two --output json
 is "as it was" "$(json jobs.succeeded) $(near "$(json makespanSeconds)" 155 0.1)" "2 near"
