@@ -95,7 +95,8 @@ static int64_t retried_key(const Job *job, int32_t index)
 static int64_t first_started_ms(Simulation *simulation, const WatchedEnd *end, bool is_final)
 {
     int64_t key = retried_key(end->job, end->index);
-    const int64_t *known = g_hash_table_lookup(simulation->retried, &key);
+    const int64_t *known =
+        g_hash_table_size(simulation->retried) > 0 ? g_hash_table_lookup(simulation->retried, &key) : NULL;
     int64_t started_ms = known ? *known : end->started_ms;
     if (known && is_final)
         g_hash_table_remove(simulation->retried, &key);

@@ -5,8 +5,9 @@
 /* The annotation that the error speaks of. */
 static const char *path_of(const GError *error)
 {
-    return strstr(error->message, "muster/simulated-failure") ? "metadata.annotations.muster/simulated-failure"
-                                                              : "metadata.annotations.muster/simulated-duration";
+    return strstr(error->message, "muster/simulated-failure")
+               ? "metadata.annotations.muster/simulated-failure"
+               : "metadata.annotations.muster/simulated-duration";
 }
 
 static void definition_check(const Manifest *manifest, Locator *locator)

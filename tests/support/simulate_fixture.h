@@ -13,7 +13,7 @@ typedef struct {
     const char *provider;
     uint64_t seed; /* 0: 1 */
     int64_t until_ms, horizon_ms;
-    int64_t vcpus; /* of the machine that local environments share; 0: 4, with 16 GiB */
+    int64_t vcpus;    /* of the machine that local environments share; 0: 4, with 16 GiB */
     int64_t start_ms; /* 0: SIMULATE_START_MS */
 } SimulateCase;
 
@@ -30,8 +30,8 @@ static inline World *simulate_fixture_world(ManifestSet *set, const char *provid
     if (provider)
         provider_type_from(view_from(provider), &type);
     World *world = world_new(1, type);
-    g_autoptr(Plan) plan =
-        plan_build(set, &(PlanActual){0}, &(PlanOptions){.source_name = "test", .first_run = FIRST_RUN_START});
+    g_autoptr(Plan) plan = plan_build(set, &(PlanActual){0},
+                                      &(PlanOptions){.source_name = "test", .first_run = FIRST_RUN_START});
     g_autoptr(GPtrArray) stops = g_ptr_array_new();
     Rng rng = rng_from_seed(1);
     Stage stage = {world, "test", &rng, start_ms, stops};
@@ -47,8 +47,8 @@ static inline World *simulate_fixture_world(ManifestSet *set, const char *provid
 static inline SimulationResult *simulate_fixture_try(const SimulateCase *one, GError **error)
 {
     g_autoptr(DiagnosticList) diagnostics = diagnostic_list_new();
-    g_autoptr(ManifestSet) set =
-        manifest_set_from_text(one->manifests, one->provider ? one->provider : "simulated", NULL, diagnostics);
+    g_autoptr(ManifestSet) set = manifest_set_from_text(
+        one->manifests, one->provider ? one->provider : "simulated", NULL, diagnostics);
     if (!set || diagnostic_list_len(diagnostics) > 0)
         simulate_fixture_fail(diagnostics);
     g_autoptr(Arena) arena = arena_new();

@@ -23,8 +23,8 @@
     "}}\nspec: {type: container, containerProperties: {image: i, command: [x], resourceRequirements: "       \
     "[{type: VCPU, value: '1'}, {type: MEMORY, value: '100'}]}}\n---\n"
 #define JOB(name, members)                                                                                   \
-    "apiVersion: muster/v1\nkind: Job\nmetadata: {name: " name                                               \
-    "}\nspec: {jobQueue: main, " members "}\n---\n"
+    "apiVersion: muster/v1\nkind: Job\nmetadata: {name: " name "}\nspec: {jobQueue: main, " members "}\n---" \
+                                                                                                    "\n"
 #define RACK(count, vcpus)                                                                                   \
     ENVIRONMENT("rack", "{type: UNMANAGED, simulatedHosts: [{count: " count ", vcpus: " vcpus                \
                         ", memoryMiB: 16000}]}")
@@ -120,10 +120,11 @@ static void test_boots_packs_scales_in(void)
 /* minvCpus is there before anything is asked for, and stays. */
 static void test_min_vcpus(void)
 {
-    g_autoptr(SimulationResult) result = simulate_fixture(&(SimulateCase){
-        .manifests = CLOUD("od", "16", ", minvCpus: 8") QUEUE("main", "od", "") DEFINITION("two", "2", "1000", ""),
-        .jobs = "{\"submitTime\":600,\"durationSeconds\":100}\n",
-        .until_ms = 3600000});
+    g_autoptr(SimulationResult) result =
+        simulate_fixture(&(SimulateCase){.manifests = CLOUD("od", "16", ", minvCpus: 8")
+                                             QUEUE("main", "od", "") DEFINITION("two", "2", "1000", ""),
+                                         .jobs = "{\"submitTime\":600,\"durationSeconds\":100}\n",
+                                         .until_ms = 3600000});
     assert_jobs(result, 1, 0, 0);
     g_assert_cmpint(result->instances_started, ==, 2);
     g_assert_cmpint(result->instances_left, ==, 2);
@@ -146,9 +147,10 @@ static void test_max_vcpus(void)
 static void test_spot_first(void)
 {
     g_autoptr(SimulationResult) result = simulate_fixture(&(SimulateCase){
-        .manifests = ENVIRONMENT("spot", "{computeResources: {type: SPOT, allocationStrategy: "
-                                         "SPOT_CAPACITY_OPTIMIZED, instanceTypes: [m6i.xlarge], maxvCpus: 4}}")
-            CLOUD("od", "16", "") QUEUE("main", "spot, od", "") DEFINITION("two", "2", "1000", ""),
+        .manifests =
+            ENVIRONMENT("spot", "{computeResources: {type: SPOT, allocationStrategy: "
+                                "SPOT_CAPACITY_OPTIMIZED, instanceTypes: [m6i.xlarge], maxvCpus: 4}}")
+                CLOUD("od", "16", "") QUEUE("main", "spot, od", "") DEFINITION("two", "2", "1000", ""),
         .jobs = "{\"submitTime\":0,\"arraySize\":4,\"durationSeconds\":100}\n"});
     assert_jobs(result, 4, 0, 0);
     for (size_t i = 0; i < result->environments_len; i++)
@@ -163,9 +165,10 @@ static void test_spot_first(void)
 static void test_budget(void)
 {
     g_autoptr(SimulationResult) result = simulate_fixture(&(SimulateCase){
-        .manifests = ENVIRONMENT("od", "{budget: {perDay: 0.2}, computeResources: {type: EC2, allocationStrategy: "
-                                       "BEST_FIT_PROGRESSIVE, instanceTypes: [m6i.xlarge], maxvCpus: 64}}")
-            QUEUE("main", "od", "") DEFINITION("four", "4", "1000", ""),
+        .manifests =
+            ENVIRONMENT("od", "{budget: {perDay: 0.2}, computeResources: {type: EC2, allocationStrategy: "
+                              "BEST_FIT_PROGRESSIVE, instanceTypes: [m6i.xlarge], maxvCpus: 64}}")
+                QUEUE("main", "od", "") DEFINITION("four", "4", "1000", ""),
         .jobs = "{\"submitTime\":0,\"jobName\":\"first\",\"durationSeconds\":7200}\n"
                 "{\"submitTime\":9000,\"jobName\":\"second\",\"durationSeconds\":600}\n",
         .until_ms = INT64_C(30) * 3600000});
@@ -179,7 +182,8 @@ static void test_budget(void)
 
 /* ---- what jobs are ---- */
 
-/* Four nodes, each with a machine of its own, of which one is busy: the gang waits until all four are free. */
+/* Four nodes, each with a machine of its own, of which one is busy: the gang waits until all four are free.
+ */
 #define GANG                                                                                                 \
     "apiVersion: muster/v1\nkind: JobDefinition\nmetadata: {name: gang}\nspec: {type: multinode, "           \
     "nodeProperties: {numNodes: 4, mainNode: 0, nodeRangeProperties: [{targetNodes: '0:3', container: "      \
@@ -188,11 +192,11 @@ static void test_budget(void)
 
 static void test_gang(void)
 {
-    g_autoptr(SimulationResult) result = simulate_fixture(&(SimulateCase){
-        .manifests = CLOUD("od", "16", ", minvCpus: 16") QUEUE("main", "od", "") GANG
-            DEFINITION("one", "1", "100", ""),
-        .jobs = "{\"submitTime\":600,\"jobDefinition\":\"one\",\"durationSeconds\":100}\n"
-                "{\"submitTime\":601,\"jobDefinition\":\"gang\",\"durationSeconds\":50}\n"});
+    g_autoptr(SimulationResult) result = simulate_fixture(
+        &(SimulateCase){.manifests = CLOUD("od", "16", ", minvCpus: 16") QUEUE("main", "od", "")
+                            GANG DEFINITION("one", "1", "100", ""),
+                        .jobs = "{\"submitTime\":600,\"jobDefinition\":\"one\",\"durationSeconds\":100}\n"
+                                "{\"submitTime\":601,\"jobDefinition\":\"gang\",\"durationSeconds\":50}\n"});
     assert_jobs(result, 2, 0, 0);
     assert_near(result->makespan_ms, 750000, 750000 + 2 * START_MAX);
     g_assert_cmpint(result->waits.waits, ==, 2);
@@ -203,12 +207,14 @@ static void test_gang(void)
 static void test_licences(void)
 {
     g_autoptr(SimulationResult) result = simulate_fixture(&(SimulateCase){
-        .manifests = LOCAL QUEUE("main", "here", "")
-            "apiVersion: muster/v1\nkind: ConsumableResource\nmetadata: {name: licence}\nspec: {totalQuantity: 2, "
-            "resourceType: REPLENISHABLE}\n---\n"
-            DEFINITION("one", "1", "100",
-                       ", consumableResourceProperties: {consumableResourceList: [{consumableResource: licence, "
-                       "quantity: 1}]}"),
+        .manifests = LOCAL QUEUE(
+            "main", "here",
+            "") "apiVersion: muster/v1\nkind: ConsumableResource\nmetadata: {name: licence}\nspec: "
+                "{totalQuantity: 2, "
+                "resourceType: REPLENISHABLE}\n---\n" DEFINITION(
+                    "one", "1", "100",
+                    ", consumableResourceProperties: {consumableResourceList: [{consumableResource: licence, "
+                    "quantity: 1}]}"),
         .jobs = "{\"submitTime\":0,\"arraySize\":6,\"durationSeconds\":10}\n"});
     assert_jobs(result, 6, 0, 0);
     assert_near(result->makespan_ms, 30000, 30020);
@@ -217,10 +223,10 @@ static void test_licences(void)
 /* Every attempt ends with 1: three attempts of 10 s. A retry is no wait, and all of it counts as its run. */
 static void test_retries(void)
 {
-    g_autoptr(SimulationResult) result = simulate_fixture(&(SimulateCase){
-        .manifests = LOCAL QUEUE("main", "here", "")
-            DEFINITION("one", "1", "100", ", retryStrategy: {attempts: 3}"),
-        .jobs = "{\"submitTime\":0,\"durationSeconds\":100,\"exitCode\":1}\n"});
+    g_autoptr(SimulationResult) result = simulate_fixture(
+        &(SimulateCase){.manifests = LOCAL QUEUE("main", "here", "")
+                            DEFINITION("one", "1", "100", ", retryStrategy: {attempts: 3}"),
+                        .jobs = "{\"submitTime\":0,\"durationSeconds\":100,\"exitCode\":1}\n"});
     assert_jobs(result, 0, 1, 0);
     g_assert_cmpint(result->jobs.attempts, ==, 3);
     assert_near(result->makespan_ms, 300000, 300020);
@@ -242,11 +248,11 @@ static void test_timeout(void)
 /* What nobody told of: with a timeout the whole of it, else five minutes. */
 static void test_assumed(void)
 {
-    g_autoptr(SimulationResult) result =
-        simulate_fixture(&(SimulateCase){.manifests = LOCAL QUEUE("main", "here", "") DEFINITION(
-                                             "limited", "1", "100", ", timeout: {attemptDurationSeconds: 400}")
-                                             DEFINITION("unknown", "1", "100", "")
-                                                 JOB("a", "jobDefinition: limited") JOB("b", "jobDefinition: unknown")});
+    g_autoptr(SimulationResult) result = simulate_fixture(
+        &(SimulateCase){.manifests = LOCAL QUEUE("main", "here", "")
+                            DEFINITION("limited", "1", "100", ", timeout: {attemptDurationSeconds: 400}")
+                                DEFINITION("unknown", "1", "100", "") JOB("a", "jobDefinition: limited")
+                                    JOB("b", "jobDefinition: unknown")});
     assert_jobs(result, 2, 0, 0);
     assert_near(result->makespan_ms, 399999, 400020);
     g_assert_nonnull(strstr(result->notes[0], "up to their timeout"));
@@ -256,17 +262,18 @@ static void test_assumed(void)
 /* ---- pipelines ---- */
 
 #define PIPELINE(steps)                                                                                      \
-    "apiVersion: muster/v1\nkind: Pipeline\nmetadata: {name: line}\nspec: {jobQueue: main, jobs: [" steps "]}\n---\n"
+    "apiVersion: muster/v1\nkind: Pipeline\nmetadata: {name: line}\nspec: {jobQueue: main, jobs: [" steps    \
+    "]}\n---\n"
 
 /* 10 s, then twice 20 s side by side, then 5 s: waiting for a step is no wait. */
 static void test_pipeline(void)
 {
     g_autoptr(SimulationResult) result = simulate_fixture(&(SimulateCase){
         .manifests = LOCAL QUEUE("main", "here", "") DEFINITION_RUNS("ten", "fixed 10", "")
-            DEFINITION_RUNS("twenty", "fixed 20", "") DEFINITION_RUNS("five", "fixed 5", "")
-                PIPELINE("{name: a, jobDefinition: ten}, {name: b, jobDefinition: twenty, dependsOn: [{job: a}]}, "
-                         "{name: c, jobDefinition: twenty, dependsOn: [{job: a}]}, "
-                         "{name: d, jobDefinition: five, dependsOn: [{job: b}, {job: c}]}")});
+            DEFINITION_RUNS("twenty", "fixed 20", "") DEFINITION_RUNS("five", "fixed 5", "") PIPELINE(
+                "{name: a, jobDefinition: ten}, {name: b, jobDefinition: twenty, dependsOn: [{job: a}]}, "
+                "{name: c, jobDefinition: twenty, dependsOn: [{job: a}]}, "
+                "{name: d, jobDefinition: five, dependsOn: [{job: b}, {job: c}]}")});
     assert_jobs(result, 4, 0, 0);
     assert_near(result->makespan_ms, 35000, 35020);
     g_assert_cmpint(result->waits.wait_max_ms, ==, 0);
@@ -279,26 +286,30 @@ static void test_pipeline(void)
 /* The first step fails: what depends on it never starts, and is counted as failed all the same. */
 static void test_dependency_failed(void)
 {
-    g_autoptr(SimulationResult) result = simulate_fixture(&(SimulateCase){
-        .manifests = LOCAL QUEUE("main", "here", "")
-            DEFINITION_RUNS("bad", "fixed 10", ", muster/simulated-failure: '1'") DEFINITION_RUNS("good", "fixed 10", "")
-                PIPELINE("{name: a, jobDefinition: bad}, {name: b, jobDefinition: good, arrayProperties: {size: 7}, dependsOn: [{job: a}]}, "
-                         "{name: c, jobDefinition: good}")});
+    g_autoptr(SimulationResult) result = simulate_fixture(
+        &(SimulateCase){.manifests = LOCAL QUEUE("main", "here", "")
+                            DEFINITION_RUNS("bad", "fixed 10", ", muster/simulated-failure: '1'")
+                                DEFINITION_RUNS("good", "fixed 10", "")
+                                    PIPELINE("{name: a, jobDefinition: bad}, {name: b, jobDefinition: good, "
+                                             "arrayProperties: {size: 7}, dependsOn: [{job: a}]}, "
+                                             "{name: c, jobDefinition: good}")});
     assert_jobs(result, 1, 8, 0);
     g_assert_cmpint(result->jobs.attempts, ==, 2);
     g_assert_cmpint(result->waits.waits, ==, 2);
     assert_near(result->queues[0].drained_ms, SIMULATE_START_MS + 10000, SIMULATE_START_MS + 10020);
 }
 
-/* Each minute's run replaces the one before, whose attempts end at once; some of whose attempts have not come to their first instruction:
- * what never ran has used nothing. */
+/* Each minute's run replaces the one before, whose attempts end at once; some of whose attempts have not come
+ * to their first instruction: what never ran has used nothing. */
 static void test_stopped_while_starting(void)
 {
     g_autoptr(SimulationResult) result = simulate_fixture(&(SimulateCase){
-        .manifests = RACK("1", "8") QUEUE("main", "rack", "") DEFINITION_RUNS("short", "fixed 4", "")
-            "apiVersion: muster/v1\nkind: Pipeline\nmetadata: {name: line}\nspec: {jobQueue: main, concurrencyPolicy: "
-            "replace, triggers: [{schedule: '* * * * *'}], jobs: [{name: b, jobDefinition: short, "
-            "arrayProperties: {size: 100}}]}\n---\n",
+        .manifests = RACK("1", "8") QUEUE("main", "rack", "") DEFINITION_RUNS(
+            "short", "fixed 4",
+            "") "apiVersion: muster/v1\nkind: Pipeline\nmetadata: {name: line}\nspec: {jobQueue: main, "
+                "concurrencyPolicy: "
+                "replace, triggers: [{schedule: '* * * * *'}], jobs: [{name: b, jobDefinition: short, "
+                "arrayProperties: {size: 100}}]}\n---\n",
         .until_ms = 181000});
     g_assert_cmpuint(result->runs_len, ==, 3);
     g_assert_cmpint(result->jobs.submitted, ==, 300);
@@ -311,9 +322,11 @@ static void test_stopped_while_starting(void)
 static void test_schedule(void)
 {
     g_autoptr(SimulationResult) result = simulate_fixture(&(SimulateCase){
-        .manifests = LOCAL QUEUE("main", "here", "") DEFINITION_RUNS("ten", "fixed 10", "")
-            "apiVersion: muster/v1\nkind: Pipeline\nmetadata: {name: hourly}\nspec: {jobQueue: main, triggers: "
-            "[{schedule: '30 * * * *'}], jobs: [{name: a, jobDefinition: ten, arrayProperties: {size: 2}}]}\n---\n",
+        .manifests = LOCAL QUEUE("main", "here", "")
+            DEFINITION_RUNS("ten", "fixed 10", "") "apiVersion: muster/v1\nkind: Pipeline\nmetadata: {name: "
+                                                   "hourly}\nspec: {jobQueue: main, triggers: "
+                                                   "[{schedule: '30 * * * *'}], jobs: [{name: a, "
+                                                   "jobDefinition: ten, arrayProperties: {size: 2}}]}\n---\n",
         .until_ms = INT64_C(3) * 3600000});
     assert_jobs(result, 6, 0, 0);
     g_assert_cmpuint(result->runs_len, ==, 3);
@@ -323,10 +336,11 @@ static void test_schedule(void)
 static void test_gated_children(void)
 {
     g_autoptr(SimulationResult) result = simulate_fixture(&(SimulateCase){
-        .manifests = LOCAL QUEUE("main", "here", "") DEFINITION_RUNS("ten", "fixed 10", "")
-            PIPELINE("{name: a, jobDefinition: ten, arrayProperties: {size: 4}}, "
-                     "{name: b, jobDefinition: ten, arrayProperties: {size: 4}, dependsOn: [{job: a, type: N_TO_N}]}, "
-                     "{name: c, jobDefinition: ten, arrayProperties: {size: 3}, dependsOn: [{job: b}, {type: SEQUENTIAL}]}")});
+        .manifests = LOCAL QUEUE("main", "here", "") DEFINITION_RUNS("ten", "fixed 10", "") PIPELINE(
+            "{name: a, jobDefinition: ten, arrayProperties: {size: 4}}, "
+            "{name: b, jobDefinition: ten, arrayProperties: {size: 4}, dependsOn: [{job: a, type: N_TO_N}]}, "
+            "{name: c, jobDefinition: ten, arrayProperties: {size: 3}, dependsOn: [{job: b}, {type: "
+            "SEQUENTIAL}]}")});
     assert_jobs(result, 11, 0, 0);
     assert_near(result->makespan_ms, 50000, 50040);
     assert_near(result->waits.wait_max_ms, 0, 20);
@@ -336,10 +350,12 @@ static void test_gated_children(void)
 static void test_size_from_file(void)
 {
     g_autoptr(SimulationResult) result = simulate_fixture(&(SimulateCase){
-        .manifests = LOCAL QUEUE("main", "here", "") DEFINITION_RUNS("ten", "fixed 10", "")
-            "apiVersion: muster/v1\nkind: Pipeline\nmetadata: {name: line}\nspec: {jobQueue: main, workspace: true, jobs: "
-            "[{name: a, jobDefinition: ten}, {name: b, jobDefinition: ten, array: {fromFile: list}, dependsOn: [{job: a}]}, "
-            "{name: c, jobDefinition: ten, dependsOn: [{job: b}]}]}\n---\n"});
+        .manifests = LOCAL QUEUE("main", "here", "") DEFINITION_RUNS(
+            "ten", "fixed 10", "") "apiVersion: muster/v1\nkind: Pipeline\nmetadata: {name: line}\nspec: "
+                                   "{jobQueue: main, workspace: true, jobs: "
+                                   "[{name: a, jobDefinition: ten}, {name: b, jobDefinition: ten, array: "
+                                   "{fromFile: list}, dependsOn: [{job: a}]}, "
+                                   "{name: c, jobDefinition: ten, dependsOn: [{job: b}]}]}\n---\n"});
     assert_jobs(result, 3, 0, 0);
     assert_near(result->makespan_ms, 30000, 30020);
     g_assert_nonnull(strstr(result->notes[1], "1 steps whose size"));
@@ -347,36 +363,34 @@ static void test_size_from_file(void)
 
 /* ---- what was there before ---- */
 
-/* Of an array of four one child has ended and one runs since 4 s when the simulation begins: three are left. */
+/* Of an array of four one child has ended and one runs since 4 s when the simulation begins: three are left.
+ */
 static void test_goes_on(void)
 {
     g_autoptr(DiagnosticList) diagnostics = diagnostic_list_new();
-    g_autoptr(ManifestSet) set = manifest_set_from_text(
-        LOCAL QUEUE("main", "here", "") DEFINITION_RUNS("ten", "fixed 10", "")
-            JOB("many", "jobDefinition: ten, arrayProperties: {size: 4}"),
-        "simulated", NULL, diagnostics);
+    g_autoptr(ManifestSet) set =
+        manifest_set_from_text(LOCAL QUEUE("main", "here", "") DEFINITION_RUNS("ten", "fixed 10", "")
+                                   JOB("many", "jobDefinition: ten, arrayProperties: {size: 4}"),
+                               "simulated", NULL, diagnostics);
     diagnostics_none(diagnostics);
     g_autoptr(World) world = simulate_fixture_world(set, NULL, SIMULATE_START_MS - 20000);
     Instance *machine = instance_local(world, (Capacity){40000, 16384, 0});
     Environment *environment = world_environment(world, VIEW("here"));
     Job *job = world_job_next(world, 0);
     LaunchToken first = {{1}}, second = {{2}};
-    Launch *launch = launch_place(world, job, 0, environment, machine, &first,
-                                  SIMULATE_START_MS - 15000);
+    Launch *launch = launch_place(world, job, 0, environment, machine, &first, SIMULATE_START_MS - 15000);
     launch_ended(world, launch,
                  &(LaunchEnd){.cause = END_EXITED,
                               .started_ms = SIMULATE_START_MS - 15000,
                               .stopped_ms = SIMULATE_START_MS - 5000},
                  SIMULATE_START_MS - 5000);
-    launch = launch_place(world, job, 1, environment, machine, &second,
-                          SIMULATE_START_MS - 4000);
+    launch = launch_place(world, job, 1, environment, machine, &second, SIMULATE_START_MS - 4000);
     launch_started(world, launch, SIMULATE_START_MS - 4000, SIMULATE_START_MS - 4000);
-    g_autoptr(SimulationResult) result = simulate_run(world,
-                                                      &(SimulationOptions){.source = "test",
-                                                                           .seed = 1,
-                                                                           .start_ms = SIMULATE_START_MS,
-                                                                           .machine = {10000, 16384, 0}},
-                                                      NULL);
+    g_autoptr(SimulationResult) result = simulate_run(
+        world,
+        &(SimulationOptions){
+            .source = "test", .seed = 1, .start_ms = SIMULATE_START_MS, .machine = {10000, 16384, 0}},
+        NULL);
     assert_jobs(result, 3, 0, 0);
     assert_near(result->makespan_ms, 26000, 26020); /* one at a time now: 6 + 10 + 10 s */
     g_assert_cmpint(result->queues[0].drained_ms, ==, SIMULATE_START_MS + result->makespan_ms);
@@ -400,7 +414,7 @@ static void test_infeasible(void)
 
 /* ---- the same again ---- */
 
-#define MIXED_QUEUE QUEUE("main", "spot, od", "")
+#define MIXED_QUEUE                  QUEUE("main", "spot, od", "")
 #define MIXED_ENVIRONMENTS(one, two) one two
 #define MIXED_SPOT                                                                                           \
     ENVIRONMENT("spot", "{computeResources: {type: SPOT, allocationStrategy: SPOT_CAPACITY_OPTIMIZED, "      \
@@ -412,14 +426,14 @@ static void test_infeasible(void)
 
 static void test_same_bytes(void)
 {
-    SimulateCase one = {.manifests = MIXED_SPOT CLOUD("od", "16", "") MIXED_QUEUE
-                            DEFINITION_RUNS("a", "lognormal 300 0.6", ", muster/simulated-failure: '0.1'")
-                                DEFINITION_RUNS("b", "exponential 200", ""),
+    SimulateCase one = {.manifests = MIXED_SPOT CLOUD("od", "16", "") MIXED_QUEUE DEFINITION_RUNS(
+                            "a", "lognormal 300 0.6", ", muster/simulated-failure: '0.1'")
+                            DEFINITION_RUNS("b", "exponential 200", ""),
                         .jobs = MIXED_JOBS};
     SimulateCase other = one;
-    other.manifests = DEFINITION_RUNS("b", "exponential 200", "") MIXED_QUEUE
-        DEFINITION_RUNS("a", "lognormal 300 0.6", ", muster/simulated-failure: '0.1'") CLOUD("od", "16", "")
-            MIXED_SPOT;
+    other.manifests = DEFINITION_RUNS("b", "exponential 200", "")
+        MIXED_QUEUE DEFINITION_RUNS("a", "lognormal 300 0.6", ", muster/simulated-failure: '0.1'")
+            CLOUD("od", "16", "") MIXED_SPOT;
     g_autoptr(SimulationResult) first = simulate_fixture(&one), again = simulate_fixture(&one),
                                 turned = simulate_fixture(&other);
     char *texts[] = {json_of(first), json_of(again), json_of(turned)};
