@@ -32,7 +32,8 @@ static Growth *growth_make(void)
 
 static void fixture_begin(Fixture *fixture)
 {
-    *fixture = (Fixture){.world = world_new(1, PROVIDER_SIMULATED), .growth = growth_make(), .now_ms = NOW_MS};
+    *fixture =
+        (Fixture){.world = world_new(1, PROVIDER_SIMULATED), .growth = growth_make(), .now_ms = NOW_MS};
     environment_put(fixture, "first", "\"c5.large\",\"m5.large\"", 8, "");
     environment_put(fixture, "second", "\"r5.large\"", 8, "");
     fixture_queue(fixture->world, "main", 1, "first,second");
@@ -68,7 +69,8 @@ static char *run(Fixture *fixture)
     GrowthOutcome outcome = {.launches = launches, .instance_stops = instance_stops, .stops = stops};
     fixture_carry_out(fixture->world, &decisions, fixture->now_ms, &fixture->tokens);
     growth_accrue(fixture->growth, fixture->world, fixture->now_ms);
-    growth_run(fixture->growth, fixture->world, &decisions, token_next, fixture, fixture->now_ms, arena, &outcome);
+    growth_run(fixture->growth, fixture->world, &decisions, token_next, fixture, fixture->now_ms, arena,
+               &outcome);
     GString *text = g_string_new(NULL);
     for (guint i = 0; i < launches->len; i++) {
         const Instance *instance = g_array_index(launches, GrowthLaunch, i).instance;
@@ -197,13 +199,15 @@ static void test_not_in_a_row(void)
     fixture_end(&fixture);
 }
 
-/* vCPUs that are left under maxvCpus, whatever an instance would overshoot; nothing for what no type holds. */
+/* vCPUs that are left under maxvCpus, whatever an instance would overshoot; nothing for what no type holds.
+ */
 static void test_room(void)
 {
     Fixture fixture;
     fixture_begin(&fixture);
     fixture_definition(fixture.world, "large", 3, 1000, "");
-    const Job *job = fixture_job(fixture.world, 1, "two", ""), *large = fixture_job(fixture.world, 2, "large", "");
+    const Job *job = fixture_job(fixture.world, 1, "two", ""),
+              *large = fixture_job(fixture.world, 2, "large", "");
     g_assert_cmpint(room(&fixture, "first", job), ==, 80000);
     g_assert_cmpint(room(&fixture, "first", large), ==, 0);
     fixture_instance(fixture.world, "first", "c5.large", capacity_of(2, 3500, 0));

@@ -24,7 +24,7 @@
     "[{type: VCPU, value: '1'}, {type: MEMORY, value: '100'}]}}\n---\n"
 #define JOB(name, members)                                                                                   \
     "apiVersion: muster/v1\nkind: Job\nmetadata: {name: " name "}\nspec: {jobQueue: main, " members "}\n---" \
-                                                                                                    "\n"
+    "\n"
 #define RACK(count, vcpus)                                                                                   \
     ENVIRONMENT("rack", "{type: UNMANAGED, simulatedHosts: [{count: " count ", vcpus: " vcpus                \
                         ", memoryMiB: 16000}]}")
