@@ -32,6 +32,10 @@ is "two waves of 100 s" "$(near "$(json makespanSeconds)" 220 0.1)" near
 is "all succeed" "$(json jobs.succeeded) $(json jobs.failed) $(json jobs.infeasible)" "8 0 0"
 is "half of them wait for the first wave" "$(near "$(json waitSeconds.p95)" 105 0.15) $(json waitSeconds.p50 | cut -c 1)" "near 0"
 is "the hosts are full" "$(near "$(json utilisation.vcpu)" 0.95 0.08)" near
+for member in makespanSeconds jobs.succeeded jobs.failed jobs.infeasible waitSeconds.p50 waitSeconds.p95 waitSeconds.p99 \
+    utilisation.vcpu utilisation.memory cost.amount instances.1.startSeconds series.0.points.0; do
+    is "$member is there" "$(json $member | grep -c .)" 1
+done
 is "machines" "$(json instancesStarted) $(json instances.0.environment)" "2 rack"
 exits "again" 0 muster simulate hosts --workload eight.jsonl --output json
 is "the same bytes" "$out" "$first"

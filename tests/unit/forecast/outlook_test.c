@@ -91,9 +91,10 @@ static void test_does_not_drain(void)
     collector_jobs_submitted(story.collector, share_of(&story, "mid"), 1);
     g_autoptr(SimulationResult) with = story_end(&story, 30, SIMULATION_CUT);
     g_autoptr(Outlook) outlook = outlook_new(with, NULL, &no_rates, NULL);
-    g_assert_cmpstr(outlook->schedule, ==,
-                    "queue high drains in 30 min; queue low: 3 jobs can never run; queue mid does not drain: 1 "
-                    "job waits; cut: there is more");
+    g_assert_cmpstr(
+        outlook->schedule, ==,
+        "queue high drains in 30 min; queue low: 3 jobs can never run; queue mid does not drain: 1 "
+        "job waits; cut: there is more");
 }
 
 /* Only what changes is told of: a queue that drains as before has no "now". */
@@ -109,9 +110,10 @@ static void test_compared(void)
     g_autoptr(SimulationResult) without = story_end(&before, 30, SIMULATION_WHOLE),
                                 with = story_end(&after, 30, SIMULATION_WHOLE);
     g_autoptr(Outlook) outlook = outlook_new(with, without, &no_rates, NULL);
-    g_assert_cmpstr(outlook->schedule, ==,
-                    "queue high drains in 15 min (now: 10 min); queue low drains in 20 min; queue mid drains in "
-                    "20 min (now: never); jobs of queue high wait 5 min longer (p95)");
+    g_assert_cmpstr(
+        outlook->schedule, ==,
+        "queue high drains in 15 min (now: 10 min); queue low drains in 20 min; queue mid drains in "
+        "20 min (now: never); jobs of queue high wait 5 min longer (p95)");
     g_autoptr(Outlook) back = outlook_new(without, with, &no_rates, NULL);
     g_assert_nonnull(strstr(back->schedule, "queue mid does not drain: 1 job waits (now: 20 min)"));
     g_assert_nonnull(strstr(back->schedule, "jobs of queue high wait 5 min less (p95)"));
@@ -132,7 +134,7 @@ static void test_many_queues(void)
         "queue a drains in 1 min; queue b drains in 1 min; queue c drains in 1 min; 1 more queue");
 }
 
-/* The most first, Spot apart; what was there from the beginning is not bought. */
+/* The most first, then by name, Spot apart; what was there from the beginning is not bought. */
 static void test_purchases(void)
 {
     Story story = story_new();
@@ -142,11 +144,13 @@ static void test_purchases(void)
     bought(&story, "m5.large", true, 3);
     bought(&story, "r5.large", false, 4);
     bought(&story, "t3.large", false, 5);
+    bought(&story, "m5.large", false, 6);
     g_autoptr(SimulationResult) with = story_end(&story, 60, SIMULATION_WHOLE);
     g_autoptr(Outlook) outlook = outlook_new(with, NULL, &no_rates, NULL);
-    g_assert_cmpstr(outlook->schedule, ==,
-                    "2 x m5.large Spot bought by 2026-01-05 00:03; 1 x c5.large bought by 2026-01-05 00:01; 1 x "
-                    "r5.large bought by 2026-01-05 00:04; 1 more type");
+    g_assert_cmpstr(
+        outlook->schedule, ==,
+        "2 x m5.large Spot bought by 2026-01-05 00:03; 1 x c5.large bought by 2026-01-05 00:01; 1 x "
+        "m5.large bought by 2026-01-05 00:06; 2 more types");
 }
 
 static void test_cost(void)
@@ -172,7 +176,8 @@ static void test_cost(void)
     g_autoptr(Outlook) same = outlook_new(with, with, &rates, NULL);
     g_assert_cmpstr(same->cost, ==,
                     "$1.20 for the work at hand; $0.00/h at least, $0.60/h at present, at most $2.40/h");
-    g_assert_cmpstr(same->inputs, ==, "prices us-east-1 (some are unknown), without EBS, NAT and logs; seed 1");
+    g_assert_cmpstr(same->inputs, ==,
+                    "prices us-east-1 (some are unknown), without EBS, NAT and logs; seed 1");
 }
 
 /* An instance without a price is never taken for a free one. */
@@ -203,15 +208,18 @@ static void test_json(void)
     g_autoptr(GPtrArray) violations = g_ptr_array_new();
     g_ptr_array_add(violations, &violation);
     g_autoptr(Outlook) outlook = outlook_new(with, without, &rates, violations);
-    json_t *root = json_loads(outlook->json, 0, NULL), *wanted = json_pack(
-        "{s:i,s:I,s:[{s:s,s:f,s:f,s:i,s:i,s:f,s:f}],s:[{s:s,s:b,s:i,s:I}],s:{s:[{s:f,s:s}],s:[],s:{s:s,s:f,s:f,s:"
-        "f,s:n,s:b},s:i},s:[],s:[{s:s,s:s}],s:b}",
-        "seed", 1, "at", (json_int_t)FIXTURE_START_MS, "queues", "name", "high", "drainSeconds", 900.0,
-        "p95WaitSeconds", 300.0, "jobs", 1, "infeasible", 0, "drainSecondsNow", 600.0, "p95WaitSecondsNow", 0.0,
-        "purchases", "type", "m5.large", "spot", 1, "count", 1, "by", (json_int_t)(FIXTURE_START_MS + MINUTE),
-        "cost", "workAtHand", "amount", 0.6, "currency", "USD", "workAtHandNow", "perHour", "currency", "USD",
-        "min", 0.0, "now", 0.0, "max", 0.6, "maxNow", "incomplete", 0, "unpriced", 0, "inputs",
-        "failedAssertions", "queue", "high", "message", "too slow", "cut", 0);
+    json_t *root = json_loads(outlook->json, 0, NULL),
+           *wanted = json_pack("{s:i,s:I,s:[{s:s,s:f,s:f,s:i,s:i,s:f,s:f}],s:[{s:s,s:b,s:i,s:I}],s:{s:[{s:f,"
+                               "s:s}],s:[],s:{s:s,s:f,s:f,s:"
+                               "f,s:n,s:b},s:i},s:[],s:[{s:s,s:s}],s:b}",
+                               "seed", 1, "at", (json_int_t)FIXTURE_START_MS, "queues", "name", "high",
+                               "drainSeconds", 900.0, "p95WaitSeconds", 300.0, "jobs", 1, "infeasible", 0,
+                               "drainSecondsNow", 600.0, "p95WaitSecondsNow", 0.0, "purchases", "type",
+                               "m5.large", "spot", 1, "count", 1, "by",
+                               (json_int_t)(FIXTURE_START_MS + MINUTE), "cost", "workAtHand", "amount", 0.6,
+                               "currency", "USD", "workAtHandNow", "perHour", "currency", "USD", "min", 0.0,
+                               "now", 0.0, "max", 0.6, "maxNow", "incomplete", 0, "unpriced", 0, "inputs",
+                               "failedAssertions", "queue", "high", "message", "too slow", "cut", 0);
     g_assert_nonnull(wanted);
     char *text = json_dumps(wanted, JSON_COMPACT | JSON_REAL_PRECISION(12));
     if (!json_equal(root, wanted))
