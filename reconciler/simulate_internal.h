@@ -76,6 +76,7 @@ typedef struct Simulation {
     GHashTable *retried;       /* int64 of job and child → when its first attempt ran, for looking up */
     GArray *sizes;             /* of JobId: steps that wait for their size */
     uint64_t assumed_sizes;
+    bool asked_for_spot;
     uint64_t basis[BASIS_COUNT];
     uint64_t steps;
     int64_t idle_from_ms; /* there was work up to here */

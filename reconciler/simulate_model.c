@@ -139,4 +139,6 @@ void model_notes(const Simulation *simulation)
         collector_note(simulation->collector, text);
     }
     note_sizes(simulation);
+    if (simulation->asked_for_spot)
+        collector_note(simulation->collector, "Spot capacity is taken to be there, and is never reclaimed");
 }
