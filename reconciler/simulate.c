@@ -2,6 +2,9 @@
 
 #define PLACEMENTS_MAX 100000
 #define GIVE_UP_STEPS  1024 /* give_up() is asked once in so many steps */
+/* When the last job has ended, machines are followed for so long at most: longer than any of them may stand
+ * idle before it is let go (minScaleDownDelayMinutes is a week at most). */
+#define SCALE_IN_MAX_MS (INT64_C(8) * 24 * 3600 * 1000)
 /* From a decision until an instance is there, and until it takes tasks: what Amazon Linux with the ECS agent
  * takes. */
 #define MAKE_FROM_MS 2000
@@ -39,7 +42,9 @@ static void simulation_init(Simulation *simulation, World *world, const Simulati
                      .environments = g_hash_table_new_full(NULL, NULL, NULL, g_free),
                      .queues = g_array_new(FALSE, TRUE, sizeof(SimulatedQueue)),
                      .rows = g_array_new(FALSE, TRUE, sizeof(uint32_t)),
-                     .stops = g_ptr_array_new()};
+                     .stops = g_ptr_array_new(),
+                     .retried = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free),
+                     .sizes = g_array_new(FALSE, FALSE, sizeof(JobId))};
     decided_init(&simulation->decided);
 }
 
@@ -58,6 +63,8 @@ static void simulation_clear(Simulation *simulation)
     g_array_unref(simulation->queues);
     g_array_unref(simulation->rows);
     g_ptr_array_unref(simulation->stops);
+    g_hash_table_unref(simulation->retried);
+    g_array_unref(simulation->sizes);
     decided_clear(&simulation->decided);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Simulation, simulation_clear)
@@ -121,7 +128,6 @@ static bool row_submit(Simulation *simulation, uint32_t index, GError **error)
         return false;
     }
     rows_remember(simulation, job, index);
-    watch_submitted(simulation, job);
     simulation->changed = true;
     return true;
 }
@@ -158,9 +164,41 @@ static void cloud_events(Simulation *simulation)
     }
 }
 
+/* What is in the file nobody knows before the step that writes it has run: one line is the least that can be
+ * assumed, and where counterparts are asked for, as many as there are. */
+static int64_t assumed_size(const Simulation *simulation, const Job *job)
+{
+    const DependencyRecord *records;
+    size_t len = job_dependencies(job, &records);
+    for (size_t i = 0; i < len; i++) {
+        const Job *on =
+            records[i].type == DEPENDENCY_N_TO_N ? world_job(simulation->world, &records[i].on) : NULL;
+        if (on && on->array_size > 0)
+            return on->array_size;
+    }
+    return 1;
+}
+
+static void sizes_answer(Simulation *simulation)
+{
+    g_array_set_size(simulation->sizes, 0);
+    world_take_sizes(simulation->world, simulation->sizes);
+    for (guint i = 0; i < simulation->sizes->len; i++) {
+        Job *job = world_job(simulation->world, &g_array_index(simulation->sizes, JobId, i));
+        if (!job)
+            continue;
+        int64_t size = assumed_size(simulation, job);
+        job_size_found(simulation->world, job, size, NULL, simulation->now_ms);
+        watch_sized(simulation, job);
+        simulation->assumed_sizes++;
+        simulation->changed = true;
+    }
+}
+
 static void settle(Simulation *simulation)
 {
     World *world = simulation->world;
+    sizes_answer(simulation);
     while (run_settle(world, 1000, &simulation->ids, simulation->now_ms) > 0)
         simulation->changed = true;
     resource_settle(world, 1000, simulation->now_ms);
@@ -204,8 +242,10 @@ static bool step(Simulation *simulation, GError **error)
     if (schedule_settle(simulation->world, 1000, &simulation->ids, simulation->now_ms) > 0)
         simulation->changed = true;
     settle(simulation);
+    watch_new(simulation);
     think(simulation);
     watch_step(simulation);
+    watch_finished(simulation);
     world_forget_finished(simulation->world, SIZE_MAX);
     simulation->steps++;
     return true;
@@ -224,6 +264,16 @@ static bool work_is_left(const Simulation *simulation)
 {
     return simulation->next_row < rows_len(simulation) || world_launches_len(simulation->world) > 0 ||
            world_runnable_len(simulation->world) > 0;
+}
+
+/* Machines that are still paid for, and will be let go. */
+static bool machines_are_left(const Simulation *simulation)
+{
+    for (const Environment *environment = world_environment_next(simulation->world, NULL); environment;
+         environment = world_environment_next(simulation->world, environment))
+        if (environment->spec->type != CE_TYPE_UNMANAGED && environment->instances > 0)
+            return true;
+    return false;
 }
 
 /* INT64_MAX: nothing happens any more. */
@@ -249,7 +299,8 @@ static bool is_over(const Simulation *simulation, int64_t next)
     int64_t end_ms = options->until_ms > 0 ? options->until_ms : options->horizon_ms;
     if (next == INT64_MAX || (end_ms > 0 && next > end_ms))
         return true;
-    return options->until_ms == 0 && !work_is_left(simulation);
+    return options->until_ms == 0 && !work_is_left(simulation) &&
+           (next > simulation->idle_from_ms + SCALE_IN_MAX_MS || !machines_are_left(simulation));
 }
 
 static bool gives_up(const Simulation *simulation)
@@ -265,6 +316,8 @@ static bool run(Simulation *simulation, SimulationEnd *ret_end, GError **error)
         if (!step(simulation, error))
             return false;
         int64_t next = next_ms(simulation);
+        if (work_is_left(simulation))
+            simulation->idle_from_ms = simulation->now_ms;
         bool over = is_over(simulation, next);
         if (over || gives_up(simulation)) {
             *ret_end =

@@ -9,7 +9,6 @@
 typedef struct {
     Launch *launch;  /* NULL: the slot is free */
     uint32_t number; /* of the cloud's task */
-    int64_t priced_micro_per_h;
 } SimulatedTask;
 
 typedef struct {
@@ -71,9 +70,15 @@ typedef struct Simulation {
     size_t next_row; /* of the workload */
     GArray *rows;    /* of uint32_t: row + 1 of the job with this sequence, less first_sequence */
     uint64_t first_sequence;
-    GPtrArray *stops; /* of Launch*: what operations on the world decided */
+    GPtrArray *stops;          /* of Launch*: what operations on the world decided */
+    uint64_t watched_sequence; /* jobs up to here are known to the collector */
+    GHashTable *retried;       /* int64 of job and child → when its first attempt ran, for looking up */
+    GArray *sizes;             /* of JobId: steps that wait for their size */
+    uint64_t assumed_sizes;
+    bool asked_for_spot;
     uint64_t basis[BASIS_COUNT];
     uint64_t steps;
+    int64_t idle_from_ms; /* there was work up to here */
 } Simulation;
 
 /* simulate_model.c */
@@ -107,12 +112,14 @@ void watch_end(Simulation *simulation);
 void watch_step(Simulation *simulation);
 uint32_t watch_share(Simulation *simulation, Share *share); /* kept in its slot */
 SimulatedEnvironment *watch_environment(Simulation *simulation, Environment *environment);
-void watch_submitted(Simulation *simulation, const Job *job);
+void watch_new(Simulation *simulation);
+void watch_sized(Simulation *simulation, const Job *job); /* it has become an array */
+void watch_finished(Simulation *simulation);              /* before they are forgotten */
 void watch_started(Simulation *simulation, const Launch *launch);
 typedef struct {
-    const Job *job;
+    Job *job;
     int32_t index;
-    int64_t started_ms;
+    int64_t started_ms; /* 0: it never ran */
     Share *share;
     Environment *environment;
     Capacity need;

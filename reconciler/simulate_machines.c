@@ -134,6 +134,7 @@ void machines_start(Simulation *simulation)
     for (guint i = 0; i < simulation->decided.instances->len; i++) {
         const GrowthLaunch *launch = &g_array_index(simulation->decided.instances, GrowthLaunch, i);
         uint32_t slot;
+        simulation->asked_for_spot |= launch->instance->spot;
         SimulatedMachine *machine = machine_new(simulation, launch->instance, &slot);
         CloudMachine cloud = {.type = launch->instance->type,
                               .spot = launch->instance->spot,

@@ -42,15 +42,24 @@ static bool model_from_history(const Simulation *simulation, View name, RunModel
     return true;
 }
 
+/* Manifests are checked; what a state holds may be from before. */
+static void model_from_annotations(Simulation *simulation, const Resource *resource, RunModel *model)
+{
+    g_autoptr(GError) error = NULL;
+    if (task_model_from_metadata(view_from(resource->metadata), &model->model, &error))
+        return;
+    g_autofree char *text = g_strdup_printf("left out, JobDefinition/%s: %s", resource->name, error->message);
+    collector_note(simulation->collector, text);
+}
+
 /* What the definition's annotations say, else what was seen, else its timeout, else an assumption. */
 static RunModel *model_make(Simulation *simulation, const JobTemplate *template)
 {
     RunModel *model = g_new0(RunModel, 1);
     View name = definition_name(template);
     const Resource *resource = world_resource(simulation->world, KIND_JOB_DEFINITION, name);
-    g_autoptr(GError) error = NULL;
     if (resource && resource->metadata)
-        task_model_from_metadata(view_from(resource->metadata), &model->model, &error);
+        model_from_annotations(simulation, resource, model);
     Basis basis = BASIS_ANNOTATION;
     if (model->model.model.kind == DURATION_UNKNOWN && model_from_history(simulation, name, model))
         basis = BASIS_HISTORY;
@@ -98,6 +107,17 @@ Fate model_fate(Simulation *simulation, const Launch *launch)
     return fate;
 }
 
+static void note_sizes(const Simulation *simulation)
+{
+    if (simulation->assumed_sizes == 0)
+        return;
+    g_autofree char *text = g_strdup_printf(
+        "%" G_GUINT64_FORMAT " steps whose size a file tells are taken to have one child, or as "
+        "many as their counterparts",
+        simulation->assumed_sizes);
+    collector_note(simulation->collector, text);
+}
+
 void model_notes(const Simulation *simulation)
 {
     static const char *const texts[BASIS_COUNT] = {
@@ -118,4 +138,7 @@ void model_notes(const Simulation *simulation)
 #pragma GCC diagnostic pop
         collector_note(simulation->collector, text);
     }
+    note_sizes(simulation);
+    if (simulation->asked_for_spot)
+        collector_note(simulation->collector, "Spot capacity is taken to be there, and is never reclaimed");
 }

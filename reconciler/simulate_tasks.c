@@ -107,9 +107,7 @@ void tasks_adopt(Simulation *simulation)
 void tasks_stop(Simulation *simulation, const GPtrArray *launches)
 {
     for (guint i = 0; i < launches->len; i++) {
-        Launch *launch = launches->pdata[i];
-        if (launch->stopping)
-            continue;
+        Launch *launch = launches->pdata[i]; /* the world may have marked it; a second stop changes nothing */
         launch_stopping(simulation->world, launch);
         simulated_cloud_stop(simulation->cloud, task_at(simulation, launch->slot)->number, 0,
                              simulation->now_ms);

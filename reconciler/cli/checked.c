@@ -3,6 +3,7 @@
 #include "reconciler/cli/marker.h"
 #include "reconciler/cli/report.h"
 #include "reconciler/cli/state_dir.h"
+#include "reconciler/forecast/annotation_check.h"
 #include "reconciler/provider/provider.h"
 #include "reconciler/schedule/feasible.h"
 #include "reconciler/store/store.h"
@@ -127,6 +128,7 @@ static void cross_check_run(CrossCheck *check, const char *provider)
     find_faulty(check);
     reference_check(checked->set, is_known, text_of, check, found);
     check_feasible(check, provider, found);
+    annotation_check(checked->set, &(Locator){.text = text_of, .data = check, .diagnostics = found});
     g_clear_pointer(&check->faulty, g_ptr_array_unref); /* borrows from the list that grows now */
     diagnostic_list_merge(checked->diagnostics, found);
     diagnostic_list_free(found);

@@ -153,7 +153,8 @@ static void append_purchases(const SimulationResult *with, GString *out)
                                purchase->type, purchase->spot ? " Spot" : "", at);
     }
     if (purchases->len > PURCHASES_TOLD)
-        g_string_append_printf(out, "; %u more types", purchases->len - PURCHASES_TOLD);
+        g_string_append_printf(out, "; %u more type%s", purchases->len - PURCHASES_TOLD,
+                               purchases->len - PURCHASES_TOLD == 1 ? "" : "s");
 }
 
 static char *schedule_text(const SimulationResult *with, const SimulationResult *without)

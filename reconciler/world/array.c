@@ -38,6 +38,7 @@ void array_free(World *world, ArrayState *array)
         g_array_unref(array->ranges);
     g_free(array->vector);
     g_free(array->ready);
+    g_free(array->ready_after_ms);
     g_free(array);
 }
 
@@ -128,6 +129,14 @@ void job_child(const Job *job, int32_t index, ChildView *ret_child)
                              .stopped_ms = range ? range->stopped_ms : 0};
 }
 
+int64_t job_runnable_ms(const Job *job, int32_t index)
+{
+    const ArrayState *array = job->array;
+    if (index == NOT_A_CHILD || !array || !array->ready_after_ms)
+        return job->runnable_ms;
+    return job->runnable_ms + array->ready_after_ms[index];
+}
+
 void job_counts(const Job *job, int64_t ret_counts[JOB_STATE_COUNT])
 {
     memcpy(ret_counts, job->array->counts, sizeof job->array->counts);
@@ -187,30 +196,33 @@ static bool gate_holds(const Job *job, int32_t index)
     return !array->n_to_n || dependencies_hold(job, index);
 }
 
-static void gate_open(Job *job, int32_t index)
+static void gate_open(Job *job, int32_t index, int64_t now_ms)
 {
     ArrayState *array = job->array;
-    if (!array->ready)
+    if (!array->ready) {
         array->ready = g_new0(uint64_t, (size_t)(array->size + 63) / 64);
+        array->ready_after_ms = g_new0(uint32_t, (size_t)array->size);
+    }
+    array->ready_after_ms[index] = (uint32_t)CLAMP(now_ms - job->runnable_ms, 0, UINT32_MAX);
     array->ready[index / 64] |= UINT64_C(1) << (index % 64);
     array->fresh++;
     counts_move(job, JOB_PENDING, JOB_RUNNABLE, 1);
 }
 
-void array_gate(World *world, Job *job, int32_t index)
+void array_gate(World *world, Job *job, int32_t index, int64_t now_ms)
 {
     ArrayState *array = job->array;
     if (!array->open || index >= array->size || (array->vector && array->vector[index]) ||
         ready_get(array, index) || !gate_holds(job, index))
         return;
-    gate_open(job, index);
+    gate_open(job, index, now_ms);
     array_fresh_changed(world, job);
 }
 
-void array_gate_all(World *world, Job *job)
+void array_gate_all(World *world, Job *job, int64_t now_ms)
 {
     for (int32_t index = 0; index < job->array_size; index++) {
-        array_gate(world, job, index);
+        array_gate(world, job, index, now_ms);
         /* without N_TO_N only the first one behind those that SUCCEEDED can be open */
         if (!job->array->n_to_n && array_state(job->array, index) != JOB_SUCCEEDED)
             break;
@@ -227,7 +239,7 @@ void array_open(World *world, Job *job, int64_t now_ms)
     if (job->runnable_ms == 0)
         job->runnable_ms = now_ms;
     if (array_gated(array)) {
-        array_gate_all(world, job);
+        array_gate_all(world, job, now_ms);
         return;
     }
     if (array->untouched > 0)

@@ -286,7 +286,7 @@ static void counterparts_settle(World *world, const Edge *edge, const WorkItem *
         array_fail_range(world, job, item->first, item->last, false, "Dependent Job failed", now_ms);
     else
         for (int32_t index = item->first; index <= item->last; index++)
-            array_gate(world, job, index);
+            array_gate(world, job, index, now_ms);
 }
 
 #define MISFIT "N_TO_N joins arrays of the same size"
@@ -328,7 +328,7 @@ static void work_sequential(World *world, const WorkItem *item, int64_t now_ms)
     if (job_state_final(item->job->state))
         return;
     if (item->state == JOB_SUCCEEDED)
-        array_gate(world, item->job, item->last + 1);
+        array_gate(world, item->job, item->last + 1, now_ms);
     else
         array_fail_range(world, item->job, item->first + 1, item->job->array_size - 1, false,
                          "Dependent Job failed", now_ms);

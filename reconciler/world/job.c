@@ -512,6 +512,11 @@ void world_forget_finished(World *world, size_t max)
     }
 }
 
+Job *world_finished_next(const World *world, const Job *after)
+{
+    return after ? after->private->finished_next : world->finished;
+}
+
 void world_expire(World *world, const uint64_t *sequences, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
@@ -574,7 +579,11 @@ bool job_restore(World *world, const JobRecord *record, GError **error)
                       .step = step};
     Job *job = job_new(world, &draft, record->sequence, record->created_ms);
     job->state = record->state;
-    job->runnable_ms = record->created_ms;
+    /* A single job that waits for others has not been RUNNABLE; of an array only its children's rows could
+     * tell.
+     */
+    bool was_runnable = job->array || (job->state != JOB_SUBMITTED && job->state != JOB_PENDING);
+    job->runnable_ms = was_runnable ? record->created_ms : 0;
     job->is_cancelled = record->is_cancelled;
     job->is_terminated = record->is_terminated;
     job->status_reason = view_dup_or_null(record->status_reason);

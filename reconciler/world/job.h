@@ -95,9 +95,10 @@ struct ArrayState {
     int32_t cursor; /* every child below it has been touched */
     bool open;      /* the array's own dependencies hold */
     bool sequential, n_to_n;
-    bool settled;    /* finished, and its children were not read back */
-    uint8_t *vector; /* made when the first child leaves its initial state */
-    uint64_t *ready; /* sequential or n_to_n: children that are RUNNABLE and were never launched */
+    bool settled;             /* finished, and its children were not read back */
+    uint8_t *vector;          /* made when the first child leaves its initial state */
+    uint64_t *ready;          /* sequential or n_to_n: children that are RUNNABLE and were never launched */
+    uint32_t *ready_after_ms; /* beside it: when each became so, counted from the job's runnable_ms */
     int32_t untouched;
     int32_t fresh; /* RUNNABLE and never launched */
     int64_t counts[JOB_STATE_COUNT];
@@ -181,8 +182,9 @@ ArrayState *array_new(int32_t size);
 void array_free(World *world, ArrayState *array);
 JobState array_state(const ArrayState *array, int32_t index);
 void array_open(World *world, Job *job, int64_t now_ms);
-void array_gate(World *world, Job *job, int32_t index); /* looks whether a child may run now */
-void array_gate_all(World *world, Job *job);
+void array_gate(World *world, Job *job, int32_t index,
+                int64_t now_ms); /* looks whether a child may run now */
+void array_gate_all(World *world, Job *job, int64_t now_ms);
 void array_fail_range(World *world, Job *job, int32_t first, int32_t last, bool cancelled, const char *reason,
                       int64_t now_ms);
 int32_t array_next_fresh(const ArrayState *array, int32_t from); /* NOT_A_CHILD: none */

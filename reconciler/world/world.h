@@ -152,6 +152,7 @@ struct Job {
     bool is_cancelled, is_terminated;
     char *status_reason; /* NULL: none */
     int32_t attempts;
+    uint32_t slot; /* of whoever looks on, free for its use; not stored */
     uint64_t front;
     int64_t created_ms, started_ms, stopped_ms;
     int64_t runnable_ms; /* when it first became RUNNABLE (arrays: opened); 0: not yet; created_ms after a
@@ -279,6 +280,9 @@ Job *world_job_by_sequence(const World *world, uint64_t sequence);
 /* Unfinished jobs and those finished that are still in memory, by sequence; NULL at the end. */
 Job *world_job_next(const World *world, uint64_t after_sequence);
 size_t world_jobs_len(const World *world);
+/* Those that have finished and that nothing refers to, in the order in which world_forget_finished() forgets
+ * them. */
+Job *world_finished_next(const World *world, const Job *after);
 
 /* What one child is; works for any index without allocating. */
 typedef struct {
@@ -290,6 +294,9 @@ typedef struct {
     Launch *launch; /* current, or NULL */
 } ChildView;
 void job_child(const Job *job, int32_t index, ChildView *ret_child);
+/* When the job (NOT_A_CHILD) or this child, which was RUNNABLE already, first became so. Children of an array
+ * do together, but where each waits for another: those before a restart then count as the array does. */
+int64_t job_runnable_ms(const Job *job, int32_t index);
 void job_counts(const Job *job, int64_t ret_counts[JOB_STATE_COUNT]); /* of an array's children */
 size_t job_dependencies(const Job *job, const DependencyRecord **ret_records);
 

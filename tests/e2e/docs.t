@@ -34,7 +34,6 @@ runs() {
 for file in README.md docs/quick-start.md examples/monte-carlo/README.md examples/render/README.md examples/genomics/README.md examples/capacity-planning/README.md; do
     runs $file
 done
-# capacity-planning is run once the simulator is there.
 is "no other example has a README" "$(cd "$ROOT" && echo examples/*/README.md)" \
     "examples/capacity-planning/README.md examples/genomics/README.md examples/monte-carlo/README.md examples/render/README.md"
 

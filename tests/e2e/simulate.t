@@ -32,6 +32,10 @@ is "two waves of 100 s" "$(near "$(json makespanSeconds)" 220 0.1)" near
 is "all succeed" "$(json jobs.succeeded) $(json jobs.failed) $(json jobs.infeasible)" "8 0 0"
 is "half of them wait for the first wave" "$(near "$(json waitSeconds.p95)" 105 0.15) $(json waitSeconds.p50 | cut -c 1)" "near 0"
 is "the hosts are full" "$(near "$(json utilisation.vcpu)" 0.95 0.08)" near
+for member in makespanSeconds jobs.succeeded jobs.failed jobs.infeasible waitSeconds.p50 waitSeconds.p95 waitSeconds.p99 \
+    utilisation.vcpu utilisation.memory cost.amount instances.1.startSeconds series.0.points.0; do
+    is "$member is there" "$(json $member | grep -c .)" 1
+done
 is "machines" "$(json instancesStarted) $(json instances.0.environment)" "2 rack"
 exits "again" 0 muster simulate hosts --workload eight.jsonl --output json
 is "the same bytes" "$out" "$first"
@@ -50,6 +54,11 @@ like "with its reason" "$(json infeasible.0.reason)" "*64 vCPU*"
 printf '{"submitTime": 0, "jobQueue": "mian", "jobDefinition": "two"}\n' >wrong.jsonl
 exits "a queue that is not there" 1 muster simulate hosts --workload wrong.jsonl
 like "by its line" "$err" "*wrong.jsonl:1:*mian*did you mean \"main\"*"
+source odd <<E
+$(definition odd 1 100 ', annotations: {muster/simulated-duration: uniform 90 30}')
+E
+exits "an annotation that means nothing" 1 muster simulate odd
+like "by its line" "$err" "*all.yaml:3:*error: annotation muster/simulated-duration: the longest, 30, is below the shortest, 90*"
 printf '; Version: 2.2\n1 0 -1 100 2 -1 -1 2 200 -1 1 3 1 1 1 1 -1 -1\n2 50 -1 100 2 -1 -1 2 200 -1 1 4 1 1 1 1 -1 -1\n' >trace.swf
 exits "a trace" 0 muster simulate hosts --workload trace.swf --definition two --output json
 is "as it was" "$(json jobs.succeeded) $(near "$(json makespanSeconds)" 155 0.1)" "2 near"
