@@ -2,6 +2,7 @@
  * only starting (2 to 4 ms on the local machine, 2 to 10 s on an instance), making (2 to 6 s) and booting (60
  * to 120 s) are drawn. */
 #include "reconciler/forecast/render.h"
+#include "reconciler/forecast/words.h"
 #include "tests/support/simulate_fixture.h"
 
 #define LOCAL                                                                                                \
@@ -158,6 +159,39 @@ static void test_spot_first(void)
     for (size_t i = 0; i < result->instances_len; i++)
         g_assert_true(result->instances[i].spot ==
                       (strcmp(result->environments[result->instances[i].environment].name, "spot") == 0));
+    g_assert_nonnull(strstr(result->notes[1], "Spot capacity is taken to be there"));
+}
+
+static void assert_cost(const SimulationResult *result, const char *wanted)
+{
+    g_autofree char *cost = words_cost(result);
+    g_assert_cmpstr(cost, ==, wanted);
+}
+
+/* What is paid for without a known price is not free: Fargate, a region without prices. Machines that are
+ * there are. */
+static void test_unpriced(void)
+{
+    SimulateCase one = {
+        .manifests = ENVIRONMENT("fargate", "{computeResources: {type: FARGATE, maxvCpus: 4}}")
+            QUEUE("main", "fargate", "") DEFINITION("one", "1", "2048", ", platformCapabilities: [FARGATE]"),
+        .jobs = "{\"submitTime\":0,\"arraySize\":8,\"durationSeconds\":100}\n"};
+    g_autoptr(SimulationResult) fargate = simulate_fixture(&one);
+    assert_jobs(fargate, 8, 0, 0);
+    assert_near(fargate->makespan_ms, 200000 + 2 * 20000, 200000 + 2 * 60000);
+    g_assert_cmpint(fargate->unpriced, ==, 8);
+    assert_cost(fargate, "unknown");
+    one.manifests = ENVIRONMENT(
+        "od",
+        "{provider: {type: simulated, region: xx-nowhere-1}, computeResources: {type: EC2, instanceTypes: "
+        "[m6i.xlarge], maxvCpus: 4}}") QUEUE("main", "od", "") DEFINITION("one", "1", "2048", "");
+    g_autoptr(SimulationResult) nowhere = simulate_fixture(&one);
+    assert_jobs(nowhere, 8, 0, 0);
+    g_assert_cmpint(nowhere->unpriced, ==, nowhere->instances_started);
+    assert_cost(nowhere, "unknown");
+    one.manifests = RACK("1", "4") QUEUE("main", "rack", "") DEFINITION("one", "1", "2048", "");
+    g_autoptr(SimulationResult) rack = simulate_fixture(&one);
+    assert_cost(rack, "nothing");
 }
 
 /* m6i.xlarge costs 0.192 an hour: 0.2 a day pays one for an hour and a bit. A job of 2 hours that runs when
@@ -455,6 +489,7 @@ int main(int argc, char **argv)
     g_test_add_func("/simulate/min-vcpus", test_min_vcpus);
     g_test_add_func("/simulate/max-vcpus", test_max_vcpus);
     g_test_add_func("/simulate/spot-first", test_spot_first);
+    g_test_add_func("/simulate/unpriced", test_unpriced);
     g_test_add_func("/simulate/budget", test_budget);
     g_test_add_func("/simulate/gang", test_gang);
     g_test_add_func("/simulate/licences", test_licences);
