@@ -15,9 +15,9 @@ VERSION     := 0.1.0
 V           ?= 0
 Q           := $(if $(filter 0,$(V)),@)
 
-PACKAGES    := glib-2.0 jansson yaml-0.1 sqlite3 libmicrohttpd libcurl libcrypto
+PACKAGES    := glib-2.0 jansson yaml-0.1 sqlite3 libmicrohttpd libcurl libcrypto libgit2
 DEBIAN_DEPS := gcc make pkg-config perl strace curl tmux groff-base libglib2.0-dev libjansson-dev libyaml-dev libsqlite3-dev libmicrohttpd-dev \
-               libcurl4-openssl-dev libssl-dev
+               libcurl4-openssl-dev libssl-dev libgit2-dev git openssh-client openssh-server lighttpd
 LINT_DEPS   := clang clang-format cppcheck libclang-rt-14-dev valgrind zsh fish
 # What nothing can be compiled without; and what `make test` and `make demo` install besides when it is not there.
 NO_LIBS     := $(shell { command -v $(firstword $(CC)) && command -v pkg-config && pkg-config --exists $(PACKAGES); } >/dev/null 2>&1 || echo yes)

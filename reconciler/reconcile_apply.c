@@ -87,6 +87,7 @@ void apply_take(Reconciler *reconciler, Call *call)
     task->plan->providers = reconciler->providers;
     task->plan->source = text_member(request, "source");
     task->plan->source_name = text_member(request, "sourceName");
+    task->plan->commit = text_member(request, "commit");
     task->plan->provider = text_member(request, "provider");
     task->plan->only = text_member(request, "only");
     task->plan->plan_id = text_member(request, "planId");

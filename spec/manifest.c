@@ -392,5 +392,15 @@ const SourceConfig *manifest_set_config(const ManifestSet *set)
 
 const char *manifest_set_revision(const ManifestSet *set)
 {
+    return set->commit[0] ? set->commit : set->revision;
+}
+
+const char *manifest_set_content(const ManifestSet *set)
+{
     return set->revision;
+}
+
+void manifest_set_set_commit(ManifestSet *set, const char *commit)
+{
+    g_strlcpy(set->commit, commit, sizeof set->commit);
 }

@@ -54,8 +54,12 @@ const Manifest *manifest_set_find(const ManifestSet *set, Kind kind, View name);
 /* Manifests of one kind stand at ret_first .. ret_first + result - 1. */
 size_t manifest_set_kind(const ManifestSet *set, Kind kind, size_t *ret_first);
 const SourceConfig *manifest_set_config(const ManifestSet *set);
-/* Hex digest over all manifests (kind, name, digest, metadata): the revision of a directory source. */
+/* The commit that it was read from, else (a directory) its content digest. */
 const char *manifest_set_revision(const ManifestSet *set);
+/* Hex digest over all manifests (kind, name, digest, metadata). */
+const char *manifest_set_content(const ManifestSet *set);
+/* Hexadecimal; of a set that nobody else has a reference to yet. What is made of the set has it too. */
+void manifest_set_set_commit(ManifestSet *set, const char *commit);
 
 /* Building. The builder is single-threaded; parser threads make ManifestBatches and the builder takes them.
  */

@@ -41,7 +41,8 @@ struct ManifestSet {
     Digest *chunks;  /* of each REVISION_CHUNK manifests */
     bool duplicates; /* some (kind, name) was given twice: sorted lacks the later ones */
     SourceConfig *config;
-    char revision[2 * DIGEST_BYTES + 1];
+    char revision[2 * DIGEST_BYTES + 1]; /* of the content */
+    char commit[2 * DIGEST_BYTES + 1];   /* "": it is of a directory */
 };
 
 /* A reference for a set; ends adding. */

@@ -208,6 +208,7 @@ static ManifestSet *build(const Part *part)
     manifest_set_index(set);
     set->config = source_config_copy(now->config);
     memcpy(set->revision, now->revision, sizeof set->revision);
+    memcpy(set->commit, now->commit, sizeof set->commit);
     return set;
 }
 

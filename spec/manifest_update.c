@@ -171,6 +171,7 @@ ManifestSet *manifest_set_replace(const ManifestSet *old, const Manifest *const 
         manifest_set_index(set);
     }
     set->config = source_config_copy(old->config);
+    memcpy(set->commit, old->commit, sizeof set->commit);
     digest_changed(set, old, is_in_place);
     return set;
 }

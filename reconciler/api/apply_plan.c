@@ -41,6 +41,7 @@ void apply_plan_free(void *data)
     g_free(plan->state_dir);
     g_free(plan->source);
     g_free(plan->source_name);
+    g_free(plan->commit);
     g_free(plan->provider);
     g_free(plan->only);
     g_free(plan->plan_id);
@@ -249,8 +250,15 @@ void apply_plan_run(void *data)
 {
     ApplyPlan *plan = data;
     g_autofree char *cache_dir = g_build_filename(plan->state_dir, "cache", NULL);
-    SourceOptions source = {
-        .path = plan->source, .name = plan->source_name, .provider = plan->provider, .cache_dir = cache_dir};
+    const char *loaded =
+        plan->set ? manifest_set_revision(plan->set) : NULL; /* followed: nothing is fetched here */
+    SourceOptions source = {.path = plan->source,
+                            .name = plan->source_name,
+                            .provider = plan->provider,
+                            .cache_dir = cache_dir,
+                            .state_dir = plan->state_dir,
+                            .commit = loaded ? loaded : plan->commit,
+                            .is_offline = loaded != NULL};
     clear_outputs(plan);
     plan->outcome = APPLY_READY;
     plan->diagnostics = diagnostic_list_new();

@@ -37,7 +37,7 @@
  *   bulk    body: one SubmitJob object per line (application/x-ndjson)   → {"jobs":[{"jobId","jobName"}…]};
  * all or nothing: a bad line is an error naming its line number and nothing is submitted cancel / terminate
  * {"jobs":["UUID"|"UUID:INDEX"…],"reason"} → {"jobs":[{"jobId","status"}]}; unknown: error exit 6 apply
- * {"source": absolute path, "sourceName"?, "provider"?, "allowDeletes"?: n, "firstRun"?: "start|record",
+ * {"source": absolute path or git location, "commit"?: of a git source, "sourceName"?, "provider"?, "allowDeletes"?: n, "firstRun"?: "start|record",
  * "planId"?, "saved"?: {…}, "only"?, "destroy"?: bool} → {"applyId", "plan": {…plan JSON…}} once its desired
  * set is committed; error exit 3 (guard, stale plan, followed source), 1 (diagnostics: "diagnostics":[…]), 4
  * infeasible progress {"applyId", "want": "resources|jobs", "since"?: n, "timeoutMs"?, "runs"?: [ids of older

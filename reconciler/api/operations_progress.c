@@ -1,5 +1,6 @@
 /* operations_progress.c: the long poll behind `apply --wait`, and the entry of `apply` itself. */
 #include "reconciler/api/progress.h"
+#include "reconciler/source/location.h"
 
 #define PENDING_MAX 100
 
@@ -13,16 +14,17 @@ OperationStep apply_step(OperationContext *context, Call *call)
     int64_t number = 0;
     if (!request_string(call, "source", &source) || !request_string(call, "sourceName", &text) ||
         !request_string(call, "provider", &text) || !request_integer(call, "allowDeletes", &number) ||
-        !request_string(call, "planId", &text) || !request_string(call, "only", &text) ||
-        !request_boolean(call, "destroy", &destroy))
+        !request_string(call, "commit", &text) || !request_string(call, "planId", &text) ||
+        !request_string(call, "only", &text) || !request_boolean(call, "destroy", &destroy))
         return STEP_DONE;
     const char *first_run = NULL;
     if (!request_string(call, "firstRun", &first_run))
         return STEP_DONE;
     if (first_run && strcmp(first_run, "start") != 0 && strcmp(first_run, "record") != 0)
         return call_fail(call, FAULT_INVALID, "firstRun: start or record is expected");
-    if (!destroy && (!source || !g_path_is_absolute(source)))
-        return call_fail(call, FAULT_INVALID, "source: an absolute path is expected");
+    bool is_place = source && (g_path_is_absolute(source) || repo_location_is(source));
+    if (!destroy && !is_place)
+        return call_fail(call, FAULT_INVALID, "source: an absolute path or a git location is expected");
     return STEP_APPLY;
 }
 

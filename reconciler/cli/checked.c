@@ -167,30 +167,36 @@ static bool check_ours(const Checked *checked, GError **error)
     return false;
 }
 
+static void source_of(const CheckOptions *options, Checked *checked)
+{
+    checked->absolute = source_absolute(options->path, NULL);
+    checked->state_dir = g_strdup(options->state_dir);
+    checked->name = g_strdup(options->name);
+    checked->override = g_strdup(options->provider);
+    if (g_file_test(options->state_dir, G_FILE_TEST_IS_DIR))
+        checked->cache_dir = g_build_filename(options->state_dir, "cache", NULL);
+    checked->source = (SourceOptions){.path = checked->path,
+                                      .name = checked->name,
+                                      .provider = checked->override,
+                                      .cache_dir = checked->cache_dir,
+                                      .state_dir = checked->state_dir};
+}
+
 bool checked_load(const CheckOptions *options, Checked *ret_checked, GError **error)
 {
     if (!source_is_supported(options->path, error))
         return false;
     g_auto(Checked) checked = {.path = g_strdup(options->path), .diagnostics = diagnostic_list_new()};
-    checked.absolute = g_canonicalize_filename(options->path, NULL);
-    g_autofree char *cache_dir = g_build_filename(options->state_dir, "cache", NULL);
-    SourceOptions source = {.path = options->path, .name = options->name, .provider = options->provider};
-    if (g_file_test(options->state_dir, G_FILE_TEST_IS_DIR))
-        source.cache_dir = cache_dir;
-    if (!source_load(&source, &checked.set, &checked.statistics, checked.diagnostics, error)) {
-        source_options_clear(&source);
+    source_of(options, &checked);
+    SourceOptions *source = &checked.source;
+    if (!source_load(source, &checked.set, &checked.statistics, checked.diagnostics, error) ||
+        (!options->may_be_empty && !check_ours(&checked, error)))
         return false;
-    }
-    if (!options->may_be_empty && !check_ours(&checked, error)) {
-        source_options_clear(&source);
-        return false;
-    }
-    checked.identity = source_identity(&source, checked.set);
+    checked.identity = source_identity(source, checked.set);
     const SourceConfig *config = manifest_set_config(checked.set);
     const char *provider = options->provider ? options->provider : config ? config->provider : NULL;
     checked.provider = g_strdup(provider ? provider : "aws");
-    cross_check(&checked, options, &source);
-    source_options_clear(&source);
+    cross_check(&checked, options, source);
     *ret_checked = checked;
     memset(&checked, 0, sizeof(checked));
     return true;
@@ -198,6 +204,11 @@ bool checked_load(const CheckOptions *options, Checked *ret_checked, GError **er
 
 void checked_clear(Checked *checked)
 {
+    source_options_clear(&checked->source);
+    g_clear_pointer(&checked->cache_dir, g_free);
+    g_clear_pointer(&checked->state_dir, g_free);
+    g_clear_pointer(&checked->name, g_free);
+    g_clear_pointer(&checked->override, g_free);
     g_clear_pointer(&checked->path, g_free);
     g_clear_pointer(&checked->absolute, g_free);
     g_clear_pointer(&checked->identity, g_free);

@@ -17,6 +17,8 @@ typedef struct {
 
 typedef struct {
     char *path, *absolute; /* as given; absolute */
+    SourceOptions source; /* as it was loaded: its texts can still be asked for; strings borrowed from here */
+    char *cache_dir, *state_dir, *name, *override; /* what source's members point to */
     char *identity;
     char *provider; /* effective default: --provider, else muster.yaml's, else "aws" */
     ManifestSet *set;

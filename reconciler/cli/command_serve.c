@@ -4,6 +4,7 @@
 #include "reconciler/cli/options.h"
 #include "reconciler/cli/report.h"
 #include "reconciler/cli/state_dir.h"
+#include "reconciler/source/location.h"
 #include "reconciler/store/lease.h"
 
 /* A short command (submit, cancel) that holds the lease is waited for so long; another daemon is not. */
@@ -18,8 +19,8 @@ static char **follow_paths(const Invocation *invocation, GError **error)
         const char *source = invocation->arguments[i];
         if (!source_is_supported(source, error))
             return NULL;
-        g_autofree char *path = g_canonicalize_filename(source, NULL);
-        if (!g_file_test(path, G_FILE_TEST_IS_DIR)) {
+        g_autofree char *path = source_absolute(source, NULL);
+        if (!repo_location_is(source) && !g_file_test(path, G_FILE_TEST_IS_DIR)) {
             g_set_error(error, CLI_ERROR, EXIT_ERROR, "%s: not a directory", source);
             return NULL;
         }

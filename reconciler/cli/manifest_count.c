@@ -44,19 +44,17 @@ static GHashTable *files_with_errors(const Checked *checked)
     return files;
 }
 
-void manifest_count_add(const Checked *checked, ManifestCount *count)
+void manifest_count_add(Checked *checked, ManifestCount *count)
 {
     g_autoptr(GHashTable) files = files_with_errors(checked);
-    SourceOptions source = {.path = checked->path};
     GHashTableIter iter;
     gpointer file;
     g_hash_table_iter_init(&iter, files);
     while (g_hash_table_iter_next(&iter, &file, NULL))
-        if (!count_file(file, &source, count)) {
+        if (!count_file(file, &checked->source, count)) {
             count->is_partial = true;
             g_hash_table_iter_remove(&iter); /* what is valid in it is counted by the set */
         }
-    source_options_clear(&source);
     count->is_partial |= diagnostic_list_dropped(checked->diagnostics) > 0;
     if (g_hash_table_size(files) == 0) {
         count->manifests += manifest_set_len(checked->set);

@@ -11,6 +11,6 @@ typedef struct {
     size_t unparsed; /* files with a document that could not be parsed: what they hold cannot be told */
     bool is_partial; /* not every file could be looked at: there are at least so many */
 } ManifestCount;
-void manifest_count_add(const Checked *checked, ManifestCount *count);
+void manifest_count_add(Checked *checked, ManifestCount *count);
 /* "14 manifests; 1 file could not be parsed" */
 void manifest_count_append(const ManifestCount *count, GString *out);

@@ -32,7 +32,7 @@ char *marker_key(const ManifestSet *set, const char *identity, const char *provi
     g_autofree char *notice = NULL;
     provider_local_capacity(&vcpus_e4, &memory_mib, &gpus, &notice);
     g_autoptr(GString) text = g_string_new("muster " MUSTER_VERSION "\n");
-    append_text(text, manifest_set_revision(set));
+    append_text(text, manifest_set_content(set));
     append_text(text, identity);
     append_text(text, provider);
     append_config(text, manifest_set_config(set));

@@ -2,15 +2,19 @@
 
 #include <unistd.h>
 #include "reconciler/cli/report.h"
+#include "reconciler/source/location.h"
 
 bool source_is_supported(const char *source, GError **error)
 {
-    if (!g_str_has_prefix(source, "git+"))
+    if (!repo_location_is(source))
         return true;
-    g_set_error(error, CLI_ERROR, EXIT_ERROR,
-                "%s: git sources are not yet supported in this version; clone it and give the directory",
-                source);
-    return false;
+    g_autoptr(RepoLocation) location = repo_location_parse(source, error);
+    return location != NULL;
+}
+
+char *source_absolute(const char *source, const char *directory)
+{
+    return repo_location_is(source) ? g_strdup(source) : g_canonicalize_filename(source, directory);
 }
 
 static bool has_config(const char *directory)
@@ -40,6 +44,8 @@ static char *beside_source(const StateDirInput *input)
         return NULL;
     if (input->sources_len == 0)
         return source_find_upward(input->directory);
+    if (repo_location_is(input->sources[0]))
+        return NULL; /* what is elsewhere has no directory to be beside */
     g_autofree char *source = g_canonicalize_filename(input->sources[0], input->directory);
     return has_config(source) ? g_steal_pointer(&source) : NULL;
 }

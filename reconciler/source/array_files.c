@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "reconciler/source/repo_tree.h"
 #include "reconciler/source/scan.h"
 #include "spec/array_lines.h"
 #include "spec/locate.h"
@@ -39,6 +40,21 @@ static bool is_gone(int root, const char *path)
     return fstatat(root, path, &status, AT_SYMLINK_NOFOLLOW) != 0 && (errno == ENOENT || errno == ENOTDIR);
 }
 
+static void count_blob(const Filler *filler, const char *path, Count *count)
+{
+    g_autoptr(GError) error = NULL;
+    unsigned char id[SCAN_ID_BYTES];
+    RepoText text = {NULL, 0};
+    RepoFind found = repo_tree_find(filler->options.git, path, id, &error);
+    count->lines = -1;
+    if (found == REPO_FIND_FILE &&
+        repo_tree_read(filler->options.git, id, path, ARRAY_FILE_BYTES_MAX, &text, &error))
+        count->lines = array_lines_count((View){text.data, text.len});
+    else if (error)
+        count->fault = g_strdup(error->message);
+    g_free(text.data);
+}
+
 static void count_read(const Filler *filler, const char *path, Count *count)
 {
     g_autoptr(GError) error = NULL;
@@ -68,6 +84,8 @@ static const Count *count_of(Filler *filler, const char *path)
         g_ptr_array_add(filler->paths, g_strdup(path));
     if (array_path_fault(path))
         count->fault = g_strdup(array_path_fault(path));
+    else if (filler->options.git)
+        count_blob(filler, path, count);
     else
         count_read(filler, path, count);
     return count;
@@ -168,6 +186,7 @@ static void filler_open(Filler *filler, const SourceOptions *options, Diagnostic
 
 static void filler_close(Filler *filler)
 {
+    filler->options.git = NULL; /* borrowed */
     source_options_clear(&filler->options);
     g_hash_table_unref(filler->counted);
     if (filler->root >= 0)

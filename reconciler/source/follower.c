@@ -6,6 +6,8 @@
  * everything. */
 #include "reconciler/source/array_files.h"
 #include "reconciler/source/load.h"
+#include "reconciler/source/repo_open.h"
+#include "reconciler/source/repo_tree.h"
 #include "reconciler/source/scan.h"
 #include "reconciler/source/shown.h"
 #include "reconciler/source/watch.h"
@@ -34,6 +36,9 @@ struct SourceFollower {
     GHashTable *dirty;  /* paths changed since base */
     unsigned steps;
     LoadBuffer buffer;
+    RepoTree
+        *base_tree; /* commit of base; may be options.git, which is the one loaded last. NULL: a directory */
+    bool has_links; /* of base: what differs does not tell all that must be read */
 };
 
 static void followed_free(void *data)
@@ -50,16 +55,35 @@ SourceFollower *source_follower_new(const SourceOptions *options)
                                         .name = g_strdup(options->name),
                                         .provider = g_strdup(options->provider),
                                         .cache_dir = g_strdup(options->cache_dir),
+                                        .state_dir = g_strdup(options->state_dir),
+                                        .is_offline = options->is_offline,
                                         .threads = options->threads};
     follower->files = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, followed_free);
     follower->dirty = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return follower;
 }
 
+/* The commit that is read next is opened into options.git. */
+static void drop_tree(SourceFollower *follower)
+{
+    if (follower->options.git != follower->base_tree)
+        repo_tree_free(follower->options.git);
+    follower->options.git = NULL;
+}
+
+static void set_base_tree(SourceFollower *follower, RepoTree *tree)
+{
+    if (follower->base_tree != tree && follower->base_tree != follower->options.git)
+        repo_tree_free(follower->base_tree);
+    follower->base_tree = tree;
+}
+
 void source_follower_free(SourceFollower *follower)
 {
     if (!follower)
         return;
+    set_base_tree(follower, NULL);
+    drop_tree(follower);
     manifest_set_unref(follower->base);
     g_hash_table_unref(follower->files);
     g_hash_table_unref(follower->dirty);
@@ -67,8 +91,16 @@ void source_follower_free(SourceFollower *follower)
     g_free((char *)(uintptr_t)follower->options.name);
     g_free((char *)(uintptr_t)follower->options.provider);
     g_free((char *)(uintptr_t)follower->options.cache_dir);
+    g_free((char *)(uintptr_t)follower->options.state_dir);
+    g_free((char *)(uintptr_t)follower->options.commit);
     g_free(follower->buffer.data);
     g_free(follower);
+}
+
+void source_follower_commit(SourceFollower *follower, const char *commit)
+{
+    g_free((char *)(uintptr_t)follower->options.commit);
+    follower->options.commit = g_strdup(commit);
 }
 
 void source_follower_attach(SourceFollower *follower, SourceWatch *watch)
@@ -91,6 +123,7 @@ static void follow_file(const LoadedFile *loaded, void *data)
 static void forget_base(SourceFollower *follower)
 {
     g_clear_pointer(&follower->base, manifest_set_unref);
+    set_base_tree(follower, NULL);
     g_hash_table_remove_all(follower->files);
     g_hash_table_remove_all(follower->dirty);
     follower->steps = 0;
@@ -106,9 +139,11 @@ static bool load_everything(SourceFollower *follower, ManifestSet **ret_set, Sou
         forget_base(follower);
         return false;
     }
-    if (diagnostic_list_len(diagnostics) == faults && !files.has_parts)
+    follower->has_links = files.has_links;
+    if (diagnostic_list_len(diagnostics) == faults && !files.has_parts) {
         follower->base = manifest_set_ref(*ret_set);
-    else
+        set_base_tree(follower, follower->options.git);
+    } else
         g_hash_table_remove_all(follower->files);
     return true;
 }
@@ -142,31 +177,66 @@ static bool is_gone(const Step *step, const char *path)
            (errno == ENOENT || errno == ENOTDIR);
 }
 
-static bool step_file(Step *step, const char *path, GError **error)
+static void step_gone(Step *step, const char *path, const FollowedFile *before)
 {
-    SourceFollower *follower = step->follower;
-    const FollowedFile *before = g_hash_table_lookup(follower->files, path);
-    if (is_gone(step, path)) {
-        remove_manifests(step, before);
-        g_ptr_array_add(step->gone, (void *)(uintptr_t)path);
-        return true;
-    }
-    size_t len;
-    Digest digest;
-    g_autofree char *shown = g_strconcat(step->prefix, path, NULL);
-    if (!load_read_file(step->root, path, shown, &follower->buffer, &len, error))
-        return false;
-    View text = {follower->buffer.data, len};
-    digest_of(text, &digest);
-    if (before && digest_equal(&before->digest, &digest))
-        return true;
+    remove_manifests(step, before);
+    g_ptr_array_add(step->gone, (void *)(uintptr_t)path);
+}
+
+static void step_text(Step *step, const char *path, const char *shown, const FollowedFile *before, View text,
+                      const Digest *digest)
+{
     remove_manifests(step, before);
     FollowedFile *file = g_new(FollowedFile, 1);
-    *file = (FollowedFile){.path = g_strdup(path), .digest = digest, .bytes = len, .batch = step->added};
+    *file =
+        (FollowedFile){.path = g_strdup(path), .digest = *digest, .bytes = text.len, .batch = step->added};
     file->first = manifest_batch_len(step->added);
     parser_run(step->parser, text, shown, 1, NULL, step->added, step->diagnostics, &file->outcome);
     file->len = manifest_batch_len(step->added) - file->first;
     g_ptr_array_add(step->fresh, file);
+}
+
+static bool step_blob(Step *step, const char *path, const char *shown, const FollowedFile *before,
+                      GError **error)
+{
+    const RepoTree *tree = step->follower->options.git;
+    unsigned char id[SCAN_ID_BYTES];
+    Digest digest;
+    RepoText text;
+    switch (repo_tree_find(tree, path, id, error)) {
+    case REPO_FIND_FILE: break;
+    case REPO_FIND_NOTHING: step_gone(step, path, before); return true;
+    case REPO_FIND_FAILED: return false;
+    }
+    repo_blob_digest(id, &digest);
+    if (before && digest_equal(&before->digest, &digest))
+        return true;
+    if (!repo_tree_read(tree, id, shown, document_limits_default.file_bytes, &text, error))
+        return false;
+    step_text(step, path, shown, before, (View){text.data, text.len}, &digest);
+    g_free(text.data);
+    return true;
+}
+
+static bool step_file(Step *step, const char *path, GError **error)
+{
+    SourceFollower *follower = step->follower;
+    const FollowedFile *before = g_hash_table_lookup(follower->files, path);
+    size_t len;
+    Digest digest;
+    g_autofree char *shown = g_strconcat(step->prefix, path, NULL);
+    if (follower->options.git)
+        return step_blob(step, path, shown, before, error);
+    if (is_gone(step, path)) {
+        step_gone(step, path, before);
+        return true;
+    }
+    if (!load_read_file(step->root, path, shown, &follower->buffer, &len, error))
+        return false;
+    View text = {follower->buffer.data, len};
+    digest_of(text, &digest);
+    if (!before || !digest_equal(&before->digest, &digest))
+        step_text(step, path, shown, before, text, &digest);
     return true;
 }
 
@@ -221,6 +291,7 @@ static void step_commit(Step *step, ManifestSet *set)
     g_hash_table_remove_all(follower->dirty);
     manifest_set_unref(follower->base);
     follower->base = manifest_set_ref(set);
+    set_base_tree(follower, follower->options.git);
     follower->steps++;
 }
 
@@ -237,6 +308,8 @@ static StepResult step_run(Step *step, ManifestSet **ret_set, SourceStatistics *
     if (!set)
         return STEP_ALL;
     step->added = NULL;
+    if (follower->options.git)
+        manifest_set_set_commit(set, repo_tree_commit(follower->options.git));
     if (diagnostic_list_len(step->diagnostics) == 0)
         step_commit(step, set);
     count_files(follower, step->prefix, ret_statistics);
@@ -250,11 +323,12 @@ static StepResult step_over_dirty(SourceFollower *follower, ManifestSet **ret_se
                                   GError **error)
 {
     ParseContext context = {manifest_set_config(follower->base), follower->options.provider, NULL};
+    bool is_commit = follower->options.git != NULL;
     Step step = {.follower = follower,
-                 .root = open(follower->options.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    if (step.root < 0)
+                 .root = is_commit ? -1 : open(follower->options.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (step.root < 0 && !is_commit)
         return STEP_ALL; /* which says what is wrong */
-    step.prefix = shown_prefix(follower->options.path, false);
+    step.prefix = shown_prefix_of(&follower->options, false);
     step.parser = parser_new(&context);
     step.added = manifest_batch_new();
     step.removed = g_ptr_array_new();
@@ -269,8 +343,26 @@ static StepResult step_over_dirty(SourceFollower *follower, ManifestSet **ret_se
     manifest_batch_free(step.added);
     parser_free(step.parser);
     g_free(step.prefix);
-    close(step.root);
+    if (step.root >= 0)
+        close(step.root);
     return result;
+}
+
+/* Opens the commit that is wanted now. *ret_everything: as take_changes. */
+static bool take_commit(SourceFollower *follower, bool *ret_everything, GError **error)
+{
+    g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
+    drop_tree(follower);
+    if (!repo_open(&follower->options, false, error))
+        return false;
+    bool is_known = follower->base && follower->base_tree && !follower->has_links &&
+                    follower->steps < STEPS_MAX &&
+                    repo_tree_differences(follower->base_tree, follower->options.git, paths);
+    g_hash_table_remove_all(follower->dirty);
+    for (guint i = 0; is_known && i < paths->len; i++)
+        g_hash_table_add(follower->dirty, g_strdup(paths->pdata[i]));
+    *ret_everything = !is_known;
+    return true;
 }
 
 /* Whether everything must be loaded. Without a watch nobody says what changed. */
@@ -289,7 +381,12 @@ static bool take_changes(SourceFollower *follower)
 static bool load_manifests(SourceFollower *follower, ManifestSet **ret_set, SourceStatistics *ret_statistics,
                            DiagnosticList *diagnostics, GError **error)
 {
-    if (!take_changes(follower)) {
+    bool is_everything;
+    if (!repo_location_is(follower->options.path))
+        is_everything = take_changes(follower);
+    else if (!take_commit(follower, &is_everything, error))
+        return false;
+    if (!is_everything) {
         switch (step_over_dirty(follower, ret_set, ret_statistics, diagnostics, error)) {
         case STEP_DONE: return true;
         case STEP_ALL: break;

@@ -3,6 +3,8 @@
  * nothing depends on which thread was faster. */
 #include "reconciler/source/load.h"
 #include "reconciler/source/array_files.h"
+#include "reconciler/source/repo_open.h"
+#include "reconciler/source/repo_tree.h"
 #include "reconciler/source/scan.h"
 #include "reconciler/source/shown.h"
 #include <errno.h>
@@ -35,10 +37,13 @@ typedef struct {
     GError *error;
 } Unit;
 
-/* A big file stays open while its parts are read, to see whether it changed meanwhile. */
+/* A big file stays open while its parts are read, to see whether it changed meanwhile. A blob never does: it
+ * is in memory.
+ */
 typedef struct {
-    int fd;
+    int fd; /* -1: a blob */
     struct stat before;
+    RepoText blob;
 } BigFile;
 
 typedef struct {
@@ -53,6 +58,7 @@ typedef struct {
     GAsyncQueue *queue;
     GAsyncQueue *spare; /* of LoadBuffer*: parts are read no faster than they are parsed */
     GHashTable *big;    /* file index: BigFile* */
+    gint64 blob_bytes;  /* atomic: read so far, of a commit */
 } Loader;
 
 static const ScanFile *file_at(const Loader *loader, size_t index)
@@ -215,17 +221,55 @@ static void run_text(const Loader *loader, Parser *parser, Unit *unit, View text
     unit->statistics.documents_skipped += outcome->documents_skipped;
 }
 
-static void run_files(const Loader *loader, Parser *parser, Unit *unit, LoadBuffer *buffer)
+/* A blob that the cache knows by its id is not even read. */
+static bool run_blob(Loader *loader, Parser *parser, Unit *unit, size_t index, LoadedFile *file,
+                     ParseOutcome *outcome)
+{
+    const ScanFile *blob = file_at(loader, index);
+    RepoText text;
+    repo_blob_digest(blob->id, &file->digest);
+    if (parser_recall(parser, loader->shown[index], &file->digest, unit->batch, outcome)) {
+        unit->statistics.documents_skipped += outcome->documents_skipped;
+        return true;
+    }
+    if (!repo_tree_read(loader->scan->tree, blob->id, loader->shown[index],
+                        document_limits_default.file_bytes, &text, &unit->error))
+        return false;
+    g_autofree char *data = text.data;
+    if ((uint64_t)__atomic_add_fetch(&loader->blob_bytes, (gint64)text.len, __ATOMIC_RELAXED) >
+        SCAN_BYTES_MAX) {
+        g_set_error(&unit->error, SOURCE_ERROR, SOURCE_ERROR_UNREADABLE,
+                    "more than %" G_GUINT64_FORMAT " bytes of manifests", SCAN_BYTES_MAX);
+        return false;
+    }
+    file->bytes = text.len;
+    parser_run(parser, (View){text.data, text.len}, loader->shown[index], 1,
+               loader->cache ? &file->digest : NULL, unit->batch, unit->diagnostics, outcome);
+    unit->statistics.bytes += text.len;
+    unit->statistics.documents_skipped += outcome->documents_skipped;
+    return true;
+}
+
+static bool run_file(Loader *loader, Parser *parser, Unit *unit, size_t index, LoadBuffer *buffer,
+                     LoadedFile *file, ParseOutcome *outcome)
+{
+    if (loader->scan->tree)
+        return run_blob(loader, parser, unit, index, file, outcome);
+    if (!load_read_file(loader->scan->root, file->path, loader->shown[index], buffer, &file->bytes,
+                        &unit->error))
+        return false;
+    run_text(loader, parser, unit, (View){buffer->data, file->bytes}, index, 1, &file->digest, outcome);
+    return true;
+}
+
+static void run_files(Loader *loader, Parser *parser, Unit *unit, LoadBuffer *buffer)
 {
     for (size_t i = unit->file; i < unit->file + unit->files_len && !unit->error; i++) {
-        size_t len;
         ParseOutcome outcome;
-        const char *path = file_at(loader, i)->path;
-        if (!load_read_file(loader->scan->root, path, loader->shown[i], buffer, &len, &unit->error))
-            return;
         LoadedFile file = {
-            .path = path, .bytes = len, .batch = unit->batch, .first = manifest_batch_len(unit->batch)};
-        run_text(loader, parser, unit, (View){buffer->data, len}, i, 1, &file.digest, &outcome);
+            .path = file_at(loader, i)->path, .batch = unit->batch, .first = manifest_batch_len(unit->batch)};
+        if (!run_file(loader, parser, unit, i, buffer, &file, &outcome))
+            return;
         if (unit->files) {
             file.len = manifest_batch_len(unit->batch) - file.first;
             file.outcome = outcome;
@@ -280,6 +324,15 @@ static void add_unit(Loader *loader, Unit *unit)
     g_async_queue_push(loader->queue, unit);
 }
 
+static bool read_big(const BigFile *big, uint64_t from, size_t len, char *data, size_t *ret_len)
+{
+    if (big->fd >= 0)
+        return read_at(big->fd, from, len, data, ret_len);
+    memcpy(data, big->blob.data + from, len);
+    *ret_len = len;
+    return true;
+}
+
 typedef enum { CUT_PART, CUT_LAST, CUT_CHANGED, CUT_FAILED } CutResult;
 
 /* Reads the part that starts at from, and says how long it is: up to the first document start behind PART, in
@@ -292,7 +345,7 @@ static CutResult read_part(const BigFile *big, uint64_t from, LoadBuffer *buffer
     for (size_t window = PART + SLACK;; window *= 2) {
         size_t want = (size_t)MIN((uint64_t)window, left), got;
         buffer_reserve(buffer, want, have);
-        if (!read_at(big->fd, from + have, want - have, buffer->data + have, &got))
+        if (!read_big(big, from + have, want - have, buffer->data + have, &got))
             return CUT_FAILED;
         if (have + got != want)
             return CUT_CHANGED;
@@ -334,12 +387,28 @@ static bool cut_big_file(Loader *loader, size_t index, const BigFile *big, GErro
 static void big_file_free(void *data)
 {
     BigFile *big = data;
-    close(big->fd);
+    if (big->fd >= 0)
+        close(big->fd);
+    g_free(big->blob.data);
     g_free(big);
+}
+
+static bool add_big_blob(Loader *loader, size_t index, GError **error)
+{
+    BigFile *big = g_new0(BigFile, 1);
+    big->fd = -1;
+    g_hash_table_insert(loader->big, GSIZE_TO_POINTER(index + 1), big);
+    if (!repo_tree_read(loader->scan->tree, file_at(loader, index)->id, loader->shown[index],
+                        document_limits_default.file_bytes, &big->blob, error))
+        return false;
+    big->before.st_size = (off_t)big->blob.len;
+    return cut_big_file(loader, index, big, error);
 }
 
 static bool add_big_file(Loader *loader, size_t index, GError **error)
 {
+    if (loader->scan->tree)
+        return add_big_blob(loader, index, error);
     BigFile *big = g_new0(BigFile, 1);
     big->fd = scan_open(loader->scan->root, file_at(loader, index)->path, &big->before, error);
     if (big->fd < 0) {
@@ -409,6 +478,8 @@ static bool any_big_changed(const Loader *loader)
         const BigFile *big = value;
         struct stat after, named;
         const char *path = file_at(loader, GPOINTER_TO_SIZE(key) - 1)->path;
+        if (big->fd < 0)
+            continue;
         if (fstat(big->fd, &after) != 0 || !is_same(&big->before, &after) ||
             fstatat(loader->scan->root, path, &named, 0) != 0 || !is_same(&big->before, &named))
             return true;
@@ -484,18 +555,32 @@ static bool first_error(const Loader *loader, GError **error)
 /* ---- muster.yaml, standard input
  * ---------------------------------------------------------------------------------- */
 
-static bool read_config(Loader *loader, DiagnosticList *diagnostics, GError **error)
+static char *read_config_text(const Loader *loader, const char *shown, size_t *ret_len, GError **error)
 {
     struct stat status;
-    if (!loader->scan->has_config)
-        return true;
+    RepoText blob;
+    if (loader->scan->tree) {
+        if (!repo_tree_read(loader->scan->tree, loader->scan->config_id, shown,
+                            document_limits_default.file_bytes, &blob, error))
+            return NULL;
+        *ret_len = blob.len;
+        return blob.data;
+    }
     int fd = scan_open(loader->scan->root, SCAN_CONFIG_NAME, &status, error);
     if (fd < 0)
-        return false;
+        return NULL;
+    char *text = scan_read_all(fd, shown, document_limits_default.file_bytes, ret_len, error);
+    close(fd);
+    return text;
+}
+
+static bool read_config(Loader *loader, DiagnosticList *diagnostics, GError **error)
+{
+    if (!loader->scan->has_config)
+        return true;
     g_autofree char *shown = g_strconcat(loader->prefix, SCAN_CONFIG_NAME, NULL);
     size_t len;
-    g_autofree char *text = scan_read_all(fd, shown, document_limits_default.file_bytes, &len, error);
-    close(fd);
+    g_autofree char *text = read_config_text(loader, shown, &len, error);
     if (text)
         loader->config = source_config_parse((View){text, len}, shown, diagnostics);
     return text != NULL;
@@ -539,7 +624,7 @@ static void loader_clear(Loader *loader)
 static void loader_init(Loader *loader, const SourceOptions *options, Scan *scan)
 {
     *loader = (Loader){.options = options, .scan = scan};
-    loader->prefix = shown_prefix(options->path, scan->is_single);
+    loader->prefix = shown_prefix_of(options, scan->is_single);
     loader->units = g_ptr_array_new_with_free_func(unit_free);
     loader->queue = g_async_queue_new();
     loader->spare = g_async_queue_new_full(buffer_free);
@@ -554,7 +639,8 @@ typedef enum { LOAD_DONE, LOAD_AGAIN, LOAD_FAILED } LoadResult;
 static LoadResult load_once(const SourceOptions *options, LoadedFiles *files, ManifestSet **ret_set,
                             SourceStatistics *statistics, DiagnosticList *diagnostics, GError **error)
 {
-    g_autoptr(Scan) scan = scan_new(options->path, NULL, NULL, error);
+    g_autoptr(Scan) scan =
+        options->git ? repo_tree_scan(options->git, error) : scan_new(options->path, NULL, NULL, error);
     if (!scan)
         return LOAD_FAILED;
     Loader loader;
@@ -563,7 +649,8 @@ static LoadResult load_once(const SourceOptions *options, LoadedFiles *files, Ma
     LoadResult result = LOAD_FAILED;
     g_autoptr(DiagnosticList) found = diagnostic_list_new();
     if (read_config(&loader, found, error)) {
-        CacheKey key = {options->cache_dir, options->path, loader.config, options->provider};
+        const char *origin = options->git ? repo_tree_origin(options->git) : options->path;
+        CacheKey key = {options->cache_dir, origin, loader.config, options->provider};
         loader.cache = options->cache_dir ? cache_open(&key) : NULL;
         if (run_pool(&loader, error) && !first_error(&loader, error))
             result = any_big_changed(&loader) ? LOAD_AGAIN : LOAD_DONE;
@@ -572,13 +659,17 @@ static LoadResult load_once(const SourceOptions *options, LoadedFiles *files, Ma
     }
     if (result == LOAD_DONE) {
         *ret_set = merge(&loader, statistics, found);
+        if (options->git)
+            manifest_set_set_commit(*ret_set, repo_tree_commit(options->git));
+        if (files)
+            files->has_links = scan->links->len > 0;
         diagnostic_list_merge(diagnostics, found);
     }
     loader_clear(&loader);
     return result;
 }
 
-bool source_load(const SourceOptions *options, ManifestSet **ret_set, SourceStatistics *ret_statistics,
+bool source_load(SourceOptions *options, ManifestSet **ret_set, SourceStatistics *ret_statistics,
                  DiagnosticList *diagnostics, GError **error)
 {
     LoadedFiles *nobody = NULL;
@@ -588,13 +679,35 @@ bool source_load(const SourceOptions *options, ManifestSet **ret_set, SourceStat
     return true;
 }
 
-bool load_source(const SourceOptions *options, LoadedFiles *files, ManifestSet **ret_set,
+/* What a commit holds can be read or not: once more, fetched anew, when not. */
+static bool load_commit(SourceOptions *options, LoadedFiles *files, ManifestSet **ret_set,
+                        SourceStatistics *statistics, DiagnosticList *diagnostics, GError **error)
+{
+    g_autoptr(GError) fault = NULL;
+    if (!source_open(options, error))
+        return false;
+    if (load_once(options, files, ret_set, statistics, diagnostics, &fault) == LOAD_DONE)
+        return true;
+    if (!options->is_offline && g_error_matches(fault, SOURCE_ERROR, SOURCE_ERROR_DAMAGED))
+        return repo_open(options, true, error) &&
+               load_once(options, files, ret_set, statistics, diagnostics, error) == LOAD_DONE;
+    g_propagate_error(error, g_steal_pointer(&fault));
+    return false;
+}
+
+bool load_source(SourceOptions *options, LoadedFiles *files, ManifestSet **ret_set,
                  SourceStatistics *ret_statistics, DiagnosticList *diagnostics, GError **error)
 {
     SourceStatistics statistics = {0};
     kinds_init();
     if (strcmp(options->path, "-") == 0) {
         if (!load_stdin(options, ret_set, &statistics, diagnostics, error))
+            return false;
+        *ret_statistics = statistics;
+        return true;
+    }
+    if (options->git || repo_location_is(options->path)) {
+        if (!load_commit(options, files, ret_set, &statistics, diagnostics, error))
             return false;
         *ret_statistics = statistics;
         return true;

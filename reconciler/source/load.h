@@ -18,10 +18,11 @@ typedef struct {
 typedef struct {
     void (*file)(const LoadedFile *file, void *data);
     void *data;
-    bool has_parts; /* set by the load */
+    bool has_parts; /* set by the load: some file was read in parts */
+    bool has_links; /* set by the load: some file may stand for others, or come by another name */
 } LoadedFiles;
 /* As source_load; tells every file to files when it succeeds. files may be NULL. */
-bool load_source(const SourceOptions *options, LoadedFiles *files, ManifestSet **ret_set,
+bool load_source(SourceOptions *options, LoadedFiles *files, ManifestSet **ret_set,
                  SourceStatistics *ret_statistics, DiagnosticList *diagnostics, GError **error);
 
 /* Grows to the largest file that it held. */

@@ -71,6 +71,13 @@ static bool use_cache(Parser *parser, const char *file, int first_line, const Di
     return true;
 }
 
+bool parser_recall(Parser *parser, const char *file, const Digest *digest, ManifestBatch *batch,
+                   ParseOutcome *ret_outcome)
+{
+    *ret_outcome = (ParseOutcome){0};
+    return use_cache(parser, file, 1, digest, batch, ret_outcome);
+}
+
 static void store(Parser *parser, int first_line, const Digest *digest, const ManifestBatch *batch,
                   size_t first, const ParseOutcome *outcome)
 {

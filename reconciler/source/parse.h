@@ -23,6 +23,10 @@ typedef struct {
 typedef struct Parser Parser;
 Parser *parser_new(const ParseContext *context);
 void parser_free(Parser *parser);
+/* The same from the cache alone, by the digest of a text that need not be read then. False: it is not in
+ * there. */
+bool parser_recall(Parser *parser, const char *file, const Digest *digest, ManifestBatch *batch,
+                   ParseOutcome *ret_outcome);
 /* Adds the text's manifests to batch and its faults to diagnostics. digest: of text, or NULL when it need not
  * be known. */
 void parser_run(Parser *parser, View text, const char *file, int first_line, const Digest *digest,

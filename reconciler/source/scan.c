@@ -121,21 +121,26 @@ static bool see(Scan *scan, const struct stat *status)
     return g_hash_table_add(scan->seen, id);
 }
 
-static bool add_file(Scan *scan, const char *path, const struct stat *status, GError **error)
+bool scan_add(Scan *scan, const ScanFile *file, GError **error)
 {
-    if (strcmp(path, SCAN_CONFIG_NAME) == 0) {
-        scan->has_config = true;
-        return true;
-    }
-    ScanFile file = {g_strdup(path), (uint64_t)status->st_size};
-    g_array_append_val(scan->files, file);
-    scan->bytes += file.bytes;
+    g_array_append_val(scan->files, *file);
+    scan->bytes += file->bytes;
     if (scan->files->len <= SCAN_FILES_MAX && scan->bytes <= SCAN_BYTES_MAX)
         return true;
     g_set_error(error, SOURCE_ERROR, SOURCE_ERROR_UNREADABLE,
                 "more than %u files or %" G_GUINT64_FORMAT " bytes of manifests", SCAN_FILES_MAX,
                 SCAN_BYTES_MAX);
     return false;
+}
+
+static bool add_file(Scan *scan, const char *path, const struct stat *status, GError **error)
+{
+    if (strcmp(path, SCAN_CONFIG_NAME) == 0) {
+        scan->has_config = true;
+        return true;
+    }
+    ScanFile file = {.path = g_strdup(path), .bytes = (uint64_t)status->st_size};
+    return scan_add(scan, &file, error);
 }
 
 /* ---- directories
@@ -371,7 +376,7 @@ static bool scan_single(Scan *scan, const char *path, const struct stat *status,
     scan->root = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (scan->root < 0)
         return fail_errno(error, path, errno);
-    ScanFile file = {g_path_get_basename(path), (uint64_t)status->st_size};
+    ScanFile file = {.path = g_path_get_basename(path), .bytes = (uint64_t)status->st_size};
     g_array_append_val(scan->files, file);
     scan->bytes = file.bytes;
     return true;
@@ -392,16 +397,19 @@ static bool scan_path(Scan *scan, const char *path, GError **error)
         g_prefix_error(error, "%s: ", path);
         return false;
     }
-    g_array_sort(scan->files, compare_files);
+    scan_sort(scan);
     return true;
 }
 
-Scan *scan_new(const char *path, ScanDirectory directory, void *data, GError **error)
+void scan_sort(Scan *scan)
 {
-    g_autoptr(Scan) scan = g_new0(Scan, 1);
+    g_array_sort(scan->files, compare_files);
+}
+
+Scan *scan_new_empty(void)
+{
+    Scan *scan = g_new0(Scan, 1);
     scan->root = -1;
-    scan->directory = directory;
-    scan->data = data;
     scan->files = g_array_new(FALSE, FALSE, sizeof(ScanFile));
     g_array_set_clear_func(scan->files, file_clear);
     scan->seen = g_hash_table_new_full(file_id_hash, file_id_equal, g_free, NULL);
@@ -409,6 +417,14 @@ Scan *scan_new(const char *path, ScanDirectory directory, void *data, GError **e
     scan->known_links = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     scan->ignores = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     scan->ignores_owned = g_ptr_array_new_with_free_func((GDestroyNotify)(void (*)(void))ignore_free);
+    return scan;
+}
+
+Scan *scan_new(const char *path, ScanDirectory directory, void *data, GError **error)
+{
+    g_autoptr(Scan) scan = scan_new_empty();
+    scan->directory = directory;
+    scan->data = data;
     return scan_path(scan, path, error) ? g_steal_pointer(&scan) : NULL;
 }
 

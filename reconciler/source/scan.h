@@ -14,9 +14,12 @@
 #define SCAN_DIRECTORY_DEPTH 64
 #define SCAN_BYTES_MAX       ((uint64_t)2 << 30)
 
+#define SCAN_ID_BYTES 20
+
 typedef struct {
-    char *path;     /* relative to the root */
-    uint64_t bytes; /* when it was seen; reading looks again */
+    char *path;                      /* relative to the root */
+    uint64_t bytes;                  /* when it was seen; reading looks again */
+    unsigned char id[SCAN_ID_BYTES]; /* of its blob, where the scan is of a commit */
 } ScanFile;
 
 /* Called for each directory (relative; "" is the root) before its entries are read, so that a watch added
@@ -38,7 +41,16 @@ typedef struct {
     GHashTable *known_links; /* set of the paths of all symbolic links met */
     GPtrArray *links;        /* paths of symbolic links, looked at when all else was seen */
     char *root_path;         /* resolved; ends without a slash */
+    /* Of a commit: */
+    struct RepoTree *tree; /* borrowed; NULL: a directory */
+    unsigned char config_id[SCAN_ID_BYTES];
 } Scan;
+
+/* Empty, without a root. */
+Scan *scan_new_empty(void);
+/* False with error when there are too many now. */
+bool scan_add(Scan *scan, const ScanFile *file, GError **error);
+void scan_sort(Scan *scan);
 
 /* directory may be NULL. */
 Scan *scan_new(const char *path, ScanDirectory directory, void *data, GError **error);

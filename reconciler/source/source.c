@@ -1,5 +1,7 @@
 /* source.c: what a source is called, and its texts for messages. */
 #include "reconciler/source/source.h"
+#include "reconciler/source/location.h"
+#include "reconciler/source/repo_tree.h"
 #include "reconciler/source/scan.h"
 #include "reconciler/source/shown.h"
 #include <stdlib.h>
@@ -18,6 +20,9 @@ static char *base_name_of(const char *path)
 {
     if (strcmp(path, "-") == 0)
         return g_strdup("stdin");
+    g_autoptr(RepoLocation) location = repo_location_is(path) ? repo_location_parse(path, NULL) : NULL;
+    if (location)
+        return g_strdup(location->name);
     char *real = realpath(path, NULL);
     char *name = g_path_get_basename(real ? real : path);
     free(real);
@@ -38,6 +43,8 @@ char *source_identity(const SourceOptions *options, const ManifestSet *set)
 
 char *source_identity_now(const SourceOptions *options)
 {
+    if (repo_location_is(options->path))
+        return identity_of(options, NULL);
     g_autofree char *path = g_build_filename(options->path, SCAN_CONFIG_NAME, NULL), *text = NULL;
     g_autoptr(DiagnosticList) nobody = diagnostic_list_new();
     gsize len = 0;
@@ -52,6 +59,12 @@ char *source_identity_now(const SourceOptions *options)
 
 /* ---- names as the user sees them
  * ---------------------------------------------------------------------------------- */
+
+char *shown_prefix_of(const SourceOptions *options, bool is_single)
+{
+    const char *path = options->git ? repo_tree_path(options->git) : options->path;
+    return path[0] ? shown_prefix(path, is_single) : g_strdup("");
+}
 
 char *shown_prefix(const char *path, bool is_single)
 {
@@ -84,6 +97,7 @@ void source_options_clear(SourceOptions *options)
 {
     struct SourceTexts *texts = options->texts;
     options->texts = NULL;
+    g_clear_pointer(&options->git, repo_tree_free);
     for (int i = 0; texts && i < TEXTS_KEPT; i++) {
         g_free(texts->kept[i].file);
         g_free(texts->kept[i].text);
@@ -91,8 +105,23 @@ void source_options_clear(SourceOptions *options)
     g_free(texts);
 }
 
+static char *read_blob(const SourceOptions *options, const char *file, size_t *ret_len)
+{
+    g_autofree char *prefix = shown_prefix_of(options, repo_tree_is_single(options->git));
+    unsigned char id[SCAN_ID_BYTES];
+    RepoText text = {NULL, 0};
+    if (!g_str_has_prefix(file, prefix) ||
+        repo_tree_find(options->git, file + strlen(prefix), id, NULL) != REPO_FIND_FILE ||
+        !repo_tree_read(options->git, id, file, document_limits_default.file_bytes, &text, NULL))
+        return NULL;
+    *ret_len = text.len;
+    return text.data;
+}
+
 static char *read_text(const SourceOptions *options, const char *file, size_t *ret_len)
 {
+    if (options->git)
+        return read_blob(options, file, ret_len);
     struct stat status;
     bool is_single = stat(options->path, &status) == 0 && S_ISREG(status.st_mode);
     g_autofree char *prefix = shown_prefix(options->path, is_single), *directory = NULL;
@@ -113,6 +142,8 @@ static char *read_text(const SourceOptions *options, const char *file, size_t *r
 View source_text(const char *file, void *data)
 {
     SourceOptions *options = data;
+    source_open(options,
+                NULL); /* a commit whose manifests came from elsewhere is opened when it is asked for */
     if (!options->texts)
         options->texts = g_new0(struct SourceTexts, 1);
     struct SourceTexts *texts = options->texts;

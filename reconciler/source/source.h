@@ -1,24 +1,34 @@
-/* source.h: a directory becomes one snapshot of manifests, whole or not at all.
- * Owns:   ManifestSets are handed out with a reference.
- * Calls:  spec/. Threads: source_load uses a small pool of its own for reading and parsing.
- * Holds:  .musterignore in gitignore syntax; `.muster/` and `.git/` are never read nor watched; symbolic
- * links that leave the source are errors; a file that changes while it is read is read again; an unreadable
- * file or directory is an error: a half-read source is no source (invariant 4). */
+/* source.h: a directory, or a commit of a git repository, becomes one snapshot of manifests, whole or not at
+ * all. Owns:   ManifestSets are handed out with a reference. Calls:  spec/. Threads: source_load uses a small
+ * pool of its own for reading and parsing. Holds:  .musterignore in gitignore syntax; `.muster/` and `.git/`
+ * are never read nor watched; symbolic links that leave the source are errors; a file that changes while it
+ * is read is read again; an unreadable file or directory is an error: a half-read source is no source
+ * (invariant 4). */
 #pragma once
 #include "spec/manifest.h"
 
 typedef struct {
-    const char *path;      /* as the user gave it: diagnostics name files relative to the same base */
+    const char *path; /* as the user gave it: diagnostics name files relative to the same base; or git+URL… */
     const char *name;      /* --source NAME or NULL */
     const char *provider;  /* --provider or NULL */
     const char *cache_dir; /* DIR/cache of the state directory, or NULL: do not cache. Created when its parent
                               exists */
     unsigned threads;      /* 0: as many as CPUs, at most 4 */
+    /* git only: */
+    const char
+        *state_dir; /* holds mirrors (DIR/git) and sources.yaml; NULL: the user's cache directory, and none */
+    const char
+        *commit; /* this one, and no question to the remote where the mirror has it; NULL: what REF names */
+    bool is_offline;      /* never asks the remote: what the mirror holds */
+    struct RepoTree *git; /* NULL; source_open() opens it: freed by source_options_clear */
     struct SourceTexts
         *texts; /* NULL; source_text() keeps here what it read: freed by source_options_clear */
 } SourceOptions;
-void source_options_clear(
-    SourceOptions *options); /* only what source_text() keeps; the strings are the caller's */
+/* Only what source_text() and source_open() keep; the strings are the caller's. */
+void source_options_clear(SourceOptions *options);
+/* Settles which commit is read, once for all that is asked of these options: fetches, unless told otherwise
+ * (blocks for as long as that takes). Nothing to do for a directory. source_load() does it by itself. */
+bool source_open(SourceOptions *options, GError **error);
 
 typedef struct {
     size_t files, files_skipped; /* read; without a document of ours */
@@ -31,17 +41,27 @@ void source_statistics_clear(SourceStatistics *statistics);
 
 #define SOURCE_ERROR source_error_quark()
 GQuark source_error_quark(void);
-typedef enum { SOURCE_ERROR_UNREADABLE, SOURCE_ERROR_EMPTY, SOURCE_ERROR_UNSUPPORTED } SourceErrorCode;
+typedef enum {
+    SOURCE_ERROR_UNREADABLE,
+    SOURCE_ERROR_EMPTY,
+    SOURCE_ERROR_UNSUPPORTED,
+    SOURCE_ERROR_LOCATION, /* a git location that is none */
+    SOURCE_ERROR_REMOTE,   /* the remote cannot be asked, now: trying again later may do */
+    SOURCE_ERROR_REF,      /* no such branch, tag, version or commit */
+    SOURCE_ERROR_DAMAGED,  /* what the mirror holds cannot be read: fetching anew mends it */
+    SOURCE_ERROR_CANCELLED
+} SourceErrorCode;
 
 /* Reads everything. *ret_set is set when the source could be read whole, even with diagnostics (validate
  * shows cross-document faults too); errors in diagnostics mean it must not be applied. False with error: it
  * could not be read. A SOURCE that is a single YAML file is read alone. "-" is standard input. */
-bool source_load(const SourceOptions *options, ManifestSet **ret_set, SourceStatistics *ret_statistics,
+bool source_load(SourceOptions *options, ManifestSet **ret_set, SourceStatistics *ret_statistics,
                  DiagnosticList *diagnostics, GError **error);
-/* Identity: name of muster.yaml, else options->name, else the directory's base name. New string. */
+/* Identity: name of muster.yaml, else options->name, else the directory's or repository's base name. New
+ * string. */
 char *source_identity(const SourceOptions *options, const ManifestSet *set);
 /* What it would be by the muster.yaml that is there now, without reading anything else; a fault in it is not
- * told. New string. */
+ * told, and a repository that is not opened is not asked. New string. */
 char *source_identity_now(const SourceOptions *options);
 /* The text of a file of the source, for carets; the last few are kept, so that a view is valid for the next
  * calls only. Empty when it cannot be read. Signature of ReferenceText; data: SourceOptions. Not for two
@@ -68,6 +88,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(SourceWatch, source_watch_free)
 typedef struct SourceFollower SourceFollower;
 SourceFollower *source_follower_new(const SourceOptions *options);
 void source_follower_free(SourceFollower *follower);
+/* Of a git location: the commit that the next load reads. */
+void source_follower_commit(SourceFollower *follower, const char *commit);
 void source_follower_attach(SourceFollower *follower, SourceWatch *watch);
 bool source_follower_load(SourceFollower *follower, ManifestSet **ret_set, SourceStatistics *ret_statistics,
                           DiagnosticList *diagnostics, GError **error);

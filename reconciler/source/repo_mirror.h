@@ -1,0 +1,38 @@
+/* repo_mirror.h: a bare copy of a remote repository, kept in the state directory.
+ * Owns:   the directory GIT_DIR/NAME-DIGEST.git, and a lock file beside it.
+ * Calls:  repo_fetch.h, libgit2 (reading).
+ * Holds:  one fetch at a time, whichever process asks; what a fetch that was killed left is cleared before
+ * the next; a mirror that cannot be read is fetched anew beside the old one and takes its place only when it
+ * is whole. References change all at once or not at all. Nothing in it is ever checked out. */
+#pragma once
+#include "reconciler/source/repo_settings.h"
+
+#define REPO_COMMIT_HEX 40
+
+typedef struct RepoMirror RepoMirror;
+
+/* base: the directory that holds mirrors, made where it is missing; NULL: the user's cache directory. Touches
+ * no network. NULL with error. */
+RepoMirror *repo_mirror_open(const char *base, const RepoLocation *location, GError **error);
+void repo_mirror_free(RepoMirror *mirror);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RepoMirror, repo_mirror_free)
+const char *repo_mirror_path(const RepoMirror *mirror);
+/* Brings it up to the remote. cancel_fd: see RepoFetch. Returns at once for a commit that is there already.
+ * Blocks; not on the loop. */
+bool repo_mirror_fetch(RepoMirror *mirror, const RepoSettings *settings, int cancel_fd, GError **error);
+/* What the location's REF names in the mirror as it is. False with error (SOURCE_ERROR_REF): nothing. */
+bool repo_mirror_resolve(RepoMirror *mirror, char ret_commit[REPO_COMMIT_HEX + 1], GError **error);
+/* Whether the commit, and its tree, can be read. */
+bool repo_mirror_has(RepoMirror *mirror, const char *commit);
+/* To be fetched anew the next time: what is in it could not be read. */
+void repo_mirror_mark_damaged(const RepoMirror *mirror);
+
+/* The last commit that was good, under this name (of a location); kept from being collected. False: none. */
+bool repo_mirror_held(RepoMirror *mirror, char ret_commit[REPO_COMMIT_HEX + 1]);
+void repo_mirror_hold(RepoMirror *mirror, const char *commit);
+/* Whether newer has older in its history; true as well where older is not known any more to be compared. */
+bool repo_mirror_descends(RepoMirror *mirror, const char *newer, const char *older);
+/* libgit2's global settings, once; before any other call of it. */
+void repo_library_init(void);
+/* libgit2's message of the call that just failed on this thread. */
+const char *repo_library_message(void);

@@ -1,0 +1,66 @@
+/* repo_open.c: see repo_open.h. */
+#include "reconciler/source/repo_open.h"
+#include "reconciler/source/repo_tree.h"
+
+char *repo_mirror_base(const char *state_dir)
+{
+    bool is_there = state_dir && g_file_test(state_dir, G_FILE_TEST_IS_DIR);
+    return is_there ? g_build_filename(state_dir, "git", NULL) : NULL;
+}
+
+/* Which commit; fetches where the options want to know what is new, or the mirror lacks what they name. */
+static bool settle(const SourceOptions *options, RepoMirror *mirror, const RepoLocation *location,
+                   bool fetches, char ret_commit[REPO_COMMIT_HEX + 1], GError **error)
+{
+    if (options->commit && repo_mirror_has(mirror, options->commit)) {
+        g_strlcpy(ret_commit, options->commit, REPO_COMMIT_HEX + 1);
+        return true;
+    }
+    if (fetches) {
+        g_autoptr(RepoSettings) settings = repo_settings_load(options->state_dir, location, error);
+        if (!settings || !repo_mirror_fetch(mirror, settings, -1, error))
+            return false;
+    }
+    if (!options->commit)
+        return repo_mirror_resolve(mirror, ret_commit, error);
+    g_strlcpy(ret_commit, options->commit, REPO_COMMIT_HEX + 1);
+    return true; /* whether it is there shows when it is opened */
+}
+
+static bool open_once(SourceOptions *options, RepoMirror *mirror, const RepoLocation *location,
+                      GError **error)
+{
+    char commit[REPO_COMMIT_HEX + 1];
+    if (!settle(options, mirror, location, !options->is_offline, commit, error))
+        return false;
+    options->git = repo_tree_open(mirror, location, commit, error);
+    return options->git != NULL;
+}
+
+bool repo_open(SourceOptions *options, bool is_damaged, GError **error)
+{
+    g_autoptr(RepoLocation) location = repo_location_parse(options->path, error);
+    g_autofree char *base = repo_mirror_base(options->state_dir);
+    g_autoptr(RepoMirror) mirror = location ? repo_mirror_open(base, location, error) : NULL;
+    g_autoptr(GError) fault = NULL;
+    g_clear_pointer(&options->git, repo_tree_free);
+    if (!mirror)
+        return false;
+    if (is_damaged)
+        repo_mirror_mark_damaged(mirror);
+    if (open_once(options, mirror, location, &fault))
+        return true;
+    bool is_worth_more =
+        g_error_matches(fault, SOURCE_ERROR, SOURCE_ERROR_DAMAGED) && !is_damaged && !options->is_offline;
+    if (!is_worth_more) {
+        g_propagate_error(error, g_steal_pointer(&fault));
+        return false;
+    }
+    repo_mirror_mark_damaged(mirror);
+    return open_once(options, mirror, location, error);
+}
+
+bool source_open(SourceOptions *options, GError **error)
+{
+    return options->git || !repo_location_is(options->path) || repo_open(options, false, error);
+}

@@ -1,0 +1,196 @@
+/* repo_settings.c: see repo_settings.h. */
+#include "reconciler/source/repo_settings.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "reconciler/source/scan.h"
+#include "spec/base/units.h"
+#include "spec/kinds.h"
+
+#define FILE_NAME "sources.yaml"
+#define VARIABLE  "MUSTER_SOURCES"
+#define BYTES_MAX ((size_t)1 << 20)
+
+void repo_settings_free(RepoSettings *settings)
+{
+    if (!settings)
+        return;
+    g_free(settings->user);
+    g_free(settings->token_file);
+    g_free(settings->token_env);
+    g_free(settings->credential_helper);
+    g_free(settings->ssh_key);
+    g_free(settings->known_hosts);
+    g_free(settings->ca_file);
+    g_free(settings->proxy);
+    g_free(settings);
+}
+
+static bool fail(GError **error, const char *file, const char *what)
+{
+    g_set_error(error, SOURCE_ERROR, SOURCE_ERROR_UNREADABLE, "%s: %s", file, what);
+    return false;
+}
+
+/* *ret_text stays NULL where no file is there and none was named. */
+static bool read_file(const char *path, bool is_named, char **ret_text, size_t *ret_len, GError **error)
+{
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 && errno == ENOENT && !is_named)
+        return true;
+    if (fd < 0)
+        return fail(error, path, g_strerror(errno));
+    bool is_good = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+    if (!is_good)
+        fail(error, path, "not a regular file");
+    else if (status.st_mode & (S_IWGRP | S_IWOTH))
+        is_good = fail(error, path, "others may write it, and it names what git runs; chmod go-w it");
+    if (is_good)
+        *ret_text = scan_read_all(fd, path, BYTES_MAX, ret_len, error);
+    close(fd);
+    return is_good && *ret_text;
+}
+
+/* ---- one entry ---- */
+
+typedef struct {
+    const char *file;
+    View text;
+    const RepoLocation *location;
+    RepoSettings *settings;
+    size_t best; /* length of the url that fits so far */
+    DiagnosticList *diagnostics;
+} Reading;
+
+static char *text_of(const Node *entry, const char *member)
+{
+    const Node *node = node_get(entry, member);
+    return node && node->kind == NODE_STRING ? g_strndup(node->text.data, node->text.len) : NULL;
+}
+
+static void take_duration(Reading *reading, const Node *entry, const char *member, int64_t *ret_ms)
+{
+    const Node *node = node_get(entry, member);
+    int64_t ms;
+    if (!node)
+        return;
+    if (duration_parse(node->text, &ms) && ms > 0)
+        *ret_ms = ms;
+    else
+        document_report(reading->diagnostics, reading->file, reading->text, 1, node->line, node->column, 1,
+                        SEVERITY_ERROR, member, "not a duration above 0", "write it as 30s, 5m or 1h");
+}
+
+static bool is_true(const Node *entry, const char *member)
+{
+    const Node *node = node_get(entry, member);
+    return node && node->kind == NODE_BOOL && node->boolean;
+}
+
+/* The whole URL, or its front up to a slash (or a colon, of user@host:path). */
+static bool fits(const RepoLocation *location, View url)
+{
+    if (strncmp(location->url, url.data, url.len) != 0 || strlen(location->url) < url.len)
+        return false;
+    char next = location->url[url.len], last = url.data[url.len - 1];
+    return next == '\0' || next == '/' || last == '/' || last == ':';
+}
+
+static void take_entry(Reading *reading, const Node *entry)
+{
+    const Node *url = node_get(entry, "url");
+    RepoSettings *settings = reading->settings;
+    RepoSettings fresh = {.interval_ms = REPO_INTERVAL_MS, .timeout_ms = REPO_TIMEOUT_MS};
+    take_duration(reading, entry, "interval", &fresh.interval_ms);
+    take_duration(reading, entry, "timeout", &fresh.timeout_ms);
+    if (!fits(reading->location, url->text) || url->text.len <= reading->best)
+        return;
+    reading->best = url->text.len;
+    g_autoptr(RepoSettings) old = g_memdup2(settings, sizeof *settings);
+    fresh.user = text_of(entry, "user");
+    fresh.token_file = text_of(entry, "tokenFile");
+    fresh.token_env = text_of(entry, "tokenEnv");
+    fresh.credential_helper = text_of(entry, "credentialHelper");
+    fresh.ssh_key = text_of(entry, "sshKey");
+    fresh.known_hosts = text_of(entry, "knownHosts");
+    fresh.ca_file = text_of(entry, "caFile");
+    fresh.proxy = text_of(entry, "proxy");
+    fresh.allow_http = is_true(entry, "allowHttp");
+    const Node *rewrites = node_get(entry, "rewrites");
+    fresh.follow_rewrites = rewrites && view_is(rewrites->text, "follow");
+    *settings = fresh;
+}
+
+static bool take_document(const Document *document, void *data)
+{
+    Reading *reading = data;
+    SchemaContext rules = {reading->file, reading->text, 1, NULL};
+    if (!schema_validate(sources_schema(), document->root, "", &rules, reading->diagnostics))
+        return true;
+    const Node *list = node_get(document->root, "sources");
+    for (size_t i = 0; i < list->sequence.len; i++)
+        take_entry(reading, list->sequence.items[i]);
+    return true;
+}
+
+static bool parse(const char *file, View text, const RepoLocation *location, RepoSettings *settings,
+                  GError **error)
+{
+    g_autoptr(Arena) arena = arena_new();
+    g_autoptr(DiagnosticList) diagnostics = diagnostic_list_new();
+    Reading reading = {file, text, location, settings, 0, diagnostics};
+    kinds_init();
+    document_parse(text, file, 1, arena, &document_limits_default, take_document, &reading, diagnostics);
+    if (diagnostic_list_len(diagnostics) == 0)
+        return true;
+    const Diagnostic *first = diagnostic_list_get(diagnostics, 0);
+    g_set_error(error, SOURCE_ERROR, SOURCE_ERROR_UNREADABLE, "%s:%d:%d: %s%s%s", file, first->line,
+                first->column, first->message, first->detail ? "; " : "", first->detail ? first->detail : "");
+    return false;
+}
+
+RepoSettings *repo_settings_load(const char *state_dir, const RepoLocation *location, GError **error)
+{
+    g_autoptr(RepoSettings) settings = g_new0(RepoSettings, 1);
+    const char *named = g_getenv(VARIABLE);
+    bool is_named = named && *named;
+    settings->interval_ms = REPO_INTERVAL_MS;
+    settings->timeout_ms = REPO_TIMEOUT_MS;
+    if (!is_named && !state_dir)
+        return g_steal_pointer(&settings);
+    g_autofree char *path = is_named ? g_strdup(named) : g_build_filename(state_dir, FILE_NAME, NULL),
+                    *text = NULL;
+    size_t len = 0;
+    if (!read_file(path, is_named, &text, &len, error) ||
+        (text && !parse(path, (View){text, len}, location, settings, error)))
+        return NULL;
+    return g_steal_pointer(&settings);
+}
+
+static bool check_file(const char *member, const char *path, GError **error)
+{
+    if (!path || access(path, R_OK) == 0)
+        return true;
+    g_set_error(error, SOURCE_ERROR, SOURCE_ERROR_UNREADABLE, "%s: %s (sources.yaml names it as %s)", path,
+                g_strerror(errno), member);
+    return false;
+}
+
+bool repo_settings_check(const RepoSettings *settings, const RepoLocation *location, GError **error)
+{
+    if (location->transport == REPO_TRANSPORT_HTTP && !settings->allow_http &&
+        !repo_location_is_loopback(location)) {
+        g_set_error(
+            error, SOURCE_ERROR, SOURCE_ERROR_LOCATION,
+            "%s: http without TLS lets whoever is on the way change what runs; use https, or set allowHttp: "
+            "true for this url in sources.yaml",
+            location->url);
+        return false;
+    }
+    return check_file("tokenFile", settings->token_file, error) &&
+           check_file("sshKey", settings->ssh_key, error) &&
+           check_file("knownHosts", settings->known_hosts, error) &&
+           check_file("caFile", settings->ca_file, error);
+}

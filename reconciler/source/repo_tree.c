@@ -1,0 +1,251 @@
+/* repo_tree.c: a commit is opened and read. See repo_tree.h. */
+#include "reconciler/source/repo_tree_internal.h"
+#include <string.h>
+#include "spec/document.h"
+
+#define LFS_SIGN    "version https://git-lfs.github.com/spec/"
+#define LFS_LEN_MAX 1024 /* a pointer file is shorter, by its specification */
+
+G_STATIC_ASSERT(SCAN_ID_BYTES == GIT_OID_RAWSZ);
+
+/* ---- helpers ---- */
+
+static bool G_GNUC_PRINTF(3, 4) fail(GError **error, int code, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    g_autofree char *message = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    g_set_error_literal(error, SOURCE_ERROR, code, message);
+    return false;
+}
+
+bool repo_tree_fail_damaged(const git_oid *id, GError **error)
+{
+    char hex[REPO_COMMIT_HEX + 1];
+    git_oid_tostr(hex, sizeof hex, id);
+    return fail(error, SOURCE_ERROR_DAMAGED, "the mirror's object %.12s cannot be read: %s", hex,
+                repo_library_message());
+}
+
+bool repo_tree_lookup_id(const RepoTree *tree, const git_oid *id, git_tree **ret_object, GError **error)
+{
+    return git_tree_lookup(ret_object, tree->repository, id) == 0 || repo_tree_fail_damaged(id, error);
+}
+
+char *repo_tree_below(const char *directory, const char *name)
+{
+    return directory[0] ? g_strconcat(directory, "/", name, NULL) : g_strdup(name);
+}
+
+bool repo_tree_check_name(const char *directory, const char *name, GError **error)
+{
+    bool is_bad = !name[0] || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strchr(name, '/');
+    for (const char *byte = name; !is_bad && *byte; byte++)
+        is_bad = (unsigned char)*byte < ' ' || *byte == 0x7f;
+    if (!is_bad)
+        return true;
+    g_autofree char *shown = g_strescape(name, NULL);
+    return fail(error, SOURCE_ERROR_UNREADABLE, "%s: the commit holds a name that no file can have: \"%s\"",
+                directory[0] ? directory : ".", shown);
+}
+
+/* ---- opening ---- */
+
+static bool fail_path(const RepoTree *tree, const char *path, GError **error)
+{
+    return fail(error, SOURCE_ERROR_REF, "commit %.8s has no \"%s\"", tree->commit, path);
+}
+
+/* The entry that path names; a link on the way is not followed. */
+static bool open_path(RepoTree *tree, const char *path, GError **error)
+{
+    git_tree *root = NULL;
+    git_tree_entry *entry = NULL;
+    tree->root = tree->commit_root;
+    if (!path[0])
+        return true;
+    if (!repo_tree_lookup_id(tree, &tree->commit_root, &root, error))
+        return false;
+    int result = git_tree_entry_bypath(&entry, root, path);
+    git_tree_free(root);
+    if (result == GIT_ENOTFOUND)
+        return fail_path(tree, path, error);
+    if (result != 0)
+        return repo_tree_fail_damaged(&tree->commit_root, error);
+    git_filemode_t mode = git_tree_entry_filemode(entry);
+    git_oid id = *git_tree_entry_id(entry);
+    git_tree_entry_free(entry);
+    if (mode == GIT_FILEMODE_TREE) {
+        tree->root = id;
+        return true;
+    }
+    if (mode == GIT_FILEMODE_COMMIT)
+        return fail(error, SOURCE_ERROR_UNREADABLE,
+                    "%s: it is a submodule; name its repository as the source", path);
+    if (mode == GIT_FILEMODE_LINK)
+        return fail(error, SOURCE_ERROR_UNREADABLE, "%s: it is a symbolic link; name what it leads to", path);
+    g_autofree char *directory = g_path_get_dirname(path);
+    tree->single = g_path_get_basename(path);
+    return open_path(tree, strcmp(directory, ".") == 0 ? "" : directory, error);
+}
+
+static bool open_commit(RepoTree *tree, GError **error)
+{
+    git_oid id;
+    git_commit *commit = NULL;
+    if (git_oid_fromstr(&id, tree->commit) != 0 || git_commit_lookup(&commit, tree->repository, &id) != 0)
+        return fail(error, SOURCE_ERROR_DAMAGED, "the mirror has no commit %.12s: %s", tree->commit,
+                    repo_library_message());
+    tree->commit_root = *git_commit_tree_id(commit);
+    git_commit_free(commit);
+    return open_path(tree, tree->path, error);
+}
+
+RepoTree *repo_tree_open(const RepoMirror *mirror, const RepoLocation *location, const char *commit,
+                         GError **error)
+{
+    g_autoptr(RepoTree) tree = g_new0(RepoTree, 1);
+    const char *path = repo_mirror_path(mirror);
+    repo_library_init();
+    tree->path = g_strdup(location->path);
+    tree->origin = g_strdup_printf("%s:%s", location->url, location->path);
+    if (git_repository_open_bare(&tree->repository, path) != 0 ||
+        git_repository_odb(&tree->odb, tree->repository) != 0) {
+        fail(error, SOURCE_ERROR_DAMAGED, "%s: %s", path, repo_library_message());
+        return NULL;
+    }
+    g_strlcpy(tree->commit, commit, sizeof tree->commit);
+    return open_commit(tree, error) ? g_steal_pointer(&tree) : NULL;
+}
+
+void repo_tree_free(RepoTree *tree)
+{
+    if (!tree)
+        return;
+    git_odb_free(tree->odb);
+    git_repository_free(tree->repository);
+    g_free(tree->path);
+    g_free(tree->origin);
+    g_free(tree->single);
+    g_free(tree);
+}
+
+const char *repo_tree_commit(const RepoTree *tree)
+{
+    return tree->commit;
+}
+
+const char *repo_tree_path(const RepoTree *tree)
+{
+    return tree->path;
+}
+
+bool repo_tree_is_single(const RepoTree *tree)
+{
+    return tree->single != NULL;
+}
+
+const char *repo_tree_origin(const RepoTree *tree)
+{
+    return tree->origin;
+}
+
+/* ---- reading ---- */
+
+/* The id and what it is the id of; the rest stays 0, which no SHA-256 ends in. */
+void repo_blob_digest(const unsigned char id[SCAN_ID_BYTES], Digest *ret_digest)
+{
+    *ret_digest = (Digest){0};
+    memcpy(ret_digest->bytes, id, SCAN_ID_BYTES);
+    memcpy(ret_digest->bytes + SCAN_ID_BYTES, "blob", 4);
+}
+
+static bool check_text(const char *shown, git_odb_object *object, GError **error)
+{
+    size_t len = git_odb_object_size(object);
+    if (git_odb_object_type(object) != GIT_OBJECT_BLOB)
+        return fail(error, SOURCE_ERROR_UNREADABLE, "%s: not a file", shown);
+    if (len < LFS_LEN_MAX && len >= strlen(LFS_SIGN) &&
+        memcmp(git_odb_object_data(object), LFS_SIGN, strlen(LFS_SIGN)) == 0)
+        return fail(error, SOURCE_ERROR_UNREADABLE,
+                    "%s: a Git LFS pointer, not the file: keep manifests in git itself (git lfs untrack), or "
+                    "list it in "
+                    ".musterignore",
+                    shown);
+    return true;
+}
+
+/* The size stands in the object's head: what is too large is never inflated. */
+static bool check_size(const RepoTree *tree, const git_oid *id, const char *shown, size_t limit,
+                       GError **error)
+{
+    size_t len;
+    git_object_t type;
+    if (git_odb_read_header(&len, &type, tree->odb, id) != 0)
+        return repo_tree_fail_damaged(id, error);
+    return len <= limit ||
+           fail(error, SOURCE_ERROR_UNREADABLE, "%s: %zu bytes, and at most %zu are read", shown, len, limit);
+}
+
+bool repo_tree_read(const RepoTree *tree, const unsigned char id[SCAN_ID_BYTES], const char *shown,
+                    size_t limit, RepoText *ret_text, GError **error)
+{
+    git_oid blob;
+    git_odb_object *object = NULL;
+    git_oid_fromraw(&blob, id);
+    if (!check_size(tree, &blob, shown, limit, error))
+        return false;
+    if (git_odb_read(&object, tree->odb, &blob) != 0)
+        return repo_tree_fail_damaged(&blob, error);
+    bool is_good = check_text(shown, object, error);
+    if (is_good) {
+        ret_text->len = git_odb_object_size(object);
+        ret_text->data = g_malloc(ret_text->len + 1);
+        memcpy(ret_text->data, git_odb_object_data(object), ret_text->len);
+        ret_text->data[ret_text->len] = '\0';
+    }
+    git_odb_object_free(object);
+    return is_good;
+}
+
+RepoFind repo_tree_find(const RepoTree *tree, const char *path, unsigned char ret_id[SCAN_ID_BYTES],
+                        GError **error)
+{
+    git_tree *root = NULL;
+    git_tree_entry *entry = NULL;
+    if (!repo_tree_lookup_id(tree, &tree->root, &root, error))
+        return REPO_FIND_FAILED;
+    int result = git_tree_entry_bypath(&entry, root, path);
+    git_tree_free(root);
+    if (result == GIT_ENOTFOUND)
+        return REPO_FIND_NOTHING;
+    if (result != 0) {
+        repo_tree_fail_damaged(&tree->root, error);
+        return REPO_FIND_FAILED;
+    }
+    git_filemode_t mode = git_tree_entry_filemode(entry);
+    memcpy(ret_id, git_tree_entry_id(entry)->id, SCAN_ID_BYTES);
+    git_tree_entry_free(entry);
+    if (mode == GIT_FILEMODE_BLOB || mode == GIT_FILEMODE_BLOB_EXECUTABLE)
+        return REPO_FIND_FILE;
+    fail(error, SOURCE_ERROR_UNREADABLE, "%s: not a regular file", path);
+    return REPO_FIND_FAILED;
+}
+
+bool repo_tree_ignore(const RepoTree *tree, const git_tree *object, const char *path, const Ignore *parent,
+                      Ignore **ret_own, GError **error)
+{
+    const git_tree_entry *entry = git_tree_entry_byname(object, SCAN_IGNORE_NAME);
+    RepoText text;
+    *ret_own = NULL;
+    if (!entry || (git_tree_entry_filemode(entry) != GIT_FILEMODE_BLOB &&
+                   git_tree_entry_filemode(entry) != GIT_FILEMODE_BLOB_EXECUTABLE))
+        return true;
+    g_autofree char *shown = repo_tree_below(path, SCAN_IGNORE_NAME);
+    if (!repo_tree_read(tree, git_tree_entry_id(entry)->id, shown, REPO_IGNORE_MAX, &text, error))
+        return false;
+    *ret_own = ignore_new(parent, path, (View){text.data, text.len});
+    g_free(text.data);
+    return true;
+}
