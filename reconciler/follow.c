@@ -1,5 +1,7 @@
-/* follow.c: from a settled directory to a SourceState. */
+/* follow.c: from a settled directory, or the news of a remote, to a SourceState. */
 #include "reconciler/follow.h"
+#include "reconciler/source/location.h"
+#include "reconciler/source/repo_watch.h"
 #include "reconciler/source/source.h"
 
 #define SETTLE_MS 10
@@ -7,9 +9,15 @@
 struct Follow {
     Reconciler *reconciler;
     const WorkPort *work;
-    char *path, *name, *provider, *cache_dir;
+    char *path, *name, *provider, *cache_dir, *state_dir;
     SourceOptions options;
-    SourceWatch *watch;
+    SourceWatch *watch;          /* of a directory; or: */
+    RepoWatch *remote;           /* of a repository */
+    char *commit;                /* that is to be in force; NULL: a directory, or not known yet */
+    char *loading_commit;        /* of the load under way */
+    char *head, *remote_message; /* what the remote said last */
+    bool is_held;
+    char *identity; /* as it was loaded last; NULL: never */
     SourceFollower *follower;
     bool loading, again;
     bool full_pass;                 /* the next load is one */
@@ -18,6 +26,7 @@ struct Follow {
     ManifestSet *set;
     DiagnosticList *diagnostics;
     char *failure;
+    bool is_damaged; /* the mirror could not be read */
 };
 
 static char *first_errors(DiagnosticList *diagnostics)
@@ -46,23 +55,44 @@ static void follow_load(void *data)
     bool read =
         source_follower_load(follow->follower, &follow->set, &statistics, follow->diagnostics, &error);
     source_statistics_clear(&statistics);
+    follow->is_damaged = g_error_matches(error, SOURCE_ERROR, SOURCE_ERROR_DAMAGED);
     if (!read)
         follow->failure = g_strdup(error->message);
     else if (diagnostic_list_count(follow->diagnostics, SEVERITY_ERROR))
         follow->failure = first_errors(follow->diagnostics);
 }
 
+/* What it is called, as far as is known: a source that could not be read yet has a name from its path, until
+ * it can. */
+static const char *name_of(Follow *follow)
+{
+    g_autofree char *before = NULL;
+    if (!follow->set && follow->identity)
+        return follow->identity;
+    before = g_steal_pointer(&follow->identity);
+    follow->identity = source_identity(&follow->options, follow->set);
+    if (before && strcmp(before, follow->identity) != 0)
+        reconciler_source_renamed(follow->reconciler, before);
+    return follow->identity;
+}
+
+static void tell_remote(Follow *follow)
+{
+    SourceRemote remote = {.path = follow->path,
+                           .name = name_of(follow),
+                           .provider = follow->provider,
+                           .head = follow->head,
+                           .message = follow->remote_message,
+                           .is_held = follow->is_held};
+    reconciler_source_remote(follow->reconciler, &remote);
+}
+
 static void follow_loaded(void *data)
 {
     Follow *follow = data;
-    g_autofree char *name = NULL;
-    if (follow->set)
-        name = source_identity(&follow->options, follow->set);
-    else
-        name = follow->name ? g_strdup(follow->name) : g_path_get_basename(follow->path);
     bool whole = follow->set && !follow->failure;
     SourceState state = {.path = follow->path,
-                         .name = name,
+                         .name = name_of(follow),
                          .provider = follow->provider,
                          .revision = whole ? manifest_set_revision(follow->set) : NULL,
                          .broken = follow->failure,
@@ -71,6 +101,12 @@ static void follow_loaded(void *data)
                          .changed_us = follow->loading_us};
     follow->full_pass = false;
     reconciler_source(follow->reconciler, &state);
+    if (follow->remote)
+        tell_remote(follow);
+    if (follow->remote && whole)
+        repo_watch_good(follow->remote, follow->loading_commit);
+    if (follow->remote && follow->is_damaged)
+        repo_watch_damaged(follow->remote);
     g_clear_pointer(&follow->set, manifest_set_unref);
     g_clear_pointer(&follow->diagnostics, diagnostic_list_free);
     g_clear_pointer(&follow->failure, g_free);
@@ -82,8 +118,13 @@ static void follow_loaded(void *data)
 void follow_reload(Follow *follow)
 {
     follow->again = follow->loading;
-    if (follow->loading)
+    if (follow->loading || (follow->remote && !follow->commit))
         return;
+    if (follow->remote) {
+        g_free(follow->loading_commit);
+        follow->loading_commit = g_strdup(follow->commit);
+        source_follower_commit(follow->follower, follow->commit);
+    }
     follow->loading = true;
     follow->loading_us = follow->changed_us;
     follow->changed_us = 0;
@@ -93,7 +134,31 @@ void follow_reload(Follow *follow)
 void follow_full_pass(Follow *follow)
 {
     follow->full_pass = true;
-    follow_reload(follow);
+    if (follow->remote)
+        repo_watch_now(follow->remote);
+    else
+        follow_reload(follow);
+}
+
+/* A newer commit takes the place of the one that is being applied (reconcile_apply.c). */
+static void follow_news(const RepoNews *news, void *data)
+{
+    Follow *follow = data;
+    bool is_new = news->commit && g_strcmp0(news->commit, follow->commit) != 0;
+    if (is_new) {
+        g_free(follow->commit);
+        follow->commit = g_strdup(news->commit);
+        follow->changed_us = news->changed_us;
+    }
+    g_free(follow->head);
+    g_free(follow->remote_message);
+    follow->head = g_strdup(news->head);
+    follow->remote_message = g_strdup(news->message);
+    follow->is_held = news->state == REPO_NEWS_HELD;
+    if (follow->identity || !follow->commit)
+        tell_remote(follow); /* else with what is loaded, which says its name */
+    if (is_new || follow->full_pass)
+        follow_reload(follow);
 }
 
 static void follow_settled(void *data)
@@ -104,27 +169,41 @@ static void follow_settled(void *data)
     follow_reload(follow);
 }
 
-Follow *follow_new(Reconciler *reconciler, const WorkPort *work, const char *state_dir, const char *path,
-                   const char *name, const char *provider, GError **error)
+static bool watch_start(Follow *follow, int64_t interval_ms, GError **error)
+{
+    if (!repo_location_is(follow->path)) {
+        follow->watch = source_watch_new(&follow->options, SETTLE_MS, follow_settled, follow, error);
+        return follow->watch != NULL;
+    }
+    RepoWatchOptions options = {
+        .location = follow->path, .state_dir = follow->state_dir, .interval_ms = interval_ms};
+    follow->options.is_offline = true; /* fetching is the watch's */
+    follow->remote = repo_watch_new(&options, follow_news, follow, error);
+    return follow->remote != NULL;
+}
+
+Follow *follow_new(Reconciler *reconciler, const WorkPort *work, const FollowOptions *options, GError **error)
 {
     Follow *follow = g_new0(Follow, 1);
     follow->reconciler = reconciler;
     follow->work = work;
-    follow->path = g_strdup(path);
-    follow->name = g_strdup(name);
-    follow->provider = g_strdup(provider);
-    follow->cache_dir = g_build_filename(state_dir, "cache", NULL);
+    follow->path = g_strdup(options->path);
+    follow->name = g_strdup(options->name);
+    follow->provider = g_strdup(options->provider);
+    follow->state_dir = g_strdup(options->state_dir);
+    follow->cache_dir = g_build_filename(options->state_dir, "cache", NULL);
     follow->options = (SourceOptions){.path = follow->path,
                                       .name = follow->name,
                                       .provider = follow->provider,
+                                      .state_dir = follow->state_dir,
                                       .cache_dir = follow->cache_dir};
-    follow->watch = source_watch_new(&follow->options, SETTLE_MS, follow_settled, follow, error);
-    if (!follow->watch) {
+    if (!watch_start(follow, options->interval_ms, error)) {
         follow_free(follow);
         return NULL;
     }
     follow->follower = source_follower_new(&follow->options);
-    source_follower_attach(follow->follower, follow->watch);
+    if (follow->watch)
+        source_follower_attach(follow->follower, follow->watch);
     follow_reload(follow);
     return follow;
 }
@@ -134,15 +213,22 @@ void follow_free(void *data)
     Follow *follow = data;
     if (!follow)
         return;
+    g_clear_pointer(&follow->remote, repo_watch_free);
     g_clear_pointer(&follow->follower, source_follower_free);
     g_clear_pointer(&follow->watch, source_watch_free);
     g_clear_pointer(&follow->set, manifest_set_unref);
     g_clear_pointer(&follow->diagnostics, diagnostic_list_free);
     source_options_clear(&follow->options);
     g_free(follow->failure);
+    g_free(follow->commit);
+    g_free(follow->loading_commit);
+    g_free(follow->head);
+    g_free(follow->remote_message);
+    g_free(follow->identity);
     g_free(follow->path);
     g_free(follow->name);
     g_free(follow->provider);
+    g_free(follow->state_dir);
     g_free(follow->cache_dir);
     g_free(follow);
 }

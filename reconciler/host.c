@@ -117,8 +117,12 @@ static bool start_follows(HostHandle *handle, GError **error)
     reconciler_unfollow_all(handle->reconciler);
     bool single = handle->follow_paths && g_strv_length(handle->follow_paths) == 1;
     for (char **path = handle->follow_paths; path && *path; path++) {
-        Follow *follow = follow_new(handle->reconciler, engine_ports_work(handle->ports), handle->state_dir,
-                                    *path, single ? handle->source_name : NULL, handle->provider_name, error);
+        FollowOptions options = {.state_dir = handle->state_dir,
+                                 .path = *path,
+                                 .name = single ? handle->source_name : NULL,
+                                 .provider = handle->provider_name,
+                                 .interval_ms = handle->interval_ms};
+        Follow *follow = follow_new(handle->reconciler, engine_ports_work(handle->ports), &options, error);
         if (!follow)
             return false;
         g_ptr_array_add(handle->follows, follow);

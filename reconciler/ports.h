@@ -79,7 +79,7 @@ typedef struct HostOptions {
     const char
         *command; /* "serve", "apply", "wait", "start", "submit" …: shown to whoever finds the lease held */
     bool launch;  /* false: commit only; nothing is started (submit, cancel, apply --wait none) */
-    const char *const *follow; /* directories to follow (serve), absolute; NULL-terminated or NULL */
+    const char *const *follow; /* sources to follow (serve): absolute directories, git locations; NULL-terminated or NULL */
     const char *source_name;   /* --source NAME for a single followed source, or NULL */
     const char *provider;      /* --provider or NULL */
     const char *listen;        /* --listen ADDR or NULL (a later issue) */

@@ -54,6 +54,17 @@ typedef struct {
 } SourceState;
 /* A followed source was loaded: applied when it is whole and differs, noted as broken else. */
 void reconciler_source(Reconciler *reconciler, const SourceState *state);
+typedef struct {
+    const char *path, *name, *provider; /* as in SourceState */
+    const char *head;                   /* commit that the remote has, as far as known; may be NULL */
+    const char *message;                /* why it could not be asked, or is not followed; NULL: all is well */
+    bool is_held; /* with a message: the remote was asked, and what it has is not taken */
+} SourceRemote;
+/* The remote of a followed source was asked, or could not be: told by status and, when that changes, by an
+ * event. */
+void reconciler_source_remote(Reconciler *reconciler, const SourceRemote *remote);
+/* What was told of under this name has another, which was found in its muster.yaml: the entry goes. */
+void reconciler_source_renamed(Reconciler *reconciler, const char *before);
 /* Settings of sources that nobody follows any more are corrected. */
 void reconciler_unfollow_all(Reconciler *reconciler);
 void reconciler_log(Reconciler *reconciler, const char *format, ...) G_GNUC_PRINTF(2, 3);

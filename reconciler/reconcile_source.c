@@ -5,6 +5,7 @@
 typedef struct {
     char *name;
     char *message;        /* of what is broken, or NULL */
+    char *remote;         /* what is wrong with its remote, or NULL */
     ManifestSet *carried; /* carried out; NULL: none yet */
     uint64_t epoch;       /* when it had been */
 } FollowedSource;
@@ -14,6 +15,7 @@ void followed_free(void *data)
     FollowedSource *followed = data;
     g_free(followed->name);
     g_free(followed->message);
+    g_free(followed->remote);
     manifest_set_unref(followed->carried);
     g_free(followed);
 }
@@ -59,6 +61,17 @@ static void set_sources(Reconciler *reconciler, json_t *sources)
     free(text);
 }
 
+/* Since when the remote has what is not in force; nothing where it is, or what it has is not known. */
+static void set_behind(json_t *source, json_t *remote, int64_t now_ms)
+{
+    const char *head = json_string_value(json_object_get(remote, "head")),
+               *revision = json_string_value(json_object_get(source, "revision"));
+    if (!head || g_strcmp0(head, revision) == 0)
+        json_object_del(remote, "behindSince");
+    else if (!json_object_get(remote, "behindSince"))
+        json_set_number(remote, "behindSince", now_ms);
+}
+
 /* Keeps `since` while neither state nor message change. */
 static void set_source(Reconciler *reconciler, const SourceState *state, const char *message)
 {
@@ -78,19 +91,30 @@ static void set_source(Reconciler *reconciler, const SourceState *state, const c
         json_object_set(source, "revision", json_object_get(before, "revision"));
     json_set_number(source, "since", since);
     json_object_set_new(source, "followed", json_true());
+    json_t *remote = json_object_get(before, "remote");
+    if (remote) {
+        json_object_set(source, "remote", remote);
+        set_behind(source, remote, reconciler->now_ms);
+    }
     json_object_set_new(sources, state->name, source);
     set_sources(reconciler, sources);
     json_decref(sources);
 }
 
-void source_note(Reconciler *reconciler, const SourceState *state, const char *message)
+static FollowedSource *followed_get(Reconciler *reconciler, const char *name)
 {
-    FollowedSource *followed = followed_find(reconciler, state->name);
+    FollowedSource *followed = followed_find(reconciler, name);
     if (!followed) {
         followed = g_new0(FollowedSource, 1);
-        followed->name = g_strdup(state->name);
+        followed->name = g_strdup(name);
         g_ptr_array_add(reconciler->followed, followed);
     }
+    return followed;
+}
+
+void source_note(Reconciler *reconciler, const SourceState *state, const char *message)
+{
+    FollowedSource *followed = followed_get(reconciler, state->name);
     set_source(reconciler, state, message);
     if (g_strcmp0(followed->message, message) == 0)
         return;
@@ -106,6 +130,63 @@ void source_note(Reconciler *reconciler, const SourceState *state, const char *m
     followed->message = g_strdup(message);
 }
 
+/* ---- its remote ---- */
+
+static void set_remote(Reconciler *reconciler, const SourceRemote *remote)
+{
+    json_t *sources = sources_setting(reconciler->world), *source = json_object_get(sources, remote->name);
+    if (!source) {
+        source = json_object();
+        json_set_text(source, "path", remote->path);
+        json_set_text(source, "provider", remote->provider);
+        json_set_text(source, "state", "ok");
+        json_set_number(source, "since", reconciler->now_ms);
+        json_object_set_new(sources, remote->name, source);
+    }
+    json_object_set_new(source, "followed", json_true());
+    json_t *object = json_object_get(source, "remote");
+    if (!object) {
+        object = json_object();
+        json_object_set_new(source, "remote", object);
+    }
+    bool is_answered = !remote->message || remote->is_held;
+    json_set_text(object, "state", !remote->message ? "ok" : remote->is_held ? "held" : "unreachable");
+    json_object_del(object, "message");
+    json_set_text(object, "message", remote->message);
+    if (remote->head && is_answered)
+        json_set_text(object, "head", remote->head);
+    if (is_answered)
+        json_set_number(object, "checkedAt", reconciler->now_ms);
+    set_behind(source, object, reconciler->now_ms);
+    set_sources(reconciler, sources);
+    json_decref(sources);
+}
+
+void reconciler_source_remote(Reconciler *reconciler, const SourceRemote *remote)
+{
+    if (reconciler->fault || reconciler->reload)
+        return; /* the next look brings it again */
+    reconciler->now_ms =
+        MAX(reconciler->now_ms, reconciler->ports.clock.now_ms(reconciler->ports.clock.self));
+    FollowedSource *followed = followed_get(reconciler, remote->name);
+    set_remote(reconciler, remote);
+    reconciler_wake(reconciler);
+    if (g_strcmp0(followed->remote, remote->message) == 0)
+        return;
+    const char *type = !remote->message  ? "source.reached"
+                       : remote->is_held ? "source.held"
+                                         : "source.unreachable";
+    g_autofree char *subject = g_strdup_printf("source %s", remote->name);
+    world_event(reconciler->world, type, subject, remote->message ? remote->message : "", reconciler->now_ms);
+    if (remote->message)
+        reconciler_log(reconciler, "source %s: the last good state is kept: %s", remote->name,
+                       remote->message);
+    else
+        reconciler_log(reconciler, "source %s: its remote is reached again", remote->name);
+    g_free(followed->remote);
+    followed->remote = g_strdup(remote->message);
+}
+
 void reconciler_source(Reconciler *reconciler, const SourceState *state)
 {
     if (reconciler->fault || reconciler->reload)
@@ -117,6 +198,17 @@ void reconciler_source(Reconciler *reconciler, const SourceState *state)
     else
         apply_followed(reconciler, state);
     reconciler_wake(reconciler);
+}
+
+void reconciler_source_renamed(Reconciler *reconciler, const char *before)
+{
+    FollowedSource *followed = followed_find(reconciler, before);
+    json_t *sources = sources_setting(reconciler->world);
+    if (followed)
+        g_ptr_array_remove(reconciler->followed, followed);
+    json_object_del(sources, before);
+    set_sources(reconciler, sources);
+    json_decref(sources);
 }
 
 void reconciler_unfollow_all(Reconciler *reconciler)

@@ -14,7 +14,8 @@
  *
  * Ours (request → response):
  *   status {}        → {"version","pid","host","mode":"serve|apply|…|offline","startedAt","committedAt",
- *                       "sources":[{"name","path","revision","state":"ok|broken|suspended","message","since","followed":bool}],
+ *                       "sources":[{"name","path","revision","state":"ok|broken|suspended","message","since","followed":bool,
+ *                                   "remote"?:{"state":"ok|unreachable|held","message","head","checkedAt","behindSince","behindSeconds"}}],
  *                       "applies":[{apply}],
  * "queues":[{"name","state","priority","counts":{"SUBMITTED":n,…},"environments":[…]}],
  *                       "environments":[{"name","provider","state","status","usedVcpus","maxvCpus","launches"}],
@@ -37,12 +38,12 @@
  *   bulk    body: one SubmitJob object per line (application/x-ndjson)   → {"jobs":[{"jobId","jobName"}…]};
  * all or nothing: a bad line is an error naming its line number and nothing is submitted cancel / terminate
  * {"jobs":["UUID"|"UUID:INDEX"…],"reason"} → {"jobs":[{"jobId","status"}]}; unknown: error exit 6 apply
- * {"source": absolute path or git location, "commit"?: of a git source, "sourceName"?, "provider"?, "allowDeletes"?: n, "firstRun"?: "start|record",
- * "planId"?, "saved"?: {…}, "only"?, "destroy"?: bool} → {"applyId", "plan": {…plan JSON…}} once its desired
- * set is committed; error exit 3 (guard, stale plan, followed source), 1 (diagnostics: "diagnostics":[…]), 4
- * infeasible progress {"applyId", "want": "resources|jobs", "since"?: n, "timeoutMs"?, "runs"?: [ids of older
- * runs to wait for, ended or not]}  long poll: answers
- * when something changed after `since` or at the time-out → {"since": n,
+ * {"source": absolute path or git location, "commit"?: of a git source, "sourceName"?, "provider"?,
+ * "allowDeletes"?: n, "firstRun"?: "start|record", "planId"?, "saved"?: {…}, "only"?, "destroy"?: bool} →
+ * {"applyId", "plan": {…plan JSON…}} once its desired set is committed; error exit 3 (guard, stale plan,
+ * followed source), 1 (diagnostics: "diagnostics":[…]), 4 infeasible progress {"applyId", "want":
+ * "resources|jobs", "since"?: n, "timeoutMs"?, "runs"?: [ids of older runs to wait for, ended or not]}  long
+ * poll: answers when something changed after `since` or at the time-out → {"since": n,
  * "state":"STAGING|ACTIVE|CONVERGED|SUPERSEDED|FAILED","message"?, "done": bool (as wanted),
  *                       "pending":[{"kind","name","reason"}],
  * "groups":[{"name","kind":"queue|pipeline","counts":{…}}],

@@ -7,14 +7,18 @@
 
 /* ---- status: from the world alone ---- */
 
-static json_t *status_sources(const World *world)
+static json_t *status_sources(const World *world, int64_t now_ms)
 {
     json_t *array = json_array();
     json_t *sources = sources_setting(world), *source;
     const char *name;
     json_object_foreach(sources, name, source)
     {
+        json_t *remote = json_object_get(source, "remote"), *behind = json_object_get(remote, "behindSince");
         json_object_set_new(source, "name", json_string(name));
+        if (json_object_get(remote, "head"))
+            json_set_number(remote, "behindSeconds",
+                            behind ? MAX(now_ms - json_integer_value(behind), 0) / 1000 : 0);
         json_array_append(array, source);
     }
     json_decref(sources);
@@ -138,7 +142,7 @@ OperationStep status_step(OperationContext *context, Call *call)
     json_set_time(body, "startedAt", facts->started_ms);
     json_set_time(body, "committedAt", facts->committed_ms);
     json_object_set_new(body, "omitted", json_object());
-    json_object_set_new(body, "sources", status_sources(world));
+    json_object_set_new(body, "sources", status_sources(world, context->now_ms));
     json_object_set_new(body, "applies", status_applies(world));
     int64_t unfinished = status_queues(world, body);
     status_environments(world, body);

@@ -350,7 +350,10 @@ static const Column status_source_columns[] = {
 static void row_status_source(Table *table, const json_t *source, const ListStyle *style)
 {
     table_cell(table, member_text(source, "name"));
-    table_cell(table, member_text(source, "state"));
+    const char *state = member_text(source, "state"),
+               *remote = member_text(json_object_get(source, "remote"), "state");
+    bool is_remote = strcmp(state, "ok") == 0 && *remote && strcmp(remote, "ok") != 0;
+    table_cell(table, is_remote ? remote : state);
     table_cell_take(table, g_strndup(member_text(source, "revision"), 12));
     table_cell(table, json_is_true(json_object_get(source, "followed")) ? "yes" : "no");
     cell_age(table, member_integer(source, "since"), style);
@@ -415,6 +418,26 @@ static void status_section(const json_t *status, const char *member, const Colum
         g_string_append_printf(out, "… and %s more (muster get %s)\n", more, member);
 }
 
+/* What is wrong with a source's remote, and for how long it has had what is not in force. */
+static void status_remote(const json_t *source, const ListStyle *style, GString *out)
+{
+    const json_t *remote = json_object_get(source, "remote");
+    const char *name = member_text(source, "name");
+    int64_t behind = member_integer(remote, "behindSince"), checked = member_integer(remote, "checkedAt");
+    if (*member_text(remote, "message")) {
+        g_autofree char *message = printable(member_text(remote, "message"));
+        g_string_append_printf(out, "  %s: %s\n", name, message);
+        g_autofree char *ago = checked ? time_between(checked, style->now_ms) : NULL;
+        if (ago && strcmp(member_text(remote, "state"), "unreachable") == 0)
+            g_string_append_printf(out, "  %s: its remote answered last %s ago\n", name, ago);
+    }
+    if (behind) {
+        g_autofree char *time = time_between(behind, style->now_ms);
+        g_string_append_printf(out, "  %s: %s behind its remote, which is at %.12s\n", name, time,
+                               member_text(remote, "head"));
+    }
+}
+
 #define STATUS_SECTION(member, columns, row)                                                                 \
     status_section(status, member, columns, G_N_ELEMENTS(columns), row, style, out)
 
@@ -429,6 +452,7 @@ void list_status(const json_t *status, const ListStyle *style, GString *out)
         g_autofree char *message = printable(member_text(source, "message"));
         if (*message)
             g_string_append_printf(out, "  %s: %s\n", member_text(source, "name"), message);
+        status_remote(source, style, out);
     }
     STATUS_SECTION("queues", status_queue_columns, row_status_queue);
     STATUS_SECTION("environments", status_environment_columns, row_status_environment);

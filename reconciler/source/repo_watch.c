@@ -1,0 +1,307 @@
+/* repo_watch.c: see repo_watch.h. */
+#include "reconciler/source/repo_watch.h"
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include "reconciler/source/repo_mirror.h"
+#include "reconciler/source/repo_open.h"
+#include "reconciler/source/source.h"
+
+#define JITTER_PERCENT 10
+#define SHORT_ID       8
+
+/* What one look found. */
+typedef struct {
+    RepoNewsState state;
+    bool has_commit, has_head;
+    char commit[REPO_COMMIT_HEX + 1], head[REPO_COMMIT_HEX + 1];
+    char *message;
+    int64_t changed_us, interval_ms;
+} Look;
+
+struct RepoWatch {
+    /* constant */
+    RepoLocation *location;
+    char *state_dir;
+    int64_t interval_ms;
+    RepoWatchFunc news;
+    void *data;
+    GMainContext *context;
+    int cancel_fd;
+    GThread *thread;
+    /* of the loop */
+    GSource *timer;
+    /* of the thread */
+    char last[REPO_COMMIT_HEX + 1];
+    GMutex mutex; /* over what follows */
+    GCond wanted;
+    bool is_asked, is_ending, is_damaged;
+    char *good;  /* to be noted; NULL: nothing */
+    GQueue told; /* of Look*: for the loop */
+};
+
+static void ask(RepoWatch *watch, bool is_damaged)
+{
+    g_mutex_lock(&watch->mutex);
+    watch->is_asked = true;
+    watch->is_damaged |= is_damaged;
+    g_cond_signal(&watch->wanted);
+    g_mutex_unlock(&watch->mutex);
+}
+
+/* ---- one look, on the thread ---- */
+
+static void G_GNUC_PRINTF(3, 4) note(Look *look, RepoNewsState state, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    g_free(look->message);
+    look->message = g_strdup_vprintf(format, arguments);
+    look->state = state;
+    va_end(arguments);
+}
+
+/* A branch that is followed goes forward; a tag, a range or a commit names what it names. */
+static bool goes_forward(const RepoLocation *location)
+{
+    return location->want == REPO_WANT_HEAD ||
+           (location->want == REPO_WANT_NAME && !g_str_has_prefix(location->ref, "refs/tags/"));
+}
+
+static void compare_with_held(RepoMirror *mirror, const RepoSettings *settings, const RepoLocation *location,
+                              Look *look)
+{
+    char held[REPO_COMMIT_HEX + 1];
+    if (!repo_mirror_held(mirror, held) || !goes_forward(location) || settings->follow_rewrites ||
+        repo_mirror_descends(mirror, look->head, held))
+        return;
+    note(look, REPO_NEWS_HELD,
+         "history was rewritten: %s is at %.*s, which does not come after %.*s; that one stays in force. "
+         "Push a commit that "
+         "does, or set rewrites: follow for this url in sources.yaml",
+         location->ref ? location->ref : "HEAD", SHORT_ID, look->head, SHORT_ID, held);
+    memcpy(look->commit, held, sizeof held);
+}
+
+static void resolve(RepoMirror *mirror, const RepoSettings *settings, const RepoLocation *location,
+                    Look *look)
+{
+    g_autoptr(GError) error = NULL;
+    if (repo_mirror_resolve(mirror, look->head, &error)) {
+        look->has_head = look->has_commit = true;
+        memcpy(look->commit, look->head, sizeof look->head);
+        compare_with_held(mirror, settings, location, look);
+        return;
+    }
+    if (look->state != REPO_NEWS_OK)
+        return; /* why there is nothing was said already */
+    look->has_commit = repo_mirror_held(mirror, look->commit);
+    if (look->has_commit)
+        note(look, REPO_NEWS_HELD, "%s; %.*s stays in force", error->message, SHORT_ID, look->commit);
+    else
+        note(look, REPO_NEWS_UNREACHABLE, "%s", error->message);
+}
+
+static void look_with(RepoWatch *watch, RepoMirror *mirror, const RepoSettings *settings, bool is_damaged,
+                      Look *look)
+{
+    g_autoptr(GError) error = NULL;
+    if (is_damaged)
+        repo_mirror_mark_damaged(mirror);
+    if (!repo_mirror_fetch(mirror, settings, watch->cancel_fd, &error))
+        note(look, REPO_NEWS_UNREACHABLE, "%s", error->message);
+    resolve(mirror, settings, watch->location, look);
+    if (look->has_commit && strcmp(look->commit, watch->last) != 0) {
+        look->changed_us = g_get_monotonic_time();
+        memcpy(watch->last, look->commit, sizeof look->commit);
+    }
+}
+
+static void look_around(RepoWatch *watch, const char *good, bool is_asked, bool is_damaged, Look *look)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *base = repo_mirror_base(watch->state_dir);
+    g_autoptr(RepoMirror) mirror = repo_mirror_open(base, watch->location, &error);
+    g_autoptr(RepoSettings) settings =
+        mirror ? repo_settings_load(watch->state_dir, watch->location, &error) : NULL;
+    look->interval_ms = watch->interval_ms ? watch->interval_ms
+                        : settings         ? settings->interval_ms
+                                           : REPO_INTERVAL_MS;
+    if (mirror && good)
+        repo_mirror_hold(mirror, good);
+    if (!is_asked)
+        return;
+    if (settings)
+        look_with(watch, mirror, settings, is_damaged, look);
+    else
+        note(look, REPO_NEWS_UNREACHABLE, "%s", error->message);
+}
+
+/* ---- back on the loop ---- */
+
+static gboolean on_timer(gpointer data)
+{
+    ask(data, false);
+    return G_SOURCE_REMOVE;
+}
+
+static void timer_clear(RepoWatch *watch)
+{
+    if (!watch->timer)
+        return;
+    g_source_destroy(watch->timer);
+    g_clear_pointer(&watch->timer, g_source_unref);
+}
+
+/* Many that started together do not ask together for ever. */
+static int64_t with_jitter(int64_t interval_ms)
+{
+    int64_t spread = interval_ms * JITTER_PERCENT / 100;
+    return interval_ms + (spread > 0 ? (int64_t)(g_random_double_range(-1.0, 1.0) * (double)spread) : 0);
+}
+
+static void timer_set(RepoWatch *watch, int64_t interval_ms)
+{
+    timer_clear(watch);
+    watch->timer = g_timeout_source_new((guint)CLAMP(with_jitter(interval_ms), 1, G_MAXINT));
+    g_source_set_callback(watch->timer, on_timer, watch, NULL);
+    g_source_attach(watch->timer, watch->context);
+}
+
+static void look_free(void *data)
+{
+    Look *look = data;
+    g_free(look->message);
+    g_free(look);
+}
+
+static void hand_on(RepoWatch *watch, const Look *look)
+{
+    RepoNews news = {.state = look->state,
+                     .commit = look->has_commit ? look->commit : NULL,
+                     .head = look->has_head ? look->head : NULL,
+                     .message = look->message,
+                     .changed_us = look->changed_us};
+    timer_set(watch, look->interval_ms);
+    watch->news(&news, watch->data);
+}
+
+static gboolean on_looked(gpointer data)
+{
+    RepoWatch *watch = data;
+    g_mutex_lock(&watch->mutex);
+    Look *look = g_queue_pop_head(&watch->told);
+    g_mutex_unlock(&watch->mutex);
+    hand_on(watch, look);
+    look_free(look);
+    return G_SOURCE_REMOVE;
+}
+
+/* ---- the thread ---- */
+
+static void tell(RepoWatch *watch, Look *look)
+{
+    g_autoptr(GSource) source = g_idle_source_new();
+    g_source_set_priority(source, G_PRIORITY_DEFAULT);
+    g_source_set_callback(source, on_looked, watch, NULL);
+    g_mutex_lock(&watch->mutex);
+    g_queue_push_tail(&watch->told, look);
+    g_mutex_unlock(&watch->mutex);
+    g_source_attach(source, watch->context);
+}
+
+static gpointer watch_main(gpointer data)
+{
+    RepoWatch *watch = data;
+    for (;;) {
+        g_mutex_lock(&watch->mutex);
+        while (!watch->is_asked && !watch->is_ending && !watch->good)
+            g_cond_wait(&watch->wanted, &watch->mutex);
+        bool is_asked = watch->is_asked, is_damaged = watch->is_damaged, is_ending = watch->is_ending;
+        g_autofree char *good = g_steal_pointer(&watch->good);
+        watch->is_asked = watch->is_damaged = false;
+        g_mutex_unlock(&watch->mutex);
+        if (is_ending && !good)
+            return NULL;
+        Look *look = g_new0(Look, 1);
+        look_around(watch, good, is_asked && !is_ending, is_damaged, look);
+        if (is_asked && !is_ending)
+            tell(watch, look);
+        else
+            look_free(look);
+    }
+}
+
+/* ---- the face ---- */
+
+RepoWatch *repo_watch_new(const RepoWatchOptions *options, RepoWatchFunc news, void *data, GError **error)
+{
+    RepoLocation *location = repo_location_parse(options->location, error);
+    if (!location)
+        return NULL;
+    RepoWatch *watch = g_new0(RepoWatch, 1);
+    watch->location = location;
+    watch->state_dir = g_strdup(options->state_dir);
+    watch->interval_ms = options->interval_ms;
+    watch->news = news;
+    watch->data = data;
+    watch->context = g_main_context_ref_thread_default();
+    watch->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    g_mutex_init(&watch->mutex);
+    g_cond_init(&watch->wanted);
+    watch->is_asked = true;
+    watch->thread = g_thread_new("git", watch_main, watch);
+    return watch;
+}
+
+/* What came of looks and was not handed on yet. */
+static void drop_untold(RepoWatch *watch)
+{
+    GSource *source;
+    while ((source = g_main_context_find_source_by_user_data(watch->context, watch)))
+        g_source_destroy(source);
+    g_queue_clear_full(&watch->told, look_free);
+}
+
+void repo_watch_free(RepoWatch *watch)
+{
+    if (!watch)
+        return;
+    uint64_t one = 1;
+    g_mutex_lock(&watch->mutex);
+    watch->is_ending = true;
+    g_cond_signal(&watch->wanted);
+    g_mutex_unlock(&watch->mutex);
+    ssize_t written = write(watch->cancel_fd, &one, sizeof one);
+    (void)written; /* an eventfd takes it */
+    g_thread_join(watch->thread);
+    timer_clear(watch);
+    drop_untold(watch);
+    close(watch->cancel_fd);
+    g_mutex_clear(&watch->mutex);
+    g_cond_clear(&watch->wanted);
+    g_main_context_unref(watch->context);
+    repo_location_free(watch->location);
+    g_free(watch->state_dir);
+    g_free(watch->good);
+    g_free(watch);
+}
+
+void repo_watch_now(RepoWatch *watch)
+{
+    ask(watch, false);
+}
+
+void repo_watch_damaged(RepoWatch *watch)
+{
+    ask(watch, true);
+}
+
+void repo_watch_good(RepoWatch *watch, const char *commit)
+{
+    g_mutex_lock(&watch->mutex);
+    g_free(watch->good);
+    watch->good = g_strdup(commit);
+    g_cond_signal(&watch->wanted);
+    g_mutex_unlock(&watch->mutex);
+}

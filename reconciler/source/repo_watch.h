@@ -1,0 +1,45 @@
+/* repo_watch.h: asks a remote, time and again, what a git location names now.
+ * Owns:   a thread that fetches, one timer on the thread-default GMainContext.
+ * Calls:  repo_mirror.h.
+ * Holds:  the loop is never blocked: it hears what came of a look, and when. What was good once stays what is
+ * wanted while the remote cannot be asked, has lost the reference, or has rewritten its history (settings:
+ * rewrites). */
+#pragma once
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef enum {
+    REPO_NEWS_OK,
+    REPO_NEWS_UNREACHABLE, /* the remote could not be asked: commit is the newest known */
+    REPO_NEWS_HELD         /* the reference is gone or was rewritten: commit is the last good one */
+} RepoNewsState;
+
+typedef struct {
+    RepoNewsState state;
+    const char *commit;  /* what is to be in force; NULL: nothing is known that could be */
+    const char *head;    /* what the location names at the remote, as far as known; may be NULL */
+    const char *message; /* of a state that is not OK; else NULL */
+    int64_t changed_us;  /* monotonic time when the commit was first seen to differ; 0: it does not */
+} RepoNews;
+
+typedef struct RepoWatch RepoWatch;
+typedef void (*RepoWatchFunc)(const RepoNews *news, void *data);
+
+typedef struct {
+    const char *location;  /* git+… */
+    const char *state_dir; /* holds the mirror and sources.yaml */
+    int64_t interval_ms;   /* 0: that of sources.yaml */
+} RepoWatchOptions;
+
+/* Looks at once. NULL with error: the location is none. */
+RepoWatch *repo_watch_new(const RepoWatchOptions *options, RepoWatchFunc news, void *data, GError **error);
+/* Ends a fetch that is under way. */
+void repo_watch_free(RepoWatch *watch);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RepoWatch, repo_watch_free)
+/* Looks now; when it is looking already, once more afterwards. */
+void repo_watch_now(RepoWatch *watch);
+/* The commit was read whole: it is the last good one from now on. */
+void repo_watch_good(RepoWatch *watch, const char *commit);
+/* What the mirror holds could not be read: it is fetched anew at once. */
+void repo_watch_damaged(RepoWatch *watch);
