@@ -60,6 +60,9 @@ static void follow_load(void *data)
         follow->failure = g_strdup(error->message);
     else if (diagnostic_list_count(follow->diagnostics, SEVERITY_ERROR))
         follow->failure = first_errors(follow->diagnostics);
+    else if (manifest_set_len(follow->set) == 0) /* nobody means to delete everything by that */
+        follow->failure = g_strdup(
+            "no manifest is in it (apiVersion: muster/v1); muster destroy deletes what a source owns");
 }
 
 /* What it is called, as far as is known: a source that could not be read yet has a name from its path, until

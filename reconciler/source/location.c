@@ -1,5 +1,6 @@
 /* location.c: see location.h. */
 #include "reconciler/source/location.h"
+#include <arpa/inet.h>
 #include <string.h>
 #include "reconciler/source/source.h"
 #include "reconciler/source/version.h"
@@ -16,7 +17,8 @@ static const struct {
 } transports[] = {{"file://", REPO_TRANSPORT_FILE},
                   {"https://", REPO_TRANSPORT_HTTPS},
                   {"http://", REPO_TRANSPORT_HTTP},
-                  {"ssh://", REPO_TRANSPORT_SSH}};
+                  {"ssh://", REPO_TRANSPORT_SSH},
+                  {"git://", REPO_TRANSPORT_GIT}};
 
 const char *repo_transport_name(RepoTransport transport)
 {
@@ -25,6 +27,7 @@ const char *repo_transport_name(RepoTransport transport)
     case REPO_TRANSPORT_HTTPS: return "https";
     case REPO_TRANSPORT_HTTP: return "http";
     case REPO_TRANSPORT_SSH: return "ssh";
+    case REPO_TRANSPORT_GIT: return "git";
     }
     return "";
 }
@@ -263,7 +266,7 @@ static bool parse(RepoLocation *location, const char *text, GError **error)
     if (end)
         return refuse(
             error,
-            "\"%.*s\" is no transport that is allowed: file, https, http and ssh are; the form is " FORM,
+            "\"%.*s\" is no transport that is allowed: file, https, ssh, http and git are; the form is " FORM,
             (int)(end - text), text);
     return refuse(error, "no URL follows git+; the form is " FORM);
 }
@@ -286,6 +289,8 @@ RepoLocation *repo_location_parse(const char *text, GError **error)
 
 bool repo_location_is_loopback(const RepoLocation *location)
 {
-    return strcmp(location->host, "localhost") == 0 || g_str_has_prefix(location->host, "127.") ||
-           strcmp(location->host, "::1") == 0;
+    struct in_addr address;
+    if (inet_pton(AF_INET, location->host, &address) == 1)
+        return ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET;
+    return strcmp(location->host, "localhost") == 0 || strcmp(location->host, "::1") == 0;
 }

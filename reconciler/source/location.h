@@ -12,7 +12,8 @@ typedef enum {
     REPO_TRANSPORT_FILE,
     REPO_TRANSPORT_HTTPS,
     REPO_TRANSPORT_HTTP,
-    REPO_TRANSPORT_SSH
+    REPO_TRANSPORT_SSH,
+    REPO_TRANSPORT_GIT /* git-daemon(1): neither encrypted nor authenticated, as http */
 } RepoTransport;
 typedef enum {
     REPO_WANT_HEAD,   /* no @REF: what the remote's HEAD names */
@@ -38,7 +39,7 @@ bool repo_location_is(const char *text);
 RepoLocation *repo_location_parse(const char *text, GError **error);
 void repo_location_free(RepoLocation *location);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RepoLocation, repo_location_free)
-/* A remote on this machine by its name or address: where http without TLS can be trusted. */
+/* A remote on this machine by its name or address: where what is not encrypted can be trusted. */
 bool repo_location_is_loopback(const RepoLocation *location);
 /* The transport's name as GIT_ALLOW_PROTOCOL wants it. */
 const char *repo_transport_name(RepoTransport transport);

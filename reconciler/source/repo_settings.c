@@ -117,7 +117,7 @@ static void take_entry(Reading *reading, const Node *entry)
     fresh.known_hosts = text_of(entry, "knownHosts");
     fresh.ca_file = text_of(entry, "caFile");
     fresh.proxy = text_of(entry, "proxy");
-    fresh.allow_http = is_true(entry, "allowHttp");
+    fresh.allow_unencrypted = is_true(entry, "allowUnencrypted");
     const Node *rewrites = node_get(entry, "rewrites");
     fresh.follow_rewrites = rewrites && view_is(rewrites->text, "follow");
     *settings = fresh;
@@ -180,13 +180,13 @@ static bool check_file(const char *member, const char *path, GError **error)
 
 bool repo_settings_check(const RepoSettings *settings, const RepoLocation *location, GError **error)
 {
-    if (location->transport == REPO_TRANSPORT_HTTP && !settings->allow_http &&
-        !repo_location_is_loopback(location)) {
-        g_set_error(
-            error, SOURCE_ERROR, SOURCE_ERROR_LOCATION,
-            "%s: http without TLS lets whoever is on the way change what runs; use https, or set allowHttp: "
-            "true for this url in sources.yaml",
-            location->url);
+    bool is_open = location->transport == REPO_TRANSPORT_HTTP || location->transport == REPO_TRANSPORT_GIT;
+    if (is_open && !settings->allow_unencrypted && !repo_location_is_loopback(location)) {
+        g_set_error(error, SOURCE_ERROR, SOURCE_ERROR_LOCATION,
+                    "%s: whoever is on the way can change what runs, as nothing is encrypted; use https or "
+                    "ssh, or set "
+                    "allowUnencrypted: true for this url in sources.yaml",
+                    location->url);
         return false;
     }
     return check_file("tokenFile", settings->token_file, error) &&

@@ -15,7 +15,7 @@
 typedef struct {
     char *user, *token_file, *token_env, *credential_helper; /* NULL: not given, as all below */
     char *ssh_key, *known_hosts, *ca_file, *proxy;
-    bool allow_http, follow_rewrites;
+    bool allow_unencrypted, follow_rewrites;
     int64_t interval_ms, timeout_ms;
 } RepoSettings;
 

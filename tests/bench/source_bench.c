@@ -107,7 +107,7 @@ static void plan_timed(ManifestSet *set, const char *label, GArray *resources, G
            built - start, now_s() - built, text->len);
 }
 
-static bool load_once(const SourceOptions *options)
+static bool load_once(SourceOptions *options)
 {
     g_autoptr(DiagnosticList) diagnostics = diagnostic_list_new();
     g_autoptr(GError) error = NULL;

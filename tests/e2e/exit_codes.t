@@ -16,8 +16,8 @@ like "with a suggestion" "$err" "*did you mean \"apply\"?*"
 exits "1: a command of a later version" 1 muster history x
 like "says so" "$err" "*not in this version*"
 exits "1: unknown option" 1 muster plan src --formt json
-exits "1: git source" 1 muster plan git+https://example.org/a.git
-like "not yet supported" "$err" "*not yet supported*"
+exits "1: a git location that is none" 1 muster plan git+ext::sh
+like "says what is allowed" "$err" "*no transport that is allowed*"
 exits "1: no such source" 1 muster validate missing
 exits "1: status without a state" 1 muster status --state "$WORK/none"
 ok "which it did not make" test ! -e "$WORK/none"

@@ -112,11 +112,13 @@ static void test_sources(void)
 static void test_git(void)
 {
     const char *sources[] = {"git+https://example.org/x.git"};
-    StateDirInput input = {.option = "/given", .directory = "/", .sources = sources, .sources_len = 1};
+    StateDirInput input = {.xdg_state_home = "/xdg", .directory = "/", .sources = sources, .sources_len = 1};
     g_autoptr(GError) error = NULL;
     g_autofree char *path = NULL;
+    check(&input, "/xdg/muster");
+    sources[0] = "git+ext://sh -c true";
     g_assert_false(state_dir_resolve(&input, &path, &error));
-    g_assert_nonnull(strstr(error->message, "not yet supported"));
+    g_assert_nonnull(strstr(error->message, "no transport that is allowed"));
 }
 
 int main(int argc, char **argv)
