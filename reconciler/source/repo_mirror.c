@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 #include "reconciler/source/repo_fetch.h"
 #include "reconciler/source/source.h"
@@ -25,6 +26,8 @@ struct RepoMirror {
     RepoLocation *location; /* of its own */
     char *path, *lock_path, *damaged_path;
     char *held_ref;
+    const char *head_ref;       /* what HEAD of the remote is called here */
+    bool is_in_place;           /* it is the remote: only read */
     git_repository *repository; /* NULL: not opened */
 };
 
@@ -70,6 +73,50 @@ static char *default_base(void)
     return g_build_filename(g_get_user_cache_dir(), "muster", "git", NULL);
 }
 
+static RepoMirror *mirror_new(const RepoLocation *location)
+{
+    RepoMirror *mirror = g_new0(RepoMirror, 1);
+    mirror->location = g_new0(RepoLocation, 1);
+    *mirror->location = (RepoLocation){.transport = location->transport,
+                                       .url = g_strdup(location->url),
+                                       .host = g_strdup(location->host),
+                                       .directory = g_strdup(location->directory),
+                                       .want = location->want,
+                                       .ref = g_strdup(location->ref),
+                                       .path = g_strdup(location->path),
+                                       .name = g_strdup(location->name)};
+    return mirror;
+}
+
+/* By their numbers in linux/magic.h: NFS, SMB, CIFS, SMB2, Ceph, 9p, FUSE, AFS. */
+static bool is_on_network(const char *path)
+{
+    static const uint32_t types[] = {0x6969,     0x517b,     0xff534d42, 0xfe534d42,
+                                     0x00c36400, 0x01021997, 0x65735546, 0x5346414f};
+    struct statfs status;
+    if (statfs(path, &status) != 0)
+        return true;
+    for (size_t i = 0; i < G_N_ELEMENTS(types); i++)
+        if ((uint32_t)status.f_type == types[i])
+            return true;
+    return false;
+}
+
+RepoMirror *repo_mirror_in_place(const RepoLocation *location)
+{
+    if (!location->directory || is_on_network(location->directory))
+        return NULL;
+    repo_library_init();
+    RepoMirror *mirror = mirror_new(location);
+    mirror->is_in_place = true;
+    mirror->head_ref = "HEAD";
+    if (git_repository_open(&mirror->repository, location->directory) == 0)
+        mirror->path = g_strdup(git_repository_commondir(mirror->repository));
+    else
+        g_clear_pointer(&mirror, repo_mirror_free);
+    return mirror;
+}
+
 RepoMirror *repo_mirror_open(const char *base, const RepoLocation *location, GError **error)
 {
     g_autofree char *fallback = default_base(), *digest = short_digest(location->url);
@@ -84,16 +131,8 @@ RepoMirror *repo_mirror_open(const char *base, const RepoLocation *location, GEr
     }
     repo_library_init();
     g_strdelimit(name, "/\\", '_');
-    RepoMirror *mirror = g_new0(RepoMirror, 1);
-    mirror->location = g_new0(RepoLocation, 1);
-    *mirror->location = (RepoLocation){.transport = location->transport,
-                                       .url = g_strdup(location->url),
-                                       .host = g_strdup(location->host),
-                                       .directory = g_strdup(location->directory),
-                                       .want = location->want,
-                                       .ref = g_strdup(location->ref),
-                                       .path = g_strdup(location->path),
-                                       .name = g_strdup(location->name)};
+    RepoMirror *mirror = mirror_new(location);
+    mirror->head_ref = HEAD_REF;
     mirror->path = g_build_filename(directory, name, NULL);
     mirror->lock_path = g_strconcat(mirror->path, ".lock", NULL);
     mirror->damaged_path = g_strconcat(mirror->path, ".damaged", NULL);
@@ -312,6 +351,7 @@ static bool fetch_locked(RepoMirror *mirror, const RepoSettings *settings, int c
 
 bool repo_mirror_fetch(RepoMirror *mirror, const RepoSettings *settings, int cancel_fd, GError **error)
 {
+    g_assert(!mirror->is_in_place);
     if (!repo_settings_check(settings, mirror->location, error))
         return false;
     bool is_damaged = access(mirror->damaged_path, F_OK) == 0;
@@ -446,7 +486,7 @@ bool repo_mirror_resolve(RepoMirror *mirror, char ret_commit[REPO_COMMIT_HEX + 1
         return fail(error, SOURCE_ERROR_DAMAGED, mirror->path, repo_library_message());
     switch (location->want) {
     case REPO_WANT_HEAD:
-        return commit_of(mirror, HEAD_REF, ret_commit) ||
+        return commit_of(mirror, mirror->head_ref, ret_commit) ||
                fail_ref(mirror, error, "its HEAD has no commit", "");
     case REPO_WANT_SEMVER: return resolve_range(mirror, ret_commit, error);
     case REPO_WANT_COMMIT:
@@ -480,8 +520,10 @@ void repo_mirror_hold(RepoMirror *mirror, const char *commit)
 bool repo_mirror_descends(RepoMirror *mirror, const char *newer, const char *older)
 {
     git_oid ids[2];
-    if (strcmp(newer, older) == 0 || !repo_mirror_has(mirror, older))
+    if (strcmp(newer, older) == 0)
         return true;
+    if (!repo_mirror_has(mirror, older))
+        return !mirror->is_in_place;
     return git_oid_fromstr(&ids[0], newer) == 0 && git_oid_fromstr(&ids[1], older) == 0 &&
            git_graph_descendant_of(mirror->repository, &ids[0], &ids[1]) == 1;
 }

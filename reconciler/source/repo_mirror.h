@@ -14,6 +14,10 @@ typedef struct RepoMirror RepoMirror;
 /* base: the directory that holds mirrors, made where it is missing; NULL: the user's cache directory. Touches
  * no network. NULL with error. */
 RepoMirror *repo_mirror_open(const char *base, const RepoLocation *location, GError **error);
+/* The remote itself, where it is a directory of this machine: to be resolved in and read, before it is
+ * fetched. NULL where it is not, or that cannot be done (on a network file system reading might hang, and
+ * cannot be ended). */
+RepoMirror *repo_mirror_in_place(const RepoLocation *location);
 void repo_mirror_free(RepoMirror *mirror);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RepoMirror, repo_mirror_free)
 const char *repo_mirror_path(const RepoMirror *mirror);
@@ -30,8 +34,10 @@ void repo_mirror_mark_damaged(const RepoMirror *mirror);
 /* The last commit that was good, under this name (of a location); kept from being collected. False: none. */
 bool repo_mirror_held(RepoMirror *mirror, char ret_commit[REPO_COMMIT_HEX + 1]);
 void repo_mirror_hold(RepoMirror *mirror, const char *commit);
-/* Whether newer has older in its history; true as well where older is not known any more to be compared. */
+/* Whether newer has older in its history; true as well where a mirror, made anew, does not know older any
+ * more. */
 bool repo_mirror_descends(RepoMirror *mirror, const char *newer, const char *older);
+
 /* libgit2's global settings, once; before any other call of it. */
 void repo_library_init(void);
 /* libgit2's message of the call that just failed on this thread. */

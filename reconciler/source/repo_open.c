@@ -46,7 +46,15 @@ bool repo_open(SourceOptions *options, bool is_damaged, GError **error)
     g_clear_pointer(&options->git, repo_tree_free);
     if (!mirror)
         return false;
-    if (is_damaged)
+    if (options->is_offline && options->commit && !repo_mirror_has(mirror, options->commit)) {
+        /* what is in a repository of this machine can be read before it is fetched */
+        RepoMirror *place = repo_mirror_in_place(location);
+        if (place) {
+            repo_mirror_free(mirror);
+            mirror = place;
+        }
+    }
+    if (is_damaged && !options->is_offline)
         repo_mirror_mark_damaged(mirror);
     if (open_once(options, mirror, location, &fault))
         return true;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include "reconciler/source/repo_mirror.h"
 #include "reconciler/source/repo_open.h"
+#include "reconciler/source/repo_refs.h"
 #include "reconciler/source/source.h"
 
 #define JITTER_PERCENT 10
@@ -31,19 +32,24 @@ struct RepoWatch {
     GThread *thread;
     /* of the loop */
     GSource *timer;
+    RepoRefs *refs; /* of a repository on this machine; NULL: only the timer asks */
     /* of the thread */
     char last[REPO_COMMIT_HEX + 1];
-    GMutex mutex; /* over what follows */
+    int64_t looking_us; /* event_us of the look under way */
+    GMutex mutex;       /* over what follows */
     GCond wanted;
     bool is_asked, is_ending, is_damaged;
-    char *good;  /* to be noted; NULL: nothing */
-    GQueue told; /* of Look*: for the loop */
+    char *good;       /* to be noted; NULL: nothing */
+    int64_t event_us; /* of the first change that was asked for; 0: none was */
+    GQueue told;      /* of Look*: for the loop */
 };
 
-static void ask(RepoWatch *watch, bool is_damaged)
+static void ask(RepoWatch *watch, bool is_damaged, int64_t event_us)
 {
     g_mutex_lock(&watch->mutex);
     watch->is_asked = true;
+    if (!watch->event_us)
+        watch->event_us = event_us;
     watch->is_damaged |= is_damaged;
     g_cond_signal(&watch->wanted);
     g_mutex_unlock(&watch->mutex);
@@ -68,12 +74,12 @@ static bool goes_forward(const RepoLocation *location)
            (location->want == REPO_WANT_NAME && !g_str_has_prefix(location->ref, "refs/tags/"));
 }
 
-static void compare_with_held(RepoMirror *mirror, const RepoSettings *settings, const RepoLocation *location,
-                              Look *look)
+static void compare_with_held(RepoMirror *mirror, RepoMirror *graph, const RepoSettings *settings,
+                              const RepoLocation *location, Look *look)
 {
     char held[REPO_COMMIT_HEX + 1];
     if (!repo_mirror_held(mirror, held) || !goes_forward(location) || settings->follow_rewrites ||
-        repo_mirror_descends(mirror, look->head, held))
+        repo_mirror_descends(graph, look->head, held))
         return;
     note(look, REPO_NEWS_HELD,
          "history was rewritten: %s is at %.*s, which does not come after %.*s; that one stays in force. "
@@ -90,7 +96,7 @@ static void resolve(RepoMirror *mirror, const RepoSettings *settings, const Repo
     if (repo_mirror_resolve(mirror, look->head, &error)) {
         look->has_head = look->has_commit = true;
         memcpy(look->commit, look->head, sizeof look->head);
-        compare_with_held(mirror, settings, location, look);
+        compare_with_held(mirror, mirror, settings, location, look);
         return;
     }
     if (look->state != REPO_NEWS_OK)
@@ -102,18 +108,53 @@ static void resolve(RepoMirror *mirror, const RepoSettings *settings, const Repo
         note(look, REPO_NEWS_UNREACHABLE, "%s", error->message);
 }
 
+/* The commit differs from the one that was told last: when that was seen. */
+static void note_change(RepoWatch *watch, int64_t event_us, Look *look)
+{
+    if (!look->has_commit || strcmp(look->commit, watch->last) == 0)
+        return;
+    look->changed_us = event_us ? event_us : g_get_monotonic_time();
+    memcpy(watch->last, look->commit, sizeof look->commit);
+}
+
+static void tell(RepoWatch *watch, Look *look);
+
+/* A repository of this machine need not be fetched to be read: what is new there is told at once, the mirror
+ * follows. */
+static void look_in_place(RepoWatch *watch, RepoMirror *mirror, const RepoSettings *settings,
+                          const Look *around)
+{
+    g_autoptr(RepoMirror) place = repo_mirror_in_place(watch->location);
+    Look look = {.interval_ms = around->interval_ms};
+    if (!place || !repo_mirror_resolve(place, look.head, NULL))
+        return; /* fetching tells why */
+    look.has_head = look.has_commit = true;
+    memcpy(look.commit, look.head, sizeof look.head);
+    compare_with_held(mirror, place, settings, watch->location, &look);
+    note_change(watch, watch->looking_us, &look);
+    if (look.changed_us)
+        tell(watch, g_memdup2(&look, sizeof look));
+    else
+        g_free(look.message);
+}
+
 static void look_with(RepoWatch *watch, RepoMirror *mirror, const RepoSettings *settings, bool is_damaged,
                       Look *look)
 {
     g_autoptr(GError) error = NULL;
     if (is_damaged)
         repo_mirror_mark_damaged(mirror);
-    if (!repo_mirror_fetch(mirror, settings, watch->cancel_fd, &error))
+    else
+        look_in_place(watch, mirror, settings, look);
+    bool is_fetched = repo_mirror_fetch(mirror, settings, watch->cancel_fd, &error);
+    if (!is_fetched)
         note(look, REPO_NEWS_UNREACHABLE, "%s", error->message);
-    resolve(mirror, settings, watch->location, look);
-    if (look->has_commit && strcmp(look->commit, watch->last) != 0) {
-        look->changed_us = g_get_monotonic_time();
-        memcpy(watch->last, look->commit, sizeof look->commit);
+    if (is_fetched || !watch->last[0]) {
+        resolve(mirror, settings, watch->location, look);
+        note_change(watch, watch->looking_us, look);
+    } else { /* what was seen last may not have come into the mirror */
+        look->has_commit = true;
+        memcpy(look->commit, watch->last, sizeof look->commit);
     }
 }
 
@@ -141,8 +182,13 @@ static void look_around(RepoWatch *watch, const char *good, bool is_asked, bool 
 
 static gboolean on_timer(gpointer data)
 {
-    ask(data, false);
+    ask(data, false, 0);
     return G_SOURCE_REMOVE;
+}
+
+static void on_reference(int64_t at_us, void *data)
+{
+    ask(data, false, at_us);
 }
 
 static void timer_clear(RepoWatch *watch)
@@ -220,6 +266,8 @@ static gpointer watch_main(gpointer data)
         bool is_asked = watch->is_asked, is_damaged = watch->is_damaged, is_ending = watch->is_ending;
         g_autofree char *good = g_steal_pointer(&watch->good);
         watch->is_asked = watch->is_damaged = false;
+        watch->looking_us = watch->event_us;
+        watch->event_us = 0;
         g_mutex_unlock(&watch->mutex);
         if (is_ending && !good)
             return NULL;
@@ -250,6 +298,9 @@ RepoWatch *repo_watch_new(const RepoWatchOptions *options, RepoWatchFunc news, v
     g_mutex_init(&watch->mutex);
     g_cond_init(&watch->wanted);
     watch->is_asked = true;
+    g_autoptr(RepoMirror) place = repo_mirror_in_place(location);
+    if (place)
+        watch->refs = repo_refs_new(repo_mirror_path(place), on_reference, watch);
     watch->thread = g_thread_new("git", watch_main, watch);
     return watch;
 }
@@ -275,6 +326,7 @@ void repo_watch_free(RepoWatch *watch)
     ssize_t written = write(watch->cancel_fd, &one, sizeof one);
     (void)written; /* an eventfd takes it */
     g_thread_join(watch->thread);
+    g_clear_pointer(&watch->refs, repo_refs_free);
     timer_clear(watch);
     drop_untold(watch);
     close(watch->cancel_fd);
@@ -289,12 +341,12 @@ void repo_watch_free(RepoWatch *watch)
 
 void repo_watch_now(RepoWatch *watch)
 {
-    ask(watch, false);
+    ask(watch, false, 0);
 }
 
 void repo_watch_damaged(RepoWatch *watch)
 {
-    ask(watch, true);
+    ask(watch, true, 0);
 }
 
 void repo_watch_good(RepoWatch *watch, const char *commit)
