@@ -35,6 +35,7 @@ struct SourceFollower {
     GHashTable *files;  /* path: FollowedFile*, of base */
     GHashTable *dirty;  /* paths changed since base */
     unsigned steps;
+    SourceStatistics totals; /* over files */
     LoadBuffer buffer;
     RepoTree
         *base_tree; /* commit of base; may be options.git, which is the one loaded last. NULL: a directory */
@@ -111,12 +112,29 @@ void source_follower_attach(SourceFollower *follower, SourceWatch *watch)
 /* ---- everything
  * --------------------------------------------------------------------------------------------------- */
 
+static void count_file(SourceFollower *follower, const FollowedFile *file, bool is_added)
+{
+    SourceStatistics *totals = &follower->totals;
+    if (is_added) {
+        totals->files++;
+        totals->bytes += file->bytes;
+        totals->documents_skipped += file->outcome.documents_skipped;
+        totals->files_skipped += !file->outcome.is_ours;
+    } else {
+        totals->files--;
+        totals->bytes -= file->bytes;
+        totals->documents_skipped -= file->outcome.documents_skipped;
+        totals->files_skipped -= !file->outcome.is_ours;
+    }
+}
+
 static void follow_file(const LoadedFile *loaded, void *data)
 {
     SourceFollower *follower = data;
     FollowedFile *file = g_new(FollowedFile, 1);
     *file = (FollowedFile){g_strdup(loaded->path), loaded->digest, loaded->bytes,  loaded->batch,
                            loaded->first,          loaded->len,    loaded->outcome};
+    count_file(follower, file, true);
     g_hash_table_replace(follower->files, file->path, file);
 }
 
@@ -124,6 +142,7 @@ static void forget_base(SourceFollower *follower)
 {
     g_clear_pointer(&follower->base, manifest_set_unref);
     set_base_tree(follower, NULL);
+    follower->totals = (SourceStatistics){0};
     g_hash_table_remove_all(follower->files);
     g_hash_table_remove_all(follower->dirty);
     follower->steps = 0;
@@ -250,32 +269,38 @@ static bool step_files(Step *step, GError **error)
     return true;
 }
 
-static void add_statistics(SourceStatistics *statistics, const FollowedFile *file, const char **first_skipped,
-                           int *line)
-{
-    statistics->files++;
-    statistics->bytes += file->bytes;
-    statistics->documents_skipped += file->outcome.documents_skipped;
-    statistics->files_skipped += !file->outcome.is_ours;
-    if (file->outcome.first_skipped_line > 0 && (!*first_skipped || strcmp(file->path, *first_skipped) < 0)) {
-        *first_skipped = file->path;
-        *line = file->outcome.first_skipped_line;
-    }
-}
-
-static void count_files(const SourceFollower *follower, const char *prefix, SourceStatistics *ret_statistics)
+/* The first document that was skipped is only asked for where there is no other. */
+static void find_skipped(const SourceFollower *follower, const char *prefix, SourceStatistics *statistics)
 {
     GHashTableIter iter;
-    void *file;
-    const char *first_skipped = NULL;
-    int line = 0;
-    *ret_statistics = (SourceStatistics){0};
+    void *value;
+    const FollowedFile *first = NULL;
     g_hash_table_iter_init(&iter, follower->files);
-    while (g_hash_table_iter_next(&iter, NULL, &file))
-        add_statistics(ret_statistics, file, &first_skipped, &line);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        const FollowedFile *file = value;
+        if (file->outcome.first_skipped_line > 0 && (!first || strcmp(file->path, first->path) < 0))
+            first = file;
+    }
+    if (first)
+        statistics->first_skipped =
+            g_strdup_printf("%s%s:%d", prefix, first->path, first->outcome.first_skipped_line);
+}
+
+static void tell_statistics(const Step *step, const ManifestSet *set, SourceStatistics *ret_statistics)
+{
+    const SourceFollower *follower = step->follower;
+    *ret_statistics = follower->totals;
     ret_statistics->files_cached = ret_statistics->files;
-    if (first_skipped)
-        ret_statistics->first_skipped = g_strdup_printf("%s%s:%d", prefix, first_skipped, line);
+    if (manifest_set_len(set) == 0)
+        find_skipped(follower, step->prefix, ret_statistics);
+}
+
+static void drop_file(SourceFollower *follower, const char *path)
+{
+    const FollowedFile *file = g_hash_table_lookup(follower->files, path);
+    if (file)
+        count_file(follower, file, false);
+    g_hash_table_remove(follower->files, path);
 }
 
 /* The new set is clean: it becomes base. */
@@ -283,9 +308,11 @@ static void step_commit(Step *step, ManifestSet *set)
 {
     SourceFollower *follower = step->follower;
     for (guint i = 0; i < step->gone->len; i++)
-        g_hash_table_remove(follower->files, g_ptr_array_index(step->gone, i));
+        drop_file(follower, g_ptr_array_index(step->gone, i));
     while (step->fresh->len > 0) {
         FollowedFile *file = g_ptr_array_steal_index(step->fresh, step->fresh->len - 1);
+        drop_file(follower, file->path);
+        count_file(follower, file, true);
         g_hash_table_replace(follower->files, file->path, file);
     }
     g_hash_table_remove_all(follower->dirty);
@@ -312,7 +339,7 @@ static StepResult step_run(Step *step, ManifestSet **ret_set, SourceStatistics *
         manifest_set_set_commit(set, repo_tree_commit(follower->options.git));
     if (diagnostic_list_len(step->diagnostics) == 0)
         step_commit(step, set);
-    count_files(follower, step->prefix, ret_statistics);
+    tell_statistics(step, set, ret_statistics);
     diagnostic_list_merge(diagnostics, step->diagnostics);
     *ret_set = set;
     return STEP_DONE;
