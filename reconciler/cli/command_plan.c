@@ -124,18 +124,23 @@ const Command command_plan = {
     .group = GROUP_MANIFESTS,
     .arguments = "SOURCE",
     .summary = "show what apply would do; changes nothing",
-    .description = "Compares the manifests of SOURCE with what the state directory holds and prints the "
-                   "difference: + creates, "
-                   "~ changes in place, -/+ replaces, - deletes, > runs; each with its reason and the "
-                   "manifest's place. It takes no "
-                   "lock, needs no daemon and disturbs none.\n\n"
-                   "A plan that a guard would refuse is still printed, with the reason, and ends with 3. "
-                   "With --out the plan is saved: "
-                   "apply --plan does exactly that, or stops and names what changed since.",
+    .description =
+        "Compares the manifests of SOURCE with what the state directory holds and prints the "
+        "difference: + creates, "
+        "~ changes in place, -/+ replaces, - deletes, > runs; each with its reason and the "
+        "manifest's place. It takes no "
+        "lock, needs no daemon and disturbs none.\n\n"
+        "SOURCE may be a commit, as git+URL[@REF][:PATH]: REF is a branch, a tag, a commit or "
+        "semver:RANGE, PATH a directory in the repository; https, ssh (also user@host:path) and file are "
+        "spoken. What is new is fetched first.\n\n"
+        "A plan that a guard would refuse is still printed, with the reason, and ends with 3. "
+        "With --out the plan is saved: "
+        "apply --plan does exactly that, or stops and names what changed since.",
     .examples =
         "muster plan envs/prod\twhat would change\n"
         "muster plan envs/prod --out p.json && muster apply --plan p.json\treview, then do exactly that\n"
-        "muster plan . --format markdown\tfor a comment on a pull request",
+        "muster plan . --format markdown\tfor a comment on a pull request\n"
+        "muster plan 'git+file:///srv/git/jobs.git@semver:>=1.2 <2'\tthe highest version in a range",
     .options = options,
     .options_len = G_N_ELEMENTS(options),
     .argument = ARGUMENT_SOURCE,

@@ -75,7 +75,8 @@ const Command command_schema = {
     .summary = "the JSON Schema of a kind, or its reference page",
     .description = "Prints the JSON Schema (2020-12) that describes a kind: for editors, or with --format "
                    "markdown for people. "
-                   "muster.yaml is the schema of a source's settings, sources.yaml of how git sources are reached, common "
+                   "muster.yaml is the schema of a source's settings, sources.yaml of how git sources are "
+                   "reached, common "
                    "the definitions that all share. "
                    "Without KIND it lists "
                    "what there is.",

@@ -116,7 +116,8 @@ static int run(Invocation *invocation)
 
 static const OptionSpec options[] = {
     {"interval", 0, OPTION_TEXT, OPTION(interval), "D",
-     "time between full passes, the safety net (default 10m)", NULL},
+     "time between full passes, the safety net (default 10m); how often a git remote is asked (default 1m)",
+     NULL},
     OPTION_PROVIDER,
     OPTION_SOURCE,
 };
@@ -126,17 +127,25 @@ const Command command_serve = {
     .group = GROUP_MANIFESTS,
     .arguments = "[SOURCE…]",
     .summary = "the daemon: follow sources, reconcile, run jobs",
-    .description = "Hosts the reconciler until SIGTERM or SIGINT: watches each SOURCE (a directory) and "
-                   "applies it whenever it "
-                   "changes, schedules and runs jobs, and answers the other commands. A change that does not "
-                   "validate keeps the last "
-                   "good state; muster status says so.\n\n"
-                   "Without SOURCE it follows none and only runs what is submitted or applied. When it ends, "
-                   "running jobs go on; the "
-                   "next host takes them over. SIGHUP reads every source again.\n\n"
-                   "docs/muster.service is a systemd unit for it.",
+    .description =
+        "Hosts the reconciler until SIGTERM or SIGINT: watches each SOURCE (a directory, or "
+        "git+URL[@REF][:PATH]) and "
+        "applies it whenever it "
+        "changes, schedules and runs jobs, and answers the other commands. A change that does not "
+        "validate keeps the last "
+        "good state; muster status says so.\n\n"
+        "A git source is fetched into a mirror in the state directory every minute or so, and at once on "
+        "SIGHUP. A remote that cannot be asked, a branch that is gone and a history that was rewritten keep "
+        "the last good commit in force. sources.yaml of the state directory holds credentials and intervals "
+        "(muster schema sources.yaml; docs/gitops.md).\n\n"
+        "Without SOURCE it follows none and only runs what is submitted or applied. When it ends, "
+        "running jobs go on; the "
+        "next host takes them over. SIGHUP reads every source again.\n\n"
+        "docs/muster.service is a systemd unit for it.",
     .examples = "muster serve envs/prod\tone source; its state is in envs/prod/.muster\n"
-                "muster serve envs/a envs/b --state /var/lib/muster\tseveral sources",
+                "muster serve envs/a envs/b --state /var/lib/muster\tseveral sources\n"
+                "muster serve git+https://git.example.org/team/jobs.git@main:envs/prod\tpushes become plans, "
+                "and are applied",
     .options = options,
     .options_len = G_N_ELEMENTS(options),
     .argument = ARGUMENT_SOURCE,

@@ -114,8 +114,8 @@ const Command command_validate = {
     .group = GROUP_MANIFESTS,
     .arguments = "SOURCE…",
     .summary = "check manifests: schema, references, whether every job can run",
-    .description = "Reads every manifest of each SOURCE (a directory, one YAML file, or - for standard "
-                   "input) and reports all faults "
+    .description = "Reads every manifest of each SOURCE (a directory, one YAML file, - for standard "
+                   "input, or a commit: git+URL[@REF][:PATH]) and reports all faults "
                    "in one run, each with file, line, column, the path in the document and a suggestion. "
                    "Nothing is changed and no "
                    "daemon is needed.\n\n"
@@ -128,7 +128,8 @@ const Command command_validate = {
                    "standard output.",
     .examples = "muster validate envs/prod\tone source\n"
                 "muster validate envs/* --format github\tin a GitHub workflow\n"
-                "generate-manifests | muster validate -\twhat a program makes",
+                "generate-manifests | muster validate -\twhat a program makes\n"
+                "muster validate git+ssh://git@git.example.org/team/jobs.git@v1.4.0:envs/prod\ta tag",
     .options = options,
     .options_len = G_N_ELEMENTS(options),
     .argument = ARGUMENT_SOURCE,

@@ -208,9 +208,12 @@ static void man_examples(const char *examples, GString *out)
 
 static void man_environment(GString *out)
 {
-    g_string_append(out, ".SH ENVIRONMENT\n"
-                         ".TP\n.B MUSTER_STATE\nThe state directory, where \\-\\-state is not given.\n"
-                         ".TP\n.B NO_COLOR\nWhere it is set, nothing is coloured.\n");
+    g_string_append(out,
+                    ".SH ENVIRONMENT\n"
+                    ".TP\n.B MUSTER_STATE\nThe state directory, where \\-\\-state is not given.\n"
+                    ".TP\n.B MUSTER_SOURCES\nA file in place of sources.yaml in the state directory: how git "
+                    "sources are reached.\n"
+                    ".TP\n.B NO_COLOR\nWhere it is set, nothing is coloured.\n");
 }
 
 void man_command(const Command *command, GString *out)
@@ -265,5 +268,10 @@ void man_overview(GString *out)
              "\\-\\-state and MUSTER_STATE name another. Without a muster.yaml: $XDG_STATE_HOME/muster, "
              "or /var/lib/muster for root.\n"
              ".TP\n.B .muster/muster.sock\nWhere a running reconciler answers.\n"
+             ".TP\n.B .muster/sources.yaml\nCredentials, intervals and limits of git sources; muster schema "
+             "sources.yaml "
+             "\\-\\-format markdown prints every member.\n"
+             ".TP\n.B .muster/git/\nMirrors of the repositories that are sources; they may be removed, and "
+             "are fetched anew.\n"
              ".SH SEE ALSO\n.BR muster.yaml (5)\n");
 }

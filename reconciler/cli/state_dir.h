@@ -3,7 +3,8 @@
  * Calls:  GLib; looks whether files exist, makes nothing.
  * Holds:  the first that applies: --state; $MUSTER_STATE; .muster beside the one source's muster.yaml
  * (without SOURCE: the nearest muster.yaml upward from the working directory; several sources, or one in git,
- * skip this rule); $XDG_STATE_HOME/muster; /var/lib/muster for root; ~/.local/state/muster. Always absolute. */
+ * skip this rule); $XDG_STATE_HOME/muster; /var/lib/muster for root; ~/.local/state/muster. Always absolute.
+ */
 #pragma once
 #include <glib.h>
 #include <stdbool.h>
@@ -26,7 +27,8 @@ bool state_dir_of(const char *option, const char *const *sources, size_t sources
                   GError **error);
 /* Whether a "git+…" source is a location; anything else is a path. False with error. */
 bool source_is_supported(const char *source, GError **error);
-/* The source as it is meant from any directory: an absolute path, or the git location as it is. New string. */
+/* The source as it is meant from any directory: an absolute path, or the git location as it is. New string.
+ */
 char *source_absolute(const char *source, const char *directory);
 /* Directory of the nearest muster.yaml, upward from directory; NULL: none. New string. */
 char *source_find_upward(const char *directory);
