@@ -30,6 +30,6 @@ const SchemaNode *kind_spec_schema(Kind kind);   /* of its `spec` */
 View kind_schema_text(Kind kind);                /* the JSON file as embedded */
 const SchemaNode *config_schema(void);           /* of muster.yaml */
 View config_schema_text(void);
-const SchemaNode *sources_schema(void);          /* of sources.yaml */
+const SchemaNode *sources_schema(void); /* of sources.yaml */
 View sources_schema_text(void);
 View common_schema_text(void);

@@ -221,33 +221,40 @@ static void run_text(const Loader *loader, Parser *parser, Unit *unit, View text
     unit->statistics.documents_skipped += outcome->documents_skipped;
 }
 
+static bool count_bytes(Loader *loader, Unit *unit, size_t len)
+{
+    gint64 sum = __atomic_add_fetch(&loader->blob_bytes, (gint64)len, __ATOMIC_RELAXED);
+    if ((uint64_t)sum <= SCAN_BYTES_MAX)
+        return true;
+    g_set_error(&unit->error, SOURCE_ERROR, SOURCE_ERROR_UNREADABLE,
+                "more than %" G_GUINT64_FORMAT " bytes of manifests", SCAN_BYTES_MAX);
+    return false;
+}
+
 /* A blob that the cache knows by its id is not even read. */
 static bool run_blob(Loader *loader, Parser *parser, Unit *unit, size_t index, LoadedFile *file,
                      ParseOutcome *outcome)
 {
     const ScanFile *blob = file_at(loader, index);
+    const char *shown = loader->shown[index];
     RepoText text;
     repo_blob_digest(blob->id, &file->digest);
-    if (parser_recall(parser, loader->shown[index], &file->digest, unit->batch, outcome)) {
+    if (parser_recall(parser, shown, &file->digest, unit->batch, outcome)) {
         unit->statistics.documents_skipped += outcome->documents_skipped;
         return true;
     }
-    if (!repo_tree_read(loader->scan->tree, blob->id, loader->shown[index],
-                        document_limits_default.file_bytes, &text, &unit->error))
+    if (!repo_tree_read(loader->scan->tree, blob->id, shown, document_limits_default.file_bytes, &text,
+                        &unit->error))
         return false;
-    g_autofree char *data = text.data;
-    if ((uint64_t)__atomic_add_fetch(&loader->blob_bytes, (gint64)text.len, __ATOMIC_RELAXED) >
-        SCAN_BYTES_MAX) {
-        g_set_error(&unit->error, SOURCE_ERROR, SOURCE_ERROR_UNREADABLE,
-                    "more than %" G_GUINT64_FORMAT " bytes of manifests", SCAN_BYTES_MAX);
-        return false;
-    }
     file->bytes = text.len;
-    parser_run(parser, (View){text.data, text.len}, loader->shown[index], 1,
-               loader->cache ? &file->digest : NULL, unit->batch, unit->diagnostics, outcome);
+    bool is_good = count_bytes(loader, unit, text.len);
+    if (is_good)
+        parser_run(parser, (View){text.data, text.len}, shown, 1, loader->cache ? &file->digest : NULL,
+                   unit->batch, unit->diagnostics, outcome);
+    g_free(text.data);
     unit->statistics.bytes += text.len;
-    unit->statistics.documents_skipped += outcome->documents_skipped;
-    return true;
+    unit->statistics.documents_skipped += is_good ? outcome->documents_skipped : 0;
+    return is_good;
 }
 
 static bool run_file(Loader *loader, Parser *parser, Unit *unit, size_t index, LoadBuffer *buffer,

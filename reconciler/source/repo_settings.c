@@ -12,10 +12,8 @@
 #define VARIABLE  "MUSTER_SOURCES"
 #define BYTES_MAX ((size_t)1 << 20)
 
-void repo_settings_free(RepoSettings *settings)
+static void settings_clear(RepoSettings *settings)
 {
-    if (!settings)
-        return;
     g_free(settings->user);
     g_free(settings->token_file);
     g_free(settings->token_env);
@@ -24,6 +22,13 @@ void repo_settings_free(RepoSettings *settings)
     g_free(settings->known_hosts);
     g_free(settings->ca_file);
     g_free(settings->proxy);
+}
+
+void repo_settings_free(RepoSettings *settings)
+{
+    if (!settings)
+        return;
+    settings_clear(settings);
     g_free(settings);
 }
 
@@ -108,7 +113,6 @@ static void take_entry(Reading *reading, const Node *entry)
     if (!fits(reading->location, url->text) || url->text.len <= reading->best)
         return;
     reading->best = url->text.len;
-    g_autoptr(RepoSettings) old = g_memdup2(settings, sizeof *settings);
     fresh.user = text_of(entry, "user");
     fresh.token_file = text_of(entry, "tokenFile");
     fresh.token_env = text_of(entry, "tokenEnv");
@@ -120,6 +124,7 @@ static void take_entry(Reading *reading, const Node *entry)
     fresh.allow_unencrypted = is_true(entry, "allowUnencrypted");
     const Node *rewrites = node_get(entry, "rewrites");
     fresh.follow_rewrites = rewrites && view_is(rewrites->text, "follow");
+    settings_clear(settings);
     *settings = fresh;
 }
 

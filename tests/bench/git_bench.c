@@ -215,7 +215,7 @@ static GArray *resources_of(const ManifestSet *set)
 
 static int run_follow(const char *repository, const char *state, int times)
 {
-    g_autofree char *location = g_strconcat("git+file://", repository, NULL), *reference = NULL;
+    g_autofree char *location = g_strconcat("git+file://", repository, NULL);
     SourceOptions options = {.path = location, .provider = "local", .state_dir = state};
     g_autoptr(GError) error = NULL;
     if (!source_open(&options, &error)) {
