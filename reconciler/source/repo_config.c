@@ -161,7 +161,8 @@ char **repo_config_environment(const RepoLocation *location, const RepoSettings 
 {
     g_autoptr(GStrvBuilder) environment = g_strv_builder_new();
     g_autofree char *token = NULL, *ssh = ssh_command(settings);
-    if (!read_token(settings, &token, error))
+    bool is_http = location->transport == REPO_TRANSPORT_HTTP || location->transport == REPO_TRANSPORT_HTTPS;
+    if (is_http && !read_token(settings, &token, error))
         return NULL;
     take_over(environment);
     set(environment, "LC_ALL", "C");

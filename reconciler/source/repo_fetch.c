@@ -36,33 +36,21 @@ static bool fail(GError **error, int code, const char *what, const char *why)
 
 /* ---- starting ---- */
 
-static char **arguments_of(const RepoFetch *fetch, const char *const *refspecs)
+/* git with our directory and time limit, and then what it is to do: both NULL-terminated. */
+static char **arguments_of(const RepoFetch *fetch, const char *const *command, const char *const *more)
 {
     g_autoptr(GStrvBuilder) arguments = g_strv_builder_new();
     g_autofree char *seconds =
         g_strdup_printf("%" G_GINT64_FORMAT ".%03d", fetch->settings->timeout_ms / 1000 + 1,
                         (int)(fetch->settings->timeout_ms % 1000));
     g_autofree char *directory = g_strconcat("--git-dir=", fetch->mirror, NULL);
-    const char *const fixed[] = {"sh",
-                                 "-c",
-                                 WRAPPER,
-                                 seconds,
-                                 directory,
-                                 "fetch",
-                                 "--quiet",
-                                 "--no-auto-gc",
-                                 "--no-write-fetch-head",
-                                 "--atomic",
-                                 "--prune",
-                                 "--force",
-                                 "--no-tags",
-                                 "--no-recurse-submodules",
-                                 "--",
-                                 fetch->location->url};
+    const char *const fixed[] = {"sh", "-c", WRAPPER, seconds, directory};
     for (size_t i = 0; i < G_N_ELEMENTS(fixed); i++)
         g_strv_builder_add(arguments, fixed[i]);
-    for (const char *const *refspec = refspecs; *refspec; refspec++)
-        g_strv_builder_add(arguments, *refspec);
+    for (const char *const *word = command; *word; word++)
+        g_strv_builder_add(arguments, *word);
+    for (const char *const *word = more; *word; word++)
+        g_strv_builder_add(arguments, *word);
     return g_strv_builder_end(arguments);
 }
 
@@ -286,14 +274,14 @@ static bool helper_end(Helper *helper, WaitResult result, GError **error)
     return (WIFEXITED(status) && WEXITSTATUS(status) == 0) || fail_fetch(helper, status, error);
 }
 
-bool repo_fetch_run(const RepoFetch *fetch, const char *const *refspecs, GError **error)
+static bool run(const RepoFetch *fetch, const char *const *command, const char *const *more, GError **error)
 {
     Helper helper = {.fetch = fetch, .said_fd = -1, .pidfd = -1};
     g_autofree char *config = g_build_filename(fetch->mirror, CONFIG_NAME, NULL);
     g_autofree char *text = repo_config_text(fetch->location, fetch->settings, fetch->mirror);
     if (!g_file_set_contents_full(config, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, error))
         return false;
-    g_auto(GStrv) arguments = arguments_of(fetch, refspecs);
+    g_auto(GStrv) arguments = arguments_of(fetch, command, more);
     g_auto(GStrv) environment = repo_config_environment(fetch->location, fetch->settings, config, error);
     helper.deadline_us = g_get_monotonic_time() + fetch->settings->timeout_ms * 1000;
     if (!environment || !helper_start(&helper, arguments, environment, error))
@@ -304,4 +292,27 @@ bool repo_fetch_run(const RepoFetch *fetch, const char *const *refspecs, GError 
     close(helper.pidfd);
     close(helper.said_fd);
     return is_good;
+}
+
+bool repo_fetch_run(const RepoFetch *fetch, const char *const *refspecs, GError **error)
+{
+    const char *const command[] = {"fetch",
+                                   "--quiet",
+                                   "--no-auto-gc",
+                                   "--no-write-fetch-head",
+                                   "--atomic",
+                                   "--prune",
+                                   "--force",
+                                   "--no-tags",
+                                   "--no-recurse-submodules",
+                                   "--",
+                                   fetch->location->url,
+                                   NULL};
+    return run(fetch, command, refspecs, error);
+}
+
+void repo_fetch_tidy(const RepoFetch *fetch)
+{
+    const char *const command[] = {"gc", "--quiet", "--prune=2.weeks.ago", NULL}, *const nothing[] = {NULL};
+    run(fetch, command, nothing, NULL);
 }

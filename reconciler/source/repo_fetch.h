@@ -16,6 +16,10 @@ typedef struct {
     int lock_fd;        /* stays open in git, so that the lock lasts as long as git does; -1: none */
 } RepoFetch;
 
+/* Packs what many fetches left; unreachable objects go after two weeks. Best effort, within the same limits.
+ */
+void repo_fetch_tidy(const RepoFetch *fetch);
+
 /* False with error: SOURCE_ERROR_REMOTE (what git said, and the cure), SOURCE_ERROR_DAMAGED (git says that
  * the mirror itself is), SOURCE_ERROR_CANCELLED, SOURCE_ERROR_UNREADABLE. refspecs: NULL-terminated. */
 bool repo_fetch_run(const RepoFetch *fetch, const char *const *refspecs, GError **error);

@@ -21,6 +21,13 @@
 #define CHECK_REFS   1000
 #define NAMES_SHOWN  5
 #define FILES_OPEN   16
+/* As gc.autoPackLimit and gc.auto of git-gc(1), which is switched off: it must not run where nobody waits for
+ * it. */
+#define PACKS_MAX   50
+#define TIDIED_NAME "tidied" /* when it was done last */
+#define TIDY_S      (24 * 60 * 60)
+#define LOOSE_DIR   "17" /* one of 256 that loose objects are spread over */
+#define LOOSE_MAX   (6700 / 256)
 
 struct RepoMirror {
     RepoLocation *location; /* of its own */
@@ -334,6 +341,34 @@ static bool rebuild(RepoMirror *mirror, const RepoSettings *settings, int cancel
     return fetch_commit(mirror, &fetch, error);
 }
 
+static unsigned count_names(const RepoMirror *mirror, const char *directory, const char *suffix)
+{
+    g_autofree char *path = g_build_filename(mirror->path, "objects", directory, NULL);
+    g_autoptr(GDir) names = g_dir_open(path, 0, NULL);
+    unsigned count = 0;
+    for (const char *name; names && (name = g_dir_read_name(names));)
+        count += g_str_has_suffix(name, suffix) ? 1 : 0;
+    return count;
+}
+
+/* Not more often than daily: what nothing leads to stays for two weeks, and would be found too much each
+ * time. */
+static bool was_tidied(const char *stamp)
+{
+    struct stat status;
+    return stat(stamp, &status) == 0 && g_get_real_time() / G_USEC_PER_SEC - status.st_mtim.tv_sec < TIDY_S;
+}
+
+/* Many small fetches make many small packs and files. */
+static void tidy(const RepoMirror *mirror, const RepoFetch *fetch)
+{
+    g_autofree char *stamp = g_build_filename(mirror->path, TIDIED_NAME, NULL);
+    bool is_untidy =
+        count_names(mirror, "pack", ".pack") > PACKS_MAX || count_names(mirror, LOOSE_DIR, "") > LOOSE_MAX;
+    if (is_untidy && !was_tidied(stamp) && g_file_set_contents(stamp, "", 0, NULL))
+        repo_fetch_tidy(fetch);
+}
+
 static bool fetch_locked(RepoMirror *mirror, const RepoSettings *settings, int cancel_fd, int lock_fd,
                          GError **error)
 {
@@ -362,6 +397,8 @@ bool repo_mirror_fetch(RepoMirror *mirror, const RepoSettings *settings, int can
     if (lock_fd < 0)
         return false;
     bool is_good = fetch_locked(mirror, settings, cancel_fd, lock_fd, error);
+    if (is_good)
+        tidy(mirror, &(RepoFetch){mirror->location, settings, mirror->path, cancel_fd, lock_fd});
     close(lock_fd);
     close_repository(mirror); /* the next look sees what came */
     return is_good;

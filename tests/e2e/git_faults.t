@@ -118,6 +118,11 @@ for damage in 'rm -rf objects' 'rm HEAD' 'echo "[core" >config' 'truncate -s 100
     is "mended" "$(check_mirror)" ""
     git -C "$(mirror)" repack -q -a -d
 done
+# Many small packs become few.
+for n in $(seq 51); do echo "$n" | git -C "$(mirror)" hash-object -w --stdin | git -C "$(mirror)" pack-objects -q objects/pack/pack >/dev/null; done
+exits "a mirror of many packs" 0 mt plan "git+$url@main"
+is "is packed anew" "$(ls "$(mirror)"/objects/pack/*.pack | wc -l)" 1
+is "and sound" "$(check_mirror)" ""
 # Under a daemon.
 start_daemon "git+$url@main" || { is "daemon starts" no yes; finish; }
 ok "it follows" until_like "*e2e *ok *$(head_of jobs)*" mt status
