@@ -62,6 +62,14 @@ static bool G_GNUC_PRINTF(2, 3) refuse(GError **error, const char *format, ...)
 
 /* ---- the repository ---- */
 
+static bool is_printable(const char *text)
+{
+    for (const char *byte = text; *byte; byte++)
+        if ((unsigned char)*byte < ' ' || *byte == 0x7f)
+            return false;
+    return true;
+}
+
 static char *name_of(const char *path)
 {
     g_autofree char *copy = g_strdup(path);
@@ -71,7 +79,7 @@ static char *name_of(const char *path)
     char *slash = strrchr(copy, '/');
     char *name = slash ? slash + 1 : copy;
     g_autofree char *plain = g_uri_unescape_string(name, "/");
-    char *base = g_strdup(plain ? plain : name);
+    char *base = g_strdup(plain && is_printable(plain) ? plain : name);
     if (strlen(base) > 4 && g_str_has_suffix(base, ".git"))
         base[strlen(base) - 4] = '\0';
     return base;
@@ -86,14 +94,14 @@ static bool take_host(RepoLocation *location, const char *authority, GError **er
             error,
             "a password does not belong into a location, which is shown and stored: name a tokenFile in "
             "sources.yaml of the state directory");
-    if (authority[0] == '-' || host[0] == '-')
-        return refuse(error,
-                      "a user or host that begins with a dash is refused: it could be taken for an option");
     const char *end = host[0] == '[' ? strchr(host, ']') : host + strcspn(host, ":");
     if (!end)
         return refuse(error, "the address that begins with [ has no ]");
     location->host =
         host[0] == '[' ? g_strndup(host + 1, (gsize)(end - host - 1)) : g_strndup(host, (gsize)(end - host));
+    if (authority[0] == '-' || location->host[0] == '-')
+        return refuse(error,
+                      "a user or host that begins with a dash is refused: it could be taken for an option");
     if (!location->host[0] && location->transport != REPO_TRANSPORT_FILE)
         return refuse(error, "no host is named; the form is " FORM);
     for (const char *byte = location->host; *byte; byte++)
@@ -252,9 +260,8 @@ static bool is_scp(const char *text)
 
 static bool parse(RepoLocation *location, const char *text, GError **error)
 {
-    for (const char *byte = text; *byte; byte++)
-        if ((unsigned char)*byte < ' ' || *byte == 0x7f)
-            return refuse(error, "it holds a control character");
+    if (!is_printable(text))
+        return refuse(error, "it holds a control character");
     for (size_t i = 0; i < G_N_ELEMENTS(transports); i++)
         if (g_str_has_prefix(text, transports[i].scheme)) {
             location->transport = transports[i].transport;

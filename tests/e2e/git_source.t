@@ -58,7 +58,9 @@ mkdir -p hooked && git clone -q --bare jobs.git hooked/jobs.git
 printf '#!/bin/sh\ntouch %s/ran\n' "$WORK" >hook && chmod +x hook
 git -C hooked/jobs.git config uploadpack.packObjectsHook "$WORK/hook"
 git -C hooked/jobs.git config core.fsmonitor "$WORK/hook"
+cp hook "$(echo "$STATE"/git/jobs-*.git)/hooks/reference-transaction" && queue hook 5 >jobs/envs/prod/hook.yaml && push jobs hook
 git config --global core.hooksPath "$WORK" && cp hook reference-transaction && cp hook post-checkout
+exits "a mirror with a hook" 2 mt plan "$at:envs/prod" --state "$STATE" --no-forecast
 exits "a repository with hooks" 0 mt validate "git+file://$WORK/hooked/jobs.git:envs/prod"
 ok "of which none ran" test ! -e "$WORK/ran"
 git config --global --unset core.hooksPath

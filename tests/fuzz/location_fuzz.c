@@ -29,7 +29,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     check_word(location->url);
     check_word(location->host);
-    check_word(location->name);
+    for (const char *byte = location->name; *byte; byte++)
+        g_assert((unsigned char)*byte >= ' ');
     if (location->ref)
         check_word(location->ref);
     g_auto(GStrv) parts = g_strsplit(location->path, "/", -1);

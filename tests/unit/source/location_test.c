@@ -30,6 +30,7 @@ static void test_good(void)
         {"git+file:///b@0123456789ABCDEF0123456789abcdef01234567", "file:///b", commit, "", "b",
          REPO_WANT_COMMIT},
         {"git+file:///b@0123456", "file:///b", "0123456", "", "b", REPO_WANT_NAME},
+        {"git+file:///a/b%0Ac.git", "file:///a/b%0Ac.git", NULL, "", "b%0Ac", REPO_WANT_HEAD},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(GError) error = NULL;
@@ -60,6 +61,7 @@ static void test_bad(void)
         {"git+https://u:secret@h.example/x", "tokenFile"},
         {"git+ssh://-oProxyCommand=id/x", "begins with a dash"},
         {"git+ssh://git@-oProxyCommand=id/x", "begins with a dash"},
+        {"git+ssh://git@[-oProxyCommand:1]:22/x", "begins with a dash"},
         {"git+git@h:-x", "begins with a dash"},
         {"git+https://h ost/x", "which no host's name has"},
         {"git+https://h.example/x@", "nothing follows the @"},

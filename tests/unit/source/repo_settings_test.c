@@ -66,6 +66,7 @@ static void test_longest(Fixture *fixture, gconstpointer data)
     const char *const cases[][2] = {{"git+https://h.example/team/x.git@main:p", "exact"},
                                     {"git+https://h.example/team/x/y.git", "prefix"},
                                     {"git+https://h.example/team/y.git", "team"},
+                                    {"git+https://h.example/team/xy.git", "team"},
                                     {"git+https://h.example/team2/y.git", "host"},
                                     {"git+git@h.example:y.git", "scp"},
                                     {"git+https://h.example.org/y.git", NULL}};
