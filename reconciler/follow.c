@@ -27,6 +27,7 @@ struct Follow {
     DiagnosticList *diagnostics;
     char *failure;
     bool is_damaged; /* the mirror could not be read */
+    char *damaged;   /* the commit that it could not be read for; NULL: none yet */
 };
 
 static char *first_errors(DiagnosticList *diagnostics)
@@ -90,6 +91,24 @@ static void tell_remote(Follow *follow)
     reconciler_source_remote(follow->reconciler, &remote);
 }
 
+/* A commit that could not be read is read again with the next news. Where the mirror is to blame, that is
+ * fetched anew at once; when the same commit cannot be read from the new one either, with the next regular
+ * look. */
+static void follow_tried(Follow *follow, bool is_whole)
+{
+    bool is_read = follow->set != NULL;
+    tell_remote(follow);
+    if (is_whole)
+        repo_watch_good(follow->remote, follow->loading_commit);
+    if (!is_read && g_strcmp0(follow->commit, follow->loading_commit) == 0)
+        g_clear_pointer(&follow->commit, g_free);
+    if (follow->is_damaged && g_strcmp0(follow->damaged, follow->loading_commit) != 0) {
+        g_free(follow->damaged);
+        follow->damaged = g_strdup(follow->loading_commit);
+        repo_watch_damaged(follow->remote);
+    }
+}
+
 static void follow_loaded(void *data)
 {
     Follow *follow = data;
@@ -105,11 +124,7 @@ static void follow_loaded(void *data)
     follow->full_pass = false;
     reconciler_source(follow->reconciler, &state);
     if (follow->remote)
-        tell_remote(follow);
-    if (follow->remote && whole)
-        repo_watch_good(follow->remote, follow->loading_commit);
-    if (follow->remote && follow->is_damaged)
-        repo_watch_damaged(follow->remote);
+        follow_tried(follow, whole);
     g_clear_pointer(&follow->set, manifest_set_unref);
     g_clear_pointer(&follow->diagnostics, diagnostic_list_free);
     g_clear_pointer(&follow->failure, g_free);
@@ -225,6 +240,7 @@ void follow_free(void *data)
     g_free(follow->failure);
     g_free(follow->commit);
     g_free(follow->loading_commit);
+    g_free(follow->damaged);
     g_free(follow->head);
     g_free(follow->remote_message);
     g_free(follow->identity);

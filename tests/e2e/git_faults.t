@@ -130,4 +130,13 @@ find "$(mirror)/objects" -type f -exec chmod u+w {} + -exec truncate -s 20 {} +
 queue third 3 >jobs/third.yaml && push jobs three
 ok "a daemon's mirror is made anew" until_like '*third*' mt get JobQueue third
 stop_daemon "$daemon"
+# Damage that only shows when a file of the commit is read.
+rm -rf "$STATE/cache"
+blob=$(git -C jobs rev-parse HEAD:first.yaml)
+for pack in "$(mirror)"/objects/pack/*.pack; do mv "$pack" "$WORK/one.pack" && rm -f "${pack%.pack}".* && git -C "$(mirror)" unpack-objects -q <"$WORK/one.pack"; done 2>/dev/null
+rm -f "$(mirror)/objects/$(echo "$blob" | cut -c1-2)/$(echo "$blob" | cut -c3-)"
+start_daemon "git+$url@main" || { is "daemon starts" no yes; finish; }
+ok "a file that is not there is fetched again, without news" until_like "*e2e *ok *$(head_of jobs)*" mt status
+ok "and read" sh -c "until git -C '$(mirror)' cat-file -e $blob; do :; done"
+stop_daemon "$daemon"
 finish
