@@ -66,15 +66,18 @@ static void follow_load(void *data)
             "no manifest is in it (apiVersion: muster/v1); muster destroy deletes what a source owns");
 }
 
-/* What it is called, as far as is known: a source that could not be read yet has a name from its path, until
- * it can. */
+/* What it is called, as far as is known: a source that could not be read yet has the name that it had the
+ * last time, else one from its path, until it can. */
 static const char *name_of(Follow *follow)
 {
     g_autofree char *before = NULL;
     if (!follow->set && follow->identity)
         return follow->identity;
     before = g_steal_pointer(&follow->identity);
-    follow->identity = source_identity(&follow->options, follow->set);
+    if (!follow->set)
+        follow->identity = reconciler_source_name(follow->reconciler, follow->path);
+    if (!follow->identity)
+        follow->identity = source_identity(&follow->options, follow->set);
     if (before && strcmp(before, follow->identity) != 0)
         reconciler_source_renamed(follow->reconciler, before);
     return follow->identity;

@@ -63,6 +63,8 @@ typedef struct {
 /* The remote of a followed source was asked, or could not be: told by status and, when that changes, by an
  * event. */
 void reconciler_source_remote(Reconciler *reconciler, const SourceRemote *remote);
+/* The name under which a source with this path was followed before; new string. NULL: none was. */
+char *reconciler_source_name(const Reconciler *reconciler, const char *path);
 /* What was told of under this name has another, which was found in its muster.yaml: the entry goes. */
 void reconciler_source_renamed(Reconciler *reconciler, const char *before);
 /* Settings of sources that nobody follows any more are corrected. */

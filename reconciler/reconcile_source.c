@@ -200,6 +200,20 @@ void reconciler_source(Reconciler *reconciler, const SourceState *state)
     reconciler_wake(reconciler);
 }
 
+char *reconciler_source_name(const Reconciler *reconciler, const char *path)
+{
+    json_t *sources = sources_setting(reconciler->world), *source;
+    char *found = NULL;
+    const char *name;
+    json_object_foreach(sources, name, source)
+    {
+        if (!found && g_strcmp0(json_string_value(json_object_get(source, "path")), path) == 0)
+            found = g_strdup(name);
+    }
+    json_decref(sources);
+    return found;
+}
+
 void reconciler_source_renamed(Reconciler *reconciler, const char *before)
 {
     FollowedSource *followed = followed_find(reconciler, before);

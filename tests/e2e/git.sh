@@ -20,6 +20,15 @@ until_like() {
     printf '%s\n' "$said"
     return 1
 }
+# until_ok COMMAND…: asks again until it succeeds; half a minute at most.
+until_ok() {
+    end=$(($(date +%s) + 30))
+    while [ "$(date +%s)" -lt "$end" ]; do
+        said=$("$@" 2>&1) && return 0
+    done
+    printf '%s\n' "$said"
+    return 1
+}
 # make_repository DIR: DIR.git, and a clone of it in DIR with one commit of an environment and a queue "first".
 make_repository() {
     git init -q --bare "$1.git" && git clone -q "$1.git" "$1" 2>/dev/null || return 1

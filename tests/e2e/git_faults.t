@@ -62,7 +62,7 @@ exits "it answers" 2 mt plan "git+$url@main" --no-forecast
 
 # The daemon: what is good runs on.
 start_daemon "git+$url@main" || { is "daemon starts" no yes; finish; }
-ok "what is there is applied" until_like '*first*' mt get JobQueue first
+ok "what is there is applied" until_ok mt get JobQueue first
 rm -f stuck && echo hang >mode
 ok "the remote hangs" until_like '[0-9]*' cat stuck
 resource JobDefinition nothing '{type: container, containerProperties: {command: ["true"], resourceRequirements: [{type: VCPU, value: "1"}, {type: MEMORY, value: "16"}]}}' >nothing.yaml
@@ -93,7 +93,7 @@ wait "$daemon" 2>/dev/null
 touch "$(mirror)/packed-refs.lock" "$(mirror)/refs/heads/main.lock"
 echo pass >mode
 start_daemon "git+$url@main" || { is "daemon starts" no yes; finish; }
-ok "the next one goes on" until_like '*second*' mt get JobQueue second
+ok "the next one goes on" until_ok mt get JobQueue second
 ok "with the whole commit" until_like "*e2e *ok *$(head_of jobs)*" mt status
 ok "and without the half pack" sh -c "! find '$(mirror)' -name 'tmp_*' | grep ."
 is "the mirror is sound" "$(check_mirror)" ""
@@ -128,7 +128,7 @@ start_daemon "git+$url@main" || { is "daemon starts" no yes; finish; }
 ok "it follows" until_like "*e2e *ok *$(head_of jobs)*" mt status
 find "$(mirror)/objects" -type f -exec chmod u+w {} + -exec truncate -s 20 {} +
 queue third 3 >jobs/third.yaml && push jobs three
-ok "a daemon's mirror is made anew" until_like '*third*' mt get JobQueue third
+ok "a daemon's mirror is made anew" until_ok mt get JobQueue third
 stop_daemon "$daemon"
 # Damage that only shows when a file of the commit is read.
 rm -rf "$STATE/cache"
@@ -136,7 +136,8 @@ blob=$(git -C jobs rev-parse HEAD:first.yaml)
 for pack in "$(mirror)"/objects/pack/*.pack; do mv "$pack" "$WORK/one.pack" && rm -f "${pack%.pack}".* && git -C "$(mirror)" unpack-objects -q <"$WORK/one.pack"; done 2>/dev/null
 rm -f "$(mirror)/objects/$(echo "$blob" | cut -c1-2)/$(echo "$blob" | cut -c3-)"
 start_daemon "git+$url@main" || { is "daemon starts" no yes; finish; }
-ok "a file that is not there is fetched again, without news" until_like "*e2e *ok *$(head_of jobs)*" mt status
-ok "and read" sh -c "until git -C '$(mirror)' cat-file -e $blob; do :; done"
+ok "a file that cannot be read is told" until_like '*source.broken *source e2e *cannot be read*' mt events
+ok "fetched again, and read, without any news" until_like '*source.mended *source e2e*' mt events
+ok "there it is" git -C "$(mirror)" cat-file -e "$blob"
 stop_daemon "$daemon"
 finish

@@ -13,9 +13,9 @@ source_of() { run mt status -o json; json "sources.0.$1"; }
 settings 50ms
 make_repository "$WORK/jobs" || { is "a repository is made" no yes; finish; }
 start_daemon "$at@main" || { is "daemon starts" no yes; finish; }
-ok "what is there is applied" until_like '*first*' mt get JobQueue first
+ok "what is there is applied" until_ok mt get JobQueue first
 queue second 2 >jobs/second.yaml && push jobs two
-ok "a push is applied" until_like '*second*' mt get JobQueue second
+ok "a push is applied" until_ok mt get JobQueue second
 ok "status has the commit" until_like "*e2e *ok *$(head_of jobs)*" mt status
 is "and is behind by nothing" "$(source_of remote.behindSeconds)" 0
 is "of the remote's head" "$(source_of remote.head)" "$(git -C jobs rev-parse HEAD)"
@@ -39,7 +39,7 @@ like "with the commit that stays" "$(mt status)" "*e2e *held *$good*"
 exits "what it brought is not there" 6 mt get JobQueue fourth
 like "an event tells it" "$(mt events)" "*source.held*history was rewritten*"
 settings 50ms ', rewrites: follow'
-ok "unless it is to be followed" until_like '*fourth*' mt get JobQueue fourth
+ok "unless it is to be followed" until_ok mt get JobQueue fourth
 ok "then all is well" until_like "*e2e *ok *$(head_of jobs)*" mt status
 settings 50ms
 
@@ -74,7 +74,7 @@ ok "reverted, all is well" until_like "*e2e *ok *$(head_of jobs)*" mt status
 settings 1h
 kill -HUP "$daemon"
 queue hup 9 >jobs/hup.yaml && push jobs hup
-ok "SIGHUP asks at once" until_like '*hup*' sh -c "kill -HUP $daemon; '$MUSTER' get JobQueue hup"
+ok "SIGHUP asks at once" until_ok sh -c "kill -HUP $daemon; '$MUSTER' get JobQueue hup"
 
 # A restart without the remote goes on from the mirror.
 stop_daemon "$daemon"

@@ -78,10 +78,10 @@ at="http://127.0.0.1:$plain/git/jobs.git"
 settings "http://127.0.0.1:$plain/" "interval: 50ms" && settings "http://127.0.0.1:$plain/" "timeout: 20s"
 git -C jobs remote set-url --push origin "$at"
 start_daemon "git+$at@main" --state "$STATE" || { is "daemon starts" no yes; finish; }
-ok "serve over http" until_like '*first*' mt get JobQueue first --state "$STATE"
+ok "serve over http" until_ok mt get JobQueue first --state "$STATE"
 queue second 2 >jobs/second.yaml
 ok "a push over http" push jobs two
-ok "is applied" until_like '*second*' mt get JobQueue second --state "$STATE"
+ok "is applied" until_ok mt get JobQueue second --state "$STATE"
 stop_daemon "$daemon"
 git -C jobs remote set-url --push origin "$WORK/jobs.git"
 exits "no such repository" 1 see "git+http://127.0.0.1:$plain/git/none.git"
