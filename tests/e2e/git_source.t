@@ -65,6 +65,14 @@ exits "a repository with hooks" 0 mt validate "git+file://$WORK/hooked/jobs.git:
 ok "of which none ran" test ! -e "$WORK/ran"
 git config --global --unset core.hooksPath
 
+# Whoever owns it: the location names it, and reading it runs nothing.
+if [ "$(id -u)" = 0 ]; then
+    git clone -q --bare jobs.git foreign.git && chown -R nobody foreign.git
+    exits "a repository of another user" 0 mt validate "git+file://$WORK/foreign.git:envs/prod"
+else
+    skip "a repository of another user" "only root can give one away"
+fi
+
 # A blob of 5 GiB, as far as its head tells, is never inflated; the limit is told.
 id=$(perl -MCompress::Zlib -MDigest::SHA=sha1_hex -MFile::Path=make_path -e '
     my $head = "blob 5368709120\0tiny"; my $id = sha1_hex($head); my $dir = "$ARGV[0]/objects/" . substr($id, 0, 2);
