@@ -3,9 +3,15 @@
 #include "reconciler/world/history.h"
 #include "spec/base/units.h"
 
-/* Jobs of one queue that only a hold kept out, in one pass: after so many the hosts that are held count as
- * full for the rest of it. */
-#define HELD_TRIES_MAX 100
+/* Jobs of one queue, and of all, that only a hold kept out, in one pass: after so many the hosts that are held
+ * count as full for the rest of it. What a pass may take is bounded by that: each try asks every hold. */
+#define HELD_TRIES_MAX      100
+#define HELD_TRIES_PASS_MAX 500
+
+static bool tries_ended(const Pass *pass, const QueueWalk *walk)
+{
+    return walk->held_tries > HELD_TRIES_MAX || pass->held_tries > HELD_TRIES_PASS_MAX;
+}
 
 int64_t group_expected_ms(const Pass *pass, const RunnableGroup *group)
 {
@@ -175,7 +181,7 @@ static Instance *hosts_find(Pass *pass, const QueueWalk *walk, Room *room, const
                             Hosts hosts, bool *ret_held)
 {
     Instance *found = fleet_look(pass, room, hosts, group->need);
-    if (!*room->hosts || walk->held_tries > HELD_TRIES_MAX)
+    if (!*room->hosts || tries_ended(pass, walk))
         return found;
     Instance *held = held_find(pass, room, group, hosts, ret_held);
     return held && (!found || host_before(held, found)) ? held : found;
@@ -210,9 +216,9 @@ static PlaceResult room_look(Pass *pass, const QueueWalk *walk, Room *room, cons
     const Capacity *need = &group->need;
     bool held = false;
     if (room->holds) {
-        most = walk->held_tries > HELD_TRIES_MAX ? 0 : MIN(most, holds_allow(pass, room->holds, group));
+        most = tries_ended(pass, walk) ? 0 : MIN(most, holds_allow(pass, room->holds, group));
         if (most == 0)
-            return walk->held_tries > HELD_TRIES_MAX ? PLACE_FULL : PLACE_HELD;
+            return tries_ended(pass, walk) ? PLACE_FULL : PLACE_HELD;
     }
     *ret_place = (Place){room, NULL, most};
     if (room->type == ROOM_TASKS)

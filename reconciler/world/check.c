@@ -270,6 +270,7 @@ static size_t check_shares(Recount *recount, const Queue *queue)
         in_order += share->groups;
     }
     expect(in_order == queue->groups, NULL, "groups of a queue");
+    expect(queue_order_holds(recount->world, queue), NULL, "queue's place among queues");
     expect(active == queue->active_shares && held_vcpus_e4 == queue->held_vcpus_e4, NULL, "queue's shares");
     return items;
 }
