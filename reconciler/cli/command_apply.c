@@ -116,7 +116,7 @@ const Command command_apply = {
         "--wait jobs waits until every job that the source started has ended, shows them on the "
         "way, and ends with 7 when "
         "one failed, with the reason and the end of its log. When nothing is to be changed it "
-        "still waits for what runs.\n\n"
+        "still waits for what runs. Runs that a schedule begins meanwhile are not waited for.\n\n"
         "Without a terminal there is nobody to ask: give --yes, or a plan that was saved with "
         "plan --out. More deletions "
         "of one kind than max(3, 20 %) are refused unless --allow-deletes says so.\n\n"

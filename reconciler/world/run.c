@@ -377,6 +377,7 @@ RunEntry *run_new(World *world, const RunStart *start, Rng *rng, int64_t now_ms)
 static void run_add(World *world, RunEntry *entry)
 {
     MapKey key;
+    entry->scheduled_ms = run_spec_scheduled(&entry->run);
     tree_insert(&world->runs, &entry->by_key);
     if (run_map_key(view_from(entry->run.id), &key))
         map_put(world->runs_by_id, &key, entry);
@@ -407,7 +408,6 @@ static bool run_decode(RunEntry *entry, GError **error)
         return true;
     entry->run.pipeline = pipeline_spec_decode(view_from(entry->run.spec), error);
     entry->workspace = run_spec_workspace(&entry->run);
-    entry->scheduled_ms = run_spec_scheduled(&entry->run);
     return entry->run.pipeline != NULL;
 }
 

@@ -423,6 +423,7 @@ void pipeline_schedule(const Resource *pipeline, size_t index, ScheduleView *ret
 /* Suspended pipelines are not started by schedules until they are resumed. */
 void pipeline_suspend(World *world, View name, bool is_suspended);
 bool pipeline_is_suspended(const World *world, View name);
+bool run_is_scheduled(const Run *run); /* a schedule began it */
 /* What MUSTER_SCHEDULED_AT says of a run: the time of its schedule, else when it was made. */
 int64_t run_scheduled_ms(const Run *run);
 
