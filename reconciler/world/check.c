@@ -127,8 +127,7 @@ static void check_children(Recount *recount, const Job *job)
     expect(untouched == array->untouched && fresh == array->fresh, job, "untouched or fresh children");
     expect(fresh == 0 || array_state(array, array_next_fresh(array, 0)) == JOB_RUNNABLE, job,
            "next fresh child");
-    for (TreeNode *node = tree_first(&array->live); node; node = tree_next(node)) {
-        const ChildState *child = TREE_ENTRY(node, ChildState, by_index);
+    for (const ChildState *child = array_live_next(array, 0); child; child = live_after(array, child)) {
         expect(child->state == array_state(array, child->index), job, "live child and vector differ");
         expect(!job_state_final(child->state) || child->is_dirty, job, "ended child was not collapsed");
         check_launch(recount, job, child->index, child->state, child->launch);
