@@ -18,15 +18,17 @@ typedef struct {
     int32_t jobs;  /* counted in group->group.jobs */
 } Runnable;
 
+/* What a pass looks at of a subtree fills one cache line: with a million groups that line is what it waits for. */
+#define GROUP_ALIGNMENT 64
 typedef struct GroupEntry {
     RunnableGroup group;
-    TreeNode by_head;    /* in the share's groups or parked */
+    _Alignas(GROUP_ALIGNMENT) TreeNode by_head; /* in the share's groups or parked */
+    Capacity least;                             /* of the subtree below by_head */
+    uint64_t kinds;
     TreeNode by_content; /* priority, shape */
     uint64_t shape_id;   /* the shape's: at hand for comparing */
     Shape *shape;
-    Tree items;     /* Runnable: retried first, then by sequence */
-    Capacity least; /* of the subtree below by_head */
-    uint64_t kinds;
+    Tree items; /* Runnable: retried first, then by sequence */
 } GroupEntry;
 
 static inline GroupEntry *group_entry(const RunnableGroup *group)

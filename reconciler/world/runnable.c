@@ -295,7 +295,7 @@ static GroupEntry *group_find(const Job *job)
 static GroupEntry *group_make(const Job *job)
 {
     Shape *shape = template_entry(job->template)->shape;
-    GroupEntry *entry = g_new0(GroupEntry, 1);
+    GroupEntry *entry = g_aligned_alloc0(1, sizeof(GroupEntry), GROUP_ALIGNMENT);
     entry->group.share = job->private->share;
     entry->group.priority = content_of(job).priority;
     entry->group.kind = shape->kind->id;
@@ -349,7 +349,7 @@ static void group_free(World *world, GroupEntry *entry)
     tree_remove(&share_entry(entry->group.share)->by_content, &entry->by_content);
     shape_unref(world, entry->shape);
     g_free(entry->group.reason);
-    g_free(entry);
+    g_aligned_free(entry);
 }
 
 /* Its first item is another one: it stands elsewhere in the order. */
