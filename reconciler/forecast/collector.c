@@ -99,6 +99,7 @@ Collector *collector_new(const CollectorOptions *options)
     collector->source = g_strdup(options->source);
     collector->provider = g_strdup(options->provider);
     collector->seed = options->seed;
+    collector->spot_risk = options->spot_risk;
     collector->start_ms = collector->last_end_ms = options->start_ms;
     wait_book_init(&collector->book);
     collector->queues = g_ptr_array_new_with_free_func(queue_book_free);

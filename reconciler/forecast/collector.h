@@ -16,6 +16,7 @@ typedef struct Collector Collector;
 typedef struct {
     const char *source, *provider;
     uint64_t seed;
+    SpotRisk spot_risk; /* for the result */
     int64_t start_ms;
 } CollectorOptions;
 

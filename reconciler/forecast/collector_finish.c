@@ -329,6 +329,7 @@ SimulationResult *collector_finish(Collector *collector, int64_t now_ms, Simulat
     result->source = g_steal_pointer(&collector->source);
     result->provider = g_steal_pointer(&collector->provider);
     result->seed = collector->seed;
+    result->spot_risk = collector->spot_risk;
     result->start_ms = collector->start_ms;
     result->end_ms = MAX(now_ms, collector->start_ms);
     result->makespan_ms = collector->last_end_ms - collector->start_ms;

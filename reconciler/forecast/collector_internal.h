@@ -50,6 +50,7 @@ typedef struct {
 struct Collector {
     char *source, *provider;
     uint64_t seed;
+    SpotRisk spot_risk;
     int64_t start_ms, last_end_ms;
     JobCounts jobs;
     WaitBook book;

@@ -359,6 +359,9 @@ json_t *simulation_json(const SimulationResult *result, const GPtrArray *violati
     set(object, "source", text(result->source));
     set(object, "provider", text(result->provider));
     set(object, "seed", json_integer((json_int_t)result->seed));
+    set(object, "spot",
+        json_pack("{s:f,s:f}", "reclaimsPerHour", (double)result->spot_risk.reclaims_per_h_e4 / E4, "refused",
+                  (double)result->spot_risk.refused_e4 / E4));
     set(object, "start", time_text(result->start_ms));
     set(object, "endSeconds", seconds(result->end_ms - result->start_ms));
     set(object, "makespanSeconds", seconds(result->makespan_ms));

@@ -119,9 +119,16 @@ typedef struct {
     bool succeeded;
 } ResultRun;
 
+/* How Spot is taken to behave, in 1/10,000ths. */
+typedef struct {
+    int64_t reclaims_per_h_e4; /* of each machine while it is registered, on average */
+    int64_t refused_e4;        /* of launches: there is no capacity */
+} SpotRisk;
+
 typedef struct SimulationResult {
     char *source, *provider;
     uint64_t seed;
+    SpotRisk spot_risk;
     int64_t start_ms, end_ms; /* of the simulated clock */
     int64_t makespan_ms;      /* from start to the end of the last job */
     bool is_cut;              /* --until ended it, or a limit: work was left */
