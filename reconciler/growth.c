@@ -231,6 +231,13 @@ int64_t growth_price(const GrowthEntry *entry, const Environment *environment, c
     return strategy_price(environment->spec, &entry->candidates->types[type]);
 }
 
+int64_t growth_price_most(Growth *growth, const Environment *environment, const Instance *instance)
+{
+    if (instance->price_micro_per_h >= 0 || !buys_instances(growth, environment))
+        return instance->price_micro_per_h;
+    return growth_price(entry_current(growth, environment), environment, instance);
+}
+
 void growth_rate(GrowthEntry *entry, const Environment *environment)
 {
     if (entry->rate_known && entry->rate_changes == environment->changes)

@@ -22,7 +22,8 @@ static void fixture_begin(Fixture *fixture, const char *type, const char *more)
                          .now_ms = NOON};
     g_autofree char *spec = g_strdup_printf(
         "{%s\"computeResources\":{\"allocationStrategy\":\"%s\",\"instanceTypes\":[\"c5.large\"],"
-        "\"maxvCpus\":8,\"minvCpus\":0,\"type\":\"%s\"},\"provider\":{\"region\":\"us-east-1\",\"type\":\"simulated\"},"
+        "\"maxvCpus\":8,\"minvCpus\":0,\"type\":\"%s\"},\"provider\":{\"region\":\"us-east-1\",\"type\":"
+        "\"simulated\"},"
         "\"type\":\"MANAGED\"}",
         more, "BEST_FIT_PROGRESSIVE", type);
     fixture_put(fixture->world, KIND_COMPUTE_ENVIRONMENT, "cloud", spec, 1);
