@@ -142,6 +142,8 @@ static void test_budget(void)
     run(&fixture);
     fixture.now_ms += HOUR;
     fixture_job(fixture.world, 2, "one", ",'arrayProperties':{'size':4}");
+    fixture_definition(fixture.world, "two", 2, 100, ""); /* another shape, for the same reason */
+    fixture_job(fixture.world, 3, "two", ",'arrayProperties':{'size':2}");
     run(&fixture);
     json_t *live = hosted(&fixture);
     assert_text(live, "status", "VALID");
@@ -154,7 +156,8 @@ static void test_budget(void)
     assert_real(live, "money.perHour", 0.085);
     assert_text(live, "unmet.0.reason", "BUDGET_DAY");
     assert_text(live, "unmet.0.text", "budget of the day: 0.08 USD of 0.10 USD spent");
-    assert_integer(live, "unmet.0.jobs", 3);
+    assert_integer(live, "unmet.0.jobs", 3 + 2);
+    g_assert_cmpuint(json_array_size(at(live, "unmet")), ==, 1);
     g_assert_cmpint(json_integer_value(at(live, "unmet.0.until")), >, fixture.now_ms);
     json_decref(live);
     fixture.now_ms = NOON + 12 * HOUR; /* another day */
