@@ -14,7 +14,7 @@ static void entry_free(void *data)
 {
     GrowthEntry *entry = data;
     entry_clear_candidates(entry);
-    ledger_clear(&entry->ledger);
+    growth_memory_clear(&entry->memory);
     g_array_unref(entry->unmet);
     g_free(entry->name);
     g_free(entry);
@@ -102,7 +102,7 @@ bool growth_account(const Growth *growth, const Environment *environment, Accoun
 {
     const GrowthEntry *entry = entry_of(growth, environment);
     if (entry)
-        *ret_account = entry->ledger.account;
+        *ret_account = entry->memory.account;
     return entry != NULL;
 }
 
@@ -141,7 +141,7 @@ void growth_refused(Growth *growth, World *world, const GrowthRefusal *refusal, 
     case INSTANCE_REFUSED_CAPACITY:
     case INSTANCE_REFUSED_LIMIT:
     case INSTANCE_REFUSED_PRICE:
-        cooldown_failed(&entry->ledger.cooldowns, refusal->type, refusal->zone, refusal->spot,
+        cooldown_failed(&entry->memory.cooldowns, refusal->type, refusal->zone, refusal->spot,
                         refusal->asked_ms, now_ms);
         entry->must_store = true;
         break;
@@ -159,7 +159,7 @@ void growth_registered(Growth *growth, World *world, const Instance *instance, i
     if (!instance->environment)
         return;
     GrowthEntry *entry = entry_make(growth, instance->environment->resource->name);
-    cooldown_succeeded(&entry->ledger.cooldowns, view_from(instance->type), VIEW(""), instance->spot);
+    cooldown_succeeded(&entry->memory.cooldowns, view_from(instance->type), VIEW(""), instance->spot);
     launch_failures_reset(&entry->failures);
     entry->invalid = NULL;
 }
@@ -171,7 +171,7 @@ static bool candidate_is_open(const GrowthEntry *entry, const ComputeEnvironment
                               const ScaleCandidate *candidate, int64_t now_ms)
 {
     return strategy_admits(spec, candidate) == STRATEGY_ADMITTED &&
-           cooldown_until(&entry->ledger.cooldowns, view_from(candidate->name), VIEW(""),
+           cooldown_until(&entry->memory.cooldowns, view_from(candidate->name), VIEW(""),
                           spec->type == CE_TYPE_SPOT, now_ms) == 0;
 }
 
@@ -266,13 +266,13 @@ void growth_accrue(Growth *growth, World *world, int64_t now_ms)
         if (!buys_instances(growth, environment) || !entry_of(growth, environment))
             continue;
         GrowthEntry *entry = entry_current(growth, environment);
-        int64_t from_ms = entry->ledger.accrued_ms ? entry->ledger.accrued_ms : now_ms;
+        int64_t from_ms = entry->memory.accrued_ms ? entry->memory.accrued_ms : now_ms;
         growth_rate(entry, environment);
         if (now_ms > from_ms && entry->rate_micro_per_h > 0)
-            account_accrue(&entry->ledger.account, entry->rate_micro_per_h, from_ms, now_ms);
+            account_accrue(&entry->memory.account, entry->rate_micro_per_h, from_ms, now_ms);
         if (now_ms > from_ms && entry->unpriced > 0)
-            account_accrue(&entry->ledger.account, SCALE_UNKNOWN, from_ms, now_ms);
-        entry->ledger.accrued_ms = MAX(now_ms, from_ms);
+            account_accrue(&entry->memory.account, SCALE_UNKNOWN, from_ms, now_ms);
+        entry->memory.accrued_ms = MAX(now_ms, from_ms);
     }
 }
 
@@ -280,7 +280,7 @@ void growth_accrue(Growth *growth, World *world, int64_t now_ms)
 
 void growth_store(GrowthEntry *entry, World *world, int64_t now_ms)
 {
-    g_autofree char *name = ledger_setting(entry->name), *text = ledger_print(&entry->ledger);
+    g_autofree char *name = growth_memory_setting(entry->name), *text = growth_memory_print(&entry->memory);
     world_set_setting(world, name, text);
     entry->stored_ms = now_ms;
     entry->must_store = false;
@@ -291,13 +291,13 @@ void growth_load(Growth *growth, const World *world, int64_t now_ms)
     g_hash_table_remove_all(growth->entries);
     for (const Environment *environment = world_environment_next(world, NULL); environment;
          environment = world_environment_next(world, environment)) {
-        g_autofree char *name = ledger_setting(environment->resource->name);
+        g_autofree char *name = growth_memory_setting(environment->resource->name);
         const char *text = world_setting(world, name);
         if (!buys_instances(growth, environment))
             continue;
         GrowthEntry *entry = entry_make(growth, environment->resource->name);
         entry->stored_ms = now_ms;
-        ledger_parse(&entry->ledger, text);
+        growth_memory_parse(&entry->memory, text);
     }
 }
 

@@ -11,9 +11,9 @@ static void refuse_budget(const GrowthEntry *entry, const ComputeEnvironmentSpec
 {
     bool is_day =
         spec->budget_day_micro > 0 &&
-        (spec->budget_month_micro == 0 || entry->ledger.account.of_month.micro < spec->budget_month_micro);
+        (spec->budget_month_micro == 0 || entry->memory.account.of_month.micro < spec->budget_month_micro);
     refuse(growth, is_day ? UNMET_BUDGET_DAY : UNMET_BUDGET_MONTH, entry->wake_ms);
-    growth->unmet.have = is_day ? entry->ledger.account.of_day.micro : entry->ledger.account.of_month.micro;
+    growth->unmet.have = is_day ? entry->memory.account.of_day.micro : entry->memory.account.of_month.micro;
     growth->unmet.limit = is_day ? spec->budget_day_micro : spec->budget_month_micro;
 }
 
@@ -28,7 +28,7 @@ static void refuse_types(const GrowthEntry *entry, const Environment *environmen
         if (!scale_candidate_fits(type, group->need))
             continue;
         StrategyAdmission admission = strategy_admits(spec, type);
-        int64_t until_ms = cooldown_until(&entry->ledger.cooldowns, view_from(type->name), VIEW(""),
+        int64_t until_ms = cooldown_until(&entry->memory.cooldowns, view_from(type->name), VIEW(""),
                                           spec->type == CE_TYPE_SPOT, now_ms);
         if (admission == STRATEGY_ADMITTED && until_ms == 0) {
             growth->refused = false;

@@ -1,7 +1,7 @@
 /* growth_internal.h: what growth*.c share. */
 #pragma once
 #include "reconciler/growth.h"
-#include "reconciler/scale/ledger.h"
+#include "reconciler/scale/growth_memory.h"
 #include "reconciler/scale/strategy.h"
 #include "spec/base/units.h"
 
@@ -17,7 +17,7 @@ typedef struct {
     char *name;
     Digest digest; /* of the spec that all below was made for */
     ScaleCandidates *candidates;
-    Ledger ledger;
+    GrowthMemory memory;
     LaunchFailures failures;
     int64_t stored_ms;
     int64_t rate_micro_per_h; /* of what was paid for at Environment.changes == rate_changes */

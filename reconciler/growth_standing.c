@@ -30,7 +30,7 @@ bool growth_standing(const Environment *environment, EnvironmentStanding *ret_st
     growth_rate(entry, environment);
     g_strlcpy(ret_standing->currency, candidates->currency ? candidates->currency : "",
               sizeof ret_standing->currency);
-    ret_standing->ledger = &entry->ledger;
+    ret_standing->memory = &entry->memory;
     ret_standing->invalid = entry->invalid;
     ret_standing->rate_micro_per_h = entry->rate_micro_per_h;
     ret_standing->unpriced = (int64_t)entry->unpriced;

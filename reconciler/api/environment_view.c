@@ -6,7 +6,7 @@
 
 void environment_standing_clear(EnvironmentStanding *standing)
 {
-    ledger_clear(&standing->read);
+    growth_memory_clear(&standing->read);
 }
 
 bool environment_has_instances(const Environment *environment)
@@ -21,13 +21,13 @@ bool environment_standing_read(const World *world, const Environment *environmen
     *ret_standing = (EnvironmentStanding){.is_hosted = false};
     if (!environment_has_instances(environment) || environment->spec->type == CE_TYPE_UNMANAGED)
         return false;
-    g_autofree char *setting = ledger_setting(environment->resource->name);
+    g_autofree char *setting = growth_memory_setting(environment->resource->name);
     CatalogueFacts facts = {.region = environment->spec->region};
     g_autoptr(ScaleCandidates) candidates = scale_candidates_new(environment->spec, &facts);
     g_strlcpy(ret_standing->currency, candidates->currency ? candidates->currency : "",
               sizeof ret_standing->currency);
-    ledger_parse(&ret_standing->read, world_setting(world, setting));
-    ret_standing->ledger = &ret_standing->read;
+    growth_memory_parse(&ret_standing->read, world_setting(world, setting));
+    ret_standing->memory = &ret_standing->read;
     return true;
 }
 
@@ -178,7 +178,7 @@ static json_t *window_json(Money spent, int64_t budget_micro, int64_t unknown_ms
 static json_t *money_json(const ComputeEnvironmentSpec *spec, const EnvironmentStanding *standing,
                           int64_t now_ms)
 {
-    Account account = standing->ledger->account;
+    Account account = standing->memory->account;
     json_t *object = json_object();
     account_roll(&account, now_ms);
     set_text(object, "currency", standing->currency);
@@ -190,8 +190,8 @@ static json_t *money_json(const ComputeEnvironmentSpec *spec, const EnvironmentS
                                     account_month_end(now_ms)));
     json_object_set_new(object, "total", json_real((double)account.total.micro / MICRO));
     json_object_set_new(object, "totalIncomplete", json_boolean(account.unknown_ms > 0));
-    if (standing->ledger->accrued_ms)
-        set_integer(object, "countedAt", standing->ledger->accrued_ms);
+    if (standing->memory->accrued_ms)
+        set_integer(object, "countedAt", standing->memory->accrued_ms);
     if (!standing->is_hosted)
         return object;
     json_object_set_new(object, "perHour", json_real((double)standing->rate_micro_per_h / MICRO));
@@ -249,7 +249,7 @@ json_t *environment_view(const World *world, const Environment *environment,
         return object;
     set_text(object, "statusReason", standing->invalid);
     json_object_set_new(object, "money", money_json(environment->spec, standing, now_ms));
-    json_object_set_new(object, "coolDowns", cooldowns_json(&standing->ledger->cooldowns, now_ms));
+    json_object_set_new(object, "coolDowns", cooldowns_json(&standing->memory->cooldowns, now_ms));
     if (standing->is_hosted)
         json_object_set_new(object, "unmet", unmet_json(standing));
     return object;

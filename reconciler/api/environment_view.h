@@ -5,12 +5,12 @@
 #pragma once
 #include <jansson.h>
 #include "reconciler/scale/demand.h"
-#include "reconciler/scale/ledger.h"
+#include "reconciler/scale/growth_memory.h"
 #include "reconciler/world/world.h"
 
 /* What is known beside the world of an environment that buys instances. Borrowed but for `read`. */
 typedef struct {
-    const Ledger *ledger;
+    const GrowthMemory *memory;
     char currency[8];         /* "": none is known */
     const char *invalid;      /* why it is INVALID; NULL: it is not, or nobody hosts and so nobody knows */
     bool is_hosted;           /* what follows is known */
@@ -20,7 +20,7 @@ typedef struct {
     ScaleUnmet unmet[UNMET_REASONS];
     const char *unmet_types[UNMET_REASONS]; /* names of their types, or NULL */
     size_t unmet_len;
-    Ledger read; /* what `ledger` points to where it was read for this */
+    GrowthMemory read; /* what `memory` points to where it was read for this */
 } EnvironmentStanding;
 void environment_standing_clear(EnvironmentStanding *standing);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EnvironmentStanding, environment_standing_clear)

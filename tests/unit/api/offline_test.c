@@ -1,7 +1,7 @@
 /* offline_test.c: what reading commands answer where nothing hosts the state directory. */
 #include "reconciler/api/operation.h"
 #include "reconciler/api/operations.h"
-#include "reconciler/scale/ledger.h"
+#include "reconciler/scale/growth_memory.h"
 #include "tests/support/store_fixture.h"
 #include "tests/support/world_fixture.h"
 
@@ -59,12 +59,12 @@ static void test_environment(Fixture *fixture, gconstpointer data)
         noon_ms);
     instance_started(world, instance, "i-1", noon_ms);
     instance_registered(world, instance, (Capacity){20000, 3500, 0}, noon_ms);
-    Ledger ledger = {.accrued_ms = noon_ms};
-    account_accrue(&ledger.account, 500000, noon_ms - 7200000, noon_ms);
-    cooldown_failed(&ledger.cooldowns, VIEW("c5.large"), VIEW(""), false, noon_ms, noon_ms);
-    g_autofree char *setting = ledger_setting("cloud"), *text = ledger_print(&ledger);
+    GrowthMemory memory = {.accrued_ms = noon_ms};
+    account_accrue(&memory.account, 500000, noon_ms - 7200000, noon_ms);
+    cooldown_failed(&memory.cooldowns, VIEW("c5.large"), VIEW(""), false, noon_ms, noon_ms);
+    g_autofree char *setting = growth_memory_setting("cloud"), *text = growth_memory_print(&memory);
     world_set_setting(world, setting, text);
-    ledger_clear(&ledger);
+    growth_memory_clear(&memory);
     commit(fixture, world_take_batch(world), noon_ms);
 
     g_auto(OperationResult) result = {0};
@@ -84,6 +84,7 @@ static void test_environment(Fixture *fixture, gconstpointer data)
     g_assert_cmpfloat(json_real_value(json_object_get(day, "budget")), ==, 2.0);
     g_assert_cmpuint(json_array_size(json_object_get(live, "coolDowns")), ==, 1);
     g_assert_null(json_object_get(live, "unmet"));
+    json_decref(request);
 }
 
 int main(int argc, char **argv)

@@ -241,7 +241,7 @@ static void test_invalid(void)
     fixture_end(&fixture);
 }
 
-/* Where nobody hosts it the ledger says what was spent and what cools down; nobody knows what was not bought.
+/* Where nobody hosts it the memory says what was spent and what cools down; nobody knows what was not bought.
  */
 static void test_read(void)
 {

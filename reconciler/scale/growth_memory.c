@@ -1,14 +1,14 @@
-#include "reconciler/scale/ledger.h"
+#include "reconciler/scale/growth_memory.h"
 
 #include <jansson.h>
 
-void ledger_clear(Ledger *ledger)
+void growth_memory_clear(GrowthMemory *memory)
 {
-    cooldowns_clear(&ledger->cooldowns);
-    *ledger = (Ledger){0};
+    cooldowns_clear(&memory->cooldowns);
+    *memory = (GrowthMemory){0};
 }
 
-char *ledger_setting(const char *environment)
+char *growth_memory_setting(const char *environment)
 {
     return g_strconcat("growth ", environment, NULL);
 }
@@ -40,25 +40,25 @@ static void account_parse(const json_t *list, Account *account)
         *members[i] = json_integer_value(json_array_get(list, i));
 }
 
-char *ledger_print(const Ledger *ledger)
+char *growth_memory_print(const GrowthMemory *memory)
 {
-    g_autofree char *cooling = cooldowns_print(&ledger->cooldowns);
-    json_t *root = json_pack("{s:I,s:o,s:s}", "accruedMs", (json_int_t)ledger->accrued_ms, "account",
-                             account_json(&ledger->account), "cooling", cooling);
+    g_autofree char *cooling = cooldowns_print(&memory->cooldowns);
+    json_t *root = json_pack("{s:I,s:o,s:s}", "accruedMs", (json_int_t)memory->accrued_ms, "account",
+                             account_json(&memory->account), "cooling", cooling);
     char *printed = json_dumps(root, JSON_COMPACT | JSON_SORT_KEYS), *text = g_strdup(printed);
     free(printed);
     json_decref(root);
     return text;
 }
 
-void ledger_parse(Ledger *ledger, const char *text)
+void growth_memory_parse(GrowthMemory *memory, const char *text)
 {
     json_t *root = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
     const char *cooling = json_string_value(json_object_get(root, "cooling"));
-    ledger_clear(ledger);
-    ledger->accrued_ms = json_integer_value(json_object_get(root, "accruedMs"));
-    account_parse(json_object_get(root, "account"), &ledger->account);
+    growth_memory_clear(memory);
+    memory->accrued_ms = json_integer_value(json_object_get(root, "accruedMs"));
+    account_parse(json_object_get(root, "account"), &memory->account);
     if (cooling)
-        cooldowns_parse(&ledger->cooldowns, view_from(cooling));
+        cooldowns_parse(&memory->cooldowns, view_from(cooling));
     json_decref(root);
 }
