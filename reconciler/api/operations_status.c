@@ -144,6 +144,7 @@ typedef struct {
     const char *name; /* of the request; NULL: all */
     json_t *items;
     json_t *runs; /* by name: array of runs */
+    size_t shown; /* items that are complete */
 } GetState;
 
 static void get_state_free(void *data)
@@ -320,16 +321,16 @@ OperationStep get_step(OperationContext *context, Call *call)
     GetState *get = call->state;
     if (call->gather_error)
         return call_fail(call, FAULT_INTERNAL, "%s", call->gather_error);
-    if (get->kind == KIND_PIPELINE || get->kind == KIND_JOB)
+    if (get->shown == 0 && (get->kind == KIND_PIPELINE || get->kind == KIND_JOB))
         get_items_of_runs(get);
     if (get->name && json_array_size(get->items) == 0)
         return call_fail(call, FAULT_NOT_FOUND, "there is no %s \"%s\"", kind_name(get->kind), get->name);
-    json_t *item;
-    size_t i;
-    json_array_foreach(get->items, i, item)
-    {
+    while (get->shown < json_array_size(get->items)) {
+        json_t *item = json_array_get(get->items, get->shown++);
         get_live(context, item, get->kind);
         get_progress(context->world, item);
+        if (get->shown < json_array_size(get->items) && !budget_left(context->budget))
+            return STEP_AGAIN; /* environments have thousands of instances */
     }
     return call_done(call, json_pack("{s:O}", "items", get->items));
 }
