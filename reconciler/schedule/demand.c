@@ -47,13 +47,18 @@ static bool may_serve(Pass *pass, Room *room, const RunnableGroup *group)
     return room && room->open && room->type == ROOM_FLEET && room_suits(pass, room, group->kind);
 }
 
+static bool has_coming(const Room *room)
+{
+    return room && room->type == ROOM_FLEET && fleet_len(room->environment->coming) > 0;
+}
+
 /* What any environment has on its way counts before anything is bought, in an earlier one too. */
 bool demand_add(Pass *pass, QueueWalk *walk, RunnableGroup *group, int64_t jobs)
 {
     int64_t left = jobs;
     bool above;
     for (size_t i = 0; i < walk->rooms_len && left > 0; i++)
-        if (may_serve(pass, walk->rooms[i], group))
+        if (has_coming(walk->rooms[i]) && may_serve(pass, walk->rooms[i], group))
             left -= coming_take(pass, walk->rooms[i], group, left);
     for (size_t i = 0; i < walk->rooms_len && left > 0; i++)
         if (may_serve(pass, walk->rooms[i], group) &&
