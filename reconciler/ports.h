@@ -95,6 +95,7 @@ typedef struct SimulateOptions {
     const char *provider;     /* --provider or NULL */
     const Workload *workload; /* checked against set; NULL: the manifests' own jobs and pipelines alone */
     uint64_t seed;
+    SpotRisk spot_risk;
     int64_t start_ms; /* of the simulated clock; the workload's times count from here */
     int64_t until_ms; /* ends there whatever is left; 0: when everything has ended */
 } SimulateOptions;

@@ -1,5 +1,6 @@
 /* reconcile.c: one turn of the loop, and what happens when its batch is durable or is not. */
 #include "reconciler/growth_explain.h"
+#include "reconciler/growth_standing.h"
 #include "reconciler/reconcile_internal.h"
 #include <unistd.h>
 
@@ -248,6 +249,7 @@ OperationContext reconciler_context(Reconciler *reconciler)
                               .budget = &reconciler->budget,
                               .providers = reconciler->providers,
                               .growth = growth_explain,
+                              .standing = growth_standing,
                               .growth_data = &reconciler->growth_view};
 }
 

@@ -5,6 +5,7 @@
  * and touches nothing but its Call. What step() answers leaves after the commit of everything the world held
  * when it was computed (invariant 1): the engine sees to that. */
 #pragma once
+#include "reconciler/api/environment_view.h"
 #include "reconciler/api/operations.h"
 #include "reconciler/api/request.h"
 #include "reconciler/schedule/explain.h"
@@ -75,7 +76,8 @@ typedef struct {
     bool offline;             /* long polls answer at once */
     unsigned providers;       /* as in ScheduleOptions: whose environments take jobs here; 0: all */
     ExplainGrowthFunc growth; /* why environments buy nothing; NULL offline */
-    void *growth_data;
+    EnvironmentStandingFunc standing; /* NULL offline: what is committed says */
+    void *growth_data;                /* of both */
 } OperationContext;
 
 struct Operation {
@@ -158,6 +160,11 @@ void job_ref_text(const JobId *id, int32_t index, char ret_text[JOB_NAME_TEXT]);
 char *attempt_log_path(const char *state_dir, const JobId *id, int32_t index, int32_t attempt);
 /* DIR/work/UUID.ATTEMPT, of children DIR/work/UUID/INDEX.ATTEMPT: one mkdir each. New string. */
 char *attempt_work_dir(const char *state_dir, const JobId *id, int32_t index, int32_t attempt);
+/* What is known beside the world of an environment that buys instances; false: it does not, or nothing is. */
+bool context_standing(const OperationContext *context, const Environment *environment,
+                      EnvironmentStanding *ret_standing);
+/* Offline the machine that local environments share is told here; else the engine has told it. */
+void context_machine(OperationContext *context);
 /* The setting that remembers sources: an object by name. New reference, never NULL. */
 json_t *sources_setting(const World *world);
 

@@ -134,6 +134,19 @@ char *attempt_work_dir(const char *state_dir, const JobId *id, int32_t index, in
                                 : g_strdup_printf("%s/work/%s/%d.%d", state_dir, text, index, attempt);
 }
 
+bool context_standing(const OperationContext *context, const Environment *environment,
+                      EnvironmentStanding *ret_standing)
+{
+    return context->standing ? context->standing(environment, ret_standing, context->growth_data)
+                             : environment_standing_read(context->world, environment, ret_standing);
+}
+
+void context_machine(OperationContext *context)
+{
+    if (context->offline && !world_local_instance(context->world))
+        instance_local(context->world, context->facts->machine);
+}
+
 json_t *sources_setting(const World *world)
 {
     const char *text = world_setting(world, "sources");

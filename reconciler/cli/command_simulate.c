@@ -12,6 +12,9 @@
 /* Monday 2026-01-05 00:00 UTC: a constant, so that equal inputs give equal results on any day. */
 #define START_MS INT64_C(1767571200000)
 
+/* More often than every 36 s nothing would ever run. */
+#define RECLAIMS_PER_H_MAX_E4 (100 * DECIMAL_SCALE)
+
 /* One of the sources and what came of it. */
 typedef struct {
     Checked checked;
@@ -21,6 +24,7 @@ typedef struct {
 typedef struct {
     const Invocation *invocation;
     int64_t seed, start_ms, until_ms;
+    SpotRisk spot_risk;
     Workload *workload; /* NULL: none was given */
     DiagnosticList *diagnostics;
     Side sides[2];
@@ -48,7 +52,11 @@ static bool read_options(Simulating *simulating, GError **error)
     simulating->start_ms = START_MS;
     if (!option_integer("seed", options->seed, 0, INT64_MAX, &simulating->seed, error) ||
         !option_time("start", options->begin, &simulating->start_ms, error) ||
-        !option_duration("until", options->until, &span_ms, error))
+        !option_duration("until", options->until, &span_ms, error) ||
+        !option_decimal("spot-reclaim", options->spot_reclaim, RECLAIMS_PER_H_MAX_E4,
+                        &simulating->spot_risk.reclaims_per_h_e4, error) ||
+        !option_decimal("spot-refuse", options->spot_refuse, DECIMAL_SCALE, &simulating->spot_risk.refused_e4,
+                        error))
         return false;
     if (options->until && !span_ms) {
         g_set_error(error, CLI_ERROR, EXIT_ERROR, "--until 0: nothing would be simulated");
@@ -108,6 +116,7 @@ static bool simulate(Simulating *simulating, Side *side, GError **error)
         .provider = simulating->invocation->options.provider,
         .workload = simulating->workload,
         .seed = (uint64_t)simulating->seed,
+        .spot_risk = simulating->spot_risk,
         .start_ms = simulating->start_ms,
         .until_ms = simulating->until_ms,
     };
@@ -214,6 +223,10 @@ static const OptionSpec options[] = {
      "when it starts; a trace's own start, else Monday 2026-01-05 00:00 UTC", NULL},
     {"until", 0, OPTION_TEXT, OPTION(until), "D", "stop after so much simulated time, whatever is left",
      NULL},
+    {"spot-reclaim", 0, OPTION_TEXT, OPTION(spot_reclaim), "RATE",
+     "how often an hour each Spot machine is taken away, on average: 0.05 is once in 20 hours (0)", NULL},
+    {"spot-refuse", 0, OPTION_TEXT, OPTION(spot_refuse), "SHARE",
+     "for which part of the launches of Spot machines there is no capacity, 0 to 1 (0)", NULL},
     {"output", 'o', OPTION_TEXT, OPTION(output), "FORMAT", "text (default) or json", "text|json"},
     {"html", 0, OPTION_TEXT, OPTION(html), "FILE", "write a page with the timeline and its curves too", NULL},
     OPTION_PROVIDER,
@@ -241,14 +254,20 @@ const Command command_simulate = {
         "identifiers where the queue has a scheduling policy.\n\n"
         "A task runs for durationSeconds, else as the job definition's annotation muster/simulated-duration "
         "says, "
-        "else as its earlier runs did. An assertion of a queue (assert) that does not hold ends with 3, jobs "
+        "else as its earlier runs did. Spot machines are there when asked for and stay, unless "
+        "--spot-reclaim and --spot-refuse say how often not: what ran on one that is taken away is lost and "
+        "tried again as its retryStrategy says, and a type without capacity is in cool-down, as for real. "
+        "An assertion of a queue (assert) that does not hold ends with 3, jobs "
         "that can never run with 4.",
-    .examples = "muster simulate envs/prod --workload week.jsonl\twhat a week would be like\n"
-                "muster simulate envs/prod --workload week.jsonl --compare envs/spot\ttwo configurations "
-                "side by side\n"
-                "muster simulate . --workload trace.swf --queue batch --definition any --html run.html\ta "
-                "trace, as a "
-                "page",
+    .examples =
+        "muster simulate envs/prod --workload week.jsonl\twhat a week would be like\n"
+        "muster simulate envs/prod --workload week.jsonl --compare envs/spot\ttwo configurations "
+        "side by side\n"
+        "muster simulate envs/spot --workload week.jsonl --spot-reclaim 0.05\tSpot machines that last 20 "
+        "hours on average\n"
+        "muster simulate . --workload trace.swf --queue batch --definition any --html run.html\ta "
+        "trace, as a "
+        "page",
     .options = options,
     .options_len = G_N_ELEMENTS(options),
     .argument = ARGUMENT_SOURCE,

@@ -40,5 +40,6 @@ is "no other example has a README" "$(cd "$ROOT" && echo examples/*/README.md)" 
 texts=$(cd "$ROOT" && echo README.md docs/*.md examples/*/README.md)
 ok "links lead somewhere" pl links "$ROOT" $texts $(cd "$ROOT" && echo docs/reference/*.md)
 cd "$ROOT" || exit 1
+ok "each worked example of docs/scheduling.md is a test" pl examples docs/scheduling.md tests/unit/*/examples_test.c
 ok "commands, options and targets that are spoken of are there" pl mentions "$MUSTER" Makefile $texts
 finish
