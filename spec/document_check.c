@@ -17,10 +17,8 @@ static void G_GNUC_PRINTF(5, 6) check_report(Check *check, const Node *node, con
     va_start(arguments, format);
     g_autofree char *message = g_strdup_vprintf(format, arguments);
     va_end(arguments);
-    int width = node->end_column > node->column ? node->end_column - node->column : 1;
-    document_report(check->diagnostics, check->context->file, check->context->text,
-                    check->context->first_line, node->line, node->column, width, SEVERITY_ERROR, path,
-                    message, detail);
+    node_report(check->diagnostics, check->context->file, check->context->text, check->context->first_line,
+                node, SEVERITY_ERROR, path, message, detail);
     check->good = false;
 }
 

@@ -47,6 +47,9 @@ bool schema_ours(const SchemaNode *schema);               /* x-muster-ours */
 const char *schema_reference(const SchemaNode *schema);   /* x-muster-reference: kind name, or NULL */
 const char *
 schema_list_key(const SchemaNode *schema); /* x-muster-list-key: member that keys a list's items, or NULL */
+const char *schema_merge_key(
+    const SchemaNode *schema); /* x-muster-merge-key: the same of a list whose order has a meaning:
+                                  patches are merged by it, but it is not sorted; or NULL */
 const char *schema_description(const SchemaNode *schema);
 const char *schema_default(const SchemaNode *schema); /* canonical JSON text, or NULL */
 /* Numbers stored as decimals in 1/10,000ths: x-muster-decimal: true. */

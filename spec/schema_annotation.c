@@ -12,6 +12,8 @@ static void annotations_inherit(Annotations *to, const Annotations *from)
         to->reference = from->reference;
     if (!to->list_key)
         to->list_key = from->list_key;
+    if (!to->merge_key)
+        to->merge_key = from->merge_key;
     if (!to->default_text) {
         to->default_text = from->default_text;
         to->default_node = from->default_node;
@@ -225,6 +227,11 @@ const char *schema_reference(const SchemaNode *schema)
 const char *schema_list_key(const SchemaNode *schema)
 {
     return schema ? schema->resolved.list_key : NULL;
+}
+
+const char *schema_merge_key(const SchemaNode *schema)
+{
+    return schema ? schema->resolved.merge_key : NULL;
 }
 
 const char *schema_description(const SchemaNode *schema)

@@ -174,7 +174,10 @@ bool checked_load(const CheckOptions *options, Checked *ret_checked, GError **er
     g_auto(Checked) checked = {.path = g_strdup(options->path), .diagnostics = diagnostic_list_new()};
     checked.absolute = g_canonicalize_filename(options->path, NULL);
     g_autofree char *cache_dir = g_build_filename(options->state_dir, "cache", NULL);
-    SourceOptions source = {.path = options->path, .name = options->name, .provider = options->provider};
+    SourceOptions source = {.path = options->path,
+                            .name = options->name,
+                            .provider = options->provider,
+                            .values = options->values};
     if (g_file_test(options->state_dir, G_FILE_TEST_IS_DIR))
         source.cache_dir = cache_dir;
     if (!source_load(&source, &checked.set, &checked.statistics, checked.diagnostics, error)) {

@@ -8,11 +8,12 @@
 #include "reconciler/source/source.h"
 
 typedef struct {
-    const char *path;      /* as given */
-    const char *name;      /* --source or NULL */
-    const char *provider;  /* --provider or NULL */
-    const char *state_dir; /* absolute; may not exist */
-    bool may_be_empty;     /* a source without any manifest is no error (destroy) */
+    const char *path;          /* as given */
+    const char *name;          /* --source or NULL */
+    const char *provider;      /* --provider or NULL */
+    const char *state_dir;     /* absolute; may not exist */
+    const GivenValues *values; /* of variables; may be NULL */
+    bool may_be_empty;         /* a source without any manifest is no error (destroy) */
 } CheckOptions;
 
 typedef struct {

@@ -32,6 +32,8 @@ typedef struct {
     char **depends_on, **parameters, **env;
     char *status, *run, *limit, *attempt, *after, *reason, *man;
     char *created_before, *created_after;
+    char **set, **values;
+    gboolean reset_values;
     char *workload, *seed, *compare, *html, *until, *begin;
 } Options;
 
@@ -93,6 +95,23 @@ struct Command {
     {                                                                                                        \
         "provider", 0, OPTION_TEXT, OPTION(provider), "P", "run every compute environment on this provider", \
             "local|docker|aws|simulated"                                                                     \
+    }
+/* Of every command that reads a SOURCE. */
+#define OPTION_VARIABLES                                                                                     \
+    {"set",        0,                                                                                        \
+     OPTION_LIST,  OPTION(set),                                                                              \
+     "NAME=VALUE", "value of a variable of muster.yaml (repeatable; wins over the others)",                  \
+     NULL},                                                                                                  \
+        {"values",                                                                                           \
+         0,                                                                                                  \
+         OPTION_LIST,                                                                                        \
+         OPTION(values),                                                                                     \
+         "FILE",                                                                                             \
+         "YAML file with values of variables (repeatable; the later wins); else $MUSTER_VAR_NAME",           \
+         NULL},                                                                                              \
+    {                                                                                                        \
+        "reset-values", 0, OPTION_FLAG, OPTION(reset_values), NULL,                                          \
+            "leave out the values kept from the last apply", NULL                                            \
     }
 #define OPTION_SOURCE                                                                                        \
     {                                                                                                        \

@@ -1,0 +1,33 @@
+/* variant.h: what muster.yaml makes of the manifests of its source: variables and patches.
+ * Owns:   a SourceVariant owns its values and patches and shares its layers; immutable, reference counted,
+ * shared by threads.
+ * Calls:  spec/substitute, spec/patch.
+ * Holds:  references are followed first, patches are laid over the result in their order, base first; then
+ * the schema judges. Equal digests and equal documents give equal manifests. */
+#pragma once
+#include "spec/manifest.h"
+
+/* The variables and patches of one muster.yaml. */
+typedef struct VariantLayer VariantLayer;
+/* Takes arena, in which all else lives; nodes are valid by the schema and may be NULL. */
+VariantLayer *variant_layer_new(Arena *arena, const char *file, View text, Node *variables, Node *patches);
+VariantLayer *variant_layer_ref(VariantLayer *layer);
+void variant_layer_unref(VariantLayer *layer);
+
+/* layers: base first; references are taken. given may be NULL. Faults are diagnostics. Never NULL. */
+SourceVariant *variant_settle(VariantLayer *const *layers, size_t len, const GivenValues *given,
+                              DiagnosticList *diagnostics);
+/* Of a muster.yaml that is at fault: what refers to variables is refused in silence. */
+SourceVariant *variant_faulty(void);
+SourceVariant *variant_ref(SourceVariant *variant); /* NULL stays NULL */
+void variant_unref(SourceVariant *variant);
+/* Of all that manifests can depend on; zeroes where there is nothing. variant may be NULL. */
+void variant_digest(const SourceVariant *variant, Digest *ret_digest);
+
+/* Changes the document below root, whose kind is known; new nodes live in arena. variant may be NULL: nothing
+ * is declared. False when the document cannot be used; told. */
+bool variant_apply(const SourceVariant *variant, Kind kind, Node *root, const ManifestContext *context,
+                   Arena *arena, DiagnosticList *diagnostics);
+/* The set (taken) of the source without what its patches delete. A patch whose target is not there is told,
+ * unless something else is at fault: then what it names may be what is missing. */
+ManifestSet *variant_finish(ManifestSet *set, DiagnosticList *diagnostics);
