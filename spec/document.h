@@ -30,6 +30,7 @@ typedef struct {
     const Variable *const *variables; /* whose values were put in */
     size_t variables_len;
     const char *values; /* what they are, in words for a message; NULL: none was */
+    bool is_settled;    /* its references were followed: what was put in is not looked at again */
 } NodeOrigin;
 
 typedef struct {

@@ -96,11 +96,17 @@ static const Node *walk_list(const Node *list, const char *path, View wanted, GS
     return NULL;
 }
 
+/* Whether the scalar reads wanted, or may have become it: a variable's value is not looked up here. */
+static bool reads(const Node *node, View wanted)
+{
+    return view_equal(node->text, wanted) || memmem(node->text.data, node->text.len, "${var.", 6);
+}
+
 /* A scalar ends the walk: short forms have no members to go on with. */
 static const Node *walk(const Node *node, const char *path, View wanted, GString *trail)
 {
     if (!*path || scalar(node))
-        return !wanted.data || (scalar(node) && view_equal(node->text, wanted)) ? node : NULL;
+        return !wanted.data || (scalar(node) && reads(node, wanted)) ? node : NULL;
     if (*path == '[')
         return walk_list(node, path, wanted, trail);
     if (*path == '.')

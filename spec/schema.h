@@ -52,6 +52,9 @@ const char *schema_merge_key(
                                   patches are merged by it, but it is not sorted; or NULL */
 const char *schema_description(const SchemaNode *schema);
 const char *schema_default(const SchemaNode *schema); /* canonical JSON text, or NULL */
+/* Every member that has a default, through $ref and allOf; some may come twice. */
+typedef void (*SchemaDefaultFunc)(View name, const char *json, void *data);
+void schema_each_default(const SchemaNode *schema, SchemaDefaultFunc func, void *data);
 /* Numbers stored as decimals in 1/10,000ths: x-muster-decimal: true. */
 bool schema_decimal(const SchemaNode *schema);
 /* x-muster-digest: "exclude" — the member is not part of the digest (read-only members of Describe answers).

@@ -273,3 +273,23 @@ View schema_enum_spelling(const SchemaNode *schema, View text)
     }
     return (View){NULL, 0};
 }
+
+static void each_default(const SchemaNode *schema, int depth, SchemaDefaultFunc func, void *data)
+{
+    if (!schema || depth > 16)
+        return;
+    for (size_t i = 0; i < schema->properties.len; i++) {
+        const Property *property = &schema->properties.items[i];
+        const char *json = property->schema ? property->schema->resolved.default_text : NULL;
+        if (json)
+            func(property->name, json, data);
+    }
+    each_default(schema->ref, depth + 1, func, data);
+    for (size_t i = 0; i < schema->all_of.len; i++)
+        each_default(schema->all_of.items[i], depth + 1, func, data);
+}
+
+void schema_each_default(const SchemaNode *schema, SchemaDefaultFunc func, void *data)
+{
+    each_default(schema, 0, func, data);
+}

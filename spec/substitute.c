@@ -13,7 +13,8 @@ typedef struct {
 /* A reference in a string: its bytes, and the name in them. */
 typedef struct {
     size_t start, end;
-    View name;
+    View name;       /* empty: it is none that can be read */
+    bool is_escaped; /* no reference: `$${var.`, of which the first `$` goes */
 } Reference;
 
 /* ---- finding
@@ -25,26 +26,23 @@ static bool name_byte(char byte)
     return g_ascii_isalnum(byte) || byte == '_';
 }
 
-/* The next one at or after from. An empty name: it is none that can be read. */
+/* The next one at or after from. */
 static bool next_reference(View text, size_t from, Reference *ret_reference)
 {
-    for (size_t at = from; at < text.len;) {
-        const char *found = memmem(text.data + at, text.len - at, MARK, MARK_LEN);
-        if (!found)
-            return false;
-        size_t start = (size_t)(found - text.data), end = start + MARK_LEN;
-        if (start > 0 && text.data[start - 1] == '$') {
-            at = end;
-            continue;
-        }
-        while (end < text.len && name_byte(text.data[end]))
-            end++;
-        bool is_closed = end < text.len && text.data[end] == '}';
-        View name = {text.data + start + MARK_LEN, is_closed ? end - start - MARK_LEN : 0};
-        *ret_reference = (Reference){start, MIN(end + is_closed, text.len), name};
+    const char *found = from < text.len ? memmem(text.data + from, text.len - from, MARK, MARK_LEN) : NULL;
+    if (!found)
+        return false;
+    size_t start = (size_t)(found - text.data), end = start + MARK_LEN;
+    if (start > from && text.data[start - 1] == '$') {
+        *ret_reference = (Reference){.start = start - 1, .end = end, .is_escaped = true};
         return true;
     }
-    return false;
+    while (end < text.len && name_byte(text.data[end]))
+        end++;
+    bool is_closed = end < text.len && text.data[end] == '}';
+    View name = {text.data + start + MARK_LEN, is_closed ? end - start - MARK_LEN : 0};
+    *ret_reference = (Reference){.start = start, .end = end + is_closed, .name = name};
+    return true;
 }
 
 /* ---- reporting
@@ -127,7 +125,7 @@ static const Variable *variable_of(Pass *pass, const Node *node, const Reference
     View part = {node->text.data + reference->start, reference->end - reference->start};
     if (!reference->name.len) {
         report(pass, node, part, "a reference to a variable is written ${var.NAME}",
-               "a name has letters, digits and _; $${var. is left as it is");
+               "a name has letters, digits and _; for ${var. itself write $${var.");
         return NULL;
     }
     const Variable *variable = variable_find(to->variables, to->variables_len, reference->name);
@@ -142,7 +140,7 @@ static const NodeOrigin *origin_of(Pass *pass, const Variable *const *variables,
 {
     const Substitution *to = pass->to;
     NodeOrigin *origin = arena_new0(to->arena, NodeOrigin);
-    const Variable **copy = arena_new0_n(to->arena, const Variable *, len);
+    const Variable **copy = arena_new0_n(to->arena, const Variable *, len + 1);
     g_autoptr(GString) words = g_string_new(NULL);
     for (size_t i = 0; i < len; i++) {
         copy[i] = variables[i];
@@ -152,8 +150,10 @@ static const NodeOrigin *origin_of(Pass *pass, const Variable *const *variables,
                            .text = to->text,
                            .variables = copy,
                            .variables_len = len,
-                           .values = len == 1 ? variables[0]->words
-                                              : arena_strndup(to->arena, words->str, words->len)};
+                           .values = !len       ? NULL
+                                     : len == 1 ? variables[0]->words
+                                                : arena_strndup(to->arena, words->str, words->len),
+                           .is_settled = true};
     return origin;
 }
 
@@ -206,6 +206,23 @@ static void report_compound(Pass *pass, const Node *node, const Reference *refer
     report(pass, node, part, message, detail);
 }
 
+/* What stands for the reference; data NULL when something is at fault. */
+static View piece_of(Pass *pass, const Node *node, const Reference *reference, GPtrArray *used)
+{
+    if (reference->is_escaped)
+        return VIEW(MARK);
+    const Variable *variable = variable_of(pass, node, reference);
+    if (!variable)
+        return (View){NULL, 0};
+    if (!is_scalar(variable->value)) {
+        report_compound(pass, node, reference, variable);
+        return (View){NULL, 0};
+    }
+    if (!g_ptr_array_find(used, variable, NULL))
+        g_ptr_array_add(used, (void *)(uintptr_t)variable);
+    return variable->value->text;
+}
+
 /* Text around references. NULL when something is at fault. */
 static Node *fill_string(Pass *pass, const Node *node)
 {
@@ -215,17 +232,11 @@ static Node *fill_string(Pass *pass, const Node *node)
     size_t rest = 0;
     bool good = true;
     while (next_reference(node->text, rest, &reference)) {
-        const Variable *variable = variable_of(pass, node, &reference);
-        if (variable && !is_scalar(variable->value)) {
-            report_compound(pass, node, &reference, variable);
-            variable = NULL;
-        }
-        good = good && variable && reserve(pass, node, 0, reference.start - rest + variable->value->text.len);
+        View piece = piece_of(pass, node, &reference, used);
+        good = good && piece.data && reserve(pass, node, 0, reference.start - rest + piece.len);
         if (good) {
             g_string_append_len(out, node->text.data + rest, (gssize)(reference.start - rest));
-            g_string_append_len(out, variable->value->text.data, (gssize)variable->value->text.len);
-            if (!g_ptr_array_find(used, variable, NULL))
-                g_ptr_array_add(used, (void *)(uintptr_t)variable);
+            g_string_append_len(out, piece.data, (gssize)piece.len);
         }
         rest = reference.end;
     }
@@ -235,7 +246,7 @@ static Node *fill_string(Pass *pass, const Node *node)
     Node *filled = arena_new0(pass->to->arena, Node);
     *filled = *node;
     filled->text = (View){arena_strndup(pass->to->arena, out->str, out->len), out->len};
-    filled->origin = origin_of(pass, (const Variable *const *)used->pdata, used->len);
+    filled->origin = origin_of(pass, (const Variable *const *)(void *)used->pdata, used->len);
     return filled;
 }
 
@@ -243,11 +254,10 @@ static void walk_string(Pass *pass, Node **slot)
 {
     const Node *node = *slot;
     Reference reference;
-    bool is_done = node->origin && node->origin->values; /* an alias leads here twice */
-    if (is_done || !next_reference(node->text, 0, &reference))
+    if (!next_reference(node->text, 0, &reference))
         return;
     Node *filled;
-    if (reference.start == 0 && reference.end == node->text.len) {
+    if (!reference.is_escaped && reference.start == 0 && reference.end == node->text.len) {
         const Variable *variable = variable_of(pass, node, &reference);
         filled = variable ? copy_value(pass, variable->value, node, origin_of(pass, &variable, 1)) : NULL;
     } else {
@@ -260,7 +270,7 @@ static void walk_string(Pass *pass, Node **slot)
 static void check_key(Pass *pass, const NodeMember *member)
 {
     Reference reference;
-    if (!next_reference(member->key, 0, &reference))
+    if (!next_reference(member->key, 0, &reference) || reference.is_escaped)
         return;
     const Substitution *to = pass->to;
     document_report(to->diagnostics, to->file, to->text, to->first_line, member->key_line, member->key_column,
@@ -272,7 +282,7 @@ static void check_key(Pass *pass, const NodeMember *member)
 static void walk(Pass *pass, Node **slot)
 {
     Node *node = *slot;
-    if (node->origin && node->origin->values)
+    if (node->origin && node->origin->is_settled) /* an alias leads here twice */
         return;
     if (node->kind == NODE_STRING)
         walk_string(pass, slot);

@@ -194,6 +194,12 @@ void variant_unref(SourceVariant *variant)
     g_free(variant);
 }
 
+const Variable *const *variant_variables(const SourceVariant *variant, size_t *ret_len)
+{
+    *ret_len = variant ? variant->variables_len : 0;
+    return variant ? variant->variables : NULL;
+}
+
 /* ---- digest
  * ---------------------------------------------------------------------------------------------------------------
  */

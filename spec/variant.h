@@ -6,6 +6,7 @@
  * the schema judges. Equal digests and equal documents give equal manifests. */
 #pragma once
 #include "spec/manifest.h"
+#include "spec/variable.h"
 
 /* The variables and patches of one muster.yaml. */
 typedef struct VariantLayer VariantLayer;
@@ -21,6 +22,8 @@ SourceVariant *variant_settle(VariantLayer *const *layers, size_t len, const Giv
 SourceVariant *variant_faulty(void);
 SourceVariant *variant_ref(SourceVariant *variant); /* NULL stays NULL */
 void variant_unref(SourceVariant *variant);
+/* Sorted by name; variant may be NULL: none. */
+const Variable *const *variant_variables(const SourceVariant *variant, size_t *ret_len);
 /* Of all that manifests can depend on; zeroes where there is nothing. variant may be NULL. */
 void variant_digest(const SourceVariant *variant, Digest *ret_digest);
 

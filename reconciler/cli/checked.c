@@ -177,7 +177,10 @@ bool checked_load(const CheckOptions *options, Checked *ret_checked, GError **er
     SourceOptions source = {.path = options->path,
                             .name = options->name,
                             .provider = options->provider,
-                            .values = options->values};
+                            .values = options->values,
+                            .threads = options->observe ? 1 : 0,
+                            .observe = options->observe,
+                            .observer = options->observer};
     if (g_file_test(options->state_dir, G_FILE_TEST_IS_DIR))
         source.cache_dir = cache_dir;
     if (!source_load(&source, &checked.set, &checked.statistics, checked.diagnostics, error)) {

@@ -13,7 +13,10 @@ typedef struct {
     const char *provider;      /* --provider or NULL */
     const char *state_dir;     /* absolute; may not exist */
     const GivenValues *values; /* of variables; may be NULL */
-    bool may_be_empty;         /* a source without any manifest is no error (destroy) */
+    /* As SourceOptions; with it everything is parsed by one thread. */
+    void (*observe)(Kind kind, const Node *root, const char *file, void *observer);
+    void *observer;
+    bool may_be_empty; /* a source without any manifest is no error (destroy) */
 } CheckOptions;
 
 typedef struct {
