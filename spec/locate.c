@@ -96,10 +96,15 @@ static const Node *walk_list(const Node *list, const char *path, View wanted, GS
     return NULL;
 }
 
-/* Whether the scalar reads wanted, or may have become it: a variable's value is not looked up here. */
+/* As wanted: a scalar with a reference to a variable. */
+static const char reference_mark[] = "${var.";
+#define REFERENCE ((View){reference_mark, sizeof reference_mark - 1})
+
 static bool reads(const Node *node, View wanted)
 {
-    return view_equal(node->text, wanted) || memmem(node->text.data, node->text.len, "${var.", 6);
+    bool any = wanted.data == REFERENCE.data;
+    return any ? memmem(node->text.data, node->text.len, wanted.data, wanted.len) != NULL
+               : view_equal(node->text, wanted);
 }
 
 /* A scalar ends the walk: short forms have no members to go on with. */
@@ -140,6 +145,11 @@ static bool search_document(const Document *document, void *data)
     for (size_t i = 0; search->paths[i] && !search->found; i++) {
         g_string_truncate(search->trail, 0);
         search->found = walk(document->root, search->paths[i], search->wanted, search->trail);
+    }
+    /* What is nowhere may have come from a variable, whose value is not looked up here. */
+    for (size_t i = 0; search->wanted.data && search->paths[i] && !search->found; i++) {
+        g_string_truncate(search->trail, 0);
+        search->found = walk(document->root, search->paths[i], REFERENCE, search->trail);
     }
     return false;
 }

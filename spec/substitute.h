@@ -1,9 +1,10 @@
 /* substitute.h: ${var.name} in the scalars of a document becomes the variable's value.
  * Owns:   nothing; new nodes live in the caller's Arena, the texts of values where the variables do.
  * Calls:  spec/variable.
- * Holds:  only `${var.` begins a reference, and not behind another `$`; every other `$` is left alone, and
- * what was put in is not looked at again. A value that was put in keeps the position of its reference. At
- * most SUBSTITUTE_NODES_MAX nodes and SUBSTITUTE_BYTES_MAX bytes are put into one document (invariant 9). */
+ * Holds:  only `${var.` begins a reference; `$${var.` stands for `${var.` itself, and every other `$` is left
+ * alone. What was put in is not looked at again. A value that was put in keeps the position of its reference.
+ * At most SUBSTITUTE_NODES_MAX nodes and SUBSTITUTE_BYTES_MAX bytes are put into one document (invariant 9).
+ */
 #pragma once
 #include "spec/variable.h"
 
