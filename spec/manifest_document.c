@@ -153,8 +153,9 @@ ManifestOutcome manifest_from_document(const Document *document, const ManifestC
     if (!envelope_kind(root, context, &kind, diagnostics))
         return MANIFEST_INVALID;
     arena_reset(batch->scratch);
-    if (!variant_apply(context->config ? context->config->variant : NULL, kind, root, context, batch->scratch,
-                       diagnostics))
+    VariantOutcome variant = variant_apply(context->config ? context->config->variant : NULL, kind, root,
+                                           context, batch->scratch, diagnostics);
+    if (variant == VARIANT_UNUSABLE)
         return MANIFEST_INVALID;
     Node *spec = node_get(root, "spec"), *metadata = node_get(root, "metadata");
     if (metadata)
@@ -163,7 +164,7 @@ ManifestOutcome manifest_from_document(const Document *document, const ManifestC
         normalise_spec(kind, spec, batch->scratch);
     SchemaContext rules = {context->file, context->text, context->first_line,
                            effective_provider(kind, spec, context)};
-    if (!schema_validate(kind_schema(kind), root, "", &rules, diagnostics))
+    if (!schema_validate(kind_schema(kind), root, "", &rules, diagnostics) || variant == VARIANT_FAULTY)
         return MANIFEST_INVALID;
     if (!spec_members_check(kind, node_get(node_get(root, "metadata"), "name")->text, spec, context,
                             diagnostics))

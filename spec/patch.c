@@ -301,9 +301,10 @@ static Node *merge_node(Merge *merge, const SchemaNode *schema, const Node *base
     return take(merge, patch);
 }
 
-Node *patch_merge(const PatchContext *context, const SchemaNode *schema, const Node *base, const Node *patch)
+bool patch_merge(const PatchContext *context, const SchemaNode *schema, const Node *base, const Node *patch,
+                 Node **ret_merged)
 {
     Merge merge = {context, true};
-    Node *merged = merge_node(&merge, schema, base, patch);
-    return merge.good ? merged : NULL;
+    *ret_merged = merge_node(&merge, schema, base, patch);
+    return merge.good;
 }

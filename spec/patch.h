@@ -15,9 +15,10 @@ typedef struct {
     DiagnosticList *diagnostics;
 } PatchContext;
 
-/* base may be NULL: there is nothing yet. schema may be NULL: nothing is known. NULL when the patch is at
- * fault: told. */
-Node *patch_merge(const PatchContext *context, const SchemaNode *schema, const Node *base, const Node *patch);
+/* base may be NULL: there is nothing yet. schema may be NULL: nothing is known. False when the patch is at
+ * fault: told; *ret_merged, never NULL, has then what could be done. */
+bool patch_merge(const PatchContext *context, const SchemaNode *schema, const Node *base, const Node *patch,
+                 Node **ret_merged);
 /* A copy of the tree, every node of it with this origin. */
 Node *patch_copy(Arena *arena, const Node *node, const NodeOrigin *origin);
 /* Nodes of the tree, at most max + 1. */

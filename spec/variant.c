@@ -277,10 +277,7 @@ static bool lay_over(const PatchContext *context, const SchemaNode *schema, Node
             member = &root->mapping.members[i];
     if (!patch || !member) /* a manifest without metadata or spec is at fault anyway */
         return true;
-    Node *merged = patch_merge(context, schema, member->value, patch);
-    if (merged)
-        member->value = merged;
-    return merged != NULL;
+    return patch_merge(context, schema, member->value, patch, &member->value);
 }
 
 static void normalise(Kind kind, const Node *root, Arena *arena)
@@ -315,14 +312,16 @@ static bool patches_apply(const SourceVariant *variant, Kind kind, Node *root, A
     return good;
 }
 
-bool variant_apply(const SourceVariant *variant, Kind kind, Node *root, const ManifestContext *context,
-                   Arena *arena, DiagnosticList *diagnostics)
+VariantOutcome variant_apply(const SourceVariant *variant, Kind kind, Node *root,
+                             const ManifestContext *context, Arena *arena, DiagnosticList *diagnostics)
 {
     Substitution substitution = substitution_of(variant, arena, diagnostics);
     substitution.file = context->file;
     substitution.text = context->text;
     substitution.first_line = context->first_line;
-    return substitute(&substitution, &root) && patches_apply(variant, kind, root, arena, diagnostics);
+    if (!substitute(&substitution, &root))
+        return VARIANT_UNUSABLE;
+    return patches_apply(variant, kind, root, arena, diagnostics) ? VARIANT_GOOD : VARIANT_FAULTY;
 }
 
 /* ---- the set

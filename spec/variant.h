@@ -27,10 +27,13 @@ const Variable *const *variant_variables(const SourceVariant *variant, size_t *r
 /* Of all that manifests can depend on; zeroes where there is nothing. variant may be NULL. */
 void variant_digest(const SourceVariant *variant, Digest *ret_digest);
 
+/* FAULTY: a patch is at fault, what else is can still be told. UNUSABLE: values are missing. Both are told.
+ */
+typedef enum { VARIANT_GOOD, VARIANT_FAULTY, VARIANT_UNUSABLE } VariantOutcome;
 /* Changes the document below root, whose kind is known; new nodes live in arena. variant may be NULL: nothing
- * is declared. False when the document cannot be used; told. */
-bool variant_apply(const SourceVariant *variant, Kind kind, Node *root, const ManifestContext *context,
-                   Arena *arena, DiagnosticList *diagnostics);
+ * is declared. */
+VariantOutcome variant_apply(const SourceVariant *variant, Kind kind, Node *root,
+                             const ManifestContext *context, Arena *arena, DiagnosticList *diagnostics);
 /* The set (taken) of the source without what its patches delete. A patch whose target is not there is told,
  * unless something else is at fault: then what it names may be what is missing. */
 ManifestSet *variant_finish(ManifestSet *set, DiagnosticList *diagnostics);
