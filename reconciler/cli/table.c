@@ -5,10 +5,10 @@
 static const Command *const table[] = {
     &command_init,
     &command_validate,
-    &command_render,
     &command_plan,
     &command_apply,
     &command_destroy,
+    &command_render,
     &command_simulate,
     &command_serve,
     &command_start,
