@@ -1,14 +1,10 @@
 #include "reconciler/source/layers.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <unistd.h>
-
 #include "reconciler/source/scan.h"
 
 typedef struct {
-    const char *root; /* of the source, resolved */
+    const LayersPort *port;
+    const char *root; /* path of the source */
     SourceConfig *config;
     GPtrArray *bases; /* of SourceBase* */
     DiagnosticList *diagnostics;
@@ -18,7 +14,7 @@ typedef struct {
 typedef struct Level Level;
 struct Level {
     const Level *up;
-    const char *path, *shown;
+    const SourceBase *base;
     int depth;
 };
 
@@ -38,7 +34,7 @@ static bool G_GNUC_PRINTF(4, 5)
     va_start(arguments, format);
     g_autofree char *what = g_strdup_vprintf(format, arguments);
     va_end(arguments);
-    g_set_error(error, SOURCE_ERROR, SOURCE_ERROR_UNREADABLE, "%s%s: base %s: %s", at->shown,
+    g_set_error(error, SOURCE_ERROR, SOURCE_ERROR_UNREADABLE, "%s%s: base %s: %s", at->base->shown,
                 SCAN_CONFIG_NAME, base, what);
     return false;
 }
@@ -47,8 +43,7 @@ static bool G_GNUC_PRINTF(4, 5)
  * ----------------------------------------------------------------------------------------------------------------
  */
 
-/* "envs/prod/" and "../../base" give "base/"; "" and "../base" give "../base/". */
-static char *join_shown(const char *shown, const char *base)
+char *layers_join(const char *shown, const char *base)
 {
     g_autofree char *whole = g_strconcat(shown, base, NULL);
     g_auto(GStrv) parts = g_strsplit(whole, "/", -1);
@@ -66,56 +61,24 @@ static char *join_shown(const char *shown, const char *base)
     return g_string_free(out, FALSE);
 }
 
-/* Where a link is on the way, `..` leads elsewhere than the names say: then the real path is shown. */
-static char *shown_of(const Level *at, const char *base, const char *path)
-{
-    g_autofree char *joined = join_shown(at->shown, base);
-    char *real = realpath(*joined ? joined : ".", NULL);
-    bool same = real && strcmp(real, path) == 0;
-    free(real);
-    return same ? g_steal_pointer(&joined) : g_strconcat(path, "/", NULL);
-}
-
+/* directory "": the root of a repository, which holds everything. */
 static bool is_inside(const char *path, const char *directory)
 {
     size_t len = strlen(directory);
-    return g_str_has_prefix(path, directory) && (path[len] == '\0' || path[len] == '/' || len == 1);
+    bool is_root = len == 0 || strcmp(directory, "/") == 0;
+    return is_root || (g_str_has_prefix(path, directory) && (path[len] == '\0' || path[len] == '/'));
 }
 
 /* ---- one base
  * -------------------------------------------------------------------------------------------------------------
  */
 
-static bool take_bases(Resolving *resolving, const Level *at, char *const *bases, GError **error);
-
-/* *ret_text stays NULL where there is none. */
-static bool read_text(const SourceBase *base, char **ret_text, size_t *ret_len, GError **error)
-{
-    struct stat status;
-    int root = open(base->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (root < 0) {
-        g_set_error_literal(error, SOURCE_ERROR, SOURCE_ERROR_UNREADABLE, g_strerror(errno));
-        return false;
-    }
-    if (fstatat(root, SCAN_CONFIG_NAME, &status, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT) {
-        close(root);
-        return true;
-    }
-    int fd = scan_open(root, SCAN_CONFIG_NAME, &status, error);
-    if (fd >= 0) {
-        *ret_text = scan_read_all(fd, SCAN_CONFIG_NAME, document_limits_default.file_bytes, ret_len, error);
-        close(fd);
-    }
-    close(root);
-    return *ret_text != NULL;
-}
-
-/* Also false when it is at fault, which is told. */
+/* Also true when it is at fault, which is told. */
 static bool read_config(Resolving *resolving, SourceBase *base, GError **error)
 {
     g_autofree char *name = g_strconcat(base->shown, SCAN_CONFIG_NAME, NULL), *text = NULL;
     size_t len = 0;
-    if (!read_text(base, &text, &len, error))
+    if (!resolving->port->read(resolving->port->self, base, &text, &len, error))
         return false;
     if (!text)
         return true;
@@ -132,7 +95,7 @@ static bool check_place(const Resolving *resolving, const Level *at, const char 
     if (is_inside(resolving->root, path))
         return fail(at, base, error, "the source is inside of it");
     for (const Level *level = at; level; level = level->up)
-        if (strcmp(level->path, path) == 0)
+        if (strcmp(level->base->path, path) == 0)
             return fail(at, base, error, "it builds on itself");
     if (at->depth >= LAYERS_DEPTH || resolving->bases->len >= LAYERS_MAX)
         return fail(at, base, error, "too many bases: at most %d, %d deep", LAYERS_MAX, LAYERS_DEPTH);
@@ -147,29 +110,32 @@ static bool is_known(const Resolving *resolving, const char *path)
     return false;
 }
 
+static bool take_bases(Resolving *resolving, const Level *at, char *const *bases, GError **error);
+
+/* taken was located; its own bases come before it. */
+static bool take_located(Resolving *resolving, const Level *at, const char *base, SourceBase *taken,
+                         GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+    Level here = {at, taken, at->depth + 1};
+    if (!read_config(resolving, taken, &cause))
+        return fail(at, base, error, "%s", cause->message);
+    return !taken->config || take_bases(resolving, &here, taken->config->bases, error);
+}
+
 static bool take_base(Resolving *resolving, const Level *at, const char *base, GError **error)
 {
-    g_autofree char *joined = g_build_filename(at->path, base, NULL), *path = NULL;
     g_autoptr(GError) cause = NULL;
-    struct stat status;
-    char *real = realpath(joined, NULL);
-    if (!real)
-        return fail(at, base, error, "%s", g_strerror(errno));
-    path = g_strdup(real);
-    free(real);
-    if (stat(path, &status) != 0 || !S_ISDIR(status.st_mode))
-        return fail(at, base, error, "not a directory");
-    if (!check_place(resolving, at, base, path, error))
-        return false;
-    if (is_known(resolving, path))
-        return true;
     SourceBase *taken = g_new0(SourceBase, 1);
-    taken->path = g_steal_pointer(&path);
-    taken->shown = shown_of(at, base, taken->path);
-    Level here = {at, taken->path, taken->shown, at->depth + 1};
-    bool good = read_config(resolving, taken, &cause) || fail(at, base, error, "%s", cause->message);
-    good = good && (!taken->config || take_bases(resolving, &here, taken->config->bases, error));
-    g_ptr_array_add(resolving->bases, taken); /* behind its own */
+    bool good = resolving->port->locate(resolving->port->self, at->base, base, taken, &cause) ||
+                fail(at, base, error, "%s", cause->message);
+    good = good && check_place(resolving, at, base, taken->path, error);
+    bool is_new = good && !is_known(resolving, taken->path);
+    good = good && (!is_new || take_located(resolving, at, base, taken, error));
+    if (good && is_new)
+        g_ptr_array_add(resolving->bases, taken);
+    else
+        base_free(taken);
     return good;
 }
 
@@ -191,22 +157,16 @@ static void inherit(const Resolving *resolving)
     }
 }
 
-GPtrArray *layers_resolve(const char *root, const char *prefix, SourceConfig *config,
+GPtrArray *layers_resolve(const LayersPort *port, const SourceBase *source, SourceConfig *config,
                           DiagnosticList *diagnostics, GError **error)
 {
     g_autoptr(GPtrArray) bases = g_ptr_array_new_with_free_func(base_free);
     if (!config || !config->bases)
         return g_steal_pointer(&bases);
-    char *real = realpath(root, NULL);
-    if (!real) {
-        g_set_error(error, SOURCE_ERROR, SOURCE_ERROR_UNREADABLE, "%s: %s", root, g_strerror(errno));
+    Resolving resolving = {port, source->path, config, bases, diagnostics};
+    Level here = {NULL, source, 0};
+    if (!take_bases(&resolving, &here, config->bases, error))
         return NULL;
-    }
-    Resolving resolving = {real, config, bases, diagnostics};
-    Level here = {NULL, real, prefix, 0};
-    bool good = take_bases(&resolving, &here, config->bases, error);
-    free(real);
-    if (good)
-        inherit(&resolving);
-    return good ? g_steal_pointer(&bases) : NULL;
+    inherit(&resolving);
+    return g_steal_pointer(&bases);
 }

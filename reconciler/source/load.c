@@ -655,7 +655,7 @@ static LoadResult load_once(const SourceOptions *options, LoadedFiles *files, Ma
     g_autoptr(GPtrArray) loaders = g_ptr_array_new_with_free_func(loader_free), bases = NULL;
     g_autoptr(DiagnosticList) found = diagnostic_list_new();
     if (!read_config(scan, prefix, &config, found, error) ||
-        !(bases = layers_resolve(options->path, prefix, config, found, error))) {
+        !(bases = layers_of_directory(options->path, prefix, config, found, error))) {
         scan_free(scan);
         return LOAD_FAILED;
     }

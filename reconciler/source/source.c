@@ -107,7 +107,7 @@ static const SourceBase *base_of(const SourceOptions *options, const char *prefi
     if (!texts->bases) {
         g_autoptr(SourceConfig) config = config_now(options, SCAN_CONFIG_NAME);
         g_autoptr(DiagnosticList) nobody = diagnostic_list_new();
-        texts->bases = layers_resolve(options->path, prefix, config, nobody, NULL);
+        texts->bases = layers_of_directory(options->path, prefix, config, nobody, NULL);
     }
     for (guint i = 0; texts->bases && i < texts->bases->len; i++) {
         const SourceBase *base = texts->bases->pdata[i];

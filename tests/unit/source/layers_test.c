@@ -215,6 +215,57 @@ static void test_follower(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(manifest_set_len(fixture->set), ==, 1);
 }
 
+/* ---- the same over something that is no file system, as the tree of a commit */
+
+static bool fake_locate(void *self, const SourceBase *from, const char *base, SourceBase *ret_base,
+                        GError **error)
+{
+    g_autofree char *here = g_strconcat(from->path, *from->path ? "/" : "", NULL),
+                    *joined = layers_join(here, base);
+    if (g_str_has_prefix(joined, "../") || !*joined) {
+        g_set_error_literal(error, SOURCE_ERROR, SOURCE_ERROR_UNREADABLE, "it leaves the repository");
+        return false;
+    }
+    (void)self;
+    ret_base->shown = g_strdup(joined);
+    ret_base->path = g_strndup(joined, strlen(joined) - 1);
+    return true;
+}
+
+static bool fake_read(void *self, const SourceBase *base, char **ret_text, size_t *ret_len, GError **error)
+{
+    (void)error;
+    const char *text = g_hash_table_lookup(self, base->path);
+    *ret_text = g_strdup(text);
+    *ret_len = text ? strlen(text) : 0;
+    return true;
+}
+
+static GPtrArray *resolve_fake(GHashTable *tree, const char *muster, GError **error)
+{
+    LayersPort port = {tree, fake_locate, fake_read};
+    SourceBase source = {(char *)(uintptr_t) "envs/prod", (char *)(uintptr_t) "envs/prod/", NULL};
+    g_autoptr(DiagnosticList) diagnostics = diagnostic_list_new();
+    kinds_init();
+    g_autoptr(SourceConfig) config = source_config_parse(view_from(muster), "muster.yaml", diagnostics);
+    g_assert_nonnull(config);
+    return layers_resolve(&port, &source, config, diagnostics, error);
+}
+
+static void test_port(void)
+{
+    g_autoptr(GHashTable) tree = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GError) error = NULL;
+    g_hash_table_insert(tree, (char *)(uintptr_t) "base", (char *)(uintptr_t) "bases: [../common/./all]");
+    g_autoptr(GPtrArray) bases = resolve_fake(tree, "bases: [../../base, ../../common/all]", &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(bases->len, ==, 2);
+    g_assert_cmpstr(((const SourceBase *)bases->pdata[0])->path, ==, "common/all");
+    g_assert_cmpstr(((const SourceBase *)bases->pdata[1])->shown, ==, "base/");
+    g_assert_null(resolve_fake(tree, "bases: [../../../base]", &error));
+    g_assert_nonnull(strstr(error->message, "envs/prod/muster.yaml: base ../../../base: it leaves"));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -226,6 +277,7 @@ int main(int argc, char **argv)
         {"/source/layers/order", test_order},           {"/source/layers/refused", test_refused},
         {"/source/layers/undeclared", test_undeclared}, {"/source/layers/follower", test_follower},
     };
+    g_test_add_func("/source/layers/port", test_port);
     for (size_t i = 0; i < G_N_ELEMENTS(tests); i++)
         g_test_add(tests[i].name, Fixture, NULL, set_up, tests[i].test, tear_down);
     return g_test_run();
