@@ -235,6 +235,19 @@ static void push_line(const Walk *walk, char *text, char *comment)
     g_array_append_val(walk->rendered->lines, line);
 }
 
+/* A list or an object is as well YAML as it stands. */
+static void push_default(const Walk *walk, GString *text, const char *json)
+{
+    json_t *value = json_loads(json, JSON_DECODE_ANY, NULL);
+    g_string_append_c(text, ' ');
+    if (json_is_string(value))
+        yaml_append_scalar(value, text);
+    else
+        g_string_append(text, json);
+    json_decref(value);
+    push_line(walk, g_strdup(text->str), g_strdup("default of the schema"));
+}
+
 static void emit(Walk *walk, const SchemaNode *schema, const Node *node, const char *lead, int indent);
 
 static void emit_members(Walk *walk, const SchemaNode *schema, const Node *node, const char *lead, int indent)
@@ -254,8 +267,7 @@ static void emit_members(Walk *walk, const SchemaNode *schema, const Node *node,
         if (member->value)
             emit(walk, below(schema, member->key), member->value, text->str, indent + 2);
         else
-            push_line(walk, g_strdup_printf("%s %s", text->str, member->preset),
-                      g_strdup("default of the schema"));
+            push_default(walk, text, member->preset);
     }
 }
 
