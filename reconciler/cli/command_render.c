@@ -69,7 +69,7 @@ const Command command_render = {
         "laid over, short forms written out, members in byte order. Nothing is changed.\n\n"
         "Each value has its origin beside it: file:line of where it is written, and for a variable behind <- "
         "its name and where its value was set. What is printed plans to no change when it is put in place of "
-        "the source.\n\n"
+        "the source (without --defaults: some defaults hold in certain cases only).\n\n"
         "With -o json every manifest has a member origin, which maps the path of each value "
         "(spec.jobs[0].name) to file, line, column and variables.",
     .examples = "muster render envs/prod\twhat prod is made of\n"
