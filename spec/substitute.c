@@ -279,19 +279,26 @@ static void check_key(Pass *pass, const NodeMember *member)
     pass->good = false;
 }
 
+/* Every string of every manifest is asked. */
+static inline bool has_dollar(View text)
+{
+    return text.len > 0 && memchr(text.data, '$', text.len) != NULL;
+}
+
 static void walk(Pass *pass, Node **slot)
 {
     Node *node = *slot;
     if (node->origin && node->origin->is_settled) /* an alias leads here twice */
         return;
-    if (node->kind == NODE_STRING)
+    if (node->kind == NODE_STRING && has_dollar(node->text))
         walk_string(pass, slot);
     if (node->kind == NODE_SEQUENCE)
         for (size_t i = 0; i < node->sequence.len; i++)
             walk(pass, &node->sequence.items[i]);
     if (node->kind == NODE_MAPPING)
         for (size_t i = 0; i < node->mapping.len; i++) {
-            check_key(pass, &node->mapping.members[i]);
+            if (has_dollar(node->mapping.members[i].key))
+                check_key(pass, &node->mapping.members[i]);
             walk(pass, &node->mapping.members[i].value);
         }
 }
