@@ -17,7 +17,7 @@ typedef struct {
     Kind kind;
     View name; /* without the `*` */
     bool is_prefix, deletes;
-    const Node *target, *metadata, *spec; /* metadata and spec may be NULL */
+    const Node *root, *target, *metadata, *spec; /* metadata and spec may be NULL */
     const VariantLayer *layer;
 } Patch;
 
@@ -105,6 +105,7 @@ static bool patch_target(Patch *patch, DiagnosticList *diagnostics)
 static bool patch_read(Patch *patch, const VariantLayer *layer, const Node *item, DiagnosticList *diagnostics)
 {
     *patch = (Patch){.layer = layer,
+                     .root = item,
                      .target = node_get(item, "target"),
                      .metadata = node_get(item, "metadata"),
                      .spec = node_get(item, "spec"),
@@ -322,6 +323,20 @@ VariantOutcome variant_apply(const SourceVariant *variant, Kind kind, Node *root
     if (!substitute(&substitution, &root))
         return VARIANT_UNUSABLE;
     return patches_apply(variant, kind, root, arena, diagnostics) ? VARIANT_GOOD : VARIANT_FAULTY;
+}
+
+bool variant_patch_before(const SourceVariant *variant, const Manifest *manifest, size_t *at,
+                          VariantPatch *ret_patch)
+{
+    for (size_t i = variant ? MIN(*at, variant->patches_len) : 0; i-- > 0;) {
+        const Patch *patch = &variant->patches[i];
+        if (patch->deletes || !patch_matches(patch, manifest->kind, manifest->name))
+            continue;
+        *at = i;
+        *ret_patch = (VariantPatch){patch->root, patch->layer->variables.file, patch->layer->variables.text};
+        return true;
+    }
+    return false;
 }
 
 /* ---- the set

@@ -34,6 +34,16 @@ typedef enum { VARIANT_GOOD, VARIANT_FAULTY, VARIANT_UNUSABLE } VariantOutcome;
  * is declared. */
 VariantOutcome variant_apply(const SourceVariant *variant, Kind kind, Node *root,
                              const ManifestContext *context, Arena *arena, DiagnosticList *diagnostics);
+/* One patch as it is laid over a manifest: its members are metadata and spec. */
+typedef struct {
+    const Node *root;
+    const char *file;
+    View text;
+} VariantPatch;
+/* The nearest patch for the manifest before *at (SIZE_MAX: the last), which it becomes. False: there is none;
+ * variant may be NULL. */
+bool variant_patch_before(const SourceVariant *variant, const Manifest *manifest, size_t *at,
+                          VariantPatch *ret_patch);
 /* The set (taken) of the source without what its patches delete. A patch whose target is not there is told,
  * unless something else is at fault: then what it names may be what is missing. */
 ManifestSet *variant_finish(ManifestSet *set, DiagnosticList *diagnostics);
