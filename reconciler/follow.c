@@ -8,9 +8,12 @@ struct Follow {
     Reconciler *reconciler;
     const WorkPort *work;
     char *path, *name, *provider, *cache_dir;
+    char *values; /* JSON; NULL: none */
+    GivenValues *given;
     SourceOptions options;
     SourceWatch *watch;
     SourceFollower *follower;
+    GPtrArray *base_paths, *base_watches; /* of char*, SourceWatch*: directories outside of the source */
     bool loading, again;
     bool full_pass;                 /* the next load is one */
     int64_t changed_us, loading_us; /* first event since the last load began; that of the load under way */
@@ -52,6 +55,57 @@ static void follow_load(void *data)
         follow->failure = first_errors(follow->diagnostics);
 }
 
+/* ---- bases
+ * ---------------------------------------------------------------------------------------------------------------
+ */
+
+static void base_settled(void *data)
+{
+    Follow *follow = data;
+    source_follower_doubt(follow->follower);
+    follow_reload(follow);
+}
+
+static bool same_paths(const GPtrArray *a, const GPtrArray *b)
+{
+    guint len = a ? a->len : 0;
+    bool same = len == (b ? b->len : 0);
+    for (guint i = 0; same && i < len; i++)
+        same = strcmp(a->pdata[i], b->pdata[i]) == 0;
+    return same;
+}
+
+static void base_watch_free(void *watch)
+{
+    source_watch_free(watch);
+}
+
+/* Watches the bases that were read, when they are others than before; what changed there meanwhile is found
+ * by one more load. Where one cannot be watched, the slow full pass looks. */
+static void watch_bases(Follow *follow)
+{
+    const GPtrArray *bases = source_follower_bases(follow->follower);
+    if (same_paths(bases, follow->base_paths))
+        return;
+    g_clear_pointer(&follow->base_watches, g_ptr_array_unref);
+    g_clear_pointer(&follow->base_paths, g_ptr_array_unref);
+    follow->base_watches = g_ptr_array_new_with_free_func(base_watch_free);
+    follow->base_paths = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; bases && i < bases->len; i++) {
+        g_autoptr(GError) error = NULL;
+        SourceOptions options = {.path = bases->pdata[i]};
+        SourceWatch *watch = source_watch_new(&options, SETTLE_MS, base_settled, follow, &error);
+        g_ptr_array_add(follow->base_paths, g_strdup(bases->pdata[i]));
+        if (watch)
+            g_ptr_array_add(follow->base_watches, watch);
+        else
+            reconciler_log(follow->reconciler, "%s cannot be watched: %s", (const char *)bases->pdata[i],
+                           error->message);
+    }
+    source_follower_doubt(follow->follower);
+    follow->again = true;
+}
+
 static void follow_loaded(void *data)
 {
     Follow *follow = data;
@@ -64,6 +118,7 @@ static void follow_loaded(void *data)
     SourceState state = {.path = follow->path,
                          .name = name,
                          .provider = follow->provider,
+                         .values = follow->values,
                          .revision = whole ? manifest_set_revision(follow->set) : NULL,
                          .broken = follow->failure,
                          .set = whole ? follow->set : NULL,
@@ -75,6 +130,7 @@ static void follow_loaded(void *data)
     g_clear_pointer(&follow->diagnostics, diagnostic_list_free);
     g_clear_pointer(&follow->failure, g_free);
     follow->loading = false;
+    watch_bases(follow);
     if (follow->again)
         follow_reload(follow);
 }
@@ -104,19 +160,26 @@ static void follow_settled(void *data)
     follow_reload(follow);
 }
 
-Follow *follow_new(Reconciler *reconciler, const WorkPort *work, const char *state_dir, const char *path,
-                   const char *name, const char *provider, GError **error)
+Follow *follow_new(Reconciler *reconciler, const WorkPort *work, const char *state_dir,
+                   const FollowOptions *options, GError **error)
 {
+    const char *values = options->values && *options->values ? options->values : NULL;
+    g_autoptr(GivenValues) given = given_values_from_json(values, error);
+    if (!given)
+        return NULL;
     Follow *follow = g_new0(Follow, 1);
     follow->reconciler = reconciler;
     follow->work = work;
-    follow->path = g_strdup(path);
-    follow->name = g_strdup(name);
-    follow->provider = g_strdup(provider);
+    follow->path = g_strdup(options->path);
+    follow->name = g_strdup(options->name);
+    follow->provider = g_strdup(options->provider);
+    follow->values = g_strdup(values);
+    follow->given = g_steal_pointer(&given);
     follow->cache_dir = g_build_filename(state_dir, "cache", NULL);
     follow->options = (SourceOptions){.path = follow->path,
                                       .name = follow->name,
                                       .provider = follow->provider,
+                                      .values = follow->given,
                                       .cache_dir = follow->cache_dir};
     follow->watch = source_watch_new(&follow->options, SETTLE_MS, follow_settled, follow, error);
     if (!follow->watch) {
@@ -136,6 +199,8 @@ void follow_free(void *data)
         return;
     g_clear_pointer(&follow->follower, source_follower_free);
     g_clear_pointer(&follow->watch, source_watch_free);
+    g_clear_pointer(&follow->base_watches, g_ptr_array_unref);
+    g_clear_pointer(&follow->base_paths, g_ptr_array_unref);
     g_clear_pointer(&follow->set, manifest_set_unref);
     g_clear_pointer(&follow->diagnostics, diagnostic_list_free);
     source_options_clear(&follow->options);
@@ -143,6 +208,8 @@ void follow_free(void *data)
     g_free(follow->path);
     g_free(follow->name);
     g_free(follow->provider);
+    g_free(follow->values);
+    given_values_free(follow->given);
     g_free(follow->cache_dir);
     g_free(follow);
 }

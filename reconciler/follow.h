@@ -5,9 +5,14 @@
 #include "reconciler/reconcile.h"
 
 typedef struct Follow Follow;
-/* name, provider: may be NULL. Loads at once. */
-Follow *follow_new(Reconciler *reconciler, const WorkPort *work, const char *state_dir, const char *path,
-                   const char *name, const char *provider, GError **error);
+typedef struct {
+    const char *path;
+    const char *name, *provider; /* may be NULL */
+    const char *values;          /* of variables (given_values.h), JSON; NULL or "": none */
+} FollowOptions;
+/* Loads at once. */
+Follow *follow_new(Reconciler *reconciler, const WorkPort *work, const char *state_dir,
+                   const FollowOptions *options, GError **error);
 /* No load may be under way: the worker is freed first. */
 void follow_free(void *follow);
 void follow_reload(Follow *follow);

@@ -19,7 +19,7 @@
 struct HostHandle {
     /* options, copied */
     char *state_dir, *command, *source_name, *provider_name;
-    char **follow_paths;
+    char **follow_paths, **follow_values;
     bool launch, log_to_stderr;
     int64_t interval_ms;
     LoopMeter loop;
@@ -117,8 +117,13 @@ static bool start_follows(HostHandle *handle, GError **error)
     reconciler_unfollow_all(handle->reconciler);
     bool single = handle->follow_paths && g_strv_length(handle->follow_paths) == 1;
     for (char **path = handle->follow_paths; path && *path; path++) {
+        FollowOptions options = {
+            .path = *path,
+            .name = single ? handle->source_name : NULL,
+            .provider = handle->provider_name,
+            .values = handle->follow_values ? handle->follow_values[path - handle->follow_paths] : NULL};
         Follow *follow = follow_new(handle->reconciler, engine_ports_work(handle->ports), handle->state_dir,
-                                    *path, single ? handle->source_name : NULL, handle->provider_name, error);
+                                    &options, error);
         if (!follow)
             return false;
         g_ptr_array_add(handle->follows, follow);
@@ -256,6 +261,7 @@ static void handle_free(HostHandle *handle)
     g_cond_clear(&handle->ready);
     g_clear_error(&handle->error);
     g_strfreev(handle->follow_paths);
+    g_strfreev(handle->follow_values);
     g_free(handle->state_dir);
     g_free(handle->command);
     g_free(handle->source_name);
@@ -291,6 +297,7 @@ static HostHandle *host_start(const HostOptions *options, GError **error)
     handle->source_name = g_strdup(options->source_name);
     handle->provider_name = g_strdup(options->provider);
     handle->follow_paths = g_strdupv((char **)(uintptr_t)options->follow);
+    handle->follow_values = g_strdupv((char **)(uintptr_t)options->follow_values);
     handle->launch = options->launch;
     handle->log_to_stderr = options->log_to_stderr;
     handle->interval_ms = options->interval_ms;

@@ -80,11 +80,13 @@ typedef struct HostOptions {
         *command; /* "serve", "apply", "wait", "start", "submit" …: shown to whoever finds the lease held */
     bool launch;  /* false: commit only; nothing is started (submit, cancel, apply --wait none) */
     const char *const *follow; /* directories to follow (serve), absolute; NULL-terminated or NULL */
-    const char *source_name;   /* --source NAME for a single followed source, or NULL */
-    const char *provider;      /* --provider or NULL */
-    const char *listen;        /* --listen ADDR or NULL (a later issue) */
-    int64_t interval_ms;       /* slow full pass; 0: default */
-    bool log_to_stderr;        /* serve: log lines; else quiet */
+    const char *const
+        *follow_values;      /* what their variables are given (given_values.h), JSON or ""; NULL: none */
+    const char *source_name; /* --source NAME for a single followed source, or NULL */
+    const char *provider;    /* --provider or NULL */
+    const char *listen;      /* --listen ADDR or NULL (a later issue) */
+    int64_t interval_ms;     /* slow full pass; 0: default */
+    bool log_to_stderr;      /* serve: log lines; else quiet */
 } HostOptions;
 
 /* What is simulated: the manifests of one source, with what a workload submits beside them. Everything is

@@ -88,6 +88,7 @@ void apply_take(Reconciler *reconciler, Call *call)
     task->plan->source = text_member(request, "source");
     task->plan->source_name = text_member(request, "sourceName");
     task->plan->provider = text_member(request, "provider");
+    task->plan->values = text_member(request, "values");
     task->plan->only = text_member(request, "only");
     task->plan->plan_id = text_member(request, "planId");
     task->plan->destroy = json_is_true(json_object_get(request, "destroy"));
@@ -128,6 +129,7 @@ void apply_followed(Reconciler *reconciler, const SourceState *state)
     task->plan->source = g_strdup(state->path);
     task->plan->source_name = g_strdup(state->name);
     task->plan->provider = g_strdup(state->provider);
+    task->plan->values = g_strdup(state->values);
     task->plan->set = manifest_set_ref(state->set);
     task->path = g_strdup(state->path);
     task->revision = g_strdup(state->revision);
@@ -309,6 +311,13 @@ static void keep_retention(Reconciler *reconciler, const ManifestSet *set)
     world_set_setting(reconciler->world, "retention", text);
 }
 
+/* For the plans and applies that come without values: they would take back what these made. */
+static void keep_values(Reconciler *reconciler, const ApplyPlan *plan)
+{
+    g_autofree char *name = g_strconcat(STORE_VALUES_SETTING, plan->identity, NULL);
+    world_set_setting(reconciler->world, name, plan->destroy ? NULL : plan->values);
+}
+
 /* False: there is nothing to do for it. */
 static bool begin_staging(ApplyTask *task)
 {
@@ -316,6 +325,7 @@ static bool begin_staging(ApplyTask *task)
     const Plan *plan = task->plan->plan;
     if (!task->call)
         note_followed(task, NULL);
+    keep_values(reconciler, task->plan);
     if (nothing_new(reconciler, task))
         return false;
     g_autofree char *summary = summary_of(task->plan);

@@ -42,6 +42,7 @@ void apply_plan_free(void *data)
     g_free(plan->source);
     g_free(plan->source_name);
     g_free(plan->provider);
+    g_free(plan->values);
     g_free(plan->only);
     g_free(plan->plan_id);
     g_free(plan->saved_text);
@@ -249,12 +250,19 @@ void apply_plan_run(void *data)
 {
     ApplyPlan *plan = data;
     g_autofree char *cache_dir = g_build_filename(plan->state_dir, "cache", NULL);
-    SourceOptions source = {
-        .path = plan->source, .name = plan->source_name, .provider = plan->provider, .cache_dir = cache_dir};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GivenValues) values = given_values_from_json(plan->values, &error);
+    SourceOptions source = {.path = plan->source,
+                            .name = plan->source_name,
+                            .provider = plan->provider,
+                            .cache_dir = cache_dir,
+                            .values = values};
     clear_outputs(plan);
     plan->outcome = APPLY_READY;
     plan->diagnostics = diagnostic_list_new();
-    if (load(plan, &source) && !plan_part(plan, &source))
+    if (!values)
+        stop(plan, APPLY_BROKEN, g_strdup(error->message));
+    else if (load(plan, &source) && !plan_part(plan, &source))
         plan_set(plan, plan->set, &source);
     source_options_clear(&source);
 }

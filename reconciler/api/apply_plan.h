@@ -17,6 +17,7 @@ typedef enum {
 typedef struct {
     /* in */
     char *state_dir, *source, *source_name, *provider, *only, *plan_id, *saved_text;
+    char *values; /* of variables (given_values.h), JSON; NULL: none */
     FirstRun first_run;
     bool first_run_given, destroy;
     int64_t allow_deletes; /* -1: not given */

@@ -128,7 +128,10 @@ static void cross_check_run(CrossCheck *check, const char *provider)
     find_faulty(check);
     reference_check(checked->set, is_known, text_of, check, found);
     check_feasible(check, provider, found);
-    annotation_check(checked->set, &(Locator){.text = text_of, .data = check, .diagnostics = found});
+    annotation_check(checked->set, &(Locator){.text = text_of,
+                                              .data = check,
+                                              .variant = manifest_set_config(checked->set)->variant,
+                                              .diagnostics = found});
     g_clear_pointer(&check->faulty, g_ptr_array_unref); /* borrows from the list that grows now */
     diagnostic_list_merge(checked->diagnostics, found);
     diagnostic_list_free(found);
@@ -174,7 +177,13 @@ bool checked_load(const CheckOptions *options, Checked *ret_checked, GError **er
     g_auto(Checked) checked = {.path = g_strdup(options->path), .diagnostics = diagnostic_list_new()};
     checked.absolute = g_canonicalize_filename(options->path, NULL);
     g_autofree char *cache_dir = g_build_filename(options->state_dir, "cache", NULL);
-    SourceOptions source = {.path = options->path, .name = options->name, .provider = options->provider};
+    SourceOptions source = {.path = options->path,
+                            .name = options->name,
+                            .provider = options->provider,
+                            .values = options->values,
+                            .threads = options->observe ? 1 : 0,
+                            .observe = options->observe,
+                            .observer = options->observer};
     if (g_file_test(options->state_dir, G_FILE_TEST_IS_DIR))
         source.cache_dir = cache_dir;
     if (!source_load(&source, &checked.set, &checked.statistics, checked.diagnostics, error)) {

@@ -4,6 +4,7 @@
 #include "reconciler/cli/options.h"
 #include "reconciler/cli/report.h"
 #include "reconciler/cli/state_dir.h"
+#include "reconciler/cli/values.h"
 #include "reconciler/store/lease.h"
 
 /* A short command (submit, cancel) that holds the lease is waited for so long; another daemon is not. */
@@ -26,6 +27,21 @@ static char **follow_paths(const Invocation *invocation, GError **error)
         g_strv_builder_add(paths, path);
     }
     return g_strv_builder_end(paths);
+}
+
+/* What each source's variables are given, as JSON; "" where nothing is. */
+static char **follow_values(const Invocation *invocation, const char *state_dir, GError **error)
+{
+    g_autoptr(GStrvBuilder) list = g_strv_builder_new();
+    for (int i = 0; i < invocation->arguments_len; i++) {
+        g_autoptr(GivenValues) values = values_read(&invocation->options, state_dir, invocation->arguments[i],
+                                                    invocation->options.source, error);
+        if (!values)
+            return NULL;
+        g_autofree char *text = given_values_to_json(values);
+        g_strv_builder_add(list, text ? text : "");
+    }
+    return g_strv_builder_end(list);
 }
 
 /* Until a signal comes (0) or the engine ends by itself (1: stop() says why). */
@@ -103,8 +119,10 @@ static int run(Invocation *invocation)
         return report_failure(EXIT_ERROR,
                               "--source names one source; give one, or names in their muster.yaml");
     g_auto(GStrv) follow = follow_paths(invocation, &error);
-    if (!follow)
+    g_auto(GStrv) values = follow ? follow_values(invocation, state_dir, &error) : NULL;
+    if (!values)
         return report_error(error);
+    host.follow_values = (const char *const *)values;
     host.state_dir = state_dir;
     host.follow = (const char *const *)follow;
     g_autofree char *list = g_strjoinv(", ", follow);
@@ -116,6 +134,7 @@ static int run(Invocation *invocation)
 static const OptionSpec options[] = {
     {"interval", 0, OPTION_TEXT, OPTION(interval), "D",
      "time between full passes, the safety net (default 10m)", NULL},
+    OPTION_VARIABLES,
     OPTION_PROVIDER,
     OPTION_SOURCE,
 };

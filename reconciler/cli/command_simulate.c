@@ -6,6 +6,7 @@
 #include "reconciler/cli/report.h"
 #include "reconciler/cli/simulation_report.h"
 #include "reconciler/cli/state_dir.h"
+#include "reconciler/cli/values.h"
 #include "reconciler/forecast/assertion.h"
 #include "reconciler/forecast/render.h"
 
@@ -74,9 +75,13 @@ static int load_side(Simulating *simulating, const char *path, Side *side, GErro
     const char *sources[] = {path};
     if (!state_dir_of(options->state, sources, 1, &state_dir, error))
         return EXIT_ERROR;
-    CheckOptions check = {
-        .path = path, .name = options->source, .provider = options->provider, .state_dir = state_dir};
-    if (!checked_load(&check, &side->checked, error))
+    g_autoptr(GivenValues) values = values_read(options, state_dir, path, options->source, error);
+    CheckOptions check = {.path = path,
+                          .name = options->source,
+                          .provider = options->provider,
+                          .state_dir = state_dir,
+                          .values = values};
+    if (!values || !checked_load(&check, &side->checked, error))
         return EXIT_ERROR;
     planning_report_diagnostics(side->checked.diagnostics);
     return checked_exit_code(&side->checked) == EXIT_ERROR ? EXIT_ERROR : EXIT_OK;
@@ -229,6 +234,7 @@ static const OptionSpec options[] = {
      "for which part of the launches of Spot machines there is no capacity, 0 to 1 (0)", NULL},
     {"output", 'o', OPTION_TEXT, OPTION(output), "FORMAT", "text (default) or json", "text|json"},
     {"html", 0, OPTION_TEXT, OPTION(html), "FILE", "write a page with the timeline and its curves too", NULL},
+    OPTION_VARIABLES,
     OPTION_PROVIDER,
     OPTION_SOURCE,
 };

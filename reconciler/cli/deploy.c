@@ -77,6 +77,8 @@ static json_t *apply_request(const DeployOptions *options, const Planning *plann
                   planned->source_name, "provider", planned->provider, "firstRun",
                   first_run_name(planning->first_run), "only", planned->only, "planId",
                   is_agreed ? planning->plan->id : NULL, "saved", saved_json(options->plan_file));
+    if (planning->values)
+        json_object_set_new(request, "values", json_string(planning->values));
     if (planned->allow_deletes >= 0)
         json_object_set_new(request, "allowDeletes", json_integer(planned->allow_deletes));
     if (planned->destroy)

@@ -13,6 +13,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "spec/variant.h"
+
 /* Each step adds a batch to the set and leaves the memory of what it replaced: after so many, all is loaded
  * afresh. */
 #define STEPS_MAX 500
@@ -33,6 +35,8 @@ struct SourceFollower {
     GHashTable *files;  /* path: FollowedFile*, of base */
     GHashTable *dirty;  /* paths changed since base */
     unsigned steps;
+    GPtrArray *bases; /* of char*: directories outside that were read too; NULL: none */
+    gint doubt;       /* something changed there */
     LoadBuffer buffer;
 };
 
@@ -50,6 +54,7 @@ SourceFollower *source_follower_new(const SourceOptions *options)
                                         .name = g_strdup(options->name),
                                         .provider = g_strdup(options->provider),
                                         .cache_dir = g_strdup(options->cache_dir),
+                                        .values = given_values_copy(options->values),
                                         .threads = options->threads};
     follower->files = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, followed_free);
     follower->dirty = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -67,6 +72,8 @@ void source_follower_free(SourceFollower *follower)
     g_free((char *)(uintptr_t)follower->options.name);
     g_free((char *)(uintptr_t)follower->options.provider);
     g_free((char *)(uintptr_t)follower->options.cache_dir);
+    given_values_free((GivenValues *)(uintptr_t)follower->options.values);
+    g_clear_pointer(&follower->bases, g_ptr_array_unref);
     g_free(follower->buffer.data);
     g_free(follower);
 }
@@ -74,6 +81,16 @@ void source_follower_free(SourceFollower *follower)
 void source_follower_attach(SourceFollower *follower, SourceWatch *watch)
 {
     follower->watch = watch;
+}
+
+const GPtrArray *source_follower_bases(const SourceFollower *follower)
+{
+    return follower->bases;
+}
+
+void source_follower_doubt(SourceFollower *follower)
+{
+    g_atomic_int_set(&follower->doubt, 1);
 }
 
 /* ---- everything
@@ -106,6 +123,8 @@ static bool load_everything(SourceFollower *follower, ManifestSet **ret_set, Sou
         forget_base(follower);
         return false;
     }
+    g_clear_pointer(&follower->bases, g_ptr_array_unref);
+    follower->bases = files.bases;
     if (diagnostic_list_len(diagnostics) == faults && !files.has_parts)
         follower->base = manifest_set_ref(*ret_set);
     else
@@ -249,7 +268,8 @@ static StepResult step_over_dirty(SourceFollower *follower, ManifestSet **ret_se
                                   SourceStatistics *ret_statistics, DiagnosticList *diagnostics,
                                   GError **error)
 {
-    ParseContext context = {manifest_set_config(follower->base), follower->options.provider, NULL};
+    ParseContext context = {.config = manifest_set_config(follower->base),
+                            .provider = follower->options.provider};
     Step step = {.follower = follower,
                  .root = open(follower->options.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     if (step.root < 0)
@@ -279,7 +299,7 @@ static bool take_changes(SourceFollower *follower)
     WatchChanges changes = {.everything = true};
     if (follower->watch)
         source_watch_take(follower->watch, &changes);
-    bool is_everything = changes.everything;
+    bool is_everything = changes.everything || g_atomic_int_compare_and_exchange(&follower->doubt, 1, 0);
     for (guint i = 0; changes.paths && i < changes.paths->len; i++)
         g_hash_table_add(follower->dirty, g_strdup(g_ptr_array_index(changes.paths, i)));
     watch_changes_clear(&changes);
@@ -307,6 +327,7 @@ bool source_follower_load(SourceFollower *follower, ManifestSet **ret_set, Sourc
     if (!load_manifests(follower, ret_set, ret_statistics, diagnostics, error))
         return false;
     g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
+    *ret_set = variant_finish(*ret_set, diagnostics);
     *ret_set = array_files_fill(&follower->options, *ret_set, paths, diagnostics);
     if (follower->watch)
         source_watch_also(follower->watch, paths);

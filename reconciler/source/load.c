@@ -3,12 +3,15 @@
  * nothing depends on which thread was faster. */
 #include "reconciler/source/load.h"
 #include "reconciler/source/array_files.h"
+#include "reconciler/source/layers.h"
 #include "reconciler/source/scan.h"
 #include "reconciler/source/shown.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/types.h>
 #include <unistd.h>
+
+#include "spec/variant.h"
 
 #define THREADS_MAX 4
 #define BIG_FILE    ((uint64_t)4 << 20) /* larger files are cut at document starts */
@@ -45,7 +48,7 @@ typedef struct {
     const SourceOptions *options;
     Scan *scan;
     char *prefix;
-    SourceConfig *config;
+    const SourceConfig *config; /* may be NULL */
     Cache *cache;
     LoadedFiles *files; /* may be NULL */
     char **shown;       /* by file */
@@ -253,7 +256,9 @@ static void run_part(const Loader *loader, Parser *parser, Unit *unit)
 static void *work(void *data)
 {
     Loader *loader = data;
-    ParseContext context = {loader->config, loader->options->provider, loader->cache};
+    const SourceOptions *options = loader->options;
+    ParseContext context = {loader->config, options->provider, loader->cache, options->observe,
+                            options->observer};
     Parser *parser = parser_new(&context);
     LoadBuffer buffer = {NULL, 0};
     for (;;) {
@@ -455,17 +460,27 @@ static void tell_files(const Loader *loader)
     }
 }
 
-static ManifestSet *merge(Loader *loader, SourceStatistics *statistics, DiagnosticList *diagnostics)
+static void take_batches(Loader *loader, GPtrArray *batches, DiagnosticList *diagnostics)
 {
-    merge_statistics(loader, statistics);
-    g_autofree ManifestBatch **batches = g_new0(ManifestBatch *, loader->units->len + 1);
     for (guint i = 0; i < loader->units->len; i++) {
         Unit *unit = g_ptr_array_index(loader->units, i);
         diagnostic_list_merge(diagnostics, unit->diagnostics);
-        batches[i] = g_steal_pointer(&unit->batch);
+        g_ptr_array_add(batches, g_steal_pointer(&unit->batch));
     }
-    ManifestSet *set = manifest_set_build(batches, loader->units->len, loader->config, diagnostics);
-    tell_files(loader);
+}
+
+/* loaders: the source's own is the last. */
+static ManifestSet *merge(const GPtrArray *loaders, SourceStatistics *statistics, DiagnosticList *diagnostics)
+{
+    Loader *own = loaders->pdata[loaders->len - 1];
+    g_autoptr(GPtrArray) batches = g_ptr_array_new();
+    for (guint i = 0; i < loaders->len; i++) {
+        merge_statistics(loaders->pdata[i], statistics);
+        take_batches(loaders->pdata[i], batches, diagnostics);
+    }
+    ManifestSet *set =
+        manifest_set_build((ManifestBatch **)batches->pdata, batches->len, own->config, diagnostics);
+    tell_files(own);
     return set;
 }
 
@@ -482,23 +497,36 @@ static bool first_error(const Loader *loader, GError **error)
 }
 
 /* ---- muster.yaml, standard input
- * ---------------------------------------------------------------------------------- */
+ * -------------------------------------------------------------------------------------------------------------
+ */
 
-static bool read_config(Loader *loader, DiagnosticList *diagnostics, GError **error)
+static bool read_config(const Scan *scan, const char *prefix, SourceConfig **ret_config,
+                        DiagnosticList *diagnostics, GError **error)
 {
     struct stat status;
-    if (!loader->scan->has_config)
+    if (!scan->has_config)
         return true;
-    int fd = scan_open(loader->scan->root, SCAN_CONFIG_NAME, &status, error);
+    int fd = scan_open(scan->root, SCAN_CONFIG_NAME, &status, error);
     if (fd < 0)
         return false;
-    g_autofree char *shown = g_strconcat(loader->prefix, SCAN_CONFIG_NAME, NULL);
+    g_autofree char *shown = g_strconcat(prefix, SCAN_CONFIG_NAME, NULL);
     size_t len;
     g_autofree char *text = scan_read_all(fd, shown, document_limits_default.file_bytes, &len, error);
     close(fd);
     if (text)
-        loader->config = source_config_parse((View){text, len}, shown, diagnostics);
+        *ret_config = source_config_parse((View){text, len}, shown, diagnostics);
+    if (text && !*ret_config)
+        *ret_config = source_config_faulty();
     return text != NULL;
+}
+
+/* Values that nothing declares are a fault even where there is no muster.yaml. */
+static void settle_config(const SourceOptions *options, SourceConfig **config, DiagnosticList *diagnostics)
+{
+    if (!*config && given_values_len(options->values) > 0)
+        *config = g_new0(SourceConfig, 1);
+    if (*config && !(*config)->variant)
+        source_config_settle(*config, options->values, diagnostics);
 }
 
 static bool load_stdin(const SourceOptions *options, ManifestSet **ret_set, SourceStatistics *statistics,
@@ -509,7 +537,12 @@ static bool load_stdin(const SourceOptions *options, ManifestSet **ret_set, Sour
         scan_read_all(STDIN_FILENO, "stdin", document_limits_default.file_bytes, &len, error);
     if (!text)
         return false;
-    ParseContext context = {.provider = options->provider};
+    g_autoptr(SourceConfig) config = NULL;
+    settle_config(options, &config, diagnostics);
+    ParseContext context = {.config = config,
+                            .provider = options->provider,
+                            .observe = options->observe,
+                            .observer = options->observer};
     ParseOutcome outcome;
     Parser *parser = parser_new(&context);
     ManifestBatch *batch = manifest_batch_new();
@@ -518,28 +551,35 @@ static bool load_stdin(const SourceOptions *options, ManifestSet **ret_set, Sour
     *statistics = (SourceStatistics){.files = 1, .files_skipped = !outcome.is_ours, .bytes = len};
     statistics->documents_skipped = outcome.documents_skipped;
     note_skipped(statistics, "stdin", outcome.first_skipped_line);
-    *ret_set = manifest_set_build(&batch, 1, NULL, diagnostics);
+    *ret_set = manifest_set_build(&batch, 1, config, diagnostics);
     return true;
 }
 
 /* ---- the whole
  * ---------------------------------------------------------------------------------------------------- */
 
-static void loader_clear(Loader *loader)
+static void loader_free(void *data)
 {
+    Loader *loader = data;
     g_ptr_array_unref(loader->units);
     g_async_queue_unref(loader->queue);
     g_async_queue_unref(loader->spare);
     g_hash_table_unref(loader->big);
     g_strfreev(loader->shown);
     g_free(loader->prefix);
-    source_config_free(loader->config);
+    scan_free(loader->scan);
+    g_free(loader);
 }
 
-static void loader_init(Loader *loader, const SourceOptions *options, Scan *scan)
+/* Takes scan. */
+static Loader *loader_new(const SourceOptions *options, const SourceConfig *config, Scan *scan,
+                          const char *prefix)
 {
-    *loader = (Loader){.options = options, .scan = scan};
-    loader->prefix = shown_prefix(options->path, scan->is_single);
+    Loader *loader = g_new0(Loader, 1);
+    loader->options = options;
+    loader->config = config;
+    loader->scan = scan;
+    loader->prefix = g_strdup(prefix);
     loader->units = g_ptr_array_new_with_free_func(unit_free);
     loader->queue = g_async_queue_new();
     loader->spare = g_async_queue_new_full(buffer_free);
@@ -547,34 +587,85 @@ static void loader_init(Loader *loader, const SourceOptions *options, Scan *scan
     loader->shown = g_new0(char *, scan->files->len + 1);
     for (guint i = 0; i < scan->files->len; i++)
         loader->shown[i] = g_strconcat(loader->prefix, file_at(loader, i)->path, NULL);
+    return loader;
 }
 
 typedef enum { LOAD_DONE, LOAD_AGAIN, LOAD_FAILED } LoadResult;
 
+/* cache_name: tells apart what the same files become in different sources. */
+static LoadResult loader_run(Loader *loader, const char *cache_name, GError **error)
+{
+    const SourceOptions *options = loader->options;
+    CacheKey key = {options->cache_dir, cache_name, loader->config, options->provider};
+    LoadResult result = LOAD_FAILED;
+    loader->cache = options->cache_dir && !options->observe ? cache_open(&key) : NULL;
+    if (run_pool(loader, error) && !first_error(loader, error))
+        result = any_big_changed(loader) ? LOAD_AGAIN : LOAD_DONE;
+    if (loader->cache)
+        cache_close(loader->cache, result == LOAD_DONE ? CACHE_KEEP : CACHE_DISCARD);
+    return result;
+}
+
+static LoadResult load_base(const SourceOptions *options, const SourceConfig *config, const SourceBase *base,
+                            GPtrArray *loaders, GError **error)
+{
+    Scan *scan = scan_new(base->path, NULL, NULL, error);
+    if (!scan)
+        return LOAD_FAILED;
+    Loader *loader = loader_new(options, config, scan, base->shown);
+    char *real = realpath(options->path, NULL);
+    g_autofree char *cache_name = g_strdup_printf("%s\n%s", base->path, real ? real : options->path);
+    free(real);
+    g_ptr_array_add(loaders, loader);
+    return loader_run(loader, cache_name, error);
+}
+
+static void tell_bases(LoadedFiles *files, const GPtrArray *bases)
+{
+    if (!files || bases->len == 0)
+        return;
+    files->bases = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < bases->len; i++)
+        g_ptr_array_add(files->bases, g_strdup(((const SourceBase *)bases->pdata[i])->path));
+}
+
+/* The bases first, then the source's own files, which scan (taken) found. */
+static LoadResult load_layers(const SourceOptions *options, const SourceConfig *config,
+                              const GPtrArray *bases, Scan *scan, LoadedFiles *files, GPtrArray *loaders,
+                              GError **error)
+{
+    g_autofree char *prefix = shown_prefix(options->path, scan->is_single);
+    Loader *own = loader_new(options, config, scan, prefix);
+    LoadResult result = LOAD_DONE;
+    own->files = files;
+    for (guint i = 0; i < bases->len && result == LOAD_DONE; i++)
+        result = load_base(options, config, bases->pdata[i], loaders, error);
+    g_ptr_array_add(loaders, own);
+    return result == LOAD_DONE ? loader_run(own, options->path, error) : result;
+}
+
 static LoadResult load_once(const SourceOptions *options, LoadedFiles *files, ManifestSet **ret_set,
                             SourceStatistics *statistics, DiagnosticList *diagnostics, GError **error)
 {
-    g_autoptr(Scan) scan = scan_new(options->path, NULL, NULL, error);
+    Scan *scan = scan_new(options->path, NULL, NULL, error);
     if (!scan)
         return LOAD_FAILED;
-    Loader loader;
-    loader_init(&loader, options, scan);
-    loader.files = files;
-    LoadResult result = LOAD_FAILED;
+    g_autofree char *prefix = shown_prefix(options->path, scan->is_single);
+    g_autoptr(SourceConfig) config = NULL;
+    g_autoptr(GPtrArray) loaders = g_ptr_array_new_with_free_func(loader_free), bases = NULL;
     g_autoptr(DiagnosticList) found = diagnostic_list_new();
-    if (read_config(&loader, found, error)) {
-        CacheKey key = {options->cache_dir, options->path, loader.config, options->provider};
-        loader.cache = options->cache_dir ? cache_open(&key) : NULL;
-        if (run_pool(&loader, error) && !first_error(&loader, error))
-            result = any_big_changed(&loader) ? LOAD_AGAIN : LOAD_DONE;
-        if (loader.cache)
-            cache_close(loader.cache, result == LOAD_DONE ? CACHE_KEEP : CACHE_DISCARD);
+    if (!read_config(scan, prefix, &config, found, error) ||
+        !(bases = layers_of_directory(options->path, prefix, config, found, error))) {
+        scan_free(scan);
+        return LOAD_FAILED;
     }
+    settle_config(options, &config, found);
+    LoadResult result = load_layers(options, config, bases, scan, files, loaders, error);
     if (result == LOAD_DONE) {
-        *ret_set = merge(&loader, statistics, found);
+        *ret_set = merge(loaders, statistics, found);
+        tell_bases(files, bases);
         diagnostic_list_merge(diagnostics, found);
     }
-    loader_clear(&loader);
     return result;
 }
 
@@ -584,6 +675,7 @@ bool source_load(const SourceOptions *options, ManifestSet **ret_set, SourceStat
     LoadedFiles *nobody = NULL;
     if (!load_source(options, nobody, ret_set, ret_statistics, diagnostics, error))
         return false;
+    *ret_set = variant_finish(*ret_set, diagnostics);
     *ret_set = array_files_fill(options, *ret_set, NULL, diagnostics);
     return true;
 }

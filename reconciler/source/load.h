@@ -18,7 +18,8 @@ typedef struct {
 typedef struct {
     void (*file)(const LoadedFile *file, void *data);
     void *data;
-    bool has_parts; /* set by the load */
+    bool has_parts;   /* set by the load */
+    GPtrArray *bases; /* of char*: set by the load, new; NULL: none */
 } LoadedFiles;
 /* As source_load; tells every file to files when it succeeds. files may be NULL. */
 bool load_source(const SourceOptions *options, LoadedFiles *files, ManifestSet **ret_set,

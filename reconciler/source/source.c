@@ -1,5 +1,6 @@
 /* source.c: what a source is called, and its texts for messages. */
 #include "reconciler/source/source.h"
+#include "reconciler/source/layers.h"
 #include "reconciler/source/scan.h"
 #include "reconciler/source/shown.h"
 #include <stdlib.h>
@@ -36,7 +37,8 @@ char *source_identity(const SourceOptions *options, const ManifestSet *set)
     return identity_of(options, set ? manifest_set_config(set) : NULL);
 }
 
-char *source_identity_now(const SourceOptions *options)
+/* Of the muster.yaml that is there now; a fault in it is not told. New. */
+static SourceConfig *config_now(const SourceOptions *options, const char *shown)
 {
     g_autofree char *path = g_build_filename(options->path, SCAN_CONFIG_NAME, NULL), *text = NULL;
     g_autoptr(DiagnosticList) nobody = diagnostic_list_new();
@@ -45,8 +47,12 @@ char *source_identity_now(const SourceOptions *options)
     bool is_read = stat(path, &status) == 0 && S_ISREG(status.st_mode) &&
                    status.st_size <= (off_t)document_limits_default.file_bytes &&
                    g_file_get_contents(path, &text, &len, NULL);
-    g_autoptr(SourceConfig) config =
-        is_read ? source_config_parse((View){text, len}, SCAN_CONFIG_NAME, nobody) : NULL;
+    return is_read ? source_config_parse((View){text, len}, shown, nobody) : NULL;
+}
+
+char *source_identity_now(const SourceOptions *options)
+{
+    g_autoptr(SourceConfig) config = config_now(options, SCAN_CONFIG_NAME);
     return identity_of(options, config);
 }
 
@@ -78,6 +84,7 @@ struct SourceTexts {
         char *file, *text;
         size_t len;
     } kept[TEXTS_KEPT];
+    GPtrArray *bases; /* of SourceBase*; NULL: not looked for yet */
 };
 
 void source_options_clear(SourceOptions *options)
@@ -88,7 +95,26 @@ void source_options_clear(SourceOptions *options)
         g_free(texts->kept[i].file);
         g_free(texts->kept[i].text);
     }
+    if (texts && texts->bases)
+        g_ptr_array_unref(texts->bases);
     g_free(texts);
+}
+
+/* The base that file (as shown) is in, or NULL. */
+static const SourceBase *base_of(const SourceOptions *options, const char *prefix, const char *file)
+{
+    struct SourceTexts *texts = options->texts;
+    if (!texts->bases) {
+        g_autoptr(SourceConfig) config = config_now(options, SCAN_CONFIG_NAME);
+        g_autoptr(DiagnosticList) nobody = diagnostic_list_new();
+        texts->bases = layers_of_directory(options->path, prefix, config, nobody, NULL);
+    }
+    for (guint i = 0; texts->bases && i < texts->bases->len; i++) {
+        const SourceBase *base = texts->bases->pdata[i];
+        if (g_str_has_prefix(file, base->shown))
+            return base;
+    }
+    return NULL;
 }
 
 static char *read_text(const SourceOptions *options, const char *file, size_t *ret_len)
@@ -96,13 +122,21 @@ static char *read_text(const SourceOptions *options, const char *file, size_t *r
     struct stat status;
     bool is_single = stat(options->path, &status) == 0 && S_ISREG(status.st_mode);
     g_autofree char *prefix = shown_prefix(options->path, is_single), *directory = NULL;
-    if (!g_str_has_prefix(file, prefix))
-        return NULL;
-    directory = is_single ? g_path_get_dirname(options->path) : g_strdup(options->path);
+    const SourceBase *base = NULL;
+    size_t skip = strlen(prefix);
+    if (!g_str_has_prefix(file, prefix) || g_str_has_prefix(file, "../")) {
+        base = is_single ? NULL : base_of(options, prefix, file);
+        if (!base)
+            return NULL;
+        skip = strlen(base->shown);
+    }
+    directory = base        ? g_strdup(base->path)
+                : is_single ? g_path_get_dirname(options->path)
+                            : g_strdup(options->path);
     int root = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (root < 0)
         return NULL;
-    int fd = scan_open(root, file + strlen(prefix), &status, NULL);
+    int fd = scan_open(root, file + skip, &status, NULL);
     char *text = fd >= 0 ? scan_read_all(fd, file, document_limits_default.file_bytes, ret_len, NULL) : NULL;
     if (fd >= 0)
         close(fd);

@@ -14,6 +14,11 @@ typedef struct {
     const char *cache_dir; /* DIR/cache of the state directory, or NULL: do not cache. Created when its parent
                               exists */
     unsigned threads;      /* 0: as many as CPUs, at most 4 */
+    const GivenValues *values; /* for variables, in place of their defaults; NULL: none */
+    /* May be NULL: sees every valid document during the load, from its threads (one with threads = 1), and
+     * keeps the cache out. */
+    void (*observe)(Kind kind, const Node *root, const char *file, void *observer);
+    void *observer;
     struct SourceTexts
         *texts; /* NULL; source_text() keeps here what it read: freed by source_options_clear */
 } SourceOptions;
@@ -69,6 +74,10 @@ typedef struct SourceFollower SourceFollower;
 SourceFollower *source_follower_new(const SourceOptions *options);
 void source_follower_free(SourceFollower *follower);
 void source_follower_attach(SourceFollower *follower, SourceWatch *watch);
+/* Directories outside of the source that the last load read too (its bases); borrowed until the next one. */
+const GPtrArray *source_follower_bases(const SourceFollower *follower);
+/* Something there changed: the next load looks at everything. From any thread. */
+void source_follower_doubt(SourceFollower *follower);
 bool source_follower_load(SourceFollower *follower, ManifestSet **ret_set, SourceStatistics *ret_statistics,
                           DiagnosticList *diagnostics, GError **error);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SourceFollower, source_follower_free)

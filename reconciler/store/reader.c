@@ -76,6 +76,7 @@ static const char *const read_sql[READ_COUNT] = {
     [READ_ATTEMPTS_ON] = "SELECT count(*) FROM attempts WHERE environment = ? AND state IN (0, 1, 3)"
                          " AND sequence >= (SELECT floor FROM fence)",
     [READ_EVENTS] = "SELECT " EVENT_COLUMNS " FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?",
+    [READ_SETTING] = "SELECT value FROM settings WHERE name = ?",
     [READ_SETTINGS] = "SELECT " SETTING_COLUMNS " FROM settings ORDER BY name",
 };
 
@@ -334,6 +335,21 @@ bool store_reader_runs_of(StoreReader *reader, Kind kind, View name, const char 
     put_text(&cursor, name);
     put_text(&cursor, view_from(owner));
     return read_runs(reader, &cursor, func, data, error);
+}
+
+bool store_reader_setting(StoreReader *reader, const char *name, char **ret_value, GError **error)
+{
+    Cursor cursor;
+    bool row;
+    if (!reader_statement(reader, READ_SETTING, &cursor, error))
+        return false;
+    put_text(&cursor, view_from(name));
+    if (!reader_step(reader, &cursor, &row, error))
+        return false;
+    View value = row ? get_text(&cursor) : VIEW("");
+    *ret_value = row ? g_strndup(value.data, value.len) : NULL;
+    sqlite3_reset(cursor.statement);
+    return true;
 }
 
 bool store_reader_applied(StoreReader *reader, const char *owner, bool *ret_applied, GError **error)

@@ -43,6 +43,7 @@ typedef enum {
     READ_ATTEMPTS_CLOSED,
     READ_ATTEMPTS_ON,
     READ_EVENTS,
+    READ_SETTING,
     READ_SETTINGS,
     READ_COUNT
 } ReadStatement;

@@ -85,6 +85,11 @@ bool store_reader_runs(StoreReader *reader, const char *owner, StoreDetail detai
                        GError **error);
 /* *ret_found tells; the record's text is valid until the next call on this reader. */
 bool store_reader_run(StoreReader *reader, View id, bool *ret_found, RunRecord *ret_record, GError **error);
+/* A setting's value, new; *ret_value is NULL where it is not set. */
+bool store_reader_setting(StoreReader *reader, const char *name, char **ret_value, GError **error);
+/* STORE_VALUES_SETTING SOURCE is the setting that holds the values its variables were given (given_values.h).
+ */
+#define STORE_VALUES_SETTING "values "
 /* Whether an apply of this owner was ever staged to its end: then its source has a history here. What an
  * interrupted first apply left is none: --first-run must mean the same when it is tried again. */
 bool store_reader_applied(StoreReader *reader, const char *owner, bool *ret_applied, GError **error);

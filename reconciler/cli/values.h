@@ -1,0 +1,13 @@
+/* values.h: the values that a command line gives to a source's variables.
+ * Owns:   nothing; what it makes is the caller's.
+ * Calls:  spec/given_values, the store (what the last apply kept), the environment.
+ * Holds:  the later wins: what the last apply of this source kept, $MUSTER_VAR_NAME, each --values FILE,
+ * --set. */
+#pragma once
+#include "reconciler/cli/command.h"
+#include "spec/given_values.h"
+
+/* For the source at path, whose identity is name where its muster.yaml has none. Says on standard error which
+ * kept values hold. NULL with error. */
+GivenValues *values_read(const Options *options, const char *state_dir, const char *path, const char *name,
+                         GError **error);
