@@ -192,8 +192,6 @@ PlaceResult place_find(Pass *pass, const QueueWalk *walk, const RunnableGroup *g
 void place_take(Pass *pass, QueueWalk *walk, const RunnableGroup *group, const Place *place);
 /* Run time that the group's next job is expected to need; INT64_MAX: unknown. */
 int64_t group_expected_ms(const Pass *pass, const RunnableGroup *group);
-/* Of two hosts the one that best fit takes. */
-bool host_before(const Instance *a, const Instance *b);
 
 /* ---- demand.c ---- */
 /* What of the group's jobs fits neither now nor on what is coming. True: the first of them is provided for.

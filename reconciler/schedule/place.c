@@ -21,20 +21,6 @@ int64_t group_expected_ms(const Pass *pass, const RunnableGroup *group)
 
 /* ---- hosts ---- */
 
-bool host_before(const Instance *a, const Instance *b)
-{
-    if (a->free.gpus != b->free.gpus)
-        return a->free.gpus < b->free.gpus;
-    int64_t whole_a = a->free.vcpus_e4 / DECIMAL_SCALE, whole_b = b->free.vcpus_e4 / DECIMAL_SCALE;
-    if (whole_a != whole_b)
-        return whole_a < whole_b;
-    if (a->free.memory_mib != b->free.memory_mib)
-        return a->free.memory_mib < b->free.memory_mib;
-    if (a->free.vcpus_e4 != b->free.vcpus_e4)
-        return a->free.vcpus_e4 < b->free.vcpus_e4;
-    return a->number < b->number;
-}
-
 typedef struct {
     const Capacity *least;
     uint64_t gpu_kinds;
@@ -171,7 +157,7 @@ static Instance *held_find(Pass *pass, Room *room, const RunnableGroup *group, H
             continue;
         if (!host->holds || holds_allow(pass, host->holds, group) == 0)
             *ret_held = true;
-        else if (!best || host_before(instance, best))
+        else if (!best || fleet_before(instance, best, group->need))
             best = instance;
     }
     return best;
@@ -184,7 +170,7 @@ static Instance *hosts_find(Pass *pass, const QueueWalk *walk, Room *room, const
     if (!*room->hosts || tries_ended(pass, walk))
         return found;
     Instance *held = held_find(pass, room, group, hosts, ret_held);
-    return held && (!found || host_before(held, found)) ? held : found;
+    return held && (!found || fleet_before(held, found, group->need)) ? held : found;
 }
 
 /* Hosts with GPUs are kept for jobs that want some; the one machine is not. */
