@@ -1,13 +1,21 @@
 /* follow.h: a directory that the daemon follows: watched on the loop, loaded on a worker, told to the
- * reconciler. Owns:   its watch and follower. Calls:  source/, WorkPort, reconcile.h. Holds:  one load at a
+ * reconciler. Owns:   its watch and follower. Calls:  source/, WorkPort, recorder.h. Holds:  one load at a
  * time; a change during a load makes one more. */
 #pragma once
-#include "reconciler/reconcile.h"
+#include "reconciler/recorder.h"
 
 typedef struct Follow Follow;
+/* Whom what was loaded is told; all borrowed. */
+typedef struct {
+    Reconciler *reconciler;
+    Recorder *recorder; /* may be NULL */
+    const WorkPort *work;
+    const char *state_dir;
+} FollowTarget;
+
 /* name, provider: may be NULL. Loads at once. */
-Follow *follow_new(Reconciler *reconciler, const WorkPort *work, const char *state_dir, const char *path,
-                   const char *name, const char *provider, GError **error);
+Follow *follow_new(const FollowTarget *target, const char *path, const char *name, const char *provider,
+                   GError **error);
 /* No load may be under way: the worker is freed first. */
 void follow_free(void *follow);
 void follow_reload(Follow *follow);

@@ -39,11 +39,22 @@ typedef struct StoreReader StoreReader;
 typedef void (*PortQuery)(StoreReader *reader, const char *error,
                           void *data); /* reader NULL: error says why */
 
+/* What is done off the loop beside the store: sources, plans, files. What it brings back enters the tick with
+ * done(), so a recording keeps it: save() appends it to bytes, and gives the manifests that belong to it
+ * (they are written by another thread: immutable, borrowed; NULL: none). restore() puts it back in place of
+ * run(). done NULL: it only cleans up; save and restore NULL: nothing that it finds enters a tick. */
+typedef struct {
+    PortWork run;
+    PortDone done;
+    ManifestSet *(*save)(const void *data, GByteArray *bytes);
+    bool (*restore)(void *data, View saved, ManifestSet *set, const char *state_dir); /* false: damaged */
+} PortLoad;
+
 /* Threads for what must not block the loop. query: one thread with a reader of the committed state. load:
- * sources and plans; done may be NULL: then it cleans up. */
+ * another one; the PortLoad is a constant. */
 typedef struct WorkPort {
     void (*query)(void *self, PortQuery query, PortDone done, void *data);
-    void (*load)(void *self, PortWork work, PortDone done, void *data);
+    void (*load)(void *self, const PortLoad *load, void *data);
     void *self;
 } WorkPort;
 
@@ -53,6 +64,11 @@ typedef struct FilePort {
     void (*remove_empty)(void *self, char *path); /* a directory, when nothing is in it */
     void *self;
 } FilePort;
+
+typedef struct EntropyPort {
+    void (*fill)(void *self, void *bytes, size_t len);
+    void *self;
+} EntropyPort;
 
 typedef struct LogPort {
     void (*line)(void *self, const char *text); /* one happening; may be a no-op */
@@ -68,7 +84,7 @@ typedef struct Ports {
     FilePort files;
     LogPort log;
     Provider *provider; /* NULL: commit only, nothing is launched */
-    void (*entropy)(void *bytes, size_t len);
+    EntropyPort entropy;
 } Ports;
 
 /* What main.c hands to cli/: running the reconciler inside this process, so that no command includes
@@ -112,6 +128,21 @@ typedef struct ForecastOptions {
     void *give_up_data;
 } ForecastOptions;
 
+/* What the replay of one process of a recording came to. Texts are owned. */
+typedef enum { RECORDING_ENDS_WELL, RECORDING_IS_TORN, RECORDING_IS_FULL, RECORDING_IS_DAMAGED } RecordingEnd;
+typedef struct {
+    uint64_t term;
+    char *version;                               /* of the program that recorded it */
+    int64_t begun_ms, last_ms;                   /* the clock at the beginning and when it was asked last */
+    uint64_t ticks, requests, events, revisions; /* taken in */
+    uint64_t commits, rows, launches, stops;     /* decided */
+    RecordingEnd end;
+    uint64_t damaged_at; /* byte of the file */
+    char *difference;    /* the first; NULL: the replay decided the same */
+    uint64_t differs_at; /* tick, from 1; 0: before the first */
+    int64_t differs_ms;  /* its time */
+} ReplayedRun;
+
 typedef struct HostHandle HostHandle;
 typedef struct Host {
     /* Starts the engine in a thread of its own: takes the lease, opens the store, serves DIR/muster.sock;
@@ -131,4 +162,8 @@ typedef struct Host {
      * Both results are the caller's: outlook_free, g_ptr_array_unref (of Violation). */
     bool (*forecast)(const ForecastOptions *options, Outlook **ret_outlook, GPtrArray **ret_violations,
                      GError **error);
+    /* Replays what the daemons of a state directory recorded, the oldest first: the same engine, fed with
+     * what it was fed with. *ret_runs: of ReplayedRun, the caller's. False: there is nothing that can be
+     * replayed. */
+    bool (*replay)(const char *state_dir, GPtrArray **ret_runs, GError **error);
 } Host;

@@ -20,6 +20,7 @@ typedef struct {
     FirstRun first_run;
     bool first_run_given, destroy;
     int64_t allow_deletes; /* -1: not given */
+    Capacity machine;      /* what local environments share; no vcpus: this one is asked */
     unsigned providers;    /* bits 1 << ProviderType: whose environments this process serves; 0: local */
     ManifestSet *set;      /* followed sources: already loaded; else NULL */
     ManifestSet *before;   /* followed sources: what was carried out last, when no resource has changed since:
@@ -36,4 +37,6 @@ void apply_plan_free(void *plan);
 /* Loads (unless set is given), checks, plans, guards. Blocks: for a worker. May be run again after the state
  * changed. */
 void apply_plan_run(void *plan);
+/* As if it had been run and had ended so, without diagnostics. */
+void apply_plan_fail(ApplyPlan *plan, ApplyOutcome outcome, View message);
 json_t *apply_plan_diagnostics(ApplyPlan *plan);

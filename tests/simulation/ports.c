@@ -2,8 +2,7 @@
 #include "tests/simulation/system.h"
 #include <inttypes.h>
 
-/* The entropy port and a signal handler carry no pointer of the caller's: the run under way, one at a time.
- */
+/* A signal handler carries no pointer of the caller's: the run under way, one at a time. */
 static System *running;
 
 /* ---- clock, entropy, files, log ---- */
@@ -26,9 +25,9 @@ static int64_t port_monotonic(void *self)
     return system->monotonic_us;
 }
 
-static void port_entropy(void *bytes, size_t len)
+static void port_entropy(void *self, void *bytes, size_t len)
 {
-    rng_fill(&running->entropy, bytes, len);
+    rng_fill(&((System *)self)->entropy, bytes, len);
 }
 
 static void port_remove(void *self, char *path)
@@ -170,10 +169,10 @@ static void port_query(void *self, PortQuery query, PortDone done, void *data)
     g_queue_push_tail(&((System *)self)->work, work);
 }
 
-static void port_work(void *self, PortWork func, PortDone done, void *data)
+static void port_work(void *self, const PortLoad *load, void *data)
 {
     Work *work = g_new(Work, 1);
-    *work = (Work){.work = func, .done = done, .data = data};
+    *work = (Work){.work = load->run, .done = load->done, .data = data};
     g_queue_push_tail(&((System *)self)->work, work);
 }
 
@@ -310,7 +309,7 @@ void system_host(System *system)
                    .files = {port_remove, port_remove, system},
                    .log = {port_log, system},
                    .provider = &system->provider,
-                   .entropy = port_entropy};
+                   .entropy = {port_entropy, system}};
     ReconcilerOptions options = {.state_dir = system->dir,
                                  .mode = "serve",
                                  .launch = true,
