@@ -47,6 +47,20 @@ static void test_repeatable(void)
     }
 }
 
+/* What each process of a run took in leads to the same again, whatever went wrong in it. */
+static void test_replay(void)
+{
+    uint64_t seeds = number_from(g_getenv("MUSTER_SEEDS"), g_getenv("MUSTER_TEST_VARIANT") ? 5 : 30);
+    for (uint64_t seed = 1; seed <= seeds; seed++) {
+        System *system = system_new(seed, true);
+        system->is_recorded = true;
+        system_run(system);
+        system_crash(system);
+        g_assert_cmpuint(system->replayed_ticks, ==, system->ticks);
+        system_free(system);
+    }
+}
+
 /* The same scripts, and nothing goes wrong. */
 static void test_without_faults(void)
 {
@@ -71,6 +85,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/simulation/without-faults", test_without_faults);
     g_test_add_func("/simulation/repeatable", test_repeatable);
+    g_test_add_func("/simulation/replay", test_replay);
     g_test_add_func("/simulation/seeds", test_seeds);
     return g_test_run();
 }
