@@ -9,6 +9,7 @@
 #include "reconciler/forecast/workload.h"
 #include "reconciler/plan/plan.h"
 #include "reconciler/provider/provider.h"
+#include "reconciler/store/store.h"
 #include "reconciler/world/record.h"
 
 /* ---- Ports: real ones from host.c, fake ones from tests, simulated ones later ---- */
@@ -35,18 +36,24 @@ typedef struct StorePort {
 
 typedef void (*PortWork)(void *data); /* run on another thread; touches only data */
 typedef void (*PortDone)(void *data); /* run on the loop afterwards */
-typedef struct StoreReader StoreReader;
 typedef void (*PortQuery)(StoreReader *reader, const char *error,
                           void *data); /* reader NULL: error says why */
 
+/* What a load brought back beside some bytes. */
+typedef struct {
+    ManifestSet *set;  /* borrowed, and written by another thread: immutable; NULL: none */
+    bool has_position; /* it has read what is committed: this state */
+    StorePosition position;
+} PortFound;
+
 /* What is done off the loop beside the store: sources, plans, files. What it brings back enters the tick with
- * done(), so a recording keeps it: save() appends it to bytes, and gives the manifests that belong to it
- * (they are written by another thread: immutable, borrowed; NULL: none). restore() puts it back in place of
- * run(). done NULL: it only cleans up; save and restore NULL: nothing that it finds enters a tick. */
+ * done(), so a recording keeps it: save() appends it to bytes. restore() does the same again from that, in
+ * place of run(), with a store in state_dir that is in the state that was read. done NULL: it only cleans up;
+ * save and restore NULL: nothing that it finds enters a tick by itself. */
 typedef struct {
     PortWork run;
     PortDone done;
-    ManifestSet *(*save)(const void *data, GByteArray *bytes);
+    PortFound (*save)(const void *data, GByteArray *bytes);
     bool (*restore)(void *data, View saved, ManifestSet *set, const char *state_dir); /* false: damaged */
 } PortLoad;
 

@@ -267,7 +267,7 @@ static void plan_work(void *data)
 
 /* What was found is the source's manifests, if they can be carried out, else why not: replayed, the plan is
  * made again from them. */
-static ManifestSet *found_save(const void *data, GByteArray *bytes)
+static PortFound found_save(const void *data, GByteArray *bytes)
 {
     const ApplyTask *task = data;
     ApplyPlan *plan = task->plan;
@@ -275,7 +275,7 @@ static ManifestSet *found_save(const void *data, GByteArray *bytes)
     g_autofree char *message = is_whole ? NULL : task->call ? g_strdup(plan->message) : first_errors(plan);
     saved_put_number(bytes, is_whole ? APPLY_READY : plan->outcome);
     saved_put_text(bytes, view_from(message));
-    return is_whole && task->call ? plan->set : NULL;
+    return (PortFound){is_whole && task->call ? plan->set : NULL, plan->has_position, plan->position};
 }
 
 static bool found_restore(void *data, View saved, ManifestSet *set, const char *state_dir)

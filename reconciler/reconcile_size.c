@@ -45,13 +45,13 @@ static void size_count(void *data)
         close(root);
 }
 
-static ManifestSet *size_save(const void *data, GByteArray *bytes)
+static PortFound size_save(const void *data, GByteArray *bytes)
 {
     const SizeTask *task = data;
     saved_put_number(bytes, task->fault != NULL);
     saved_put_number(bytes, task->lines);
     saved_put_text(bytes, view_from(task->fault));
-    return NULL;
+    return (PortFound){0};
 }
 
 static bool size_restore(void *data, View saved, ManifestSet *set, const char *state_dir)

@@ -182,6 +182,13 @@ static Work *work_new(Recorder *recorder, void *data)
     return work;
 }
 
+static void put_position(GByteArray *out, bool is_known, const StorePosition *position)
+{
+    saved_put_number(out, is_known);
+    saved_put_number(out, (int64_t)position->term);
+    saved_put_number(out, (int64_t)position->tick);
+}
+
 static void query_run(StoreReader *reader, const char *error, void *data)
 {
     Work *work = data;
@@ -195,9 +202,7 @@ static void query_done(void *data)
     GByteArray *out = work->recorder->bytes;
     if (put(work->recorder, ENTRY_QUERIED)) {
         saved_put_number(out, (int64_t)work->number);
-        saved_put_number(out, work->has_position);
-        saved_put_number(out, (int64_t)work->position.term);
-        saved_put_number(out, (int64_t)work->position.tick);
+        put_position(out, work->has_position, &work->position);
     }
     work->done(work->data);
     turn_over(work->recorder);
@@ -224,13 +229,14 @@ static void load_done(void *data)
     Recorder *recorder = work->recorder;
     if (put(recorder, ENTRY_LOADED)) {
         g_autoptr(GByteArray) saved = g_byte_array_new();
-        ManifestSet *set = work->load->save(work->data, saved);
+        PortFound found = work->load->save(work->data, saved);
         saved_put_number(recorder->bytes, (int64_t)work->number);
         saved_put_text(recorder->bytes, (View){(const char *)saved->data, saved->len});
-        saved_put_number(recorder->bytes, set != NULL);
-        if (set) {
+        put_position(recorder->bytes, found.has_position, &found.position);
+        saved_put_number(recorder->bytes, found.set != NULL);
+        if (found.set) {
             hand_over(recorder);
-            recorder_file_set(recorder->file, set);
+            recorder_file_set(recorder->file, found.set);
         }
     }
     work->load->done(work->data);

@@ -75,7 +75,8 @@ static void take_call(Replay *replay, const Entry *entry)
     reconciler_take_call(replay->reconciler, call);
 }
 
-/* The manifests that the entry before refers to: an empty text says the same as last time. */
+/* The manifests that the entry before refers to: an empty text says the same as those that were written last.
+ */
 static bool take_set(Replay *replay)
 {
     if (!replay_expect(replay, ENTRY_SET))
@@ -103,7 +104,7 @@ static void take_source(Replay *replay, Entry *entry)
 static void take_loaded(Replay *replay, const Entry *entry)
 {
     if (!entry->has_set || take_set(replay))
-        replay_work_done(replay, entry, entry->has_set ? replay->set : NULL);
+        replay_work_done(replay, entry);
 }
 
 static void take_in(Replay *replay, Entry *entry)
@@ -123,7 +124,7 @@ static void take_in(Replay *replay, Entry *entry)
     case ENTRY_SOURCE: take_source(replay, entry); return;
     case ENTRY_UNFOLLOW: reconciler_unfollow_all(replay->reconciler); return;
     case ENTRY_DRAIN: reconciler_drain(replay->reconciler); return;
-    case ENTRY_QUERIED: replay_work_done(replay, entry, NULL); return;
+    case ENTRY_QUERIED: replay_work_done(replay, entry); return;
     case ENTRY_LOADED: take_loaded(replay, entry); return;
     case ENTRY_FULL:
         run->end = RECORDING_IS_FULL;
@@ -160,30 +161,62 @@ static void run_all(Replay *replay)
     replay->run->last_ms = replay->now_ms;
 }
 
-/* ---- which committed state each query saw ---- */
+/* ---- what each work found, and in which committed state ---- */
 
-/* Positions count from each term on: what the store had before is known from the commits that went well. */
-static void find_seen(Replay *replay, uint64_t term)
+typedef struct {
+    GHashTable *found,
+        *bases; /* bases: term → uint64_t: batches before it. Positions count from each term on */
+    uint64_t term, durable;
+    View set;          /* manifests that were written last */
+    ReplayFound *last; /* its manifests are the next entry; NULL: none is waited for */
+} Finding;
+
+static void *keep_number(uint64_t number)
+{
+    return g_memdup2(&number, sizeof number);
+}
+
+static void find_work(Finding *finding, const Entry *entry)
+{
+    const uint64_t *base = g_hash_table_lookup(finding->bases, &entry->position.term);
+    ReplayFound *found = g_new0(ReplayFound, 1);
+    *found = (ReplayFound){.has_seen = entry->has_position && base, .saved = entry->text};
+    if (found->has_seen)
+        found->seen = *base + entry->position.tick;
+    g_hash_table_replace(finding->found, keep_number((uint64_t)entry->value), found);
+    if (entry->has_set)
+        finding->last = found;
+}
+
+static void find_in(Finding *finding, const Entry *entry)
+{
+    if (entry->type == ENTRY_COMMITTED && !entry->error) {
+        finding->durable++;
+    } else if (entry->type == ENTRY_REOPEN && !entry->error) {
+        g_hash_table_insert(finding->bases, keep_number(++finding->term), keep_number(finding->durable));
+    } else if (entry->type == ENTRY_QUERIED || entry->type == ENTRY_LOADED) {
+        find_work(finding, entry);
+    } else if (entry->type == ENTRY_SET) {
+        if (entry->text.len > 0)
+            finding->set = entry->text;
+        if (finding->last)
+            finding->last->set = finding->set;
+        finding->last = NULL;
+    }
+}
+
+static void find_works(Replay *replay)
 {
     Saved from = replay->entries;
     Entry entry = {0};
-    g_autoptr(GHashTable) bases = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
-    uint64_t durable = 0;
-    g_hash_table_insert(bases, g_memdup2(&term, sizeof term), g_memdup2(&durable, sizeof durable));
-    while (entry_next(&from, &entry)) {
-        const uint64_t *base = g_hash_table_lookup(bases, &entry.position.term);
-        if (entry.type == ENTRY_COMMITTED && !entry.error) {
-            durable++;
-        } else if (entry.type == ENTRY_REOPEN && !entry.error) {
-            term++;
-            g_hash_table_insert(bases, g_memdup2(&term, sizeof term), g_memdup2(&durable, sizeof durable));
-        } else if (entry.type == ENTRY_QUERIED && entry.has_position && base) {
-            uint64_t number = (uint64_t)entry.value, seen = *base + entry.position.tick;
-            g_hash_table_insert(replay->seen, g_memdup2(&number, sizeof number),
-                                g_memdup2(&seen, sizeof seen));
-        }
-    }
+    Finding finding = {.found = replay->found,
+                       .bases = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free),
+                       .term = replay->run->term};
+    g_hash_table_insert(finding.bases, keep_number(finding.term), keep_number(0));
+    while (entry_next(&from, &entry))
+        find_in(&finding, &entry);
     entry_clear(&entry);
+    g_hash_table_unref(finding.bases);
 }
 
 /* ---- one generation ---- */
@@ -222,7 +255,7 @@ static void replay_free(Replay *replay)
     replay_close(replay);
     entry_clear(&replay->at);
     manifest_set_unref(replay->set);
-    g_hash_table_unref(replay->seen);
+    g_hash_table_unref(replay->found);
     g_main_context_unref(replay->context);
 }
 
@@ -239,7 +272,7 @@ static bool replay_run(Replay *replay, const char *directory, const char *inputs
     replay->run->version = g_strndup(begin.version.data, begin.version.len);
     replay->run->term = begin.term;
     replay->run->begun_ms = begin.begun_ms;
-    find_seen(replay, replay->run->term);
+    find_works(replay);
     bool is_begun = replay_open(replay, state, error) && replay_begin(replay, &begin, error);
     if (is_begun)
         run_all(replay);
@@ -254,7 +287,7 @@ ReplayedRun *replay_generation(const char *directory, GError **error)
     Replay replay = {.run = run,
                      .rng = rng_from_seed(1),
                      .context = g_main_context_new(),
-                     .seen = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free)};
+                     .found = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free)};
     g_autoptr(GByteArray) entries = recording_read(inputs, &run->end, &run->damaged_at, error);
     if (entries)
         replay.entries.rest = (View){(const char *)entries->data, entries->len};

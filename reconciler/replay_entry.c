@@ -99,9 +99,8 @@ static void take_source(Saved *from, Entry *entry)
     from->is_bad |= !source->path || !source->name || (!source->broken && !entry->has_set);
 }
 
-static void take_queried(Saved *from, Entry *entry)
+static void take_position(Saved *from, Entry *entry)
 {
-    entry->value = saved_number(from);
     entry->has_position = saved_number(from) != 0;
     entry->position.term = (uint64_t)saved_number(from);
     entry->position.tick = (uint64_t)saved_number(from);
@@ -142,10 +141,14 @@ static void take_entry(Saved *from, Entry *entry)
         take_error(from, entry);
         return;
     case ENTRY_SOURCE: take_source(from, entry); return;
-    case ENTRY_QUERIED: take_queried(from, entry); return;
+    case ENTRY_QUERIED:
+        entry->value = saved_number(from);
+        take_position(from, entry);
+        return;
     case ENTRY_LOADED:
         entry->value = saved_number(from);
         entry->text = saved_text(from);
+        take_position(from, entry);
         entry->has_set = saved_number(from) != 0;
         return;
     case ENTRY_BATCH: take_checksums(from, entry); return;

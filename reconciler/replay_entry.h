@@ -14,11 +14,11 @@ typedef struct {
     View text;     /* ENTROPY, SET, LOADED: what was found; CALL: body; BATCH: checksums */
     View name;     /* CALL: operation */
     bool has_set;  /* LOADED, SOURCE: its manifests are the next entry */
-    bool has_position;      /* QUERIED */
-    StorePosition position; /* QUERIED */
-    GError *error;          /* LOAD, REOPEN, START, COMMITTED; NULL: it went well */
-    int64_t len;            /* EFFECT */
-    uint64_t checksum;      /* EFFECT */
+    bool has_position; /* QUERIED, LOADED: this state was read */
+    StorePosition position;
+    GError *error;     /* LOAD, REOPEN, START, COMMITTED; NULL: it went well */
+    int64_t len;       /* EFFECT */
+    uint64_t checksum; /* EFFECT */
     ProviderEvent event;
     SourceState source;
     /* BEGIN */

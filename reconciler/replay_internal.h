@@ -3,6 +3,14 @@
 #include "reconciler/replay.h"
 #include "reconciler/replay_entry.h"
 
+/* What the recording knows of a work that was done, from anywhere in it. */
+typedef struct {
+    bool has_seen;
+    uint64_t seen; /* batches that were in the store when it read */
+    View saved;    /* of a load */
+    View set;      /* its manifests, written; empty: none */
+} ReplayFound;
+
 /* What the reconciler asked to be done off the loop. */
 typedef struct {
     PortQuery query;
@@ -33,7 +41,7 @@ typedef struct Replay {
     uint64_t committed; /* batches that are, or were handed to it */
     uint64_t told;      /* batches whose commit went well, as far as the reconciler knows */
     uint64_t sequence;  /* of the store's last batch */
-    GHashTable *seen;   /* number of a query → uint64_t: how many batches it has seen */
+    GHashTable *found;  /* number of a work → ReplayFound */
 
     GHashTable *works; /* number → ReplayWork */
     uint64_t works_len;
@@ -52,8 +60,8 @@ bool replay_expect(Replay *replay, EntryType type);
 bool replay_open(Replay *replay, const char *state, GError **error);
 void replay_close(Replay *replay);
 Ports replay_ports(Replay *replay, const Entry *begin);
-/* Batches go to the store up to so many; queries that have seen less are run on the way. */
+/* Batches go to the store up to so many; works that have seen less are done on the way. */
 void replay_commit_to(Replay *replay, uint64_t batches);
 void replay_committed(Replay *replay, const Entry *entry);
-void replay_work_done(Replay *replay, const Entry *entry, ManifestSet *set);
+void replay_work_done(Replay *replay, const Entry *entry);
 void replay_works_end(Replay *replay);

@@ -91,8 +91,6 @@ static void settle(Replay *replay)
 static void query_run(Replay *replay, ReplayWork *work)
 {
     g_autoptr(GError) error = NULL;
-    settle(replay);
-    work->ran = true;
     if (!store_reader_begin(replay->reader, &error)) {
         work->query(NULL, error->message, work->data);
         return;
@@ -101,24 +99,44 @@ static void query_run(Replay *replay, ReplayWork *work)
     store_reader_end(replay->reader);
 }
 
+static void load_run(Replay *replay, ReplayWork *work, const ReplayFound *found)
+{
+    Saved from = {.rest = found->set};
+    g_autoptr(ManifestSet) set = found->set.len > 0 ? saved_set(&from) : NULL;
+    if ((found->set.len > 0 && !set) || !work->load->restore(work->data, found->saved, set, replay->dir))
+        replay_differs(replay, "what was loaded cannot be read");
+}
+
+static void work_run(Replay *replay, ReplayWork *work, const ReplayFound *found)
+{
+    work->ran = true;
+    settle(replay);
+    if (work->load)
+        load_run(replay, work, found);
+    else if (found->has_seen)
+        query_run(replay, work);
+    else
+        work->query(NULL, "the store could not be read", work->data);
+}
+
 /* Those that saw exactly what is in the store now. */
-static void queries_run(Replay *replay)
+static void works_run(Replay *replay)
 {
     GHashTableIter iter;
     void *number, *value;
     g_hash_table_iter_init(&iter, replay->works);
     while (g_hash_table_iter_next(&iter, &number, &value)) {
         ReplayWork *work = value;
-        const uint64_t *seen = g_hash_table_lookup(replay->seen, number);
-        if (work->query && !work->ran && seen && *seen == replay->committed)
-            query_run(replay, work);
+        const ReplayFound *found = g_hash_table_lookup(replay->found, number);
+        if (!work->ran && found && found->has_seen && found->seen == replay->committed)
+            work_run(replay, work, found);
     }
 }
 
 void replay_commit_to(Replay *replay, uint64_t batches)
 {
     while (replay->committed < batches) {
-        queries_run(replay);
+        works_run(replay);
         ReplayBatch *handed = g_queue_pop_head(&replay->handed);
         if (!handed) {
             replay_differs(replay, "the run had committed more");
@@ -144,8 +162,6 @@ void replay_committed(Replay *replay, const Entry *entry)
     if (!entry->error)
         replay->told++;
     replay_commit_to(replay, replay->told);
-    if (entry->error) /* all that are under way fail too */
-        g_queue_clear_full(&replay->handed, handed_free);
     reconciler_committed((uint64_t)entry->value, entry->error, replay->reconciler);
 }
 
@@ -163,6 +179,7 @@ static bool port_load(void *self, const RecordSink *sink, void *data, GError **e
     if (replay_expect(replay, ENTRY_LOAD) && take_failure(replay, error))
         return false;
     replay_commit_to(replay, replay->told);
+    g_queue_clear_full(&replay->handed, handed_free); /* the commit of all that were under way has failed */
     settle(replay);
     bool ok =
         store_reader_begin(replay->reader, error) && store_reader_load(replay->reader, sink, data, error);
@@ -205,32 +222,20 @@ static void port_work(void *self, const PortLoad *load, void *data)
         load->run(data);
 }
 
-static void load_restore(Replay *replay, const ReplayWork *work, View saved, ManifestSet *set)
-{
-    replay_commit_to(replay, replay->told);
-    settle(replay);
-    if (!work->load->restore(work->data, saved, set, replay->dir))
-        replay_differs(replay, "what was loaded cannot be read");
-}
-
-void replay_work_done(Replay *replay, const Entry *entry, ManifestSet *set)
+void replay_work_done(Replay *replay, const Entry *entry)
 {
     uint64_t number = (uint64_t)entry->value;
-    const uint64_t *seen = g_hash_table_lookup(replay->seen, &number);
-    ReplayWork *found = g_hash_table_lookup(replay->works, &number);
-    if (!found || (found->query != NULL) != (entry->type == ENTRY_QUERIED)) {
-        replay_differs(replay, "the run had asked for something else");
+    const ReplayFound *found = g_hash_table_lookup(replay->found, &number);
+    ReplayWork *asked = g_hash_table_lookup(replay->works, &number);
+    if (!asked || !found || (asked->query != NULL) != (entry->type == ENTRY_QUERIED)) {
+        replay_differs(replay, "the run had asked for something else to be done");
         return;
     }
-    if (seen)
-        replay_commit_to(replay, *seen);
-    if (found->load)
-        load_restore(replay, found, entry->text, set);
-    else if (!found->ran && seen)
-        query_run(replay, found);
-    else if (!found->ran)
-        found->query(NULL, "the store could not be read", found->data);
-    ReplayWork work = *found;
+    if (found->has_seen)
+        replay_commit_to(replay, found->seen);
+    if (!asked->ran)
+        work_run(replay, asked, found);
+    ReplayWork work = *asked;
     g_hash_table_remove(replay->works, &number);
     work.done(work.data);
 }
@@ -245,7 +250,7 @@ void replay_works_end(Replay *replay)
         g_hash_table_iter_next(&iter, &number, &value);
         ReplayWork work = *(ReplayWork *)value;
         g_hash_table_iter_remove(&iter);
-        if (work.load)
+        if (work.load && !work.ran)
             work.load->restore(work.data, VIEW(""), NULL, replay->dir);
         else if (!work.ran)
             work.query(NULL, "the recording has ended", work.data);

@@ -28,6 +28,7 @@ static void clear_outputs(ApplyPlan *plan)
     g_clear_pointer(&plan->plan, plan_free);
     json_decref(plan->plan_json);
     plan->plan_json = NULL;
+    plan->has_position = false;
 }
 
 void apply_plan_free(void *data)
@@ -215,6 +216,7 @@ static void plan_set(ApplyPlan *plan, ManifestSet *set, SourceOptions *source)
     if (!read) {
         stop(plan, APPLY_BROKEN, g_strdup(error->message));
     } else {
+        plan->has_position = committed_position(committed, &plan->position);
         if (!plan->destroy)
             check_set(plan, set, &check);
         if (plan->destroy || (without_errors(plan) && check_providers(plan, set)))

@@ -5,6 +5,7 @@
 #pragma once
 #include "reconciler/plan/plan.h"
 #include "reconciler/source/source.h"
+#include "reconciler/store/store.h"
 #include <jansson.h>
 
 typedef enum {
@@ -31,6 +32,8 @@ typedef struct {
     DiagnosticList *diagnostics;
     Plan *plan;
     json_t *plan_json;
+    bool has_position; /* it was compared with what is committed: this state */
+    StorePosition position;
 } ApplyPlan;
 ApplyPlan *apply_plan_new(const char *state_dir);
 void apply_plan_free(void *plan);
