@@ -22,7 +22,7 @@ struct HostHandle {
     char *state_dir, *command, *source_name, *provider_name;
     char **follow_paths;
     bool launch, log_to_stderr;
-    int64_t interval_ms;
+    int64_t interval_ms, record_bytes;
     LoopMeter loop;
 
     GThread *thread;
@@ -136,12 +136,14 @@ static bool start_follows(HostHandle *handle, GError **error)
     return true;
 }
 
-/* Of the daemon alone: commands that host for a moment are over before anybody asks how they went. */
 static void start_recording(HostHandle *handle, Ports *ports, const ReconcilerOptions *settings)
 {
     g_autoptr(GError) error = NULL;
-    RecorderOptions options = {.state_dir = handle->state_dir, .settings = settings, .ports = ports};
-    if (strcmp(handle->command, "serve") != 0)
+    RecorderOptions options = {.state_dir = handle->state_dir,
+                               .settings = settings,
+                               .ports = ports,
+                               .inputs_max = handle->record_bytes};
+    if (handle->record_bytes == 0)
         return;
     handle->recorder = recorder_new(&options, &error);
     if (handle->recorder) {
@@ -318,6 +320,7 @@ static HostHandle *host_start(const HostOptions *options, GError **error)
     handle->launch = options->launch;
     handle->log_to_stderr = options->log_to_stderr;
     handle->interval_ms = options->interval_ms;
+    handle->record_bytes = options->record_bytes;
     handle->failed_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     g_mutex_init(&handle->mutex);
     g_cond_init(&handle->ready);

@@ -97,6 +97,8 @@ typedef struct Ports {
 /* What main.c hands to cli/: running the reconciler inside this process, so that no command includes
  * reconcile.h. Commands are always clients of the socket; hosting only makes sure that somebody answers it.
  */
+#define RECORD_MIB_DEFAULT 64
+#define RECORD_MIB_MAX     1024
 typedef struct HostOptions {
     const char *state_dir; /* absolute */
     const char
@@ -108,6 +110,7 @@ typedef struct HostOptions {
     const char *listen;        /* --listen ADDR or NULL (a later issue) */
     int64_t interval_ms;       /* slow full pass; 0: default */
     bool log_to_stderr;        /* serve: log lines; else quiet */
+    int64_t record_bytes;      /* at most, for replays; 0: nothing is recorded */
 } HostOptions;
 
 /* What is simulated: the manifests of one source, with what a workload submits beside them. Everything is

@@ -353,7 +353,7 @@ Recorder *recorder_new(const RecorderOptions *options, GError **error)
     Recorder *recorder = g_new0(Recorder, 1);
     const StorePort *store = &options->ports->store;
     recorder->inner = *options->ports;
-    recorder->inputs_max = options->inputs_max ? options->inputs_max : RECORDER_INPUTS_MAX;
+    recorder->inputs_max = options->inputs_max;
     recorder->bytes = g_byte_array_new();
     recorder->file = recorder_file_new(options->state_dir, store->term(store->self), error);
     if (!recorder->file) {

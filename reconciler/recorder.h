@@ -11,7 +11,6 @@
 #include "reconciler/reconcile.h"
 
 #define RECORDER_STATE_MAX   (INT64_C(128) << 20)
-#define RECORDER_INPUTS_MAX  (INT64_C(64) << 20)
 #define RECORDER_KEPT_MAX    (INT64_C(256) << 20)
 #define RECORDER_KEPT_MS     (INT64_C(7) * 24 * 3600 * 1000)
 #define RECORDER_GENERATIONS 16
@@ -21,7 +20,7 @@ typedef struct {
     const char *state_dir;
     const ReconcilerOptions *settings; /* of the reconciler to come */
     const Ports *ports;                /* what it would have; copied */
-    int64_t inputs_max;                /* bytes; 0: RECORDER_INPUTS_MAX */
+    int64_t inputs_max;                /* bytes of what enters; then the recording is full */
 } RecorderOptions;
 
 /* Before the first commit of the process, with the store open. NULL with error: nothing is recorded. */

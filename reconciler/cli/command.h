@@ -32,7 +32,7 @@ typedef struct {
     char **depends_on, **parameters, **env;
     char *status, *run, *limit, *attempt, *after, *reason, *man;
     char *created_before, *created_after;
-    char *replay, *workload, *seed, *compare, *html, *until, *begin;
+    char *record, *replay, *workload, *seed, *compare, *html, *until, *begin;
 } Options;
 
 typedef struct {

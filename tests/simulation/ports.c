@@ -293,7 +293,8 @@ static void on_provider_event(const ProviderEvent *event, void *data)
 static void record(System *system, Ports *ports, const ReconcilerOptions *settings)
 {
     g_autoptr(GError) error = NULL;
-    RecorderOptions options = {.state_dir = system->dir, .settings = settings, .ports = ports};
+    RecorderOptions options = {
+        .state_dir = system->dir, .settings = settings, .ports = ports, .inputs_max = G_MAXINT64};
     system->recorder = recorder_new(&options, &error);
     if (!system->recorder)
         system_fail(system, "8: nothing is recorded: %s", error->message);

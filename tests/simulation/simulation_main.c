@@ -50,8 +50,9 @@ static void test_repeatable(void)
 /* What each process of a run took in leads to the same again, whatever went wrong in it. */
 static void test_replay(void)
 {
-    uint64_t seeds = number_from(g_getenv("MUSTER_SEEDS"), g_getenv("MUSTER_TEST_VARIANT") ? 5 : 30);
-    for (uint64_t seed = 1; seed <= seeds; seed++) {
+    uint64_t seeds = number_from(g_getenv("MUSTER_SEEDS"), g_getenv("MUSTER_TEST_VARIANT") ? 5 : 30),
+             first = number_from(g_getenv("MUSTER_FIRST_SEED"), 1);
+    for (uint64_t seed = first; seed < first + seeds; seed++) {
         System *system = system_new(seed, true);
         system->is_recorded = true;
         system_run(system);
