@@ -106,7 +106,8 @@ like "names it" "$err" "*muster.db*"
 # ---- bounded
 start_daemon src --state "$STATE" --record 1 || { is "daemon starts with a limit" no yes; finish; }
 perl -e 'print "{\"jobName\": \"a\", \"jobQueue\": \"main\", \"jobDefinition\": \"none\", \"parameters\": {\"p\": \"" . "x" x 1000 . "\"}}\n" for 1 .. 1500' >large.jsonl
-exits "a large request, of no use" 1 mt submit --queue main --definition sh --file large.jsonl
+exits "a large request, of no use" 1 mt submit --file large.jsonl
+like "for its definition" "$err" "*none*"
 exits "more than the limit: the run goes on" 0 mt submit --queue main --definition sh --wait
 like "the log says it" "$(cat "$WORK/daemon.log")" "*the recording for *ends here: it is as large as it may be*"
 stop_daemon "$daemon"
