@@ -332,7 +332,7 @@ static void put_begin(Recorder *recorder, const ReconcilerOptions *settings)
     saved_put_text(out, view_from(MUSTER_VERSION));
     saved_put_number(out, store_format());
     saved_put_number(out, (int64_t)recorder->inner.store.term(recorder->inner.store.self));
-    saved_put_number(out, g_get_real_time() / 1000);
+    saved_put_number(out, recorder->inner.clock.now_ms(recorder->inner.clock.self));
     saved_put_text(out, view_from(settings->state_dir));
     saved_put_text(out, view_from(settings->mode));
     saved_put_number(out, settings->launch);
@@ -352,10 +352,12 @@ Recorder *recorder_new(const RecorderOptions *options, GError **error)
 {
     Recorder *recorder = g_new0(Recorder, 1);
     const StorePort *store = &options->ports->store;
+    const ClockPort *clock = &options->ports->clock;
     recorder->inner = *options->ports;
     recorder->inputs_max = options->inputs_max;
     recorder->bytes = g_byte_array_new();
-    recorder->file = recorder_file_new(options->state_dir, store->term(store->self), error);
+    recorder->file =
+        recorder_file_new(options->state_dir, store->term(store->self), clock->now_ms(clock->self), error);
     if (!recorder->file) {
         recorder_free(recorder);
         return NULL;

@@ -1,5 +1,6 @@
 /* recorder_file.c: a queue, a thread, a file; and the generations before it. */
 #include "reconciler/recorder_file.h"
+#include "reconciler/clock.h"
 #include "reconciler/recorder.h"
 #include <dirent.h>
 #include <errno.h>
@@ -93,10 +94,10 @@ static void generation_remove(const Generation *generation)
     rmdir(generation->path);
 }
 
-static void make_room(const char *recordings)
+static void make_room(const char *recordings, int64_t now_ms)
 {
     g_autoptr(GArray) list = generations(recordings);
-    int64_t total = 0, now_ms = g_get_real_time() / 1000;
+    int64_t total = 0;
     for (guint i = list->len; i-- > 0;) {
         const Generation *generation = &g_array_index(list, Generation, i);
         total += generation->bytes;
@@ -220,7 +221,7 @@ static gpointer file_main(gpointer data)
         g_mutex_unlock(&file->mutex);
         item_write(file, item);
         g_mutex_lock(&file->mutex);
-        gint64 until = g_get_monotonic_time() + NAP_US;
+        gint64 until = clock_us() + NAP_US;
         while (g_queue_is_empty(&file->items) && !file->is_closing &&
                g_cond_wait_until(&file->closing, &file->mutex, until))
             ;
@@ -258,7 +259,7 @@ static bool begin_inputs(RecorderFile *file, const char *recordings, uint64_t te
     return false;
 }
 
-RecorderFile *recorder_file_new(const char *state_dir, uint64_t term, GError **error)
+RecorderFile *recorder_file_new(const char *state_dir, uint64_t term, int64_t now_ms, GError **error)
 {
     g_autofree char *recordings = g_build_filename(state_dir, RECORDING_DIR, NULL);
     RecorderFile *file = g_new0(RecorderFile, 1);
@@ -266,7 +267,7 @@ RecorderFile *recorder_file_new(const char *state_dir, uint64_t term, GError **e
     g_mutex_init(&file->mutex);
     g_cond_init(&file->work);
     g_cond_init(&file->closing);
-    make_room(recordings);
+    make_room(recordings, now_ms);
     if (!begin_state(file, state_dir, error) || !begin_inputs(file, recordings, term, error)) {
         recorder_file_free(file);
         return NULL;

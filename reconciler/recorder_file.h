@@ -10,7 +10,7 @@
 typedef struct RecorderFile RecorderFile;
 /* Makes room among older generations, then DIR/recording/TERM. The state as it is now is copied by the
  * thread. */
-RecorderFile *recorder_file_new(const char *state_dir, uint64_t term, GError **error);
+RecorderFile *recorder_file_new(const char *state_dir, uint64_t term, int64_t now_ms, GError **error);
 void recorder_file_free(RecorderFile *file); /* writes what waits first */
 /* Taken; one block. */
 void recorder_file_bytes(RecorderFile *file, GByteArray *bytes);
