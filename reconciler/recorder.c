@@ -3,6 +3,8 @@
 #include "reconciler/recorder_file.h"
 
 #define BODY_COPIED_MAX (64 << 10) /* larger ones are handed over as they are */
+#define BODY_SHARED_MIN 4096
+#define BYTES_AHEAD     1000 /* of a usual tick */
 
 struct Recorder {
     RecorderFile *file;
@@ -13,7 +15,9 @@ struct Recorder {
     bool is_over;      /* nothing more is recorded */
     bool is_draining;
     int64_t now_ms, monotonic_us;
-    uint64_t works; /* asked for so far */
+    uint64_t works;         /* asked for so far */
+    GBytes *bodies[BODIES]; /* the last large ones; may be NULL */
+    size_t next_body;
 };
 
 static bool put(Recorder *recorder, EntryType type)
@@ -39,7 +43,7 @@ static void hand_over(Recorder *recorder)
     if (recorder->bytes->len == 0)
         return;
     recorder_file_bytes(recorder->file, recorder->bytes);
-    recorder->bytes = g_byte_array_new();
+    recorder->bytes = g_byte_array_sized_new(BYTES_AHEAD);
 }
 
 static void tell_over(Recorder *recorder, const char *why)
@@ -50,7 +54,8 @@ static void tell_over(Recorder *recorder, const char *why)
     recorder->inner.log.line(recorder->inner.log.self, text);
 }
 
-/* The end of a turn: what it took in and decided goes to the writer. */
+/* The end of a tick: what came since the one before, and what was decided, goes to the writer. Whatever comes
+ * asks for a tick. */
 static void turn_over(Recorder *recorder)
 {
     const char *fault;
@@ -205,7 +210,6 @@ static void query_done(void *data)
         put_position(out, work->has_position, &work->position);
     }
     work->done(work->data);
-    turn_over(work->recorder);
 }
 
 static void port_query(void *self, PortQuery query, PortDone done, void *data)
@@ -240,7 +244,6 @@ static void load_done(void *data)
         }
     }
     work->load->done(work->data);
-    turn_over(recorder);
 }
 
 static void port_work(void *self, const PortLoad *load, void *data)
@@ -373,6 +376,8 @@ void recorder_free(Recorder *recorder)
     if (recorder->file && !recorder->is_over)
         hand_over(recorder);
     recorder_file_free(recorder->file);
+    for (size_t i = 0; i < BODIES; i++)
+        g_clear_pointer(&recorder->bodies[i], g_bytes_unref);
     g_byte_array_unref(recorder->bytes);
     g_free(recorder);
 }
@@ -411,25 +416,56 @@ void recorder_tick(Recorder *recorder, Reconciler *reconciler)
     turn_over(recorder);
 }
 
+static size_t same_length(GBytes *before, const char *text, size_t len)
+{
+    gsize before_len = 0, same = 0;
+    const char *other = before ? g_bytes_get_data(before, &before_len) : NULL;
+    while (same < MIN(len, before_len) && other[same] == text[same])
+        same++;
+    return same;
+}
+
+/* Who waits for 20,000 jobs names them all each time: of a body that begins like an earlier one the rest is
+ * kept. Gives how much is left out. */
+static size_t put_shared(Recorder *recorder, const Call *call, const char *text, size_t len)
+{
+    size_t from = 0, shared = 0;
+    bool is_kept = call->body && !call->operation->lines && len >= BODY_SHARED_MIN;
+    for (size_t i = 0; is_kept && i < BODIES; i++) {
+        size_t same = same_length(recorder->bodies[i], text, len);
+        from = same > shared ? i : from;
+        shared = MAX(shared, same);
+    }
+    size_t into = shared > len / 2 ? from : recorder->next_body++ % BODIES;
+    saved_put_number(recorder->bytes, (int64_t)from);
+    saved_put_number(recorder->bytes, (int64_t)shared);
+    saved_put_number(recorder->bytes, is_kept ? (int64_t)into : BODIES);
+    if (is_kept) {
+        g_clear_pointer(&recorder->bodies[into], g_bytes_unref);
+        recorder->bodies[into] = g_bytes_ref(call->body);
+    }
+    return shared;
+}
+
 static void put_body(Recorder *recorder, const Call *call)
 {
     gsize len = 0;
-    const char *text = call->body ? g_bytes_get_data(call->body, &len) : NULL;
-    g_autofree char *made = NULL;
-    if (!text && call->request) { /* not from the server */
-        char *dumped = json_dumps(call->request, JSON_COMPACT);
-        made = g_strdup(dumped);
-        free(dumped);
+    const char *text = call->body ? g_bytes_get_data(call->body, &len) : "";
+    char *made = call->body ? NULL : json_dumps(call->request, JSON_COMPACT); /* not from the server */
+    if (made) {
         text = made;
         len = strlen(made);
     }
-    if (made || len <= BODY_COPIED_MAX) {
-        saved_put_text(recorder->bytes, (View){text ? text : "", len});
-        return;
+    size_t shared = put_shared(recorder, call, text, len);
+    if (made || len - shared <= BODY_COPIED_MAX) {
+        saved_put_text(recorder->bytes, (View){text + shared, len - shared});
+    } else {
+        g_autoptr(GBytes) rest = g_bytes_new_from_bytes(call->body, shared, len - shared);
+        saved_put_number(recorder->bytes, (int64_t)(len - shared));
+        hand_over(recorder);
+        recorder_file_body(recorder->file, rest);
     }
-    saved_put_number(recorder->bytes, (int64_t)len);
-    hand_over(recorder);
-    recorder_file_body(recorder->file, call->body);
+    free(made);
 }
 
 void recorder_call(Recorder *recorder, Reconciler *reconciler, Call *call)
@@ -438,6 +474,8 @@ void recorder_call(Recorder *recorder, Reconciler *reconciler, Call *call)
         saved_put_text(recorder->bytes, view_from(call->operation->name));
         put_body(recorder, call);
     }
+    if (!call->operation->lines) /* the request is what it said */
+        g_clear_pointer(&call->body, g_bytes_unref);
     reconciler_take_call(reconciler, call);
 }
 
@@ -477,7 +515,6 @@ void recorder_committed(Recorder *recorder, Reconciler *reconciler, uint64_t seq
         put_error(recorder->bytes, error);
     }
     reconciler_committed(sequence, error, reconciler);
-    turn_over(recorder);
 }
 
 void recorder_source(Recorder *recorder, Reconciler *reconciler, const SourceState *state)
@@ -498,7 +535,6 @@ void recorder_source(Recorder *recorder, Reconciler *reconciler, const SourceSta
         }
     }
     reconciler_source(reconciler, state);
-    turn_over(recorder);
 }
 
 void recorder_unfollow_all(Recorder *recorder, Reconciler *reconciler)

@@ -51,6 +51,8 @@ typedef enum {
 } EntryType;
 const char *entry_name(EntryType type); /* "the clock", "a commit" …: what a difference is told with */
 
+#define BODIES 4 /* large requests that a later one may begin like */
+
 /* ---- bytes ---- */
 void saved_put_number(GByteArray *out, int64_t value);
 void saved_put_text(GByteArray *out, View text);

@@ -57,19 +57,37 @@ static void call_answered(Call *call)
     call_free(call);
 }
 
+/* NULL: it begins like one that is not there. */
+static GString *body_of(Replay *replay, const Entry *entry)
+{
+    const GString *before = replay->bodies[entry->from];
+    if (entry->shared > 0 && (!before || before->len < (size_t)entry->shared))
+        return NULL;
+    GString *body = g_string_new_len(entry->shared > 0 ? before->str : "", (gssize)entry->shared);
+    g_string_append_len(body, entry->text.data, (gssize)entry->text.len);
+    if (entry->into == BODIES)
+        return body;
+    if (replay->bodies[entry->into])
+        g_string_free(replay->bodies[entry->into], TRUE);
+    replay->bodies[entry->into] = g_string_new_len(body->str, (gssize)body->len);
+    return body;
+}
+
 static void take_call(Replay *replay, const Entry *entry)
 {
     g_autofree char *name = g_strndup(entry->name.data, entry->name.len), *message = NULL;
-    const Operation *operation = operation_find_name(name);
-    json_t *request = operation && !operation->lines ? request_parse(entry->text, &message) : NULL;
+    g_autoptr(GString) body = body_of(replay, entry);
+    const Operation *operation = body ? operation_find_name(name) : NULL;
+    View text = {body ? body->str : "", body ? body->len : 0};
+    json_t *request = operation && !operation->lines ? request_parse(text, &message) : NULL;
     if (!operation || (!request && !operation->lines)) {
         replay_differs(replay, "request %s cannot be read: %s", name,
-                       message ? message : "no such operation");
+                       message ? message : "there is no such operation");
         return;
     }
     Call *call = call_new(operation, request);
     if (operation->lines)
-        call->body = g_bytes_new(entry->text.data, entry->text.len);
+        call->body = g_bytes_new(text.data, text.len);
     call->answer = call_answered;
     replay->run->requests++;
     reconciler_take_call(replay->reconciler, call);
@@ -254,6 +272,9 @@ static void replay_free(Replay *replay)
     reconciler_free(replay->reconciler);
     replay_close(replay);
     entry_clear(&replay->at);
+    for (size_t i = 0; i < BODIES; i++)
+        if (replay->bodies[i])
+            g_string_free(replay->bodies[i], TRUE);
     manifest_set_unref(replay->set);
     g_hash_table_unref(replay->found);
     g_main_context_unref(replay->context);

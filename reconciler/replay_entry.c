@@ -1,4 +1,5 @@
 #include "reconciler/replay_entry.h"
+#include "reconciler/api/operation.h"
 
 void entry_clear(Entry *entry)
 {
@@ -133,6 +134,9 @@ static void take_entry(Saved *from, Entry *entry)
     case ENTRY_START: take_error(from, entry); return;
     case ENTRY_CALL:
         entry->name = saved_text(from);
+        entry->from = limited(from, BODIES - 1);
+        entry->shared = limited(from, BODY_BYTES_MAX);
+        entry->into = limited(from, BODIES);
         entry->text = saved_text(from);
         return;
     case ENTRY_EVENT: take_event(from, entry); return;

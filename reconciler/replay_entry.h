@@ -13,8 +13,10 @@ typedef struct {
                       which work; EFFECT: EffectType */
     View text;     /* ENTROPY, SET, LOADED: what was found; CALL: body; BATCH: checksums */
     View name;     /* CALL: operation */
-    bool has_set;  /* LOADED, SOURCE: its manifests are the next entry */
-    bool has_position; /* QUERIED, LOADED: this state was read */
+    int64_t from, shared; /* CALL: its body begins with so much of that one, and goes on with text */
+    int64_t into;         /* CALL: which one it is from now on; BODIES: none */
+    bool has_set;         /* LOADED, SOURCE: its manifests are the next entry */
+    bool has_position;    /* QUERIED, LOADED: this state was read */
     StorePosition position;
     GError *error;     /* LOAD, REOPEN, START, COMMITTED; NULL: it went well */
     int64_t len;       /* EFFECT */

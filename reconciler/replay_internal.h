@@ -45,7 +45,8 @@ typedef struct Replay {
 
     GHashTable *works; /* number → ReplayWork */
     uint64_t works_len;
-    ManifestSet *set; /* read last */
+    GString *bodies[BODIES]; /* large requests; may be NULL */
+    ManifestSet *set;        /* read last */
     Provider provider;
     Reconciler *reconciler;
 } Replay;

@@ -58,14 +58,20 @@ mkdir other && printf 'provider: local\nname: other\n' >other/muster.yaml
 resource JobQueue third '{priority: 3, computeEnvironmentOrder: [here]}' >other/all.yaml
 exits "another source is applied" 0 mt apply other --yes --no-forecast
 exits "and destroyed" 0 mt destroy other --yes
+many=$(perl -e 'printf "%08x-0000-4000-8000-000000000000 ", $_ for 1 .. 400')
+before=$(cat "$STATE"/recording/*/inputs | wc -c)
+for time in 1 2 3; do exits "a large request, time $time" 6 mt wait $many --timeout 1s; done
+stop_daemon "$daemon"
+is "what repeats is kept once" "$((($(cat "$STATE"/recording/*/inputs | wc -c) - before) / 15000))" 1
+start_daemon src --state "$STATE" || { is "daemon starts a third time" no yes; finish; }
 for name in list status explain; do
     case $name in list) mt get jobs ;; status) mt status -o json ;; explain) mt explain "$ends" ;; esac >"$WORK/.looked" 2>&1
 done
 stop_daemon "$daemon"
 
-exits "both are replayed" 0 mt simulate --replay "$STATE" --output json
-is "two daemons" "$(json same) $(json runs.0.same) $(json runs.1.same) $(json runs.2)" "true true true null"
-is "one was killed, one was stopped" "$(json runs.0.end), $(json runs.1.end)" "cut off, stopped"
+exits "all are replayed" 0 mt simulate --replay "$STATE" --output json
+is "three daemons" "$(json same) $(json runs.0.same) $(json runs.1.same) $(json runs.2.same) $(json runs.3)" "true true true true null"
+is "one was killed, two were stopped" "$(json runs.0.end), $(json runs.1.end), $(json runs.2.end)" "cut off, stopped, stopped"
 is "every launch was decided again" "$(json runs.0.launches) $(json runs.1.launches)" "24 2"
 is "the second was told to stop one" "$(json runs.1.stops)" 1
 exits "for people too" 0 mt simulate --replay "$STATE"
@@ -112,8 +118,8 @@ exits "more than the limit: the run goes on" 0 mt submit --queue main --definiti
 like "the log says it" "$(cat "$WORK/daemon.log")" "*the recording for *ends here: it is as large as it may be*"
 stop_daemon "$daemon"
 exits "it is replayed until then" 0 mt simulate --replay "$STATE" --output json
-is "three by now" "$(json runs.2.end)" "full"
+is "four by now" "$(json runs.3.end)" "full"
 start_daemon src --state "$STATE" --record 0 || { is "daemon starts without a recording" no yes; finish; }
 stop_daemon "$daemon"
-is "--record 0 records nothing" "$(find "$STATE/recording" -mindepth 1 -type d | wc -l | tr -d ' ')" 3
+is "--record 0 records nothing" "$(find "$STATE/recording" -mindepth 1 -type d | wc -l | tr -d ' ')" 4
 finish
