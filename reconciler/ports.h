@@ -148,6 +148,7 @@ typedef struct {
     uint64_t commits, rows, launches, stops;     /* decided */
     RecordingEnd end;
     uint64_t damaged_at; /* byte of the file */
+    char *problem;       /* why it could not be replayed: then nothing but term is known; NULL: it could */
     char *difference;    /* the first; NULL: the replay decided the same */
     uint64_t differs_at; /* tick, from 1; 0: before the first */
     int64_t differs_ms;  /* its time */

@@ -4,10 +4,13 @@
 #include <errno.h>
 #include <unistd.h>
 
+G_DEFINE_QUARK(muster - replay - error, replay_error)
+
 void replayed_run_free(void *data)
 {
     ReplayedRun *run = data;
     g_free(run->version);
+    g_free(run->problem);
     g_free(run->difference);
     g_free(run);
 }
@@ -242,14 +245,14 @@ static void find_works(Replay *replay)
 static bool is_readable(const Entry *begin, const char *path, GError **error)
 {
     if (begin->type != ENTRY_BEGIN)
-        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s: not a recording", path);
+        g_set_error(error, REPLAY_ERROR, REPLAY_ERROR_DAMAGED, "%s: not a recording", path);
     else if (begin->format != RECORDING_FORMAT)
-        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+        g_set_error(error, REPLAY_ERROR, REPLAY_ERROR_VERSION,
                     "%s: recorded in format %" G_GINT64_FORMAT
                     ", this muster replays %d; use the one that recorded it",
                     path, begin->format, RECORDING_FORMAT);
     else if (begin->store_format != store_format())
-        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+        g_set_error(error, REPLAY_ERROR, REPLAY_ERROR_VERSION,
                     "%s: recorded by muster " VIEW_FMT ", whose state has format %" G_GINT64_FORMAT
                     ", this one's has %d; use the one that recorded it",
                     path, VIEW_ARG(begin->version), begin->store_format, store_format());
@@ -286,7 +289,7 @@ static bool replay_run(Replay *replay, const char *directory, const char *inputs
     Entry begin = {0};
     if (!entry_next(&replay->entries, &begin) || !is_readable(&begin, inputs, error)) {
         if (error && !*error)
-            g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s: nothing whole is in it", inputs);
+            g_set_error(error, REPLAY_ERROR, REPLAY_ERROR_EMPTY, "%s: nothing whole is in it", inputs);
         entry_clear(&begin);
         return false;
     }
@@ -346,6 +349,26 @@ static GPtrArray *find_generations(const char *state_dir)
     return found;
 }
 
+/* One that was killed before anything was written, or recorded by another version, says nothing of the
+ * others. */
+static ReplayedRun *not_replayed(const char *directory, const GError *problem)
+{
+    g_autofree char *name = g_path_get_basename(directory);
+    if (!g_error_matches(problem, REPLAY_ERROR, REPLAY_ERROR_EMPTY) &&
+        !g_error_matches(problem, REPLAY_ERROR, REPLAY_ERROR_VERSION))
+        return NULL;
+    ReplayedRun *run = g_new0(ReplayedRun, 1);
+    run->term = g_ascii_strtoull(name, NULL, 10);
+    run->problem = g_strdup(problem->message);
+    return run;
+}
+
+static bool propagate(GError **error, GError **problem)
+{
+    g_propagate_error(error, g_steal_pointer(problem));
+    return false;
+}
+
 bool replay_state(const char *state_dir, GPtrArray **ret_runs, GError **error)
 {
     g_autoptr(GPtrArray) found = find_generations(state_dir),
@@ -357,11 +380,16 @@ bool replay_state(const char *state_dir, GPtrArray **ret_runs, GError **error)
             state_dir);
         return false;
     }
+    size_t replayed = 0;
     for (guint i = 0; i < found->len; i++) {
-        ReplayedRun *run = replay_generation(found->pdata[i], error);
-        if (!run)
-            return false;
+        g_autoptr(GError) problem = NULL;
+        ReplayedRun *run = replay_generation(found->pdata[i], &problem);
+        replayed += run != NULL;
+        if (!run && !(run = not_replayed(found->pdata[i], problem)))
+            return propagate(error, &problem);
         g_ptr_array_add(runs, run);
+        if (replayed == 0 && i + 1 == found->len)
+            return propagate(error, &problem);
     }
     *ret_runs = g_steal_pointer(&runs);
     return true;

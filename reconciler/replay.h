@@ -7,6 +7,14 @@
 #pragma once
 #include "reconciler/ports.h"
 
+#define REPLAY_ERROR replay_error_quark()
+GQuark replay_error_quark(void);
+typedef enum {
+    REPLAY_ERROR_EMPTY,   /* nothing whole is in it: the process was killed before anything was written */
+    REPLAY_ERROR_VERSION, /* another format */
+    REPLAY_ERROR_DAMAGED
+} ReplayErrorCode;
+
 /* Host.replay; state_dir may be the directory of a single generation too. */
 bool replay_state(const char *state_dir, GPtrArray **ret_runs, GError **error);
 /* One generation: its directory. */

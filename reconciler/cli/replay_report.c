@@ -46,6 +46,12 @@ static void append_count(GString *out, const char *before, uint64_t count, const
     g_string_append_printf(out, "%s%s %s", before, number, count == 1 ? one : many);
 }
 
+static void append_problem(const ReplayedRun *run, GString *out)
+{
+    g_autofree char *text = printable(run->problem);
+    g_string_append_printf(out, "Daemon of term %" G_GUINT64_FORMAT ": not replayed: %s\n", run->term, text);
+}
+
 static void append_run(const ReplayedRun *run, GString *out)
 {
     g_autofree char *from = words_date(run->begun_ms),
@@ -71,11 +77,22 @@ static void append_run(const ReplayedRun *run, GString *out)
 void replay_report(const GPtrArray *runs, GString *out)
 {
     for (guint i = 0; i < runs->len; i++)
-        append_run(runs->pdata[i], out);
+        if (((const ReplayedRun *)runs->pdata[i])->problem)
+            append_problem(runs->pdata[i], out);
+        else
+            append_run(runs->pdata[i], out);
+}
+
+static json_t *problem_json(const ReplayedRun *run)
+{
+    g_autofree char *text = printable(run->problem);
+    return json_pack("{s:I, s:s}", "term", (json_int_t)run->term, "problem", text);
 }
 
 static json_t *run_json(const ReplayedRun *run)
 {
+    if (run->problem)
+        return problem_json(run);
     json_t *json = json_pack(
         "{s:I, s:s, s:I, s:I, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "term",
         (json_int_t)run->term, "version", run->version, "startMs", (json_int_t)run->begun_ms, "endMs",

@@ -109,6 +109,12 @@ rm torn/muster.db
 exits "one without its state" 1 mt simulate --replay torn
 like "names it" "$err" "*muster.db*"
 
+early=$STATE/recording/00000000000000000000
+mkdir "$early" && cp "$first/muster.db" "$early" && : >"$early/inputs"
+exits "one that was killed before anything was written is told" 0 mt simulate --replay "$STATE"
+like "and the others are replayed" "$out" "*term 0: not replayed: *nothing whole is in it*term 1*the same*"
+rm -r "$early"
+
 # ---- bounded
 start_daemon src --state "$STATE" --record 1 || { is "daemon starts with a limit" no yes; finish; }
 perl -e 'print "{\"jobName\": \"a\", \"jobQueue\": \"main\", \"jobDefinition\": \"none\", \"parameters\": {\"p\": \"" . "x" x 1000 . "\"}}\n" for 1 .. 1500' >large.jsonl
