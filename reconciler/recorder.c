@@ -3,8 +3,8 @@
 #include "reconciler/recorder_file.h"
 
 #define BODY_COPIED_MAX (64 << 10) /* larger ones are handed over as they are */
-#define BODY_SHARED_MIN 4096
-#define BYTES_AHEAD     1000 /* of a usual tick */
+#define BODY_SHARED_MIN 4096       /* smaller ones are written again */
+#define BYTES_AHEAD     1000       /* of a usual tick */
 
 struct Recorder {
     RecorderFile *file;
@@ -51,22 +51,30 @@ static void tell_over(Recorder *recorder, const char *why)
     g_autofree char *text =
         g_strdup_printf("the recording for `muster simulate --replay` ends here: %s", why);
     recorder->is_over = true;
+    hand_over(recorder);
     recorder->inner.log.line(recorder->inner.log.self, text);
+}
+
+/* Before so many bytes more come at once. */
+static void check_room(Recorder *recorder, size_t more)
+{
+    const char *fault;
+    int64_t len = recorder_file_len(recorder->file, &fault) + recorder->bytes->len + (int64_t)more;
+    if (len > recorder->inputs_max) {
+        put(recorder, ENTRY_FULL);
+        tell_over(recorder, "it is as large as it may be");
+    } else if (fault) {
+        tell_over(recorder, fault);
+    }
 }
 
 /* The end of a tick: what came since the one before, and what was decided, goes to the writer. Whatever comes
  * asks for a tick. */
 static void turn_over(Recorder *recorder)
 {
-    const char *fault;
     if (!recorder || recorder->is_over)
         return;
-    if (recorder_file_len(recorder->file, &fault) + recorder->bytes->len > recorder->inputs_max) {
-        put(recorder, ENTRY_FULL);
-        tell_over(recorder, "it is as large as it may be");
-    } else if (fault) {
-        tell_over(recorder, fault);
-    }
+    check_room(recorder, 0);
     hand_over(recorder);
 }
 
@@ -125,7 +133,7 @@ static uint64_t port_commit(void *self, Batch *batch, int64_t now_ms)
     if (put(recorder, ENTRY_BATCH))
         put_checksums(recorder->bytes, batch);
     uint64_t sequence = inner->commit(inner->self, batch, now_ms);
-    if (recorder && !recorder->is_over)
+    if (!recorder->is_over)
         saved_put_number(recorder->bytes, (int64_t)sequence);
     return sequence;
 }
@@ -470,6 +478,8 @@ static void put_body(Recorder *recorder, const Call *call)
 
 void recorder_call(Recorder *recorder, Reconciler *reconciler, Call *call)
 {
+    if (recorder && !recorder->is_over && call->body)
+        check_room(recorder, g_bytes_get_size(call->body));
     if (put(recorder, ENTRY_CALL)) {
         saved_put_text(recorder->bytes, view_from(call->operation->name));
         put_body(recorder, call);
