@@ -1,6 +1,11 @@
 /* The bytes of a recording: what is written is read, what is cut off or damaged is found, other formats are
  * refused, and no two rows that differ have the same checksum but by chance. */
 #include <glib/gstdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utime.h>
+#include "reconciler/recorder.h"
+#include "reconciler/recorder_file.h"
 #include "reconciler/recording.h"
 #include "reconciler/replay.h"
 #include "reconciler/replay_entry.h"
@@ -232,6 +237,60 @@ static void test_rows(void)
     g_assert_cmpstr(none, ==, "no row");
 }
 
+/* ---- older recordings ---- */
+
+static char *generation_path(const char *dir, int term, const char *name)
+{
+    return g_strdup_printf("%s/" RECORDING_DIR "/%020d%s%s", dir, term, name ? "/" : "", name ? name : "");
+}
+
+static void generation_make(const char *dir, int term, off_t bytes, time_t changed_s)
+{
+    g_autofree char *path = generation_path(dir, term, NULL),
+                    *inputs = generation_path(dir, term, RECORDING_INPUTS);
+    struct utimbuf times = {changed_s, changed_s};
+    g_assert_cmpint(g_mkdir_with_parents(path, 0700), ==, 0);
+    g_assert_true(g_file_set_contents(inputs, "x", 1, NULL));
+    g_assert_cmpint(truncate(inputs, bytes), ==, 0);
+    g_assert_cmpint(g_utime(inputs, &times), ==, 0);
+}
+
+/* What is too old, too much, or not ours: sparse files are as large as they say. */
+static void test_room(void)
+{
+    g_autofree char *dir = temporary_directory(),
+                    *other = g_build_filename(dir, RECORDING_DIR, "notes", NULL);
+    g_autoptr(Store) store = store_open(dir, NULL, NULL);
+    g_autoptr(GString) left = g_string_new(NULL);
+    int64_t now_ms = g_get_real_time() / 1000;
+    for (int term = 1; term <= 30; term++)
+        generation_make(dir, term, 10, now_ms / 1000);
+    generation_make(dir, 20, 10, now_ms / 1000 - RECORDER_KEPT_MS / 1000 - 60);
+    g_assert_cmpint(g_mkdir(other, 0700), ==, 0);
+    recorder_file_free(recorder_file_new(dir, 31, now_ms, NULL));
+    generation_make(dir, 27, RECORDER_KEPT_MAX, now_ms / 1000);
+    for (int term = 1; term <= 31; term++) {
+        g_autofree char *path = generation_path(dir, term, NULL);
+        if (g_file_test(path, G_FILE_TEST_IS_DIR))
+            g_string_append_printf(left, "%d ", term);
+    }
+    g_assert_cmpstr(left->str, ==, "16 17 18 19 21 22 23 24 25 26 27 28 29 30 31 ");
+    recorder_file_free(recorder_file_new(dir, 32, now_ms, NULL));
+    for (int term = 16; term <= 32; term++) {
+        g_autofree char *path = generation_path(dir, term, NULL);
+        g_assert_cmpint(g_file_test(path, G_FILE_TEST_IS_DIR), ==, term > 27);
+    }
+    g_assert_true(g_file_test(other, G_FILE_TEST_IS_DIR));
+    for (int term = 28; term <= 32; term++) { /* whole, and readable by nobody else */
+        g_autofree char *state = generation_path(dir, term, RECORDING_STATE);
+        struct stat status;
+        g_assert_cmpint(stat(state, &status) == 0, ==, term > 30);
+        g_assert_true(term <= 30 || (status.st_mode & 0777) == 0600);
+    }
+    g_clear_pointer(&store, store_free);
+    remove_directory(dir);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -243,5 +302,6 @@ int main(int argc, char **argv)
     g_test_add_func("/recording/any-bytes", test_any_bytes);
     g_test_add_func("/recording/formats", test_formats);
     g_test_add_func("/recording/rows", test_rows);
+    g_test_add_func("/recording/room", test_room);
     return g_test_run();
 }
