@@ -5,8 +5,7 @@
 #define SETTLE_MS 10
 
 struct Follow {
-    Reconciler *reconciler;
-    const WorkPort *work;
+    FollowTarget target;
     char *path, *name, *provider, *cache_dir;
     char *values; /* JSON; NULL: none */
     GivenValues *given;
@@ -99,7 +98,7 @@ static void watch_bases(Follow *follow)
         if (watch)
             g_ptr_array_add(follow->base_watches, watch);
         else
-            reconciler_log(follow->reconciler, "%s cannot be watched: %s", (const char *)bases->pdata[i],
+            reconciler_log(follow->target.reconciler, "%s cannot be watched: %s", (const char *)bases->pdata[i],
                            error->message);
     }
     source_follower_doubt(follow->follower);
@@ -125,7 +124,7 @@ static void follow_loaded(void *data)
                          .full_pass = follow->full_pass,
                          .changed_us = follow->loading_us};
     follow->full_pass = false;
-    reconciler_source(follow->reconciler, &state);
+    recorder_source(follow->target.recorder, follow->target.reconciler, &state);
     g_clear_pointer(&follow->set, manifest_set_unref);
     g_clear_pointer(&follow->diagnostics, diagnostic_list_free);
     g_clear_pointer(&follow->failure, g_free);
@@ -143,7 +142,8 @@ void follow_reload(Follow *follow)
     follow->loading = true;
     follow->loading_us = follow->changed_us;
     follow->changed_us = 0;
-    follow->work->load(follow->work->self, follow_load, follow_loaded, follow);
+    static const PortLoad load = {.run = follow_load, .done = follow_loaded};
+    follow->target.work->load(follow->target.work->self, &load, follow);
 }
 
 void follow_full_pass(Follow *follow)
@@ -160,22 +160,20 @@ static void follow_settled(void *data)
     follow_reload(follow);
 }
 
-Follow *follow_new(Reconciler *reconciler, const WorkPort *work, const char *state_dir,
-                   const FollowOptions *options, GError **error)
+Follow *follow_new(const FollowTarget *target, const FollowOptions *options, GError **error)
 {
     const char *values = options->values && *options->values ? options->values : NULL;
     g_autoptr(GivenValues) given = given_values_from_json(values, error);
     if (!given)
         return NULL;
     Follow *follow = g_new0(Follow, 1);
-    follow->reconciler = reconciler;
-    follow->work = work;
+    follow->target = *target;
     follow->path = g_strdup(options->path);
     follow->name = g_strdup(options->name);
     follow->provider = g_strdup(options->provider);
     follow->values = g_strdup(values);
     follow->given = g_steal_pointer(&given);
-    follow->cache_dir = g_build_filename(state_dir, "cache", NULL);
+    follow->cache_dir = g_build_filename(target->state_dir, "cache", NULL);
     follow->options = (SourceOptions){.path = follow->path,
                                       .name = follow->name,
                                       .provider = follow->provider,

@@ -1,18 +1,25 @@
 /* follow.h: a directory that the daemon follows: watched on the loop, loaded on a worker, told to the
- * reconciler. Owns:   its watch and follower. Calls:  source/, WorkPort, reconcile.h. Holds:  one load at a
+ * reconciler. Owns:   its watch and follower. Calls:  source/, WorkPort, recorder.h. Holds:  one load at a
  * time; a change during a load makes one more. */
 #pragma once
-#include "reconciler/reconcile.h"
+#include "reconciler/recorder.h"
 
 typedef struct Follow Follow;
+/* Whom what was loaded is told; all borrowed. */
+typedef struct {
+    Reconciler *reconciler;
+    Recorder *recorder; /* may be NULL */
+    const WorkPort *work;
+    const char *state_dir;
+} FollowTarget;
+
 typedef struct {
     const char *path;
     const char *name, *provider; /* may be NULL */
     const char *values;          /* of variables (given_values.h), JSON; NULL or "": none */
 } FollowOptions;
 /* Loads at once. */
-Follow *follow_new(Reconciler *reconciler, const WorkPort *work, const char *state_dir,
-                   const FollowOptions *options, GError **error);
+Follow *follow_new(const FollowTarget *target, const FollowOptions *options, GError **error);
 /* No load may be under way: the worker is freed first. */
 void follow_free(void *follow);
 void follow_reload(Follow *follow);

@@ -3,6 +3,7 @@
  * staged is true, the rest is found by the next plan (level-triggered). */
 #include "reconciler/api/apply_plan.h"
 #include "reconciler/plan/change.h"
+#include "reconciler/recording.h"
 #include "reconciler/reconcile_internal.h"
 #include "reconciler/stage.h"
 
@@ -61,8 +62,9 @@ static void plan_free_work(void *data)
 static void task_done(Reconciler *reconciler)
 {
     ApplyTask *task = g_queue_pop_head(&reconciler->applies);
+    static const PortLoad freeing = {.run = plan_free_work};
     const WorkPort *work = &reconciler->ports.work;
-    work->load(work->self, plan_free_work, NULL, g_steal_pointer(&task->plan));
+    work->load(work->self, &freeing, g_steal_pointer(&task->plan));
     apply_task_free(task);
     reconciler_wake(reconciler);
 }
@@ -265,6 +267,42 @@ static void plan_work(void *data)
     apply_plan_run(((ApplyTask *)data)->plan);
 }
 
+/* What was found is the source's manifests, if they can be carried out, else why not: replayed, the plan is
+ * made again from them. */
+static PortFound found_save(const void *data, GByteArray *bytes)
+{
+    const ApplyTask *task = data;
+    ApplyPlan *plan = task->plan;
+    bool is_whole = plan->outcome == APPLY_READY || plan->outcome == APPLY_REFUSED;
+    g_autofree char *message = is_whole ? NULL : task->call ? g_strdup(plan->message) : first_errors(plan);
+    saved_put_number(bytes, is_whole ? APPLY_READY : plan->outcome);
+    saved_put_text(bytes, view_from(message));
+    return (PortFound){is_whole && task->call ? plan->set : NULL, plan->has_position, plan->position};
+}
+
+static bool found_restore(void *data, View saved, ManifestSet *set, const char *state_dir)
+{
+    ApplyPlan *plan = ((ApplyTask *)data)->plan;
+    Saved from = {.rest = saved};
+    int64_t outcome = saved_number(&from);
+    View message = saved_text(&from);
+    g_free(plan->state_dir);
+    plan->state_dir = g_strdup(state_dir);
+    if (set) {
+        manifest_set_unref(plan->set);
+        plan->set = manifest_set_ref(set);
+    }
+    bool is_good = !from.is_bad && outcome >= APPLY_READY && outcome <= APPLY_REFUSED &&
+                   (outcome != APPLY_READY || plan->set);
+    if (!is_good)
+        apply_plan_fail(plan, APPLY_BROKEN, VIEW("the recording is damaged"));
+    else if (outcome == APPLY_READY)
+        apply_plan_run(plan);
+    else
+        apply_plan_fail(plan, (ApplyOutcome)outcome, message);
+    return is_good;
+}
+
 /* Planned against committed state: it must hold all that memory knows of resources and runs, hence the last
  * change of those must be durable; jobs that come and go meanwhile do not matter. */
 static void start_planning(Reconciler *reconciler, ApplyTask *task)
@@ -275,12 +313,14 @@ static void start_planning(Reconciler *reconciler, ApplyTask *task)
         return; /* that commit wakes us */
     task->phase = TASK_PLANNING;
     task->epoch = reconciler->epoch;
+    task->plan->machine = reconciler->facts.machine;
     g_clear_pointer(&task->plan->before, manifest_set_unref);
     ManifestSet *carried =
         task->call || task->full_pass ? NULL : source_carried(reconciler, task->plan->source_name);
     if (carried)
         task->plan->before = manifest_set_ref(carried);
-    reconciler->ports.work.load(reconciler->ports.work.self, plan_work, apply_planned, task);
+    static const PortLoad load = {plan_work, apply_planned, found_save, found_restore};
+    reconciler->ports.work.load(reconciler->ports.work.self, &load, task);
 }
 
 /* ---- staging

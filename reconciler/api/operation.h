@@ -8,6 +8,7 @@
 #include "reconciler/api/environment_view.h"
 #include "reconciler/api/operations.h"
 #include "reconciler/api/request.h"
+#include "reconciler/ports.h"
 #include "reconciler/schedule/explain.h"
 #include "reconciler/store/store.h"
 #include "reconciler/world/world.h"
@@ -65,9 +66,9 @@ typedef struct {
 typedef struct {
     World *world;
     const EngineFacts *facts;
-    Rng *rng;                                 /* for runs; seeded from the entropy port; NULL offline */
-    void (*entropy)(void *bytes, size_t len); /* ids of jobs; NULL offline */
-    RequestChecker *checker;                  /* NULL offline */
+    Rng *rng;                   /* for runs; seeded from the entropy port; NULL offline */
+    const EntropyPort *entropy; /* ids of jobs; NULL offline */
+    RequestChecker *checker;    /* NULL offline */
     int64_t now_ms;
     GPtrArray *stops;         /* Launch*, borrowed: launches that operations decided to stop; NULL offline */
     GHashTable *tracks;       /* apply id → ProgressTrack*, owned */
@@ -93,7 +94,7 @@ struct Operation {
 struct Call {
     const Operation *operation;
     json_t *request; /* object; owned; NULL for lines */
-    GBytes *body;    /* lines only; owned */
+    GBytes *body;    /* as it came; owned; may be NULL but for lines */
     int phase;       /* for step(): 0 at first */
     void *state;     /* for step() and gather(): what they keep */
     GDestroyNotify state_free;

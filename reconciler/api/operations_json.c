@@ -104,7 +104,7 @@ char *arn_of(const char *type, const char *name)
 JobId job_id_random(const OperationContext *context)
 {
     JobId id;
-    context->entropy(id.bytes, sizeof id.bytes);
+    context->entropy->fill(context->entropy->self, id.bytes, sizeof id.bytes);
     id.bytes[6] = (uint8_t)((id.bytes[6] & 0x0f) | 0x40); /* RFC 4122: version 4, variant 1 */
     id.bytes[8] = (uint8_t)((id.bytes[8] & 0x3f) | 0x80);
     return id;

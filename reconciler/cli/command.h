@@ -34,7 +34,7 @@ typedef struct {
     char *created_before, *created_after;
     char **set, **values;
     gboolean reset_values, defaults;
-    char *workload, *seed, *compare, *html, *until, *begin, *spot_reclaim, *spot_refuse;
+    char *record, *replay, *workload, *seed, *compare, *html, *until, *begin, *spot_reclaim, *spot_refuse;
 } Options;
 
 typedef struct {

@@ -111,7 +111,9 @@ static int run(Invocation *invocation)
                         .source_name = options->source,
                         .provider = options->provider,
                         .log_to_stderr = true};
+    int64_t record_mib = RECORD_MIB_DEFAULT;
     if (!option_duration("interval", options->interval, &host.interval_ms, &error) ||
+        !option_integer("record", options->record, 0, RECORD_MIB_MAX, &record_mib, &error) ||
         !state_dir_of(options->state, (const char *const *)invocation->arguments,
                       (size_t)invocation->arguments_len, &state_dir, &error))
         return report_error(error);
@@ -124,6 +126,7 @@ static int run(Invocation *invocation)
         return report_error(error);
     host.follow_values = (const char *const *)values;
     host.state_dir = state_dir;
+    host.record_bytes = record_mib << 20;
     host.follow = (const char *const *)follow;
     g_autofree char *list = g_strjoinv(", ", follow);
     fprintf(stderr, "muster %s: serving %s%s%s\n", MUSTER_VERSION, state_dir,
@@ -134,6 +137,8 @@ static int run(Invocation *invocation)
 static const OptionSpec options[] = {
     {"interval", 0, OPTION_TEXT, OPTION(interval), "D",
      "time between full passes, the safety net (default 10m)", NULL},
+    {"record", 0, OPTION_TEXT, OPTION(record), "MIB",
+     "keep so much of what it takes in, for simulate --replay (64); 0: nothing", NULL},
     OPTION_VARIABLES,
     OPTION_PROVIDER,
     OPTION_SOURCE,
@@ -144,15 +149,18 @@ const Command command_serve = {
     .group = GROUP_MANIFESTS,
     .arguments = "[SOURCE…]",
     .summary = "the daemon: follow sources, reconcile, run jobs",
-    .description = "Hosts the reconciler until SIGTERM or SIGINT: watches each SOURCE (a directory) and "
-                   "applies it whenever it "
-                   "changes, schedules and runs jobs, and answers the other commands. A change that does not "
-                   "validate keeps the last "
-                   "good state; muster status says so.\n\n"
-                   "Without SOURCE it follows none and only runs what is submitted or applied. When it ends, "
-                   "running jobs go on; the "
-                   "next host takes them over. SIGHUP reads every source again.\n\n"
-                   "docs/muster.service is a systemd unit for it.",
+    .description =
+        "Hosts the reconciler until SIGTERM or SIGINT: watches each SOURCE (a directory) and "
+        "applies it whenever it "
+        "changes, schedules and runs jobs, and answers the other commands. A change that does not "
+        "validate keeps the last "
+        "good state; muster status says so.\n\n"
+        "Without SOURCE it follows none and only runs what is submitted or applied. When it ends, "
+        "running jobs go on; the "
+        "next host takes them over. SIGHUP reads every source again.\n\n"
+        "From its start on it records what it takes in (--record), with a copy of the state that it "
+        "began with, in the state directory: muster simulate --replay runs that again.\n\n"
+        "docs/muster.service is a systemd unit for it.",
     .examples = "muster serve envs/prod\tone source; its state is in envs/prod/.muster\n"
                 "muster serve envs/a envs/b --state /var/lib/muster\tseveral sources",
     .options = options,

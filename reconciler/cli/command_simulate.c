@@ -3,6 +3,7 @@
 #include "reconciler/cli/options.h"
 #include "reconciler/cli/output.h"
 #include "reconciler/cli/planning.h"
+#include "reconciler/cli/replay_report.h"
 #include "reconciler/cli/report.h"
 #include "reconciler/cli/simulation_report.h"
 #include "reconciler/cli/state_dir.h"
@@ -190,6 +191,46 @@ static int run_sides(Simulating *simulating)
     return exit_code(simulating);
 }
 
+/* ---- --replay
+ * ------------------------------------------------------------------------------------------------------- */
+
+static void print_replay(const Options *options, const GPtrArray *runs)
+{
+    if (g_strcmp0(options->output, "json") == 0) {
+        json_t *root = replay_json(runs);
+        output_json(root);
+        json_decref(root);
+        return;
+    }
+    g_autoptr(GString) out = g_string_new(NULL);
+    replay_report(runs, out);
+    output_string(out);
+}
+
+/* What was recorded before the damage is shown all the same. */
+static int replay(const Invocation *invocation)
+{
+    const Host *host = invocation->host;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) runs = NULL;
+    g_autofree char *path = g_canonicalize_filename(invocation->options.replay, NULL);
+    kinds_init();
+    if (!host || !host->replay)
+        return report_failure(EXIT_ERROR, "replays are not in this build of muster (" MUSTER_VERSION ")");
+    if (!host->replay(path, &runs, &error)) {
+        g_prefix_error(&error, "--replay: ");
+        return report_error(error);
+    }
+    print_replay(&invocation->options, runs);
+    const ReplayedRun *damaged = replay_damaged(runs);
+    if (damaged)
+        return report_failure(EXIT_ERROR,
+                              "--replay: the recording of term %" G_GUINT64_FORMAT
+                              " is damaged at byte %" G_GUINT64_FORMAT "; it was replayed up to there",
+                              damaged->term, damaged->damaged_at);
+    return replay_difference(runs) ? EXIT_REFUSED : EXIT_OK;
+}
+
 static int run(Invocation *invocation)
 {
     g_auto(Simulating)
@@ -197,6 +238,11 @@ static int run(Invocation *invocation)
     g_autoptr(GError) error = NULL;
     const char *paths[] = {invocation->arguments[0], invocation->options.compare};
     int code = EXIT_OK;
+    if ((invocation->options.replay != NULL) == (invocation->arguments_len == 1))
+        return report_failure(EXIT_ERROR,
+                              "simulate needs SOURCE or --replay DIR, one of them (muster help simulate)");
+    if (invocation->options.replay)
+        return replay(invocation);
     kinds_init();
     if (!read_options(&simulating, &error))
         return report_error(error);
@@ -214,6 +260,8 @@ static int run(Invocation *invocation)
 }
 
 static const OptionSpec options[] = {
+    {"replay", 0, OPTION_TEXT, OPTION(replay), "DIR",
+     "run again what the daemons of this state directory did, and compare", NULL},
     {"workload", 0, OPTION_TEXT, OPTION(workload), "FILE",
      "jobs to submit: JSON lines or an SWF trace; - is standard input", NULL},
     {"queue", 0, OPTION_TEXT, OPTION(queue), "NAME", "where jobs go that name no queue; else the only one",
@@ -242,7 +290,7 @@ static const OptionSpec options[] = {
 const Command command_simulate = {
     .name = "simulate",
     .group = GROUP_MANIFESTS,
-    .arguments = "SOURCE",
+    .arguments = "SOURCE | --replay DIR",
     .summary = "run manifests over a workload in virtual time: waits, machines, cost",
     .description =
         "Runs the scheduler and the scaler, the same that run jobs for real, over simulated machines in "
@@ -264,7 +312,12 @@ const Command command_simulate = {
         "--spot-reclaim and --spot-refuse say how often not: what ran on one that is taken away is lost and "
         "tried again as its retryStrategy says, and a type without capacity is in cool-down, as for real. "
         "An assertion of a queue (assert) that does not hold ends with 3, jobs "
-        "that can never run with 4.",
+        "that can never run with 4.\n\n"
+        "--replay DIR takes no source. It runs again what the daemons of a state directory did, by what "
+        "`muster serve` recorded there: the same engine is fed with the same requests, events, revisions and "
+        "times, and must decide the same, tick by tick. The first tick that it decides otherwise is named, "
+        "and "
+        "the command ends with 3.",
     .examples =
         "muster simulate envs/prod --workload week.jsonl\twhat a week would be like\n"
         "muster simulate envs/prod --workload week.jsonl --compare envs/spot\ttwo configurations "
@@ -273,11 +326,12 @@ const Command command_simulate = {
         "hours on average\n"
         "muster simulate . --workload trace.swf --queue batch --definition any --html run.html\ta "
         "trace, as a "
-        "page",
+        "page\n"
+        "muster simulate --replay .muster\twhat the daemon did, once more",
     .options = options,
     .options_len = G_N_ELEMENTS(options),
     .argument = ARGUMENT_SOURCE,
-    .min_arguments = 1,
+    .min_arguments = 0,
     .max_arguments = 1,
     .exits = EXITS(EXIT_REFUSED) | EXITS(EXIT_INFEASIBLE),
     .run = run,

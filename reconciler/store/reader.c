@@ -11,7 +11,7 @@
 
 static const char *const read_sql[READ_COUNT] = {
     [READ_FENCE] = "SELECT job_sequence, event_sequence, floor, template_id, apply_id, now_ms, "
-                   "instance_number FROM fence"
+                   "instance_number, term, tick FROM fence"
                    " WHERE id = 1",
     [READ_RESOURCES_BRIEF] = "SELECT " RESOURCE_COLUMNS ", metadata FROM resources"
                              " JOIN resource_texts USING (kind, name) ORDER BY kind, name",
@@ -217,8 +217,33 @@ bool reader_fence(StoreReader *reader, Fence *ret_fence, GError **error)
     counters->apply_id = get_int(&cursor);
     counters->now_ms = get_int(&cursor);
     counters->instance_number = get_unsigned(&cursor);
+    ret_fence->position.term = get_unsigned(&cursor);
+    ret_fence->position.tick = get_unsigned(&cursor);
     sqlite3_reset(cursor.statement);
     return true;
+}
+
+/* ---- the state as a whole ---- */
+
+bool store_reader_position(StoreReader *reader, StorePosition *ret_position, GError **error)
+{
+    Fence fence;
+    if (!reader_fence(reader, &fence, error))
+        return false;
+    *ret_position = fence.position;
+    return true;
+}
+
+bool store_reader_bytes(StoreReader *reader, int64_t *ret_bytes, GError **error)
+{
+    return database_int(reader->database,
+                        "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size", ret_bytes,
+                        error);
+}
+
+int store_format(void)
+{
+    return store_version;
 }
 
 /* ---- resources, runs, events ---- */

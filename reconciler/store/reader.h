@@ -60,6 +60,7 @@ struct StoreReader {
 typedef struct {
     Counters counters;
     uint64_t floor;
+    StorePosition position;
 } Fence;
 bool reader_fence(StoreReader *reader, Fence *ret_fence, GError **error);
 
