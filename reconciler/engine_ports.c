@@ -98,13 +98,13 @@ static void port_query(void *self, PortQuery query, PortDone done, void *data)
     worker_push(ports->query, query_work, query_done, item);
 }
 
-static void port_load_work(void *self, PortWork work, PortDone done, void *data)
+static void port_load_work(void *self, const PortLoad *load, void *data)
 {
     EnginePorts *ports = self;
     if (ports->load)
-        worker_push(ports->load, work, done, data);
-    else if (!done) /* it is ending: a load is not worth beginning, what cleans up must be */
-        work(data);
+        worker_push(ports->load, load->run, load->done, data);
+    else if (!load->done) /* it is ending: a load is not worth beginning, what cleans up must be */
+        load->run(data);
 }
 
 /* ---- files
@@ -157,8 +157,9 @@ static void port_remove_empty(void *self, char *path)
  * ------------------------------------------------------------------------------------------------------------------
  */
 
-static void port_entropy(void *bytes, size_t len)
+static void port_entropy(void *self, void *bytes, size_t len)
 {
+    (void)self;
     uint8_t *at = bytes;
     while (len > 0) {
         ssize_t got = getrandom(at, len, 0);
@@ -224,7 +225,7 @@ Ports engine_ports_get(EnginePorts *ports)
         .files = {.remove_tree = port_remove_tree, .remove_empty = port_remove_empty, .self = ports},
         .log = {.line = ports->log, .self = ports->data},
         .provider = ports->provider,
-        .entropy = port_entropy};
+        .entropy = {port_entropy, NULL}};
 }
 
 const WorkPort *engine_ports_work(EnginePorts *ports)

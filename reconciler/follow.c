@@ -7,9 +7,10 @@
 #define SETTLE_MS 10
 
 struct Follow {
-    Reconciler *reconciler;
-    const WorkPort *work;
-    char *path, *name, *provider, *cache_dir, *state_dir;
+    FollowTarget target;
+    char *path, *name, *provider, *cache_dir;
+    char *values; /* JSON; NULL: none */
+    GivenValues *given;
     SourceOptions options;
     SourceWatch *watch;          /* of a directory; or: */
     RepoWatch *remote;           /* of a repository */
@@ -19,6 +20,7 @@ struct Follow {
     bool is_held;
     char *identity; /* as it was loaded last; NULL: never */
     SourceFollower *follower;
+    GPtrArray *base_paths, *base_watches; /* of char*, SourceWatch*: directories outside of the source */
     bool loading, again;
     bool full_pass;                 /* the next load is one */
     int64_t changed_us, loading_us; /* first event since the last load began; that of the load under way */
@@ -75,11 +77,11 @@ static const char *name_of(Follow *follow)
         return follow->identity;
     before = g_steal_pointer(&follow->identity);
     if (!follow->set)
-        follow->identity = reconciler_source_name(follow->reconciler, follow->path);
+        follow->identity = reconciler_source_name(follow->target.reconciler, follow->path);
     if (!follow->identity)
         follow->identity = source_identity(&follow->options, follow->set);
     if (before && strcmp(before, follow->identity) != 0)
-        reconciler_source_renamed(follow->reconciler, before);
+        recorder_source_renamed(follow->target.recorder, follow->target.reconciler, before);
     return follow->identity;
 }
 
@@ -91,7 +93,7 @@ static void tell_remote(Follow *follow)
                            .head = follow->head,
                            .message = follow->remote_message,
                            .is_held = follow->is_held};
-    reconciler_source_remote(follow->reconciler, &remote);
+    recorder_source_remote(follow->target.recorder, follow->target.reconciler, &remote);
 }
 
 /* A commit that could not be read is read again with the next news. Where the mirror is to blame, that is
@@ -112,6 +114,57 @@ static void follow_tried(Follow *follow, bool is_whole)
     }
 }
 
+/* ---- bases
+ * ---------------------------------------------------------------------------------------------------------------
+ */
+
+static void base_settled(void *data)
+{
+    Follow *follow = data;
+    source_follower_doubt(follow->follower);
+    follow_reload(follow);
+}
+
+static bool same_paths(const GPtrArray *a, const GPtrArray *b)
+{
+    guint len = a ? a->len : 0;
+    bool same = len == (b ? b->len : 0);
+    for (guint i = 0; same && i < len; i++)
+        same = strcmp(a->pdata[i], b->pdata[i]) == 0;
+    return same;
+}
+
+static void base_watch_free(void *watch)
+{
+    source_watch_free(watch);
+}
+
+/* Watches the bases that were read, when they are others than before; what changed there meanwhile is found
+ * by one more load. Where one cannot be watched, the slow full pass looks. Those of a commit are in it. */
+static void watch_bases(Follow *follow)
+{
+    const GPtrArray *bases = source_follower_bases(follow->follower);
+    if (follow->remote || same_paths(bases, follow->base_paths))
+        return;
+    g_clear_pointer(&follow->base_watches, g_ptr_array_unref);
+    g_clear_pointer(&follow->base_paths, g_ptr_array_unref);
+    follow->base_watches = g_ptr_array_new_with_free_func(base_watch_free);
+    follow->base_paths = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; bases && i < bases->len; i++) {
+        g_autoptr(GError) error = NULL;
+        SourceOptions options = {.path = bases->pdata[i]};
+        SourceWatch *watch = source_watch_new(&options, SETTLE_MS, base_settled, follow, &error);
+        g_ptr_array_add(follow->base_paths, g_strdup(bases->pdata[i]));
+        if (watch)
+            g_ptr_array_add(follow->base_watches, watch);
+        else
+            reconciler_log(follow->target.reconciler, "%s cannot be watched: %s", (const char *)bases->pdata[i],
+                           error->message);
+    }
+    source_follower_doubt(follow->follower);
+    follow->again = true;
+}
+
 static void follow_loaded(void *data)
 {
     Follow *follow = data;
@@ -119,19 +172,21 @@ static void follow_loaded(void *data)
     SourceState state = {.path = follow->path,
                          .name = name_of(follow),
                          .provider = follow->provider,
+                         .values = follow->values,
                          .revision = whole ? manifest_set_revision(follow->set) : NULL,
                          .broken = follow->failure,
                          .set = whole ? follow->set : NULL,
                          .full_pass = follow->full_pass,
                          .changed_us = follow->loading_us};
     follow->full_pass = false;
-    reconciler_source(follow->reconciler, &state);
+    recorder_source(follow->target.recorder, follow->target.reconciler, &state);
     if (follow->remote)
         follow_tried(follow, whole);
     g_clear_pointer(&follow->set, manifest_set_unref);
     g_clear_pointer(&follow->diagnostics, diagnostic_list_free);
     g_clear_pointer(&follow->failure, g_free);
     follow->loading = false;
+    watch_bases(follow);
     if (follow->again)
         follow_reload(follow);
 }
@@ -149,7 +204,8 @@ void follow_reload(Follow *follow)
     follow->loading = true;
     follow->loading_us = follow->changed_us;
     follow->changed_us = 0;
-    follow->work->load(follow->work->self, follow_load, follow_loaded, follow);
+    static const PortLoad load = {.run = follow_load, .done = follow_loaded};
+    follow->target.work->load(follow->target.work->self, &load, follow);
 }
 
 void follow_full_pass(Follow *follow)
@@ -197,26 +253,31 @@ static bool watch_start(Follow *follow, int64_t interval_ms, GError **error)
         return follow->watch != NULL;
     }
     RepoWatchOptions options = {
-        .location = follow->path, .state_dir = follow->state_dir, .interval_ms = interval_ms};
+        .location = follow->path, .state_dir = follow->target.state_dir, .interval_ms = interval_ms};
     follow->options.is_offline = true; /* fetching is the watch's */
     follow->remote = repo_watch_new(&options, follow_news, follow, error);
     return follow->remote != NULL;
 }
 
-Follow *follow_new(Reconciler *reconciler, const WorkPort *work, const FollowOptions *options, GError **error)
+Follow *follow_new(const FollowTarget *target, const FollowOptions *options, GError **error)
 {
+    const char *values = options->values && *options->values ? options->values : NULL;
+    g_autoptr(GivenValues) given = given_values_from_json(values, error);
+    if (!given)
+        return NULL;
     Follow *follow = g_new0(Follow, 1);
-    follow->reconciler = reconciler;
-    follow->work = work;
+    follow->target = *target;
     follow->path = g_strdup(options->path);
     follow->name = g_strdup(options->name);
     follow->provider = g_strdup(options->provider);
-    follow->state_dir = g_strdup(options->state_dir);
-    follow->cache_dir = g_build_filename(options->state_dir, "cache", NULL);
+    follow->values = g_strdup(values);
+    follow->given = g_steal_pointer(&given);
+    follow->cache_dir = g_build_filename(target->state_dir, "cache", NULL);
     follow->options = (SourceOptions){.path = follow->path,
                                       .name = follow->name,
                                       .provider = follow->provider,
-                                      .state_dir = follow->state_dir,
+                                      .values = follow->given,
+                                      .state_dir = target->state_dir,
                                       .cache_dir = follow->cache_dir};
     if (!watch_start(follow, options->interval_ms, error)) {
         follow_free(follow);
@@ -237,6 +298,8 @@ void follow_free(void *data)
     g_clear_pointer(&follow->remote, repo_watch_free);
     g_clear_pointer(&follow->follower, source_follower_free);
     g_clear_pointer(&follow->watch, source_watch_free);
+    g_clear_pointer(&follow->base_watches, g_ptr_array_unref);
+    g_clear_pointer(&follow->base_paths, g_ptr_array_unref);
     g_clear_pointer(&follow->set, manifest_set_unref);
     g_clear_pointer(&follow->diagnostics, diagnostic_list_free);
     source_options_clear(&follow->options);
@@ -250,7 +313,8 @@ void follow_free(void *data)
     g_free(follow->path);
     g_free(follow->name);
     g_free(follow->provider);
-    g_free(follow->state_dir);
+    g_free(follow->values);
+    given_values_free(follow->given);
     g_free(follow->cache_dir);
     g_free(follow);
 }

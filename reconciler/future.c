@@ -83,6 +83,7 @@ bool future_simulate(const SimulateOptions *options, SimulationResult **ret_resu
                                     .provider = options->provider,
                                     .workload = options->workload,
                                     .seed = options->seed,
+                                    .spot_risk = options->spot_risk,
                                     .start_ms = options->start_ms,
                                     .until_ms = options->until_ms,
                                     .machine = this_machine(),

@@ -14,7 +14,7 @@ static void entry_free(void *data)
 {
     GrowthEntry *entry = data;
     entry_clear_candidates(entry);
-    cooldowns_clear(&entry->cooldowns);
+    growth_memory_clear(&entry->memory);
     g_array_unref(entry->unmet);
     g_free(entry->name);
     g_free(entry);
@@ -80,7 +80,7 @@ static GrowthEntry *entry_current(Growth *growth, const Environment *environment
         entry->digest = environment->resource->digest;
         entry_clear_candidates(entry);
         launch_failures_reset(&entry->failures);
-        entry->is_invalid = false;
+        entry->invalid = NULL;
         entry->is_stale = true;
     }
     if (!entry->candidates) {
@@ -102,7 +102,7 @@ bool growth_account(const Growth *growth, const Environment *environment, Accoun
 {
     const GrowthEntry *entry = entry_of(growth, environment);
     if (entry)
-        *ret_account = entry->account;
+        *ret_account = entry->memory.account;
     return entry != NULL;
 }
 
@@ -125,9 +125,9 @@ bool growth_unmet(const Growth *growth, const Environment *environment, const Ru
 
 void growth_launch_failed(GrowthEntry *entry, World *world, const char *reason, int64_t now_ms)
 {
-    if (!launch_failures_add(&entry->failures) || entry->is_invalid)
+    if (!launch_failures_add(&entry->failures) || entry->invalid)
         return;
-    entry->is_invalid = true;
+    entry->invalid = reason;
     g_autofree char *subject = g_strdup_printf("ComputeEnvironment/%s", entry->name);
     world_event(world, "environment.invalid", subject, reason, now_ms);
 }
@@ -141,8 +141,8 @@ void growth_refused(Growth *growth, World *world, const GrowthRefusal *refusal, 
     case INSTANCE_REFUSED_CAPACITY:
     case INSTANCE_REFUSED_LIMIT:
     case INSTANCE_REFUSED_PRICE:
-        cooldown_failed(&entry->cooldowns, refusal->type, refusal->zone, refusal->spot, refusal->asked_ms,
-                        now_ms);
+        cooldown_failed(&entry->memory.cooldowns, refusal->type, refusal->zone, refusal->spot,
+                        refusal->asked_ms, now_ms);
         entry->must_store = true;
         break;
     case INSTANCE_REFUSED_CONFIGURATION:
@@ -159,9 +159,9 @@ void growth_registered(Growth *growth, World *world, const Instance *instance, i
     if (!instance->environment)
         return;
     GrowthEntry *entry = entry_make(growth, instance->environment->resource->name);
-    cooldown_succeeded(&entry->cooldowns, view_from(instance->type), VIEW(""), instance->spot);
+    cooldown_succeeded(&entry->memory.cooldowns, view_from(instance->type), VIEW(""), instance->spot);
     launch_failures_reset(&entry->failures);
-    entry->is_invalid = false;
+    entry->invalid = NULL;
 }
 
 /* ---- the scheduler's question ---- */
@@ -171,8 +171,8 @@ static bool candidate_is_open(const GrowthEntry *entry, const ComputeEnvironment
                               const ScaleCandidate *candidate, int64_t now_ms)
 {
     return strategy_admits(spec, candidate) == STRATEGY_ADMITTED &&
-           cooldown_until(&entry->cooldowns, view_from(candidate->name), VIEW(""), spec->type == CE_TYPE_SPOT,
-                          now_ms) == 0;
+           cooldown_until(&entry->memory.cooldowns, view_from(candidate->name), VIEW(""),
+                          spec->type == CE_TYPE_SPOT, now_ms) == 0;
 }
 
 static bool group_has_type(const GrowthEntry *entry, const Environment *environment,
@@ -193,7 +193,7 @@ int64_t growth_room(const Environment *environment, const RunnableGroup *group, 
         environment->resource->phase != RESOURCE_ACTIVE)
         return 0;
     const GrowthEntry *entry = entry_current(view->growth, environment);
-    if (entry->is_invalid || (entry->is_out_of_money && view->now_ms < entry->wake_ms))
+    if (entry->invalid || (entry->is_out_of_money && view->now_ms < entry->wake_ms))
         return 0;
     int64_t room_e4 = scale_growth_room_e4(environment->spec, environment->instance_vcpus * DECIMAL_SCALE);
     return room_e4 > 0 && group_has_type(entry, environment, group, view->now_ms) ? room_e4 : 0;
@@ -206,7 +206,7 @@ BlockedReason growth_trouble(const Environment *environment, void *data)
     const GrowthEntry *entry = entry_of(view->growth, environment);
     if (!entry || !entry->candidates)
         return BLOCKED_NONE;
-    if (entry->is_invalid)
+    if (entry->invalid)
         return BLOCKED_INSTANCE_CONFIGURATION;
     for (size_t i = 0; i < entry->candidates->len; i++)
         if (candidate_is_open(entry, environment->spec, &entry->candidates->types[i], view->now_ms))
@@ -231,7 +231,14 @@ int64_t growth_price(const GrowthEntry *entry, const Environment *environment, c
     return strategy_price(environment->spec, &entry->candidates->types[type]);
 }
 
-static void entry_rate(GrowthEntry *entry, const Environment *environment)
+int64_t growth_price_most(Growth *growth, const Environment *environment, const Instance *instance)
+{
+    if (instance->price_micro_per_h >= 0 || !buys_instances(growth, environment))
+        return instance->price_micro_per_h;
+    return growth_price(entry_current(growth, environment), environment, instance);
+}
+
+void growth_rate(GrowthEntry *entry, const Environment *environment)
 {
     if (entry->rate_known && entry->rate_changes == environment->changes)
         return;
@@ -259,72 +266,24 @@ void growth_accrue(Growth *growth, World *world, int64_t now_ms)
         if (!buys_instances(growth, environment) || !entry_of(growth, environment))
             continue;
         GrowthEntry *entry = entry_current(growth, environment);
-        int64_t from_ms = entry->accrued_ms ? entry->accrued_ms : now_ms;
-        entry_rate(entry, environment);
+        int64_t from_ms = entry->memory.accrued_ms ? entry->memory.accrued_ms : now_ms;
+        growth_rate(entry, environment);
         if (now_ms > from_ms && entry->rate_micro_per_h > 0)
-            account_accrue(&entry->account, entry->rate_micro_per_h, from_ms, now_ms);
+            account_accrue(&entry->memory.account, entry->rate_micro_per_h, from_ms, now_ms);
         if (now_ms > from_ms && entry->unpriced > 0)
-            account_accrue(&entry->account, SCALE_UNKNOWN, from_ms, now_ms);
-        entry->accrued_ms = MAX(now_ms, from_ms);
+            account_accrue(&entry->memory.account, SCALE_UNKNOWN, from_ms, now_ms);
+        entry->memory.accrued_ms = MAX(now_ms, from_ms);
     }
 }
 
 /* ---- between restarts ---- */
 
-static char *setting_name(const char *environment)
-{
-    return g_strconcat("growth ", environment, NULL);
-}
-
-static json_t *account_json(const Account *account)
-{
-    return json_pack("[I,I,I,I,I,I,I,I,I,I,I]", (json_int_t)account->day, (json_int_t)account->month,
-                     (json_int_t)account->of_day.micro, (json_int_t)account->of_day.rest,
-                     (json_int_t)account->of_month.micro, (json_int_t)account->of_month.rest,
-                     (json_int_t)account->total.micro, (json_int_t)account->total.rest,
-                     (json_int_t)account->unknown_day_ms, (json_int_t)account->unknown_month_ms,
-                     (json_int_t)account->unknown_ms);
-}
-
-static void account_parse(const json_t *list, Account *account)
-{
-    int64_t *const members[] = {&account->day,
-                                &account->month,
-                                &account->of_day.micro,
-                                &account->of_day.rest,
-                                &account->of_month.micro,
-                                &account->of_month.rest,
-                                &account->total.micro,
-                                &account->total.rest,
-                                &account->unknown_day_ms,
-                                &account->unknown_month_ms,
-                                &account->unknown_ms};
-    for (size_t i = 0; i < G_N_ELEMENTS(members); i++)
-        *members[i] = json_integer_value(json_array_get(list, i));
-}
-
 void growth_store(GrowthEntry *entry, World *world, int64_t now_ms)
 {
-    g_autofree char *name = setting_name(entry->name), *cooling = cooldowns_print(&entry->cooldowns);
-    json_t *root = json_pack("{s:I,s:o,s:s}", "accruedMs", (json_int_t)entry->accrued_ms, "account",
-                             account_json(&entry->account), "cooling", cooling);
-    char *text = json_dumps(root, JSON_COMPACT | JSON_SORT_KEYS);
+    g_autofree char *name = growth_memory_setting(entry->name), *text = growth_memory_print(&entry->memory);
     world_set_setting(world, name, text);
-    free(text);
-    json_decref(root);
     entry->stored_ms = now_ms;
     entry->must_store = false;
-}
-
-static void entry_load(GrowthEntry *entry, const char *text)
-{
-    json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-    const char *cooling = json_string_value(json_object_get(root, "cooling"));
-    entry->accrued_ms = json_integer_value(json_object_get(root, "accruedMs"));
-    account_parse(json_object_get(root, "account"), &entry->account);
-    if (cooling)
-        cooldowns_parse(&entry->cooldowns, view_from(cooling));
-    json_decref(root);
 }
 
 void growth_load(Growth *growth, const World *world, int64_t now_ms)
@@ -332,14 +291,13 @@ void growth_load(Growth *growth, const World *world, int64_t now_ms)
     g_hash_table_remove_all(growth->entries);
     for (const Environment *environment = world_environment_next(world, NULL); environment;
          environment = world_environment_next(world, environment)) {
-        g_autofree char *name = setting_name(environment->resource->name);
+        g_autofree char *name = growth_memory_setting(environment->resource->name);
         const char *text = world_setting(world, name);
         if (!buys_instances(growth, environment))
             continue;
         GrowthEntry *entry = entry_make(growth, environment->resource->name);
         entry->stored_ms = now_ms;
-        if (text)
-            entry_load(entry, text);
+        growth_memory_parse(&entry->memory, text);
     }
 }
 

@@ -75,5 +75,8 @@ bool growth_unmet(const Growth *growth, const Environment *environment, const Ru
                   ScaleUnmet *ret_unmet, const ScaleCandidates **ret_candidates);
 /* NULL: it buys no instances. Borrowed. */
 const ScaleCandidates *growth_candidates(Growth *growth, const Environment *environment);
+/* What an instance of the environment costs an hour at most, in millionths: its price, where that is not
+ * known what bounds it (strategy_price() of its type); SCALE_UNKNOWN: nothing does. */
+int64_t growth_price_most(Growth *growth, const Environment *environment, const Instance *instance);
 /* What it has spent on the UTC day and in the month. */
 bool growth_account(const Growth *growth, const Environment *environment, Account *ret_account);

@@ -9,10 +9,11 @@ static void refuse(ExplainGrowth *growth, UnmetReason reason, int64_t until_ms)
 
 static void refuse_budget(const GrowthEntry *entry, const ComputeEnvironmentSpec *spec, ExplainGrowth *growth)
 {
-    bool is_day = spec->budget_day_micro > 0 &&
-                  (spec->budget_month_micro == 0 || entry->account.of_month.micro < spec->budget_month_micro);
+    bool is_day =
+        spec->budget_day_micro > 0 &&
+        (spec->budget_month_micro == 0 || entry->memory.account.of_month.micro < spec->budget_month_micro);
     refuse(growth, is_day ? UNMET_BUDGET_DAY : UNMET_BUDGET_MONTH, entry->wake_ms);
-    growth->unmet.have = is_day ? entry->account.of_day.micro : entry->account.of_month.micro;
+    growth->unmet.have = is_day ? entry->memory.account.of_day.micro : entry->memory.account.of_month.micro;
     growth->unmet.limit = is_day ? spec->budget_day_micro : spec->budget_month_micro;
 }
 
@@ -27,7 +28,7 @@ static void refuse_types(const GrowthEntry *entry, const Environment *environmen
         if (!scale_candidate_fits(type, group->need))
             continue;
         StrategyAdmission admission = strategy_admits(spec, type);
-        int64_t until_ms = cooldown_until(&entry->cooldowns, view_from(type->name), VIEW(""),
+        int64_t until_ms = cooldown_until(&entry->memory.cooldowns, view_from(type->name), VIEW(""),
                                           spec->type == CE_TYPE_SPOT, now_ms);
         if (admission == STRATEGY_ADMITTED && until_ms == 0) {
             growth->refused = false;
@@ -61,7 +62,7 @@ bool growth_explain(const Environment *environment, const RunnableGroup *group, 
         return false;
     ret_growth->currency = candidates->currency;
     ret_growth->trouble = growth_trouble(environment, data);
-    if (entry->is_invalid)
+    if (entry->invalid)
         refuse(ret_growth, UNMET_INVALID, 0);
     else if (entry->is_out_of_money && view->now_ms < entry->wake_ms)
         refuse_budget(entry, environment->spec, ret_growth);

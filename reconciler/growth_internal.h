@@ -1,7 +1,7 @@
 /* growth_internal.h: what growth*.c share. */
 #pragma once
 #include "reconciler/growth.h"
-#include "reconciler/scale/cooldown.h"
+#include "reconciler/scale/growth_memory.h"
 #include "reconciler/scale/strategy.h"
 #include "spec/base/units.h"
 
@@ -17,18 +17,17 @@ typedef struct {
     char *name;
     Digest digest; /* of the spec that all below was made for */
     ScaleCandidates *candidates;
-    CoolDowns cooldowns;
+    GrowthMemory memory;
     LaunchFailures failures;
-    Account account;
-    int64_t accrued_ms, stored_ms;
+    int64_t stored_ms;
     int64_t rate_micro_per_h; /* of what was paid for at Environment.changes == rate_changes */
     size_t unpriced;
     uint64_t rate_changes, seen_changes;
     int64_t wake_ms;
     GArray *unmet; /* of GrowthUnmet */
     bool rate_known;
-    bool is_invalid; /* launches failed for its configuration */
-    bool is_stale;   /* something other than the world changed since the last run */
+    const char *invalid; /* INVALID, since launches failed: why, a constant; NULL: it is not */
+    bool is_stale;       /* something other than the world changed since the last run */
     bool is_out_of_money;
     bool had_demand;
     bool must_store;
@@ -44,6 +43,8 @@ GrowthEntry *growth_entry_due(Growth *growth, const Environment *environment);
 /* What the instance counts as in a budget, micro-units of money per hour: its price, else the bound that
  * strategy_price() gives for its type; SCALE_UNKNOWN. */
 int64_t growth_price(const GrowthEntry *entry, const Environment *environment, const Instance *instance);
+/* Brings rate_micro_per_h and unpriced up to what the environment's instances are. */
+void growth_rate(GrowthEntry *entry, const Environment *environment);
 void growth_store(GrowthEntry *entry, World *world, int64_t now_ms);
 /* One more that failed for its configuration, or never registered: after some the environment is INVALID. */
 void growth_launch_failed(GrowthEntry *entry, World *world, const char *reason, int64_t now_ms);

@@ -86,9 +86,9 @@ static void input_demand(const Pass *pass, const Environment *environment, Input
 static void input_cooling(const Pass *pass, const GrowthEntry *entry, Input *input)
 {
     size_t len = 0;
-    ScalePool *list = arena_new0_n(pass->arena, ScalePool, entry->cooldowns.len + 1);
-    for (size_t i = 0; i < entry->cooldowns.len; i++) {
-        const CoolDown *pool = &entry->cooldowns.pools[i];
+    ScalePool *list = arena_new0_n(pass->arena, ScalePool, entry->memory.cooldowns.len + 1);
+    for (size_t i = 0; i < entry->memory.cooldowns.len; i++) {
+        const CoolDown *pool = &entry->memory.cooldowns.pools[i];
         ScalePool one = {.zone = SCALE_EVERY_ZONE, .spot = pool->spot, .until_ms = pool->until_ms};
         if (pool->until_ms > pass->now_ms &&
             scale_candidates_find(entry->candidates, view_from(pool->type), &one.type))
@@ -100,15 +100,15 @@ static void input_cooling(const Pass *pass, const GrowthEntry *entry, Input *inp
 
 static void input_fill(const Pass *pass, const Environment *environment, GrowthEntry *entry, Input *input)
 {
-    account_roll(&entry->account, pass->now_ms);
+    account_roll(&entry->memory.account, pass->now_ms);
     input->scale = (ScaleInput){.spec = environment->spec,
                                 .candidates = entry->candidates,
                                 .now_ms = pass->now_ms,
-                                .is_invalid = entry->is_invalid,
+                                .is_invalid = entry->invalid != NULL,
                                 .generation = environment->generation,
-                                .spent_day_micro = entry->account.of_day.micro,
-                                .spent_month_micro = entry->account.of_month.micro,
-                                .spent_is_incomplete = entry->account.unknown_month_ms > 0};
+                                .spent_day_micro = entry->memory.account.of_day.micro,
+                                .spent_month_micro = entry->memory.account.of_month.micro,
+                                .spent_is_incomplete = entry->memory.account.unknown_month_ms > 0};
     input_instances(pass, environment, entry, input);
     input_demand(pass, environment, input);
     input_cooling(pass, entry, input);

@@ -6,6 +6,7 @@
 #include "reconciler/follow.h"
 #include "reconciler/future.h"
 #include "reconciler/provider/provider.h"
+#include "reconciler/replay.h"
 #include "reconciler/store/lease.h"
 #include <errno.h>
 #include <stdio.h>
@@ -19,9 +20,9 @@
 struct HostHandle {
     /* options, copied */
     char *state_dir, *command, *source_name, *provider_name;
-    char **follow_paths;
+    char **follow_paths, **follow_values;
     bool launch, log_to_stderr;
-    int64_t interval_ms;
+    int64_t interval_ms, record_bytes;
     LoopMeter loop;
 
     GThread *thread;
@@ -37,6 +38,7 @@ struct HostHandle {
     Lease *lease;
     EnginePorts *ports;
     Clock *clock;
+    Recorder *recorder; /* NULL: nothing is recorded */
     Reconciler *reconciler;
     Server *server;
     GPtrArray *follows;
@@ -76,27 +78,27 @@ static void host_fail(HostHandle *handle, const GError *error)
 static void on_tick(void *data)
 {
     HostHandle *handle = data;
-    reconciler_tick(handle->reconciler);
+    recorder_tick(handle->recorder, handle->reconciler);
 }
 
 static void on_call(Call *call, void *data)
 {
     HostHandle *handle = data;
-    reconciler_take_call(handle->reconciler, call);
+    recorder_call(handle->recorder, handle->reconciler, call);
 }
 
 static void on_provider_event(const ProviderEvent *event, void *data)
 {
     HostHandle *handle = data;
     if (handle->reconciler)
-        reconciler_provider_event(event, handle->reconciler);
+        recorder_event(handle->recorder, handle->reconciler, event);
 }
 
 static void on_committed(uint64_t sequence, const GError *error, void *data)
 {
     HostHandle *handle = data;
     if (handle->reconciler)
-        reconciler_committed(sequence, error, handle->reconciler);
+        recorder_committed(handle->recorder, handle->reconciler, sequence, error);
 }
 
 static void full_pass(HostHandle *handle)
@@ -114,15 +116,18 @@ static gboolean on_full_pass(gpointer data)
 static bool start_follows(HostHandle *handle, GError **error)
 {
     handle->follows = g_ptr_array_new_with_free_func(follow_free);
-    reconciler_unfollow_all(handle->reconciler);
+    recorder_unfollow_all(handle->recorder, handle->reconciler);
+    FollowTarget target = {handle->reconciler, handle->recorder, engine_ports_work(handle->ports),
+                           handle->state_dir};
     bool single = handle->follow_paths && g_strv_length(handle->follow_paths) == 1;
     for (char **path = handle->follow_paths; path && *path; path++) {
-        FollowOptions options = {.state_dir = handle->state_dir,
-                                 .path = *path,
-                                 .name = single ? handle->source_name : NULL,
-                                 .provider = handle->provider_name,
-                                 .interval_ms = handle->interval_ms};
-        Follow *follow = follow_new(handle->reconciler, engine_ports_work(handle->ports), &options, error);
+        FollowOptions options = {
+            .path = *path,
+            .name = single ? handle->source_name : NULL,
+            .provider = handle->provider_name,
+            .values = handle->follow_values ? handle->follow_values[path - handle->follow_paths] : NULL,
+            .interval_ms = handle->interval_ms};
+        Follow *follow = follow_new(&target, &options, error);
         if (!follow)
             return false;
         g_ptr_array_add(handle->follows, follow);
@@ -134,6 +139,24 @@ static bool start_follows(HostHandle *handle, GError **error)
     g_source_set_callback(handle->full_pass, on_full_pass, handle, NULL);
     g_source_attach(handle->full_pass, handle->context);
     return true;
+}
+
+static void start_recording(HostHandle *handle, Ports *ports, const ReconcilerOptions *settings)
+{
+    g_autoptr(GError) error = NULL;
+    RecorderOptions options = {.state_dir = handle->state_dir,
+                               .settings = settings,
+                               .ports = ports,
+                               .inputs_max = handle->record_bytes};
+    if (handle->record_bytes == 0)
+        return;
+    handle->recorder = recorder_new(&options, &error);
+    if (handle->recorder) {
+        *ports = recorder_ports(handle->recorder);
+        return;
+    }
+    g_autofree char *text = g_strdup_printf("nothing is recorded for replays: %s", error->message);
+    host_log(handle, text);
 }
 
 static bool start_all(HostHandle *handle, GError **error)
@@ -166,6 +189,7 @@ static bool start_all(HostHandle *handle, GError **error)
                                   .notice = notice,
                                   .interval_ms = handle->interval_ms,
                                   .loop = &handle->loop};
+    start_recording(handle, &ports, &settings);
     handle->reconciler = reconciler_new(&ports, &settings, error);
     if (!handle->reconciler)
         return false;
@@ -188,10 +212,13 @@ static void end_all(HostHandle *handle)
     while (g_main_context_iteration(handle->context, FALSE))
         ;
     g_clear_pointer(&handle->follows, g_ptr_array_unref);
+    if (handle->recorder)
+        recorder_end(handle->recorder);
     Reconciler *reconciler = g_steal_pointer(&handle->reconciler);
     reconciler_free(reconciler);
     g_clear_pointer(&handle->server, server_free);
     g_clear_pointer(&handle->ports, engine_ports_free);
+    g_clear_pointer(&handle->recorder, recorder_free);
     g_clear_pointer(&handle->clock, clock_free);
     g_clear_pointer(&handle->lease, lease_release);
 }
@@ -209,10 +236,10 @@ static void wait_stop(HostHandle *handle)
         bool stopping = handle->stopping;
         g_mutex_unlock(&handle->mutex);
         if (stopping && !unfollowed) {
-            reconciler_unfollow_all(handle->reconciler);
+            recorder_unfollow_all(handle->recorder, handle->reconciler);
             unfollowed = true;
         }
-        if (stopping && reconciler_drain(handle->reconciler))
+        if (stopping && recorder_drain(handle->recorder, handle->reconciler))
             return;
         g_main_context_iteration(handle->context, TRUE);
     }
@@ -260,6 +287,7 @@ static void handle_free(HostHandle *handle)
     g_cond_clear(&handle->ready);
     g_clear_error(&handle->error);
     g_strfreev(handle->follow_paths);
+    g_strfreev(handle->follow_values);
     g_free(handle->state_dir);
     g_free(handle->command);
     g_free(handle->source_name);
@@ -295,9 +323,11 @@ static HostHandle *host_start(const HostOptions *options, GError **error)
     handle->source_name = g_strdup(options->source_name);
     handle->provider_name = g_strdup(options->provider);
     handle->follow_paths = g_strdupv((char **)(uintptr_t)options->follow);
+    handle->follow_values = g_strdupv((char **)(uintptr_t)options->follow_values);
     handle->launch = options->launch;
     handle->log_to_stderr = options->log_to_stderr;
     handle->interval_ms = options->interval_ms;
+    handle->record_bytes = options->record_bytes;
     handle->failed_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     g_mutex_init(&handle->mutex);
     g_cond_init(&handle->ready);
@@ -357,4 +387,5 @@ const Host host_real = {.start = host_start,
                         .failed_fd = host_failed_fd,
                         .reload = host_reload,
                         .simulate = future_simulate,
-                        .forecast = future_forecast};
+                        .forecast = future_forecast,
+                        .replay = replay_state};

@@ -9,6 +9,7 @@
 #include "reconciler/forecast/workload.h"
 #include "reconciler/plan/plan.h"
 #include "reconciler/provider/provider.h"
+#include "reconciler/store/store.h"
 #include "reconciler/world/record.h"
 
 /* ---- Ports: real ones from host.c, fake ones from tests, simulated ones later ---- */
@@ -35,15 +36,32 @@ typedef struct StorePort {
 
 typedef void (*PortWork)(void *data); /* run on another thread; touches only data */
 typedef void (*PortDone)(void *data); /* run on the loop afterwards */
-typedef struct StoreReader StoreReader;
 typedef void (*PortQuery)(StoreReader *reader, const char *error,
                           void *data); /* reader NULL: error says why */
 
+/* What a load brought back beside some bytes. */
+typedef struct {
+    ManifestSet *set;  /* borrowed, and written by another thread: immutable; NULL: none */
+    bool has_position; /* it has read what is committed: this state */
+    StorePosition position;
+} PortFound;
+
+/* What is done off the loop beside the store: sources, plans, files. What it brings back enters the tick with
+ * done(), so a recording keeps it: save() appends it to bytes. restore() does the same again from that, in
+ * place of run(), with a store in state_dir that is in the state that was read. done NULL: it only cleans up;
+ * save and restore NULL: nothing that it finds enters a tick by itself. */
+typedef struct {
+    PortWork run;
+    PortDone done;
+    PortFound (*save)(const void *data, GByteArray *bytes);
+    bool (*restore)(void *data, View saved, ManifestSet *set, const char *state_dir); /* false: damaged */
+} PortLoad;
+
 /* Threads for what must not block the loop. query: one thread with a reader of the committed state. load:
- * sources and plans; done may be NULL: then it cleans up. */
+ * another one; the PortLoad is a constant. */
 typedef struct WorkPort {
     void (*query)(void *self, PortQuery query, PortDone done, void *data);
-    void (*load)(void *self, PortWork work, PortDone done, void *data);
+    void (*load)(void *self, const PortLoad *load, void *data);
     void *self;
 } WorkPort;
 
@@ -53,6 +71,11 @@ typedef struct FilePort {
     void (*remove_empty)(void *self, char *path); /* a directory, when nothing is in it */
     void *self;
 } FilePort;
+
+typedef struct EntropyPort {
+    void (*fill)(void *self, void *bytes, size_t len);
+    void *self;
+} EntropyPort;
 
 typedef struct LogPort {
     void (*line)(void *self, const char *text); /* one happening; may be a no-op */
@@ -68,12 +91,14 @@ typedef struct Ports {
     FilePort files;
     LogPort log;
     Provider *provider; /* NULL: commit only, nothing is launched */
-    void (*entropy)(void *bytes, size_t len);
+    EntropyPort entropy;
 } Ports;
 
 /* What main.c hands to cli/: running the reconciler inside this process, so that no command includes
  * reconcile.h. Commands are always clients of the socket; hosting only makes sure that somebody answers it.
  */
+#define RECORD_MIB_DEFAULT 64
+#define RECORD_MIB_MAX     1024
 typedef struct HostOptions {
     const char *state_dir; /* absolute */
     const char
@@ -81,11 +106,14 @@ typedef struct HostOptions {
     bool launch;  /* false: commit only; nothing is started (submit, cancel, apply --wait none) */
     const char *const
         *follow; /* sources to follow (serve): absolute directories, git locations; NULL-terminated or NULL */
+    const char *const
+        *follow_values;      /* what their variables are given (given_values.h), JSON or ""; NULL: none */
     const char *source_name; /* --source NAME for a single followed source, or NULL */
     const char *provider;    /* --provider or NULL */
     const char *listen;      /* --listen ADDR or NULL (a later issue) */
     int64_t interval_ms;     /* slow full pass; 0: default */
     bool log_to_stderr;      /* serve: log lines; else quiet */
+    int64_t record_bytes;    /* at most, for replays; 0: nothing is recorded */
 } HostOptions;
 
 /* What is simulated: the manifests of one source, with what a workload submits beside them. Everything is
@@ -96,6 +124,7 @@ typedef struct SimulateOptions {
     const char *provider;     /* --provider or NULL */
     const Workload *workload; /* checked against set; NULL: the manifests' own jobs and pipelines alone */
     uint64_t seed;
+    SpotRisk spot_risk;
     int64_t start_ms; /* of the simulated clock; the workload's times count from here */
     int64_t until_ms; /* ends there whatever is left; 0: when everything has ended */
 } SimulateOptions;
@@ -112,6 +141,22 @@ typedef struct ForecastOptions {
         void *data); /* asked now and then, in two threads: true cuts the forecast there; may be NULL */
     void *give_up_data;
 } ForecastOptions;
+
+/* What the replay of one process of a recording came to. Texts are owned. */
+typedef enum { RECORDING_ENDS_WELL, RECORDING_IS_TORN, RECORDING_IS_FULL, RECORDING_IS_DAMAGED } RecordingEnd;
+typedef struct {
+    uint64_t term;
+    char *version;                               /* of the program that recorded it */
+    int64_t begun_ms, last_ms;                   /* the clock at the beginning and when it was asked last */
+    uint64_t ticks, requests, events, revisions; /* taken in */
+    uint64_t commits, rows, launches, stops;     /* decided */
+    RecordingEnd end;
+    uint64_t damaged_at; /* byte of the file */
+    char *problem;       /* why it could not be replayed: then nothing but term is known; NULL: it could */
+    char *difference;    /* the first; NULL: the replay decided the same */
+    uint64_t differs_at; /* tick, from 1; 0: before the first */
+    int64_t differs_ms;  /* its time */
+} ReplayedRun;
 
 typedef struct HostHandle HostHandle;
 typedef struct Host {
@@ -132,4 +177,8 @@ typedef struct Host {
      * Both results are the caller's: outlook_free, g_ptr_array_unref (of Violation). */
     bool (*forecast)(const ForecastOptions *options, Outlook **ret_outlook, GPtrArray **ret_violations,
                      GError **error);
+    /* Replays what the daemons of a state directory recorded, the oldest first: the same engine, fed with
+     * what it was fed with. *ret_runs: of ReplayedRun, the caller's. False: there is nothing that can be
+     * replayed. */
+    bool (*replay)(const char *state_dir, GPtrArray **ret_runs, GError **error);
 } Host;

@@ -1,5 +1,6 @@
 /* reconcile.c: one turn of the loop, and what happens when its batch is durable or is not. */
 #include "reconciler/growth_explain.h"
+#include "reconciler/growth_standing.h"
 #include "reconciler/reconcile_internal.h"
 #include <unistd.h>
 
@@ -124,7 +125,7 @@ static const RecordSink sink = {.resource = pass_resource,
 static bool load_world(Reconciler *reconciler, GError **error)
 {
     uint64_t seed;
-    reconciler->ports.entropy(&seed, sizeof seed);
+    reconciler->ports.entropy.fill(reconciler->ports.entropy.self, &seed, sizeof seed);
     world_free(reconciler->world);
     reconciler->world = world_new(seed, PROVIDER_LOCAL);
     if (!reconciler->ports.store.load(reconciler->ports.store.self, &sink, reconciler, error) ||
@@ -157,7 +158,7 @@ Reconciler *reconciler_new(const Ports *ports, const ReconcilerOptions *options,
     Reconciler *reconciler = g_new0(Reconciler, 1);
     uint64_t seed;
     reconciler->ports = *ports;
-    ports->entropy(&seed, sizeof seed);
+    ports->entropy.fill(ports->entropy.self, &seed, sizeof seed);
     reconciler->rng = rng_from_seed(seed);
     reconciler->state_dir = g_strdup(options->state_dir);
     reconciler->mode = g_strdup(options->mode);
@@ -239,7 +240,7 @@ OperationContext reconciler_context(Reconciler *reconciler)
     return (OperationContext){.world = reconciler->world,
                               .facts = &reconciler->facts,
                               .rng = &reconciler->rng,
-                              .entropy = reconciler->ports.entropy,
+                              .entropy = &reconciler->ports.entropy,
                               .checker = reconciler->checker,
                               .now_ms = reconciler->now_ms,
                               .stops = reconciler->stops,
@@ -248,6 +249,7 @@ OperationContext reconciler_context(Reconciler *reconciler)
                               .budget = &reconciler->budget,
                               .providers = reconciler->providers,
                               .growth = growth_explain,
+                              .standing = growth_standing,
                               .growth_data = &reconciler->growth_view};
 }
 

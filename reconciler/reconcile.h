@@ -47,6 +47,7 @@ const World *reconciler_world(const Reconciler *reconciler);
 /* ---- followed sources (follow.c drives these) ---- */
 typedef struct {
     const char *path, *name, *provider, *revision; /* name: identity */
+    const char *values; /* what its variables are given (given_values.h), JSON; NULL: none */
     const char *broken; /* why the source cannot be used, or NULL; then set is NULL */
     ManifestSet *set;   /* borrowed */
     bool full_pass;     /* compare everything, whatever differs from what was loaded before */

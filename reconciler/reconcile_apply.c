@@ -3,6 +3,7 @@
  * staged is true, the rest is found by the next plan (level-triggered). */
 #include "reconciler/api/apply_plan.h"
 #include "reconciler/plan/change.h"
+#include "reconciler/recording.h"
 #include "reconciler/reconcile_internal.h"
 #include "reconciler/stage.h"
 
@@ -61,8 +62,9 @@ static void plan_free_work(void *data)
 static void task_done(Reconciler *reconciler)
 {
     ApplyTask *task = g_queue_pop_head(&reconciler->applies);
+    static const PortLoad freeing = {.run = plan_free_work};
     const WorkPort *work = &reconciler->ports.work;
-    work->load(work->self, plan_free_work, NULL, g_steal_pointer(&task->plan));
+    work->load(work->self, &freeing, g_steal_pointer(&task->plan));
     apply_task_free(task);
     reconciler_wake(reconciler);
 }
@@ -89,6 +91,7 @@ void apply_take(Reconciler *reconciler, Call *call)
     task->plan->source_name = text_member(request, "sourceName");
     task->plan->commit = text_member(request, "commit");
     task->plan->provider = text_member(request, "provider");
+    task->plan->values = text_member(request, "values");
     task->plan->only = text_member(request, "only");
     task->plan->plan_id = text_member(request, "planId");
     task->plan->destroy = json_is_true(json_object_get(request, "destroy"));
@@ -129,6 +132,7 @@ void apply_followed(Reconciler *reconciler, const SourceState *state)
     task->plan->source = g_strdup(state->path);
     task->plan->source_name = g_strdup(state->name);
     task->plan->provider = g_strdup(state->provider);
+    task->plan->values = g_strdup(state->values);
     task->plan->set = manifest_set_ref(state->set);
     task->path = g_strdup(state->path);
     task->revision = g_strdup(state->revision);
@@ -264,6 +268,42 @@ static void plan_work(void *data)
     apply_plan_run(((ApplyTask *)data)->plan);
 }
 
+/* What was found is the source's manifests, if they can be carried out, else why not: replayed, the plan is
+ * made again from them. */
+static PortFound found_save(const void *data, GByteArray *bytes)
+{
+    const ApplyTask *task = data;
+    ApplyPlan *plan = task->plan;
+    bool is_whole = plan->outcome == APPLY_READY || plan->outcome == APPLY_REFUSED;
+    g_autofree char *message = is_whole ? NULL : task->call ? g_strdup(plan->message) : first_errors(plan);
+    saved_put_number(bytes, is_whole ? APPLY_READY : plan->outcome);
+    saved_put_text(bytes, view_from(message));
+    return (PortFound){is_whole && task->call ? plan->set : NULL, plan->has_position, plan->position};
+}
+
+static bool found_restore(void *data, View saved, ManifestSet *set, const char *state_dir)
+{
+    ApplyPlan *plan = ((ApplyTask *)data)->plan;
+    Saved from = {.rest = saved};
+    int64_t outcome = saved_number(&from);
+    View message = saved_text(&from);
+    g_free(plan->state_dir);
+    plan->state_dir = g_strdup(state_dir);
+    if (set) {
+        manifest_set_unref(plan->set);
+        plan->set = manifest_set_ref(set);
+    }
+    bool is_good = !from.is_bad && outcome >= APPLY_READY && outcome <= APPLY_REFUSED &&
+                   (outcome != APPLY_READY || plan->set);
+    if (!is_good)
+        apply_plan_fail(plan, APPLY_BROKEN, VIEW("the recording is damaged"));
+    else if (outcome == APPLY_READY)
+        apply_plan_run(plan);
+    else
+        apply_plan_fail(plan, (ApplyOutcome)outcome, message);
+    return is_good;
+}
+
 /* Planned against committed state: it must hold all that memory knows of resources and runs, hence the last
  * change of those must be durable; jobs that come and go meanwhile do not matter. */
 static void start_planning(Reconciler *reconciler, ApplyTask *task)
@@ -274,12 +314,14 @@ static void start_planning(Reconciler *reconciler, ApplyTask *task)
         return; /* that commit wakes us */
     task->phase = TASK_PLANNING;
     task->epoch = reconciler->epoch;
+    task->plan->machine = reconciler->facts.machine;
     g_clear_pointer(&task->plan->before, manifest_set_unref);
     ManifestSet *carried =
         task->call || task->full_pass ? NULL : source_carried(reconciler, task->plan->source_name);
     if (carried)
         task->plan->before = manifest_set_ref(carried);
-    reconciler->ports.work.load(reconciler->ports.work.self, plan_work, apply_planned, task);
+    static const PortLoad load = {plan_work, apply_planned, found_save, found_restore};
+    reconciler->ports.work.load(reconciler->ports.work.self, &load, task);
 }
 
 /* ---- staging
@@ -310,6 +352,13 @@ static void keep_retention(Reconciler *reconciler, const ManifestSet *set)
     world_set_setting(reconciler->world, "retention", text);
 }
 
+/* For the plans and applies that come without values: they would take back what these made. */
+static void keep_values(Reconciler *reconciler, const ApplyPlan *plan)
+{
+    g_autofree char *name = g_strconcat(STORE_VALUES_SETTING, plan->identity, NULL);
+    world_set_setting(reconciler->world, name, plan->destroy ? NULL : plan->values);
+}
+
 /* False: there is nothing to do for it. */
 static bool begin_staging(ApplyTask *task)
 {
@@ -317,6 +366,7 @@ static bool begin_staging(ApplyTask *task)
     const Plan *plan = task->plan->plan;
     if (!task->call)
         note_followed(task, NULL);
+    keep_values(reconciler, task->plan);
     if (nothing_new(reconciler, task))
         return false;
     g_autofree char *summary = summary_of(task->plan);

@@ -192,7 +192,7 @@ bool launch_provider_start(Reconciler *reconciler, GError **error)
 static void entropy_token(LaunchToken *token, void *data)
 {
     const Reconciler *reconciler = data;
-    reconciler->ports.entropy(token->bytes, sizeof token->bytes);
+    reconciler->ports.entropy.fill(reconciler->ports.entropy.self, token->bytes, sizeof token->bytes);
 }
 
 /* What was decided becomes an effect when this tick's batch is durable. */

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 #include "reconciler/reconcile_internal.h"
+#include "reconciler/recording.h"
 #include "reconciler/source/scan.h"
 #include "spec/array_lines.h"
 
@@ -44,6 +45,27 @@ static void size_count(void *data)
         close(root);
 }
 
+static PortFound size_save(const void *data, GByteArray *bytes)
+{
+    const SizeTask *task = data;
+    saved_put_number(bytes, task->fault != NULL);
+    saved_put_number(bytes, task->lines);
+    saved_put_text(bytes, view_from(task->fault));
+    return (PortFound){0};
+}
+
+static bool size_restore(void *data, View saved, ManifestSet *set, const char *state_dir)
+{
+    SizeTask *task = data;
+    Saved from = {.rest = saved};
+    (void)set, (void)state_dir;
+    bool has_fault = saved_number(&from) != 0;
+    task->lines = saved_number(&from);
+    View fault = saved_text(&from);
+    task->fault = has_fault ? g_strndup(fault.data, fault.len) : NULL;
+    return !from.is_bad;
+}
+
 static void size_counted(void *data)
 {
     SizeTask *task = data;
@@ -72,7 +94,8 @@ static void size_ask(Reconciler *reconciler, Job *job)
     *task = (SizeTask){.reconciler = reconciler, .id = job->id, .path = g_strdup(path)};
     task->directory = g_build_filename(reconciler->state_dir, "workspaces", run_workspace(job->run), NULL);
     reconciler->gathering++;
-    reconciler->ports.work.load(reconciler->ports.work.self, size_count, size_counted, task);
+    static const PortLoad load = {size_count, size_counted, size_save, size_restore};
+    reconciler->ports.work.load(reconciler->ports.work.self, &load, task);
 }
 
 void sizes_run(Reconciler *reconciler)

@@ -7,6 +7,7 @@
 #define SCALE_IN_MAX_MS (INT64_C(8) * 24 * 3600 * 1000)
 /* From a decision until an instance is there, and until it takes tasks: what Amazon Linux with the ECS agent
  * takes. */
+#define MS_PER_HOUR  INT64_C(3600000)
 #define MAKE_FROM_MS 2000
 #define MAKE_TO_MS   6000
 #define BOOT_FROM_MS 60000
@@ -16,11 +17,18 @@
 
 static void simulation_init(Simulation *simulation, World *world, const SimulationOptions *options)
 {
-    CloudModel model = {
-        .seed = options->seed, .make = {MAKE_FROM_MS, MAKE_TO_MS}, .boot = {BOOT_FROM_MS, BOOT_TO_MS}};
+    const SpotRisk *risk = &options->spot_risk;
+    CloudModel model = {.seed = options->seed,
+                        .make = {MAKE_FROM_MS, MAKE_TO_MS},
+                        .boot = {BOOT_FROM_MS, BOOT_TO_MS},
+                        .spot_refuse_e4 = (unsigned)risk->refused_e4,
+                        .reclaim_mean_ms = risk->reclaims_per_h_e4
+                                               ? MS_PER_HOUR * DECIMAL_SCALE / risk->reclaims_per_h_e4
+                                               : 0};
     CollectorOptions collector = {.source = options->source,
                                   .provider = options->provider,
                                   .seed = options->seed,
+                                  .spot_risk = *risk,
                                   .start_ms = options->start_ms};
     GrowthOptions growth = {.region = options->region, .providers = ~0u};
     *simulation =

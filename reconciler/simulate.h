@@ -16,6 +16,7 @@ typedef struct {
     const char *source, *provider; /* for the result's heading */
     const Workload *workload;      /* may be NULL; its submit times count from start_ms */
     uint64_t seed;
+    SpotRisk spot_risk; /* 0: Spot is there, and stays */
     int64_t start_ms;
     int64_t until_ms;       /* ends there, what schedules start before included; 0: when all work is done */
     int64_t horizon_ms;     /* with until_ms 0: nothing is looked at beyond; 0: no end */

@@ -39,13 +39,14 @@ static void watch_allocated(Simulation *simulation, Environment *environment, Ca
 
 static void watch_made(Simulation *simulation, const Instance *instance)
 {
-    CollectedInstance collected = {.number = instance->number,
-                                   .environment =
-                                       watch_environment(simulation, instance->environment)->handle,
-                                   .type = instance->type,
-                                   .spot = instance->spot,
-                                   .price_micro_per_h = instance->price_micro_per_h,
-                                   .started_ms = simulation->now_ms};
+    CollectedInstance collected = {
+        .number = instance->number,
+        .environment = watch_environment(simulation, instance->environment)->handle,
+        .type = instance->type,
+        .spot = instance->spot,
+        .price_micro_per_h = instance->price_micro_per_h,
+        .most_micro_per_h = growth_price_most(simulation->growth, instance->environment, instance),
+        .started_ms = simulation->now_ms};
     collector_instance_started(simulation->collector, &collected);
 }
 

@@ -1,4 +1,5 @@
 /* simulate_model.c: how long a simulated attempt runs, and how it ends. */
+#include "reconciler/forecast/words.h"
 #include "reconciler/simulate_internal.h"
 #include "reconciler/world/history.h"
 
@@ -118,6 +119,26 @@ static void note_sizes(const Simulation *simulation)
     collector_note(simulation->collector, text);
 }
 
+static void note_spot(const Simulation *simulation)
+{
+    const SpotRisk *risk = &simulation->options->spot_risk;
+    g_autofree char *rate = decimal_print(risk->reclaims_per_h_e4),
+                    *refused = words_percent(risk->refused_e4);
+    g_autoptr(GString) text = g_string_new(NULL);
+    if (!simulation->asked_for_spot)
+        return;
+    if (risk->refused_e4)
+        g_string_append_printf(text, "%s of the launches of Spot machines find no capacity", refused);
+    else
+        g_string_append(text, "Spot capacity is taken to be there");
+    if (risk->reclaims_per_h_e4)
+        g_string_append_printf(text, ", and each Spot machine is reclaimed %s times an hour on average",
+                               rate);
+    else
+        g_string_append(text, ", and is never reclaimed");
+    collector_note(simulation->collector, text->str);
+}
+
 void model_notes(const Simulation *simulation)
 {
     static const char *const texts[BASIS_COUNT] = {
@@ -139,6 +160,5 @@ void model_notes(const Simulation *simulation)
         collector_note(simulation->collector, text);
     }
     note_sizes(simulation);
-    if (simulation->asked_for_spot)
-        collector_note(simulation->collector, "Spot capacity is taken to be there, and is never reclaimed");
+    note_spot(simulation);
 }

@@ -2,7 +2,7 @@
 #include <glib.h>
 
 #include "spec/base/units.h"
-#include "spec/manifest.h"
+#include "spec/variant.h"
 
 void source_config_free(SourceConfig *config)
 {
@@ -13,6 +13,9 @@ void source_config_free(SourceConfig *config)
     g_free(config->region);
     g_free(config->account);
     g_strfreev(config->uses);
+    g_strfreev(config->bases);
+    g_clear_pointer(&config->layers, g_ptr_array_unref);
+    variant_unref(config->variant);
     g_free(config);
 }
 
@@ -27,6 +30,10 @@ SourceConfig *source_config_copy(const SourceConfig *config)
     copy->account = g_strdup(config->account);
     copy->uses = g_strdupv(config->uses);
     copy->retention_ms = config->retention_ms;
+    copy->bases = g_strdupv(config->bases);
+    copy->is_faulty = config->is_faulty;
+    copy->layers = config->layers ? g_ptr_array_ref(config->layers) : NULL;
+    copy->variant = variant_ref(config->variant);
     return copy;
 }
 
@@ -34,6 +41,7 @@ typedef struct {
     const char *file;
     View text;
     SourceConfig *config;
+    Node *variables, *patches;
     bool seen;
     DiagnosticList *diagnostics;
 } ConfigParse;
@@ -66,7 +74,7 @@ static void config_report(ConfigParse *parse, const Node *node, Severity severit
 /* What the language has and this program does not act on must not pass in silence. */
 static void config_warn_unused(ConfigParse *parse, const Node *root)
 {
-    static const char *const unused[] = {"variables", "patches", "namePrefix", "approval"};
+    static const char *const unused[] = {"namePrefix", "approval"};
     for (size_t i = 0; i < G_N_ELEMENTS(unused); i++) {
         const Node *node = node_get(root, unused[i]);
         if (!node)
@@ -106,6 +114,9 @@ static bool config_document(const Document *document, void *data)
     config->region = text_of(root, "region");
     config->account = text_of(root, "account");
     config->uses = texts_of(root, "uses");
+    config->bases = texts_of(root, "bases");
+    parse->variables = node_get(root, "variables");
+    parse->patches = node_get(root, "patches");
     const Node *retention = node_get(root, "retention");
     if (retention && !duration_parse(retention->text, &config->retention_ms))
         config_report(parse, retention, SEVERITY_ERROR, "retention", "retention is not a duration",
@@ -114,15 +125,86 @@ static bool config_document(const Document *document, void *data)
     return true;
 }
 
+static void layer_unref(void *layer)
+{
+    variant_layer_unref(layer);
+}
+
 SourceConfig *source_config_parse(View text, const char *file, DiagnosticList *diagnostics)
 {
     g_autoptr(Arena) arena = arena_new();
     g_autoptr(SourceConfig) config = g_new0(SourceConfig, 1);
     size_t before = diagnostic_list_count(diagnostics, SEVERITY_ERROR);
-    ConfigParse parse = {file, text, config, false, diagnostics};
+    View kept = {arena_strndup(arena, text.data, text.len), text.len};
+    ConfigParse parse = {.file = file, .text = kept, .config = config, .diagnostics = diagnostics};
     bool good =
-        document_parse(text, file, 1, arena, &document_limits_default, config_document, &parse, diagnostics);
+        document_parse(kept, file, 1, arena, &document_limits_default, config_document, &parse, diagnostics);
     if (!good || diagnostic_list_count(diagnostics, SEVERITY_ERROR) > before)
         return NULL;
+    if (parse.variables || parse.patches) {
+        config->layers = g_ptr_array_new_with_free_func(layer_unref);
+        g_ptr_array_add(config->layers, variant_layer_new(g_steal_pointer(&arena), file, kept,
+                                                          parse.variables, parse.patches));
+    }
     return g_steal_pointer(&config);
+}
+
+/* ---- bases
+ * ----------------------------------------------------------------------------------------------------------------
+ */
+
+static void inherit_text(char **text, const char *base)
+{
+    if (!*text)
+        *text = g_strdup(base);
+}
+
+static void inherit_uses(SourceConfig *config, char *const *base)
+{
+    g_autoptr(GStrvBuilder) uses = g_strv_builder_new();
+    for (char **use = config->uses; use && *use; use++)
+        g_strv_builder_add(uses, *use);
+    for (; base && *base; base++)
+        if (!config->uses || !g_strv_contains((const char *const *)config->uses, *base))
+            g_strv_builder_add(uses, *base);
+    g_strfreev(config->uses);
+    config->uses = g_strv_builder_end(uses);
+}
+
+void source_config_inherit(SourceConfig *config, const SourceConfig *base)
+{
+    inherit_text(&config->provider, base->provider);
+    inherit_text(&config->region, base->region);
+    inherit_text(&config->account, base->account);
+    inherit_uses(config, base->uses);
+    if (!config->retention_ms)
+        config->retention_ms = base->retention_ms;
+    if (!base->layers)
+        return;
+    GPtrArray *layers = g_ptr_array_new_with_free_func(layer_unref);
+    for (guint i = 0; i < base->layers->len; i++)
+        g_ptr_array_add(layers, variant_layer_ref(base->layers->pdata[i]));
+    for (guint i = 0; config->layers && i < config->layers->len; i++)
+        g_ptr_array_add(layers, variant_layer_ref(config->layers->pdata[i]));
+    g_clear_pointer(&config->layers, g_ptr_array_unref);
+    config->layers = layers;
+}
+
+void source_config_settle(SourceConfig *config, const GivenValues *given, DiagnosticList *diagnostics)
+{
+    VariantLayer *const *layers =
+        config->layers ? (VariantLayer *const *)(void *)config->layers->pdata : NULL;
+    if (config->is_faulty)
+        config->variant = variant_faulty();
+    else if (layers || given_values_len(given))
+        config->variant =
+            variant_settle(layers, config->layers ? config->layers->len : 0, given, diagnostics);
+}
+
+SourceConfig *source_config_faulty(void)
+{
+    SourceConfig *config = g_new0(SourceConfig, 1);
+    config->is_faulty = true;
+    config->variant = variant_faulty();
+    return config;
 }

@@ -20,6 +20,19 @@ typedef enum {
 } NodeKind;
 
 typedef struct Node Node;
+typedef struct Variable Variable; /* spec/variable.h */
+
+/* Where a value comes from that does not stand in its document as it is: put in for a reference, or by a
+ * patch. Immutable, shared by nodes. */
+typedef struct {
+    const char *file;                 /* in which line and column count; NULL: the document's own */
+    View text;                        /* of that file */
+    const Variable *const *variables; /* whose values were put in */
+    size_t variables_len;
+    const char *values; /* what they are, in words for a message; NULL: none was */
+    bool is_settled;    /* its references were followed: what was put in is not looked at again */
+} NodeOrigin;
+
 typedef struct {
     View key;
     int key_line, key_column;
@@ -28,9 +41,10 @@ typedef struct {
 
 struct Node {
     NodeKind kind;
-    int line, column; /* from 1, columns in bytes */
-    int end_column;   /* of a one-line scalar: one past its last byte, else 0 */
-    View text;        /* scalars: the value as written (escapes resolved) */
+    int line, column;         /* from 1, columns in bytes */
+    int end_column;           /* of a one-line scalar: one past its last byte, else 0 */
+    View text;                /* scalars: the value as written (escapes resolved) */
+    const NodeOrigin *origin; /* NULL: it stands in the document as it is */
     union {
         bool boolean;    /* NODE_BOOL */
         int64_t integer; /* NODE_INT; integers beyond int64 are NODE_FLOAT */
@@ -85,3 +99,7 @@ const NodeMember *node_member(const Node *node, const char *key);
 void document_report(DiagnosticList *diagnostics, const char *file, View text, int first_line, int line,
                      int column, int width, Severity severity, const char *path, const char *message,
                      const char *detail);
+/* The same for a value, wherever it comes from: in the file that its line and column count in, and the detail
+ * (may be NULL) also says what was put in for references. */
+void node_report(DiagnosticList *diagnostics, const char *file, View text, int first_line, const Node *node,
+                 Severity severity, const char *path, const char *message, const char *detail);

@@ -17,10 +17,8 @@ static void G_GNUC_PRINTF(5, 6) check_report(Check *check, const Node *node, con
     va_start(arguments, format);
     g_autofree char *message = g_strdup_vprintf(format, arguments);
     va_end(arguments);
-    int width = node->end_column > node->column ? node->end_column - node->column : 1;
-    document_report(check->diagnostics, check->context->file, check->context->text,
-                    check->context->first_line, node->line, node->column, width, SEVERITY_ERROR, path,
-                    message, detail);
+    node_report(check->diagnostics, check->context->file, check->context->text, check->context->first_line,
+                node, SEVERITY_ERROR, path, message, detail);
     check->good = false;
 }
 
@@ -192,9 +190,8 @@ static void budget_check(const Node *spec, const Check *check)
         return;
     g_autofree char *message =
         g_strdup_printf("a budget has no effect with provider " VIEW_FMT, VIEW_ARG(type->text));
-    document_report(check->diagnostics, check->context->file, check->context->text,
-                    check->context->first_line, budget->line, budget->column, 1, SEVERITY_WARNING,
-                    "spec.budget", message, "nothing is bought there: remove it");
+    node_report(check->diagnostics, check->context->file, check->context->text, check->context->first_line,
+                budget, SEVERITY_WARNING, "spec.budget", message, "nothing is bought there: remove it");
 }
 
 static void environment_check(const Node *spec, Check *check)

@@ -53,3 +53,22 @@ void document_report(DiagnosticList *diagnostics, const char *file, View text, i
     };
     diagnostic_list_add(diagnostics, &diagnostic);
 }
+
+void node_report(DiagnosticList *diagnostics, const char *file, View text, int first_line, const Node *node,
+                 Severity severity, const char *path, const char *message, const char *detail)
+{
+    const NodeOrigin *origin = node->origin;
+    int width = node->end_column > node->column ? node->end_column - node->column : 1;
+    const char *values = origin ? origin->values : NULL;
+    g_autofree char *both = values && detail ? g_strdup_printf("%s; %s", values, detail) : NULL;
+    if (origin && origin->file) {
+        file = origin->file;
+        text = origin->text;
+        first_line = 1;
+    }
+    document_report(diagnostics, file, text, first_line, node->line, node->column, width, severity, path,
+                    message,
+                    both     ? both
+                    : values ? values
+                             : detail);
+}

@@ -3,6 +3,7 @@
 #include <glib.h>
 
 #include "spec/base/units.h"
+#include "spec/variant.h"
 
 /* The document that holds a line: from its "---" (or the start) to the next one. */
 typedef struct {
@@ -96,11 +97,22 @@ static const Node *walk_list(const Node *list, const char *path, View wanted, GS
     return NULL;
 }
 
+/* As wanted: a scalar with a reference to a variable. */
+static const char reference_mark[] = "${var.";
+#define REFERENCE ((View){reference_mark, sizeof reference_mark - 1})
+
+static bool reads(const Node *node, View wanted)
+{
+    bool any = wanted.data == REFERENCE.data;
+    return any ? memmem(node->text.data, node->text.len, wanted.data, wanted.len) != NULL
+               : view_equal(node->text, wanted);
+}
+
 /* A scalar ends the walk: short forms have no members to go on with. */
 static const Node *walk(const Node *node, const char *path, View wanted, GString *trail)
 {
     if (!*path || scalar(node))
-        return !wanted.data || (scalar(node) && view_equal(node->text, wanted)) ? node : NULL;
+        return !wanted.data || (scalar(node) && reads(node, wanted)) ? node : NULL;
     if (*path == '[')
         return walk_list(node, path, wanted, trail);
     if (*path == '.')
@@ -119,23 +131,27 @@ static const Node *walk(const Node *node, const char *path, View wanted, GString
 }
 
 typedef struct {
-    const Manifest *manifest;
-    const char *const *paths;
-    View wanted;
-    GString *trail;
-    const Node *found;
+    int line;         /* of the manifest */
+    const Node *root; /* found */
 } Search;
 
 static bool search_document(const Document *document, void *data)
 {
     Search *search = data;
-    if (document->root->line != search->manifest->line)
+    if (document->root->line != search->line)
         return true;
-    for (size_t i = 0; search->paths[i] && !search->found; i++) {
-        g_string_truncate(search->trail, 0);
-        search->found = walk(document->root, search->paths[i], search->wanted, search->trail);
-    }
+    search->root = document->root;
     return false;
+}
+
+static const Node *walk_paths(const Node *root, const char *const *paths, View wanted, GString *trail)
+{
+    const Node *found = NULL;
+    for (size_t i = 0; root && paths[i] && !found; i++) {
+        g_string_truncate(trail, 0);
+        found = walk(root, paths[i], wanted, trail);
+    }
+    return found;
 }
 
 /* Of a line, from 1. */
@@ -163,19 +179,31 @@ static Underline underline_part(const Node *node, View source, View wanted, Faul
     return (Underline){(int)(found - source.data) + (int)part.from + 1, MAX((int)part.len, 1)};
 }
 
-static void fault_add(Locator *locator, const Manifest *manifest, const Fault *fault, const char *path,
-                      const Node *node, View source, Underline underline)
+/* Where a fault is told. */
+typedef struct {
+    const char *file;
+    const char *path;   /* in the document */
+    const char *values; /* what was put in there, or NULL */
+    View source;        /* the text of the line */
+    int line;
+    Underline underline;
+} Spot;
+
+static void fault_add(Locator *locator, const Fault *fault, const Spot *spot)
 {
-    g_autofree char *line = source.data ? g_strndup(source.data, source.len) : NULL;
+    g_autofree char *line = spot->source.data ? g_strndup(spot->source.data, spot->source.len) : NULL;
+    g_autofree char *both =
+        spot->values && fault->detail ? g_strdup_printf("%s; %s", spot->values, fault->detail) : NULL;
+    const char *detail = both ? both : spot->values ? spot->values : fault->detail;
     Diagnostic diagnostic = {.severity = fault->severity,
                              .class = fault->class,
-                             .file = (char *)(uintptr_t)manifest->file,
-                             .line = node ? node->line : manifest->line,
-                             .column = underline.column,
-                             .width = underline.width,
-                             .path = (char *)(uintptr_t)path,
+                             .file = (char *)(uintptr_t)spot->file,
+                             .line = spot->line,
+                             .column = spot->underline.column,
+                             .width = spot->underline.width,
+                             .path = (char *)(uintptr_t)spot->path,
                              .message = (char *)(uintptr_t)fault->message,
-                             .detail = (char *)(uintptr_t)fault->detail,
+                             .detail = (char *)(uintptr_t)detail,
                              .source = line};
     diagnostic_list_add(locator->diagnostics, &diagnostic);
 }
@@ -186,28 +214,82 @@ void locate_report(Locator *locator, const Manifest *manifest, const char *const
     locate_report_part(locator, manifest, paths, wanted, (FaultPart){0, wanted.len}, fault);
 }
 
+/* Numbers in a path count in the whole list, not in a patch's. */
+static bool counts_items(const char *const *paths)
+{
+    for (; *paths; paths++)
+        for (const char *at = *paths; (at = strchr(at, '[')); at++)
+            if (g_ascii_isdigit(at[1]))
+                return true;
+    return false;
+}
+
+/* What a patch says is what holds; the last one first. */
+static bool report_in_patch(Locator *locator, const Manifest *manifest, const char *const *paths, View wanted,
+                            const Fault *fault)
+{
+    g_autoptr(GString) trail = g_string_new(NULL);
+    VariantPatch patch;
+    if (!wanted.data && counts_items(paths))
+        return false;
+    for (size_t at = SIZE_MAX; variant_patch_before(locator->variant, manifest, &at, &patch);) {
+        const Node *found = walk_paths(patch.root, paths, wanted, trail);
+        if (!found)
+            continue;
+        Excerpt whole = {patch.text, 1};
+        Spot spot = {.file = patch.file,
+                     .path = trail->str,
+                     .values = found->origin ? found->origin->values : NULL,
+                     .source = line_of(whole, found->line),
+                     .line = found->line,
+                     .underline = underline_of(found)};
+        fault_add(locator, fault, &spot);
+        return true;
+    }
+    return false;
+}
+
+/* Of the first variable that the scalar refers to. */
+static const char *values_of(const Locator *locator, const Node *node)
+{
+    size_t len;
+    const Variable *const *variables = variant_variables(locator->variant, &len);
+    for (size_t i = 0; node && scalar(node) && i < len; i++) {
+        g_autofree char *reference = g_strdup_printf("${var.%s}", variables[i]->name);
+        if (memmem(node->text.data, node->text.len, reference, strlen(reference)))
+            return variables[i]->words;
+    }
+    return NULL;
+}
+
 void locate_report_part(Locator *locator, const Manifest *manifest, const char *const *paths, View wanted,
                         FaultPart part, const Fault *fault)
 {
     View text = {0};
     if (locator->text && manifest->file && locator->done++ < LOCATE_MAX)
         text = locator->text(manifest->file, locator->data);
+    Spot spot = {manifest->file, paths[0], NULL, (View){0}, manifest->line, underline_of(NULL)};
+    if (text.len && report_in_patch(locator, manifest, paths, wanted, fault))
+        return;
     if (!text.len) {
-        fault_add(locator, manifest, fault, paths[0], NULL, (View){0}, underline_of(NULL));
+        fault_add(locator, fault, &spot);
         return;
     }
     Excerpt excerpt = excerpt_around(text, manifest->line);
     g_autoptr(Arena) arena = arena_new();
     g_autoptr(DiagnosticList) ignored = diagnostic_list_new();
     g_autoptr(GString) trail = g_string_new(NULL);
-    Search search = {manifest, paths, wanted, trail, NULL};
+    Search search = {manifest->line, NULL};
     (void)document_parse(excerpt.text, manifest->file, excerpt.first_line, arena, &document_limits_default,
                          search_document, &search, ignored);
-    int line = search.found ? search.found->line : manifest->line;
-    View source = line_of(excerpt, line);
+    const Node *found = walk_paths(search.root, paths, wanted, trail);
+    if (!found && wanted.data) /* what is nowhere may have come from a variable */
+        found = walk_paths(search.root, paths, REFERENCE, trail);
+    spot.line = found ? found->line : manifest->line;
+    spot.path = found ? trail->str : paths[0];
+    spot.source = line_of(excerpt, spot.line);
+    spot.values = values_of(locator, found);
     bool is_part = part.from > 0 || part.len < wanted.len;
-    Underline underline =
-        is_part ? underline_part(search.found, source, wanted, part) : underline_of(search.found);
-    fault_add(locator, manifest, fault, search.found ? trail->str : paths[0], search.found, source,
-              underline);
+    spot.underline = is_part ? underline_part(found, spot.source, wanted, part) : underline_of(found);
+    fault_add(locator, fault, &spot);
 }

@@ -12,6 +12,7 @@
 typedef struct {
     ReferenceText text; /* may be NULL */
     void *data;
+    const SourceVariant *variant; /* of the set: its patches are looked through too; may be NULL */
     int done;
     DiagnosticList *diagnostics;
 } Locator;

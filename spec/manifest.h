@@ -4,6 +4,7 @@
  * (spec/canonical.h). */
 #pragma once
 #include "spec/canonical.h"
+#include "spec/given_values.h"
 
 typedef enum {
     DELETION_DRAIN,
@@ -36,13 +37,19 @@ typedef struct {
 
 typedef struct ManifestSet ManifestSet;
 
+typedef struct SourceVariant SourceVariant; /* spec/variant.h */
+
 /* All of muster.yaml that this program acts on. Strings owned by the set; NULL where absent. */
 typedef struct {
     char *name;     /* the source's identity */
     char *provider; /* default provider type: "local" …; NULL: aws */
     char *region, *account;
-    char **uses;          /* "JobQueue/shared", NULL-terminated, may be NULL */
-    int64_t retention_ms; /* finished jobs are kept so long; 0: default (7 days) */
+    char **uses;            /* "JobQueue/shared", NULL-terminated, may be NULL */
+    int64_t retention_ms;   /* finished jobs are kept so long; 0: default (7 days) */
+    char **bases;           /* directories that it builds on, as written; NULL-terminated, may be NULL */
+    GPtrArray *layers;      /* of VariantLayer*, base first; may be NULL */
+    bool is_faulty;         /* a base's muster.yaml could not be read */
+    SourceVariant *variant; /* what came of layers; NULL before source_config_settle() */
 } SourceConfig;
 
 ManifestSet *manifest_set_ref(ManifestSet *set);
@@ -106,12 +113,22 @@ typedef struct {
     int first_line;
     const SourceConfig *config;    /* may be NULL */
     const char *provider_override; /* may be NULL */
+    /* May be NULL: sees every valid document as it becomes a manifest, during the call only. */
+    void (*observe)(Kind kind, const Node *root, const char *file, void *observer);
+    void *observer;
 } ManifestContext;
 typedef enum { MANIFEST_OK, MANIFEST_NOT_OURS, MANIFEST_INVALID } ManifestOutcome;
 ManifestOutcome manifest_from_document(const Document *document, const ManifestContext *context,
                                        ManifestBatch *batch, DiagnosticList *diagnostics);
 /* Parses muster.yaml. NULL with diagnostics when invalid. New, caller frees with source_config_free. */
 SourceConfig *source_config_parse(View text, const char *file, DiagnosticList *diagnostics);
+/* What config does not say itself is as base says: variables, patches, uses and defaults; not its name. */
+void source_config_inherit(SourceConfig *config, const SourceConfig *base);
+/* Gives the variables their values; once, when all bases are inherited. given may be NULL. Faults are
+ * diagnostics. */
+void source_config_settle(SourceConfig *config, const GivenValues *given, DiagnosticList *diagnostics);
+/* Of a muster.yaml that could not be read: nothing is said of what refers to its variables. */
+SourceConfig *source_config_faulty(void);
 void source_config_free(SourceConfig *config);
 SourceConfig *source_config_copy(const SourceConfig *config); /* NULL gives an empty one */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SourceConfig, source_config_free)

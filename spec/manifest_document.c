@@ -4,6 +4,7 @@
 #include "spec/document_check.h"
 #include "spec/manifest_batch.h"
 #include "spec/normalise.h"
+#include "spec/variant.h"
 
 #define API_VERSION        "muster/v1"
 #define API_VERSION_PREFIX "muster/"
@@ -21,9 +22,8 @@ static const char *const name_members[KIND_COUNT] = {
 static void report(const ManifestContext *context, const Node *node, Severity severity, const char *path,
                    const char *message, const char *detail, DiagnosticList *diagnostics)
 {
-    int width = node->end_column > node->column ? node->end_column - node->column : 1;
-    document_report(diagnostics, context->file, context->text, context->first_line, node->line, node->column,
-                    width, severity, path, message, detail);
+    node_report(diagnostics, context->file, context->text, context->first_line, node, severity, path, message,
+                detail);
 }
 
 static bool string_is(const Node *node, const char *text)
@@ -153,6 +153,10 @@ ManifestOutcome manifest_from_document(const Document *document, const ManifestC
     if (!envelope_kind(root, context, &kind, diagnostics))
         return MANIFEST_INVALID;
     arena_reset(batch->scratch);
+    VariantOutcome variant = variant_apply(context->config ? context->config->variant : NULL, kind, root,
+                                           context, batch->scratch, diagnostics);
+    if (variant == VARIANT_UNUSABLE)
+        return MANIFEST_INVALID;
     Node *spec = node_get(root, "spec"), *metadata = node_get(root, "metadata");
     if (metadata)
         normalise_empty(metadata);
@@ -160,7 +164,7 @@ ManifestOutcome manifest_from_document(const Document *document, const ManifestC
         normalise_spec(kind, spec, batch->scratch);
     SchemaContext rules = {context->file, context->text, context->first_line,
                            effective_provider(kind, spec, context)};
-    if (!schema_validate(kind_schema(kind), root, "", &rules, diagnostics))
+    if (!schema_validate(kind_schema(kind), root, "", &rules, diagnostics) || variant == VARIANT_FAULTY)
         return MANIFEST_INVALID;
     if (!spec_members_check(kind, node_get(node_get(root, "metadata"), "name")->text, spec, context,
                             diagnostics))
@@ -168,5 +172,7 @@ ManifestOutcome manifest_from_document(const Document *document, const ManifestC
     if (!document_check(kind, spec, context, diagnostics))
         return MANIFEST_INVALID;
     document_add(document, kind, context, batch);
+    if (context->observe)
+        context->observe(kind, root, context->file, context->observer);
     return MANIFEST_OK;
 }

@@ -35,6 +35,7 @@ static Node *order_entry(Node *name, size_t index, Arena *arena)
     entry->kind = NODE_MAPPING;
     entry->line = name->line;
     entry->column = name->column;
+    entry->origin = name->origin;
     entry->mapping.len = 2;
     entry->mapping.members = arena_new0_n(arena, NodeMember, 2);
     entry->mapping.members[0] = member_at(name, VIEW("order"), order);

@@ -280,7 +280,10 @@ void reference_check(const ManifestSet *set, ReferenceKnown known, ReferenceText
     Check check = {.set = set,
                    .known = known,
                    .data = data,
-                   .locator = {.text = text, .data = data, .diagnostics = diagnostics}};
+                   .locator = {.text = text,
+                               .data = data,
+                               .variant = manifest_set_config(set)->variant,
+                               .diagnostics = diagnostics}};
     for (size_t i = 0; i < manifest_set_len(set); i++) {
         const Manifest *manifest = manifest_set_get(set, i);
         for (size_t r = 0; r < manifest->references_len; r++)

@@ -47,8 +47,14 @@ bool schema_ours(const SchemaNode *schema);               /* x-muster-ours */
 const char *schema_reference(const SchemaNode *schema);   /* x-muster-reference: kind name, or NULL */
 const char *
 schema_list_key(const SchemaNode *schema); /* x-muster-list-key: member that keys a list's items, or NULL */
+const char *schema_merge_key(
+    const SchemaNode *schema); /* x-muster-merge-key: the same of a list whose order has a meaning:
+                                  patches are merged by it, but it is not sorted; or NULL */
 const char *schema_description(const SchemaNode *schema);
 const char *schema_default(const SchemaNode *schema); /* canonical JSON text, or NULL */
+/* Every member that has a default, through $ref and allOf; some may come twice. */
+typedef void (*SchemaDefaultFunc)(View name, const char *json, void *data);
+void schema_each_default(const SchemaNode *schema, SchemaDefaultFunc func, void *data);
 /* Numbers stored as decimals in 1/10,000ths: x-muster-decimal: true. */
 bool schema_decimal(const SchemaNode *schema);
 /* x-muster-digest: "exclude" — the member is not part of the digest (read-only members of Describe answers).

@@ -12,6 +12,8 @@ static void annotations_inherit(Annotations *to, const Annotations *from)
         to->reference = from->reference;
     if (!to->list_key)
         to->list_key = from->list_key;
+    if (!to->merge_key)
+        to->merge_key = from->merge_key;
     if (!to->default_text) {
         to->default_text = from->default_text;
         to->default_node = from->default_node;
@@ -227,6 +229,11 @@ const char *schema_list_key(const SchemaNode *schema)
     return schema ? schema->resolved.list_key : NULL;
 }
 
+const char *schema_merge_key(const SchemaNode *schema)
+{
+    return schema ? schema->resolved.merge_key : NULL;
+}
+
 const char *schema_description(const SchemaNode *schema)
 {
     return schema ? schema->resolved.description : NULL;
@@ -265,4 +272,24 @@ View schema_enum_spelling(const SchemaNode *schema, View text)
         }
     }
     return (View){NULL, 0};
+}
+
+static void each_default(const SchemaNode *schema, int depth, SchemaDefaultFunc func, void *data)
+{
+    if (!schema || depth > 16)
+        return;
+    for (size_t i = 0; i < schema->properties.len; i++) {
+        const Property *property = &schema->properties.items[i];
+        const char *json = property->schema ? property->schema->resolved.default_text : NULL;
+        if (json)
+            func(property->name, json, data);
+    }
+    each_default(schema->ref, depth + 1, func, data);
+    for (size_t i = 0; i < schema->all_of.len; i++)
+        each_default(schema->all_of.items[i], depth + 1, func, data);
+}
+
+void schema_each_default(const SchemaNode *schema, SchemaDefaultFunc func, void *data)
+{
+    each_default(schema, 0, func, data);
 }

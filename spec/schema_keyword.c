@@ -317,6 +317,7 @@ static bool keyword_text(Compiler *compiler, SchemaNode *node, const char *keywo
         {"description", &node->own.description},
         {"x-muster-reference", &node->own.reference},
         {"x-muster-list-key", &node->own.list_key},
+        {"x-muster-merge-key", &node->own.merge_key},
         {"x-muster-message", &node->message},
         {"x-muster-hint", &node->hint},
     };
@@ -469,6 +470,7 @@ static const struct {
     {"x-muster-enum-ignore-case", keyword_flag},
     {"x-muster-hint", keyword_text},
     {"x-muster-list-key", keyword_text},
+    {"x-muster-merge-key", keyword_text},
     {"x-muster-message", keyword_text},
     {"x-muster-ours", keyword_flag},
     {"x-muster-owner", keyword_choice},

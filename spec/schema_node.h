@@ -62,7 +62,7 @@ typedef enum { TRISTATE_UNSET, TRISTATE_NO, TRISTATE_YES } Tristate;
 
 /* What the x-muster-* keywords say; resolved through $ref and allOf after linking. */
 typedef struct {
-    const char *title, *description, *reference, *list_key;
+    const char *title, *description, *reference, *list_key, *merge_key;
     const char *default_text;      /* compact JSON, keys sorted */
     const char *default_canonical; /* in the form canonical_append gives it */
     const Node *default_node;

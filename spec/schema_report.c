@@ -61,18 +61,25 @@ static void add(const Check *check, const Place *place, int line, int column, in
                 const char *detail)
 {
     const SchemaContext *context = check->context;
+    const NodeOrigin *origin = place->node->origin;
+    bool is_foreign = origin && origin->file;
     g_autofree char *path = path_text(check, place->path);
     if (!detail)
         detail = place->schema->hint;
-    document_report(check->diagnostics, context->file, context->text, context->first_line, line, column,
-                    width, SEVERITY_ERROR, path, message, detail);
+    document_report(check->diagnostics, is_foreign ? origin->file : context->file,
+                    is_foreign ? origin->text : context->text, is_foreign ? 1 : context->first_line, line,
+                    column, width, SEVERITY_ERROR, path, message, detail);
 }
 
 void report_text(const Check *check, const Place *place, const char *message, const char *detail)
 {
     const Node *node = place->node;
     int width = node->end_column > node->column ? node->end_column - node->column : 0;
-    add(check, place, node->line, node->column, width, message, detail);
+    const char *values = node->origin ? node->origin->values : NULL;
+    if (!detail)
+        detail = place->schema->hint;
+    g_autofree char *both = values && detail ? g_strdup_printf("%s; %s", values, detail) : NULL;
+    add(check, place, node->line, node->column, width, message, both ? both : values ? values : detail);
 }
 
 void report_must(const Check *check, const Place *place, const char *format, ...)

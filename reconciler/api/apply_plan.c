@@ -28,6 +28,7 @@ static void clear_outputs(ApplyPlan *plan)
     g_clear_pointer(&plan->plan, plan_free);
     json_decref(plan->plan_json);
     plan->plan_json = NULL;
+    plan->has_position = false;
 }
 
 void apply_plan_free(void *data)
@@ -43,6 +44,7 @@ void apply_plan_free(void *data)
     g_free(plan->source_name);
     g_free(plan->commit);
     g_free(plan->provider);
+    g_free(plan->values);
     g_free(plan->only);
     g_free(plan->plan_id);
     g_free(plan->saved_text);
@@ -85,13 +87,15 @@ static void check_set(ApplyPlan *plan, const ManifestSet *set, Check *check)
                                .provider_override = PROVIDER_UNSET,
                                .text = text_of,
                                .data = check};
-    int64_t vcpus_e4;
-    int gpus;
+    Capacity machine = plan->machine;
+    int gpus = (int)machine.gpus;
     g_autofree char *notice = NULL;
     if (plan->provider)
         provider_type_from(view_from(plan->provider), &options.provider_override);
-    provider_local_capacity(&vcpus_e4, &options.machine.memory_mib, &gpus, &notice);
-    options.machine.vcpus = vcpus_e4 / DECIMAL_SCALE;
+    if (machine.vcpus_e4 == 0)
+        provider_local_capacity(&machine.vcpus_e4, &machine.memory_mib, &gpus, &notice);
+    options.machine.memory_mib = machine.memory_mib;
+    options.machine.vcpus = machine.vcpus_e4 / DECIMAL_SCALE;
     options.machine.gpus = gpus;
     reference_check(set, is_known, text_of, check, plan->diagnostics);
     feasible_check(set, &options, plan->diagnostics);
@@ -214,6 +218,7 @@ static void plan_set(ApplyPlan *plan, ManifestSet *set, SourceOptions *source)
     if (!read) {
         stop(plan, APPLY_BROKEN, g_strdup(error->message));
     } else {
+        plan->has_position = committed_position(committed, &plan->position);
         if (!plan->destroy)
             check_set(plan, set, &check);
         if (plan->destroy || (without_errors(plan) && check_providers(plan, set)))
@@ -252,19 +257,32 @@ void apply_plan_run(void *data)
     g_autofree char *cache_dir = g_build_filename(plan->state_dir, "cache", NULL);
     const char *loaded =
         plan->set ? manifest_set_revision(plan->set) : NULL; /* followed: nothing is fetched here */
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GivenValues) values = given_values_from_json(plan->values, &error);
     SourceOptions source = {.path = plan->source,
                             .name = plan->source_name,
                             .provider = plan->provider,
                             .cache_dir = cache_dir,
                             .state_dir = plan->state_dir,
                             .commit = loaded ? loaded : plan->commit,
-                            .is_offline = loaded != NULL};
+                            .is_offline = loaded != NULL,
+                            .values = values};
     clear_outputs(plan);
     plan->outcome = APPLY_READY;
     plan->diagnostics = diagnostic_list_new();
-    if (load(plan, &source) && !plan_part(plan, &source))
+    if (!values)
+        stop(plan, APPLY_BROKEN, g_strdup(error->message));
+    else if (load(plan, &source) && !plan_part(plan, &source))
         plan_set(plan, plan->set, &source);
     source_options_clear(&source);
+}
+
+void apply_plan_fail(ApplyPlan *plan, ApplyOutcome outcome, View message)
+{
+    clear_outputs(plan);
+    plan->diagnostics = diagnostic_list_new();
+    plan->identity = g_strdup(plan->source_name ? plan->source_name : "");
+    stop(plan, outcome, g_strndup(message.data, message.len));
 }
 
 json_t *apply_plan_diagnostics(ApplyPlan *plan)

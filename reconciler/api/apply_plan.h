@@ -5,6 +5,7 @@
 #pragma once
 #include "reconciler/plan/plan.h"
 #include "reconciler/source/source.h"
+#include "reconciler/store/store.h"
 #include <jansson.h>
 
 typedef enum {
@@ -18,9 +19,11 @@ typedef struct {
     /* in */
     char *state_dir, *source, *source_name, *provider, *only, *plan_id, *saved_text;
     char *commit; /* of a git source: the one that is meant; NULL: what its reference names */
+    char *values; /* of variables (given_values.h), JSON; NULL: none */
     FirstRun first_run;
     bool first_run_given, destroy;
     int64_t allow_deletes; /* -1: not given */
+    Capacity machine;      /* what local environments share; no vcpus: this one is asked */
     unsigned providers;    /* bits 1 << ProviderType: whose environments this process serves; 0: local */
     ManifestSet *set;      /* followed sources: already loaded; else NULL */
     ManifestSet *before;   /* followed sources: what was carried out last, when no resource has changed since:
@@ -31,10 +34,14 @@ typedef struct {
     DiagnosticList *diagnostics;
     Plan *plan;
     json_t *plan_json;
+    bool has_position; /* it was compared with what is committed: this state */
+    StorePosition position;
 } ApplyPlan;
 ApplyPlan *apply_plan_new(const char *state_dir);
 void apply_plan_free(void *plan);
 /* Loads (unless set is given), checks, plans, guards. Blocks: for a worker. May be run again after the state
  * changed. */
 void apply_plan_run(void *plan);
+/* As if it had been run and had ended so, without diagnostics. */
+void apply_plan_fail(ApplyPlan *plan, ApplyOutcome outcome, View message);
 json_t *apply_plan_diagnostics(ApplyPlan *plan);

@@ -214,3 +214,8 @@ bool committed_knows(Committed *committed, Kind kind, View name, const char *own
     return committed->reader && store_reader_resource(committed->reader, kind, name, &found, &record, NULL) &&
            found && record.phase == RESOURCE_ACTIVE && !view_is(record.owner, owner);
 }
+
+bool committed_position(const Committed *committed, StorePosition *ret_position)
+{
+    return committed->reader && store_reader_position(committed->reader, ret_position, NULL);
+}

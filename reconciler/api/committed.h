@@ -20,6 +20,8 @@ bool committed_read(Committed *committed, const char *owner, GError **error);
  * part has a whole before it. */
 bool committed_read_part(Committed *committed, const char *owner, const ManifestSet *part, GError **error);
 
+/* Which state it is; false: there is none. */
+bool committed_position(const Committed *committed, StorePosition *ret_position);
 /* Borrowed; its callbacks read the store while committed lives. */
 const PlanActual *committed_actual(const Committed *committed);
 /* Whether there is such a resource in force that owner does not own: what this source owns goes with its

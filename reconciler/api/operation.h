@@ -5,8 +5,10 @@
  * and touches nothing but its Call. What step() answers leaves after the commit of everything the world held
  * when it was computed (invariant 1): the engine sees to that. */
 #pragma once
+#include "reconciler/api/environment_view.h"
 #include "reconciler/api/operations.h"
 #include "reconciler/api/request.h"
+#include "reconciler/ports.h"
 #include "reconciler/schedule/explain.h"
 #include "reconciler/store/store.h"
 #include "reconciler/world/world.h"
@@ -64,9 +66,9 @@ typedef struct {
 typedef struct {
     World *world;
     const EngineFacts *facts;
-    Rng *rng;                                 /* for runs; seeded from the entropy port; NULL offline */
-    void (*entropy)(void *bytes, size_t len); /* ids of jobs; NULL offline */
-    RequestChecker *checker;                  /* NULL offline */
+    Rng *rng;                   /* for runs; seeded from the entropy port; NULL offline */
+    const EntropyPort *entropy; /* ids of jobs; NULL offline */
+    RequestChecker *checker;    /* NULL offline */
     int64_t now_ms;
     GPtrArray *stops;         /* Launch*, borrowed: launches that operations decided to stop; NULL offline */
     GHashTable *tracks;       /* apply id → ProgressTrack*, owned */
@@ -75,7 +77,8 @@ typedef struct {
     bool offline;             /* long polls answer at once */
     unsigned providers;       /* as in ScheduleOptions: whose environments take jobs here; 0: all */
     ExplainGrowthFunc growth; /* why environments buy nothing; NULL offline */
-    void *growth_data;
+    EnvironmentStandingFunc standing; /* NULL offline: what is committed says */
+    void *growth_data;                /* of both */
 } OperationContext;
 
 struct Operation {
@@ -91,7 +94,7 @@ struct Operation {
 struct Call {
     const Operation *operation;
     json_t *request; /* object; owned; NULL for lines */
-    GBytes *body;    /* lines only; owned */
+    GBytes *body;    /* as it came; owned; may be NULL but for lines */
     int phase;       /* for step(): 0 at first */
     void *state;     /* for step() and gather(): what they keep */
     GDestroyNotify state_free;
@@ -158,6 +161,11 @@ void job_ref_text(const JobId *id, int32_t index, char ret_text[JOB_NAME_TEXT]);
 char *attempt_log_path(const char *state_dir, const JobId *id, int32_t index, int32_t attempt);
 /* DIR/work/UUID.ATTEMPT, of children DIR/work/UUID/INDEX.ATTEMPT: one mkdir each. New string. */
 char *attempt_work_dir(const char *state_dir, const JobId *id, int32_t index, int32_t attempt);
+/* What is known beside the world of an environment that buys instances; false: it does not, or nothing is. */
+bool context_standing(const OperationContext *context, const Environment *environment,
+                      EnvironmentStanding *ret_standing);
+/* Offline the machine that local environments share is told here; else the engine has told it. */
+void context_machine(OperationContext *context);
 /* The setting that remembers sources: an object by name. New reference, never NULL. */
 json_t *sources_setting(const World *world);
 

@@ -57,6 +57,14 @@
  * {"id","owner","kind","name","number","state","statusReason","createdAt","stoppedAt","jobs":{"SUCCEEDED":n,…}}
  *   apply: {"id","owner","revision","planId","state","message","createdAt","endedAt","summary":{…}}
  *
+ * The `live` member of `get`: of a JobQueue {counts, unfinished, heldVcpus, activeShares?, environments: [as
+ * in status]}; of a ComputeEnvironment as in status, and minvCpus, freeVcpus?; where it has instances of its
+ * own desiredvCpus (vCPUs of all of them), instanceCount, instances: [{type, spot, state, count, vcpus,
+ * usedVcpus}]; where it buys them statusReason? (why it is INVALID), money {currency, day and month {spent,
+ * budget?, incomplete, endsAt}, total, totalIncomplete, countedAt, perHour, unpricedInstances}, coolDowns:
+ * [{type, zone?, spot, until, failures}], unmet: [{reason, jobs, text, until?}]. perHour, unpricedInstances
+ * and unmet are absent where nobody hosts it.
+ *
  * Without a daemon the read-only ones (status get jobs job describejobs listjobs events progress wait with
  * timeoutMs 0 …) are answered in process from the store by the same functions: operations_offline(). */
 #pragma once

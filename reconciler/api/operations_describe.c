@@ -124,6 +124,20 @@ OperationStep describejobqueues_step(OperationContext *context, Call *call)
     return page_done(call, &page, "jobQueues", "jobQueueName");
 }
 
+/* batch: desiredvCpus is status; the spec never changes it. */
+static void describe_standing(OperationContext *context, const Environment *environment, json_t *object)
+{
+    g_auto(EnvironmentStanding) standing = {0};
+    if (context->standing && context->standing(environment, &standing, context->growth_data) &&
+        standing.invalid) {
+        json_set_text(object, "status", environment_view_status(environment, &standing));
+        json_set_text(object, "statusReason", standing.invalid);
+    }
+    json_t *resources = json_object_get(object, "computeResources");
+    if (resources && environment_has_instances(environment))
+        json_set_number(resources, "desiredvCpus", environment->instance_vcpus);
+}
+
 OperationStep describecomputeenvironments_step(OperationContext *context, Call *call)
 {
     const json_t *names;
@@ -139,6 +153,7 @@ OperationStep describecomputeenvironments_step(OperationContext *context, Call *
         json_set_text(object, "state", at->environment->spec->enabled ? "ENABLED" : "DISABLED");
         json_set_text(object, "type",
                       at->environment->spec->type == CE_TYPE_UNMANAGED ? "UNMANAGED" : "MANAGED");
+        describe_standing(context, at->environment, object);
         json_array_append_new(page.array, object);
     }
     return page_done(call, &page, "computeEnvironments", "computeEnvironmentName");

@@ -171,8 +171,7 @@ static void add_explanation(OperationContext *context, const char *text, json_t 
         text && job_ref_from_text(view_from(text), &id, &index) ? world_job(context->world, &id) : NULL;
     if (!job)
         return;
-    if (context->offline && !world_local_instance(context->world))
-        instance_local(context->world, context->facts->machine); /* else the engine tells it */
+    context_machine(context);
     g_autoptr(Arena) arena = arena_new();
     ExplainOptions options = {.now_ms = context->now_ms,
                               .providers = context->providers,

@@ -104,7 +104,7 @@ char *arn_of(const char *type, const char *name)
 JobId job_id_random(const OperationContext *context)
 {
     JobId id;
-    context->entropy(id.bytes, sizeof id.bytes);
+    context->entropy->fill(context->entropy->self, id.bytes, sizeof id.bytes);
     id.bytes[6] = (uint8_t)((id.bytes[6] & 0x0f) | 0x40); /* RFC 4122: version 4, variant 1 */
     id.bytes[8] = (uint8_t)((id.bytes[8] & 0x3f) | 0x80);
     return id;
@@ -132,6 +132,19 @@ char *attempt_work_dir(const char *state_dir, const JobId *id, int32_t index, in
     job_id_to_text(id, text);
     return index == NOT_A_CHILD ? g_strdup_printf("%s/work/%s.%d", state_dir, text, attempt)
                                 : g_strdup_printf("%s/work/%s/%d.%d", state_dir, text, index, attempt);
+}
+
+bool context_standing(const OperationContext *context, const Environment *environment,
+                      EnvironmentStanding *ret_standing)
+{
+    return context->standing ? context->standing(environment, ret_standing, context->growth_data)
+                             : environment_standing_read(context->world, environment, ret_standing);
+}
+
+void context_machine(OperationContext *context)
+{
+    if (context->offline && !world_local_instance(context->world))
+        instance_local(context->world, context->facts->machine);
 }
 
 json_t *sources_setting(const World *world)

@@ -1,5 +1,6 @@
 /* operations_status.c: `status` and `get`: what there is, and how it is. */
 #include "reconciler/api/operation.h"
+#include "spec/base/units.h"
 
 #ifndef MUSTER_VERSION
 #error "MUSTER_VERSION comes from the Makefile"
@@ -38,27 +39,11 @@ static json_t *status_queue(const Queue *queue)
     return object;
 }
 
-static const char *phase_status(ResourcePhase phase)
+static json_t *status_environment(const OperationContext *context, const Environment *environment)
 {
-    switch (phase) {
-    case RESOURCE_ACTIVE: return "VALID";
-    case RESOURCE_DELETING: return "DELETING";
-    case RESOURCE_REPLACING: return "UPDATING";
-    }
-    g_assert_not_reached();
-}
-
-static json_t *status_environment(const Environment *environment)
-{
-    json_t *object = json_object();
-    json_set_text(object, "name", environment->resource->name);
-    json_set_text(object, "provider", provider_type_name(environment->provider));
-    json_set_text(object, "state", environment->spec->enabled ? "ENABLED" : "DISABLED");
-    json_set_text(object, "status", phase_status(environment->resource->phase));
-    json_object_set_new(object, "usedVcpus", json_real((double)environment->used_vcpus_e4 / 10000.0));
-    json_set_number(object, "maxvCpus", environment->spec->max_vcpus);
-    json_set_number(object, "launches", (int64_t)environment->launches);
-    return object;
+    g_auto(EnvironmentStanding) standing = {0};
+    bool hosted = context->standing && context->standing(environment, &standing, context->growth_data);
+    return environment_view_brief(environment, hosted ? &standing : NULL);
 }
 
 /* So many of a kind are listed; how many more there are is told. An answer is built on the loop, and who
@@ -73,15 +58,16 @@ static void status_section(json_t *body, const char *name, json_t *rows, size_t 
         json_object_set_new(json_object_get(body, "omitted"), name, json_integer((json_int_t)(all - shown)));
 }
 
-static void status_environments(const World *world, json_t *body)
+static void status_environments(const OperationContext *context, json_t *body)
 {
+    const World *world = context->world;
     json_t *array = json_array();
     size_t all = 0;
     /* ordered by kind */
     for (const Resource *at = NULL;
          (at = world_resource_next(world, at)) && at->kind <= KIND_COMPUTE_ENVIRONMENT;)
         if (at->environment && ++all <= STATUS_ROWS_MAX)
-            json_array_append_new(array, status_environment(at->environment));
+            json_array_append_new(array, status_environment(context, at->environment));
     status_section(body, "environments", array, all);
 }
 
@@ -145,7 +131,7 @@ OperationStep status_step(OperationContext *context, Call *call)
     json_object_set_new(body, "sources", status_sources(world, context->now_ms));
     json_object_set_new(body, "applies", status_applies(world));
     int64_t unfinished = status_queues(world, body);
-    status_environments(world, body);
+    status_environments(context, body);
     status_runs(world, body);
     json_object_set_new(body, "instance", status_instance(facts));
     json_object_set_new(body, "loop",
@@ -162,6 +148,7 @@ typedef struct {
     const char *name; /* of the request; NULL: all */
     json_t *items;
     json_t *runs; /* by name: array of runs */
+    size_t shown; /* items that are complete */
 } GetState;
 
 static void get_state_free(void *data)
@@ -187,7 +174,10 @@ static bool get_add(const ResourceRecord *record, void *data)
                   record->phase == RESOURCE_ACTIVE     ? "ACTIVE"
                   : record->phase == RESOURCE_DELETING ? "DELETING"
                                                        : "REPLACING");
-    json_set_text(item, "status", phase_status(record->phase));
+    json_set_text(item, "status",
+                  record->phase == RESOURCE_ACTIVE     ? "VALID"
+                  : record->phase == RESOURCE_DELETING ? "DELETING"
+                                                       : "UPDATING");
     json_set_view(item, "statusReason", record->status_reason);
     json_set_text(item, "digest", digest);
     json_set_number(item, "revision", record->revision);
@@ -258,18 +248,45 @@ static void get_items_of_runs(GetState *get)
     }
 }
 
-static void get_live(const World *world, json_t *item, Kind kind)
+static json_t *live_environment(OperationContext *context, const Environment *environment)
 {
+    g_auto(EnvironmentStanding) standing = {0};
+    context_machine(context);
+    bool known = context_standing(context, environment, &standing);
+    return environment_view(context->world, environment, known ? &standing : NULL, context->now_ms);
+}
+
+static json_t *live_queue(OperationContext *context, const Queue *queue)
+{
+    size_t len;
+    Environment *const *environments = queue_environments(context->world, queue, &len);
+    json_t *object = json_object(), *array = json_array();
+    json_object_set_new(object, "counts", json_counts(queue->counts));
+    json_set_number(object, "unfinished", (int64_t)queue->unfinished);
+    json_object_set_new(object, "heldVcpus", json_real((double)queue->held_vcpus_e4 / DECIMAL_SCALE));
+    if (queue->fair)
+        json_set_number(object, "activeShares", (int64_t)queue->active_shares);
+    for (size_t i = 0; i < len; i++)
+        if (environments[i])
+            json_array_append_new(array, status_environment(context, environments[i]));
+    json_object_set_new(object, "environments", array);
+    return object;
+}
+
+static void get_live(OperationContext *context, json_t *item, Kind kind)
+{
+    const World *world = context->world;
     const char *name = json_string_value(json_object_get(item, "name"));
     const Resource *resource = world_resource(world, kind, view_from(name));
     if (!resource)
         return;
     if (resource->queue) {
-        json_object_set_new(item, "live",
-                            json_pack("{s:o,s:I}", "counts", json_counts(resource->queue->counts),
-                                      "unfinished", (json_int_t)resource->queue->unfinished));
+        json_object_set_new(item, "live", live_queue(context, resource->queue));
     } else if (resource->environment) {
-        json_object_set_new(item, "live", status_environment(resource->environment));
+        json_t *live = live_environment(context, resource->environment);
+        json_object_set_new(item, "live", live);
+        json_object_set(item, "status", json_object_get(live, "status"));
+        json_set_text(item, "statusReason", json_string_value(json_object_get(live, "statusReason")));
     }
     g_autofree char *pending =
         resource->phase == RESOURCE_ACTIVE ? NULL : resource_pending_reason(world, resource);
@@ -308,16 +325,16 @@ OperationStep get_step(OperationContext *context, Call *call)
     GetState *get = call->state;
     if (call->gather_error)
         return call_fail(call, FAULT_INTERNAL, "%s", call->gather_error);
-    if (get->kind == KIND_PIPELINE || get->kind == KIND_JOB)
+    if (get->shown == 0 && (get->kind == KIND_PIPELINE || get->kind == KIND_JOB))
         get_items_of_runs(get);
     if (get->name && json_array_size(get->items) == 0)
         return call_fail(call, FAULT_NOT_FOUND, "there is no %s \"%s\"", kind_name(get->kind), get->name);
-    json_t *item;
-    size_t i;
-    json_array_foreach(get->items, i, item)
-    {
-        get_live(context->world, item, get->kind);
+    while (get->shown < json_array_size(get->items)) {
+        json_t *item = json_array_get(get->items, get->shown++);
+        get_live(context, item, get->kind);
         get_progress(context->world, item);
+        if (get->shown < json_array_size(get->items) && !budget_left(context->budget))
+            return STEP_AGAIN; /* environments have thousands of instances */
     }
     return call_done(call, json_pack("{s:O}", "items", get->items));
 }

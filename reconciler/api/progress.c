@@ -277,9 +277,12 @@ void progress_track_expect(ProgressTrack *track, const World *world, View run_id
         g_hash_table_add(track->expected, g_strdup(run->id));
 }
 
-static bool run_is_over(const ProgressTrack *track, const Run *run)
+/* Ended before the apply began, or begun by the clock since: a schedule of each minute would keep it waiting
+ * for ever. */
+static bool run_is_foreign(const ProgressTrack *track, const Run *run)
 {
-    return run_finished(run) && run->created_ms < track->created_ms &&
+    bool is_older = run->created_ms < track->created_ms;
+    return (is_older ? run_finished(run) : run_is_scheduled(run)) &&
            !g_hash_table_contains(track->expected, run->id);
 }
 
@@ -287,7 +290,7 @@ static void update_runs(ProgressTrack *track, const World *world, ProgressQuery 
 {
     size_t unfinished = 0;
     for (const Run *run = NULL; (run = world_run_next(world, run));) {
-        if (strcmp(run->owner, track->owner) != 0 || run_is_over(track, run))
+        if (strcmp(run->owner, track->owner) != 0 || run_is_foreign(track, run))
             continue;
         unfinished += !run_finished(run);
         if (run_is_work(track, run) && !g_hash_table_contains(track->runs, run->id))

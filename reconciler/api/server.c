@@ -152,8 +152,7 @@ static Call *request_call(Request *request, char **ret_message)
     if (!json && !operation->lines)
         return NULL;
     Call *call = call_new(operation, json);
-    if (operation->lines)
-        call->body = g_byte_array_free_to_bytes(g_steal_pointer(&request->body));
+    call->body = g_byte_array_free_to_bytes(g_steal_pointer(&request->body));
     call->answer = call_answered;
     call->owner = request;
     return call;
@@ -173,7 +172,6 @@ static enum MHD_Result request_end(Request *request)
         operation_fault(&request->result, request->operation->batch, FAULT_INVALID, message);
         return respond(request);
     }
-    g_clear_pointer(&request->body, g_byte_array_unref);
     MHD_suspend_connection(request->connection);
     request->server->func(call, request->server->data);
     return MHD_YES;

@@ -128,7 +128,10 @@ static void cross_check_run(CrossCheck *check, const char *provider)
     find_faulty(check);
     reference_check(checked->set, is_known, text_of, check, found);
     check_feasible(check, provider, found);
-    annotation_check(checked->set, &(Locator){.text = text_of, .data = check, .diagnostics = found});
+    annotation_check(checked->set, &(Locator){.text = text_of,
+                                              .data = check,
+                                              .variant = manifest_set_config(checked->set)->variant,
+                                              .diagnostics = found});
     g_clear_pointer(&check->faulty, g_ptr_array_unref); /* borrows from the list that grows now */
     diagnostic_list_merge(checked->diagnostics, found);
     diagnostic_list_free(found);
@@ -179,7 +182,11 @@ static void source_of(const CheckOptions *options, Checked *checked)
                                       .name = checked->name,
                                       .provider = checked->override,
                                       .cache_dir = checked->cache_dir,
-                                      .state_dir = checked->state_dir};
+                                      .state_dir = checked->state_dir,
+                                      .values = options->values,
+                                      .threads = options->observe ? 1 : 0,
+                                      .observe = options->observe,
+                                      .observer = options->observer};
 }
 
 bool checked_load(const CheckOptions *options, Checked *ret_checked, GError **error)

@@ -8,11 +8,15 @@
 #include "reconciler/source/source.h"
 
 typedef struct {
-    const char *path;      /* as given */
-    const char *name;      /* --source or NULL */
-    const char *provider;  /* --provider or NULL */
-    const char *state_dir; /* absolute; may not exist */
-    bool may_be_empty;     /* a source without any manifest is no error (destroy) */
+    const char *path;          /* as given */
+    const char *name;          /* --source or NULL */
+    const char *provider;      /* --provider or NULL */
+    const char *state_dir;     /* absolute; may not exist */
+    const GivenValues *values; /* of variables; may be NULL */
+    /* As SourceOptions; with it everything is parsed by one thread. */
+    void (*observe)(Kind kind, const Node *root, const char *file, void *observer);
+    void *observer;
+    bool may_be_empty; /* a source without any manifest is no error (destroy) */
 } CheckOptions;
 
 typedef struct {

@@ -32,7 +32,9 @@ typedef struct {
     char **depends_on, **parameters, **env;
     char *status, *run, *limit, *attempt, *after, *reason, *man;
     char *created_before, *created_after;
-    char *workload, *seed, *compare, *html, *until, *begin;
+    char **set, **values;
+    gboolean reset_values, defaults;
+    char *record, *replay, *workload, *seed, *compare, *html, *until, *begin, *spot_reclaim, *spot_refuse;
 } Options;
 
 typedef struct {
@@ -94,6 +96,23 @@ struct Command {
         "provider", 0, OPTION_TEXT, OPTION(provider), "P", "run every compute environment on this provider", \
             "local|docker|aws|simulated"                                                                     \
     }
+/* Of every command that reads a SOURCE. */
+#define OPTION_VARIABLES                                                                                     \
+    {"set",        0,                                                                                        \
+     OPTION_LIST,  OPTION(set),                                                                              \
+     "NAME=VALUE", "value of a variable of muster.yaml (repeatable; wins over the others)",                  \
+     NULL},                                                                                                  \
+        {"values",                                                                                           \
+         0,                                                                                                  \
+         OPTION_LIST,                                                                                        \
+         OPTION(values),                                                                                     \
+         "FILE",                                                                                             \
+         "YAML file with values of variables (repeatable; the later wins); else $MUSTER_VAR_NAME",           \
+         NULL},                                                                                              \
+    {                                                                                                        \
+        "reset-values", 0, OPTION_FLAG, OPTION(reset_values), NULL,                                          \
+            "leave out the values kept from the last apply", NULL                                            \
+    }
 #define OPTION_SOURCE                                                                                        \
     {                                                                                                        \
         "source", 0, OPTION_TEXT, OPTION(source), "NAME",                                                    \
@@ -117,8 +136,8 @@ void command_each_option(const Command *command, OptionFunc func, void *data);
 /* Made on first use: from then on SIGINT and SIGTERM are events, not the end. */
 Interrupt *invocation_interrupt(Invocation *invocation);
 
-extern const Command command_init, command_validate, command_plan, command_apply, command_serve,
-    command_destroy, command_get, command_describe, command_explain, command_status, command_submit,
-    command_wait, command_logs, command_cancel, command_terminate, command_start, command_rerun,
-    command_suspend, command_resume, command_events, command_graph, command_schema, command_simulate,
-    command_export, command_version, command_completion, command_help;
+extern const Command command_init, command_validate, command_render, command_plan, command_apply,
+    command_serve, command_destroy, command_get, command_describe, command_explain, command_status,
+    command_submit, command_wait, command_logs, command_cancel, command_terminate, command_start,
+    command_rerun, command_suspend, command_resume, command_events, command_graph, command_schema,
+    command_simulate, command_export, command_version, command_completion, command_help;

@@ -2,6 +2,7 @@
 #include "reconciler/cli/options.h"
 #include "reconciler/cli/report.h"
 #include "reconciler/cli/state_dir.h"
+#include "reconciler/cli/values.h"
 
 static bool read_options(const Options *options, DeployOptions *deployed, GError **error)
 {
@@ -22,6 +23,11 @@ static int run_source(Invocation *invocation, DeployOptions *deployed)
     const char *sources[] = {invocation->arguments[0]};
     if (!state_dir_of(options->state, sources, 1, &state_dir, &error))
         return report_error(error);
+    g_autoptr(GivenValues) values =
+        values_read(options, state_dir, invocation->arguments[0], options->source, &error);
+    if (!values)
+        return report_error(error);
+    deployed->planning.values = values;
     deployed->planning.source = invocation->arguments[0];
     deployed->planning.source_name = options->source;
     deployed->planning.provider = options->provider;
@@ -38,6 +44,8 @@ static const char *contradiction(const Options *options)
            : options->only      ? "--only"
            : options->first_run ? "--first-run"
            : options->source    ? "--source"
+           : options->set       ? "--set"
+           : options->values    ? "--values"
                                 : NULL;
 }
 
@@ -57,6 +65,10 @@ static int run_saved(Invocation *invocation, DeployOptions *deployed)
         g_prefix_error(&error, "%s: ", options->plan);
         return report_error(error);
     }
+    g_autoptr(GivenValues) values = given_values_from_json(saved->values, &error);
+    if (!values)
+        return report_error(error);
+    deployed->planning.values = values;
     const char *sources[] = {saved->source_path};
     if (!state_dir_of(options->state, sources, 1, &state_dir, &error))
         return report_error(error);
@@ -99,6 +111,7 @@ static const OptionSpec options[] = {
      "where the source has no history here: start its jobs, or record them as done", "start|record"},
     {"no-forecast", 0, OPTION_FLAG, OPTION(no_forecast), NULL,
      "leave the forecast out, and what queues assert unchecked", NULL},
+    OPTION_VARIABLES,
     OPTION_PROVIDER,
     {"only", 0, OPTION_TEXT, OPTION(only), "KIND/NAME", "this one, and what it needs", NULL},
     OPTION_SOURCE,
@@ -116,7 +129,7 @@ const Command command_apply = {
         "--wait jobs waits until every job that the source started has ended, shows them on the "
         "way, and ends with 7 when "
         "one failed, with the reason and the end of its log. When nothing is to be changed it "
-        "still waits for what runs.\n\n"
+        "still waits for what runs. Runs that a schedule begins meanwhile are not waited for.\n\n"
         "Without a terminal there is nobody to ask: give --yes, or a plan that was saved with "
         "plan --out. More deletions "
         "of one kind than max(3, 20 %) are refused unless --allow-deletes says so.\n\n"

@@ -92,9 +92,12 @@ const Command command_describe = {
     .description =
         "Shows one resource with its spec, where its manifest stands, what uses it now and its runs; or one "
         "job with its "
-        "state, why it waits, its dependencies, every attempt and where the logs are.\n\n"
+        "state, why it waits, its dependencies, every attempt and where the logs are. Of a compute "
+        "environment it shows vCPUs in use and free, instances by type and state, what was spent of the "
+        "budget, pools in cool-down, and why nothing is bought for jobs that wait.\n\n"
         "A job is named by its id, or the first four or more digits of it; a child of an array by ID:INDEX.",
     .examples = "muster describe jobqueue high\ta queue\n"
+                "muster describe ce spot\ta compute environment: instances, money, what it waits for\n"
                 "muster describe job 5b0c:17\tthe child 17 of an array\n"
                 "muster describe Pipeline/nightly -o json\tfor a program",
     .options = options,

@@ -2,6 +2,7 @@
 #include "reconciler/cli/options.h"
 #include "reconciler/cli/report.h"
 #include "reconciler/cli/state_dir.h"
+#include "reconciler/cli/values.h"
 
 static int run(Invocation *invocation)
 {
@@ -18,7 +19,12 @@ static int run(Invocation *invocation)
     if (!option_duration("timeout", options->timeout, &deployed.timeout_ms, &error) ||
         !state_dir_of(options->state, sources, 1, &state_dir, &error))
         return report_error(error);
+    g_autoptr(GivenValues) values =
+        values_read(options, state_dir, invocation->arguments[0], options->source, &error);
+    if (!values)
+        return report_error(error);
     deployed.planning = (PlanningOptions){
+        .values = values,
         .source = invocation->arguments[0],
         .source_name = options->source,
         .state_dir = state_dir,
@@ -33,6 +39,7 @@ static const OptionSpec options[] = {
     {"wait", 0, OPTION_TEXT, OPTION(wait_for), "FOR", "resources (default): until they are gone; none",
      "resources|none"},
     {"timeout", 0, OPTION_TEXT, OPTION(timeout), "D", "stop waiting after this long (90s, 10m, 2h)", NULL},
+    OPTION_VARIABLES,
     OPTION_SOURCE,
 };
 

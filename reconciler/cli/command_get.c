@@ -247,6 +247,7 @@ const Command command_get = {
                    "Pipeline manifests. A job is "
                    "named by its id or the first four or more digits of it.",
     .examples = "muster get queues\tall queues\n"
+                "muster get environments -o wide\twhat each holds, has free and has spent\n"
                 "muster get jobs --queue high --status RUNNABLE,RUNNING\twhat waits and runs\n"
                 "muster get jobs 5b0c --status FAILED\tthe children of an array that failed\n"
                 "muster get jq high -o yaml\tone of them, whole",

@@ -8,6 +8,7 @@
 #include "reconciler/cli/report.h"
 #include "reconciler/cli/session.h"
 #include "reconciler/cli/state_dir.h"
+#include "reconciler/cli/values.h"
 
 #define PIPELINE_PREFIX "Pipeline/"
 
@@ -84,9 +85,13 @@ static int graph_of_source(Invocation *invocation, const char *path)
     const char *sources[] = {path};
     if (!state_dir_of(options->state, sources, 1, &state_dir, &error))
         return report_error(error);
-    CheckOptions check = {
-        .path = path, .name = options->source, .provider = options->provider, .state_dir = state_dir};
-    if (!checked_load(&check, &checked, &error))
+    g_autoptr(GivenValues) values = values_read(options, state_dir, path, options->source, &error);
+    CheckOptions check = {.path = path,
+                          .name = options->source,
+                          .provider = options->provider,
+                          .state_dir = state_dir,
+                          .values = values};
+    if (!values || !checked_load(&check, &checked, &error))
         return report_error(error);
     /* What can never run can be drawn. */
     int code = checked_exit_code(&checked);
@@ -140,6 +145,7 @@ static const OptionSpec options[] = {
      "dot|svg"},
     {"only", 0, OPTION_TEXT, OPTION(only), "KIND/NAME", "of a source: the steps of Pipeline/NAME", NULL},
     OPTION_SOURCE,
+    OPTION_VARIABLES,
     OPTION_PROVIDER,
 };
 

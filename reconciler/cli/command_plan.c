@@ -7,6 +7,15 @@
 #include "reconciler/cli/planning.h"
 #include "reconciler/cli/report.h"
 #include "reconciler/cli/state_dir.h"
+#include "reconciler/cli/values.h"
+
+static void add_words(GPtrArray *words, const char *option, char *const *values)
+{
+    for (; values && *values; values++) {
+        g_ptr_array_add(words, (gpointer)(uintptr_t)option);
+        g_ptr_array_add(words, *values);
+    }
+}
 
 /* What to type to carry this plan out, with the options that made it. */
 static char *next_command(const Options *options, const char *source)
@@ -32,6 +41,12 @@ static char *next_command(const Options *options, const char *source)
             g_ptr_array_add(words, (gpointer)(uintptr_t)given[i].name);
             g_ptr_array_add(words, (gpointer)(uintptr_t)given[i].value);
         }
+    if (!options->out) {
+        add_words(words, "--set", options->set);
+        add_words(words, "--values", options->values);
+        if (options->reset_values)
+            g_ptr_array_add(words, (gpointer) "--reset-values");
+    }
     g_ptr_array_add(words, NULL);
     return shell_join((const char *const *)words->pdata);
 }
@@ -81,7 +96,11 @@ static int run(Invocation *invocation)
     if (!option_integer("allow-deletes", options->allow_deletes, 0, INT64_MAX, &allow_deletes, &error) ||
         !state_dir_of(options->state, sources, 1, &state_dir, &error))
         return report_error(error);
+    g_autoptr(GivenValues) values = values_read(options, state_dir, source, options->source, &error);
+    if (!values)
+        return report_error(error);
     PlanningOptions planned = {
+        .values = values,
         .source = source,
         .source_name = options->source,
         .provider = options->provider,
@@ -110,6 +129,7 @@ static const OptionSpec options[] = {
      "text|json|markdown"},
     {"out", 0, OPTION_TEXT, OPTION(out), "FILE", "save the plan, for apply --plan FILE", NULL},
     {"no-forecast", 0, OPTION_FLAG, OPTION(no_forecast), NULL, "leave the forecast out", NULL},
+    OPTION_VARIABLES,
     OPTION_PROVIDER,
     {"only", 0, OPTION_TEXT, OPTION(only), "KIND/NAME", "this one, and what it needs", NULL},
     {"first-run", 0, OPTION_TEXT, OPTION(first_run), "MODE",

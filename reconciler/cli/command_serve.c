@@ -5,6 +5,7 @@
 #include "reconciler/cli/report.h"
 #include "reconciler/cli/state_dir.h"
 #include "reconciler/source/location.h"
+#include "reconciler/cli/values.h"
 #include "reconciler/store/lease.h"
 
 /* A short command (submit, cancel) that holds the lease is waited for so long; another daemon is not. */
@@ -27,6 +28,21 @@ static char **follow_paths(const Invocation *invocation, GError **error)
         g_strv_builder_add(paths, path);
     }
     return g_strv_builder_end(paths);
+}
+
+/* What each source's variables are given, as JSON; "" where nothing is. */
+static char **follow_values(const Invocation *invocation, const char *state_dir, GError **error)
+{
+    g_autoptr(GStrvBuilder) list = g_strv_builder_new();
+    for (int i = 0; i < invocation->arguments_len; i++) {
+        g_autoptr(GivenValues) values = values_read_followed(
+            &invocation->options, state_dir, invocation->arguments[i], invocation->options.source, error);
+        if (!values)
+            return NULL;
+        g_autofree char *text = given_values_to_json(values);
+        g_strv_builder_add(list, text ? text : "");
+    }
+    return g_strv_builder_end(list);
 }
 
 /* Until a signal comes (0) or the engine ends by itself (1: stop() says why). */
@@ -96,7 +112,9 @@ static int run(Invocation *invocation)
                         .source_name = options->source,
                         .provider = options->provider,
                         .log_to_stderr = true};
+    int64_t record_mib = RECORD_MIB_DEFAULT;
     if (!option_duration("interval", options->interval, &host.interval_ms, &error) ||
+        !option_integer("record", options->record, 0, RECORD_MIB_MAX, &record_mib, &error) ||
         !state_dir_of(options->state, (const char *const *)invocation->arguments,
                       (size_t)invocation->arguments_len, &state_dir, &error))
         return report_error(error);
@@ -104,9 +122,12 @@ static int run(Invocation *invocation)
         return report_failure(EXIT_ERROR,
                               "--source names one source; give one, or names in their muster.yaml");
     g_auto(GStrv) follow = follow_paths(invocation, &error);
-    if (!follow)
+    g_auto(GStrv) values = follow ? follow_values(invocation, state_dir, &error) : NULL;
+    if (!values)
         return report_error(error);
+    host.follow_values = (const char *const *)values;
     host.state_dir = state_dir;
+    host.record_bytes = record_mib << 20;
     host.follow = (const char *const *)follow;
     g_autofree char *list = g_strjoinv(", ", follow);
     fprintf(stderr, "muster %s: serving %s%s%s\n", MUSTER_VERSION, state_dir,
@@ -118,6 +139,9 @@ static const OptionSpec options[] = {
     {"interval", 0, OPTION_TEXT, OPTION(interval), "D",
      "time between full passes, the safety net (default 10m); how often a git remote is asked (default 1m)",
      NULL},
+    {"record", 0, OPTION_TEXT, OPTION(record), "MIB",
+     "keep so much of what it takes in, for simulate --replay (64); 0: nothing", NULL},
+    OPTION_VARIABLES,
     OPTION_PROVIDER,
     OPTION_SOURCE,
 };
@@ -141,6 +165,8 @@ const Command command_serve = {
         "Without SOURCE it follows none and only runs what is submitted or applied. When it ends, "
         "running jobs go on; the "
         "next host takes them over. SIGHUP reads every source again.\n\n"
+        "From its start on it records what it takes in (--record), with a copy of the state that it "
+        "began with, in the state directory: muster simulate --replay runs that again.\n\n"
         "docs/muster.service is a systemd unit for it.",
     .examples = "muster serve envs/prod\tone source; its state is in envs/prod/.muster\n"
                 "muster serve envs/a envs/b --state /var/lib/muster\tseveral sources\n"

@@ -3,14 +3,19 @@
 #include "reconciler/cli/options.h"
 #include "reconciler/cli/output.h"
 #include "reconciler/cli/planning.h"
+#include "reconciler/cli/replay_report.h"
 #include "reconciler/cli/report.h"
 #include "reconciler/cli/simulation_report.h"
 #include "reconciler/cli/state_dir.h"
+#include "reconciler/cli/values.h"
 #include "reconciler/forecast/assertion.h"
 #include "reconciler/forecast/render.h"
 
 /* Monday 2026-01-05 00:00 UTC: a constant, so that equal inputs give equal results on any day. */
 #define START_MS INT64_C(1767571200000)
+
+/* More often than every 36 s nothing would ever run. */
+#define RECLAIMS_PER_H_MAX_E4 (100 * DECIMAL_SCALE)
 
 /* One of the sources and what came of it. */
 typedef struct {
@@ -21,6 +26,7 @@ typedef struct {
 typedef struct {
     const Invocation *invocation;
     int64_t seed, start_ms, until_ms;
+    SpotRisk spot_risk;
     Workload *workload; /* NULL: none was given */
     DiagnosticList *diagnostics;
     Side sides[2];
@@ -48,7 +54,11 @@ static bool read_options(Simulating *simulating, GError **error)
     simulating->start_ms = START_MS;
     if (!option_integer("seed", options->seed, 0, INT64_MAX, &simulating->seed, error) ||
         !option_time("start", options->begin, &simulating->start_ms, error) ||
-        !option_duration("until", options->until, &span_ms, error))
+        !option_duration("until", options->until, &span_ms, error) ||
+        !option_decimal("spot-reclaim", options->spot_reclaim, RECLAIMS_PER_H_MAX_E4,
+                        &simulating->spot_risk.reclaims_per_h_e4, error) ||
+        !option_decimal("spot-refuse", options->spot_refuse, DECIMAL_SCALE, &simulating->spot_risk.refused_e4,
+                        error))
         return false;
     if (options->until && !span_ms) {
         g_set_error(error, CLI_ERROR, EXIT_ERROR, "--until 0: nothing would be simulated");
@@ -66,9 +76,13 @@ static int load_side(Simulating *simulating, const char *path, Side *side, GErro
     const char *sources[] = {path};
     if (!state_dir_of(options->state, sources, 1, &state_dir, error))
         return EXIT_ERROR;
-    CheckOptions check = {
-        .path = path, .name = options->source, .provider = options->provider, .state_dir = state_dir};
-    if (!checked_load(&check, &side->checked, error))
+    g_autoptr(GivenValues) values = values_read(options, state_dir, path, options->source, error);
+    CheckOptions check = {.path = path,
+                          .name = options->source,
+                          .provider = options->provider,
+                          .state_dir = state_dir,
+                          .values = values};
+    if (!values || !checked_load(&check, &side->checked, error))
         return EXIT_ERROR;
     planning_report_diagnostics(side->checked.diagnostics);
     return checked_exit_code(&side->checked) == EXIT_ERROR ? EXIT_ERROR : EXIT_OK;
@@ -108,6 +122,7 @@ static bool simulate(Simulating *simulating, Side *side, GError **error)
         .provider = simulating->invocation->options.provider,
         .workload = simulating->workload,
         .seed = (uint64_t)simulating->seed,
+        .spot_risk = simulating->spot_risk,
         .start_ms = simulating->start_ms,
         .until_ms = simulating->until_ms,
     };
@@ -176,6 +191,46 @@ static int run_sides(Simulating *simulating)
     return exit_code(simulating);
 }
 
+/* ---- --replay
+ * ------------------------------------------------------------------------------------------------------- */
+
+static void print_replay(const Options *options, const GPtrArray *runs)
+{
+    if (g_strcmp0(options->output, "json") == 0) {
+        json_t *root = replay_json(runs);
+        output_json(root);
+        json_decref(root);
+        return;
+    }
+    g_autoptr(GString) out = g_string_new(NULL);
+    replay_report(runs, out);
+    output_string(out);
+}
+
+/* What was recorded before the damage is shown all the same. */
+static int replay(const Invocation *invocation)
+{
+    const Host *host = invocation->host;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) runs = NULL;
+    g_autofree char *path = g_canonicalize_filename(invocation->options.replay, NULL);
+    kinds_init();
+    if (!host || !host->replay)
+        return report_failure(EXIT_ERROR, "replays are not in this build of muster (" MUSTER_VERSION ")");
+    if (!host->replay(path, &runs, &error)) {
+        g_prefix_error(&error, "--replay: ");
+        return report_error(error);
+    }
+    print_replay(&invocation->options, runs);
+    const ReplayedRun *damaged = replay_damaged(runs);
+    if (damaged)
+        return report_failure(EXIT_ERROR,
+                              "--replay: the recording of term %" G_GUINT64_FORMAT
+                              " is damaged at byte %" G_GUINT64_FORMAT "; it was replayed up to there",
+                              damaged->term, damaged->damaged_at);
+    return replay_difference(runs) ? EXIT_REFUSED : EXIT_OK;
+}
+
 static int run(Invocation *invocation)
 {
     g_auto(Simulating)
@@ -183,6 +238,11 @@ static int run(Invocation *invocation)
     g_autoptr(GError) error = NULL;
     const char *paths[] = {invocation->arguments[0], invocation->options.compare};
     int code = EXIT_OK;
+    if ((invocation->options.replay != NULL) == (invocation->arguments_len == 1))
+        return report_failure(EXIT_ERROR,
+                              "simulate needs SOURCE or --replay DIR, one of them (muster help simulate)");
+    if (invocation->options.replay)
+        return replay(invocation);
     kinds_init();
     if (!read_options(&simulating, &error))
         return report_error(error);
@@ -200,6 +260,8 @@ static int run(Invocation *invocation)
 }
 
 static const OptionSpec options[] = {
+    {"replay", 0, OPTION_TEXT, OPTION(replay), "DIR",
+     "run again what the daemons of this state directory did, and compare", NULL},
     {"workload", 0, OPTION_TEXT, OPTION(workload), "FILE",
      "jobs to submit: JSON lines or an SWF trace; - is standard input", NULL},
     {"queue", 0, OPTION_TEXT, OPTION(queue), "NAME", "where jobs go that name no queue; else the only one",
@@ -214,8 +276,13 @@ static const OptionSpec options[] = {
      "when it starts; a trace's own start, else Monday 2026-01-05 00:00 UTC", NULL},
     {"until", 0, OPTION_TEXT, OPTION(until), "D", "stop after so much simulated time, whatever is left",
      NULL},
+    {"spot-reclaim", 0, OPTION_TEXT, OPTION(spot_reclaim), "RATE",
+     "how often an hour each Spot machine is taken away, on average: 0.05 is once in 20 hours (0)", NULL},
+    {"spot-refuse", 0, OPTION_TEXT, OPTION(spot_refuse), "SHARE",
+     "for which part of the launches of Spot machines there is no capacity, 0 to 1 (0)", NULL},
     {"output", 'o', OPTION_TEXT, OPTION(output), "FORMAT", "text (default) or json", "text|json"},
     {"html", 0, OPTION_TEXT, OPTION(html), "FILE", "write a page with the timeline and its curves too", NULL},
+    OPTION_VARIABLES,
     OPTION_PROVIDER,
     OPTION_SOURCE,
 };
@@ -223,7 +290,7 @@ static const OptionSpec options[] = {
 const Command command_simulate = {
     .name = "simulate",
     .group = GROUP_MANIFESTS,
-    .arguments = "SOURCE",
+    .arguments = "SOURCE | --replay DIR",
     .summary = "run manifests over a workload in virtual time: waits, machines, cost",
     .description =
         "Runs the scheduler and the scaler, the same that run jobs for real, over simulated machines in "
@@ -241,18 +308,30 @@ const Command command_simulate = {
         "identifiers where the queue has a scheduling policy.\n\n"
         "A task runs for durationSeconds, else as the job definition's annotation muster/simulated-duration "
         "says, "
-        "else as its earlier runs did. An assertion of a queue (assert) that does not hold ends with 3, jobs "
-        "that can never run with 4.",
-    .examples = "muster simulate envs/prod --workload week.jsonl\twhat a week would be like\n"
-                "muster simulate envs/prod --workload week.jsonl --compare envs/spot\ttwo configurations "
-                "side by side\n"
-                "muster simulate . --workload trace.swf --queue batch --definition any --html run.html\ta "
-                "trace, as a "
-                "page",
+        "else as its earlier runs did. Spot machines are there when asked for and stay, unless "
+        "--spot-reclaim and --spot-refuse say how often not: what ran on one that is taken away is lost and "
+        "tried again as its retryStrategy says, and a type without capacity is in cool-down, as for real. "
+        "An assertion of a queue (assert) that does not hold ends with 3, jobs "
+        "that can never run with 4.\n\n"
+        "--replay DIR takes no source. It runs again what the daemons of a state directory did, by what "
+        "`muster serve` recorded there: the same engine is fed with the same requests, events, revisions and "
+        "times, and must decide the same, tick by tick. The first tick that it decides otherwise is named, "
+        "and "
+        "the command ends with 3.",
+    .examples =
+        "muster simulate envs/prod --workload week.jsonl\twhat a week would be like\n"
+        "muster simulate envs/prod --workload week.jsonl --compare envs/spot\ttwo configurations "
+        "side by side\n"
+        "muster simulate envs/spot --workload week.jsonl --spot-reclaim 0.05\tSpot machines that last 20 "
+        "hours on average\n"
+        "muster simulate . --workload trace.swf --queue batch --definition any --html run.html\ta "
+        "trace, as a "
+        "page\n"
+        "muster simulate --replay .muster\twhat the daemon did, once more",
     .options = options,
     .options_len = G_N_ELEMENTS(options),
     .argument = ARGUMENT_SOURCE,
-    .min_arguments = 1,
+    .min_arguments = 0,
     .max_arguments = 1,
     .exits = EXITS(EXIT_REFUSED) | EXITS(EXIT_INFEASIBLE),
     .run = run,

@@ -5,6 +5,7 @@
 #include "reconciler/cli/output.h"
 #include "reconciler/cli/report.h"
 #include "reconciler/cli/state_dir.h"
+#include "reconciler/cli/values.h"
 #include "spec/base/units.h"
 
 typedef struct {
@@ -26,8 +27,10 @@ static void validate_source(const Invocation *invocation, const char *path, Vali
         validation->code = exit_code_worse(validation->code, report_error(error));
         return;
     }
-    CheckOptions check = {.path = path, .provider = options->provider, .state_dir = state_dir};
-    if (!checked_load(&check, &checked, &error)) {
+    g_autoptr(GivenValues) values = values_read(options, state_dir, path, NULL, &error);
+    CheckOptions check = {
+        .path = path, .provider = options->provider, .state_dir = state_dir, .values = values};
+    if (!values || !checked_load(&check, &checked, &error)) {
         validation->code = exit_code_worse(validation->code, report_error(error));
         return;
     }
@@ -106,6 +109,7 @@ static int run(Invocation *invocation)
 static const OptionSpec options[] = {
     {"format", 0, OPTION_TEXT, OPTION(format), "FORMAT", "text (default), json or github",
      "text|json|github"},
+    OPTION_VARIABLES,
     OPTION_PROVIDER,
 };
 

@@ -77,6 +77,8 @@ static json_t *apply_request(const DeployOptions *options, const Planning *plann
                   planned->source_name, "provider", planned->provider, "firstRun",
                   first_run_name(planning->first_run), "only", planned->only, "planId",
                   is_agreed ? planning->plan->id : NULL, "saved", saved_json(options->plan_file));
+    if (planning->values)
+        json_object_set_new(request, "values", json_string(planning->values));
     const char *revision = manifest_set_revision(planning->checked.set);
     if (planning->checked.source.git) /* what was shown is what is done, whatever was pushed since */
         json_object_set_new(request, "commit", json_string(revision));

@@ -248,7 +248,10 @@ void describe_resource(const json_t *item, const ListStyle *style, GString *out)
         field(out, "Kept:", "its manifest is gone, muster/prune is \"false\"");
     yaml_section(out, "Metadata", json_object_get(item, "metadata"));
     yaml_section(out, "Spec", json_object_get(item, "spec"));
-    yaml_section(out, "Live", json_object_get(item, "live"));
+    if (strcmp(member_text(item, "kind"), kind_name(KIND_COMPUTE_ENVIRONMENT)) == 0)
+        describe_environment_live(json_object_get(item, "live"), style, out);
+    else
+        yaml_section(out, "Live", json_object_get(item, "live"));
     pipeline_schedules(item, out);
     pipeline_steps(item, style, out);
     if (json_array_size(runs)) {

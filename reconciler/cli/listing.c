@@ -96,10 +96,36 @@ static void row_queue(Table *table, const json_t *item, const ListStyle *style)
 static const Column environment_columns[] = {
     {"NAME", ALIGN_LEFT, COLUMN_ALWAYS},      {"PROVIDER", ALIGN_LEFT, COLUMN_ALWAYS},
     {"STATE", ALIGN_LEFT, COLUMN_ALWAYS},     {"VCPUS", ALIGN_RIGHT, COLUMN_ALWAYS},
-    {"MAXVCPUS", ALIGN_RIGHT, COLUMN_ALWAYS}, {"RUNNING", ALIGN_RIGHT, COLUMN_ALWAYS},
-    {"STATUS", ALIGN_LEFT, COLUMN_ALWAYS},    {"OWNER", ALIGN_LEFT, COLUMN_WIDE},
-    {"AGE", ALIGN_RIGHT, COLUMN_ALWAYS},      {"REASON", ALIGN_LEFT, COLUMN_WIDE},
+    {"FREE", ALIGN_RIGHT, COLUMN_ALWAYS},     {"DESIRED", ALIGN_RIGHT, COLUMN_ALWAYS},
+    {"MAXVCPUS", ALIGN_RIGHT, COLUMN_ALWAYS}, {"INSTANCES", ALIGN_RIGHT, COLUMN_ALWAYS},
+    {"RUNNING", ALIGN_RIGHT, COLUMN_ALWAYS},  {"STATUS", ALIGN_LEFT, COLUMN_ALWAYS},
+    {"TODAY", ALIGN_RIGHT, COLUMN_WIDE},      {"THIS MONTH", ALIGN_RIGHT, COLUMN_WIDE},
+    {"OWNER", ALIGN_LEFT, COLUMN_WIDE},       {"AGE", ALIGN_RIGHT, COLUMN_ALWAYS},
+    {"REASON", ALIGN_LEFT, COLUMN_WIDE},
 };
+
+static void cell_optional(Table *table, const json_t *value)
+{
+    if (value)
+        cell_number(table, value);
+    else
+        table_cell(table, NULL);
+}
+
+static void cell_spent(Table *table, const json_t *live, const char *window)
+{
+    const json_t *money = json_object_get(live, "money");
+    table_cell_take(table, money ? budget_text(json_object_get(money, window), member_text(money, "currency"))
+                                 : NULL);
+}
+
+/* Why it is not VALID, else why it buys nothing. */
+static void cell_refusal(Table *table, const json_t *item, const json_t *live)
+{
+    const char *reason = member_text(item, "statusReason");
+    const json_t *unmet = json_array_get(json_object_get(live, "unmet"), 0);
+    table_cell(table, *reason ? reason : member_text(unmet, "text"));
+}
 
 static void row_environment(Table *table, const json_t *item, const ListStyle *style)
 {
@@ -108,12 +134,17 @@ static void row_environment(Table *table, const json_t *item, const ListStyle *s
     table_cell(table, member_text(live, "provider"));
     table_cell(table, member_text(live, "state"));
     cell_number(table, json_object_get(live, "usedVcpus"));
+    cell_optional(table, json_object_get(live, "freeVcpus"));
+    cell_optional(table, json_object_get(live, "desiredvCpus"));
     cell_integer(table, member_integer(live, "maxvCpus"));
+    cell_optional(table, json_object_get(live, "instanceCount"));
     cell_integer(table, member_integer(live, "launches"));
     table_cell(table, member_text(item, "status"));
+    cell_spent(table, live, "day");
+    cell_spent(table, live, "month");
     table_cell(table, member_text(item, "owner"));
     cell_age(table, member_integer(item, "createdAt"), style);
-    table_cell(table, member_text(item, "statusReason"));
+    cell_refusal(table, item, live);
 }
 
 static const Column definition_columns[] = {

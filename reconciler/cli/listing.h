@@ -20,5 +20,10 @@ void list_runs(const json_t *runs, const ListStyle *style, GString *out);
 void list_events(const json_t *events, const ListStyle *style, GString *out);
 void list_status(const json_t *status, const ListStyle *style, GString *out);
 
+/* "1.40 of 2.00 USD", "at least 1.40 USD": what of a day or month is spent. New string. */
+char *budget_text(const json_t *window, const char *currency);
+
+/* The live member of a ComputeEnvironment; NULL: nothing. */
+void describe_environment_live(const json_t *live, const ListStyle *style, GString *out);
 void describe_job(const json_t *job, const ListStyle *style, GString *out);
 void describe_resource(const json_t *item, const ListStyle *style, GString *out);

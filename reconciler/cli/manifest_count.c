@@ -32,13 +32,30 @@ static bool count_file(const char *file, SourceOptions *source, ManifestCount *c
     return true;
 }
 
+static bool is_config(const char *file)
+{
+    const char *slash = strrchr(file, '/');
+    return strcmp(slash ? slash + 1 : file, "muster.yaml") == 0;
+}
+
+/* What a patch or a variable makes invalid is in no file with an error. */
+static bool has_config_error(const Checked *checked)
+{
+    for (size_t i = 0; i < diagnostic_list_len(checked->diagnostics); i++) {
+        const Diagnostic *diagnostic = diagnostic_list_get(checked->diagnostics, i);
+        if (diagnostic->severity == SEVERITY_ERROR && diagnostic->file && is_config(diagnostic->file))
+            return true;
+    }
+    return false;
+}
+
 /* Files with errors: what is wrong in them is not in the set. New set, its keys borrowed. */
 static GHashTable *files_with_errors(const Checked *checked)
 {
     GHashTable *files = g_hash_table_new(g_str_hash, g_str_equal);
     for (size_t i = 0; i < diagnostic_list_len(checked->diagnostics); i++) {
         const Diagnostic *diagnostic = diagnostic_list_get(checked->diagnostics, i);
-        if (diagnostic->severity == SEVERITY_ERROR && diagnostic->file)
+        if (diagnostic->severity == SEVERITY_ERROR && diagnostic->file && !is_config(diagnostic->file))
             g_hash_table_add(files, diagnostic->file);
     }
     return files;
@@ -55,6 +72,7 @@ void manifest_count_add(Checked *checked, ManifestCount *count)
             count->is_partial = true;
             g_hash_table_iter_remove(&iter); /* what is valid in it is counted by the set */
         }
+    count->is_partial |= has_config_error(checked);
     count->is_partial |= diagnostic_list_dropped(checked->diagnostics) > 0;
     if (g_hash_table_size(files) == 0) {
         count->manifests += manifest_set_len(checked->set);

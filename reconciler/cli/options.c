@@ -244,6 +244,22 @@ bool option_integer(const char *name, const char *text, int64_t min, int64_t max
     return true;
 }
 
+bool option_decimal(const char *name, const char *text, int64_t max_e4, int64_t *ret_e4, GError **error)
+{
+    int64_t value_e4;
+    if (!text)
+        return true;
+    if (!decimal_parse(view_from(text), &value_e4) || value_e4 < 0 || value_e4 > max_e4) {
+        g_autofree char *high = decimal_print(max_e4);
+        g_set_error(error, CLI_ERROR, EXIT_ERROR,
+                    "--%s \"%s\" is not a number from 0 to %s with at most four decimal places", name, text,
+                    high);
+        return false;
+    }
+    *ret_e4 = value_e4;
+    return true;
+}
+
 bool option_duration(const char *name, const char *text, int64_t *ret_ms, GError **error)
 {
     if (!text)

@@ -15,6 +15,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Invocation, invocation_clear)
 /* --name VALUE as a number within bounds; text NULL gives *ret_value unchanged. */
 bool option_integer(const char *name, const char *text, int64_t min, int64_t max, int64_t *ret_value,
                     GError **error);
+/* --name VALUE as a decimal with at most four places, in 1/10,000ths, from 0 up; text NULL gives *ret_e4
+ * unchanged. */
+bool option_decimal(const char *name, const char *text, int64_t max_e4, int64_t *ret_e4, GError **error);
 /* --name VALUE as a duration ("90s", "10m"); text NULL gives *ret_ms unchanged. */
 bool option_duration(const char *name, const char *text, int64_t *ret_ms, GError **error);
 /* --name VALUE as a time: ISO 8601, of this machine's zone where it names none, or a duration, which is so

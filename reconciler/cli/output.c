@@ -145,7 +145,7 @@ static bool is_plain(const char *text)
     return true;
 }
 
-static void yaml_scalar(const json_t *value, GString *out)
+void yaml_append_scalar(const json_t *value, GString *out)
 {
     const char *text = json_string_value(value);
     if (text && is_plain(text)) {
@@ -170,7 +170,7 @@ static void yaml_inline(const json_t *value, GString *out)
     else if (json_is_array(value))
         g_string_append(out, "[]");
     else
-        yaml_scalar(value, out);
+        yaml_append_scalar(value, out);
     g_string_append_c(out, '\n');
 }
 
@@ -184,7 +184,7 @@ static void yaml_object(const json_t *value, int indent, bool starts_here, GStri
             g_string_append_printf(out, "%*s", indent, "");
         starts_here = false;
         json_t *name = json_string(key);
-        yaml_scalar(name, out);
+        yaml_append_scalar(name, out);
         json_decref(name);
         g_string_append(out, is_block(member) ? ":\n" : ": ");
         if (is_block(member))

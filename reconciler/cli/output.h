@@ -27,6 +27,8 @@ bool output_write(const char *text, size_t len);
 bool output_string(const GString *text);
 bool output_json(const json_t *value); /* indented, in its own order, with a newline */
 bool output_yaml(const json_t *value);
+/* A string, number, boolean or null as it stands behind a key. */
+void yaml_append_scalar(const json_t *value, GString *out);
 void yaml_append(const json_t *value, int indent, GString *out);
 
 /* Replaces control characters and what is not UTF-8. New string. */

@@ -47,7 +47,8 @@ static void *state_read(void *data)
 
 static void state_read_start(StateRead *read, const PlanningOptions *options)
 {
-    SourceOptions source = {.path = options->source, .name = options->source_name};
+    SourceOptions source = {
+        .path = options->source, .name = options->source_name, .state_dir = options->state_dir};
     *read = (StateRead){.state_dir = options->state_dir, .owner = source_identity_now(&source)};
     read->thread = g_thread_new("state", state_read, read);
 }
@@ -95,6 +96,7 @@ bool planning_make(const PlanningOptions *options, Planning *ret_planning, GErro
                           .name = options->source_name,
                           .provider = options->provider,
                           .state_dir = options->state_dir,
+                          .values = options->values,
                           .may_be_empty = options->destroy};
     memset(planning, 0, sizeof(*planning));
     state_read_start(&state, options);
@@ -110,7 +112,9 @@ bool planning_make(const PlanningOptions *options, Planning *ret_planning, GErro
     }
     planning->notices = options->destroy ? NULL : checked_notices(&planning->checked);
     planning->first_run = planning_first_run(options->first_run, options->provider, &planning->checked);
+    planning->values = given_values_to_json(options->values);
     planning->options = (PlanOptions){.source_name = identity,
+                                      .values = planning->values,
                                       .first_run = planning->first_run,
                                       .only = options->only,
                                       .destroy = options->destroy,
@@ -129,6 +133,7 @@ void planning_clear(Planning *planning)
     g_clear_pointer(&planning->unfinished, json_decref);
     g_clear_pointer(&planning->committed, committed_free);
     g_clear_pointer(&planning->notices, g_strfreev);
+    g_clear_pointer(&planning->values, g_free);
     g_clear_pointer(&planning->guard_message, g_free);
     checked_clear(&planning->checked);
 }

@@ -11,7 +11,8 @@ typedef struct {
     const char *only;        /* or NULL */
     const char *first_run;   /* "start", "record" or NULL */
     const char *state_dir;
-    int64_t allow_deletes; /* -1: not given */
+    const GivenValues *values; /* of variables; may be NULL */
+    int64_t allow_deletes;     /* -1: not given */
     bool destroy;
 } PlanningOptions;
 
@@ -20,6 +21,7 @@ typedef struct {
     Committed *committed;
     Plan *plan; /* NULL: errors in the manifests */
     char **notices;
+    char *values; /* PlanningOptions.values as JSON, for keeping; NULL: none */
     FirstRun first_run;
     PlanOptions options; /* what plan was built with; borrows from here */
     GuardResult guard;

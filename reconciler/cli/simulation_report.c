@@ -46,16 +46,25 @@ static void append_heading(const SimulationResult *result, GString *out)
                            result->is_cut ? ", cut off before all had ended" : "");
 }
 
+/* ", at most $4.20/h, 12.0 % of it idle": of what is known. */
+static void append_rate(const ResultCost *cost, const char *before, GString *out)
+{
+    bool is_bound = cost->money.unpriced && cost->rate_most_micro_per_h >= 0;
+    g_autofree char *rate = words_money(is_bound ? cost->rate_most_micro_per_h : cost->rate_max_micro_per_h,
+                                        cost->money.currency);
+    g_autofree char *idle = words_percent(ratio_e4(cost->money.idle_micro, cost->money.micro));
+    if (is_bound || money_is_known(&cost->money))
+        g_string_append_printf(out, "%s at most %s/h", before, rate);
+    if (cost->money.micro > 0)
+        g_string_append_printf(out, ", %s of it idle", idle);
+}
+
 static void append_cost(const SimulationResult *result, GString *out)
 {
     g_autofree char *cost = words_cost(result);
     g_string_append_printf(out, "Cost: %s", cost);
-    for (size_t i = 0; i < result->costs_len; i++) {
-        const ResultCost *of = &result->costs[i];
-        g_autofree char *rate = words_money(of->rate_max_micro_per_h, of->money.currency);
-        g_autofree char *idle = words_percent(ratio_e4(of->money.idle_micro, of->money.micro));
-        g_string_append_printf(out, "%s at most %s/h, %s of it idle", i ? ";" : ",", rate, idle);
-    }
+    for (size_t i = 0; i < result->costs_len; i++)
+        append_rate(&result->costs[i], i ? ";" : ",", out);
     if (result->unpriced) {
         g_autofree char *count = integer_human(result->unpriced);
         g_string_append_printf(out, "; %s without a known price", count);
@@ -138,9 +147,7 @@ static void environment_cells(Table *table, const ResultEnvironment *environment
     table_cell_take(table, environment->limit_vcpus_e4 ? words_vcpus(environment->limit_vcpus_e4) : NULL);
     for (int i = 0; i < RESOURCE_TYPES; i++)
         table_cell_take(table, words_percent(ratio_e4(of->used[i], of->allocated[i])));
-    bool is_unknown = environment->unpriced && !cost->micro;
-    table_cell_take(table,
-                    cost->currency ? words_money(is_unknown ? -1 : cost->micro, cost->currency) : NULL);
+    table_cell_take(table, cost->currency ? words_paid(cost) : NULL);
 }
 
 static void append_environments(const SimulationResult *result, bool is_colored, GString *out)

@@ -92,28 +92,41 @@ static void check_drain(Check *check, int64_t asserted)
                    : g_strdup_printf("queue %s: drains in %s, asserted %s", queue->name, is, limit));
 }
 
+static void check_cost_unknown(Check *check, int64_t asserted, const char *why)
+{
+    add(check, ASSERTED_COST, asserted, -1,
+        g_strdup_printf("queue %s: cost per day is asserted, but not known: %s", check->queue->name, why));
+}
+
+/* Where prices are missing it holds if it holds at the prices that they cannot exceed. */
 static void check_cost(Check *check, int64_t asserted)
 {
     const ResultQueue *queue = check->queue;
-    if (asserted < 0)
+    if (asserted < 0 || !queue->costs_len)
         return;
-    if (check->result->unpriced || queue->costs_len > 1) {
-        const char *why = check->result->unpriced ? "prices are missing" : "there are several currencies";
-        add(check, ASSERTED_COST, asserted, -1,
-            g_strdup_printf("queue %s: cost per day is asserted, but not known: %s", queue->name, why));
+    if (queue->costs_len > 1) {
+        check_cost_unknown(check, asserted, "there are several currencies");
         return;
     }
-    if (!queue->costs_len)
+    const ResultMoney *money = &queue->costs[0];
+    ResultMoney day = {.currency = money->currency,
+                       .micro = queue->cost_day_max_micro,
+                       .most_micro = queue->cost_day_most_micro,
+                       .unpriced = money->unpriced};
+    if (day.micro <= asserted && day.unpriced && day.most_micro < 0) {
+        check_cost_unknown(check, asserted, "prices are missing");
         return;
-    const char *currency = queue->costs[0].currency;
-    int64_t actual = queue->cost_day_max_micro;
+    }
+    int64_t actual = day.unpriced ? MAX(day.most_micro, day.micro) : day.micro;
     if (actual <= asserted)
         return;
-    g_autofree char *is = words_money(actual, currency), *limit = words_money(asserted, currency);
+    g_autofree char *is = words_paid(&day), *limit = words_money(asserted, day.currency);
     add(check, ASSERTED_COST, asserted, actual,
         g_strdup_printf(
-            "queue %s: %s on its costliest day, asserted %s; its part of what its environments cost",
-            queue->name, is, limit));
+            "queue %s: %s on its costliest day, asserted %s; its part of what its environments cost%s",
+            queue->name, is, limit,
+            day.micro <= asserted ? ", Spot machines of unknown price at the price that they cannot exceed"
+                                  : ""));
 }
 
 static const ResultQueue *queue_find(const SimulationResult *result, const char *name)

@@ -57,6 +57,7 @@ static void environment_book_free(void *data)
         g_clear_pointer(&environment->allocated[i], series_free);
     }
     g_clear_pointer(&environment->rate, series_free);
+    g_clear_pointer(&environment->rate_most, series_free);
     g_free(environment->name);
     g_free(environment->type);
     g_free(environment->currency);
@@ -67,6 +68,7 @@ static void cost_book_free(void *data)
 {
     CostBook *cost = data;
     g_clear_pointer(&cost->rate, series_free);
+    g_clear_pointer(&cost->rate_most, series_free);
     g_free(cost->currency);
     g_free(cost);
 }
@@ -99,6 +101,7 @@ Collector *collector_new(const CollectorOptions *options)
     collector->source = g_strdup(options->source);
     collector->provider = g_strdup(options->provider);
     collector->seed = options->seed;
+    collector->spot_risk = options->spot_risk;
     collector->start_ms = collector->last_end_ms = options->start_ms;
     wait_book_init(&collector->book);
     collector->queues = g_ptr_array_new_with_free_func(queue_book_free);
@@ -210,6 +213,7 @@ uint32_t collector_environment(Collector *collector, const CollectedEnvironment 
     book->currency = g_strdup(environment->currency);
     book->limit_vcpus_e4 = environment->limit_vcpus_e4;
     book->rate = collector_series(collector);
+    book->rate_most = collector_series(collector);
     for (int i = 0; i < RESOURCE_TYPES; i++) {
         book->used[i] = collector_series(collector);
         book->allocated[i] = collector_series(collector);

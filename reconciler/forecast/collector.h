@@ -16,6 +16,7 @@ typedef struct Collector Collector;
 typedef struct {
     const char *source, *provider;
     uint64_t seed;
+    SpotRisk spot_risk; /* for the result */
     int64_t start_ms;
 } CollectorOptions;
 
@@ -102,6 +103,7 @@ typedef struct {
     bool spot;
     int64_t price_micro_per_h; /* -1: unknown */
     int64_t started_ms;        /* paid from here on, at least a minute, by whole seconds */
+    int64_t most_micro_per_h;  /* what it costs at most where the price is unknown; 0 or below: unknown too */
 } CollectedInstance;
 void collector_instance_started(Collector *collector, const CollectedInstance *instance);
 void collector_instance_registered(Collector *collector, uint64_t number, int64_t now_ms, int64_t vcpus_e4);

@@ -59,7 +59,12 @@ static void finish_environment(const EnvironmentBook *book, int64_t makespan_ms,
         .instances_lost = book->instances_lost,
         .attempts = book->attempts,
         .unpriced = book->unpriced,
-        .cost = {g_strdup(book->currency), book->cost_micro, book->idle_micro},
+        .unbounded = book->unbounded,
+        .cost = {.currency = g_strdup(book->currency),
+                 .micro = book->cost_micro,
+                 .idle_micro = book->idle_micro,
+                 .most_micro = book->unbounded ? -1 : book->most_micro,
+                 .unpriced = book->unpriced},
     };
     for (int i = 0; i < RESOURCE_TYPES; i++) {
         __int128 unit = (__int128)MS_PER_SECOND * scales[i];
@@ -99,6 +104,7 @@ static void finish_environments(Collector *collector, int64_t end_ms, uint32_t *
         environment->used_vcpus = g_steal_pointer(&sorted[i]->used[OF_VCPU]);
         environment->allocated_vcpus = g_steal_pointer(&sorted[i]->allocated[OF_VCPU]);
         environment->rate = series_take(&sorted[i]->rate, end_ms);
+        environment->rate_most = series_take(&sorted[i]->rate_most, end_ms);
         add_utilisation(&result->utilisation, &environment->utilisation);
         result->unpriced += environment->unpriced;
         for (uint32_t handle = 0; handle < len; handle++)
@@ -161,6 +167,14 @@ static ResultCost *cost_find(SimulationResult *result, const char *currency)
     return NULL;
 }
 
+static void add_money(ResultMoney *sum, const ResultMoney *part)
+{
+    sum->micro += part->micro;
+    sum->idle_micro += part->idle_micro;
+    sum->unpriced += part->unpriced;
+    sum->most_micro = sum->most_micro < 0 || part->most_micro < 0 ? -1 : sum->most_micro + part->most_micro;
+}
+
 static void finish_costs(Collector *collector, int64_t end_ms, SimulationResult *result)
 {
     result->costs = g_new0(ResultCost, collector->costs->len);
@@ -168,7 +182,8 @@ static void finish_costs(Collector *collector, int64_t end_ms, SimulationResult 
     for (guint i = 0; i < collector->costs->len; i++) {
         CostBook *book = collector->costs->pdata[i];
         result->costs[i] = (ResultCost){.money = {.currency = g_strdup(book->currency)},
-                                        .rate_max_micro_per_h = series_max(book->rate)};
+                                        .rate_max_micro_per_h = series_max(book->rate),
+                                        .rate_most_micro_per_h = series_max(book->rate_most)};
         result->costs[i].rate = series_take(&book->rate, end_ms);
     }
     if (result->costs_len)
@@ -176,26 +191,27 @@ static void finish_costs(Collector *collector, int64_t end_ms, SimulationResult 
     for (size_t i = 0; i < result->environments_len; i++) {
         const ResultMoney *money = &result->environments[i].cost;
         ResultCost *cost = money->currency ? cost_find(result, money->currency) : NULL;
-        if (cost) {
-            cost->money.micro += money->micro;
-            cost->money.idle_micro += money->idle_micro;
-        }
+        if (cost)
+            add_money(&cost->money, money);
+        if (cost && cost->money.most_micro < 0)
+            cost->rate_most_micro_per_h = -1;
     }
 }
 
 /* ---- queues
  * ------------------------------------------------------------------------------------------------------- */
 
-static void money_add(GArray *costs, const char *currency, int64_t micro)
+static void money_add(GArray *costs, const char *currency, const ResultMoney *part)
 {
     for (guint i = 0; i < costs->len; i++) {
         ResultMoney *money = &g_array_index(costs, ResultMoney, i);
         if (strcmp(money->currency, currency) == 0) {
-            money->micro += micro;
+            add_money(money, part);
             return;
         }
     }
-    ResultMoney money = {.currency = g_strdup(currency), .micro = micro};
+    ResultMoney money = *part;
+    money.currency = g_strdup(currency);
     g_array_append_val(costs, money);
 }
 
@@ -205,9 +221,16 @@ static void share_costs(const Collector *collector, const QueueBook *book, Resul
     for (guint i = 0; i < book->by_environment->len; i++) {
         const EnvironmentBook *environment = collector->environments->pdata[i];
         __int128 part = g_array_index(book->by_environment, __int128, i);
-        if (environment->currency && environment->vcpu_ms_e4 > 0)
-            money_add(costs, environment->currency,
-                      (int64_t)(environment->cost_micro * part / environment->vcpu_ms_e4));
+        __int128 whole = environment->vcpu_ms_e4;
+        if (!environment->currency || whole <= 0)
+            continue;
+        ResultMoney money = {.micro = (int64_t)(environment->cost_micro * part / whole)};
+        if (part > 0 && environment->unbounded)
+            money.most_micro = -1;
+        else
+            money.most_micro = (int64_t)(environment->most_micro * part / whole);
+        money.unpriced = part > 0 ? environment->unpriced : 0;
+        money_add(costs, environment->currency, &money);
     }
     queue->costs_len = costs->len;
     queue->costs = (ResultMoney *)(void *)g_array_free(g_steal_pointer(&costs), FALSE);
@@ -228,15 +251,21 @@ static int64_t day_part(const QueueBook *book, const Collector *collector, guint
 static void find_costliest_day(const Collector *collector, const QueueBook *book, const uint32_t *places,
                                const SimulationResult *result, ResultQueue *queue)
 {
-    queue->cost_day_max_micro = -1;
+    queue->cost_day_max_micro = queue->cost_day_most_micro = -1;
     if (queue->costs_len != 1)
         return;
     for (int64_t from_ms = result->start_ms; from_ms < result->end_ms; from_ms += DAY_MS) {
-        int64_t micro = 0;
-        for (guint i = 0; i < book->by_environment->len; i++)
-            micro += day_part(book, collector, i, result->environments[places[i]].rate, from_ms);
+        int64_t micro = 0, most = 0;
+        for (guint i = 0; i < book->by_environment->len; i++) {
+            const ResultEnvironment *environment = &result->environments[places[i]];
+            micro += day_part(book, collector, i, environment->rate, from_ms);
+            most += day_part(book, collector, i, environment->rate_most, from_ms);
+        }
         queue->cost_day_max_micro = MAX(queue->cost_day_max_micro, micro);
+        queue->cost_day_most_micro = MAX(queue->cost_day_most_micro, most);
     }
+    if (queue->costs[0].most_micro < 0)
+        queue->cost_day_most_micro = -1;
 }
 
 static int compare_share(const void *a, const void *b)
@@ -329,6 +358,7 @@ SimulationResult *collector_finish(Collector *collector, int64_t now_ms, Simulat
     result->source = g_steal_pointer(&collector->source);
     result->provider = g_steal_pointer(&collector->provider);
     result->seed = collector->seed;
+    result->spot_risk = collector->spot_risk;
     result->start_ms = collector->start_ms;
     result->end_ms = MAX(now_ms, collector->start_ms);
     result->makespan_ms = collector->last_end_ms - collector->start_ms;

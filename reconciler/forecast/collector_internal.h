@@ -30,10 +30,10 @@ typedef struct {
 typedef struct {
     char *name, *type, *currency;
     int64_t limit_vcpus_e4;
-    Series *used[RESOURCE_TYPES], *allocated[RESOURCE_TYPES], *rate;
-    int64_t instances, instances_lost, attempts, unpriced;
-    int64_t cost_micro, idle_micro;
-    __int128 vcpu_ms_e4; /* of all attempts */
+    Series *used[RESOURCE_TYPES], *allocated[RESOURCE_TYPES], *rate, *rate_most;
+    int64_t instances, instances_lost, attempts, unpriced, unbounded;
+    int64_t cost_micro, most_micro, idle_micro; /* most: with what bounds unknown prices */
+    __int128 vcpu_ms_e4;                        /* of all attempts */
 } EnvironmentBook;
 
 typedef struct {
@@ -44,12 +44,13 @@ typedef struct {
 
 typedef struct {
     char *currency;
-    Series *rate;
+    Series *rate, *rate_most;
 } CostBook;
 
 struct Collector {
     char *source, *provider;
     uint64_t seed;
+    SpotRisk spot_risk;
     int64_t start_ms, last_end_ms;
     JobCounts jobs;
     WaitBook book;

@@ -32,16 +32,36 @@ static CostBook *cost_of(Collector *collector, const char *currency)
     CostBook *cost = g_new0(CostBook, 1);
     cost->currency = g_strdup(currency);
     cost->rate = collector_series(collector);
+    cost->rate_most = collector_series(collector);
     g_ptr_array_add(collector->costs, cost);
     return cost;
 }
 
-/* What is paid in environment, and in its currency, rises by micro_per_h (which may be below 0). */
-static void add_rate(Collector *collector, EnvironmentBook *environment, int64_t now_ms, int64_t micro_per_h)
+static void series_add(Series *series, int64_t now_ms, int64_t difference)
 {
-    Series *all = cost_of(collector, environment->currency)->rate;
-    series_set(all, now_ms, series_value(all) + micro_per_h);
-    series_set(environment->rate, now_ms, series_value(environment->rate) + micro_per_h);
+    series_set(series, now_ms, series_value(series) + difference);
+}
+
+/* What is paid in environment, and in its currency, changes: the price (-1: unknown) comes to it, or goes.
+ * most is what it is at most; nothing where that is not known either. */
+static void change_rate(Collector *collector, EnvironmentBook *environment, int64_t now_ms, int64_t price,
+                        int64_t most, int sign)
+{
+    if (price < 0 && most < 0)
+        return;
+    CostBook *all = cost_of(collector, environment->currency);
+    if (price >= 0) {
+        series_add(all->rate, now_ms, sign * price);
+        series_add(environment->rate, now_ms, sign * price);
+    }
+    series_add(all->rate_most, now_ms, sign * (price >= 0 ? price : most));
+    series_add(environment->rate_most, now_ms, sign * (price >= 0 ? price : most));
+}
+
+static void count_unpriced(EnvironmentBook *environment, int64_t price, int64_t most)
+{
+    environment->unpriced += price < 0;
+    environment->unbounded += price < 0 && most < 0;
 }
 
 /* EC2 and Fargate bill whole seconds, a minute at least. */
@@ -58,10 +78,8 @@ void collector_task_started(Collector *collector, uint32_t environment, int64_t 
     EnvironmentBook *book = collector_environment_book(collector, environment);
     if (!book->currency)
         return;
-    if (price_micro_per_h < 0)
-        book->unpriced++;
-    else
-        add_rate(collector, book, now_ms, price_micro_per_h);
+    count_unpriced(book, price_micro_per_h, -1);
+    change_rate(collector, book, now_ms, price_micro_per_h, -1, 1);
 }
 
 void collector_task_ended(Collector *collector, uint32_t environment, int64_t started_ms, int64_t now_ms,
@@ -70,8 +88,10 @@ void collector_task_ended(Collector *collector, uint32_t environment, int64_t st
     EnvironmentBook *book = collector_environment_book(collector, environment);
     if (!book->currency || price_micro_per_h < 0)
         return;
-    book->cost_micro += billed_micro(started_ms, now_ms, price_micro_per_h);
-    add_rate(collector, book, now_ms, -price_micro_per_h);
+    int64_t micro = billed_micro(started_ms, now_ms, price_micro_per_h);
+    book->cost_micro += micro;
+    book->most_micro += micro;
+    change_rate(collector, book, now_ms, price_micro_per_h, -1, -1);
 }
 
 /* ---- instances
@@ -80,6 +100,7 @@ void collector_task_ended(Collector *collector, uint32_t environment, int64_t st
 void collector_instance_started(Collector *collector, const CollectedInstance *instance)
 {
     EnvironmentBook *environment = collector_environment_book(collector, instance->environment);
+    int64_t most = instance->most_micro_per_h > 0 ? instance->most_micro_per_h : -1;
     collector->instances_started++;
     environment->instances++;
     InstanceBook *book = g_new0(InstanceBook, 1);
@@ -92,16 +113,16 @@ void collector_instance_started(Collector *collector, const CollectedInstance *i
         .registered_ms = -1,
         .ended_ms = -1,
         .price_micro_per_h = environment->currency ? instance->price_micro_per_h : -1,
+        .most_micro_per_h = environment->currency ? most : -1,
         .cost_micro = -1,
+        .most_micro = -1,
         .busy_e4 = -1,
     };
     g_hash_table_replace(collector->living, &book->row.number, book);
     if (!environment->currency)
         return;
-    if (instance->price_micro_per_h < 0)
-        environment->unpriced++;
-    else
-        add_rate(collector, environment, instance->started_ms, instance->price_micro_per_h);
+    count_unpriced(environment, instance->price_micro_per_h, most);
+    change_rate(collector, environment, instance->started_ms, instance->price_micro_per_h, most, 1);
 }
 
 static InstanceBook *find(Collector *collector, uint64_t number)
@@ -143,13 +164,18 @@ void instance_settle(Collector *collector, InstanceBook *instance, int64_t now_m
     __int128 had = (__int128)instance->vcpus_e4 * (now_ms - row->registered_ms);
     if (row->registered_ms >= 0 && had > 0)
         row->busy_e4 = (int64_t)MIN(instance->used_ms_e4 * DECIMAL_SCALE / had, DECIMAL_SCALE);
-    if (row->price_micro_per_h < 0)
+    if (row->price_micro_per_h < 0) {
+        if (row->most_micro_per_h >= 0)
+            row->most_micro = billed_micro(row->started_ms, now_ms, row->most_micro_per_h);
+        environment->most_micro += MAX(row->most_micro, 0);
         return;
-    row->cost_micro = billed_micro(row->started_ms, now_ms, row->price_micro_per_h);
+    }
+    row->cost_micro = row->most_micro = billed_micro(row->started_ms, now_ms, row->price_micro_per_h);
     /* Booting is idle too: only what ran on it was worth the money. */
     __int128 paid = (__int128)instance->vcpus_e4 * MAX(now_ms - row->started_ms, 1);
     __int128 worth = paid > 0 ? (__int128)row->cost_micro * MIN(instance->used_ms_e4, paid) / paid : 0;
     environment->cost_micro += row->cost_micro;
+    environment->most_micro += row->cost_micro;
     environment->idle_micro += row->cost_micro - (int64_t)worth;
 }
 
@@ -166,8 +192,9 @@ void collector_instance_ended(Collector *collector, uint64_t number, int64_t now
     environment->instances_lost += lost;
     collector->instances_lost += lost;
     instance_settle(collector, instance, now_ms);
-    if (instance->row.price_micro_per_h >= 0)
-        add_rate(collector, environment, now_ms, -instance->row.price_micro_per_h);
+    if (environment->currency)
+        change_rate(collector, environment, now_ms, instance->row.price_micro_per_h,
+                    instance->row.most_micro_per_h, -1);
     if (collector->ended->len < RESULT_INSTANCES_MAX)
         g_array_append_val(collector->ended, instance->row);
     g_hash_table_remove(collector->living, &number);

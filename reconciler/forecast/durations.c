@@ -1,7 +1,7 @@
 #include "reconciler/forecast/durations.h"
 
 #include <jansson.h>
-#include "reconciler/forecast/fixed_point.h"
+#include "spec/base/fixed_point.h"
 #include "spec/base/diagnostic.h"
 #include "spec/base/units.h"
 

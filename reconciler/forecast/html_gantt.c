@@ -118,8 +118,11 @@ static void append_bar_title(const Gantt *gantt, const ResultInstance *instance,
     g_autofree char *from = words_time(instance->started_ms);
     g_autofree char *lived = words_duration(end_of(gantt, instance) - instance->started_ms);
     g_autofree char *busy = words_percent(instance->busy_e4);
-    g_autofree char *cost =
-        words_money(instance->cost_micro, gantt->result->environments[instance->environment].cost.currency);
+    ResultMoney paid = {.currency = gantt->result->environments[instance->environment].cost.currency,
+                        .micro = MAX(instance->cost_micro, 0),
+                        .most_micro = instance->most_micro,
+                        .unpriced = instance->cost_micro < 0};
+    g_autofree char *cost = words_paid(&paid);
     g_string_append_printf(out, "<title>%" G_GUINT64_FORMAT " ", instance->number);
     html_text(instance->type, out);
     g_string_append_printf(out, ", from %s for %s, busy %s, cost ", from, lived, busy);

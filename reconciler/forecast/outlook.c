@@ -260,12 +260,17 @@ static json_t *purchases_json(const SimulationResult *with)
     return list;
 }
 
+static json_t *cost_json(const ResultMoney *money)
+{
+    return json_pack("{s:o,s:o,s:s}", "amount", amount(money_is_known(money) ? money->micro : -1), "atMost",
+                     amount(money->most_micro), "currency", money->currency);
+}
+
 static json_t *costs_json(const SimulationResult *result)
 {
     json_t *list = json_array();
     for (size_t i = 0; result && i < result->costs_len; i++)
-        json_array_append_new(list, json_pack("{s:o,s:s}", "amount", amount(result->costs[i].money.micro),
-                                              "currency", result->costs[i].money.currency));
+        json_array_append_new(list, cost_json(&result->costs[i].money));
     return list;
 }
 

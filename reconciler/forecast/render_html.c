@@ -134,7 +134,6 @@ static void environments_table(const SimulationResult *result, GString *out)
         const ResultEnvironment *environment = &result->environments[i];
         const Utilisation *of = &environment->utilisation;
         const ResultMoney *cost = &environment->cost;
-        bool is_unknown = environment->unpriced && !cost->micro;
         g_string_append(out, "<tr>");
         cell(environment->name, out);
         cell(environment->type, out);
@@ -144,8 +143,7 @@ static void environments_table(const SimulationResult *result, GString *out)
         figure(environment->limit_vcpus_e4 ? words_vcpus(environment->limit_vcpus_e4) : g_strdup("-"), out);
         for (int r = 0; r < RESOURCE_TYPES; r++)
             figure(words_percent(ratio_e4(of->used[r], of->allocated[r])), out);
-        figure(cost->currency ? words_money(is_unknown ? -1 : cost->micro, cost->currency) : g_strdup("-"),
-               out);
+        figure(cost->currency ? words_paid(cost) : g_strdup("-"), out);
         figure(cost->currency ? words_percent(ratio_e4(cost->idle_micro, cost->micro)) : g_strdup("-"), out);
         g_string_append(out, "</tr>\n");
     }

@@ -1,5 +1,6 @@
 #include "reconciler/forecast/assertion.h"
 #include "reconciler/forecast/render.h"
+#include "reconciler/forecast/words.h"
 
 #define MS_PER_SECOND 1000.0
 #define MICRO         1000000.0
@@ -102,9 +103,11 @@ static json_t *need_json(const ResourceNeed *need)
 static json_t *money_json(const ResultMoney *money)
 {
     json_t *object = json_object();
-    set(object, "amount", amount(money->micro));
+    set(object, "amount", amount(money_is_known(money) ? money->micro : -1));
+    set(object, "atMost", amount(money->most_micro));
     set(object, "currency", text(money->currency));
-    set(object, "idle", amount(money->idle_micro));
+    set(object, "idle", amount(money_is_known(money) ? money->idle_micro : -1));
+    set(object, "unpriced", json_integer(money->unpriced));
     return object;
 }
 
@@ -202,6 +205,12 @@ static json_t *shares_json(const ResultQueue *queue)
     return list;
 }
 
+static json_t *queue_cost_json(const ResultMoney *money)
+{
+    return json_pack("{s:o,s:o,s:s}", "amount", amount(money_is_known(money) ? money->micro : -1), "atMost",
+                     amount(money->most_micro), "currency", money->currency);
+}
+
 static json_t *queues_json(const SimulationResult *result)
 {
     json_t *list = json_array();
@@ -209,8 +218,7 @@ static json_t *queues_json(const SimulationResult *result)
         const ResultQueue *queue = &result->queues[i];
         json_t *object = json_object(), *costs = json_array();
         for (size_t n = 0; n < queue->costs_len; n++)
-            json_array_append_new(costs, json_pack("{s:o,s:s}", "amount", amount(queue->costs[n].micro),
-                                                   "currency", queue->costs[n].currency));
+            json_array_append_new(costs, queue_cost_json(&queue->costs[n]));
         set(object, "name", json_string(queue->name));
         set(object, "jobs", jobs_json(&queue->jobs));
         set(object, "waitSeconds", waits_json(&queue->waits));
@@ -221,6 +229,7 @@ static json_t *queues_json(const SimulationResult *result)
         set(object, "vcpuSeconds", json_integer(queue->vcpu_seconds));
         set(object, "costs", costs);
         set(object, "costPerDayMax", amount(queue->cost_day_max_micro));
+        set(object, "costPerDayAtMost", amount(queue->cost_day_most_micro));
         set(object, "longestWait", longest_json(&queue->longest));
         set(object, "shares", shares_json(queue));
         json_array_append_new(list, object);
@@ -267,7 +276,8 @@ static json_t *instance_json(const SimulationResult *result, const ResultInstanc
     set(object, "reason", text(instance->reason));
     set(object, "busy", instance->busy_e4 < 0 ? json_null() : json_real((double)instance->busy_e4 / E4));
     set(object, "cost", amount(instance->cost_micro));
-    set(object, "currency", instance->cost_micro < 0 ? json_null() : text(environment->cost.currency));
+    set(object, "costAtMost", amount(instance->most_micro));
+    set(object, "currency", instance->most_micro < 0 ? json_null() : text(environment->cost.currency));
     return object;
 }
 
@@ -319,10 +329,13 @@ static json_t *cost_json(const SimulationResult *result)
     const ResultMoney *only = result->costs_len == 1 ? &result->costs[0].money : NULL;
     for (size_t i = 0; i < result->costs_len; i++) {
         json_t *money = money_json(&result->costs[i].money);
-        set(money, "perHourMax", amount(result->costs[i].rate_max_micro_per_h));
+        bool is_known = money_is_known(&result->costs[i].money);
+        set(money, "perHourMax", amount(is_known ? result->costs[i].rate_max_micro_per_h : -1));
+        set(money, "perHourAtMost", amount(result->costs[i].rate_most_micro_per_h));
         json_array_append_new(list, money);
     }
-    set(object, "amount", amount(only ? only->micro : -1));
+    set(object, "amount", amount(only && money_is_known(only) ? only->micro : -1));
+    set(object, "atMost", amount(only ? only->most_micro : -1));
     set(object, "currency", text(only ? only->currency : NULL));
     set(object, "unpriced", json_integer(result->unpriced));
     set(object, "byCurrency", list);
@@ -359,6 +372,9 @@ json_t *simulation_json(const SimulationResult *result, const GPtrArray *violati
     set(object, "source", text(result->source));
     set(object, "provider", text(result->provider));
     set(object, "seed", json_integer((json_int_t)result->seed));
+    set(object, "spot",
+        json_pack("{s:f,s:f}", "reclaimsPerHour", (double)result->spot_risk.reclaims_per_h_e4 / E4, "refused",
+                  (double)result->spot_risk.refused_e4 / E4));
     set(object, "start", time_text(result->start_ms));
     set(object, "endSeconds", seconds(result->end_ms - result->start_ms));
     set(object, "makespanSeconds", seconds(result->makespan_ms));

@@ -29,6 +29,7 @@ static void environment_clear(ResultEnvironment *environment)
     series_free(environment->used_vcpus);
     series_free(environment->allocated_vcpus);
     series_free(environment->rate);
+    series_free(environment->rate_most);
 }
 
 static void lists_clear(SimulationResult *result)

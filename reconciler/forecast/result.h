@@ -43,10 +43,14 @@ typedef struct {
     int64_t vcpu_seconds; /* of all attempts */
 } ResultShare;
 
-/* Amounts in one currency. idle: the part of the price that was paid for vCPUs that nothing ran on. */
+/* Amounts in one currency. idle: the part of the price that was paid for vCPUs that nothing ran on. Where
+ * prices are missing (unpriced of instances and tasks) micro is what the others cost, and most what all cost
+ * at most. */
 typedef struct {
     char *currency;
     int64_t micro, idle_micro;
+    int64_t most_micro; /* -1: not known either */
+    int64_t unpriced;
 } ResultMoney;
 
 typedef struct {
@@ -63,7 +67,9 @@ typedef struct {
     /* Its part of what its environments cost, by the vCPU seconds that its attempts took there. */
     ResultMoney *costs;
     size_t costs_len;
-    int64_t cost_day_max_micro; /* of its costliest 24 hours from start; -1: none, or several currencies */
+    /* Of its costliest 24 hours from start; -1: none, or several currencies. The same at most; -1: nor known.
+     */
+    int64_t cost_day_max_micro, cost_day_most_micro;
 } ResultQueue;
 
 typedef enum { OF_VCPU, OF_MEMORY, OF_GPU, RESOURCE_TYPES } ResourceType;
@@ -80,10 +86,11 @@ typedef struct {
     char *name, *type; /* "SPOT", "EC2", "FARGATE", "local" … */
     Utilisation utilisation;
     Series *used_vcpus, *allocated_vcpus; /* in 1/10,000ths */
-    Series *rate;                         /* of what is paid: millionths an hour */
+    Series *rate, *rate_most; /* of what is paid: millionths an hour; at most, as in ResultMoney */
     int64_t used_vcpus_max_e4, allocated_vcpus_max_e4, limit_vcpus_e4; /* limit 0: none */
     int64_t instances, instances_lost, attempts;
-    int64_t unpriced; /* instances and tasks without a known price */
+    int64_t unpriced,
+        unbounded;    /* instances and tasks without a known price; of them without a known bound */
     ResultMoney cost; /* currency NULL: it costs nothing, or nothing is known */
 } ResultEnvironment;
 
@@ -95,14 +102,15 @@ typedef struct {
     int64_t started_ms;
     int64_t registered_ms, ended_ms;       /* -1: not */
     int64_t price_micro_per_h, cost_micro; /* -1: unknown */
+    int64_t most_micro_per_h, most_micro;  /* at most, where the price is unknown; -1: unknown too */
     int64_t busy_e4;                       /* vCPUs held, of those it had while registered; -1: never was */
     const char *reason;                    /* why it ended, the result's; may be NULL */
 } ResultInstance;
 
 typedef struct {
     ResultMoney money;
-    Series *rate; /* millionths an hour */
-    int64_t rate_max_micro_per_h;
+    Series *rate;                                        /* millionths an hour */
+    int64_t rate_max_micro_per_h, rate_most_micro_per_h; /* most: -1: not known, see ResultMoney */
 } ResultCost;
 
 /* Jobs that can never run, by what they need and why. */
@@ -119,9 +127,16 @@ typedef struct {
     bool succeeded;
 } ResultRun;
 
+/* How Spot is taken to behave, in 1/10,000ths. */
+typedef struct {
+    int64_t reclaims_per_h_e4; /* of each machine while it is registered, on average */
+    int64_t refused_e4;        /* of launches: there is no capacity */
+} SpotRisk;
+
 typedef struct SimulationResult {
     char *source, *provider;
     uint64_t seed;
+    SpotRisk spot_risk;
     int64_t start_ms, end_ms; /* of the simulated clock */
     int64_t makespan_ms;      /* from start to the end of the last job */
     bool is_cut;              /* --until ended it, or a limit: work was left */

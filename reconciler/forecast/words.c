@@ -78,14 +78,35 @@ char *words_need(const ResourceNeed *need)
     return g_strdup_printf("%s vCPU, %s MiB, %s GPU", vcpus, memory, gpus);
 }
 
+bool money_is_known(const ResultMoney *money)
+{
+    return money->micro > 0 || money->unpriced == 0;
+}
+
+char *words_paid(const ResultMoney *money)
+{
+    g_autofree char *known = words_money(money->micro, money->currency);
+    g_autofree char *most = words_money(money->most_micro, money->currency);
+    if (money->unpriced == 0)
+        return g_steal_pointer(&known);
+    if (!money_is_known(money))
+        return money->most_micro < 0 ? g_strdup("unknown") : g_strdup_printf("at most %s", most);
+    return money->most_micro < 0 ? g_strdup_printf("at least %s", known)
+                                 : g_strdup_printf("at least %s, at most %s", known, most);
+}
+
 char *words_cost(const SimulationResult *result)
 {
     if (!result->costs_len)
         return g_strdup(result->unpriced ? "unknown" : "nothing");
-    GString *out = g_string_new(result->unpriced ? "at least " : NULL);
+    GString *out = g_string_new(NULL);
+    int64_t unpriced = 0;
     for (size_t i = 0; i < result->costs_len; i++) {
-        g_autofree char *money = words_money(result->costs[i].money.micro, result->costs[i].money.currency);
-        g_string_append_printf(out, "%s%s", i ? " and " : "", money);
+        g_autofree char *paid = words_paid(&result->costs[i].money);
+        g_string_append_printf(out, "%s%s", i ? " and " : "", paid);
+        unpriced += result->costs[i].money.unpriced;
     }
+    if (unpriced < result->unpriced) /* in a currency of which nothing is known */
+        g_string_append(out, " and what is unknown");
     return g_string_free(out, FALSE);
 }

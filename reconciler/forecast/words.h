@@ -14,6 +14,10 @@ char *words_percent(int64_t ratio_e4);                  /* "71.4 %"; "-" below 0
 char *words_slowdown(int64_t e3);                       /* "1.42" */
 char *words_need(const ResourceNeed *need);             /* "8 vCPU, 61,000 MiB, 1 GPU" */
 char *words_vcpus(int64_t vcpus_e4);                    /* "64" */
-/* Σ of a result's costs: "$13.40", "$13.40 and CNY 7.00", "unknown", "nothing"; with "at least " where prices
- * are missing. */
+/* "$13.40"; where prices are missing "at least $13.40, at most $25.10", "at most $25.10" where none is known,
+ * "unknown" where nothing is. */
+char *words_paid(const ResultMoney *money);
+/* Whether any of it is known: a figure of 0 among missing prices is none. */
+bool money_is_known(const ResultMoney *money);
+/* Σ of a result's costs, by currency: "$13.40 and CNY 7.00", "unknown", "nothing"; each as words_paid(). */
 char *words_cost(const SimulationResult *result);

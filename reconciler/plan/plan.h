@@ -84,6 +84,7 @@ typedef struct {
     const char *source_name;
     FirstRun first_run;
     const char *only;           /* "KIND/NAME" or NULL */
+    const char *values;         /* of variables (given_values.h), JSON, for saving; NULL: none */
     bool destroy;               /* delete everything the source owns, whatever desired holds */
     const char *const *notices; /* of the provider, shown once; NULL-terminated; may be NULL */
 } PlanOptions;
@@ -147,6 +148,7 @@ void plan_render_markdown(const Plan *plan, const PlanRender *render, GString *o
 /* A saved plan: id, source name and path and options it was made with. */
 typedef struct {
     char *id, *source_name, *source_path, *provider, *only;
+    char *values; /* of variables (given_values.h), JSON; NULL: none */
     FirstRun first_run;
     char **changes; /* "create JobQueue/high", for naming what changed since; NULL-terminated */
     char **digests; /* 64 hex of each of them: before, after and run key; NULL-terminated, as many */

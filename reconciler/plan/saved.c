@@ -7,6 +7,7 @@
 #define SAVED_BYTES_MAX   (256u << 20)
 #define SAVED_CHANGES_MAX 1000000u
 #define SAVED_TEXT_MAX    4096u
+#define SAVED_VALUES_MAX  (64u << 20)
 
 static GQuark saved_error_quark(void)
 {
@@ -32,6 +33,7 @@ void plan_save(const Plan *plan, const char *source_path, const char *provider, 
     append_optional(out, "sourcePath", source_path);
     append_optional(out, "provider", provider);
     append_optional(out, "only", options->only);
+    append_optional(out, "values", options->values);
     g_string_append_printf(out, ",\"firstRun\":\"%s\",\n\"changes\":[", first_run_names[options->first_run]);
     g_autoptr(GString) title = g_string_new(NULL);
     for (guint i = 0; i < plan->changes->len; i++) {
@@ -58,6 +60,7 @@ void saved_plan_free(SavedPlan *saved)
     g_free(saved->source_path);
     g_free(saved->provider);
     g_free(saved->only);
+    g_free(saved->values);
     g_strfreev(saved->changes);
     g_strfreev(saved->digests);
     g_free(saved);
@@ -88,6 +91,17 @@ static bool load_text(const json_t *root, const char *name, MemberNeed need, cha
     if (!json_is_string(member) || json_string_length(member) > SAVED_TEXT_MAX)
         return fail(error, name);
     *ret_text = g_strdup(json_string_value(member));
+    return true;
+}
+
+static bool load_values(const json_t *root, char **ret_values, GError **error)
+{
+    const json_t *member = json_object_get(root, "values");
+    if (!member || json_is_null(member))
+        return true;
+    if (!json_is_string(member) || json_string_length(member) > SAVED_VALUES_MAX)
+        return fail(error, "values");
+    *ret_values = g_strdup(json_string_value(member));
     return true;
 }
 
@@ -137,7 +151,8 @@ static bool load_root(const json_t *root, SavedPlan *saved, GError **error)
            load_text(root, "sourcePath", MEMBER_REQUIRED, &saved->source_path, error) &&
            load_text(root, "provider", MEMBER_OPTIONAL, &saved->provider, error) &&
            load_text(root, "only", MEMBER_OPTIONAL, &saved->only, error) &&
-           load_first_run(root, &saved->first_run, error) && load_changes(root, saved, error);
+           load_values(root, &saved->values, error) && load_first_run(root, &saved->first_run, error) &&
+           load_changes(root, saved, error);
 }
 
 SavedPlan *plan_load(View text, GError **error)

@@ -34,6 +34,8 @@ typedef enum {
     UNMET_INVALID,
     UNMET_LATER /* more than one run looks at or starts: the next run goes on */
 } UnmetReason;
+#define UNMET_REASONS (UNMET_LATER + 1)
+const char *unmet_reason_name(UnmetReason reason); /* "AT_MAX_VCPUS" */
 
 #define SCALE_NO_TYPE SIZE_MAX
 
@@ -44,6 +46,10 @@ typedef struct {
     size_t type; /* SCALE_NO_TYPE: none in particular */
     int64_t have, limit, until_ms;
 } ScaleUnmet;
+
+/* Why, with its figures, of what needs it: "budget of the day: 1.40 USD of 2.00 USD spent". type: the name of
+ * unmet->type, NULL where there is none; currency: NULL where none is known. */
+void unmet_append_text(const ScaleUnmet *unmet, const char *type, const char *currency, GString *out);
 
 typedef enum { TYPE_USABLE, TYPE_COOLING, TYPE_SPOT_PRICE, TYPE_PRICE_UNKNOWN } TypeState;
 typedef struct {

@@ -42,18 +42,28 @@ static int64_t growth_take(Pass *pass, Room *room, RunnableGroup *group, int64_t
     return count;
 }
 
+static bool may_serve(Pass *pass, Room *room, const RunnableGroup *group)
+{
+    return room && room->open && room->type == ROOM_FLEET && room_suits(pass, room, group->kind);
+}
+
+static bool has_coming(const Room *room)
+{
+    return room && room->type == ROOM_FLEET && fleet_len(room->environment->coming) > 0;
+}
+
+/* What any environment has on its way counts before anything is bought, in an earlier one too. */
 bool demand_add(Pass *pass, QueueWalk *walk, RunnableGroup *group, int64_t jobs)
 {
     int64_t left = jobs;
     bool above;
-    for (size_t i = 0; i < walk->rooms_len && left > 0; i++) {
-        Room *room = walk->rooms[i];
-        if (!room || !room->open || room->type != ROOM_FLEET || !room_suits(pass, room, group->kind))
-            continue;
-        left -= coming_take(pass, room, group, left);
-        if (left > 0 && room_can_ever(pass, room, group, NULL, &above) != FEASIBLE_NO)
-            left -= growth_take(pass, room, group, left);
-    }
+    for (size_t i = 0; i < walk->rooms_len && left > 0; i++)
+        if (has_coming(walk->rooms[i]) && may_serve(pass, walk->rooms[i], group))
+            left -= coming_take(pass, walk->rooms[i], group, left);
+    for (size_t i = 0; i < walk->rooms_len && left > 0; i++)
+        if (may_serve(pass, walk->rooms[i], group) &&
+            room_can_ever(pass, walk->rooms[i], group, NULL, &above) != FEASIBLE_NO)
+            left -= growth_take(pass, walk->rooms[i], group, left);
     if (left > 0)
         misfits_add(&walk->unmet, group->kind, &group->need, pass->arena);
     return left < jobs;

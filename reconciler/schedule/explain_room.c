@@ -80,46 +80,11 @@ static const char *closed_text(Explain *explain, Room *room)
     return arena_strndup(explain->arena, text->str, text->len);
 }
 
-static const char *money(Explain *explain, int64_t micro, const char *currency)
-{
-    int64_t cents = micro / 10000;
-    return explain_print(explain, "%" G_GINT64_FORMAT ".%02d %s", cents / 100, (int)(cents % 100),
-                         currency ? currency : "USD");
-}
-
 static const char *unmet_text(Explain *explain, const ExplainGrowth *growth)
 {
-    const ScaleUnmet *unmet = &growth->unmet;
-    const char *type = growth->type ? growth->type : "an instance";
-    switch (unmet->reason) {
-    case UNMET_NO_TYPE: return "no type of instanceTypes can hold it";
-    case UNMET_ABOVE_MAX:
-        return explain_print(explain,
-                             "the smallest instance for it has %" G_GINT64_FORMAT
-                             " vCPU; maxvCpus is %" G_GINT64_FORMAT ", which must not be exceeded",
-                             unmet->have, unmet->limit);
-    case UNMET_COOLING_DOWN:
-        return explain_print(explain, "no capacity at present for its types; %s is tried again next", type);
-    case UNMET_SPOT_PRICE:
-        return explain_print(explain, "the Spot price of %s is %s/h; bidPercentage allows less than %s/h",
-                             type, money(explain, unmet->have, growth->currency),
-                             money(explain, unmet->limit, growth->currency));
-    case UNMET_PRICE_UNKNOWN:
-        return explain_print(
-            explain, "the price of %s is not known, and there is a limit on prices or a budget", type);
-    case UNMET_AT_MAX_VCPUS:
-        return explain_print(explain, "at maxvCpus: %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " vCPU",
-                             unmet->have, unmet->limit);
-    case UNMET_BUDGET_DAY:
-    case UNMET_BUDGET_MONTH:
-        return explain_print(
-            explain, "budget of the %s: %s of %s spent", unmet->reason == UNMET_BUDGET_DAY ? "day" : "month",
-            money(explain, unmet->have, growth->currency), money(explain, unmet->limit, growth->currency));
-    case UNMET_DISABLED: return "the environment is DISABLED";
-    case UNMET_INVALID: return "the environment is INVALID: its instances cannot be launched as configured";
-    case UNMET_LATER: return "its turn to be bought has not come yet";
-    }
-    return "";
+    g_autoptr(GString) text = g_string_new(NULL);
+    unmet_append_text(&growth->unmet, growth->type, growth->currency, text);
+    return arena_strndup(explain->arena, text->str, text->len);
 }
 
 static const char *hosts_text(Explain *explain, const Room *room)

@@ -403,7 +403,10 @@ void feasible_check(const ManifestSet *set, const FeasibleOptions *options, Diag
         .definitions = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, definition_free),
         .answers = g_hash_table_new_full(pair_hash, pair_equal, g_free, answer_free),
         .shapes = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free),
-        .locator = {.text = options->text, .data = options->data, .diagnostics = diagnostics},
+        .locator = {.text = options->text,
+                    .data = options->data,
+                    .variant = manifest_set_config(set)->variant,
+                    .diagnostics = diagnostics},
     };
     works_check(&check, KIND_JOB, job_check);
     works_check(&check, KIND_PIPELINE, pipeline_check);

@@ -45,6 +45,8 @@ typedef struct {
     int64_t demanded_e4;         /* of what it may grow by */
     bool gang_seen;              /* who gathers instances here was settled in this pass */
     GpuSize *gpu_sizes;          /* sizes of hosts with GPUs that were looked at */
+    Capacity misfit;             /* at least so much fits nowhere here for the rest of the pass, where known */
+    bool misfit_known;
     bool gpus_known, gpus_spare; /* some host with GPUs is of a size that no job could use the GPUs of */
 } Room;
 
@@ -85,10 +87,12 @@ struct QueueWalk {
     Misfits misfits;    /* fit nowhere now */
     Misfits unmet;      /* nor can any environment grow for them */
     bool grows;         /* some environment may */
-    unsigned
-        held_tries; /* jobs that only a reservation kept out; after HELD_TRIES_MAX held hosts count as full */
+    unsigned held_tries; /* jobs that only a reservation kept out */
     uint64_t held_rooms; /* bit per place in rooms: a reservation of this queue is there */
     bool is_over;        /* strict order, and the head waits */
+    bool is_spent;       /* it can place nothing more and makes nothing grow: found out when asked */
+    bool is_left_out;    /* only opened to see that nothing can be placed: check_skipped */
+    bool stays_awake;    /* something was parked, or a multinode job tried: that may change by time alone */
 };
 
 typedef struct {
@@ -120,6 +124,11 @@ struct Pass {
     size_t consumables_len, consumables_max;
     ComingUse *coming;
     size_t coming_len, coming_max;
+    unsigned held_tries;  /* of all queues */
+    const Queue *needed;  /* not asked yet, and may place or need something; NULL: not known */
+    bool is_over;         /* no queue that was not asked yet can place or need anything */
+    QueueWalk **limited;  /* of queues with time limits */
+    size_t limited_len, limited_max;
 };
 
 void pass_init(Pass *pass, World *world, const ScheduleOptions *options, Arena *arena, Decisions *decisions);
@@ -129,6 +138,15 @@ void *pass_grow(Pass *pass, void *array, size_t len, size_t *max, size_t size);
 void pass_record(Pass *pass, const Placement *placement);
 
 /* ---- room.c: environments ---- */
+/* Whether what lacks room there could be demand: instances are coming, or it is below its maxvCpus. */
+bool room_may_grow(const Pass *pass, const Room *room);
+/* Whether an attempt that needs so much may be placed there now, or may make it grow; false is certain. */
+bool room_may_take(Pass *pass, Room *room, const Capacity *least);
+/* What it lacks, where it fits in no room of its queue: all of its kind that need at least so much in each
+ * member fit nowhere either. */
+Capacity pass_misfit(Pass *pass, const QueueWalk *walk, const RunnableGroup *group);
+/* So of no environment; false also when there are too many to ask. */
+bool pass_fits_nowhere(Pass *pass, const Capacity *least);
 Room *pass_room(Pass *pass, Environment *environment);
 /* What the environment's types, platform and provider say of a kind, whatever the size. */
 bool room_suits(Pass *pass, Room *room, uint32_t kind);
@@ -174,8 +192,6 @@ PlaceResult place_find(Pass *pass, const QueueWalk *walk, const RunnableGroup *g
 void place_take(Pass *pass, QueueWalk *walk, const RunnableGroup *group, const Place *place);
 /* Run time that the group's next job is expected to need; INT64_MAX: unknown. */
 int64_t group_expected_ms(const Pass *pass, const RunnableGroup *group);
-/* Of two hosts the one that best fit takes. */
-bool host_before(const Instance *a, const Instance *b);
 
 /* ---- demand.c ---- */
 /* What of the group's jobs fits neither now nor on what is coming. True: the first of them is provided for.

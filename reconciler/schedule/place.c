@@ -3,9 +3,15 @@
 #include "reconciler/world/history.h"
 #include "spec/base/units.h"
 
-/* Jobs of one queue that only a hold kept out, in one pass: after so many the hosts that are held count as
- * full for the rest of it. */
-#define HELD_TRIES_MAX 100
+/* Jobs of one queue, and of all, that only a hold kept out, in one pass: after so many the hosts that are held
+ * count as full for the rest of it. What a pass may take is bounded by that: each try asks every hold. */
+#define HELD_TRIES_MAX      100
+#define HELD_TRIES_PASS_MAX 500
+
+static bool tries_ended(const Pass *pass, const QueueWalk *walk)
+{
+    return walk->held_tries > HELD_TRIES_MAX || pass->held_tries > HELD_TRIES_PASS_MAX;
+}
 
 int64_t group_expected_ms(const Pass *pass, const RunnableGroup *group)
 {
@@ -14,20 +20,6 @@ int64_t group_expected_ms(const Pass *pass, const RunnableGroup *group)
 }
 
 /* ---- hosts ---- */
-
-bool host_before(const Instance *a, const Instance *b)
-{
-    if (a->free.gpus != b->free.gpus)
-        return a->free.gpus < b->free.gpus;
-    int64_t whole_a = a->free.vcpus_e4 / DECIMAL_SCALE, whole_b = b->free.vcpus_e4 / DECIMAL_SCALE;
-    if (whole_a != whole_b)
-        return whole_a < whole_b;
-    if (a->free.memory_mib != b->free.memory_mib)
-        return a->free.memory_mib < b->free.memory_mib;
-    if (a->free.vcpus_e4 != b->free.vcpus_e4)
-        return a->free.vcpus_e4 < b->free.vcpus_e4;
-    return a->number < b->number;
-}
 
 typedef struct {
     const Capacity *least;
@@ -165,7 +157,7 @@ static Instance *held_find(Pass *pass, Room *room, const RunnableGroup *group, H
             continue;
         if (!host->holds || holds_allow(pass, host->holds, group) == 0)
             *ret_held = true;
-        else if (!best || host_before(instance, best))
+        else if (!best || fleet_before(instance, best, group->need))
             best = instance;
     }
     return best;
@@ -175,10 +167,10 @@ static Instance *hosts_find(Pass *pass, const QueueWalk *walk, Room *room, const
                             Hosts hosts, bool *ret_held)
 {
     Instance *found = fleet_look(pass, room, hosts, group->need);
-    if (!*room->hosts || walk->held_tries > HELD_TRIES_MAX)
+    if (!*room->hosts || tries_ended(pass, walk))
         return found;
     Instance *held = held_find(pass, room, group, hosts, ret_held);
-    return held && (!found || host_before(held, found)) ? held : found;
+    return held && (!found || fleet_before(held, found, group->need)) ? held : found;
 }
 
 /* Hosts with GPUs are kept for jobs that want some; the one machine is not. */
@@ -210,9 +202,9 @@ static PlaceResult room_look(Pass *pass, const QueueWalk *walk, Room *room, cons
     const Capacity *need = &group->need;
     bool held = false;
     if (room->holds) {
-        most = walk->held_tries > HELD_TRIES_MAX ? 0 : MIN(most, holds_allow(pass, room->holds, group));
+        most = tries_ended(pass, walk) ? 0 : MIN(most, holds_allow(pass, room->holds, group));
         if (most == 0)
-            return walk->held_tries > HELD_TRIES_MAX ? PLACE_FULL : PLACE_HELD;
+            return tries_ended(pass, walk) ? PLACE_FULL : PLACE_HELD;
     }
     *ret_place = (Place){room, NULL, most};
     if (room->type == ROOM_TASKS)

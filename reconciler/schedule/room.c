@@ -1,5 +1,5 @@
 /* room.c: environments as a pass sees them, and what they can ever run. */
-#include "reconciler/schedule/pass.h"
+#include "reconciler/schedule/hold.h"
 #include "spec/base/units.h"
 
 static RoomType room_type(const Environment *environment)
@@ -36,6 +36,85 @@ Room *pass_room(Pass *pass, Environment *environment)
     room->hosts = room->type == ROOM_MACHINE ? &pass->machine_hosts : &room->own_hosts;
     room->suits = arena_new0_n(pass->arena, uint8_t, world_kinds_len(pass->world));
     return room;
+}
+
+/* ---- whether there is any use in asking ---- */
+
+/* More environments are not looked at to leave out many queues at once. */
+#define ROOMS_ASKED_MAX 16
+
+bool room_may_grow(const Pass *pass, const Room *room)
+{
+    const Environment *environment = room->environment;
+    const ComputeEnvironmentSpec *spec = environment->spec;
+    if (!room->open || room->type != ROOM_FLEET || fleet_len(environment->coming) > 0)
+        return room->open && room->type == ROOM_FLEET;
+    return pass->options->growth && spec->type != CE_TYPE_UNMANAGED &&
+           (spec->max_vcpus <= 0 || environment->instance_vcpus < spec->max_vcpus);
+}
+
+static bool fleet_may_take(Room *room, const Capacity *least)
+{
+    if (room->misfit_known && capacity_covers(*least, room->misfit))
+        return false;
+    if (room->fleet && fleet_find(room->fleet, *least, FLEET_ANY))
+        return true;
+    for (const HeldHost *host = *room->hosts; host; host = host->next)
+        if (capacity_covers(host->instance->free, *least))
+            return true;
+    room->misfit = *least;
+    room->misfit_known = true;
+    return false;
+}
+
+static bool has_room(const Pass *pass, Room *room, const Capacity *least)
+{
+    if (!room->open || room->left_e4 < least->vcpus_e4)
+        return false;
+    switch (room->type) {
+    case ROOM_MACHINE: return pass->machine && capacity_covers(pass->machine->free, *least);
+    case ROOM_FLEET: return fleet_may_take(room, least);
+    case ROOM_TASKS: return true;
+    }
+    g_assert_not_reached();
+}
+
+bool room_may_take(Pass *pass, Room *room, const Capacity *least)
+{
+    return has_room(pass, room, least) || room_may_grow(pass, room);
+}
+
+static bool fits_nowhere(Pass *pass, const QueueWalk *walk, uint32_t kind, const Capacity *least)
+{
+    for (size_t i = 0; i < walk->rooms_len; i++) {
+        Room *room = walk->rooms[i];
+        if (room && room_suits(pass, room, kind) && has_room(pass, room, least))
+            return false;
+    }
+    return true;
+}
+
+/* Mostly one member is what lacks: then all that need as much of it are covered, whatever else they need. */
+Capacity pass_misfit(Pass *pass, const QueueWalk *walk, const RunnableGroup *group)
+{
+    const Capacity *need = &group->need;
+    Capacity alone[] = {{need->vcpus_e4, 0, 0}, {0, need->memory_mib, 0}, {0, 0, need->gpus}};
+    size_t len = need->gpus > 0 ? G_N_ELEMENTS(alone) : G_N_ELEMENTS(alone) - 1;
+    for (size_t i = 0; i < len; i++)
+        if (fits_nowhere(pass, walk, group->kind, &alone[i]))
+            return alone[i];
+    return *need;
+}
+
+bool pass_fits_nowhere(Pass *pass, const Capacity *least)
+{
+    if (world_environment_slots(pass->world) > ROOMS_ASKED_MAX)
+        return false;
+    for (Environment *at = world_environment_next(pass->world, NULL); at;
+         at = world_environment_next(pass->world, at))
+        if (room_may_take(pass, pass_room(pass, at), least))
+            return false;
+    return true;
 }
 
 /* ---- what the spec says ---- */

@@ -219,8 +219,7 @@ static void rooms_open(Pass *pass, QueueWalk *walk)
     for (size_t i = 0; i < walk->rooms_len; i++) {
         Room *room = environments[i] ? pass_room(pass, environments[i]) : NULL;
         walk->rooms[i] = room;
-        if (room && room->open && room->type == ROOM_FLEET)
-            walk->grows = walk->grows || pass->options->growth || fleet_len(room->environment->coming) > 0;
+        walk->grows = walk->grows || (room && room_may_grow(pass, room));
     }
 }
 

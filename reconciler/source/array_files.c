@@ -219,6 +219,7 @@ ManifestSet *array_files_fill(const SourceOptions *options, ManifestSet *set, GP
         if (!batch) {
             batch = manifest_batch_new();
             filler_open(&filler, options, diagnostics);
+            filler.locator.variant = manifest_set_config(set)->variant;
         }
         g_autofree char *spec = spec_fill(&filler, manifest);
         Manifest filled = *manifest;

@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "spec/variant.h"
+
 #define CACHE_VERSION   1u
 #define CACHE_MAGIC     0x4548434154534d55u
 #define CACHE_BYTES_MAX ((uint64_t)2 << 30)
@@ -90,6 +92,9 @@ static void key_digest(const CacheKey *key, Digest *ret_digest)
         append_text(text, key->config->provider);
         append_text(text, key->config->region);
         append_text(text, key->config->account);
+        Digest variant;
+        variant_digest(key->config->variant, &variant);
+        g_string_append_len(text, (const char *)variant.bytes, DIGEST_BYTES);
     }
     digest_of((View){text->str, text->len}, ret_digest);
 }

@@ -15,6 +15,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "spec/variant.h"
+
 /* Each step adds a batch to the set and leaves the memory of what it replaced: after so many, all is loaded
  * afresh. */
 #define STEPS_MAX 500
@@ -36,6 +38,8 @@ struct SourceFollower {
     GHashTable *dirty;  /* paths changed since base */
     unsigned steps;
     SourceStatistics totals; /* over files */
+    GPtrArray *bases; /* of char*: directories outside that were read too; NULL: none */
+    gint doubt;       /* something changed there */
     LoadBuffer buffer;
     RepoTree
         *base_tree; /* commit of base; may be options.git, which is the one loaded last. NULL: a directory */
@@ -58,6 +62,7 @@ SourceFollower *source_follower_new(const SourceOptions *options)
                                         .cache_dir = g_strdup(options->cache_dir),
                                         .state_dir = g_strdup(options->state_dir),
                                         .is_offline = options->is_offline,
+                                        .values = given_values_copy(options->values),
                                         .threads = options->threads};
     follower->files = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, followed_free);
     follower->dirty = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -94,6 +99,8 @@ void source_follower_free(SourceFollower *follower)
     g_free((char *)(uintptr_t)follower->options.cache_dir);
     g_free((char *)(uintptr_t)follower->options.state_dir);
     g_free((char *)(uintptr_t)follower->options.commit);
+    given_values_free((GivenValues *)(uintptr_t)follower->options.values);
+    g_clear_pointer(&follower->bases, g_ptr_array_unref);
     g_free(follower->buffer.data);
     g_free(follower);
 }
@@ -107,6 +114,16 @@ void source_follower_commit(SourceFollower *follower, const char *commit)
 void source_follower_attach(SourceFollower *follower, SourceWatch *watch)
 {
     follower->watch = watch;
+}
+
+const GPtrArray *source_follower_bases(const SourceFollower *follower)
+{
+    return follower->bases;
+}
+
+void source_follower_doubt(SourceFollower *follower)
+{
+    g_atomic_int_set(&follower->doubt, 1);
 }
 
 /* ---- everything
@@ -158,6 +175,8 @@ static bool load_everything(SourceFollower *follower, ManifestSet **ret_set, Sou
         forget_base(follower);
         return false;
     }
+    g_clear_pointer(&follower->bases, g_ptr_array_unref);
+    follower->bases = files.bases;
     follower->has_links = files.has_links;
     if (diagnostic_list_len(diagnostics) == faults && !files.has_parts) {
         follower->base = manifest_set_ref(*ret_set);
@@ -349,7 +368,8 @@ static StepResult step_over_dirty(SourceFollower *follower, ManifestSet **ret_se
                                   SourceStatistics *ret_statistics, DiagnosticList *diagnostics,
                                   GError **error)
 {
-    ParseContext context = {manifest_set_config(follower->base), follower->options.provider, NULL};
+    ParseContext context = {.config = manifest_set_config(follower->base),
+                            .provider = follower->options.provider};
     bool is_commit = follower->options.git != NULL;
     Step step = {.follower = follower,
                  .root = is_commit ? -1 : open(follower->options.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
@@ -375,6 +395,15 @@ static StepResult step_over_dirty(SourceFollower *follower, ManifestSet **ret_se
     return result;
 }
 
+/* What differs in a base is in no path of the source. */
+static bool same_bases(const SourceFollower *follower)
+{
+    for (guint i = 0; follower->bases && i < follower->bases->len; i++)
+        if (!repo_tree_same(follower->base_tree, follower->options.git, follower->bases->pdata[i]))
+            return false;
+    return true;
+}
+
 /* Opens the commit that is wanted now. *ret_everything: as take_changes. */
 static bool take_commit(SourceFollower *follower, bool *ret_everything, GError **error)
 {
@@ -383,7 +412,7 @@ static bool take_commit(SourceFollower *follower, bool *ret_everything, GError *
     if (!repo_open(&follower->options, false, error))
         return false;
     bool is_known = follower->base && follower->base_tree && !follower->has_links &&
-                    follower->steps < STEPS_MAX &&
+                    follower->steps < STEPS_MAX && same_bases(follower) &&
                     repo_tree_differences(follower->base_tree, follower->options.git, paths);
     g_hash_table_remove_all(follower->dirty);
     for (guint i = 0; is_known && i < paths->len; i++)
@@ -398,7 +427,7 @@ static bool take_changes(SourceFollower *follower)
     WatchChanges changes = {.everything = true};
     if (follower->watch)
         source_watch_take(follower->watch, &changes);
-    bool is_everything = changes.everything;
+    bool is_everything = changes.everything || g_atomic_int_compare_and_exchange(&follower->doubt, 1, 0);
     for (guint i = 0; changes.paths && i < changes.paths->len; i++)
         g_hash_table_add(follower->dirty, g_strdup(g_ptr_array_index(changes.paths, i)));
     watch_changes_clear(&changes);
@@ -431,6 +460,7 @@ bool source_follower_load(SourceFollower *follower, ManifestSet **ret_set, Sourc
     if (!load_manifests(follower, ret_set, ret_statistics, diagnostics, error))
         return false;
     g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
+    *ret_set = variant_finish(*ret_set, diagnostics);
     *ret_set = array_files_fill(&follower->options, *ret_set, paths, diagnostics);
     if (follower->watch)
         source_watch_also(follower->watch, paths);

@@ -3,6 +3,7 @@
  * nothing depends on which thread was faster. */
 #include "reconciler/source/load.h"
 #include "reconciler/source/array_files.h"
+#include "reconciler/source/layers.h"
 #include "reconciler/source/repo_open.h"
 #include "reconciler/source/repo_tree.h"
 #include "reconciler/source/scan.h"
@@ -11,6 +12,8 @@
 #include <stdlib.h>
 #include <sys/types.h>
 #include <unistd.h>
+
+#include "spec/variant.h"
 
 #define THREADS_MAX 4
 #define BIG_FILE    ((uint64_t)4 << 20) /* larger files are cut at document starts */
@@ -49,8 +52,9 @@ typedef struct {
 typedef struct {
     const SourceOptions *options;
     Scan *scan;
+    RepoTree *tree; /* of a base in a commit: what scan borrows; else NULL */
     char *prefix;
-    SourceConfig *config;
+    const SourceConfig *config; /* may be NULL */
     Cache *cache;
     LoadedFiles *files; /* may be NULL */
     char **shown;       /* by file */
@@ -304,7 +308,9 @@ static void run_part(const Loader *loader, Parser *parser, Unit *unit)
 static void *work(void *data)
 {
     Loader *loader = data;
-    ParseContext context = {loader->config, loader->options->provider, loader->cache};
+    const SourceOptions *options = loader->options;
+    ParseContext context = {loader->config, options->provider, loader->cache, options->observe,
+                            options->observer};
     Parser *parser = parser_new(&context);
     LoadBuffer buffer = {NULL, 0};
     for (;;) {
@@ -533,17 +539,27 @@ static void tell_files(const Loader *loader)
     }
 }
 
-static ManifestSet *merge(Loader *loader, SourceStatistics *statistics, DiagnosticList *diagnostics)
+static void take_batches(Loader *loader, GPtrArray *batches, DiagnosticList *diagnostics)
 {
-    merge_statistics(loader, statistics);
-    g_autofree ManifestBatch **batches = g_new0(ManifestBatch *, loader->units->len + 1);
     for (guint i = 0; i < loader->units->len; i++) {
         Unit *unit = g_ptr_array_index(loader->units, i);
         diagnostic_list_merge(diagnostics, unit->diagnostics);
-        batches[i] = g_steal_pointer(&unit->batch);
+        g_ptr_array_add(batches, g_steal_pointer(&unit->batch));
     }
-    ManifestSet *set = manifest_set_build(batches, loader->units->len, loader->config, diagnostics);
-    tell_files(loader);
+}
+
+/* loaders: the source's own is the last. */
+static ManifestSet *merge(const GPtrArray *loaders, SourceStatistics *statistics, DiagnosticList *diagnostics)
+{
+    Loader *own = loaders->pdata[loaders->len - 1];
+    g_autoptr(GPtrArray) batches = g_ptr_array_new();
+    for (guint i = 0; i < loaders->len; i++) {
+        merge_statistics(loaders->pdata[i], statistics);
+        take_batches(loaders->pdata[i], batches, diagnostics);
+    }
+    ManifestSet *set =
+        manifest_set_build((ManifestBatch **)batches->pdata, batches->len, own->config, diagnostics);
+    tell_files(own);
     return set;
 }
 
@@ -560,20 +576,21 @@ static bool first_error(const Loader *loader, GError **error)
 }
 
 /* ---- muster.yaml, standard input
- * ---------------------------------------------------------------------------------- */
+ * -------------------------------------------------------------------------------------------------------------
+ */
 
-static char *read_config_text(const Loader *loader, const char *shown, size_t *ret_len, GError **error)
+static char *read_config_text(const Scan *scan, const char *shown, size_t *ret_len, GError **error)
 {
     struct stat status;
     RepoText blob;
-    if (loader->scan->tree) {
-        if (!repo_tree_read(loader->scan->tree, loader->scan->config_id, shown,
-                            document_limits_default.file_bytes, &blob, error))
+    if (scan->tree) {
+        if (!repo_tree_read(scan->tree, scan->config_id, shown, document_limits_default.file_bytes, &blob,
+                            error))
             return NULL;
         *ret_len = blob.len;
         return blob.data;
     }
-    int fd = scan_open(loader->scan->root, SCAN_CONFIG_NAME, &status, error);
+    int fd = scan_open(scan->root, SCAN_CONFIG_NAME, &status, error);
     if (fd < 0)
         return NULL;
     char *text = scan_read_all(fd, shown, document_limits_default.file_bytes, ret_len, error);
@@ -581,16 +598,28 @@ static char *read_config_text(const Loader *loader, const char *shown, size_t *r
     return text;
 }
 
-static bool read_config(Loader *loader, DiagnosticList *diagnostics, GError **error)
+static bool read_config(const Scan *scan, const char *prefix, SourceConfig **ret_config,
+                        DiagnosticList *diagnostics, GError **error)
 {
-    if (!loader->scan->has_config)
+    if (!scan->has_config)
         return true;
-    g_autofree char *shown = g_strconcat(loader->prefix, SCAN_CONFIG_NAME, NULL);
+    g_autofree char *shown = g_strconcat(prefix, SCAN_CONFIG_NAME, NULL);
     size_t len;
-    g_autofree char *text = read_config_text(loader, shown, &len, error);
+    g_autofree char *text = read_config_text(scan, shown, &len, error);
     if (text)
-        loader->config = source_config_parse((View){text, len}, shown, diagnostics);
+        *ret_config = source_config_parse((View){text, len}, shown, diagnostics);
+    if (text && !*ret_config)
+        *ret_config = source_config_faulty();
     return text != NULL;
+}
+
+/* Values that nothing declares are a fault even where there is no muster.yaml. */
+static void settle_config(const SourceOptions *options, SourceConfig **config, DiagnosticList *diagnostics)
+{
+    if (!*config && given_values_len(options->values) > 0)
+        *config = g_new0(SourceConfig, 1);
+    if (*config && !(*config)->variant)
+        source_config_settle(*config, options->values, diagnostics);
 }
 
 static bool load_stdin(const SourceOptions *options, ManifestSet **ret_set, SourceStatistics *statistics,
@@ -601,7 +630,12 @@ static bool load_stdin(const SourceOptions *options, ManifestSet **ret_set, Sour
         scan_read_all(STDIN_FILENO, "stdin", document_limits_default.file_bytes, &len, error);
     if (!text)
         return false;
-    ParseContext context = {.provider = options->provider};
+    g_autoptr(SourceConfig) config = NULL;
+    settle_config(options, &config, diagnostics);
+    ParseContext context = {.config = config,
+                            .provider = options->provider,
+                            .observe = options->observe,
+                            .observer = options->observer};
     ParseOutcome outcome;
     Parser *parser = parser_new(&context);
     ManifestBatch *batch = manifest_batch_new();
@@ -610,28 +644,36 @@ static bool load_stdin(const SourceOptions *options, ManifestSet **ret_set, Sour
     *statistics = (SourceStatistics){.files = 1, .files_skipped = !outcome.is_ours, .bytes = len};
     statistics->documents_skipped = outcome.documents_skipped;
     note_skipped(statistics, "stdin", outcome.first_skipped_line);
-    *ret_set = manifest_set_build(&batch, 1, NULL, diagnostics);
+    *ret_set = manifest_set_build(&batch, 1, config, diagnostics);
     return true;
 }
 
 /* ---- the whole
  * ---------------------------------------------------------------------------------------------------- */
 
-static void loader_clear(Loader *loader)
+static void loader_free(void *data)
 {
+    Loader *loader = data;
     g_ptr_array_unref(loader->units);
     g_async_queue_unref(loader->queue);
     g_async_queue_unref(loader->spare);
     g_hash_table_unref(loader->big);
     g_strfreev(loader->shown);
     g_free(loader->prefix);
-    source_config_free(loader->config);
+    scan_free(loader->scan);
+    repo_tree_free(loader->tree);
+    g_free(loader);
 }
 
-static void loader_init(Loader *loader, const SourceOptions *options, Scan *scan)
+/* Takes scan. */
+static Loader *loader_new(const SourceOptions *options, const SourceConfig *config, Scan *scan,
+                          const char *prefix)
 {
-    *loader = (Loader){.options = options, .scan = scan};
-    loader->prefix = shown_prefix_of(options, scan->is_single);
+    Loader *loader = g_new0(Loader, 1);
+    loader->options = options;
+    loader->config = config;
+    loader->scan = scan;
+    loader->prefix = g_strdup(prefix);
     loader->units = g_ptr_array_new_with_free_func(unit_free);
     loader->queue = g_async_queue_new();
     loader->spare = g_async_queue_new_full(buffer_free);
@@ -639,40 +681,117 @@ static void loader_init(Loader *loader, const SourceOptions *options, Scan *scan
     loader->shown = g_new0(char *, scan->files->len + 1);
     for (guint i = 0; i < scan->files->len; i++)
         loader->shown[i] = g_strconcat(loader->prefix, file_at(loader, i)->path, NULL);
+    return loader;
 }
 
 typedef enum { LOAD_DONE, LOAD_AGAIN, LOAD_FAILED } LoadResult;
 
+/* cache_name: tells apart what the same files become in different sources. */
+static LoadResult loader_run(Loader *loader, const char *cache_name, GError **error)
+{
+    const SourceOptions *options = loader->options;
+    CacheKey key = {options->cache_dir, cache_name, loader->config, options->provider};
+    LoadResult result = LOAD_FAILED;
+    loader->cache = options->cache_dir && !options->observe ? cache_open(&key) : NULL;
+    if (run_pool(loader, error) && !first_error(loader, error))
+        result = any_big_changed(loader) ? LOAD_AGAIN : LOAD_DONE;
+    if (loader->cache)
+        cache_close(loader->cache, result == LOAD_DONE ? CACHE_KEEP : CACHE_DISCARD);
+    return result;
+}
+
+/* What the source is called beside its bases. New string. */
+static char *cache_root(const SourceOptions *options)
+{
+    if (options->git)
+        return g_strdup(repo_tree_origin(options->git));
+    char *real = realpath(options->path, NULL);
+    char *root = g_strdup(real ? real : options->path);
+    free(real);
+    return root;
+}
+
+/* *ret_tree: of a commit, what the scan reads from. */
+static Scan *scan_base(const SourceOptions *options, const SourceBase *base, RepoTree **ret_tree,
+                       GError **error)
+{
+    if (!options->git)
+        return scan_new(base->path, NULL, NULL, error);
+    g_autoptr(RepoTree) tree = repo_tree_elsewhere(options->git, base->path, error);
+    Scan *scan = tree ? repo_tree_scan(tree, error) : NULL;
+    if (scan)
+        *ret_tree = g_steal_pointer(&tree);
+    else
+        g_prefix_error(error, "base %s: ", base->shown);
+    return scan;
+}
+
+static LoadResult load_base(const SourceOptions *options, const SourceConfig *config, const SourceBase *base,
+                            GPtrArray *loaders, GError **error)
+{
+    RepoTree *tree = NULL;
+    Scan *scan = scan_base(options, base, &tree, error);
+    if (!scan)
+        return LOAD_FAILED;
+    Loader *loader = loader_new(options, config, scan, base->shown);
+    g_autofree char *root = cache_root(options), *cache_name = g_strdup_printf("%s\n%s", base->path, root);
+    loader->tree = tree;
+    g_ptr_array_add(loaders, loader);
+    return loader_run(loader, cache_name, error);
+}
+
+/* loaders: as for merge. */
+static void tell_layers(LoadedFiles *files, const GPtrArray *bases, const GPtrArray *loaders)
+{
+    if (!files)
+        return;
+    const Loader *own = loaders->pdata[loaders->len - 1];
+    files->has_links = own->scan->links->len > 0;
+    if (bases->len > 0)
+        files->bases = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < bases->len; i++)
+        g_ptr_array_add(files->bases, g_strdup(((const SourceBase *)bases->pdata[i])->path));
+}
+
+/* The bases first, then the source's own files, which scan (taken) found. */
+static LoadResult load_layers(const SourceOptions *options, const SourceConfig *config,
+                              const GPtrArray *bases, Scan *scan, LoadedFiles *files, GPtrArray *loaders,
+                              GError **error)
+{
+    g_autofree char *prefix = shown_prefix_of(options, scan->is_single);
+    Loader *own = loader_new(options, config, scan, prefix);
+    LoadResult result = LOAD_DONE;
+    own->files = files;
+    for (guint i = 0; i < bases->len && result == LOAD_DONE; i++)
+        result = load_base(options, config, bases->pdata[i], loaders, error);
+    g_ptr_array_add(loaders, own);
+    return result == LOAD_DONE ? loader_run(own, options->git ? repo_tree_origin(options->git) : options->path, error) : result;
+}
+
 static LoadResult load_once(const SourceOptions *options, LoadedFiles *files, ManifestSet **ret_set,
                             SourceStatistics *statistics, DiagnosticList *diagnostics, GError **error)
 {
-    g_autoptr(Scan) scan =
-        options->git ? repo_tree_scan(options->git, error) : scan_new(options->path, NULL, NULL, error);
+    Scan *scan = options->git ? repo_tree_scan(options->git, error) : scan_new(options->path, NULL, NULL, error);
     if (!scan)
         return LOAD_FAILED;
-    Loader loader;
-    loader_init(&loader, options, scan);
-    loader.files = files;
-    LoadResult result = LOAD_FAILED;
+    g_autofree char *prefix = shown_prefix_of(options, scan->is_single);
+    g_autoptr(SourceConfig) config = NULL;
+    g_autoptr(GPtrArray) loaders = g_ptr_array_new_with_free_func(loader_free), bases = NULL;
     g_autoptr(DiagnosticList) found = diagnostic_list_new();
-    if (read_config(&loader, found, error)) {
-        const char *origin = options->git ? repo_tree_origin(options->git) : options->path;
-        CacheKey key = {options->cache_dir, origin, loader.config, options->provider};
-        loader.cache = options->cache_dir ? cache_open(&key) : NULL;
-        if (run_pool(&loader, error) && !first_error(&loader, error))
-            result = any_big_changed(&loader) ? LOAD_AGAIN : LOAD_DONE;
-        if (loader.cache)
-            cache_close(loader.cache, result == LOAD_DONE ? CACHE_KEEP : CACHE_DISCARD);
+    if (!read_config(scan, prefix, &config, found, error) ||
+        !(bases = layers_of_source(options, prefix, config, found, error))) {
+        scan_free(scan);
+        return LOAD_FAILED;
     }
+    settle_config(options, &config, found);
+    LoadResult result = load_layers(options, config, bases, scan, files, loaders, error);
     if (result == LOAD_DONE) {
-        *ret_set = merge(&loader, statistics, found);
+        *ret_set = merge(loaders, statistics, found);
         if (options->git)
             manifest_set_set_commit(*ret_set, repo_tree_commit(options->git));
-        if (files)
-            files->has_links = scan->links->len > 0;
+        tell_layers(files, bases, loaders);
         diagnostic_list_merge(diagnostics, found);
     }
-    loader_clear(&loader);
     return result;
 }
 
@@ -682,6 +801,7 @@ bool source_load(SourceOptions *options, ManifestSet **ret_set, SourceStatistics
     LoadedFiles *nobody = NULL;
     if (!load_source(options, nobody, ret_set, ret_statistics, diagnostics, error))
         return false;
+    *ret_set = variant_finish(*ret_set, diagnostics);
     *ret_set = array_files_fill(options, *ret_set, NULL, diagnostics);
     return true;
 }

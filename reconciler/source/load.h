@@ -20,6 +20,7 @@ typedef struct {
     void *data;
     bool has_parts; /* set by the load: some file was read in parts */
     bool has_links; /* set by the load: some file may stand for others, or come by another name */
+    GPtrArray *bases; /* of char*: set by the load, new; of a commit, paths in it; NULL: none */
 } LoadedFiles;
 /* As source_load; tells every file to files when it succeeds. files may be NULL. */
 bool load_source(SourceOptions *options, LoadedFiles *files, ManifestSet **ret_set,

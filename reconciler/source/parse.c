@@ -99,7 +99,8 @@ void parser_run(Parser *parser, View text, const char *file, int first_line, con
     }
     size_t first = manifest_batch_len(batch), faults = diagnostic_list_len(diagnostics);
     Pass pass = {parser,
-                 {file, text, first_line, parser->context.config, parser->context.provider},
+                 {file, text, first_line, parser->context.config, parser->context.provider,
+                  parser->context.observe, parser->context.observer},
                  batch,
                  diagnostics,
                  ret_outcome};

@@ -7,9 +7,11 @@
 #include "reconciler/source/source.h"
 
 typedef struct {
-    const SourceConfig *config; /* may be NULL */
-    const char *provider;       /* may be NULL */
-    Cache *cache;               /* may be NULL */
+    const SourceConfig *config;                                                     /* may be NULL */
+    const char *provider;                                                           /* may be NULL */
+    Cache *cache;                                                                   /* may be NULL */
+    void (*observe)(Kind kind, const Node *root, const char *file, void *observer); /* may be NULL */
+    void *observer;
 } ParseContext;
 
 /* What came of one text. */

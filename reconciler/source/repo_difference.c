@@ -110,3 +110,10 @@ bool repo_tree_differences(RepoTree *before, RepoTree *now, GPtrArray *paths)
     g_ptr_array_unref(difference.ignores);
     return is_good && paths->len <= DIFFERENCES_MAX;
 }
+
+bool repo_tree_same(const RepoTree *before, const RepoTree *now, const char *path)
+{
+    g_autoptr(RepoTree) old = repo_tree_elsewhere(before, path, NULL),
+                        new = repo_tree_elsewhere(now, path, NULL);
+    return old && new && !old->single && !new->single && git_oid_equal(&old->root, &new->root);
+}

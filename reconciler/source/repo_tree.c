@@ -102,6 +102,13 @@ static bool open_commit(RepoTree *tree, GError **error)
     return open_path(tree, tree->path, error);
 }
 
+static bool open_database(RepoTree *tree, const char *path, GError **error)
+{
+    return (git_repository_open_bare(&tree->repository, path) == 0 &&
+            git_repository_odb(&tree->odb, tree->repository) == 0) ||
+           fail(error, SOURCE_ERROR_DAMAGED, "%s: %s", path, repo_library_message());
+}
+
 RepoTree *repo_tree_open(const RepoMirror *mirror, const RepoLocation *location, const char *commit,
                          GError **error)
 {
@@ -110,13 +117,21 @@ RepoTree *repo_tree_open(const RepoMirror *mirror, const RepoLocation *location,
     repo_library_init();
     tree->path = g_strdup(location->path);
     tree->origin = g_strdup_printf("%s:%s", location->url, location->path);
-    if (git_repository_open_bare(&tree->repository, path) != 0 ||
-        git_repository_odb(&tree->odb, tree->repository) != 0) {
-        fail(error, SOURCE_ERROR_DAMAGED, "%s: %s", path, repo_library_message());
+    if (!open_database(tree, path, error))
         return NULL;
-    }
     g_strlcpy(tree->commit, commit, sizeof tree->commit);
     return open_commit(tree, error) ? g_steal_pointer(&tree) : NULL;
+}
+
+RepoTree *repo_tree_elsewhere(const RepoTree *tree, const char *path, GError **error)
+{
+    g_autoptr(RepoTree) other = g_new0(RepoTree, 1);
+    other->path = g_strdup(path);
+    other->origin = g_strdup_printf("%s\n%s", tree->origin, path);
+    if (!open_database(other, git_repository_path(tree->repository), error))
+        return NULL;
+    g_strlcpy(other->commit, tree->commit, sizeof other->commit);
+    return open_commit(other, error) ? g_steal_pointer(&other) : NULL;
 }
 
 void repo_tree_free(RepoTree *tree)

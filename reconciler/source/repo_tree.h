@@ -16,6 +16,8 @@ typedef struct RepoTree RepoTree;
 /* The mirror as it is (nothing is fetched), at commit; NULL: at what the location's REF names. */
 RepoTree *repo_tree_open(const RepoMirror *mirror, const RepoLocation *location, const char *commit,
                          GError **error);
+/* Another directory, or file, of the same commit; path: in the repository. NULL with error. */
+RepoTree *repo_tree_elsewhere(const RepoTree *tree, const char *path, GError **error);
 void repo_tree_free(RepoTree *tree);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RepoTree, repo_tree_free)
 const char *repo_tree_commit(const RepoTree *tree); /* 40 hexadecimal digits */
@@ -44,3 +46,5 @@ RepoFind repo_tree_find(const RepoTree *tree, const char *path, unsigned char re
 /* Manifests (relative paths) that differ between the two, by a walk that leaves out equal subtrees. False:
  * everything must be looked at, for rules or links may differ, or there are too many. paths: of char*. */
 bool repo_tree_differences(RepoTree *before, RepoTree *now, GPtrArray *paths);
+/* Whether both commits hold the same directory at path (in the repository), with everything in it. */
+bool repo_tree_same(const RepoTree *before, const RepoTree *now, const char *path);

@@ -14,6 +14,11 @@ typedef struct {
     const char *cache_dir; /* DIR/cache of the state directory, or NULL: do not cache. Created when its parent
                               exists */
     unsigned threads;      /* 0: as many as CPUs, at most 4 */
+    const GivenValues *values; /* for variables, in place of their defaults; NULL: none */
+    /* May be NULL: sees every valid document during the load, from its threads (one with threads = 1), and
+     * keeps the cache out. */
+    void (*observe)(Kind kind, const Node *root, const char *file, void *observer);
+    void *observer;
     /* git only: */
     const char
         *state_dir; /* holds mirrors (DIR/git) and sources.yaml; NULL: the user's cache directory, and none */
@@ -61,7 +66,8 @@ bool source_load(SourceOptions *options, ManifestSet **ret_set, SourceStatistics
  * string. */
 char *source_identity(const SourceOptions *options, const ManifestSet *set);
 /* What it would be by the muster.yaml that is there now, without reading anything else; a fault in it is not
- * told, and a repository that is not opened is not asked. New string. */
+ * told. Of a repository that is not opened: by the commit that its mirror holds; the remote is not asked. New
+ * string. */
 char *source_identity_now(const SourceOptions *options);
 /* The text of a file of the source, for carets; the last few are kept, so that a view is valid for the next
  * calls only. Empty when it cannot be read. Signature of ReferenceText; data: SourceOptions. Not for two
@@ -91,6 +97,11 @@ void source_follower_free(SourceFollower *follower);
 /* Of a git location: the commit that the next load reads. */
 void source_follower_commit(SourceFollower *follower, const char *commit);
 void source_follower_attach(SourceFollower *follower, SourceWatch *watch);
+/* Directories outside of the source that the last load read too (its bases; of a commit: their paths in it);
+ * borrowed until the next one. */
+const GPtrArray *source_follower_bases(const SourceFollower *follower);
+/* Something there changed: the next load looks at everything. From any thread. */
+void source_follower_doubt(SourceFollower *follower);
 bool source_follower_load(SourceFollower *follower, ManifestSet **ret_set, SourceStatistics *ret_statistics,
                           DiagnosticList *diagnostics, GError **error);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SourceFollower, source_follower_free)

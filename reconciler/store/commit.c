@@ -58,7 +58,7 @@ typedef enum {
 static const char *const statement_sql[STATEMENT_COUNT] = {
     [BEGIN] = "BEGIN IMMEDIATE",
     [COMMIT] = "COMMIT",
-    [FENCE_ADVANCE] = "UPDATE fence SET tick = tick + 1 WHERE id = 1 AND term = ? AND tick = ?",
+    [FENCE_ADVANCE] = "UPDATE fence SET tick = tick + ? WHERE id = 1 AND term = ? AND tick = ?",
     [FENCE_NUMBERS] = "UPDATE fence SET now_ms = ?, job_sequence = ?, event_sequence = ?, template_id = ?,"
                       " apply_id = ?, floor = ?, instance_number = ? WHERE id = 1",
     [FLOOR_NEXT] =
@@ -506,17 +506,18 @@ static bool raise_floor(Committer *committer, GError **error)
     return ok;
 }
 
-static bool advance_fence(Committer *committer, GError **error)
+static bool advance_fence(Committer *committer, size_t batches, GError **error)
 {
     Cursor cursor;
     if (!statement_get(committer, FENCE_ADVANCE, &cursor, error))
         return false;
+    put_unsigned(&cursor, batches);
     put_unsigned(&cursor, committer->term);
     put_unsigned(&cursor, committer->tick);
     if (!run(committer, &cursor, error))
         return false;
     if (sqlite3_changes(committer->database->handle) == 1) {
-        committer->tick++;
+        committer->tick += batches;
         return true;
     }
     g_set_error(error, STORE_ERROR, STORE_ERROR_FENCED,
@@ -546,7 +547,7 @@ static bool transaction_body(Committer *committer, const Batch *const *batches, 
     uint64_t events_before = committer->event_sequence, instances_before = committer->instance_number;
     /* The fence first: one who lost the term must not fail on a row that the new holder has already written.
      */
-    if (!advance_fence(committer, error))
+    if (!advance_fence(committer, len, error))
         return false;
     for (size_t i = 0; i < len; i++) {
         if (!commit_batch(committer, batches[i], error))

@@ -11,7 +11,7 @@
 
 static const char *const read_sql[READ_COUNT] = {
     [READ_FENCE] = "SELECT job_sequence, event_sequence, floor, template_id, apply_id, now_ms, "
-                   "instance_number FROM fence"
+                   "instance_number, term, tick FROM fence"
                    " WHERE id = 1",
     [READ_RESOURCES_BRIEF] = "SELECT " RESOURCE_COLUMNS ", metadata FROM resources"
                              " JOIN resource_texts USING (kind, name) ORDER BY kind, name",
@@ -76,6 +76,8 @@ static const char *const read_sql[READ_COUNT] = {
     [READ_ATTEMPTS_ON] = "SELECT count(*) FROM attempts WHERE environment = ? AND state IN (0, 1, 3)"
                          " AND sequence >= (SELECT floor FROM fence)",
     [READ_EVENTS] = "SELECT " EVENT_COLUMNS " FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?",
+    [READ_SETTING] = "SELECT value FROM settings WHERE name = ?",
+    [READ_SETTING_LIKE] = "SELECT 1 FROM settings WHERE substr(name, 1, length(?1)) = ?1 AND value <> '' LIMIT 1",
     [READ_SETTINGS] = "SELECT " SETTING_COLUMNS " FROM settings ORDER BY name",
 };
 
@@ -216,8 +218,33 @@ bool reader_fence(StoreReader *reader, Fence *ret_fence, GError **error)
     counters->apply_id = get_int(&cursor);
     counters->now_ms = get_int(&cursor);
     counters->instance_number = get_unsigned(&cursor);
+    ret_fence->position.term = get_unsigned(&cursor);
+    ret_fence->position.tick = get_unsigned(&cursor);
     sqlite3_reset(cursor.statement);
     return true;
+}
+
+/* ---- the state as a whole ---- */
+
+bool store_reader_position(StoreReader *reader, StorePosition *ret_position, GError **error)
+{
+    Fence fence;
+    if (!reader_fence(reader, &fence, error))
+        return false;
+    *ret_position = fence.position;
+    return true;
+}
+
+bool store_reader_bytes(StoreReader *reader, int64_t *ret_bytes, GError **error)
+{
+    return database_int(reader->database,
+                        "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size", ret_bytes,
+                        error);
+}
+
+int store_format(void)
+{
+    return store_version;
 }
 
 /* ---- resources, runs, events ---- */
@@ -334,6 +361,33 @@ bool store_reader_runs_of(StoreReader *reader, Kind kind, View name, const char 
     put_text(&cursor, name);
     put_text(&cursor, view_from(owner));
     return read_runs(reader, &cursor, func, data, error);
+}
+
+bool store_reader_setting(StoreReader *reader, const char *name, char **ret_value, GError **error)
+{
+    Cursor cursor;
+    bool row;
+    if (!reader_statement(reader, READ_SETTING, &cursor, error))
+        return false;
+    put_text(&cursor, view_from(name));
+    if (!reader_step(reader, &cursor, &row, error))
+        return false;
+    View value = row ? get_text(&cursor) : VIEW("");
+    *ret_value = row ? g_strndup(value.data, value.len) : NULL;
+    sqlite3_reset(cursor.statement);
+    return true;
+}
+
+bool store_reader_has_setting(StoreReader *reader, const char *prefix, bool *ret_has, GError **error)
+{
+    Cursor cursor;
+    if (!reader_statement(reader, READ_SETTING_LIKE, &cursor, error))
+        return false;
+    put_text(&cursor, view_from(prefix));
+    if (!reader_step(reader, &cursor, ret_has, error))
+        return false;
+    sqlite3_reset(cursor.statement);
+    return true;
 }
 
 bool store_reader_applied(StoreReader *reader, const char *owner, bool *ret_applied, GError **error)

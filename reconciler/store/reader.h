@@ -43,6 +43,8 @@ typedef enum {
     READ_ATTEMPTS_CLOSED,
     READ_ATTEMPTS_ON,
     READ_EVENTS,
+    READ_SETTING,
+    READ_SETTING_LIKE,
     READ_SETTINGS,
     READ_COUNT
 } ReadStatement;
@@ -59,6 +61,7 @@ struct StoreReader {
 typedef struct {
     Counters counters;
     uint64_t floor;
+    StorePosition position;
 } Fence;
 bool reader_fence(StoreReader *reader, Fence *ret_fence, GError **error);
 

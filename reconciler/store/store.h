@@ -2,10 +2,10 @@
  * Owns:   one connection on a writer thread; readers own theirs. Nobody but SQLite opens SQLite's files.
  * Calls:  world/record.h, SQLite. Logs nothing.
  * Holds:  WAL, synchronous=FULL; one transaction for all batches that wait (group commit), each transaction
- * checks and advances the fencing row (term, tick) (invariant 6); batches commit in the order they were
- * handed over, or not at all: after a failure every later batch fails too until the store is reopened. After
- * an fsync error the process must exit (STORE_ERROR_IO on commit: the caller does it). No secondary index on
- * columns that change. */
+ * checks and advances the fencing row (term, tick) by the batches in it (invariant 6); batches commit in the
+ * order they were handed over, or not at all: after a failure every later batch fails too until the store is
+ * reopened. After an fsync error the process must exit (STORE_ERROR_IO on commit: the caller does it). No
+ * secondary index on columns that change. */
 #pragma once
 #include "reconciler/world/record.h"
 
@@ -65,6 +65,19 @@ void store_reader_end(StoreReader *reader);
 /* When the last commit was made: for "observations are N s old". */
 int64_t store_reader_committed_ms(StoreReader *reader);
 
+/* Which committed state it is: tick counts the batches that the writer of this term has committed, so it is
+ * the sequence of the last one. */
+typedef struct {
+    uint64_t term, tick;
+} StorePosition;
+bool store_reader_position(StoreReader *reader, StorePosition *ret_position, GError **error);
+/* Copies the state that begin has chosen into the file PATH, which must not exist, mode 0600, without
+ * flushing it. Nothing waits for it but the log of the database, which is not cut meanwhile. */
+bool store_reader_copy(StoreReader *reader, const char *path, GError **error);
+/* Bytes of that copy. */
+bool store_reader_bytes(StoreReader *reader, int64_t *ret_bytes, GError **error);
+int store_format(void); /* version of the schema that this program writes */
+
 /* Everything that may still decide, in RecordSink's order. Also the way back after a failed commit. Of the
  * finished jobs: those that an unfinished one waits for, those of an unfinished run (its outcome depends on
  * theirs) and those with a launch that is still open; children and ranges of every array given; templates
@@ -85,6 +98,13 @@ bool store_reader_runs(StoreReader *reader, const char *owner, StoreDetail detai
                        GError **error);
 /* *ret_found tells; the record's text is valid until the next call on this reader. */
 bool store_reader_run(StoreReader *reader, View id, bool *ret_found, RunRecord *ret_record, GError **error);
+/* A setting's value, new; *ret_value is NULL where it is not set. */
+bool store_reader_setting(StoreReader *reader, const char *name, char **ret_value, GError **error);
+/* Whether any whose name begins with prefix has a value. */
+bool store_reader_has_setting(StoreReader *reader, const char *prefix, bool *ret_has, GError **error);
+/* STORE_VALUES_SETTING SOURCE is the setting that holds the values its variables were given (given_values.h).
+ */
+#define STORE_VALUES_SETTING "values "
 /* Whether an apply of this owner was ever staged to its end: then its source has a history here. What an
  * interrupted first apply left is none: --first-run must mean the same when it is tried again. */
 bool store_reader_applied(StoreReader *reader, const char *owner, bool *ret_applied, GError **error);

@@ -2,17 +2,6 @@
  * struct. */
 #include "reconciler/world/job.h"
 
-static int child_key_compare(const TreeNode *node, const void *key)
-{
-    int32_t left = TREE_ENTRY(node, ChildState, by_index)->index, right = *(const int32_t *)key;
-    return (left > right) - (left < right);
-}
-
-static int child_compare(const TreeNode *a, const TreeNode *b)
-{
-    return child_key_compare(a, &TREE_ENTRY(b, ChildState, by_index)->index);
-}
-
 static void ended_range_clear(gpointer data)
 {
     g_ref_string_release(((EndedRange *)data)->status_reason);
@@ -24,7 +13,6 @@ ArrayState *array_new(int32_t size)
     array->size = size;
     array->untouched = size;
     array->counts[JOB_PENDING] = size;
-    tree_init(&array->live, child_compare);
     return array;
 }
 
@@ -32,8 +20,9 @@ void array_free(World *world, ArrayState *array)
 {
     if (!array)
         return;
-    for (TreeNode *node = tree_first(&array->live); node; node = tree_first(&array->live))
-        child_collapse(world, TREE_ENTRY(node, ChildState, by_index));
+    for (ChildState *child = NULL; (child = array_live_next(array, 0));)
+        child_collapse(world, child);
+    g_free(array->live);
     if (array->ranges)
         g_array_unref(array->ranges);
     g_free(array->vector);
@@ -57,12 +46,6 @@ JobState array_state(const ArrayState *array, int32_t index)
     if (!array->open)
         return JOB_PENDING;
     return !array_gated(array) || ready_get(array, index) ? JOB_RUNNABLE : JOB_PENDING;
-}
-
-ChildState *array_live(const ArrayState *array, int32_t index)
-{
-    TreeNode *node = tree_find(&array->live, &index, child_key_compare);
-    return node ? TREE_ENTRY(node, ChildState, by_index) : NULL;
 }
 
 static int32_t next_ready(const ArrayState *array, int32_t from)
@@ -344,8 +327,7 @@ static ChildState *child_new(Job *job, int32_t index)
     child->dirty.data = child;
     child->runnable.job = job;
     child->runnable.index = index;
-    bool fresh = tree_insert(&job->array->live, &child->by_index);
-    g_assert(fresh);
+    array_live_add(job->array, child);
     return child;
 }
 
@@ -377,7 +359,7 @@ void child_collapse(World *world, ChildState *child)
     if (child->is_dirty)
         g_queue_unlink(&world->dirty_children, &child->dirty);
     runnable_remove(world, &child->runnable);
-    tree_remove(&child->job->array->live, &child->by_index);
+    array_live_remove(child->job->array, child);
     g_free(child->status_reason);
     g_free(child);
 }

@@ -127,8 +127,7 @@ static void check_children(Recount *recount, const Job *job)
     expect(untouched == array->untouched && fresh == array->fresh, job, "untouched or fresh children");
     expect(fresh == 0 || array_state(array, array_next_fresh(array, 0)) == JOB_RUNNABLE, job,
            "next fresh child");
-    for (TreeNode *node = tree_first(&array->live); node; node = tree_next(node)) {
-        const ChildState *child = TREE_ENTRY(node, ChildState, by_index);
+    for (const ChildState *child = array_live_next(array, 0); child; child = live_after(array, child)) {
         expect(child->state == array_state(array, child->index), job, "live child and vector differ");
         expect(!job_state_final(child->state) || child->is_dirty, job, "ended child was not collapsed");
         check_launch(recount, job, child->index, child->state, child->launch);
@@ -270,6 +269,7 @@ static size_t check_shares(Recount *recount, const Queue *queue)
         in_order += share->groups;
     }
     expect(in_order == queue->groups, NULL, "groups of a queue");
+    expect(queue_order_holds(recount->world, queue), NULL, "queue's place among queues");
     expect(active == queue->active_shares && held_vcpus_e4 == queue->held_vcpus_e4, NULL, "queue's shares");
     return items;
 }

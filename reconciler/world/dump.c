@@ -68,8 +68,8 @@ static void dump_children(const Job *job, GString *out)
                                job_state_name(array_state(job->array, first)));
         first = index;
     }
-    for (TreeNode *node = tree_first(&job->array->live); node; node = tree_next(node)) {
-        const ChildState *child = TREE_ENTRY(node, ChildState, by_index);
+    for (const ChildState *child = array_live_next(job->array, 0); child;
+         child = live_after(job->array, child)) {
         if (!job_state_final(child->state))
             g_string_append_printf(
                 out,

@@ -162,14 +162,56 @@ static unsigned level_next(const FleetLevel *level, unsigned index)
     return WHOLE_MAX + 1;
 }
 
+/* Memory (MiB) that so many whole vCPUs have when each has as much as each of need's; need's at least. */
+static uint64_t even_memory(Capacity need, int64_t whole)
+{
+    uint64_t even;
+    if (need.vcpus_e4 <= 0 ||
+        __builtin_mul_overflow((uint64_t)whole * DECIMAL_SCALE, (uint64_t)need.memory_mib, &even))
+        return (uint64_t)need.memory_mib;
+    return MAX(even / (uint64_t)need.vcpus_e4, (uint64_t)need.memory_mib);
+}
+
+static bool has_even_memory(const Instance *instance, Capacity need, int64_t whole)
+{
+    return (uint64_t)instance->free.memory_mib >= even_memory(need, whole);
+}
+
+bool fleet_before(const Instance *a, const Instance *b, Capacity need)
+{
+    if (a->free.gpus != b->free.gpus)
+        return a->free.gpus < b->free.gpus;
+    int64_t whole_a = a->free.vcpus_e4 / DECIMAL_SCALE, whole_b = b->free.vcpus_e4 / DECIMAL_SCALE;
+    if (whole_a != whole_b)
+        return whole_a < whole_b;
+    bool even = has_even_memory(a, need, whole_a);
+    if (even != has_even_memory(b, need, whole_a))
+        return even;
+    if (a->free.memory_mib != b->free.memory_mib)
+        return even == (a->free.memory_mib < b->free.memory_mib);
+    if (a->free.vcpus_e4 != b->free.vcpus_e4)
+        return even == (a->free.vcpus_e4 < b->free.vcpus_e4);
+    return even == (a->number < b->number);
+}
+
 static Instance *last_shelf_find(const Shelf *shelf, Capacity need)
 {
+    Instance *best = NULL;
     for (ShelfPlace place = {0, 0}; shelf_at(shelf, place); place = shelf_next(shelf, place)) {
         Instance *instance = shelf_at(shelf, place)->instance;
-        if (capacity_covers(instance->free, need))
-            return instance;
+        if (capacity_covers(instance->free, need) && (!best || fleet_before(instance, best, need)))
+            best = instance;
     }
-    return NULL;
+    return best;
+}
+
+/* On a shelf where all have vCPUs enough, and the last one memory enough. */
+static Instance *shelf_find(const Shelf *shelf, Capacity need, unsigned whole)
+{
+    uint64_t memory = even_memory(need, whole), high = (uint64_t)whole << SHELF_MEMORY_BITS | memory;
+    const ShelfEntry *entry =
+        memory <= SHELF_MEMORY_MASK ? shelf_at(shelf, shelf_lower_bound(shelf, high, 0)) : NULL;
+    return entry ? entry->instance : shelf_last(shelf)->instance;
 }
 
 static Instance *level_find(const FleetLevel *level, Capacity need)
@@ -186,9 +228,11 @@ static Instance *level_find(const FleetLevel *level, Capacity need)
             continue;
         if (index == WHOLE_MAX)
             return last_shelf_find(shelf, need);
+        if (index > whole)
+            return shelf_find(shelf, need, index);
         ShelfPlace place = shelf_lower_bound(shelf, high, 0);
-        const ShelfEntry *entry = index == whole && fraction > 0 ? shelf_find_fraction(shelf, place, fraction)
-                                                                 : shelf_at(shelf, place);
+        const ShelfEntry *entry =
+            fraction > 0 ? shelf_find_fraction(shelf, place, fraction) : shelf_at(shelf, place);
         if (entry)
             return entry->instance;
     }
@@ -449,11 +493,15 @@ static Instance *level_find_allowed(const FleetLevel *level, Capacity need, Flee
     for (unsigned index = level_next(level, whole); index <= WHOLE_MAX;
          index = level_next(level, index + 1)) {
         const Shelf *shelf = &level->shelves[index];
+        Instance *best = NULL;
         for (ShelfPlace place = {0, 0}; shelf_at(shelf, place); place = shelf_next(shelf, place)) {
             Instance *instance = shelf_at(shelf, place)->instance;
-            if (capacity_covers(instance->free, need) && allow(instance, data))
-                return instance;
+            if (capacity_covers(instance->free, need) && allow(instance, data) &&
+                (!best || fleet_before(instance, best, need)))
+                best = instance;
         }
+        if (best)
+            return best;
     }
     return NULL;
 }

@@ -93,6 +93,8 @@ Job *world_job_by_sequence(const World *world, uint64_t sequence)
 Job *world_job_next(const World *world, uint64_t after_sequence)
 {
     uint64_t sequence = after_sequence + 1, number = sequence / JOB_PAGE_SLOTS;
+    if (after_sequence >= world->job_sequence)
+        return NULL; /* who looks for what is new asks often */
     TreeNode *node = tree_lower_bound(&world->pages, &number, page_key_compare);
     for (; node; node = tree_next(node)) {
         const JobPage *page = TREE_ENTRY(node, JobPage, by_number);

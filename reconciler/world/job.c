@@ -440,10 +440,9 @@ static void end_array(World *world, Job *job, EndKind kind, const char *reason, 
         job->is_cancelled = true;
     job_set_reason(world, job, reason);
     job_touch(world, job);
-    TreeNode *next;
-    for (TreeNode *node = tree_first(&array->live); node; node = next) {
-        next = tree_next(node);
-        ChildState *child = TREE_ENTRY(node, ChildState, by_index);
+    int32_t from = 0;
+    for (ChildState *child; from < job->array_size && (child = array_live_next(array, from));) {
+        from = child->index + 1;
         if (!job_state_final(child->state))
             end_live_child(world, child, kind, reason, now_ms, ret_stops);
     }

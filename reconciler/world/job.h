@@ -18,15 +18,17 @@ typedef struct {
     int32_t jobs;  /* counted in group->group.jobs */
 } Runnable;
 
+/* What a pass looks at of a subtree fills one cache line: with a million groups that line is what it waits for. */
+#define GROUP_ALIGNMENT 64
 typedef struct GroupEntry {
     RunnableGroup group;
-    TreeNode by_head;    /* in the share's groups or parked */
+    _Alignas(GROUP_ALIGNMENT) TreeNode by_head; /* in the share's groups or parked */
+    Capacity least;                             /* of the subtree below by_head */
+    uint64_t kinds;
     TreeNode by_content; /* priority, shape */
     uint64_t shape_id;   /* the shape's: at hand for comparing */
     Shape *shape;
-    Tree items;     /* Runnable: retried first, then by sequence */
-    Capacity least; /* of the subtree below by_head */
-    uint64_t kinds;
+    Tree items; /* Runnable: retried first, then by sequence */
 } GroupEntry;
 
 static inline GroupEntry *group_entry(const RunnableGroup *group)
@@ -63,8 +65,8 @@ struct JobPrivate {
     bool unsized; /* a step that will be an array of as many children as a file of the workspace has lines */
 };
 
+typedef struct LivePage LivePage;
 typedef struct ChildState {
-    TreeNode by_index;
     Runnable runnable;
     Job *job;
     GList dirty;
@@ -102,7 +104,7 @@ struct ArrayState {
     int32_t untouched;
     int32_t fresh; /* RUNNABLE and never launched */
     int64_t counts[JOB_STATE_COUNT];
-    Tree live;      /* ChildState by index */
+    LivePage **live; /* by index; NULL: none lives yet */
     GArray *ranges; /* EndedRange by first; NULL: none */
 };
 
@@ -189,6 +191,13 @@ void array_fail_range(World *world, Job *job, int32_t first, int32_t last, bool 
                       int64_t now_ms);
 int32_t array_next_fresh(const ArrayState *array, int32_t from); /* NOT_A_CHILD: none */
 ChildState *array_live(const ArrayState *array, int32_t index);
+ChildState *array_live_next(const ArrayState *array, int32_t from); /* by index, the first from `from` on */
+static inline ChildState *live_after(const ArrayState *array, const ChildState *child)
+{
+    return array_live_next(array, child->index + 1); /* from may be the size: nothing is there */
+}
+void array_live_add(ArrayState *array, ChildState *child);
+void array_live_remove(ArrayState *array, const ChildState *child);
 ChildState *array_begin(World *world, Job *job,
                         int32_t index); /* a child that was never launched becomes live */
 void child_touch(World *world, ChildState *child);

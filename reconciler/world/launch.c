@@ -56,7 +56,7 @@ static void launch_free(World *world, LaunchEntry *entry)
         g_queue_unlink(&world->dirty_launches, &entry->dirty);
     tree_remove(&world->launches, &entry->by_token);
     g_ref_string_release(entry->environment_name);
-    g_free(entry);
+    g_slice_free(LaunchEntry, entry);
 }
 
 void launches_clear(World *world)
@@ -181,7 +181,7 @@ Launch *launch_begin(World *world, Job *job, int32_t index, Environment *environ
                      const LaunchToken *token, int64_t now_ms)
 {
     const ResourceNeed *need = &job->template->effective->need;
-    LaunchEntry *entry = g_new0(LaunchEntry, 1);
+    LaunchEntry *entry = g_slice_new0(LaunchEntry);
     Launch *launch = &entry->launch;
     *launch = (Launch){.token = *token,
                        .job = job,
@@ -441,7 +441,7 @@ bool launch_restore(World *world, const AttemptRecord *record, GError **error)
     if (launch_is_closed(record->state))
         return true;
     Job *job = target.job;
-    LaunchEntry *entry = g_new0(LaunchEntry, 1);
+    LaunchEntry *entry = g_slice_new0(LaunchEntry);
     Launch *launch = &entry->launch;
     g_autofree char *name = view_dup(record->environment);
     *launch = (Launch){.token = record->token,
@@ -462,7 +462,7 @@ bool launch_restore(World *world, const AttemptRecord *record, GError **error)
     entry->environment_name = g_ref_string_new(name);
     if (!tree_insert(&world->launches, &entry->by_token)) {
         g_ref_string_release(entry->environment_name);
-        g_free(entry);
+        g_slice_free(LaunchEntry, entry);
         g_set_error_literal(error, WORLD_ERROR, WORLD_ERROR_INVALID, "a launch token is there twice");
         return false;
     }

@@ -175,8 +175,8 @@ static bool launches_complete(World *world, Job *job, GError **error)
     } else if (!job->array) {
         complete = (job->state == JOB_STARTING || job->state == JOB_RUNNING) == (job->launch != NULL);
     } else {
-        for (TreeNode *node = tree_first(&job->array->live); node && complete; node = tree_next(node)) {
-            const ChildState *child = TREE_ENTRY(node, ChildState, by_index);
+        for (const ChildState *child = array_live_next(job->array, 0); child && complete;
+             child = live_after(job->array, child)) {
             complete =
                 (child->state == JOB_STARTING || child->state == JOB_RUNNING) == (child->launch != NULL);
         }
@@ -189,8 +189,7 @@ static bool launches_complete(World *world, Job *job, GError **error)
 
 static void children_runnable(World *world, Job *job)
 {
-    for (TreeNode *node = tree_first(&job->array->live); node; node = tree_next(node)) {
-        ChildState *child = TREE_ENTRY(node, ChildState, by_index);
+    for (ChildState *child = array_live_next(job->array, 0); child; child = live_after(job->array, child)) {
         if (child->state == JOB_RUNNABLE)
             runnable_add(world, &child->runnable);
     }

@@ -35,6 +35,7 @@ void resources_init(World *world)
     tree_init(&world->transit, transit_compare);
     world->slots = g_ptr_array_new();
     world->queues_stale = true;
+    queue_order_init(world);
 }
 
 /* The lowest that is free: they stay dense. */
@@ -78,6 +79,7 @@ static void queue_free(World *world, Queue *queue)
     if (!queue)
         return;
     queue_shares_clear(world, queue, false);
+    queue_order_forget(world, queue);
     g_free(queue_entry(queue)->environments);
     job_queue_spec_free(queue->spec);
     g_free(queue);
@@ -110,6 +112,8 @@ void resources_clear(World *world)
             resource_entry_free(world, TREE_ENTRY(node, ResourceEntry, by_key));
         }
     g_free(world->queues);
+    g_free(world->limited);
+    queue_order_clear(world);
     g_ptr_array_unref(world->slots);
 }
 
@@ -210,6 +214,8 @@ void queues_sort(World *world)
         return;
     g_clear_pointer(&world->queues, g_free);
     world->queues_len = 0;
+    g_clear_pointer(&world->limited, g_free);
+    world->limited_len = 0;
     world->queues = g_new(Queue *, tree_len(&world->resources) + 1);
     TreeNode *node =
         tree_lower_bound(&world->resources, &(ResourceKey){KIND_JOB_QUEUE, VIEW("")}, resource_key_compare);
@@ -220,6 +226,10 @@ void queues_sort(World *world)
         world->queues[world->queues_len++] = resource->queue;
     }
     qsort(world->queues, world->queues_len, sizeof *world->queues, queue_compare);
+    world->limited = g_new(Queue *, world->queues_len + 1);
+    for (size_t i = 0; i < world->queues_len; i++)
+        if (world->queues[i]->spec->time_limits_len > 0)
+            world->limited[world->limited_len++] = world->queues[i];
     world->queues_stale = false;
 }
 
@@ -228,6 +238,13 @@ Queue *const *world_queues(const World *world, size_t *ret_len)
     queues_sort((World *)(uintptr_t)world); /* a cache: what it says does not change */
     *ret_len = world->queues_len;
     return world->queues;
+}
+
+Queue *const *world_limited_queues(const World *world, size_t *ret_len)
+{
+    queues_sort((World *)(uintptr_t)world);
+    *ret_len = world->limited_len;
+    return world->limited;
 }
 
 /* ---- changing ---- */
@@ -335,6 +352,7 @@ static bool queue_in_force(World *world, Resource *resource, View spec, GError *
     queue_policy_apply(world, resource->queue);
     world_unpark(world);
     world->queues_stale = true;
+    queue_changed(world, resource->queue);
     return true;
 }
 

@@ -377,6 +377,7 @@ RunEntry *run_new(World *world, const RunStart *start, Rng *rng, int64_t now_ms)
 static void run_add(World *world, RunEntry *entry)
 {
     MapKey key;
+    entry->scheduled_ms = run_spec_scheduled(&entry->run);
     tree_insert(&world->runs, &entry->by_key);
     if (run_map_key(view_from(entry->run.id), &key))
         map_put(world->runs_by_id, &key, entry);
@@ -407,7 +408,6 @@ static bool run_decode(RunEntry *entry, GError **error)
         return true;
     entry->run.pipeline = pipeline_spec_decode(view_from(entry->run.spec), error);
     entry->workspace = run_spec_workspace(&entry->run);
-    entry->scheduled_ms = run_spec_scheduled(&entry->run);
     return entry->run.pipeline != NULL;
 }
 
@@ -460,8 +460,9 @@ Run *run_start(World *world, const RunStart *start, Rng *rng, int64_t now_ms, GE
     }
     run_add(world, entry);
     Run *older = run_active_before(run);
-    /* What can never be submitted is said now, also where it would have to wait. */
-    if (!run_check(world, run, rng, error)) {
+    /* What can never be submitted is said now, also where it would have to wait, and before others end for it;
+     * run_submit() looks itself. */
+    if (older && !run_check(world, run, rng, error)) {
         run_drop(world, run);
         return NULL;
     }

@@ -216,6 +216,11 @@ int64_t run_spec_scheduled(const Run *run)
     return at_ms;
 }
 
+bool run_is_scheduled(const Run *run)
+{
+    return run_entry(run)->scheduled_ms != 0;
+}
+
 int64_t run_scheduled_ms(const Run *run)
 {
     int64_t scheduled_ms = run_entry(run)->scheduled_ms;

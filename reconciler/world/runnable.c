@@ -226,7 +226,7 @@ static int head_compare(const TreeNode *a, const TreeNode *b)
                          right->index);
 }
 
-static void need_lower(Capacity *least, const Capacity *need)
+void capacity_lower(Capacity *least, const Capacity *need)
 {
     least->vcpus_e4 = MIN(least->vcpus_e4, need->vcpus_e4);
     least->memory_mib = MIN(least->memory_mib, need->memory_mib);
@@ -245,7 +245,7 @@ static bool head_update(TreeNode *node)
         if (!children[i])
             continue;
         const GroupEntry *child = TREE_ENTRY(children[i], GroupEntry, by_head);
-        need_lower(&entry->least, &child->least);
+        capacity_lower(&entry->least, &child->least);
         entry->kinds |= child->kinds;
     }
     return entry->kinds != kinds_before || memcmp(&entry->least, &least_before, sizeof least_before) != 0;
@@ -295,7 +295,7 @@ static GroupEntry *group_find(const Job *job)
 static GroupEntry *group_make(const Job *job)
 {
     Shape *shape = template_entry(job->template)->shape;
-    GroupEntry *entry = g_new0(GroupEntry, 1);
+    GroupEntry *entry = g_aligned_alloc0(1, sizeof(GroupEntry), GROUP_ALIGNMENT);
     entry->group.share = job->private->share;
     entry->group.priority = content_of(job).priority;
     entry->group.kind = shape->kind->id;
@@ -314,11 +314,12 @@ static Tree *group_tree(const GroupEntry *entry)
     return entry->group.parked ? &share->parked : &share->groups;
 }
 
-static void group_enter(GroupEntry *entry)
+static void group_enter(World *world, GroupEntry *entry)
 {
     bool fresh = tree_insert(group_tree(entry), &entry->by_head);
     g_assert(fresh);
     Share *share = entry->group.share;
+    queue_changed(world, share->queue);
     if (entry->group.parked) {
         share->parked++;
     } else {
@@ -327,10 +328,11 @@ static void group_enter(GroupEntry *entry)
     }
 }
 
-static void group_leave(GroupEntry *entry)
+static void group_leave(World *world, GroupEntry *entry)
 {
     tree_remove(group_tree(entry), &entry->by_head);
     Share *share = entry->group.share;
+    queue_changed(world, share->queue);
     if (entry->group.parked) {
         share->parked--;
     } else {
@@ -342,16 +344,16 @@ static void group_leave(GroupEntry *entry)
 static void group_free(World *world, GroupEntry *entry)
 {
     if (tree_contains(&entry->by_head))
-        group_leave(entry);
+        group_leave(world, entry);
     world->parked -= entry->group.parked;
     tree_remove(&share_entry(entry->group.share)->by_content, &entry->by_content);
     shape_unref(world, entry->shape);
     g_free(entry->group.reason);
-    g_free(entry);
+    g_aligned_free(entry);
 }
 
 /* Its first item is another one: it stands elsewhere in the order. */
-static void group_head_changed(GroupEntry *entry)
+static void group_head_changed(World *world, GroupEntry *entry)
 {
     const Runnable *head = TREE_ENTRY(tree_first(&entry->items), Runnable, node);
     RunnableGroup *group = &entry->group;
@@ -361,12 +363,13 @@ static void group_head_changed(GroupEntry *entry)
         return;
     bool alone = stands && tree_len(group_tree(entry)) == 1;
     if (stands && !alone)
-        group_leave(entry);
+        group_leave(world, entry);
     group->front = head->front;
     group->sequence = head->job->sequence;
     group->index = head->index;
     if (!alone)
-        group_enter(entry);
+        group_enter(world, entry);
+    queue_changed(world, group->share->queue);
 }
 
 static int32_t runnable_jobs(const Runnable *runnable)
@@ -397,7 +400,7 @@ void runnable_add(World *world, Runnable *runnable)
     g_assert(fresh);
     entry->group.items++;
     runnable_count(world, runnable);
-    group_head_changed(entry);
+    group_head_changed(world, entry);
     world->runnable++;
 }
 
@@ -415,7 +418,7 @@ void runnable_remove(World *world, Runnable *runnable)
     if (entry->group.items == 0)
         group_free(world, entry);
     else
-        group_head_changed(entry);
+        group_head_changed(world, entry);
 }
 
 /* Every group is dissolved and its items find their places again. */
@@ -445,12 +448,12 @@ void world_park(World *world, RunnableGroup *group, BlockedReason blocked, const
     GroupEntry *entry = group_entry(group);
     if (group->parked)
         return;
-    group_leave(entry);
+    group_leave(world, entry);
     group->parked = true;
     group->blocked = blocked;
     group->reason = g_strdup(reason);
     group->parked_ms = now_ms;
-    group_enter(entry);
+    group_enter(world, entry);
     world->parked++;
 }
 
@@ -458,11 +461,11 @@ static void share_unpark(World *world, ShareEntry *share)
 {
     for (TreeNode *node = tree_first(&share->parked); node; node = tree_first(&share->parked)) {
         GroupEntry *entry = TREE_ENTRY(node, GroupEntry, by_head);
-        group_leave(entry);
+        group_leave(world, entry);
         entry->group.parked = false;
         entry->group.blocked = BLOCKED_NONE;
         g_clear_pointer(&entry->group.reason, g_free);
-        group_enter(entry);
+        group_enter(world, entry);
         world->parked--;
     }
 }
@@ -503,10 +506,13 @@ static bool group_skipped(const TreeNode *node, GroupSkip skip, const void *data
     return skip && skip(&group->need, kind_bit(group->kind), data);
 }
 
-/* The first one of a subtree that is not left out; trees are balanced, so that the depth is small. */
+/* The first one of a subtree that is not left out; trees are balanced, so that the depth is small. Both children
+ * are fetched at once: the time goes by waiting for memory. */
 static const TreeNode *subtree_first(const TreeNode *node, GroupSkip skip, const void *data)
 {
     while (node && !subtree_skipped(node, skip, data)) {
+        __builtin_prefetch(node->left);
+        __builtin_prefetch(node->right);
         const TreeNode *found = subtree_first(node->left, skip, data);
         if (found || !group_skipped(node, skip, data))
             return found ? found : node;
@@ -531,6 +537,14 @@ RunnableGroup *share_group_next(const Share *share, const RunnableGroup *after, 
         found = group_skipped(parent, skip, data) ? subtree_first(parent->right, skip, data) : parent;
     }
     return found ? &TREE_ENTRY(found, GroupEntry, by_head)->group : NULL;
+}
+
+bool share_least(const Share *share, Capacity *ret_least)
+{
+    const TreeNode *root = share_entry(share)->groups.root;
+    if (root)
+        *ret_least = TREE_ENTRY(root, GroupEntry, by_head)->least;
+    return root != NULL;
 }
 
 RunnableGroup *share_parked_next(const Share *share, const RunnableGroup *after)

@@ -63,6 +63,11 @@ static inline const ShelfEntry *shelf_at(const Shelf *shelf, ShelfPlace place)
 {
     return place.slot < shelf->len ? &shelf->slots[place.slot].chunk->entries[place.at] : NULL;
 }
+static inline const ShelfEntry *shelf_last(const Shelf *shelf) /* of one that is not empty */
+{
+    const ShelfChunk *chunk = shelf->slots[shelf->len - 1].chunk;
+    return &chunk->entries[chunk->len - 1];
+}
 static inline ShelfPlace shelf_next(const Shelf *shelf, ShelfPlace place)
 {
     return place.at + 1 < shelf->slots[place.slot].chunk->len ? (ShelfPlace){place.slot, place.at + 1}

@@ -41,8 +41,21 @@ typedef struct {
     bool is_dirty, is_new;
 } InstanceEntry;
 
+/* Where a queue stands among others: as its head does in a share. */
+typedef struct {
+    int64_t priority; /* of the queue */
+    bool has_head;    /* false: before all that have one */
+    int32_t index;
+    uint64_t front, sequence;
+} QueueKey;
+
 typedef struct {
     Queue queue;
+    QueueKey key; /* as of its last change that was looked at */
+    TreeNode by_order;
+    Capacity all_least; /* of the subtree below by_order */
+    bool all_rest;
+    bool is_changed; /* in World.queues_changed */
     Environment **environments; /* as of environments_at, World.feasibility */
     size_t environments_len;
     uint64_t environments_at;
@@ -166,6 +179,11 @@ struct World {
     Queue **queues;             /* sorted; rebuilt when stale */
     size_t queues_len;
     bool queues_stale;
+    Queue **limited; /* those of queues with time limits */
+    size_t limited_len;
+    Tree queue_order; /* QueueEntry with runnable work */
+    GPtrArray *queues_changed;
+    uint64_t order_feasibility; /* what queue_order was settled at */
     Tree revisions;
 
     Tree templates, shapes, kinds;
@@ -278,6 +296,13 @@ bool resource_in_force(World *world, Resource *resource, View spec,
                        GError **error); /* decode and take over */
 void resource_remove(World *world, Resource *resource, int64_t now_ms);
 void queues_sort(World *world);
+void queue_order_init(World *world);
+void queue_order_clear(World *world);
+/* Something of its groups, or of what it is, changed: it no longer rests. */
+void queue_changed(World *world, Queue *queue);
+bool queue_order_holds(const World *world, const Queue *queue); /* or it is marked as changed: for world_check() */
+void queue_order_forget(World *world, Queue *queue); /* it goes */
+void capacity_lower(Capacity *least, const Capacity *need); /* each member to the lower of the two */
 /* revision.c */
 void revisions_init(World *world);
 void revisions_clear(World *world);

@@ -79,6 +79,10 @@ struct Queue {
     int64_t held_vcpus_e4;              /* by launches under way of its jobs */
     size_t active_shares;
     size_t groups; /* of runnable work, the parked ones left out */
+    /* As of queue_order_first(): */
+    const RunnableGroup *head; /* the first in order; NULL: there is none, or shares decide who is first */
+    Capacity least;            /* of all that its groups need, each member */
+    bool rests;                /* see queue_rest() */
 };
 /* What its computeEnvironmentOrder names; NULL where there is no such environment. */
 Environment *const *queue_environments(const World *world, const Queue *queue, size_t *ret_len);
@@ -419,6 +423,7 @@ void pipeline_schedule(const Resource *pipeline, size_t index, ScheduleView *ret
 /* Suspended pipelines are not started by schedules until they are resumed. */
 void pipeline_suspend(World *world, View name, bool is_suspended);
 bool pipeline_is_suspended(const World *world, View name);
+bool run_is_scheduled(const Run *run); /* a schedule began it */
 /* What MUSTER_SCHEDULED_AT says of a run: the time of its schedule, else when it was made. */
 int64_t run_scheduled_ms(const Run *run);
 
@@ -443,6 +448,21 @@ void world_expire(World *world, const uint64_t *sequences, size_t len);
 /* ---- for the scheduler: what is RUNNABLE, in order ---- */
 /* Queues by priority (descending), then name. */
 Queue *const *world_queues(const World *world, size_t *ret_len);
+Queue *const *world_limited_queues(const World *world, size_t *ret_len); /* those with time limits */
+/* Queues with runnable work that is not parked, in the order in which a pass asks them: by priority
+ * (descending), first those whose shares decide (Queue.head is NULL), by name, then by head as groups of a
+ * share. Holds until the world changes; NULL: there is none. */
+Queue *queue_order_first(World *world);
+Queue *queue_order_next(const Queue *after);
+/* Whether it is asked before a queue of its level whose head is so. */
+bool queue_is_before(const Queue *queue, uint64_t front, uint64_t sequence);
+/* The first one from `from` on, this one included, that is not left out. Left out is what rests and skip says
+ * so of: of one queue, or (queue NULL) of many that all rest and need at least `least` in every member. */
+typedef bool (*QueueSkip)(const Capacity *least, const Queue *queue, const void *data);
+Queue *queue_order_find(const Queue *from, QueueSkip skip, const void *data);
+/* A pass tried all its work in vain. It rests until something of it changes or world_unpark(); whether its
+ * least need fits anywhere is for the pass to look at. */
+void queue_rest(World *world, Queue *queue);
 Environment *world_environment(const World *world, View name);
 Environment *world_environment_next(const World *world,
                                     const Environment *after); /* by name; NULL at the end */
@@ -484,6 +504,7 @@ void shares_settle(World *world, Queue *queue, int64_t now_ms);
 typedef bool (*GroupSkip)(const Capacity *least, uint64_t kinds, const void *data);
 RunnableGroup *share_group_next(const Share *share, const RunnableGroup *after, GroupSkip skip,
                                 const void *data);
+bool share_least(const Share *share, Capacity *ret_least); /* of all of them, each member; false: none */
 RunnableGroup *share_parked_next(const Share *share,
                                  const RunnableGroup *after); /* the parked ones, in order */
 /* All groups of a share, parked ones too, in no order that matters; NULL: first, or at the end. */

@@ -103,15 +103,25 @@ static void *take(Arena *arena, size_t size)
     return memory;
 }
 
+/* The largest block that is no larger than usual stays: who fills as much again needs no other. */
 void arena_reset(Arena *arena)
 {
-    if (!arena->current)
+    Block *kept = NULL;
+    while (arena->current) {
+        Block *block = arena->current, *spare = block;
+        arena->current = block->next;
+        if (block->capacity <= BLOCK_MAX && (!kept || block->capacity > kept->capacity)) {
+            spare = kept;
+            kept = block;
+        }
+        g_free(spare);
+    }
+    arena->size = 0;
+    if (!kept)
         return;
-    Block *first = arena->current;
-    while (first->next)
-        first = first->next;
-    blocks_free_down_to(arena, first);
-    first->used = 0;
+    *kept = (Block){.capacity = kept->capacity};
+    arena->current = kept;
+    arena->size = sizeof(Block) + kept->capacity;
 }
 
 #endif

@@ -1,20 +1,14 @@
 /* schedule_bench: a million queued jobs over 50 queues (10 with fair-share policies), 10,000 instances of 50
- * types; in processor time. Only jobs that were placed count. Prints "name<TAB>value<TAB>unit"; run by `make
- * bench`, never a test. Arguments: jobs and instances (default 1000000 10000). */
+ * types (generate_load.h); in processor time. Only jobs that were placed count. Prints "name<TAB>value<TAB>unit"; run by `make
+ * bench`, never a test. Arguments: jobs and instances (default 1000000 10000);
+ * a third one, whatever it is: the tick alone. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include "reconciler/decide.h"
 #include "reconciler/schedule/schedule.h"
 #include "spec/base/units.h"
-#include "tests/support/schedule_fixture.h"
-
-#define QUEUES       50
-#define FAIR_QUEUES  10
-#define ENVIRONMENTS 10
-#define TYPES        50
-#define SHARES       8
-#define NOW_MS       INT64_C(1795600000000)
+#include "tests/bench/generate_load.h"
 
 static int64_t clock_us(void)
 {
@@ -27,98 +21,6 @@ static void report(const char *name, double value, const char *unit)
 {
     printf("%s\t%.3f\t%s\n", name, value, unit);
     fflush(stdout);
-}
-
-/* ---- the fixed, seeded load ---- */
-
-static Capacity type_capacity(uint64_t type)
-{
-    static const int64_t vcpus[] = {2, 4, 8, 16, 32, 48, 64, 96, 128, 192};
-    int64_t whole = vcpus[type % 10], gpus = type % 10 == 4 ? whole / 8 : 0;
-    return (Capacity){whole * DECIMAL_SCALE, whole * 1024 * (int64_t)(2 + type / 10 * 2) - 512, gpus};
-}
-
-static void token_next(LaunchToken *token, void *data)
-{
-    uint64_t *number = data;
-    *token = fixture_token(++*number);
-}
-
-static void add_instances(World *world, size_t len, uint64_t *tokens, Rng *rng)
-{
-    for (size_t i = 0; i < len; i++) {
-        char name[16], type[16];
-        uint64_t sort = rng_below(rng, TYPES);
-        g_snprintf(name, sizeof name, "cloud%d", (int)(i % ENVIRONMENTS));
-        g_snprintf(type, sizeof type, "t%d.x", (int)sort);
-        Capacity capacity = type_capacity(sort);
-        LaunchToken token;
-        token_next(&token, tokens);
-        InstanceDraft draft = {.type = type, .planned = capacity, .price_micro_per_h = -1};
-        Instance *instance =
-            instance_intend(world, world_environment(world, view_from(name)), &draft, &token, NOW_MS);
-        instance_started(world, instance, "i", NOW_MS);
-        instance_registered(world, instance, capacity, NOW_MS);
-    }
-}
-
-static World *load_new(size_t instances, uint64_t *tokens, Rng *rng)
-{
-    World *world = world_new(1, PROVIDER_LOCAL);
-    world_set_recording(world, false);
-    for (int i = 0; i < ENVIRONMENTS; i++) {
-        g_autofree char *name = g_strdup_printf("cloud%d", i);
-        fixture_cloud(world, name, "UNMANAGED", 0, "");
-    }
-    for (int i = 0; i < FAIR_QUEUES; i++) {
-        g_autofree char *name = g_strdup_printf("policy%d", i);
-        fixture_put(world, KIND_SCHEDULING_POLICY, name,
-                    "{\"fairsharePolicy\":{\"computeReservation\":10,\"shareDecaySeconds\":3600,"
-                    "\"shareDistribution\":[{\"shareIdentifier\":\"a*\",\"weightFactor\":5000}]}}",
-                    1);
-    }
-    for (int i = 0; i < QUEUES; i++) {
-        g_autofree char *name = g_strdup_printf("queue%d", i);
-        g_autofree char *policy =
-            i < FAIR_QUEUES ? g_strdup_printf(",\"schedulingPolicy\":\"policy%d\"", i) : g_strdup("");
-        g_autofree char *spec =
-            g_strdup_printf("{\"computeEnvironmentOrder\":[{\"computeEnvironment\":\"cloud%d\",\"order\":1},"
-                            "{\"computeEnvironment\":\"cloud%d\",\"order\":2}],\"priority\":%d%s}",
-                            i % ENVIRONMENTS, (i + 3) % ENVIRONMENTS, i % 5, policy);
-        fixture_put(world, KIND_JOB_QUEUE, name, spec, 1);
-    }
-    fixture_definition(world, "job", 1, 256, "");
-    add_instances(world, instances, tokens, rng);
-    return world;
-}
-
-/* vCPUs and memory of a job: mostly small. */
-static void job_size(Rng *rng, int *ret_vcpus, int *ret_memory)
-{
-    *ret_vcpus = 1 + (int)rng_below(rng, rng_below(rng, 8) == 0 ? 16 : 3);
-    *ret_memory = *ret_vcpus * (256 + (int)rng_below(rng, 2000));
-}
-
-static void submit(World *world, uint64_t number, int array_size, Rng *rng)
-{
-    int queue = (int)(number % QUEUES), vcpus, memory;
-    job_size(rng, &vcpus, &memory);
-    g_autofree char *share = queue < FAIR_QUEUES
-                                 ? g_strdup_printf(",\"shareIdentifier\":\"%c%d\"", "ab"[number % 2],
-                                                   (int)(number / QUEUES % SHARES))
-                                 : g_strdup("");
-    g_autofree char *array =
-        array_size > 0 ? g_strdup_printf(",\"arrayProperties\":{\"size\":%d}", array_size) : g_strdup("");
-    g_autofree char *text = g_strdup_printf(
-        "{\"jobName\":\"j\",\"jobQueue\":\"queue%d\",\"jobDefinition\":\"job\"%s%s,\"containerOverrides\":"
-        "{\"resourceRequirements\":[{\"type\":\"VCPU\",\"value\":\"%d\"},{\"type\":\"MEMORY\",\"value\":"
-        "\"%d\"}]}}",
-        queue, share, array, vcpus, memory);
-    json_t *request = json_loads(text, 0, NULL);
-    g_autoptr(GError) error = NULL;
-    if (!job_submit(world, &(Submission){.id = fixture_id(number), .request = request}, NOW_MS, &error))
-        g_error("%s", error->message);
-    json_decref(request);
 }
 
 /* ---- starts until nothing fits any more ---- */
@@ -135,12 +37,12 @@ static Filled fill(World *world, uint64_t *tokens)
     bool more = true;
     while (more) {
         Decisions decisions;
-        ScheduleOptions options = {.now_ms = NOW_MS + 1, .placements_max = 1000000};
+        ScheduleOptions options = {.now_ms = LOAD_MS + 1, .placements_max = 1000000};
         arena_reset(arena);
         int64_t start = clock_us();
         schedule_run(world, &options, arena, &decisions);
         int64_t decided = clock_us();
-        fixture_carry_out(world, &decisions, NOW_MS + 1, tokens);
+        fixture_carry_out(world, &decisions, LOAD_MS + 1, tokens);
         filled.decided_us += decided - start;
         filled.intended_us += clock_us() - decided;
         filled.starts += decisions.starts;
@@ -154,10 +56,10 @@ static void bench_fill(const char *what, uint64_t jobs, int array_size, size_t i
     Rng rng = rng_from_seed(7);
     uint64_t tokens = 0;
     char name[96];
-    g_autoptr(World) world = load_new(instances, &tokens, &rng);
+    g_autoptr(World) world = load_world(instances, false, &tokens, &rng);
     uint64_t submissions = array_size > 0 ? jobs / (uint64_t)array_size : jobs;
     for (uint64_t i = 0; i < submissions; i++)
-        submit(world, i + 1, array_size, &rng);
+        load_submit(world, i + 1, array_size, &rng);
     Filled filled = fill(world, &tokens);
     g_snprintf(name, sizeof name, "%s: starts", what);
     report(name, (double)filled.starts, "jobs");
@@ -182,8 +84,8 @@ static void end_some(World *world, Rng *rng, GPtrArray *running, size_t len)
         Launch *launch = running->pdata[at];
         g_ptr_array_remove_index_fast(running, at);
         launch_ended(world, launch,
-                     &(LaunchEnd){.cause = END_EXITED, .started_ms = NOW_MS, .stopped_ms = NOW_MS + 2},
-                     NOW_MS + 2);
+                     &(LaunchEnd){.cause = END_EXITED, .started_ms = LOAD_MS, .stopped_ms = LOAD_MS + 2},
+                     LOAD_MS + 2);
     }
 }
 
@@ -194,9 +96,9 @@ static void bench_tick(uint64_t jobs, size_t instances)
     uint64_t tokens = 0;
     int64_t took[TICKS], thought[TICKS];
     size_t starts = 0;
-    g_autoptr(World) world = load_new(instances, &tokens, &rng);
+    g_autoptr(World) world = load_world(instances, false, &tokens, &rng);
     for (uint64_t i = 0; i < jobs; i++)
-        submit(world, i + 1, 0, &rng);
+        load_submit(world, i + 1, 0, &rng);
     fill(world, &tokens);
     g_autoptr(GPtrArray) running = g_ptr_array_new();
     for (Launch *launch = NULL; (launch = world_launch_next(world, launch));)
@@ -210,9 +112,9 @@ static void bench_tick(uint64_t jobs, size_t instances)
         DecideOptions options = {.world = world,
                                  .providers = ~0u,
                                  .placements_max = 1000,
-                                 .token = token_next,
+                                 .token = load_token,
                                  .token_data = &tokens,
-                                 .now_ms = NOW_MS + 10 + i};
+                                 .now_ms = LOAD_MS + 10 + i};
         arena_reset(arena);
         decided_reset(&decided);
         /* What schedule_run() alone takes: the same pass, given back. */
@@ -250,7 +152,7 @@ static Host *floor_hosts(size_t len, Rng *rng)
 {
     Host *hosts = g_new0(Host, len);
     for (size_t i = 0; i < len; i++) {
-        Capacity capacity = type_capacity(rng_below(rng, TYPES));
+        Capacity capacity = load_type_capacity(rng_below(rng, LOAD_TYPES));
         hosts[i] = (Host){(int32_t)(capacity.vcpus_e4 / DECIMAL_SCALE), (int32_t)capacity.memory_mib,
                           (int32_t)capacity.gpus, -1, -1};
     }
@@ -266,7 +168,7 @@ static void floor_scan(size_t len)
     for (int i = 0; i < 20000; i++) {
         int vcpus, memory;
         Host *best = NULL;
-        job_size(&rng, &vcpus, &memory);
+        load_job_size(&rng, &vcpus, &memory);
         for (size_t at = 0; at < len; at++)
             if (hosts[at].vcpus >= vcpus && hosts[at].memory >= memory && hosts[at].gpus == 0 &&
                 (!best || hosts[at].vcpus < best->vcpus))
@@ -315,7 +217,7 @@ static void floor_buckets(size_t len)
     for (size_t i = 0; i < tries; i++) {
         int vcpus, memory;
         int32_t best = -1;
-        job_size(&rng, &vcpus, &memory);
+        load_job_size(&rng, &vcpus, &memory);
         for (int bucket = vcpus; bucket < BUCKETS && best < 0; bucket++)
             for (int32_t at = heads[bucket]; at >= 0 && best < 0; at = hosts[at].next)
                 if (hosts[at].memory >= memory)
@@ -352,6 +254,10 @@ int main(int argc, char **argv)
 {
     uint64_t jobs = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000;
     size_t instances = argc > 2 ? (size_t)strtoull(argv[2], NULL, 10) : 10000;
+    if (argc > 3) {
+        bench_tick(jobs, instances);
+        return 0;
+    }
     floor_scan(instances);
     floor_buckets(instances);
     bench_fill("own shapes", jobs, 0, instances);

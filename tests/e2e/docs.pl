@@ -3,11 +3,12 @@
 #   docs.pl commands FILE DIR        the commands of FILE's fenced sh blocks: DIR/script runs them in one bash, one after the other
 #   docs.pl compare EXPECTED OUTPUT  whether OUTPUT is what a fenced text block shows
 #   docs.pl links ROOT FILE…         links that lead nowhere
+#   docs.pl examples FILE TEST…      examples (quoted blocks) of FILE that stand in no comment of the tests, or whose heading no test is named after
 #   docs.pl mentions MUSTER MAKEFILE FILE…  `muster …` and `make …` that do not exist
 use strict;
 use warnings;
 use File::Basename qw(dirname);
-my %verbs = (commands => \&commands, compare => \&compare, links => \&links, mentions => \&mentions);
+my %verbs = (commands => \&commands, compare => \&compare, links => \&links, mentions => \&mentions, examples => \&examples);
 my $verb = shift @ARGV or die "docs.pl: no verb\n";
 exit $verbs{$verb}->(@ARGV);
 
@@ -109,6 +110,27 @@ sub links {
     }
     print "no link was found\n" unless $seen;
     return $bad || !$seen;
+}
+
+# Blanks and line ends do not count. A test stands below its example and is named /examples/ANCHOR/…, by the heading.
+sub examples {
+    my ($file, @tests) = @_;
+    my (%texts, $heading, @blocks);
+    for my $test (@tests) { $texts{$test} = join(" ", lines($test)) =~ s/[\s*]+/ /gr =~ s/ > / /gr }
+    my $quoted = 0;
+    for (lines($file)) {
+        if (/^#+ (.*)/) { $heading = lc($1) =~ s/[^\w -]//gr =~ s/ /-/gr }
+        if (/^> (.*)/) { push @blocks, [$heading, ""] unless $quoted; $blocks[-1][1] .= "$1 "; $quoted = 1 } else { $quoted = 0 }
+    }
+    my $bad = 0;
+    for (@blocks) {
+        my ($anchor, $text) = ($_->[0], $_->[1] =~ s/[\s*]+/ /gr);
+        my @in = grep { index($texts{$_}, $text) >= 0 } @tests;
+        $bad = print("$file: $anchor: no test has this example in a comment: $text\n") unless @in;
+        $bad = print("$in[0]: no test is named /examples/$anchor/\n") if @in && $texts{$in[0]} !~ m{"/examples/\Q$anchor\E/};
+    }
+    print "$file has no example\n" unless @blocks;
+    return $bad || !@blocks;
 }
 
 # Every command, with its options, and every target that the texts speak of.

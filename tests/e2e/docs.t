@@ -19,7 +19,7 @@ runs() {
     mkdir "$copy" "$steps"
     ln -s "$BUILD" "$copy/build"
     cp -r "$ROOT/examples" "$copy/"
-    rm -rf "$copy"/examples/*/.muster
+    find "$copy/examples" -name .muster -prune -exec rm -rf {} +
     pl commands "$ROOT/$1" "$steps"
     case $1 in examples/*) path=$BUILD:$PATH ;; *) path=$PATH ;; esac
     (cd "$copy" && PATH=$path timeout 120 bash "$steps/script")
@@ -31,14 +31,15 @@ runs() {
         [ ! -e "$shown" ] || ok "$1: what its block $(basename "$shown" .shown) shows" pl compare "$shown" "${shown%.shown}.out"
     done
 }
-for file in README.md docs/quick-start.md examples/monte-carlo/README.md examples/render/README.md examples/genomics/README.md examples/capacity-planning/README.md examples/gitops/README.md; do
+for file in README.md docs/quick-start.md examples/monte-carlo/README.md examples/render/README.md examples/genomics/README.md examples/capacity-planning/README.md examples/gitops/README.md examples/variants/README.md; do
     runs $file
 done
 is "no other example has a README" "$(cd "$ROOT" && echo examples/*/README.md)" \
-    "examples/capacity-planning/README.md examples/genomics/README.md examples/gitops/README.md examples/monte-carlo/README.md examples/render/README.md"
+    "examples/capacity-planning/README.md examples/genomics/README.md examples/gitops/README.md examples/monte-carlo/README.md examples/render/README.md examples/variants/README.md"
 
 texts=$(cd "$ROOT" && echo README.md docs/*.md examples/*/README.md)
 ok "links lead somewhere" pl links "$ROOT" $texts $(cd "$ROOT" && echo docs/reference/*.md)
 cd "$ROOT" || exit 1
+ok "each worked example of docs/scheduling.md is a test" pl examples docs/scheduling.md tests/unit/*/examples_test.c
 ok "commands, options and targets that are spoken of are there" pl mentions "$MUSTER" Makefile $texts
 finish

@@ -10,10 +10,14 @@ steps() {
     mt describe Pipeline "$1" -o json >.steps
     perl -MJSON::PP -e 'local $/; print join(" ", map { "$_->{name}=$_->{status}" } @{decode_json(<STDIN>)->{steps}}), "\n"' <.steps
 }
-# schedule's first minute is at most one away; what follows is done meanwhile
-manifest clock Pipeline clock "{jobQueue: main, triggers: [{schedule: \"* * * * *\"}], jobs: [{name: tick, jobDefinition: sh, parameters: {do: \"echo \$MUSTER_SCHEDULED_AT; $(hold tick)\"}}]}"
-manifest clock Pipeline still "{jobQueue: main, triggers: [{schedule: \"* * * * *\"}], jobs: [{name: tick, jobDefinition: sh}]}"
+# Schedules are a source of their own: an apply waits for older runs of its source, whenever the minute comes.
+mkdir clocks
+printf 'provider: local\nname: clocks\n' >clocks/muster.yaml
+manifest ../clocks/clock Pipeline clock "{jobQueue: main, triggers: [{schedule: \"* * * * *\"}], jobs: [{name: tick, jobDefinition: sh, parameters: {do: \"echo \$MUSTER_SCHEDULED_AT; $(hold tick)\"}}]}"
+manifest ../clocks/clock Pipeline still "{jobQueue: main, triggers: [{schedule: \"* * * * *\"}], jobs: [{name: tick, jobDefinition: sh}]}"
 ready
+# the first minute is at most one away; what follows is done meanwhile
+exits "schedules" 0 mt apply clocks --yes
 exits "suspend" 0 mt suspend still
 is "it says so" "$out" "Pipeline/still suspended"
 is "creation fires no schedule" "$(mt describe Pipeline clock -o json | perl -MJSON::PP -e 'local $/; my $p = decode_json(<STDIN>); print scalar @{$p->{runs}}, " ", scalar @{$p->{schedules}}, " ", $p->{schedules}[0]{nextAt} % 60000, " ", $p->{schedules}[0]{nextAt} > time * 1000')" "0 1 0 1"

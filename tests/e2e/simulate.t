@@ -84,6 +84,31 @@ is "buys one machine, not four" "$(json instancesStarted) $(json jobs.succeeded)
 exits "side by side" 0 muster simulate cloud --compare budget --workload eight.jsonl
 like "with the difference" "$out" "*cloud*budget*makespan*cost*"
 
+# ---- Spot: its prices are not known, it may go and not be there
+source spot <<E
+$(resource ComputeEnvironment spot '{computeResources: {type: SPOT, allocationStrategy: SPOT_CAPACITY_OPTIMIZED, maxvCpus: 16, instanceTypes: [m6i.xlarge]}}')
+$(resource ComputeEnvironment od '{computeResources: {type: EC2, allocationStrategy: BEST_FIT_PROGRESSIVE, maxvCpus: 8, instanceTypes: [m6i.xlarge]}}')
+$(queue main 'spot, od' 1 ', assert: {costPerDay: 9}')
+$(definition two 2 2000 ', annotations: {muster/simulated-duration: "fixed 1000"}' ', retryStrategy: {attempts: 9}')
+E
+printf '{"submitTime": 0, "arraySize": 200}\n' >many.jsonl
+exits "Spot, as it comes, below what is asserted" 0 muster simulate spot --workload many.jsonl
+like "costs at most what On-Demand costs, beside what is known" "$out" "*Cost: at least \$*, at most \$*; * without a known price*Spot capacity is taken to be there, and is never reclaimed*"
+exits "in numbers" 0 muster simulate spot --workload many.jsonl --output json
+is "nothing is lost" "$(json instancesLost) $(json spot.reclaimsPerHour)" "0 0"
+ok "the bound is above what is known" perl -e 'exit !($ARGV[0] > $ARGV[1])' "$(json cost.atMost)" "$(json cost.amount)"
+exits "taken away twice an hour, not there every second time" 0 muster simulate spot --workload many.jsonl --spot-reclaim 2 --spot-refuse 0.5 --output json
+once=$out
+ok "machines are lost, and what ran there is tried again" perl -e 'exit !($ARGV[0] > 3 && $ARGV[1] > 200 && $ARGV[2] == 200)' "$(json instancesLost)" "$(json jobs.attempts)" "$(json jobs.succeeded)"
+is "as the result says" "$(json spot.reclaimsPerHour) $(json spot.refused)" "2 0.5"
+exits "again" 0 muster simulate spot --workload many.jsonl --spot-reclaim 2 --spot-refuse 0.5 --output json
+is "the same" "$out" "$once"
+exits "a rate that is none" 1 muster simulate spot --spot-reclaim often
+is "is refused with what may be" "$err" 'muster: --spot-reclaim "often" is not a number from 0 to 100 with at most four decimal places'
+sed -i 's/costPerDay: 9/costPerDay: 0.1/' spot/all.yaml
+exits "an assertion that even the known part breaks" 3 muster simulate spot --workload many.jsonl
+like "says between what it is" "$out" "*queue main: at least \$*, at most \$* on its costliest day, asserted \$0.10*"
+
 # ---- the forecast of a plan
 source plan <<E
 $(resource ComputeEnvironment rack '{type: UNMANAGED, simulatedHosts: [{count: 2, vcpus: 4, memoryMiB: 16000}]}')

@@ -108,12 +108,15 @@ static void stage_open(void)
 
 static uint64_t entropy_next;
 
-static void entropy(void *bytes, size_t len)
+static void entropy_fill(void *self, void *bytes, size_t len)
 {
+    (void)self;
     memset(bytes, 0, len);
     entropy_next++;
     memcpy(bytes, &entropy_next, MIN(len, sizeof entropy_next));
 }
+
+static const EntropyPort entropy = {entropy_fill, NULL};
 
 static void check_result(const OperationResult *result)
 {
@@ -224,7 +227,7 @@ static void operations_run(View text)
     OperationContext context = {.world = world,
                                 .facts = &facts,
                                 .rng = &rng,
-                                .entropy = entropy,
+                                .entropy = &entropy,
                                 .checker = stage.checker,
                                 .now_ms = NOW_MS,
                                 .stops = stops,

@@ -1,9 +1,10 @@
 /* ports.c: what the tick reaches the outside through, moved by the seed's schedule. */
+#include "reconciler/recording.h"
+#include "reconciler/replay.h"
 #include "tests/simulation/system.h"
 #include <inttypes.h>
 
-/* The entropy port and a signal handler carry no pointer of the caller's: the run under way, one at a time.
- */
+/* A signal handler carries no pointer of the caller's: the run under way, one at a time. */
 static System *running;
 
 /* ---- clock, entropy, files, log ---- */
@@ -26,9 +27,9 @@ static int64_t port_monotonic(void *self)
     return system->monotonic_us;
 }
 
-static void port_entropy(void *bytes, size_t len)
+static void port_entropy(void *self, void *bytes, size_t len)
 {
-    rng_fill(&running->entropy, bytes, len);
+    rng_fill(&((System *)self)->entropy, bytes, len);
 }
 
 static void port_remove(void *self, char *path)
@@ -133,7 +134,7 @@ static void tell_completion(System *system)
 {
     Handed *handed = g_queue_pop_head(&system->handed);
     system_log(system, "told %" PRIu64 "%s", handed->sequence, handed->error ? ": failed" : "");
-    reconciler_committed(handed->sequence, handed->error, system->reconciler);
+    recorder_committed(system->recorder, system->reconciler, handed->sequence, handed->error);
     handed_free(handed);
 }
 
@@ -170,10 +171,10 @@ static void port_query(void *self, PortQuery query, PortDone done, void *data)
     g_queue_push_tail(&((System *)self)->work, work);
 }
 
-static void port_work(void *self, PortWork func, PortDone done, void *data)
+static void port_work(void *self, const PortLoad *load, void *data)
 {
     Work *work = g_new(Work, 1);
-    *work = (Work){.work = func, .done = done, .data = data};
+    *work = (Work){.work = load->run, .done = load->done, .data = data};
     g_queue_push_tail(&((System *)self)->work, work);
 }
 
@@ -284,7 +285,38 @@ static void on_provider_event(const ProviderEvent *event, void *data)
     system_log(system, "told %s %02x%02x", names[event->type], event->token.bytes[0], event->token.bytes[1]);
     ledger_told(system->ledger, event);
     if (system->reconciler)
-        reconciler_provider_event(event, system->reconciler);
+        recorder_event(system->recorder, system->reconciler, event);
+}
+
+/* ---- recordings ---- */
+
+static void record(System *system, Ports *ports, const ReconcilerOptions *settings)
+{
+    g_autoptr(GError) error = NULL;
+    RecorderOptions options = {
+        .state_dir = system->dir, .settings = settings, .ports = ports, .inputs_max = G_MAXINT64};
+    system->recorder = recorder_new(&options, &error);
+    if (!system->recorder)
+        system_fail(system, "8: nothing is recorded: %s", error->message);
+    *ports = recorder_ports(system->recorder);
+    system->recording =
+        g_strdup_printf("%s/" RECORDING_DIR "/%020" PRIu64, system->dir, store_term(system->store));
+}
+
+/* What the process did, once more. */
+static void replay(System *system)
+{
+    g_autoptr(GError) error = NULL;
+    g_clear_pointer(&system->recorder, recorder_free);
+    g_autofree char *directory = g_steal_pointer(&system->recording);
+    ReplayedRun *run = replay_generation(directory, &error);
+    if (!run)
+        system_fail(system, "8: the recording cannot be replayed: %s", error->message);
+    if (run->difference)
+        system_fail(system, "8: replayed, tick %" PRIu64 " of the process is another: %s", run->differs_at,
+                    run->difference);
+    system->replayed_ticks += run->ticks;
+    replayed_run_free(run);
 }
 
 /* ---- processes ---- */
@@ -310,17 +342,19 @@ void system_host(System *system)
                    .files = {port_remove, port_remove, system},
                    .log = {port_log, system},
                    .provider = &system->provider,
-                   .entropy = port_entropy};
+                   .entropy = {port_entropy, system}};
     ReconcilerOptions options = {.state_dir = system->dir,
                                  .mode = "serve",
                                  .launch = true,
                                  .providers = 1u << PROVIDER_LOCAL | 1u << PROVIDER_SIMULATED};
     system->wake_ms = -1;
+    if (system->is_recorded)
+        record(system, &ports, &options);
     system->reconciler = reconciler_new(&ports, &options, &error);
     if (!system->reconciler)
         system_fail(system, "the state cannot be loaded: %s", error->message);
     system->follow_due = true;
-    reconciler_unfollow_all(system->reconciler);
+    recorder_unfollow_all(system->recorder, system->reconciler);
 }
 
 /* Of what was handed over and not told, the oldest so and so many are in the store all the same. */
@@ -353,6 +387,8 @@ void system_crash(System *system)
     g_clear_pointer(&system->reader, store_reader_free);
     g_clear_pointer(&system->store, store_free);
     system->ending = false;
+    if (system->recorder)
+        replay(system);
 }
 
 /* ---- when it fails ---- */

@@ -171,12 +171,12 @@ static void port_query(void *self, PortQuery query, PortDone done, void *data)
     done(data);
 }
 
-static void port_work(void *self, PortWork work, PortDone done, void *data)
+static void port_work(void *self, const PortLoad *load, void *data)
 {
     (void)self;
-    work(data);
-    if (done)
-        done(data);
+    load->run(data);
+    if (load->done)
+        load->done(data);
 }
 
 static void port_remove(void *self, char *path)
@@ -190,8 +190,9 @@ static void port_log(void *self, const char *text)
     (void)self, (void)text;
 }
 
-static void port_entropy(void *bytes, size_t len)
+static void port_entropy(void *self, void *bytes, size_t len)
 {
+    (void)self;
     memset(bytes, 0, len);
     model.entropy++;
     memcpy(bytes, &model.entropy, MIN(len, sizeof model.entropy));
@@ -384,7 +385,7 @@ static void host(void)
                    .files = {port_remove, port_remove, NULL},
                    .log = {port_log, NULL},
                    .provider = &model.provider,
-                   .entropy = port_entropy};
+                   .entropy = {port_entropy, NULL}};
     ReconcilerOptions options = {.state_dir = "/nowhere", .mode = "test", .launch = true};
     model.term++;
     model.wake_ms = -1;

@@ -289,7 +289,7 @@ void script_follow(Script *script, bool full_pass)
                          .set = set,
                          .full_pass = full_pass};
     system_log(script->system, "follows revision %d%s", script->revision, full_pass ? ", all of it" : "");
-    reconciler_source(script->system->reconciler, &state);
+    recorder_source(script->system->recorder, script->system->reconciler, &state);
 }
 
 CloudFate script_fate(const LaunchRequest *request, void *data)
@@ -403,7 +403,7 @@ static void ask(Script *script, Op *op)
     op->state = OP_ASKED;
     script->outstanding++;
     system_log(script->system, "ask %u %s", asked->op, call->operation->name);
-    reconciler_take_call(script->system->reconciler, call);
+    recorder_call(script->system->recorder, script->system->reconciler, call);
 }
 
 static void change_source(Script *script, Op *op)

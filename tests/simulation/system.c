@@ -176,7 +176,7 @@ static void tick(System *system)
 {
     system->wake_ms = -1;
     system->ticks++;
-    reconciler_tick(system->reconciler);
+    recorder_tick(system->recorder, system->reconciler);
     check(system);
 }
 

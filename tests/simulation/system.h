@@ -5,7 +5,7 @@
  * and the command that repeats it, and aborts. */
 #pragma once
 #include "reconciler/provider/simulated/simulated.h"
-#include "reconciler/reconcile.h"
+#include "reconciler/recorder.h"
 #include "reconciler/store/store.h"
 #include "tests/simulation/ledger.h"
 #include "tests/simulation/script.h"
@@ -57,6 +57,10 @@ typedef struct System {
     Simulated *cloud;
     Provider provider; /* watches what passes to `inner` */
     Provider *inner;
+    bool is_recorded;   /* each process, and replayed when it is over */
+    Recorder *recorder; /* NULL: it is not */
+    char *recording;
+    uint64_t replayed_ticks;
     Reconciler *reconciler;
     bool follow_due;
     int64_t full_pass_ms;

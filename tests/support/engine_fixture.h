@@ -74,12 +74,12 @@ static inline void fake_query(void *self, PortQuery query, PortDone done, void *
     done(data);
 }
 
-static inline void fake_work(void *self, PortWork work, PortDone done, void *data)
+static inline void fake_work(void *self, const PortLoad *load, void *data)
 {
     (void)self;
-    work(data);
-    if (done)
-        done(data);
+    load->run(data);
+    if (load->done)
+        load->done(data);
 }
 
 static inline void fake_remove(void *self, char *path)
@@ -94,8 +94,9 @@ static inline void fake_log(void *self, const char *text)
     g_test_message("%s", text);
 }
 
-static inline void fake_entropy(void *bytes, size_t len)
+static inline void fake_entropy(void *self, void *bytes, size_t len)
 {
+    (void)self;
     for (size_t i = 0; i < len; i++)
         ((uint8_t *)bytes)[i] = (uint8_t)g_test_rand_int();
 }
@@ -138,7 +139,7 @@ static inline void engine_host(Engine *engine)
                    .files = {fake_remove, fake_remove, engine},
                    .log = {fake_log, engine},
                    .provider = &engine->provider,
-                   .entropy = fake_entropy};
+                   .entropy = {fake_entropy, NULL}};
     ReconcilerOptions options = {.state_dir = engine->dir, .mode = "test", .launch = true, .schedules = true};
     engine->reconciler = reconciler_new(&ports, &options, &error);
     g_assert_no_error(error);

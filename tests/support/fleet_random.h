@@ -38,13 +38,32 @@ static inline bool scan_hosts(const Instance *instance, FleetHosts hosts)
     return hosts == FLEET_ANY || (instance->total.gpus > 0) == (hosts == FLEET_GPU_HOSTS);
 }
 
-/* Below zero: a is the better fit. */
-static inline int scan_order(const Instance *a, const Instance *b)
+/* Whether each free whole vCPU has as much memory as each of need's. */
+static inline bool scan_is_even(const Instance *instance, Capacity need)
 {
-    const int64_t left[] = {a->total.gpus > 0,  a->free.gpus,     a->free.vcpus_e4 / 10000,
-                            a->free.memory_mib, a->free.vcpus_e4, (int64_t)a->number};
-    const int64_t right[] = {b->total.gpus > 0,  b->free.gpus,     b->free.vcpus_e4 / 10000,
-                             b->free.memory_mib, b->free.vcpus_e4, (int64_t)b->number};
+    __int128 whole = instance->free.vcpus_e4 / 10000;
+    return need.vcpus_e4 == 0 ||
+           instance->free.memory_mib >= (int64_t)(whole * 10000 * need.memory_mib / need.vcpus_e4);
+}
+
+/* Below zero: a is the better fit. */
+static inline int scan_order(const Instance *a, const Instance *b, Capacity need)
+{
+    int64_t a_sign = scan_is_even(a, need) ? 1 : -1, b_sign = scan_is_even(b, need) ? 1 : -1;
+    const int64_t left[] = {a->total.gpus > 0,
+                            a->free.gpus,
+                            a->free.vcpus_e4 / 10000,
+                            -a_sign,
+                            a_sign * a->free.memory_mib,
+                            a_sign * a->free.vcpus_e4,
+                            a_sign * (int64_t)a->number};
+    const int64_t right[] = {b->total.gpus > 0,
+                             b->free.gpus,
+                             b->free.vcpus_e4 / 10000,
+                             -b_sign,
+                             b_sign * b->free.memory_mib,
+                             b_sign * b->free.vcpus_e4,
+                             b_sign * (int64_t)b->number};
     for (size_t i = 0; i < G_N_ELEMENTS(left); i++)
         if (left[i] != right[i])
             return left[i] < right[i] ? -1 : 1;
@@ -57,7 +76,7 @@ static inline Instance *scan_find(const GPtrArray *instances, Capacity need, Fle
     for (guint i = 0; i < instances->len; i++) {
         Instance *instance = g_ptr_array_index(instances, i);
         if (scan_hosts(instance, hosts) && capacity_covers(instance->free, need) &&
-            (!best || scan_order(instance, best) < 0))
+            (!best || scan_order(instance, best, need) < 0))
             best = instance;
     }
     return best;

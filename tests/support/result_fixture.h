@@ -58,7 +58,8 @@ static inline SimulationResult *fixture_small(const char *source)
     FixtureHandles h = fixture_handles(c);
     const int64_t t0 = FIXTURE_START_MS, hour = FIXTURE_HOUR_MS;
     const ResourceNeed eight = {8 * INT64_C(10000), 16384, 0}, one = {10000, 1024, 0}, none = {0};
-    collector_instance_started(c, &(CollectedInstance){7, h.spot, "c5.2xlarge", true, INT64_C(360000), t0});
+    collector_instance_started(c,
+                               &(CollectedInstance){7, h.spot, "c5.2xlarge", true, INT64_C(360000), t0, 0});
     collector_instance_registered(c, 7, t0 + hour / 2, 8 * INT64_C(10000));
     collector_capacity(c, h.spot, t0 + hour / 2, none, eight);
     collector_queue_depth(c, h.high, t0, 2, 0);
@@ -66,7 +67,7 @@ static inline SimulationResult *fixture_small(const char *source)
     collector_instance_used(c, 7, t0 + hour, 8 * INT64_C(10000));
     collector_queue_depth(c, h.high, t0 + hour, 1, 1);
     fixture_ran(c, h.blue, h.spot, "align", t0, t0 + hour, t0 + 2 * hour, eight, true);
-    collector_instance_started(c, &(CollectedInstance){9, h.demand, "x9.huge", false, -1, t0 + hour});
+    collector_instance_started(c, &(CollectedInstance){9, h.demand, "x9.huge", false, -1, t0 + hour, 0});
     collector_instance_registered(c, 9, t0 + 2 * hour, 16 * INT64_C(10000));
     fixture_ran(c, h.red, h.spot, "<b>&\"sort\"", t0, t0 + 2 * hour, t0 + 3 * hour, eight, false);
     fixture_ran(c, h.plain, h.demand, "sum", t0 + hour, t0 + 2 * hour, t0 + 2 * hour + 1000, one, true);
@@ -99,7 +100,7 @@ static inline SimulationResult *fixture_large(uint64_t seed, int instances)
         bool spot = rng_below(&rng, 3) > 0;
         uint64_t number = (uint64_t)i + 1;
         collector_instance_started(c, &(CollectedInstance){number, spot ? h.spot : h.demand,
-                                                           types[rng_below(&rng, 6)], spot, 100000, at});
+                                                           types[rng_below(&rng, 6)], spot, 100000, at, 0});
         collector_instance_registered(c, number, at + 60000, 80000);
         collector_instance_used(c, number, at + 60000, (int64_t)rng_below(&rng, 80001));
         collector_queue_depth(c, h.high, at, (int64_t)rng_below(&rng, 100), 5);

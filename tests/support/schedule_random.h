@@ -55,6 +55,9 @@ static inline void schedule_world_resources(World *world)
     schedule_world_queue(world, "strict", 1, "cloud", "\"backfill\":false,");
     schedule_world_queue(world, "fair", 1, "cloud,own", "\"schedulingPolicy\":\"policy\",");
     schedule_world_queue(world, "local", 3, "here", "");
+    schedule_world_queue(world, "low", 0, "here,own", "");
+    schedule_world_queue(world, "owned", 1, "own", "");
+    schedule_world_queue(world, "farm", 1, "tasks", "");
     schedule_world_queue(world, "alike", 1, "own,here", "\"schedulingPolicy\":\"policy\",");
     fixture_put(world, KIND_CONSUMABLE_RESOURCE, "license",
                 "{\"resourceType\":\"REPLENISHABLE\",\"totalQuantity\":5}", 1);
@@ -96,9 +99,10 @@ static inline void schedule_world_free(ScheduleWorld *random)
 
 static inline void random_submit_job(ScheduleWorld *random)
 {
-    static const char *const queues[] = {"main", "high", "strict", "fair", "local", "alike", "fair", "main"};
+    static const char *const queues[] = {"main",  "high", "strict", "fair", "local",
+                                         "alike", "fair", "main",   "low",  "owned", "farm", "farm"};
     static const char *const shares[] = {"a1", "a2", "b", "c"};
-    const char *queue = queues[pick(random, 0, 7)];
+    const char *queue = queues[pick(random, 0, 11)];
     bool is_fair = strcmp(queue, "fair") == 0 || strcmp(queue, "alike") == 0;
     int64_t sort = pick(random, 0, 11);
     g_autoptr(GString) request = g_string_new(NULL);

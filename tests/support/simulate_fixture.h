@@ -15,6 +15,7 @@ typedef struct {
     int64_t until_ms, horizon_ms;
     int64_t vcpus;    /* of the machine that local environments share; 0: 4, with 16 GiB */
     int64_t start_ms; /* 0: SIMULATE_START_MS */
+    SpotRisk spot_risk;
 } SimulateCase;
 
 static inline void simulate_fixture_fail(DiagnosticList *diagnostics)
@@ -63,6 +64,7 @@ static inline SimulationResult *simulate_fixture_try(const SimulateCase *one, GE
     SimulationOptions options = {.source = "test",
                                  .workload = workload,
                                  .seed = one->seed ? one->seed : 1,
+                                 .spot_risk = one->spot_risk,
                                  .start_ms = start_ms,
                                  .until_ms = one->until_ms ? start_ms + one->until_ms : 0,
                                  .horizon_ms = one->horizon_ms ? start_ms + one->horizon_ms : 0,

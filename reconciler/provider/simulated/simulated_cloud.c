@@ -1,5 +1,6 @@
 #include "reconciler/provider/simulated/simulated_cloud.h"
 #include "reconciler/provider/simulated/event_queue.h"
+#include "spec/base/fixed_point.h"
 #include "spec/base/rng.h"
 #include <glib.h>
 
@@ -193,11 +194,11 @@ static bool strikes(Rng *rng, unsigned permille)
     return rng_below(rng, 1000) < permille;
 }
 
-/* Equally likely over twice the mean; 0 for never. */
+/* However long it has been there already, it is there for as long again on average; 0 for never. */
 static int64_t lifetime(Rng *rng, int64_t mean_ms)
 {
-    int64_t ms = rng_between(rng, 1, 2 * MAX(mean_ms, 1));
-    return mean_ms > 0 ? ms : 0;
+    __int128 ms = (__int128)mean_ms * fixed_exponential(rng) / Q32_ONE;
+    return mean_ms > 0 ? (int64_t)ms + 1 : 0;
 }
 
 /* Every fate draws the same numbers in the same order, whatever the model, so that it changes only where the
@@ -210,11 +211,16 @@ static void decide_fate(SimulatedCloud *cloud, uint32_t number, const CloudMachi
     int64_t made_ms = now_ms + span(&rng, model->make), boots_ms = made_ms + span(&rng, model->boot);
     bool refused = strikes(&rng, model->refuse_permille);
     CloudRefusal refusal = (CloudRefusal)rng_below(&rng, 3);
+    bool no_capacity = rng_below(&rng, 10000) < model->spot_refuse_e4 && request->spot;
     bool registers = !strikes(&rng, model->never_registers_permille);
     bool less = strikes(&rng, model->less_memory_permille);
     int64_t less_mib = rng_between(&rng, 1, MAX(request->memory_mib / 8, 1));
     int64_t reclaimed = lifetime(&rng, model->reclaim_mean_ms), dies = lifetime(&rng, model->die_mean_ms);
     bool reclaims = request->spot && reclaimed && (!dies || reclaimed < dies);
+    if (no_capacity) {
+        refused = true;
+        refusal = CLOUD_REFUSES_CAPACITY;
+    }
     machine->price = model->price ? model->price(request->type, request->spot, now_ms, model->data) : -1;
     if (request->max_price_microusd_per_h > 0 && machine->price > request->max_price_microusd_per_h) {
         refused = true;
@@ -368,6 +374,8 @@ static bool step_machine(SimulatedCloud *cloud, unsigned step, uint32_t number, 
 
 int64_t simulated_cloud_next_ms(const SimulatedCloud *cloud)
 {
+    if (cloud->tasks_len == cloud->free_tasks_len && cloud->machines_len == cloud->free_machines_len)
+        return -1; /* all that is queued was called off */
     return cloud->going != NONE ? cloud->going_ms : event_queue_next_ms(&cloud->queue);
 }
 

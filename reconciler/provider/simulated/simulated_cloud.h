@@ -1,6 +1,6 @@
 /* simulated_cloud.h: machines and tasks in virtual time, as a value: what happens next, and nothing else.
  * Owns:   tasks and machines, by number; numbers are used again once their last event was taken out.
- * Calls:  event_queue.h, spec/base/rng.h. No clock, no World, no Provider.
+ * Calls:  event_queue.h, spec/base/rng.h, spec/base/fixed_point.h. No clock, no World, no Provider.
  * Holds:  equal calls give equal events. What becomes of the n-th machine asked for depends on the model's
  * seed and n alone, so that two configurations meet the same luck. No allocation per event. Money in
  * integers. */
@@ -29,10 +29,12 @@ typedef struct {
     uint64_t seed;
     CloudSpan make, boot;              /* from the request until it is made; from there until it registers */
     unsigned refuse_permille;          /* is not made */
+    unsigned spot_refuse_e4;           /* of 10,000 that ask for Spot so many find no capacity */
     unsigned never_registers_permille; /* boots for ever */
     unsigned less_memory_permille;     /* registers with up to an eighth less than planned */
-    int64_t reclaim_mean_ms, die_mean_ms; /* after registering; 0: never. Spot only; all */
-    CloudPrice price;                     /* NULL: unknown */
+    /* After registering, at any moment as likely as at any other; 0: never. Spot only; all. */
+    int64_t reclaim_mean_ms, die_mean_ms;
+    CloudPrice price; /* NULL: unknown */
     void *data;
 } CloudModel;
 
@@ -95,7 +97,8 @@ uint32_t simulated_cloud_make(SimulatedCloud *cloud, const CloudMachine *machine
                               int64_t now_ms);
 /* It is gone within after_ms, with its tasks. */
 void simulated_cloud_end(SimulatedCloud *cloud, uint32_t machine, int64_t after_ms, int64_t now_ms);
-/* Nothing happens before it (what was called off may make it too early); -1: nothing ever does by itself. */
+/* Nothing happens before it (what was called off may make it too early); -1: nothing ever does by itself, as
+ * where there is neither a task nor a machine. */
 int64_t simulated_cloud_next_ms(const SimulatedCloud *cloud);
 /* The next thing that happens by until_ms; false: none. */
 bool simulated_cloud_next(SimulatedCloud *cloud, int64_t until_ms, CloudEvent *ret_event);

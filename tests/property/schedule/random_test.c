@@ -86,6 +86,11 @@ static void compare(ScheduleWorld *random, uint64_t seed)
 {
     ScheduleOptions options = random_options(random);
     options.growth = grows;
+    g_autofree char *resting = decide(random, options);
+    options.check_skipped = true;
+    g_autofree char *awake = decide(random, options);
+    expect_same(seed, "with queues that rest since earlier passes and without", resting, awake);
+    options.check_skipped = false;
     world_unpark(random->world); /* a restart forgets what was parked, and finds it again */
     if (pick(random, 0, 3) == 0)
         options.placements_max = (size_t)pick(random, 1, 20);

@@ -118,6 +118,70 @@ static void test_describe_job(void)
     json_decref(job);
 }
 
+#define LIVE                                                                                                 \
+    "{\"kind\":\"ComputeEnvironment\",\"name\":\"cloud\",\"status\":\"INVALID\",\"statusReason\":\"bad "     \
+    "role\","                                                                                                \
+    "\"createdAt\":940000,\"spec\":{},\"live\":{\"provider\":\"aws\",\"state\":\"ENABLED\",\"usedVcpus\":5." \
+    "5,"                                                                                                     \
+    "\"freeVcpus\":2.5,\"desiredvCpus\":8,\"instanceCount\":1,\"maxvCpus\":64,\"minvCpus\":2,\"launches\":"  \
+    "3,"                                                                                                     \
+    "\"instances\":[{\"type\":\"c5.2xlarge\",\"spot\":true,\"state\":\"REGISTERED\",\"count\":1,\"vcpus\":"  \
+    "8.0,"                                                                                                   \
+    "\"usedVcpus\":5.5}],\"money\":{\"currency\":\"USD\",\"day\":{\"spent\":1.4,\"budget\":2.0,"             \
+    "\"incomplete\":false,"                                                                                  \
+    "\"endsAt\":1000000},\"month\":{\"spent\":30.125,\"incomplete\":true,\"endsAt\":1000000},\"perHour\":0." \
+    "4,"                                                                                                     \
+    "\"unpricedInstances\":1},\"coolDowns\":[{\"type\":\"m5.large\",\"spot\":true,\"until\":1000000,"        \
+    "\"failures\":2}],"                                                                                      \
+    "\"unmet\":[{\"reason\":\"BUDGET_DAY\",\"jobs\":6,\"text\":\"budget of the day\",\"until\":1000000}]}}"
+
+static void test_describe_environment(void)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+    g_autofree char *at = time_local(1000000);
+    json_t *item = json_loads(LIVE, 0, NULL);
+    describe_resource(item, &narrow, out);
+    g_autofree char *expected = g_strdup_printf(
+        "\nLive, on provider aws:\n"
+        "  vCPUs:       5.5 in use, 2.5 free; 8 on 1 instance, at most 64, at least 2\n"
+        "  Running:     3 attempts\n"
+        "  Today:       1.40 of 2.00 USD, until %s\n"
+        "  This month:  at least 30.12 USD, until %s; something ran whose price is not known\n"
+        "  Per hour:    at least 0.40 USD; 1 instance of unknown price\n"
+        "  Not bought:  for 6 jobs: budget of the day, until %s\n"
+        "\nInstances:\n"
+        "TYPE        MARKET  STATE       COUNT  VCPUS  IN USE\n"
+        "c5.2xlarge  Spot    REGISTERED      1      8     5.5\n"
+        "\nIn cool-down, since there was no capacity:\n"
+        "TYPE      ZONE  MARKET  UNTIL                FAILURES\n"
+        "m5.large  all   Spot    %s         2\n",
+        at, at, at, at);
+    g_assert_nonnull(strstr(out->str, "Status:        INVALID\nReason:        bad role\n"));
+    g_assert_cmpstr(strstr(out->str, "\nLive,"), ==, expected);
+    json_decref(item);
+}
+
+static void test_list_environments(void)
+{
+    static const ListStyle wide = {.is_wide = true, .now_ms = 1000000};
+    g_autoptr(GString) out = g_string_new(NULL);
+    json_t *items = json_loads("[" LIVE ",{\"name\":\"here\",\"createdAt\":940000,\"status\":\"VALID\","
+                               "\"live\":{\"provider\":\"local\",\"state\":\"ENABLED\",\"usedVcpus\":1.0,"
+                               "\"freeVcpus\":3.0,\"maxvCpus\":4,\"launches\":1}}]",
+                               0, NULL);
+    list_resources(KIND_COMPUTE_ENVIRONMENT, items, &narrow, out);
+    g_assert_cmpstr(
+        out->str, ==,
+        "NAME   PROVIDER  STATE    VCPUS  FREE  DESIRED  MAXVCPUS  INSTANCES  RUNNING  STATUS    AGE\n"
+        "cloud  aws       ENABLED    5.5   2.5        8        64          1        3  INVALID  60 s\n"
+        "here   local     ENABLED      1     3        -         4          -        1  VALID    60 s\n");
+    g_string_truncate(out, 0);
+    list_resources(KIND_COMPUTE_ENVIRONMENT, items, &wide, out);
+    g_assert_nonnull(strstr(out->str, "1.40 of 2.00 USD  at least 30.12 USD"));
+    g_assert_nonnull(strstr(out->str, "bad role\n"));
+    json_decref(items);
+}
+
 static void test_status(void)
 {
     g_autoptr(GString) out = g_string_new(NULL);
@@ -157,6 +221,8 @@ int main(int argc, char **argv)
     g_test_add_func("/cli/output/times", test_times);
     g_test_add_func("/cli/listing/jobs", test_list_jobs);
     g_test_add_func("/cli/listing/describe-job", test_describe_job);
+    g_test_add_func("/cli/listing/describe-environment", test_describe_environment);
+    g_test_add_func("/cli/listing/environments", test_list_environments);
     g_test_add_func("/cli/listing/status", test_status);
     g_test_add_func("/cli/listing/events", test_events);
     return g_test_run();

@@ -160,11 +160,14 @@ static void test_command_options(void)
 {
     g_autofree char *out = NULL;
     g_assert_cmpint(SIMULATE(&fake_host, &out, source, "--seed", "2", "--start", "2026-07-20T14:00Z",
-                             "--until", "2h", "--provider", "simulated", "-o", "json"),
+                             "--until", "2h", "--provider", "simulated", "--spot-reclaim", "0.05",
+                             "--spot-refuse", "0.2", "-o", "json"),
                     ==, 0);
     g_assert_cmpint(last.start_ms, ==, INT64_C(1784556000000));
     g_assert_cmpint(last.until_ms, ==, INT64_C(1784556000000) + 7200000);
     g_assert_cmpstr(last_provider, ==, "simulated");
+    g_assert_cmpint(last.spot_risk.reclaims_per_h_e4, ==, 500);
+    g_assert_cmpint(last.spot_risk.refused_e4, ==, 2000);
     g_assert_cmpuint(last_rows, ==, 0);
     json_t *root = json_loads(out, 0, NULL);
     g_assert_nonnull(json_object_get(root, "makespanSeconds"));
@@ -193,6 +196,10 @@ static void test_command_refused(void)
     g_assert_cmpint(SIMULATE(&fake_host, NULL, source, "--seed", "-1"), ==, 1);
     g_assert_cmpint(SIMULATE(&fake_host, NULL, source, "--until", "0"), ==, 1);
     g_assert_cmpint(SIMULATE(&fake_host, NULL, source, "--output", "yaml"), ==, 1);
+    g_assert_cmpint(SIMULATE(&fake_host, NULL, source, "--spot-reclaim", "often"), ==, 1);
+    g_assert_cmpint(SIMULATE(&fake_host, NULL, source, "--spot-reclaim", "101"), ==, 1);
+    g_assert_cmpint(SIMULATE(&fake_host, NULL, source, "--spot-refuse", "1.1"), ==, 1);
+    g_assert_cmpint(SIMULATE(&fake_host, NULL, source, "--spot-refuse", "-0.1"), ==, 1);
     g_assert_cmpint(simulated, ==, 0);
     g_assert_cmpint(SIMULATE(&fake_host, NULL, source, "--seed", "13"), ==, 1);
     g_assert_cmpint(SIMULATE(&fake_host, NULL, source, "--html", "/nowhere/page.html"), ==, 1);

@@ -162,6 +162,87 @@ static void test_spot_first(void)
     g_assert_nonnull(strstr(result->notes[1], "Spot capacity is taken to be there"));
 }
 
+#define SPOT(name, max)                                                                                      \
+    ENVIRONMENT(name, "{computeResources: {type: SPOT, allocationStrategy: SPOT_CAPACITY_OPTIMIZED, "        \
+                      "instanceTypes: [m6i.xlarge], maxvCpus: " max "}}")
+#define RETRIED ", retryStrategy: {attempts: 10}"
+
+/* 100 machine hours of work, each machine taken away once in two hours on average: what ran there is tried
+ * again. How often follows from the hours that they were there. */
+static void test_reclaimed(void)
+{
+    SimulateCase one = {.manifests = SPOT("spot", "64") QUEUE("main", "spot", "")
+                            DEFINITION("four", "4", "1000", RETRIED),
+                        .jobs = "{\"submitTime\":0,\"arraySize\":1000,\"durationSeconds\":720}\n",
+                        .spot_risk = {.reclaims_per_h_e4 = 5000}};
+    g_autoptr(SimulationResult) result = simulate_fixture(&one), again = simulate_fixture(&one);
+    int64_t there_ms = 0, reclaimed = 0;
+    assert_jobs(result, 1000, 0, 0);
+    for (size_t i = 0; i < result->instances_len; i++) {
+        const ResultInstance *instance = &result->instances[i];
+        g_assert_true(instance->spot);
+        if (instance->registered_ms >= 0)
+            there_ms += instance->ended_ms - instance->registered_ms;
+        reclaimed += g_strcmp0(instance->reason, "reclaimed") == 0;
+    }
+    assert_near(reclaimed * 3600 * 1000 * 100 / there_ms, 38, 62); /* 0.5 an hour; some 110 of them */
+    g_assert_cmpint(reclaimed, ==, result->instances_lost);
+    g_assert_cmpint(result->jobs.attempts_lost, >, reclaimed / 2);
+    g_assert_cmpint(result->jobs.attempts, ==, 1000 + result->jobs.attempts_lost);
+    g_assert_cmpint(again->makespan_ms, ==, result->makespan_ms);
+    g_assert_nonnull(strstr(result->notes[1], "each Spot machine is reclaimed 0.5 times an hour on average"));
+    /* On-Demand machines stay */
+    one.manifests = CLOUD("od", "64", "") QUEUE("main", "od", "") DEFINITION("four", "4", "1000", "");
+    g_autoptr(SimulationResult) od = simulate_fixture(&one);
+    g_assert_cmpint(od->instances_lost, ==, 0);
+}
+
+/* Where Spot is never to be had, its type is in cool-down, and On-Demand takes the work. */
+static void test_refused(void)
+{
+    g_autoptr(SimulationResult) result = simulate_fixture(
+        &(SimulateCase){.manifests = SPOT("spot", "64") CLOUD("od", "64", "") QUEUE("main", "spot, od", "")
+                            DEFINITION("four", "4", "1000", ""),
+                        .jobs = "{\"submitTime\":0,\"arraySize\":4,\"durationSeconds\":60}\n",
+                        .spot_risk = {.refused_e4 = 10000}});
+    assert_jobs(result, 4, 0, 0);
+    for (size_t i = 0; i < result->instances_len; i++)
+        g_assert_false(result->instances[i].spot);
+    g_assert_cmpint(result->instances_started, ==, 4);
+    g_assert_cmpint(result->unpriced, ==, 0);
+    g_assert_nonnull(strstr(result->notes[1], "100.0 % of the launches of Spot machines find no capacity"));
+}
+
+/* No Spot price is known: not more than On-Demand (0.192 an hour), or than bidPercentage of it. */
+static void test_spot_bound(void)
+{
+    SimulateCase one = {.manifests =
+                            SPOT("spot", "8") QUEUE("main", "spot", "") DEFINITION("four", "4", "1000", ""),
+                        .jobs = "{\"submitTime\":0,\"arraySize\":2,\"durationSeconds\":7200}\n"};
+    g_autoptr(SimulationResult) result = simulate_fixture(&one);
+    const ResultMoney *money = &result->costs[0].money;
+    int64_t most = 0;
+    g_assert_cmpuint(result->costs_len, ==, 1);
+    g_assert_cmpint(money->micro, ==, 0);
+    g_assert_cmpint(money->unpriced, ==, 2);
+    for (size_t i = 0; i < result->instances_len; i++) {
+        const ResultInstance *instance = &result->instances[i];
+        int64_t seconds = (instance->ended_ms - instance->started_ms + 999) / 1000;
+        most += (INT64_C(192000) * seconds + 1800) / 3600;
+        g_assert_cmpint(instance->most_micro_per_h, ==, 192000);
+        g_assert_cmpint(instance->cost_micro, ==, -1);
+    }
+    g_assert_cmpint(money->most_micro, ==, most);
+    g_assert_cmpint(result->costs[0].rate_most_micro_per_h, ==, 2 * 192000);
+    g_assert_cmpint(result->queues[0].costs[0].most_micro, ==, most);
+    one.manifests =
+        ENVIRONMENT("spot", "{computeResources: {type: SPOT, bidPercentage: 50, instanceTypes: [m6i.xlarge], "
+                            "allocationStrategy: SPOT_CAPACITY_OPTIMIZED, maxvCpus: 8}}")
+            QUEUE("main", "spot", "") DEFINITION("four", "4", "1000", "");
+    g_autoptr(SimulationResult) half = simulate_fixture(&one);
+    g_assert_cmpint(half->instances[0].most_micro_per_h, ==, 96000);
+}
+
 static void assert_cost(const SimulationResult *result, const char *wanted)
 {
     g_autofree char *cost = words_cost(result);
@@ -489,6 +570,9 @@ int main(int argc, char **argv)
     g_test_add_func("/simulate/min-vcpus", test_min_vcpus);
     g_test_add_func("/simulate/max-vcpus", test_max_vcpus);
     g_test_add_func("/simulate/spot-first", test_spot_first);
+    g_test_add_func("/simulate/reclaimed", test_reclaimed);
+    g_test_add_func("/simulate/refused", test_refused);
+    g_test_add_func("/simulate/spot-bound", test_spot_bound);
     g_test_add_func("/simulate/unpriced", test_unpriced);
     g_test_add_func("/simulate/budget", test_budget);
     g_test_add_func("/simulate/gang", test_gang);

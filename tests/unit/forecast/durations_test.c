@@ -1,7 +1,7 @@
 /* durations_test.c: the arithmetic against known values, the distributions against their moments, and draws
  * that must never change. */
 #include "reconciler/forecast/durations.h"
-#include "reconciler/forecast/fixed_point.h"
+#include "spec/base/fixed_point.h"
 
 #define DRAWS 200000
 

@@ -209,17 +209,17 @@ static void test_json(void)
     g_ptr_array_add(violations, &violation);
     g_autoptr(Outlook) outlook = outlook_new(with, without, &rates, violations);
     json_t *root = json_loads(outlook->json, 0, NULL),
-           *wanted = json_pack("{s:i,s:I,s:[{s:s,s:f,s:f,s:i,s:i,s:f,s:f}],s:[{s:s,s:b,s:i,s:I}],s:{s:[{s:f,"
-                               "s:s}],s:[],s:{s:s,s:f,s:f,s:"
-                               "f,s:n,s:b},s:i},s:[],s:[{s:s,s:s}],s:b}",
-                               "seed", 1, "at", (json_int_t)FIXTURE_START_MS, "queues", "name", "high",
-                               "drainSeconds", 900.0, "p95WaitSeconds", 300.0, "jobs", 1, "infeasible", 0,
-                               "drainSecondsNow", 600.0, "p95WaitSecondsNow", 0.0, "purchases", "type",
-                               "m5.large", "spot", 1, "count", 1, "by",
-                               (json_int_t)(FIXTURE_START_MS + MINUTE), "cost", "workAtHand", "amount", 0.6,
-                               "currency", "USD", "workAtHandNow", "perHour", "currency", "USD", "min", 0.0,
-                               "now", 0.0, "max", 0.6, "maxNow", "incomplete", 0, "unpriced", 0, "inputs",
-                               "failedAssertions", "queue", "high", "message", "too slow", "cut", 0);
+           *wanted = json_pack(
+               "{s:i,s:I,s:[{s:s,s:f,s:f,s:i,s:i,s:f,s:f}],s:[{s:s,s:b,s:i,s:I}],s:{s:[{s:f,"
+               "s:f,s:s}],s:[],s:{s:s,s:f,s:f,s:"
+               "f,s:n,s:b},s:i},s:[],s:[{s:s,s:s}],s:b}",
+               "seed", 1, "at", (json_int_t)FIXTURE_START_MS, "queues", "name", "high", "drainSeconds", 900.0,
+               "p95WaitSeconds", 300.0, "jobs", 1, "infeasible", 0, "drainSecondsNow", 600.0,
+               "p95WaitSecondsNow", 0.0, "purchases", "type", "m5.large", "spot", 1, "count", 1, "by",
+               (json_int_t)(FIXTURE_START_MS + MINUTE), "cost", "workAtHand", "amount", 0.6, "atMost", 0.6,
+               "currency", "USD", "workAtHandNow", "perHour", "currency", "USD", "min", 0.0, "now", 0.0,
+               "max", 0.6, "maxNow", "incomplete", 0, "unpriced", 0, "inputs", "failedAssertions", "queue",
+               "high", "message", "too slow", "cut", 0);
     g_assert_nonnull(wanted);
     char *text = json_dumps(wanted, JSON_COMPACT | JSON_REAL_PRECISION(12));
     if (!json_equal(root, wanted))

@@ -225,6 +225,86 @@ static void check_assertion(const SimulationResult *result, QueueAssertion asser
     g_assert_cmpuint(violations->len, ==, i);
 }
 
+/* A Spot machine and one of known price, $1 and $2 an hour at most, for the day's first 10 hours; bound 0:
+ * nothing bounds it. */
+static SimulationResult *half_known(int64_t bound_micro)
+{
+    Collector *c = fixture_collector("half");
+    FixtureHandles h = fixture_handles(c);
+    const int64_t t0 = FIXTURE_START_MS, end = t0 + 10 * FIXTURE_HOUR_MS;
+    const ResourceNeed need = {10000, 1024, 0};
+    collector_instance_started(c, &(CollectedInstance){1, h.spot, "c5.large", true, -1, t0, bound_micro});
+    collector_instance_started(c, &(CollectedInstance){2, h.spot, "c5.large", false, 1000000, t0, 0});
+    fixture_ran(c, h.blue, h.spot, "a", t0, t0, end, need, true);
+    collector_instance_ended(c, 1, end, "stopped", false);
+    collector_instance_ended(c, 2, end, "stopped", false);
+    return collector_finish(c, end, SIMULATION_WHOLE);
+}
+
+static const char *const fine[] = {NULL};
+
+/* What a missing price is at most decides, where that is known. */
+static void test_assertion_bounds(void)
+{
+    g_autoptr(SimulationResult) bounded = half_known(2000000), unbounded = half_known(0);
+    check_assertion(bounded, (QueueAssertion){-1, -1, 30000000}, fine);
+    check_assertion(
+        bounded, (QueueAssertion){-1, -1, 29000000},
+        (const char *const[]){
+            "queue high: at least $10.00, at most $30.00 on its costliest day, asserted $29.00; its part of "
+            "what its "
+            "environments cost, Spot machines of unknown price at the price that they cannot exceed",
+            NULL});
+    check_assertion(bounded, (QueueAssertion){-1, -1, 9000000},
+                    (const char *const[]){"queue high: at least $10.00, at most $30.00 on its costliest day, "
+                                          "asserted $9.00; its part of what its environments cost",
+                                          NULL});
+    check_assertion(unbounded, (QueueAssertion){-1, -1, 30000000},
+                    (const char *const[]){
+                        "queue high: cost per day is asserted, but not known: prices are missing", NULL});
+    check_assertion(unbounded, (QueueAssertion){-1, -1, 9000000},
+                    (const char *const[]){"queue high: at least $10.00 on its costliest day, asserted $9.00; "
+                                          "its part of what its environments cost",
+                                          NULL});
+}
+
+static void check_paid(ResultMoney money, const char *wanted)
+{
+    g_autofree char *text = words_paid(&money);
+    g_assert_cmpstr(text, ==, wanted);
+}
+
+static void test_paid(void)
+{
+    char *usd = (char *)(uintptr_t) "USD";
+    check_paid((ResultMoney){usd, 13400000, 0, 13400000, 0}, "$13.40");
+    check_paid((ResultMoney){usd, 0, 0, 0, 0}, "$0.00");
+    check_paid((ResultMoney){usd, 13400000, 0, -1, 2}, "at least $13.40");
+    check_paid((ResultMoney){usd, 13400000, 0, 25000000, 2}, "at least $13.40, at most $25.00");
+    check_paid((ResultMoney){usd, 0, 0, 25000000, 2}, "at most $25.00");
+    check_paid((ResultMoney){usd, 0, 0, -1, 2}, "unknown");
+}
+
+/* Nobody reads 0 where nothing is known. */
+static void test_json_bounds(void)
+{
+    g_autoptr(SimulationResult) bounded = half_known(2000000), unbounded = half_known(0);
+    json_t *root = simulation_json(bounded, NULL), *other = simulation_json(unbounded, NULL);
+    json_t *cost = json_object_get(root, "cost"), *queue = json_array_get(json_object_get(root, "queues"), 0),
+           *spot = json_array_get(json_object_get(root, "instances"), 0);
+    g_assert_cmpfloat(json_real_value(json_object_get(cost, "amount")), ==, 10);
+    g_assert_cmpfloat(json_real_value(json_object_get(cost, "atMost")), ==, 30);
+    g_assert_cmpfloat(json_real_value(json_object_get(queue, "costPerDayMax")), ==, 10);
+    g_assert_cmpfloat(json_real_value(json_object_get(queue, "costPerDayAtMost")), ==, 30);
+    g_assert_true(json_is_null(json_object_get(spot, "cost")));
+    g_assert_cmpfloat(json_real_value(json_object_get(spot, "costAtMost")), ==, 20);
+    cost = json_object_get(other, "cost");
+    g_assert_true(json_is_null(json_object_get(cost, "atMost")));
+    g_assert_cmpint(json_integer_value(json_object_get(cost, "unpriced")), ==, 1);
+    json_decref(root);
+    json_decref(other);
+}
+
 static void test_assertions(void)
 {
     g_autoptr(SimulationResult) result = fixture_small("small");
@@ -236,9 +316,8 @@ static void test_assertions(void)
         (const char *const[]){"queue high: p95 wait 2 h, asserted 1 h 59 min; e.g. job <b>&\"sort\" at Mon "
                               "00:00:00 waited 2 h for 8 vCPU, 16,384 MiB in spot (at maxvCpus)",
                               "queue high: drains in 3 h, asserted 2 h 59 min", NULL});
-    check_assertion(result, (QueueAssertion){-1, -1, 1},
-                    (const char *const[]){
-                        "queue high: cost per day is asserted, but not known: prices are missing", NULL});
+    /* on a machine of known price, whatever another queue's costs */
+    check_assertion(result, (QueueAssertion){-1, -1, 1440000}, fine);
 }
 
 static void test_assertion_cost(void)
@@ -247,7 +326,7 @@ static void test_assertion_cost(void)
     FixtureHandles h = fixture_handles(c);
     const int64_t day = 24 * FIXTURE_HOUR_MS;
     collector_instance_started(
-        c, &(CollectedInstance){1, h.spot, "c5.large", true, INT64_C(1000000), FIXTURE_START_MS});
+        c, &(CollectedInstance){1, h.spot, "c5.large", true, INT64_C(1000000), FIXTURE_START_MS, 0});
     fixture_ran(c, h.blue, h.spot, "a", FIXTURE_START_MS, FIXTURE_START_MS, FIXTURE_START_MS + 2 * day,
                 (ResourceNeed){30000, 4, 0}, true);
     fixture_ran(c, h.plain, h.spot, "b", FIXTURE_START_MS, FIXTURE_START_MS, FIXTURE_START_MS + 2 * day,
@@ -276,6 +355,9 @@ int main(int argc, char **argv)
     g_test_add_func("/forecast/page/large", test_page_large);
     g_test_add_func("/forecast/page/compare", test_page_compare);
     g_test_add_func("/forecast/assertion/small", test_assertions);
+    g_test_add_func("/forecast/assertion/bounds", test_assertion_bounds);
+    g_test_add_func("/forecast/words/paid", test_paid);
+    g_test_add_func("/forecast/json/bounds", test_json_bounds);
     g_test_add_func("/forecast/assertion/cost", test_assertion_cost);
     return g_test_run();
 }

@@ -190,7 +190,7 @@ static void test_currencies(void)
     for (uint64_t i = 0; i < 3; i++) {
         uint32_t id = collector_environment(c, &(CollectedEnvironment){names[i], "EC2", currencies[i], 0});
         collector_instance_started(
-            c, &(CollectedInstance){i, id, "c5.large", false, 3600000000, FIXTURE_START_MS});
+            c, &(CollectedInstance){i, id, "c5.large", false, 3600000000, FIXTURE_START_MS, 0});
         collector_instance_ended(c, i, FIXTURE_START_MS + 1500, NULL, false);
     }
     uint32_t tasks = collector_environment(c, &(CollectedEnvironment){"d", "FARGATE", "USD", 0});

@@ -632,7 +632,9 @@ static void test_saved(Fixture *fixture, gconstpointer data)
     want(fixture, KIND_JOB_QUEUE, "high", QUEUE_SPEC);
     want(fixture, KIND_JOB_QUEUE, "low", QUEUE_SPEC);
     g_autoptr(Plan) plan = build(fixture);
+    fixture->options.values = "[{\"from\":\"--set\",\"name\":\"p\",\"text\":\"1\",\"yaml\":false}]";
     g_autoptr(SavedPlan) saved = save_and_load(plan, &fixture->options);
+    g_assert_cmpstr(saved->values, ==, fixture->options.values);
     g_assert_cmpstr(saved->id, ==, plan->id);
     g_assert_cmpstr(saved->source_path, ==, "/srv/shop");
     g_assert_cmpstr(saved->provider, ==, "local");

@@ -136,6 +136,53 @@ static void test_price_and_reclaim(void)
     simulated_cloud_free(cloud);
 }
 
+/* Of many: as often an hour as is asked for, and at any age; so many find no capacity. */
+static void test_spot_risk(void)
+{
+    const int64_t machines = 20000;
+    SimulatedCloud *cloud =
+        make_cloud((CloudModel){.seed = 7, .reclaim_mean_ms = HOUR_MS, .spot_refuse_e4 = 2500});
+    CloudMachine spot = large;
+    CloudEvent event;
+    int64_t refused = 0, young = 0, sum_ms = 0;
+    spot.spot = true;
+    for (int64_t i = 0; i < machines; i++)
+        simulated_cloud_make(cloud, &spot, (uint64_t)i, 0);
+    while (simulated_cloud_next(cloud, INT64_MAX, &event)) {
+        if (event.type == CLOUD_MACHINE_REFUSED) {
+            g_assert_cmpint(event.refusal, ==, CLOUD_REFUSES_CAPACITY);
+            refused++;
+        } else if (event.type == CLOUD_MACHINE_GONE) {
+            g_assert_cmpint(event.gone, ==, CLOUD_GONE_RECLAIMED);
+            sum_ms += event.at_ms - 61000;
+            young += event.at_ms - 61000 < HOUR_MS / 10;
+        }
+    }
+    int64_t made = machines - refused;
+    g_assert_cmpint(ABS(refused - machines / 4), <, machines / 50);
+    g_assert_cmpint(ABS(sum_ms / made - HOUR_MS), <, HOUR_MS / 50);
+    /* 1 - e^-0.1 = 9.5 % within the first six minutes */
+    g_assert_cmpint(young * 1000 / made, >, 85);
+    g_assert_cmpint(young * 1000 / made, <, 105);
+    g_assert_cmpint(simulated_cloud_next_ms(cloud), ==, -1);
+    simulated_cloud_free(cloud);
+}
+
+/* What was called off is not waited for. */
+static void test_nothing_left(void)
+{
+    SimulatedCloud *cloud = make_cloud((CloudModel){.reclaim_mean_ms = 1000 * (int64_t)HOUR_MS});
+    CloudMachine spot = large;
+    spot.spot = true;
+    uint32_t machine = simulated_cloud_make(cloud, &spot, 1, 0);
+    next(cloud, CLOUD_MACHINE_MADE, 1000);
+    next(cloud, CLOUD_MACHINE_REGISTERED, 61000);
+    simulated_cloud_end(cloud, machine, 0, 70000);
+    next(cloud, CLOUD_MACHINE_GONE, 70000);
+    g_assert_cmpint(simulated_cloud_next_ms(cloud), ==, -1);
+    simulated_cloud_free(cloud);
+}
+
 /* The n-th machine meets the same luck, whatever else goes on. */
 static void test_equal_luck(void)
 {
@@ -192,6 +239,8 @@ int main(int argc, char **argv)
     g_test_add_func("/simulated/queue", test_queue);
     g_test_add_func("/simulated/machine", test_machine);
     g_test_add_func("/simulated/price-and-reclaim", test_price_and_reclaim);
+    g_test_add_func("/simulated/spot-risk", test_spot_risk);
+    g_test_add_func("/simulated/nothing-left", test_nothing_left);
     g_test_add_func("/simulated/equal-luck", test_equal_luck);
     g_test_add_func("/simulated/million", test_million);
     return g_test_run();

@@ -445,6 +445,139 @@ static void test_follow(Fixture *fixture, gconstpointer data)
     }
 }
 
+/* ---- bases, in the same commit ---- */
+
+#define QUEUE(name, priority)                                                                                \
+    "apiVersion: muster/v1\nkind: JobQueue\nmetadata: {name: " name "}\n"                                    \
+    "spec: {priority: " priority ", computeEnvironmentOrder: [e]}\n"
+
+static void assert_priority(const ManifestSet *set, const char *expected)
+{
+    const Manifest *manifest = manifest_set_find(set, KIND_JOB_QUEUE, VIEW("main"));
+    g_assert_nonnull(manifest);
+    g_assert_nonnull(memmem(manifest->spec.data, manifest->spec.len, expected, strlen(expected)));
+}
+
+static void put_bases(Fixture *fixture)
+{
+    put(fixture, "all/p.yaml", TREE_POLICY("all"));
+    put(fixture, "base/muster.yaml", "name: base\nbases: [../all]\nprovider: local\nvariables: {p: 1}\n");
+    put(fixture, "base/q.yaml", "# base\n" QUEUE("main", "\"${var.p}\""));
+    put(fixture, "secret.yaml", "s");
+    put(fixture, "envs/prod/muster.yaml", "name: shop\nbases: [../../base]\nvariables: {p: 4}\n");
+    put(fixture, "envs/prod/own.yaml", TREE_POLICY("own"));
+    commit(fixture);
+}
+
+static void test_bases(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    put_bases(fixture);
+    assert_loads(fixture, ":envs/prod", "all own main");
+    assert_priority(fixture->set, "\"priority\":4");
+    g_assert_cmpstr(manifest_set_revision(fixture->set), ==, fixture->commit);
+    g_assert_cmpstr(manifest_set_config(fixture->set)->provider, ==, "local");
+    g_autofree char *identity = source_identity(&fixture->options, fixture->set);
+    g_assert_cmpstr(identity, ==, "shop");
+    const Manifest *queue = manifest_set_find(fixture->set, KIND_JOB_QUEUE, VIEW("main"));
+    g_assert_cmpstr(queue->file, ==, "base/q.yaml");
+    View text = source_text("base/q.yaml", &fixture->options);
+    g_assert_true(text.len > 0 && g_str_has_prefix(text.data, "# base\n"));
+    g_assert_cmpuint(source_text("secret.yaml", &fixture->options).len, ==, 0); /* in no base */
+    SourceOptions closed = {.path = fixture->location, .state_dir = fixture->state};
+    g_autofree char *now = source_identity_now(&closed); /* of what the mirror holds */
+    g_assert_cmpstr(now, ==, "shop");
+}
+
+/* What the cache holds of a blob of the base is told apart by the values of its variables. */
+static void test_bases_cached(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    const char *const priorities[] = {"4", "4", "5", "4"};
+    const size_t cached[] = {0, 3, 2, 3};
+    g_autofree char *cache = g_build_filename(fixture->root, "cache", NULL);
+    put_bases(fixture);
+    for (size_t i = 0; i < G_N_ELEMENTS(priorities); i++) {
+        g_autofree char *muster = g_strdup_printf("bases: [../../base]\nvariables: {p: %s}\n", priorities[i]),
+                        *expected = g_strdup_printf("\"priority\":%s", priorities[i]);
+        SourceStatistics statistics = {0};
+        put(fixture, "envs/prod/muster.yaml", muster);
+        commit(fixture);
+        forget(fixture);
+        fixture->location = g_strdup_printf("git+file://%s:envs/prod", fixture->remote);
+        fixture->options =
+            (SourceOptions){.path = fixture->location, .state_dir = fixture->state, .cache_dir = cache};
+        fixture->diagnostics = diagnostic_list_new();
+        g_assert_true(source_load(&fixture->options, &fixture->set, &statistics, fixture->diagnostics, NULL));
+        assert_priority(fixture->set, expected);
+        g_test_message("%zu: %zu files known", i, statistics.files_cached);
+        g_assert_cmpuint(statistics.files_cached, <=, cached[i]);
+        g_assert_true(i != 1 || statistics.files_cached == cached[i]);
+        source_statistics_clear(&statistics);
+    }
+}
+
+static void assert_refused(Fixture *fixture, const char *bases, const char *why)
+{
+    g_autofree char *text = g_strdup_printf("bases: [%s]\n", bases);
+    put(fixture, "envs/prod/muster.yaml", text);
+    commit(fixture);
+    g_autofree char *whole = g_strdup_printf("envs/prod/muster.yaml: base %s: %s", bases, why);
+    g_assert_false(load(fixture, ":envs/prod"));
+    g_test_message("%s", fixture->error->message);
+    g_assert_true(g_str_has_prefix(fixture->error->message, whole));
+}
+
+static void test_bases_refused(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    put_bases(fixture);
+    put_mode(fixture, "link", "base", GIT_FILEMODE_LINK);
+    put_mode(fixture, "other", "0123456789012345678901234567890123456789", GIT_FILEMODE_COMMIT);
+    assert_refused(fixture, "../../../base", "it leaves the repository");
+    assert_refused(fixture, "/base", "an absolute path");
+    assert_refused(fixture, "../../nowhere", "commit ");
+    assert_refused(fixture, "../../base/q.yaml", "not a directory");
+    assert_refused(fixture, "../../link", "link: it is a symbolic link");
+    assert_refused(fixture, "../../other", "other: it is a submodule");
+    assert_refused(fixture, "../..", "the source is inside of it");
+    put(fixture, "envs/prod/below/q.yaml", QUEUE("below", "1"));
+    assert_refused(fixture, "below", "it is inside of the source");
+    put(fixture, "all/muster.yaml", "bases: [../base]\n");
+    put(fixture, "envs/prod/muster.yaml", "bases: [../../base]\n");
+    commit(fixture);
+    assert_fails(fixture, ":envs/prod", SOURCE_ERROR_UNREADABLE, "builds on itself");
+}
+
+/* A commit that changes nothing but a base, or a base's base, is another revision for a follower too. */
+static void test_bases_followed(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    put_bases(fixture);
+    g_autofree char *location = g_strdup_printf("git+file://%s:envs/prod", fixture->remote);
+    SourceOptions options = {.path = location, .state_dir = fixture->state};
+    g_autoptr(SourceFollower) follower = source_follower_new(&options);
+    for (int step = 0; step < 4; step++) {
+        if (step == 1)
+            put(fixture, "base/q.yaml", QUEUE("main", "\"1${var.p}\""));
+        if (step == 2)
+            put(fixture, "all/p.yaml", TREE_POLICY("everybody"));
+        if (step == 3)
+            put(fixture, "envs/prod/own.yaml", TREE_POLICY("owned"));
+        commit(fixture);
+        ManifestSet *set = NULL;
+        SourceStatistics statistics = {0};
+        g_autoptr(DiagnosticList) diagnostics = diagnostic_list_new();
+        g_assert_true(source_follower_load(follower, &set, &statistics, diagnostics, NULL));
+        source_statistics_clear(&statistics);
+        g_assert_true(load(fixture, ":envs/prod"));
+        g_assert_cmpstr(manifest_set_content(set), ==, manifest_set_content(fixture->set));
+        g_assert_cmpstr(manifest_set_revision(set), ==, fixture->commit);
+        assert_priority(set, step ? "\"priority\":14" : "\"priority\":4");
+        manifest_set_unref(set);
+    }
+}
+
 #define TEST(name, function) g_test_add("/source/repo/" name, Fixture, NULL, set_up, function, tear_down)
 
 int main(int argc, char **argv)
@@ -459,5 +592,9 @@ int main(int argc, char **argv)
     TEST("tricks", test_tricks);
     TEST("bombs", test_bombs);
     TEST("follow", test_follow);
+    TEST("bases", test_bases);
+    TEST("bases-cached", test_bases_cached);
+    TEST("bases-refused", test_bases_refused);
+    TEST("bases-followed", test_bases_followed);
     return g_test_run();
 }

@@ -365,7 +365,7 @@ static void test_config(void)
     g_assert_cmpstr(copy->account, ==, "123456789012");
 
     g_autoptr(SourceConfig) later =
-        source_config_parse(VIEW("variables: {a: 1}\nregion:\n"), "muster.yaml", diagnostics);
+        source_config_parse(VIEW("namePrefix: a\nregion:\n"), "muster.yaml", diagnostics);
     g_assert_nonnull(later);
     g_assert_cmpint(diagnostic_only(diagnostics)->severity, ==, SEVERITY_WARNING);
 

@@ -29,6 +29,8 @@ static void test_best_fit(void)
     fleet_insert(fleet, &small);
     expect(fleet, need_of(10000, 100, 0), FLEET_ANY, &small);   /* least memory, then the lower number */
     expect(fleet, need_of(10000, 20000, 0), FLEET_ANY, &fat);   /* memory decides */
+    expect(fleet, need_of(10000, 8000, 0), FLEET_ANY, &fat);    /* four of the kind need 32,000 MiB */
+    expect(fleet, need_of(10000, 9000, 0), FLEET_ANY, &fat);    /* nobody has 36,000: who has the most */
     expect(fleet, need_of(50000, 100, 0), FLEET_ANY, &large);   /* vCPUs decide */
     expect(fleet, need_of(40000, 32001, 0), FLEET_ANY, &large); /* the shelf has none with the memory */
     expect(fleet, need_of(170000, 1, 0), FLEET_ANY, NULL);

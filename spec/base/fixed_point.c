@@ -1,4 +1,4 @@
-#include "reconciler/forecast/fixed_point.h"
+#include "spec/base/fixed_point.h"
 
 #define LN2_Q62   INT64_C(3196577161300663915)
 #define LOG2E_Q62 INT64_C(6653256548922161246)
