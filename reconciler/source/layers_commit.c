@@ -9,15 +9,12 @@ static bool fail_as(GError **error, const char *what)
     return false;
 }
 
-/* Links on the way are not followed: a base is where its name says. */
+/* base is relative (schemas/config.json). Links on the way are not followed: it is where its name says. */
 static bool commit_locate(void *self, const SourceBase *from, const char *base, SourceBase *ret_base,
                           GError **error)
 {
     g_autofree char *here = g_strconcat(from->path, *from->path ? "/" : "", NULL);
     g_autofree char *joined = layers_join(here, base);
-    if (*base == '/')
-        return fail_as(error, "an absolute path; in a repository a base is named from the directory of this "
-                              "muster.yaml, as ../../base");
     if (g_str_has_prefix(joined, "../"))
         return fail_as(error, "it leaves the repository; copy what it holds into this one");
     g_autofree char *path = g_strndup(joined, *joined ? strlen(joined) - 1 : 0);

@@ -138,6 +138,6 @@ rm -f "$(mirror)/objects/$(echo "$blob" | cut -c1-2)/$(echo "$blob" | cut -c3-)"
 start_daemon "git+$url@main" || { is "daemon starts" no yes; finish; }
 ok "a file that cannot be read is told" until_like '*source.broken *source e2e *cannot be read*' mt events
 ok "fetched again, and read, without any news" until_like '*source.mended *source e2e*' mt events
-ok "there it is" git -C "$(mirror)" cat-file -e "$blob"
+ok "there it is" until_ok git -C "$(mirror)" cat-file -e "$blob"
 stop_daemon "$daemon"
 finish

@@ -493,8 +493,8 @@ static void test_bases(Fixture *fixture, gconstpointer data)
 static void test_bases_cached(Fixture *fixture, gconstpointer data)
 {
     (void)data;
-    const char *const priorities[] = {"4", "4", "5", "4"};
-    const size_t cached[] = {0, 3, 2, 3};
+    const char *const priorities[] = {"4", "4", "5"};
+    const size_t cached[] = {0, 3, 0};
     g_autofree char *cache = g_build_filename(fixture->root, "cache", NULL);
     put_bases(fixture);
     for (size_t i = 0; i < G_N_ELEMENTS(priorities); i++) {
@@ -510,9 +510,7 @@ static void test_bases_cached(Fixture *fixture, gconstpointer data)
         fixture->diagnostics = diagnostic_list_new();
         g_assert_true(source_load(&fixture->options, &fixture->set, &statistics, fixture->diagnostics, NULL));
         assert_priority(fixture->set, expected);
-        g_test_message("%zu: %zu files known", i, statistics.files_cached);
-        g_assert_cmpuint(statistics.files_cached, <=, cached[i]);
-        g_assert_true(i != 1 || statistics.files_cached == cached[i]);
+        g_assert_cmpuint(statistics.files_cached, ==, cached[i]);
         source_statistics_clear(&statistics);
     }
 }
@@ -535,7 +533,6 @@ static void test_bases_refused(Fixture *fixture, gconstpointer data)
     put_mode(fixture, "link", "base", GIT_FILEMODE_LINK);
     put_mode(fixture, "other", "0123456789012345678901234567890123456789", GIT_FILEMODE_COMMIT);
     assert_refused(fixture, "../../../base", "it leaves the repository");
-    assert_refused(fixture, "/base", "an absolute path");
     assert_refused(fixture, "../../nowhere", "commit ");
     assert_refused(fixture, "../../base/q.yaml", "not a directory");
     assert_refused(fixture, "../../link", "link: it is a symbolic link");
@@ -559,7 +556,7 @@ static void test_bases_followed(Fixture *fixture, gconstpointer data)
     g_autoptr(SourceFollower) follower = source_follower_new(&options);
     for (int step = 0; step < 4; step++) {
         if (step == 1)
-            put(fixture, "base/q.yaml", QUEUE("main", "\"1${var.p}\""));
+            put(fixture, "base/q.yaml", QUEUE("main", "14"));
         if (step == 2)
             put(fixture, "all/p.yaml", TREE_POLICY("everybody"));
         if (step == 3)
@@ -570,6 +567,7 @@ static void test_bases_followed(Fixture *fixture, gconstpointer data)
         g_autoptr(DiagnosticList) diagnostics = diagnostic_list_new();
         g_assert_true(source_follower_load(follower, &set, &statistics, diagnostics, NULL));
         source_statistics_clear(&statistics);
+        g_assert_cmpuint(diagnostic_list_len(diagnostics), ==, 0);
         g_assert_true(load(fixture, ":envs/prod"));
         g_assert_cmpstr(manifest_set_content(set), ==, manifest_set_content(fixture->set));
         g_assert_cmpstr(manifest_set_revision(set), ==, fixture->commit);
