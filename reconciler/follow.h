@@ -14,10 +14,10 @@ typedef struct {
 } FollowTarget;
 
 typedef struct {
-    const char *path; /* of a directory; or git+… */
+    const char *path;            /* of a directory; or git+… */
     const char *name, *provider; /* may be NULL */
     const char *values;          /* of variables (given_values.h), JSON; NULL or "": none */
-    int64_t interval_ms; /* git: how often the remote is asked; 0: as sources.yaml says */
+    int64_t interval_ms;         /* git: how often the remote is asked; 0: as sources.yaml says */
 } FollowOptions;
 /* Loads at once. */
 Follow *follow_new(const FollowTarget *target, const FollowOptions *options, GError **error);

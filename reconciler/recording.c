@@ -203,11 +203,11 @@ ManifestSet *saved_set(Saved *from)
         return NULL;
     ManifestBatch *batches[] = {g_steal_pointer(&batch)};
     g_autoptr(ManifestSet) set = manifest_set_build(batches, 1, config, diagnostics);
-    g_autofree char *commit =
-        view_equal(content, revision) ? NULL : g_strndup(revision.data, revision.len);
+    g_autofree char *commit = view_equal(content, revision) ? NULL : g_strndup(revision.data, revision.len);
     if (commit)
         manifest_set_set_commit(set, commit);
-    from->is_bad = !view_is(content, manifest_set_content(set)) || !view_is(revision, manifest_set_revision(set));
+    from->is_bad =
+        !view_is(content, manifest_set_content(set)) || !view_is(revision, manifest_set_revision(set));
     return from->is_bad ? NULL : g_steal_pointer(&set);
 }
 

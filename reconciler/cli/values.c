@@ -113,8 +113,7 @@ static char *name_now(const ValuesOf *of)
 
 static bool add_kept(GivenValues *values, const ValuesOf *of, GError **error)
 {
-    g_autofree char *identity = name_now(of),
-                    *text = identity ? kept_text(of->state_dir, identity) : NULL;
+    g_autofree char *identity = name_now(of), *text = identity ? kept_text(of->state_dir, identity) : NULL;
     g_autoptr(GivenValues) kept = given_values_from_json(text, error);
     if (!kept)
         return false;

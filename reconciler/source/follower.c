@@ -38,8 +38,8 @@ struct SourceFollower {
     GHashTable *dirty;  /* paths changed since base */
     unsigned steps;
     SourceStatistics totals; /* over files */
-    GPtrArray *bases; /* of char*: directories outside that were read too; NULL: none */
-    gint doubt;       /* something changed there */
+    GPtrArray *bases;        /* of char*: directories outside that were read too; NULL: none */
+    gint doubt;              /* something changed there */
     LoadBuffer buffer;
     RepoTree
         *base_tree; /* commit of base; may be options.git, which is the one loaded last. NULL: a directory */

@@ -765,13 +765,16 @@ static LoadResult load_layers(const SourceOptions *options, const SourceConfig *
     for (guint i = 0; i < bases->len && result == LOAD_DONE; i++)
         result = load_base(options, config, bases->pdata[i], loaders, error);
     g_ptr_array_add(loaders, own);
-    return result == LOAD_DONE ? loader_run(own, options->git ? repo_tree_origin(options->git) : options->path, error) : result;
+    return result == LOAD_DONE
+               ? loader_run(own, options->git ? repo_tree_origin(options->git) : options->path, error)
+               : result;
 }
 
 static LoadResult load_once(const SourceOptions *options, LoadedFiles *files, ManifestSet **ret_set,
                             SourceStatistics *statistics, DiagnosticList *diagnostics, GError **error)
 {
-    Scan *scan = options->git ? repo_tree_scan(options->git, error) : scan_new(options->path, NULL, NULL, error);
+    Scan *scan =
+        options->git ? repo_tree_scan(options->git, error) : scan_new(options->path, NULL, NULL, error);
     if (!scan)
         return LOAD_FAILED;
     g_autofree char *prefix = shown_prefix_of(options, scan->is_single);

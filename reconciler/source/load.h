@@ -18,8 +18,8 @@ typedef struct {
 typedef struct {
     void (*file)(const LoadedFile *file, void *data);
     void *data;
-    bool has_parts; /* set by the load: some file was read in parts */
-    bool has_links; /* set by the load: some file may stand for others, or come by another name */
+    bool has_parts;   /* set by the load: some file was read in parts */
+    bool has_links;   /* set by the load: some file may stand for others, or come by another name */
     GPtrArray *bases; /* of char*: set by the load, new; of a commit, paths in it; NULL: none */
 } LoadedFiles;
 /* As source_load; tells every file to files when it succeeds. files may be NULL. */

@@ -115,5 +115,5 @@ bool repo_tree_same(const RepoTree *before, const RepoTree *now, const char *pat
 {
     g_autoptr(RepoTree) old = repo_tree_elsewhere(before, path, NULL),
                         new = repo_tree_elsewhere(now, path, NULL);
-    return old && new && !old->single && !new->single && git_oid_equal(&old->root, &new->root);
+    return old && new && !old->single && !new->single &&git_oid_equal(&old->root, &new->root);
 }

@@ -74,8 +74,10 @@ static SourceConfig *config_now(const SourceOptions *options, const char *shown)
 
 char *source_identity_now(const SourceOptions *options)
 {
-    SourceOptions held = {
-        .path = options->path, .state_dir = options->state_dir, .commit = options->commit, .is_offline = true};
+    SourceOptions held = {.path = options->path,
+                          .state_dir = options->state_dir,
+                          .commit = options->commit,
+                          .is_offline = true};
     bool is_closed = repo_location_is(options->path) && !options->git;
     if (is_closed)
         (void)repo_open(&held, false, NULL); /* there is none yet: then nothing is known of it */

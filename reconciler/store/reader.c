@@ -77,7 +77,8 @@ static const char *const read_sql[READ_COUNT] = {
                          " AND sequence >= (SELECT floor FROM fence)",
     [READ_EVENTS] = "SELECT " EVENT_COLUMNS " FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?",
     [READ_SETTING] = "SELECT value FROM settings WHERE name = ?",
-    [READ_SETTING_LIKE] = "SELECT 1 FROM settings WHERE substr(name, 1, length(?1)) = ?1 AND value <> '' LIMIT 1",
+    [READ_SETTING_LIKE] =
+        "SELECT 1 FROM settings WHERE substr(name, 1, length(?1)) = ?1 AND value <> '' LIMIT 1",
     [READ_SETTINGS] = "SELECT " SETTING_COLUMNS " FROM settings ORDER BY name",
 };
 

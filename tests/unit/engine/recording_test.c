@@ -46,19 +46,22 @@ static const char yaml[] = "apiVersion: muster/v1\nkind: JobQueue\nmetadata: {na
                            "apiVersion: muster/v1\nkind: ComputeEnvironment\nmetadata: {name: here}\n"
                            "spec: {type: MANAGED}\n";
 
-static void test_manifests(void)
+/* The commit that they were read from, "": they are of a directory. */
+static void test_manifests(gconstpointer commit)
 {
     char *uses[] = {(char[]){"JobQueue/shared"}, NULL};
     SourceConfig config = {.provider = (char[]){"local"}, .uses = uses, .retention_ms = 5000};
     g_autoptr(DiagnosticList) diagnostics = diagnostic_list_new();
     g_autoptr(ManifestSet) set = manifest_set_from_text(yaml, NULL, &config, diagnostics);
     g_autoptr(GByteArray) bytes = g_byte_array_new();
+    manifest_set_set_commit(set, commit);
     saved_put_set(bytes, set);
     Saved from = {.rest = view_of(bytes)};
     g_autoptr(ManifestSet) read = saved_set(&from);
     g_assert_nonnull(read);
     g_assert_cmpuint(from.rest.len, ==, 0);
     g_assert_cmpstr(manifest_set_revision(read), ==, manifest_set_revision(set));
+    g_assert_cmpstr(manifest_set_content(read), ==, manifest_set_content(set));
     g_assert_cmpuint(manifest_set_len(read), ==, 2);
     const Manifest *queue = manifest_set_find(read, KIND_JOB_QUEUE, VIEW("q"));
     g_assert_cmpint(queue->line, ==, 1);
@@ -298,7 +301,9 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     kinds_init();
     g_test_add_func("/recording/numbers", test_numbers);
-    g_test_add_func("/recording/manifests", test_manifests);
+    g_test_add_data_func("/recording/manifests", "", test_manifests);
+    g_test_add_data_func("/recording/manifests/commit", "0123456789abcdef0123456789abcdef01234567",
+                         test_manifests);
     g_test_add_func("/recording/torn", test_torn);
     g_test_add_func("/recording/damaged", test_damaged);
     g_test_add_func("/recording/any-bytes", test_any_bytes);
