@@ -434,6 +434,7 @@ const char *world_setting(const World *world, const char *name); /* NULL: none *
 void world_set_setting(World *world, const char *name, const char *value);
 void world_event(World *world, const char *type, const char *subject, const char *message, int64_t now_ms);
 uint64_t world_event_sequence(const World *world); /* highest given out */
+int64_t world_committed_ms(const World *world);    /* now_ms of the last commit before it was loaded; 0: none */
 /* Finished jobs leave memory once their final state is durable and nothing unfinished depends on them: at
  * most max. */
 void world_forget_finished(World *world, size_t max);
