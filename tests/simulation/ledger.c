@@ -448,7 +448,7 @@ void ledger_truth(SimulatedTruth truth, const LaunchToken *token, int64_t vcpus_
         task_on_instance(ledger, attempt, began ? vcpus_e4 : -vcpus_e4, began ? memory_mib : -memory_mib);
     ledger->living_vcpus_e4 += began ? vcpus_e4 : -vcpus_e4;
     ledger->living_mib += began ? memory_mib : -memory_mib;
-    MUST(attempt->has_instance || ledger->system->has_instances ||
+    MUST(attempt->has_instance || scene_has(&ledger->system->scene, THING_INSTANCES) ||
              (ledger->living_vcpus_e4 <= ledger->vcpus_e4 && ledger->living_mib <= ledger->memory_mib),
          "7: the machine holds more than it has: %" PRId64 " of %" PRId64 " MiB", ledger->living_mib,
          ledger->memory_mib);

@@ -300,7 +300,7 @@ void system_host(System *system)
     system->inner = simulated_connect(system->cloud, on_provider_event, system);
     system->provider =
         (Provider){.start = port_start, .launch = port_launch, .stop = port_stop, .settled = port_settled};
-    if (system->has_instances) {
+    if (scene_has(&system->scene, THING_INSTANCES)) {
         system->provider.instances_start = port_instances_start;
         system->provider.instances_stop = port_instances_stop;
     }

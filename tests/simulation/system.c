@@ -63,7 +63,7 @@ static Faults draw_faults(Rng *rng)
                      .lose_tasks_max = 3,
                      .slow_store = level(rng, 900)};
     int64_t slow_ms = rng_between(rng, 1, 20000);
-    faults.provider = (SimulatedFaults){.delay = {0, rng_between(rng, 0, 200)},
+    faults.provider = (SimulatedFaults){.delay = {0, rng_between(rng, 1, 200)},
                                         .slow = {slow_ms / 2, slow_ms},
                                         .slow_permille = level(rng, 300),
                                         .lost_permille = level(rng, 300),
@@ -80,7 +80,10 @@ static Faults draw_faults(Rng *rng)
     return faults;
 }
 
-static const CloudModel calm_cloud = {.make = {500, 2000}, .boot = {1000, 20000}};
+/* A message takes time: else what is refused and asked for again at once would go round within a millisecond,
+ * and the news that would end it never arrive. */
+static const Faults calm_faults = {.provider = {.delay = {0, 2}, .retry_ms = 1000},
+                                   .cloud = {.make = {500, 2000}, .boot = {1000, 20000}}};
 
 System *system_new(uint64_t seed, bool with_faults)
 {
@@ -94,15 +97,13 @@ System *system_new(uint64_t seed, bool with_faults)
     system->log = g_string_new(NULL);
     system->digest = g_checksum_new(G_CHECKSUM_SHA256);
     system->dir = temporary_directory();
-    if (with_faults)
-        system->faults = draw_faults(&rng);
-    else
-        system->faults = (Faults){.provider = {.retry_ms = 1000}, .cloud = calm_cloud};
-    system->has_instances = rng_below(&rng, 2);
+    system->faults = with_faults ? draw_faults(&rng) : calm_faults;
+    system->scene = scene_draw(rng_next_u64(&rng));
+    bool has_instances = scene_has(&system->scene, THING_INSTANCES);
     SimulatedOptions options = {.seed = rng_next_u64(&rng),
                                 .vcpus_e4 = 10000 * rng_between(&rng, 2, 6),
                                 .memory_mib = rng_between(&rng, 256, 600),
-                                .has_instances = system->has_instances,
+                                .has_instances = has_instances,
                                 .cloud = system->faults.cloud,
                                 .faults = system->faults.provider,
                                 .fate = script_fate,
@@ -140,6 +141,24 @@ static void fail_difference(System *system, const char *memory, const char *stor
             system_fail(system, "8: memory and store differ:\n%s\n---\n%s", first[i], second[i]);
 }
 
+/* What a share has used counts the same, running attempts included. */
+static void check_use(System *system, const World *world, const World *loaded)
+{
+    size_t len;
+    Queue *const *queues = world_queues(world, &len);
+    for (size_t i = 0; i < len; i++) {
+        const Queue *queue = queues[i],
+                    *same = world_resource(loaded, KIND_JOB_QUEUE, view_from(queue->resource->name))->queue;
+        for (Share *share = share_next(queue, NULL); queue->fair && share; share = share_next(queue, share)) {
+            Share *other = share_find(same, share->identifier);
+            if (share->active &&
+                share_use(share, system->now_ms).weighed != share_use(other, system->now_ms).weighed)
+                system_fail(system, "8: share %s of queue %s has used otherwise in memory than in the store",
+                            share->identifier, queue->resource->name);
+        }
+    }
+}
+
 /* Invariant 8: memory equals what is read back, whenever nothing is under way between them. */
 static void check_store(System *system)
 {
@@ -157,6 +176,7 @@ static void check_store(System *system)
     world_check(loaded);
     g_autofree char *memory = world_dump(world), *stored = world_dump(loaded);
     fail_difference(system, memory, stored);
+    check_use(system, world, loaded);
     system->checks++;
 }
 
@@ -231,7 +251,8 @@ static int64_t next_ms(const System *system)
 
 static bool pass_time(System *system)
 {
-    int64_t next = next_ms(system), idle_ms = system->has_instances ? IDLE_LONG_MS : IDLE_MS;
+    int64_t next = next_ms(system),
+            idle_ms = scene_has(&system->scene, THING_INSTANCES) ? IDLE_LONG_MS : IDLE_MS;
     if (next < 0 || (system->calm && next > system->now_ms + idle_ms))
         return false;
     system->now_ms = MAX(system->now_ms, next);
@@ -311,12 +332,12 @@ void system_run(System *system)
             system_fail(system, "11: nothing goes on, and not all was answered");
     system->calm = system->follow_due =
         true; /* the slow pass: it has something to do if a revision came in vain */
-    system->faults = (Faults){.provider = {.retry_ms = 1000}, .cloud = calm_cloud};
+    system->faults = calm_faults;
     simulated_set_faults(system->cloud, &system->faults.provider);
     simulated_cloud_set_model(simulated_far_end(system->cloud), &system->faults.cloud);
     system_log(system, "CALM after %" PRIu64 " steps", system->steps);
     system->full_pass_ms = system->now_ms + LAST_PASS_MS;
-    int64_t until_ms = system->now_ms + (system->has_instances ? CALM_LONG_MS : CALM_MS);
+    int64_t until_ms = system->now_ms + (scene_has(&system->scene, THING_INSTANCES) ? CALM_LONG_MS : CALM_MS);
     uint64_t until_steps = system->steps + STEPS_MAX;
     if (reconciler_fault(system->reconciler))
         restart(system);

@@ -8,6 +8,7 @@
 #include "reconciler/reconcile.h"
 #include "reconciler/store/store.h"
 #include "tests/simulation/ledger.h"
+#include "tests/simulation/manifests.h"
 #include "tests/simulation/script.h"
 
 /* What may go wrong in one run: drawn from its seed. Chances are of a step, in 1/10,000. */
@@ -36,9 +37,9 @@ typedef struct {
 
 typedef struct System {
     uint64_t seed;
-    bool has_instances; /* else one machine that is there */
-    Rng rng;            /* of the schedule */
-    Rng entropy;        /* of the process */
+    Scene scene;
+    Rng rng;     /* of the schedule */
+    Rng entropy; /* of the process */
     Faults faults;
     bool calm;      /* faults have stopped */
     bool last_pass; /* the source was told once more since: a revision that came while nothing could be
