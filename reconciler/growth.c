@@ -17,6 +17,7 @@ static void entry_free(void *data)
     cooldowns_clear(&entry->cooldowns);
     g_array_unref(entry->unmet);
     g_free(entry->name);
+    g_free(entry->region);
     g_free(entry);
 }
 
@@ -89,6 +90,8 @@ static GrowthEntry *entry_current(Growth *growth, const Environment *environment
             growth->options.facts ? growth->options.facts(region, growth->options.data) : NULL;
         CatalogueFacts embedded = {.region = region};
         entry->candidates = scale_candidates_new(environment->spec, facts ? facts : &embedded);
+        g_free(entry->region);
+        entry->region = g_strdup(region);
     }
     return entry;
 }
@@ -216,19 +219,32 @@ BlockedReason growth_trouble(const Environment *environment, void *data)
 
 /* ---- money ---- */
 
-/* Paid from the time it was made until it is gone. */
+/* Paid from the time it was made until it is gone: what was only asked for may not be there. A restart, which
+ * knows of its state no more than that it was asked for, changes nothing. */
 static bool is_paid(const Instance *instance)
 {
-    return instance->state != INSTANCE_INTENDED;
+    return instance->provider_id != NULL;
+}
+
+/* As strategy_price() bounds it: of a type that is not among the candidates any more, from the table. */
+static int64_t price_bound(const GrowthEntry *entry, const Environment *environment, const char *name)
+{
+    size_t index;
+    Price price;
+    if (scale_candidates_find(entry->candidates, view_from(name), &index))
+        return strategy_price(environment->spec, &entry->candidates->types[index]);
+    const InstanceType *type = catalogue_find(view_from(name));
+    ScaleCandidate candidate = {.price_micro_per_h = SCALE_UNKNOWN, .spot_micro_per_h = SCALE_UNKNOWN};
+    if (type && catalogue_price(type, entry->region, &price))
+        candidate.price_micro_per_h = price.micro_per_h;
+    return strategy_price(environment->spec, &candidate);
 }
 
 int64_t growth_price(const GrowthEntry *entry, const Environment *environment, const Instance *instance)
 {
-    size_t type;
-    if (instance->price_micro_per_h >= 0 || !instance->spot || !entry->candidates ||
-        !scale_candidates_find(entry->candidates, view_from(instance->type), &type))
+    if (instance->price_micro_per_h >= 0 || !instance->spot || !entry->candidates)
         return instance->price_micro_per_h;
-    return strategy_price(environment->spec, &entry->candidates->types[type]);
+    return price_bound(entry, environment, instance->type);
 }
 
 static void entry_rate(GrowthEntry *entry, const Environment *environment)
@@ -269,12 +285,20 @@ void growth_accrue(Growth *growth, World *world, int64_t now_ms)
     }
 }
 
+void growth_made(Growth *growth, const Instance *instance, int64_t made_ms, int64_t now_ms)
+{
+    const Environment *environment = instance->environment;
+    if (!environment || is_paid(instance) || !buys_instances(growth, environment))
+        return;
+    GrowthEntry *entry = entry_current(growth, environment);
+    account_accrue(&entry->account, growth_price(entry, environment, instance),
+                   CLAMP(made_ms, instance->intended_ms, now_ms), now_ms);
+    entry->must_store = true;
+}
+
 /* ---- between restarts ---- */
 
-static char *setting_name(const char *environment)
-{
-    return g_strconcat("growth ", environment, NULL);
-}
+#define SETTING_PREFIX "growth "
 
 static json_t *account_json(const Account *account)
 {
@@ -303,17 +327,56 @@ static void account_parse(const json_t *list, Account *account)
         *members[i] = json_integer_value(json_array_get(list, i));
 }
 
-void growth_store(GrowthEntry *entry, World *world, int64_t now_ms)
+static void entry_store(GrowthEntry *entry, World *world, int64_t now_ms)
 {
-    g_autofree char *name = setting_name(entry->name), *cooling = cooldowns_print(&entry->cooldowns);
-    json_t *root = json_pack("{s:I,s:o,s:s}", "accruedMs", (json_int_t)entry->accrued_ms, "account",
-                             account_json(&entry->account), "cooling", cooling);
+    g_autofree char *name = g_strconcat(SETTING_PREFIX, entry->name, NULL),
+                    *cooling = cooldowns_print(&entry->cooldowns);
+    json_t *root = json_pack("{s:I,s:o,s:s,s:I,s:I}", "accruedMs", (json_int_t)entry->accrued_ms, "account",
+                             account_json(&entry->account), "cooling", cooling, "rate",
+                             (json_int_t)entry->rate_micro_per_h, "unpriced", (json_int_t)entry->unpriced);
     char *text = json_dumps(root, JSON_COMPACT | JSON_SORT_KEYS);
     world_set_setting(world, name, text);
     free(text);
     json_decref(root);
     entry->stored_ms = now_ms;
+    entry->stored_rate = entry->rate_micro_per_h;
+    entry->stored_unpriced = entry->unpriced;
     entry->must_store = false;
+}
+
+/* What is paid for goes on as it was written, or is written; every minute anyway, for those who read the
+ * store. */
+static bool store_is_due(const GrowthEntry *entry, int64_t now_ms)
+{
+    bool spends = entry->rate_micro_per_h > 0 || entry->unpriced > 0,
+         changed = entry->rate_micro_per_h != entry->stored_rate || entry->unpriced != entry->stored_unpriced;
+    return entry->must_store || changed || (spends && now_ms - entry->stored_ms >= GROWTH_STORE_MS);
+}
+
+/* Nothing is paid for where the environment is gone, or buys nothing any more. */
+static void entry_settle(Growth *growth, GrowthEntry *entry, const Environment *environment)
+{
+    if (environment && buys_instances(growth, environment)) {
+        entry_rate(entry_current(growth, environment), environment);
+        return;
+    }
+    entry->rate_micro_per_h = 0;
+    entry->unpriced = 0;
+    entry->rate_known = false;
+}
+
+void growth_settle(Growth *growth, World *world, int64_t now_ms)
+{
+    GHashTableIter iter;
+    gpointer value;
+    g_hash_table_iter_init(&iter, growth->entries);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        GrowthEntry *entry = value;
+        entry_settle(growth, entry, world_environment(world, view_from(entry->name)));
+        entry->accrued_ms = now_ms; /* of one that came in this tick, too: nothing was paid for before */
+        if (store_is_due(entry, now_ms))
+            entry_store(entry, world, now_ms);
+    }
 }
 
 static void entry_load(GrowthEntry *entry, const char *text)
@@ -321,26 +384,39 @@ static void entry_load(GrowthEntry *entry, const char *text)
     json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
     const char *cooling = json_string_value(json_object_get(root, "cooling"));
     entry->accrued_ms = json_integer_value(json_object_get(root, "accruedMs"));
+    entry->stored_rate = json_integer_value(json_object_get(root, "rate"));
+    entry->stored_unpriced = (size_t)json_integer_value(json_object_get(root, "unpriced"));
     account_parse(json_object_get(root, "account"), &entry->account);
     if (cooling)
         cooldowns_parse(&entry->cooldowns, view_from(cooling));
     json_decref(root);
 }
 
+typedef struct {
+    Growth *growth;
+    int64_t now_ms;
+} Loading;
+
+/* Of environments that are gone, too: one that comes back under the name goes on with its account. */
+static void load_setting(const char *name, const char *text, void *data)
+{
+    Loading *loading = data;
+    if (!g_str_has_prefix(name, SETTING_PREFIX))
+        return;
+    GrowthEntry *entry = entry_make(loading->growth, name + strlen(SETTING_PREFIX));
+    entry->stored_ms = loading->now_ms;
+    entry_load(entry, text);
+}
+
 void growth_load(Growth *growth, const World *world, int64_t now_ms)
 {
+    Loading loading = {growth, now_ms};
     g_hash_table_remove_all(growth->entries);
     for (const Environment *environment = world_environment_next(world, NULL); environment;
-         environment = world_environment_next(world, environment)) {
-        g_autofree char *name = setting_name(environment->resource->name);
-        const char *text = world_setting(world, name);
-        if (!buys_instances(growth, environment))
-            continue;
-        GrowthEntry *entry = entry_make(growth, environment->resource->name);
-        entry->stored_ms = now_ms;
-        if (text)
-            entry_load(entry, text);
-    }
+         environment = world_environment_next(world, environment))
+        if (buys_instances(growth, environment))
+            entry_make(growth, environment->resource->name)->stored_ms = now_ms;
+    world_settings_each(world, load_setting, &loading);
 }
 
 GrowthEntry *growth_entry_due(Growth *growth, const Environment *environment)

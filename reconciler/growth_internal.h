@@ -17,12 +17,15 @@ typedef struct {
     char *name;
     Digest digest; /* of the spec that all below was made for */
     ScaleCandidates *candidates;
+    char *region; /* whose prices they have; or NULL */
     CoolDowns cooldowns;
     LaunchFailures failures;
     Account account;
     int64_t accrued_ms, stored_ms;
     int64_t rate_micro_per_h; /* of what was paid for at Environment.changes == rate_changes */
     size_t unpriced;
+    int64_t stored_rate; /* as written with the account */
+    size_t stored_unpriced;
     uint64_t rate_changes, seen_changes;
     int64_t wake_ms;
     GArray *unmet; /* of GrowthUnmet */
@@ -42,8 +45,7 @@ struct Growth {
 /* NULL: the environment buys no instances. */
 GrowthEntry *growth_entry_due(Growth *growth, const Environment *environment);
 /* What the instance counts as in a budget, micro-units of money per hour: its price, else the bound that
- * strategy_price() gives for its type; SCALE_UNKNOWN. */
+ * strategy_price() gives for its type, whether that is allowed still or not; SCALE_UNKNOWN. */
 int64_t growth_price(const GrowthEntry *entry, const Environment *environment, const Instance *instance);
-void growth_store(GrowthEntry *entry, World *world, int64_t now_ms);
 /* One more that failed for its configuration, or never registered: after some the environment is INVALID. */
 void growth_launch_failed(GrowthEntry *entry, World *world, const char *reason, int64_t now_ms);

@@ -193,6 +193,11 @@ const GError *reconciler_fault(const Reconciler *reconciler)
     return reconciler->fault;
 }
 
+Growth *reconciler_growth(Reconciler *reconciler)
+{
+    return reconciler->growth;
+}
+
 const World *reconciler_world(const Reconciler *reconciler)
 {
     return reconciler->world;
@@ -519,6 +524,7 @@ static void tick(Reconciler *reconciler)
     take_stops(reconciler);
     world_forget_finished(reconciler->world, FORGET_MAX);
     expire_run(reconciler);
+    growth_settle(reconciler->growth, reconciler->world, reconciler->now_ms);
     commit(reconciler);
     reconciler_plan_next(reconciler);
 }

@@ -4,12 +4,22 @@
 
 /* ---- events from the provider ---- */
 
+/* at_ms: when it was made; 0: not known. */
+static void instance_told_made(Reconciler *reconciler, Instance *instance, const ProviderEvent *event,
+                               int64_t at_ms)
+{
+    growth_made(reconciler->growth, instance, at_ms, reconciler->now_ms);
+    instance_started(reconciler->world, instance, event->provider_id ? event->provider_id : "",
+                     reconciler->now_ms);
+}
+
 static void instance_told_gone(Reconciler *reconciler, Instance *instance, const ProviderEvent *event)
 {
     static const char *const reasons[] = {[INSTANCE_GONE_STOPPED] = "stopped",
                                           [INSTANCE_GONE_RECLAIMED] = "reclaimed by EC2",
                                           [INSTANCE_GONE_DIED] = "died"};
     const char *reason = event->reason && *event->reason ? event->reason : reasons[event->gone];
+    growth_made(reconciler->growth, instance, 0, reconciler->now_ms);
     instance_gone(reconciler->world, instance, reason, reconciler->now_ms);
 }
 
@@ -31,10 +41,10 @@ static void instance_told(Reconciler *reconciler, Instance *instance, const Prov
 {
     switch (event->type) {
     case PROVIDER_EVENT_INSTANCE_STARTED:
-        instance_started(reconciler->world, instance, event->provider_id, reconciler->now_ms);
+        instance_told_made(reconciler, instance, event, event->at_ms);
         return;
     case PROVIDER_EVENT_INSTANCE_REGISTERED:
-        instance_started(reconciler->world, instance, event->provider_id, reconciler->now_ms);
+        instance_told_made(reconciler, instance, event, 0);
         instance_registered(reconciler->world, instance,
                             (Capacity){event->vcpus_e4, event->memory_mib, event->gpus}, reconciler->now_ms);
         growth_registered(reconciler->growth, reconciler->world, instance, reconciler->now_ms);

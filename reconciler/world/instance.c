@@ -285,6 +285,7 @@ void instance_started(World *world, Instance *instance, const char *provider_id,
     if (provider_id && g_strcmp0(instance->provider_id, provider_id) != 0) {
         g_free(instance->provider_id);
         instance->provider_id = g_strdup(provider_id);
+        instance->environment->changes++; /* it is paid for, whatever its state */
         instance_touch(world, instance);
     }
     if (instance->state == INSTANCE_UNKNOWN)

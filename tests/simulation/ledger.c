@@ -36,6 +36,7 @@ struct Ledger {
     uint64_t newest_instance;         /* in the world, after the last tick */
     GHashTable *run_keys, *resources; /* texts */
     uint64_t events;
+    Bills *bills;
 };
 
 static guint token_hash(gconstpointer token)
@@ -62,6 +63,7 @@ Ledger *ledger_new(System *system, int64_t vcpus_e4, int64_t memory_mib)
 {
     Ledger *ledger = g_new0(Ledger, 1);
     ledger->system = system;
+    ledger->bills = bills_new(system);
     ledger->vcpus_e4 = vcpus_e4;
     ledger->memory_mib = memory_mib;
     ledger->jobs = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, job_free);
@@ -86,6 +88,7 @@ void ledger_free(Ledger *ledger)
                             ledger->attempts, ledger->instances};
     for (size_t i = 0; i < G_N_ELEMENTS(tables); i++)
         g_hash_table_unref(tables[i]);
+    bills_free(ledger->bills);
     g_free(ledger);
 }
 
@@ -247,8 +250,9 @@ static void commit_event(Ledger *ledger, const EventRecord *record)
     note_passed(ledger, record);
 }
 
-void ledger_commit(Ledger *ledger, const Batch *batch)
+void ledger_commit(Ledger *ledger, const Batch *batch, int64_t now_ms)
 {
+    bills_commit(ledger->bills, batch, now_ms);
     EACH(ResourceRecord, resource)
     EACH(RunRecord, run)
     EACH(JobRecord, job)
@@ -440,7 +444,9 @@ void ledger_truth(SimulatedTruth truth, const LaunchToken *token, int64_t vcpus_
     LedgerInstance *instance = g_hash_table_lookup(ledger->instances, token);
     MUST(attempt || instance, "2: something begins that was never intended");
     if (instance) {
-        instance_truth(ledger, instance, truth == SIMULATED_INSTANCE_BEGAN);
+        bills_truth(ledger->bills, truth, token);
+        if (truth != SIMULATED_INSTANCE_MADE)
+            instance_truth(ledger, instance, truth == SIMULATED_INSTANCE_BEGAN);
         return;
     }
     bool began = truth == SIMULATED_TASK_BEGAN;
@@ -487,6 +493,7 @@ void ledger_end(Ledger *ledger)
     MUST(g_hash_table_size(ledger->open) == 0, "11: %u launches are not settled",
          g_hash_table_size(ledger->open));
     MUST(ledger->living_instances == 0, "11: %zu instances live on", ledger->living_instances);
+    bills_end(ledger->bills);
     MUST(ledger->living_mib == 0 && ledger->living_vcpus_e4 == 0, "11: capacity is still taken");
 }
 

@@ -19,8 +19,8 @@ typedef struct {
 
 Ledger *ledger_new(System *system, int64_t vcpus_e4, int64_t memory_mib);
 void ledger_free(Ledger *ledger);
-/* The batch is about to be durable. */
-void ledger_commit(Ledger *ledger, const Batch *batch);
+/* The batch of the tick at now_ms is about to be durable. */
+void ledger_commit(Ledger *ledger, const Batch *batch, int64_t now_ms);
 const LedgerJob *ledger_job(const Ledger *ledger, const char *id); /* durable; NULL: no */
 const LedgerJob *ledger_job_named(const Ledger *ledger, const char *name);
 uint64_t ledger_events(const Ledger *ledger);

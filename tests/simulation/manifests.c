@@ -16,6 +16,7 @@ static const struct {
                       "licences (a consumable resource)"},
     [THING_INSTANCES] = {5, THING_ALWAYS,
                          "here and there buy EC2 and Spot instances; else they share one machine"},
+    [THING_MONEY] = {6, THING_INSTANCES, "prices are known, and here and there have budgets at times"},
     [THING_SHARES] =
         {5, THING_ALWAYS,
          "queue main is shared by a policy: weights, decay, reservation, limits; other at times"},
@@ -157,6 +158,16 @@ static void add_queue(Writer *writer, const char *name, const char *environments
                            draw(writer, 0, 4), environments, shared ? ", schedulingPolicy: fair" : "");
 }
 
+/* An hour of the smallest instance costs 0.085. */
+static void add_budget(Writer *writer)
+{
+    static const char *const budgets[] = {"{perDay: 0.05}", "{perDay: 0.1}", "{perDay: 0.2, perMonth: 10}",
+                                          "{perMonth: 0.15}", "{perDay: 2, perMonth: 0.3}"};
+    int budget = draw(writer, 0, 2 * (int)G_N_ELEMENTS(budgets) - 1);
+    if (budget < (int)G_N_ELEMENTS(budgets) && !writer->revision->is_last)
+        g_string_append_printf(writer->out, "  budget: %s\n", budgets[budget]);
+}
+
 /* A fleet of instances. In the last revision everything fits, and nothing is kept. */
 static void add_fleet(Writer *writer, const char *name, int max_vcpus)
 {
@@ -164,18 +175,24 @@ static void add_fleet(Writer *writer, const char *name, int max_vcpus)
     static const char *const on_demand[] = {"BEST_FIT", "BEST_FIT_PROGRESSIVE"};
     static const char *const on_spot[] = {"BEST_FIT_PROGRESSIVE", "SPOT_CAPACITY_OPTIMIZED",
                                           "SPOT_PRICE_CAPACITY_OPTIMIZED"};
-    bool is_last = writer->revision->is_last, spot = draw(writer, 0, 1), strict = draw(writer, 0, 1),
-         disabled = draw(writer, 0, 7) == 0;
+    bool is_last = writer->revision->is_last, money = scene_has(writer->scene, THING_MONEY),
+         spot = draw(writer, 0, 1), strict = draw(writer, 0, 1), disabled = draw(writer, 0, 7) == 0;
     const char *strategy = spot ? on_spot[draw(writer, 0, 2)] : on_demand[draw(writer, 0, 1)];
     int type = draw(writer, 0, 3), min_vcpus = 2 * draw(writer, 0, 2);
     add(writer, "ComputeEnvironment", name, "");
+    g_string_append_printf(writer->out,
+                           "spec:\n  type: MANAGED\n  provider: {type: simulated%s}\n  state: %s\n",
+                           money ? ", region: us-east-1" : "", disabled && !is_last ? "DISABLED" : "ENABLED");
+    if (money)
+        add_budget(writer);
+    /* What a Spot instance may cost follows from the bid, which does not change. */
     g_string_append_printf(
         writer->out,
-        "spec:\n  type: MANAGED\n  provider: simulated\n  state: %s\n  computeResources:\n"
-        "    {type: %s, allocationStrategy: %s, minvCpus: %d, maxvCpus: %d, strictMaxvCpus: %s,\n"
-        "     instanceTypes: [%s]}\n",
-        disabled && !is_last ? "DISABLED" : "ENABLED", spot ? "SPOT" : "EC2", strategy,
-        is_last ? 0 : MIN(min_vcpus, max_vcpus), max_vcpus, strict ? "true" : "false", types[type]);
+        "  computeResources:\n    {type: %s, allocationStrategy: %s, minvCpus: %d, maxvCpus: %d,\n"
+        "     strictMaxvCpus: %s, instanceTypes: [%s]%s}\n",
+        spot ? "SPOT" : "EC2", strategy, is_last ? 0 : MIN(min_vcpus, max_vcpus), max_vcpus,
+        strict ? "true" : "false", types[type],
+        spot && money && writer->scene->seed % 2 ? ", bidPercentage: 70" : "");
 }
 
 static void add_environment(Writer *writer, const char *name, int max_vcpus)

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 /* manifests.c has the table of these: how often, and what they are. */
-typedef enum { THING_ALWAYS, THING_INSTANCES, THING_SHARES, THING_COUNT } Thing;
+typedef enum { THING_ALWAYS, THING_INSTANCES, THING_MONEY, THING_SHARES, THING_COUNT } Thing;
 
 typedef struct {
     uint64_t seed;

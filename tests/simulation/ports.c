@@ -56,7 +56,7 @@ static void make_durable(System *system, Handed *handed)
 {
     g_autoptr(GError) error = NULL;
     Batch *batch = g_steal_pointer(&handed->batch);
-    ledger_commit(system->ledger, batch);
+    ledger_commit(system->ledger, batch, handed->now_ms);
     system_log(system, "durable %" PRIu64 ": %zu rows", handed->sequence, batch_len(batch));
     if (!store_wait(system->store, store_commit(system->store, batch, handed->now_ms), &error))
         system_fail(system, "the store fails by itself: %s", error->message);
@@ -311,10 +311,8 @@ void system_host(System *system)
                    .log = {port_log, system},
                    .provider = &system->provider,
                    .entropy = port_entropy};
-    ReconcilerOptions options = {.state_dir = system->dir,
-                                 .mode = "serve",
-                                 .launch = true,
-                                 .providers = 1u << PROVIDER_LOCAL | 1u << PROVIDER_SIMULATED};
+    ReconcilerOptions options = {
+        .state_dir = system->dir, .mode = "serve", .launch = true, .providers = PROVIDERS};
     system->wake_ms = -1;
     system->reconciler = reconciler_new(&ports, &options, &error);
     if (!system->reconciler)

@@ -7,9 +7,13 @@
 #include "reconciler/provider/simulated/simulated.h"
 #include "reconciler/reconcile.h"
 #include "reconciler/store/store.h"
+#include "tests/simulation/bills.h"
 #include "tests/simulation/ledger.h"
 #include "tests/simulation/manifests.h"
 #include "tests/simulation/script.h"
+
+#define PROVIDERS (1u << PROVIDER_LOCAL | 1u << PROVIDER_SIMULATED) /* whose environments the engine serves  \
+                                                                     */
 
 /* What may go wrong in one run: drawn from its seed. Chances are of a step, in 1/10,000. */
 typedef struct {

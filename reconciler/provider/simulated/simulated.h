@@ -29,7 +29,8 @@ typedef CloudFate (*SimulatedFate)(const LaunchRequest *request, void *data);
 typedef enum {
     SIMULATED_TASK_BEGAN,
     SIMULATED_TASK_OVER,
-    SIMULATED_INSTANCE_BEGAN,
+    SIMULATED_INSTANCE_BEGAN, /* it was asked for */
+    SIMULATED_INSTANCE_MADE,  /* and is there */
     SIMULATED_INSTANCE_OVER
 } SimulatedTruth;
 typedef void (*SimulatedWatch)(SimulatedTruth truth, const LaunchToken *token, int64_t vcpus_e4,

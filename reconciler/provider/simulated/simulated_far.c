@@ -333,6 +333,7 @@ void far_cloud_event(Simulated *simulated, const CloudEvent *cloud)
     case CLOUD_TASK_ENDED: task_ended(simulated, far, cloud); return;
     case CLOUD_TASK_LOST: over(simulated, far, &lost); return;
     case CLOUD_MACHINE_MADE:
+        watch(simulated, SIMULATED_INSTANCE_MADE, far);
         far->state = FAR_STARTED;
         far->started = event_of(far, PROVIDER_EVENT_INSTANCE_STARTED, cloud->at_ms);
         tell(simulated, far, &far->started, MAY_BE_LOST);
