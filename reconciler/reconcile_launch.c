@@ -265,6 +265,28 @@ static bool has_variable(const JobDefinitionSpec *spec, const char *name)
     return false;
 }
 
+/* As Batch names it: nodes of a multinode job ID#NODE. */
+static void launch_name(const Launch *launch, char ret_text[JOB_NAME_TEXT])
+{
+    job_ref_text(&launch->job->id, launch->is_node ? NOT_A_CHILD : launch->index, ret_text);
+    size_t len = strlen(ret_text);
+    if (launch->is_node)
+        g_snprintf(ret_text + len, JOB_NAME_TEXT - len, "#%d", launch->index);
+}
+
+static void add_place(GPtrArray *envp, Arena *arena, const Launch *launch)
+{
+    const JobDefinitionSpec *spec = launch->job->template->effective;
+    if (launch->is_node) {
+        add_number(envp, arena, "AWS_BATCH_JOB_NODE_INDEX", launch->index);
+        add_number(envp, arena, "AWS_BATCH_JOB_NUM_NODES", spec->nodes);
+        add_number(envp, arena, "AWS_BATCH_JOB_MAIN_NODE_INDEX", spec->main_node);
+    } else if (launch->index != NOT_A_CHILD) {
+        add_number(envp, arena, "AWS_BATCH_JOB_ARRAY_INDEX", launch->index);
+        add_number(envp, arena, "AWS_BATCH_JOB_ARRAY_SIZE", launch->job->array_size);
+    }
+}
+
 /* batch: "Environment variables injected"; ours come beside them. */
 static void add_environment(GPtrArray *envp, Arena *arena, const Launch *launch, const char *work_dir,
                             const char *workspace)
@@ -272,7 +294,7 @@ static void add_environment(GPtrArray *envp, Arena *arena, const Launch *launch,
     const Job *job = launch->job;
     const JobDefinitionSpec *spec = job->template->effective;
     char id[JOB_NAME_TEXT];
-    job_ref_text(&job->id, launch->index, id);
+    launch_name(launch, id);
     for (size_t i = 0; i < spec->environment_len; i++)
         add_variable(envp, arena, spec->environment[i].name,
                      spec->environment[i].value ? spec->environment[i].value : "");
@@ -285,10 +307,7 @@ static void add_environment(GPtrArray *envp, Arena *arena, const Launch *launch,
     if (launch->environment)
         add_variable(envp, arena, "AWS_BATCH_CE_NAME", launch->environment->resource->name);
     add_number(envp, arena, "AWS_BATCH_JOB_ATTEMPT", launch->attempt);
-    if (launch->index != NOT_A_CHILD) {
-        add_number(envp, arena, "AWS_BATCH_JOB_ARRAY_INDEX", launch->index);
-        add_number(envp, arena, "AWS_BATCH_JOB_ARRAY_SIZE", job->array_size);
-    }
+    add_place(envp, arena, launch);
     if (job->run) {
         g_autoptr(GDateTime) at = g_date_time_new_from_unix_utc(run_scheduled_ms(job->run) / 1000);
         g_autofree char *scheduled = g_date_time_format(at, "%Y-%m-%dT%H:%M:%SZ");
@@ -313,7 +332,7 @@ static void build_request(const Reconciler *reconciler, const Launch *launch, ui
     const Job *job = launch->job;
     const JobDefinitionSpec *spec = job->template->effective;
     char id[JOB_NAME_TEXT];
-    job_ref_text(&job->id, launch->index, id);
+    launch_name(launch, id);
     const char *work_dir =
         keep(arena, attempt_work_dir(reconciler->state_dir, &job->id, launch->index, launch->attempt));
     const char *log =
