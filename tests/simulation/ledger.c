@@ -5,6 +5,7 @@ typedef struct {
     LaunchToken token;
     uint64_t sequence;
     int32_t index, attempt;
+    int64_t intended_ms;
     LaunchState state; /* durable */
     bool began, lives; /* at the far end */
     bool asked;        /* a request went out */
@@ -33,6 +34,7 @@ struct Ledger {
     GHashTable *begun;                   /* "SEQUENCE:INDEX:ATTEMPT" */
     GHashTable *instances;               /* token → LedgerInstance */
     size_t living_instances;
+    int64_t tasks_vcpus_e4;           /* on Fargate, after the last tick */
     uint64_t newest_instance;         /* in the world, after the last tick */
     GHashTable *run_keys, *resources; /* texts */
     uint64_t events;
@@ -125,6 +127,7 @@ static void commit_job(Ledger *ledger, const JobRecord *record)
         job->name = g_strndup(record->name.data, record->name.len);
         job->queue = g_strndup(record->queue.data, record->queue.len);
         job->array_size = record->array_size;
+        job->is_gang = record->is_multinode;
         g_hash_table_insert(ledger->jobs, &job->sequence, job);
         g_hash_table_insert(ledger->by_id, job->id, job);
         if (record->run.len == 0) {
@@ -158,6 +161,7 @@ static void commit_attempt(Ledger *ledger, const AttemptRecord *record)
         attempt->sequence = record->sequence;
         attempt->index = record->index;
         attempt->attempt = record->attempt;
+        attempt->intended_ms = record->intended_ms;
         attempt->state = LAUNCH_INTENDED;
         g_hash_table_insert(ledger->attempts, &attempt->token, attempt);
     }
@@ -173,6 +177,43 @@ static void commit_attempt(Ledger *ledger, const AttemptRecord *record)
         g_hash_table_replace(ledger->open, g_steal_pointer(&place), attempt);
     else
         g_hash_table_remove(ledger->open, place);
+}
+
+/* All nodes of a gang begin together, in one environment, each on an instance for itself, when none is left
+ * of what was before. */
+static void check_gang(Ledger *ledger, const AttemptRecord *rows, size_t len, const AttemptRecord *one)
+{
+    int nodes = 0;
+    for (size_t i = 0; i < len; i++) {
+        const AttemptRecord *other = &rows[i];
+        if (!other->is_new || other->sequence != one->sequence)
+            continue;
+        nodes++;
+        MUST(view_equal(other->environment, one->environment) && other->attempt == one->attempt &&
+                 (other == one || !token_same(&other->instance, &one->instance)),
+             "2: the nodes of job %" PRIu64 " are not one gang", one->sequence);
+    }
+    MUST(nodes == GANG_NODES, "2: job %" PRIu64 " begins with %d nodes of %d", one->sequence, nodes,
+         GANG_NODES);
+    for (int32_t node = 0; node < GANG_NODES; node++) {
+        LedgerAttempt key = {.sequence = one->sequence, .index = node};
+        g_autofree char *place = place_of(&key);
+        const LedgerAttempt *open = g_hash_table_lookup(ledger->open, place);
+        MUST(!open || open->intended_ms == one->intended_ms,
+             "3: job %" PRIu64 " begins while node %d of attempt %d is left", one->sequence, node,
+             open->attempt);
+    }
+}
+
+static void check_gangs(Ledger *ledger, const Batch *batch)
+{
+    size_t len;
+    const AttemptRecord *rows = batch_attempt(batch, &len);
+    for (size_t i = 0; i < len; i++) {
+        const LedgerJob *job = g_hash_table_lookup(ledger->jobs, &rows[i].sequence);
+        if (rows[i].is_new && job && job->is_gang)
+            check_gang(ledger, rows, len, &rows[i]);
+    }
 }
 
 static void commit_run(Ledger *ledger, const RunRecord *record)
@@ -257,6 +298,7 @@ void ledger_commit(Ledger *ledger, const Batch *batch, int64_t now_ms)
     EACH(RunRecord, run)
     EACH(JobRecord, job)
     EACH(AttemptRecord, attempt)
+    check_gangs(ledger, batch);
     EACH(InstanceRecord, instance)
     EACH(EventRecord, event)
 }
@@ -357,6 +399,20 @@ static int64_t environment_vcpus(const Environment *environment, int64_t *ret_la
     return sum;
 }
 
+/* On Fargate, of which there is one, tasks are the capacity: as below, only growing beyond it is wrong. */
+static void check_tasks(Ledger *ledger, const World *world, const Environment *environment)
+{
+    int64_t used_e4 = environment->used_vcpus_e4, limit_e4 = environment->spec->max_vcpus * 10000;
+    bool began = false;
+    for (const Launch *launch = NULL; (launch = world_launch_next(world, launch));)
+        began =
+            began || (launch->environment == environment && launch->intended_ms == ledger->system->now_ms);
+    MUST(!began || used_e4 <= ledger->tasks_vcpus_e4 || used_e4 <= limit_e4,
+         "7: the tasks of %s grow to %" PRId64 " of %" PRId64 " vCPUs", environment->resource->name,
+         used_e4 / 10000, limit_e4 / 10000);
+    ledger->tasks_vcpus_e4 = used_e4;
+}
+
 /* What was bought under another maxvCpus leaves by and by: only growing beyond it is wrong. */
 static void check_size(Ledger *ledger, const Environment *environment)
 {
@@ -377,7 +433,10 @@ void ledger_check(Ledger *ledger, const World *world)
 {
     for (const Environment *environment = world_environment_next(world, NULL); environment;
          environment = world_environment_next(world, environment))
-        check_size(ledger, environment);
+        if (environment->spec->type == CE_TYPE_FARGATE || environment->spec->type == CE_TYPE_FARGATE_SPOT)
+            check_tasks(ledger, world, environment);
+        else
+            check_size(ledger, environment);
     ledger->newest_instance = 0;
     for (const Instance *instance = NULL; (instance = world_instance_next(world, instance));) {
         ledger->newest_instance = instance->number;

@@ -13,6 +13,7 @@ typedef struct {
     char id[37];
     char *name, *queue;
     int32_t array_size;
+    bool is_gang;
     JobState state;
     unsigned seen; /* bit (1 << JobState): was durable once */
 } LedgerJob;

@@ -20,6 +20,8 @@ static const struct {
     [THING_SHARES] =
         {5, THING_ALWAYS,
          "queue main is shared by a policy: weights, decay, reservation, limits; other at times"},
+    [THING_TASKS] = {5, THING_INSTANCES, "queue tasks runs on Fargate: each task is its own capacity"},
+    [THING_GANGS] = {6, THING_INSTANCES, "multinode jobs, where here has On-Demand instances"},
 };
 
 #define RETRIES                                                                                              \
@@ -54,6 +56,23 @@ static const Definition definitions[] = {
      .memory_mib = 200,
      .more = RETRIES "  consumableResourceProperties:\n"
                      "    consumableResourceList: [{consumableResource: licence, quantity: 1}]\n"},
+    {.name = "task",
+     .needs = THING_TASKS,
+     .queue = "tasks",
+     .run_ms = 2500,
+     .first_code = 1,
+     .vcpus = 1,
+     .memory_mib = 2048,
+     .more = RETRIES "  platformCapabilities: [FARGATE]\n"},
+    {.name = "gang",
+     .needs = THING_GANGS,
+     .queue = "main",
+     .is_gang = true,
+     .run_ms = 4000,
+     .first_code = 1,
+     .vcpus = 1,
+     .memory_mib = 300,
+     .more = RETRIES},
 };
 
 Scene scene_draw(uint64_t seed)
@@ -103,18 +122,30 @@ static void add(Writer *writer, const char *kind, const char *name, const char *
 }
 
 /* command: "sim", milliseconds, exit code of the first attempt, of the later ones. */
-static void add_definition(Writer *writer, const Definition *definition)
+static char *container(Writer *writer, const Definition *definition)
 {
     /* One of them changes: its revisions. */
     int more_mib = writer->revision->is_last || definition != &definitions[0] ? 0 : draw(writer, -4, 2);
+    return g_strdup_printf(
+        "{command: [sim, \"%" G_GINT64_FORMAT "\", \"%d\", \"%d\"],\n"
+        "      resourceRequirements: [{type: VCPU, value: \"%d\"}, {type: MEMORY, value: \"%d\"}]}",
+        definition->run_ms, definition->first_code, definition->later_code, definition->vcpus,
+        definition->memory_mib + more_mib);
+}
+
+static void add_definition(Writer *writer, const Definition *definition)
+{
+    g_autofree char *what = container(writer, definition);
     add(writer, "JobDefinition", definition->name, "");
-    g_string_append_printf(writer->out,
-                           "spec:\n  type: container\n  containerProperties:\n"
-                           "    command: [sim, \"%" G_GINT64_FORMAT
-                           "\", \"%d\", \"%d\"]\n    resourceRequirements:\n"
-                           "      - {type: VCPU, value: \"%d\"}\n      - {type: MEMORY, value: \"%d\"}\n%s",
-                           definition->run_ms, definition->first_code, definition->later_code,
-                           definition->vcpus, definition->memory_mib + more_mib, definition->more);
+    if (definition->is_gang)
+        g_string_append_printf(
+            writer->out,
+            "spec:\n  type: multinode\n  nodeProperties:\n    numNodes: %d\n    mainNode: 0\n"
+            "    nodeRangeProperties:\n    - targetNodes: \"0:\"\n      container: %s\n%s",
+            GANG_NODES, what, definition->more);
+    else
+        g_string_append_printf(writer->out, "spec:\n  type: container\n  containerProperties: %s\n%s", what,
+                               definition->more);
 }
 
 static void add_definitions(Writer *writer)
@@ -177,6 +208,8 @@ static void add_fleet(Writer *writer, const char *name, int max_vcpus)
                                           "SPOT_PRICE_CAPACITY_OPTIMIZED"};
     bool is_last = writer->revision->is_last, money = scene_has(writer->scene, THING_MONEY),
          spot = draw(writer, 0, 1), strict = draw(writer, 0, 1), disabled = draw(writer, 0, 7) == 0;
+    if (is_last && scene_has(writer->scene, THING_GANGS))
+        spot = false; /* gangs do not run there */
     const char *strategy = spot ? on_spot[draw(writer, 0, 2)] : on_demand[draw(writer, 0, 1)];
     int type = draw(writer, 0, 3), min_vcpus = 2 * draw(writer, 0, 2);
     add(writer, "ComputeEnvironment", name, "");
@@ -205,6 +238,19 @@ static void add_environment(Writer *writer, const char *name, int max_vcpus)
     g_string_append_printf(
         writer->out, "spec: {type: MANAGED, provider: local, computeResources: {type: EC2, maxvCpus: %d}}\n",
         max_vcpus);
+}
+
+static void add_tasks(Writer *writer)
+{
+    bool is_last = writer->revision->is_last, disabled = draw(writer, 0, 7) == 0, spot = draw(writer, 0, 1);
+    int max_vcpus = is_last ? 4 : draw(writer, 1, 4);
+    add(writer, "ComputeEnvironment", "fargate", "");
+    g_string_append_printf(writer->out,
+                           "spec: {type: MANAGED, provider: simulated, state: %s,\n"
+                           "       computeResources: {type: %s, maxvCpus: %d}}\n",
+                           disabled && !is_last ? "DISABLED" : "ENABLED", spot ? "FARGATE_SPOT" : "FARGATE",
+                           max_vcpus);
+    add_queue(writer, "tasks", "fargate", "", false);
 }
 
 /* Runs are kept when their manifest goes, or ended. */
@@ -250,6 +296,8 @@ char *scene_manifests(const Scene *scene, const Revision *revision)
     add_environment(&writer, "here", max_vcpus + revision->calm);
     if (other)
         add_environment(&writer, "there", 4 + revision->calm);
+    if (scene_has(scene, THING_TASKS))
+        add_tasks(&writer);
     if (shares)
         add_policy(&writer);
     add_queue(&writer, "main", "here", "", shares);

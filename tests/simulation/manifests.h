@@ -7,7 +7,15 @@
 #include <stdint.h>
 
 /* manifests.c has the table of these: how often, and what they are. */
-typedef enum { THING_ALWAYS, THING_INSTANCES, THING_MONEY, THING_SHARES, THING_COUNT } Thing;
+typedef enum {
+    THING_ALWAYS,
+    THING_INSTANCES,
+    THING_MONEY,
+    THING_SHARES,
+    THING_TASKS,
+    THING_GANGS,
+    THING_COUNT
+} Thing;
 
 typedef struct {
     uint64_t seed;
@@ -18,7 +26,8 @@ typedef struct {
 typedef struct {
     const char *name;
     Thing needs;
-    const char *queue; /* the only one where it can run; NULL: any */
+    const char *queue; /* the only one where it can run; NULL: main or other */
+    bool is_gang;      /* a multinode job, whose first node is the main one */
     bool fails;
     int64_t run_ms;
     int first_code, later_code; /* exit codes of the first attempt and of the others */
@@ -27,6 +36,7 @@ typedef struct {
 } Definition;
 
 #define DEFINITIONS_MAX 8
+#define GANG_NODES      2 /* of every multinode job */
 
 typedef struct {
     int number;

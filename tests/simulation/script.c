@@ -60,14 +60,18 @@ static ScriptJob *job_at(const Script *script, int number)
     return &g_array_index(script->jobs, ScriptJob, (guint)number);
 }
 
+static const char *queue_of(const Op *op)
+{
+    return op->definition->queue ? op->definition->queue : op->other_queue ? "other" : "main";
+}
+
 /* Where the other queue has no policy, or has one, at that time, it refuses. */
 static const char *draw_share(const Script *script, Rng *rng, const Op *op)
 {
     static const char *const shares[] = {"team1", "team2", "solo", "nobody"};
     const char *share = shares[rng_below(rng, G_N_ELEMENTS(shares))];
-    bool with_share =
-        scene_has(&script->system->scene, THING_SHARES) && (!op->other_queue || rng_below(rng, 2));
-    return with_share ? share : NULL;
+    bool is_main = strcmp(queue_of(op), "main") == 0, at_times = op->other_queue && rng_below(rng, 2);
+    return scene_has(&script->system->scene, THING_SHARES) && (is_main || at_times) ? share : NULL;
 }
 
 static void plan_job(Script *script, Rng *rng, Op *op)
@@ -75,8 +79,10 @@ static void plan_job(Script *script, Rng *rng, Op *op)
     op->job = (int)script->jobs->len;
     op->jobs = op->type == OP_BULK ? (int)rng_between(rng, 2, 6) : 1;
     op->definition = script->definitions[rng_below(rng, script->definitions_len)];
-    op->array_size = op->type == OP_SUBMIT && rng_below(rng, 3) == 0 ? (int)rng_between(rng, 2, 6) : 0;
-    op->other_queue = rng_below(rng, 6) == 0;
+    op->array_size = op->type == OP_SUBMIT && !op->definition->is_gang && rng_below(rng, 3) == 0
+                         ? (int)rng_between(rng, 2, 6)
+                         : 0;
+    op->other_queue = !op->definition->queue && rng_below(rng, 6) == 0;
     op->share = draw_share(script, rng, op);
     op->sequential = op->array_size && rng_below(rng, 4) == 0;
     bool certain = !op->other_queue;
@@ -190,6 +196,10 @@ CloudFate script_fate(const LaunchRequest *request, void *data)
     for (size_t i = 0; request->envp[i]; i++)
         if (g_str_has_prefix(request->envp[i], "AWS_BATCH_JOB_ATTEMPT="))
             attempt = (int)g_ascii_strtoll(request->envp[i] + strlen("AWS_BATCH_JOB_ATTEMPT="), NULL, 10);
+    /* Other nodes of a gang end early and badly, or long after the main one: that decides nothing. */
+    const char *node = strchr(request->job_id, '#');
+    if (node && strcmp(node, "#0") != 0)
+        return (CloudFate){.run_ms = attempt % 2 ? 1500 : 50000, .exit_code = 7};
     return (CloudFate){.start_ms = attempt % 3 == 0 ? 700 : 0,
                        .run_ms = g_ascii_strtoll(request->argv[1], NULL, 10),
                        .exit_code = (int)g_ascii_strtoll(request->argv[attempt == 1 ? 2 : 3], NULL, 10)};
@@ -217,8 +227,8 @@ static bool is_ready(const Script *script, const Op *op)
 static json_t *job_request(const Script *script, const Op *op, int number)
 {
     g_autofree char *name = g_strdup_printf("j%03d", number);
-    json_t *request = json_pack("{s:s,s:s,s:s}", "jobName", name, "jobQueue",
-                                op->other_queue ? "other" : "main", "jobDefinition", op->definition->name);
+    json_t *request = json_pack("{s:s,s:s,s:s}", "jobName", name, "jobQueue", queue_of(op), "jobDefinition",
+                                op->definition->name);
     json_t *depends = json_array();
     if (op->array_size)
         json_object_set_new(request, "arrayProperties", json_pack("{s:i}", "size", op->array_size));
@@ -312,7 +322,9 @@ static bool is_told(const Script *script)
     for (size_t i = 0; i < script->definitions_len; i++)
         if (!ledger_knows_resource(ledger, KIND_JOB_DEFINITION, script->definitions[i]->name))
             return false;
-    return ledger_knows_resource(ledger, KIND_JOB_QUEUE, "main");
+    return ledger_knows_resource(ledger, KIND_JOB_QUEUE, "main") &&
+           (!scene_has(&script->system->scene, THING_TASKS) ||
+            ledger_knows_resource(ledger, KIND_JOB_QUEUE, "tasks"));
 }
 
 static Op *next_op(const Script *script)

@@ -12,8 +12,9 @@
 #include "tests/simulation/manifests.h"
 #include "tests/simulation/script.h"
 
-#define PROVIDERS (1u << PROVIDER_LOCAL | 1u << PROVIDER_SIMULATED) /* whose environments the engine serves  \
-                                                                     */
+#define PROVIDERS                                                                                            \
+    (1u << PROVIDER_LOCAL | 1u << PROVIDER_SIMULATED) /* whose environments the engine serves                \
+                                                       */
 
 /* What may go wrong in one run: drawn from its seed. Chances are of a step, in 1/10,000. */
 typedef struct {
