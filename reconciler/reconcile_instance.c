@@ -62,6 +62,17 @@ static void instance_told(Reconciler *reconciler, Instance *instance, const Prov
     g_assert_not_reached();
 }
 
+/* A host that joined by itself; where its environment is not there (yet, or any more), it is nobody's. */
+static void host_told(Reconciler *reconciler, const ProviderEvent *event)
+{
+    Environment *environment = world_environment(reconciler->world, view_from(event->environment));
+    if (environment && environment->spec->type == CE_TYPE_UNMANAGED &&
+        environment->resource->phase == RESOURCE_ACTIVE)
+        instance_host(reconciler->world, environment, &event->token,
+                      event->provider_id ? event->provider_id : "",
+                      (Capacity){event->vcpus_e4, event->memory_mib, event->gpus}, reconciler->now_ms);
+}
+
 static bool is_of_instance(ProviderEventType type)
 {
     return type == PROVIDER_EVENT_INSTANCE_STARTED || type == PROVIDER_EVENT_INSTANCE_REGISTERED ||
@@ -78,6 +89,8 @@ bool instance_event_apply(Reconciler *reconciler, const ProviderEvent *event)
         g_array_append_val(reconciler->outgoing->settled, event->token);
     if (instance)
         instance_told(reconciler, instance, event);
+    else if (event->type == PROVIDER_EVENT_INSTANCE_REGISTERED && event->environment)
+        host_told(reconciler, event);
     return true;
 }
 

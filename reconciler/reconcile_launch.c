@@ -9,8 +9,8 @@
 void kept_event_clear(void *data)
 {
     ProviderEvent *event = &((KeptEvent *)data)->event;
-    const char *const texts[] = {event->reason, event->notice, event->provider_id, event->instance_type,
-                                 event->zone};
+    const char *const texts[] = {event->reason,        event->notice, event->provider_id,
+                                 event->instance_type, event->zone,   event->environment};
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         g_free((char *)(uintptr_t)texts[i]);
 }
@@ -24,6 +24,7 @@ void reconciler_provider_event(const ProviderEvent *event, void *data)
     kept.event.provider_id = g_strdup(event->provider_id);
     kept.event.instance_type = g_strdup(event->instance_type);
     kept.event.zone = g_strdup(event->zone);
+    kept.event.environment = g_strdup(event->environment);
     g_array_append_val(reconciler->events, kept);
     if (event->type == PROVIDER_EVENT_STARTED) {
         if (reconciler->started_at_ms == 0)

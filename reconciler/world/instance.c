@@ -364,6 +364,16 @@ void instance_refused(World *world, Instance *instance, const char *reason, int6
     instance_gone(world, instance, reason, now_ms);
 }
 
+Instance *instance_host(World *world, Environment *environment, const LaunchToken *token,
+                        const char *provider_id, Capacity capacity, int64_t now_ms)
+{
+    InstanceDraft draft = {.type = "", .planned = capacity, .price_micro_per_h = 0};
+    Instance *instance = instance_intend(world, environment, &draft, token, now_ms);
+    instance_started(world, instance, provider_id, now_ms);
+    instance_registered(world, instance, capacity, now_ms);
+    return instance;
+}
+
 void instance_gone(World *world, Instance *instance, const char *reason, int64_t now_ms)
 {
     g_assert(!is_local(instance));
@@ -485,14 +495,25 @@ void world_take_instance_stops(World *world, GPtrArray *ret_stops)
 
 /* ---- an environment on its way out ---- */
 
+/* A host of an UNMANAGED environment is not ours to end: it is let go. */
+static void instance_leave(World *world, Instance *instance, int64_t now_ms)
+{
+    if (instance->environment->spec->type == CE_TYPE_UNMANAGED) {
+        instance_gone(world, instance, "its environment is gone", now_ms);
+        return;
+    }
+    instance_stop(world, instance, now_ms);
+    g_array_append_val(world->instance_stops, instance->token);
+}
+
 bool environment_drain_step(World *world, Environment *environment, int64_t now_ms)
 {
-    for (Instance *instance = NULL; (instance = environment_instance_next(environment, instance));) {
+    Instance *next = environment_instance_next(environment, NULL);
+    for (Instance *instance; (instance = next);) {
+        next = environment_instance_next(environment, instance);
         instance_drain(world, instance, now_ms);
-        if (instance->launches == 0 && instance->state == INSTANCE_DRAINING) {
-            instance_stop(world, instance, now_ms);
-            g_array_append_val(world->instance_stops, instance->token);
-        }
+        if (instance->launches == 0 && instance->state == INSTANCE_DRAINING)
+            instance_leave(world, instance, now_ms);
     }
     return environment->instances == 0;
 }

@@ -47,6 +47,9 @@ typedef struct {
 /* INTENDED, to be committed before the effect. token is from the caller's entropy. */
 Instance *instance_intend(World *world, Environment *environment, const InstanceDraft *draft,
                           const LaunchToken *token, int64_t now_ms);
+/* A host of an UNMANAGED environment, which nobody asked for: it is there, and costs nothing here. */
+Instance *instance_host(World *world, Environment *environment, const LaunchToken *token,
+                        const char *provider_id, Capacity capacity, int64_t now_ms);
 /* The provider made it. Repeating it changes nothing. */
 void instance_started(World *world, Instance *instance, const char *provider_id, int64_t now_ms);
 /* The store was read again by the process that the provider has told of it, or that asked for it: an UNKNOWN
