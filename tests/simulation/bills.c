@@ -217,6 +217,8 @@ static bool take_instance(Bills *bills, const InstanceRecord *record)
 {
     Bill *bill = bill_of(bills, &record->token);
     Payer *payer = payer_of(bills, record->environment);
+    if (payer->spec->type == CE_TYPE_UNMANAGED)
+        return false; /* hosts cost nothing here */
     if (!bill) {
         bill = g_new0(Bill, 1);
         *bill = (Bill){.token = record->token, .payer = payer};

@@ -18,6 +18,7 @@ typedef struct {
     uint64_t number;
     InstanceState state; /* durable */
     bool asked, began, lives;
+    bool is_host; /* of somebody's own; its life is not watched */
     bool registered;
     int64_t vcpus_e4, memory_mib;        /* as it registered */
     int64_t living_vcpus_e4, living_mib; /* of the tasks on it */
@@ -241,8 +242,8 @@ static void commit_resource(Ledger *ledger, const ResourceRecord *record)
 static void commit_instance(Ledger *ledger, const InstanceRecord *record)
 {
     LedgerInstance *instance = g_hash_table_lookup(ledger->instances, &record->token);
-    MUST(record->is_new == (instance == NULL), "instance %" PRIu64 " is inserted twice, or not there",
-         record->number);
+    bool fresh = !instance || (instance->is_host && instance->number == 0);
+    MUST(record->is_new == fresh, "instance %" PRIu64 " is inserted twice, or not there", record->number);
     if (!instance) {
         instance = g_new0(LedgerInstance, 1);
         instance->token = record->token;
@@ -251,7 +252,8 @@ static void commit_instance(Ledger *ledger, const InstanceRecord *record)
     }
     MUST(instance->state != INSTANCE_GONE || record->state == INSTANCE_GONE,
          "2: instance %" PRIu64 " was gone and is not", record->number);
-    MUST(record->state != INSTANCE_GONE || !instance->lives,
+    instance->number = record->number;
+    MUST(record->state != INSTANCE_GONE || !instance->lives || instance->is_host,
          "3: instance %" PRIu64 " is called gone and lives", record->number);
     if (instance->state != record->state || record->is_new)
         system_log(ledger->system, "instance %" PRIu64 " " VIEW_FMT " %s", record->number,
@@ -342,8 +344,8 @@ void ledger_settled(Ledger *ledger, const LaunchToken *token)
     const LedgerInstance *instance = g_hash_table_lookup(ledger->instances, token);
     MUST(attempt || instance, "5: what is not ours is settled");
     if (instance) {
-        MUST(instance->state == INSTANCE_GONE, "1: instance %" PRIu64 " is settled before its end is durable",
-             instance->number);
+        MUST(instance->state == INSTANCE_GONE || (instance->is_host && instance->number == 0),
+             "1: instance %" PRIu64 " is settled before its end is durable", instance->number);
         system_log(ledger->system, "settled instance %" PRIu64, instance->number);
         return;
     }
@@ -369,10 +371,17 @@ void ledger_instance_start(Ledger *ledger, const InstanceRequest *request, uint6
 void ledger_instance_stop(Ledger *ledger, const LaunchToken *token)
 {
     const LedgerInstance *instance = g_hash_table_lookup(ledger->instances, token);
-    MUST(instance, "5: an instance that is not ours is stopped");
+    MUST(instance && !instance->is_host, "5: an instance that is not ours is stopped");
     MUST(instance->state == INSTANCE_STOPPING || instance->state == INSTANCE_GONE,
          "1: instance %" PRIu64 " is stopped before that is durable", instance->number);
     system_log(ledger->system, "stop instance %" PRIu64, instance->number);
+}
+
+void ledger_host(Ledger *ledger, const LaunchToken *token)
+{
+    LedgerInstance *host = g_new0(LedgerInstance, 1);
+    *host = (LedgerInstance){.token = *token, .asked = true, .began = true, .lives = true, .is_host = true};
+    g_hash_table_insert(ledger->instances, &host->token, host);
 }
 
 void ledger_told(Ledger *ledger, const ProviderEvent *event)

@@ -21,6 +21,9 @@ static const struct {
         {5, THING_ALWAYS,
          "queue main is shared by a policy: weights, decay, reservation, limits; other at times"},
     [THING_TASKS] = {5, THING_INSTANCES, "queue tasks runs on Fargate: each task is its own capacity"},
+    [THING_HOSTS] =
+        {5, THING_INSTANCES,
+         "queue own, and main at times, has an UNMANAGED environment, which hosts join and leave"},
     [THING_GANGS] = {6, THING_INSTANCES, "multinode jobs, where here has On-Demand instances"},
 };
 
@@ -64,6 +67,14 @@ static const Definition definitions[] = {
      .vcpus = 1,
      .memory_mib = 2048,
      .more = RETRIES "  platformCapabilities: [FARGATE]\n"},
+    {.name = "hosted",
+     .needs = THING_HOSTS,
+     .queue = "own",
+     .run_ms = 1500,
+     .first_code = 1,
+     .vcpus = 1,
+     .memory_mib = 300,
+     .more = RETRIES},
     {.name = "gang",
      .needs = THING_GANGS,
      .queue = "main",
@@ -253,6 +264,13 @@ static void add_tasks(Writer *writer)
     add_queue(writer, "tasks", "fargate", "", false);
 }
 
+static void add_hosts(Writer *writer)
+{
+    add(writer, "ComputeEnvironment", "hosts", "");
+    g_string_append(writer->out, "spec: {type: UNMANAGED, provider: simulated, unmanagedvCpus: 4}\n");
+    add_queue(writer, "own", "hosts", "", false);
+}
+
 /* Runs are kept when their manifest goes, or ended. */
 static void add_runs(Writer *writer)
 {
@@ -298,9 +316,12 @@ char *scene_manifests(const Scene *scene, const Revision *revision)
         add_environment(&writer, "there", 4 + revision->calm);
     if (scene_has(scene, THING_TASKS))
         add_tasks(&writer);
+    bool hosts = scene_has(scene, THING_HOSTS), on_hosts = draw(&writer, 0, 1);
+    if (hosts)
+        add_hosts(&writer);
     if (shares)
         add_policy(&writer);
-    add_queue(&writer, "main", "here", "", shares);
+    add_queue(&writer, "main", hosts && on_hosts ? "here, hosts" : "here", "", shares);
     if (other)
         add_queue(&writer, "other", both ? "there, here" : "there", deletion, shares && other_shared);
     add_definitions(&writer);

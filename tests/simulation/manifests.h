@@ -14,6 +14,7 @@ typedef enum {
     THING_SHARES,
     THING_TASKS,
     THING_GANGS,
+    THING_HOSTS,
     THING_COUNT
 } Thing;
 

@@ -322,9 +322,10 @@ static bool is_told(const Script *script)
     for (size_t i = 0; i < script->definitions_len; i++)
         if (!ledger_knows_resource(ledger, KIND_JOB_DEFINITION, script->definitions[i]->name))
             return false;
+    const Scene *scene = &script->system->scene;
     return ledger_knows_resource(ledger, KIND_JOB_QUEUE, "main") &&
-           (!scene_has(&script->system->scene, THING_TASKS) ||
-            ledger_knows_resource(ledger, KIND_JOB_QUEUE, "tasks"));
+           (!scene_has(scene, THING_TASKS) || ledger_knows_resource(ledger, KIND_JOB_QUEUE, "tasks")) &&
+           (!scene_has(scene, THING_HOSTS) || ledger_knows_resource(ledger, KIND_JOB_QUEUE, "own"));
 }
 
 static Op *next_op(const Script *script)

@@ -63,6 +63,7 @@ static Faults draw_faults(Rng *rng)
                      .reset = level(rng, 150),
                      .lose_tasks = level(rng, 60),
                      .lose_tasks_max = 3,
+                     .host = level(rng, 200),
                      .slow_store = level(rng, 900)};
     int64_t slow_ms = rng_between(rng, 1, 20000);
     faults.provider = (SimulatedFaults){.delay = {0, rng_between(rng, 1, 200)},
@@ -99,6 +100,7 @@ System *system_new(uint64_t seed, bool with_faults)
     system->log = g_string_new(NULL);
     system->digest = g_checksum_new(G_CHECKSUM_SHA256);
     system->dir = temporary_directory();
+    system->hosts = g_array_new(FALSE, FALSE, sizeof(LaunchToken));
     system->faults = with_faults ? draw_faults(&rng) : calm_faults;
     system->scene = scene_draw(rng_next_u64(&rng));
     bool has_instances = scene_has(&system->scene, THING_INSTANCES);
@@ -127,6 +129,7 @@ void system_free(System *system)
     ledger_free(system->ledger);
     g_string_free(system->log, TRUE);
     g_checksum_free(system->digest);
+    g_array_unref(system->hosts);
     remove_directory(system->dir);
     g_free(system->dir);
     g_free(system);
@@ -244,6 +247,37 @@ static void restart(System *system)
     system_host(system);
 }
 
+/* ---- hosts ---- */
+
+#define HOSTS_MAX 3
+
+static void host_join(System *system)
+{
+    LaunchToken token;
+    int64_t vcpus = 2 * rng_between(&system->rng, 1, 2), memory_mib = rng_between(&system->rng, 700, 2000);
+    rng_fill(&system->rng, token.bytes, sizeof token.bytes);
+    g_array_append_val(system->hosts, token);
+    ledger_host(system->ledger, &token);
+    system_log(system, "host %02x%02x joins with %" PRId64 " vCPUs", token.bytes[0], token.bytes[1], vcpus);
+    simulated_host_join(system->cloud, &token, "hosts", vcpus * 10000, memory_mib);
+}
+
+static void host_leave(System *system, guint at)
+{
+    LaunchToken token = g_array_index(system->hosts, LaunchToken, at);
+    g_array_remove_index(system->hosts, at);
+    system_log(system, "host %02x%02x leaves", token.bytes[0], token.bytes[1]);
+    simulated_host_leave(system->cloud, &token);
+}
+
+static void hosts_change(System *system)
+{
+    if (system->hosts->len < HOSTS_MAX && rng_below(&system->rng, 3))
+        host_join(system);
+    else if (system->hosts->len > 0)
+        host_leave(system, (guint)rng_below(&system->rng, system->hosts->len));
+}
+
 static bool disturb(System *system)
 {
     const Faults *faults = &system->faults;
@@ -256,6 +290,8 @@ static bool disturb(System *system)
         system->lost_tasks++;
         system_log(system, "TASKS LOST");
         simulated_lose_tasks(system->cloud);
+    } else if (scene_has(&system->scene, THING_HOSTS) && system_chance(system, faults->host)) {
+        hosts_change(system);
     } else {
         return false;
     }
@@ -331,6 +367,17 @@ static bool step(System *system)
     return pass_time(system) || !idle;
 }
 
+/* Until nothing happens any more. */
+static void run_down(System *system)
+{
+    int64_t until_ms = system->now_ms + (scene_has(&system->scene, THING_INSTANCES) ? CALM_LONG_MS : CALM_MS);
+    uint64_t until_steps = system->steps + STEPS_MAX;
+    while (step(system)) {
+        if (system->now_ms > until_ms || system->steps > until_steps)
+            system_fail(system, "11: no end after faults have stopped: %" PRIu64 " ticks", system->ticks);
+    }
+}
+
 static void check_end(System *system)
 {
     size_t records, tasks, instances;
@@ -363,14 +410,14 @@ void system_run(System *system)
     simulated_cloud_set_model(simulated_far_end(system->cloud), &system->faults.cloud);
     system_log(system, "CALM after %" PRIu64 " steps", system->steps);
     system->full_pass_ms = system->now_ms + LAST_PASS_MS;
-    int64_t until_ms = system->now_ms + (scene_has(&system->scene, THING_INSTANCES) ? CALM_LONG_MS : CALM_MS);
-    uint64_t until_steps = system->steps + STEPS_MAX;
     if (reconciler_fault(system->reconciler))
         restart(system);
-    while (step(system)) {
-        if (system->now_ms > until_ms || system->steps > until_steps)
-            system_fail(system, "11: no end after faults have stopped: %" PRIu64 " ticks", system->ticks);
-    }
+    if (scene_has(&system->scene, THING_HOSTS))
+        host_join(system);
+    run_down(system);
+    while (system->hosts->len > 0)
+        host_leave(system, 0);
+    run_down(system);
     check_end(system);
     system_log(system, "END %" PRIu64 " ticks, %" PRIu64 " crashes, %" PRIu64 " comparisons with the store",
                system->ticks, system->crashes, system->checks);

@@ -20,6 +20,7 @@
 typedef struct {
     unsigned crash, store_fails, store_breaks, reset, lose_tasks;
     unsigned lose_tasks_max; /* a job has ten attempts */
+    unsigned host;           /* one joins, or one leaves */
     unsigned slow_store;     /* 1/1,000: what is handed over waits another step */
     SimulatedFaults provider;
     CloudModel cloud;
@@ -52,6 +53,7 @@ typedef struct System {
     bool ending;    /* the process is going: who asked gets no answer */
     char *dir;
     int64_t now_ms, wake_ms, monotonic_us;
+    GArray *hosts; /* LaunchToken of each that has joined and not been told to leave */
     uint64_t ticks, steps, crashes, lost_tasks, checks;
     Store *store;
     StoreReader *reader;
