@@ -6,6 +6,8 @@
 #define HOUR_MS INT64_C(3600000)
 #define DAY_MS  (24 * HOUR_MS)
 #define PREFIX  "growth "
+#define ROUNDED_MICRO                                                                                        \
+    2 /* the program decides in whole millionths: of what is spent, and of what new ones may cost */
 #define MEMBERS 11 /* of a written account */
 
 /* Millionths of a currency times milliseconds of an hour: no division, nothing is lost. */
@@ -196,7 +198,7 @@ static void check_budget(const Bills *bills, const Payer *payer, const char *of,
 {
     Amount ahead_ms = MIN(HOUR_MS, end_ms - payer->until_ms),
            needed = spent + rate_of(bills, payer) * ahead_ms;
-    MUST(budget_micro == 0 || needed <= (Amount)budget_micro * HOUR_MS,
+    MUST(budget_micro == 0 || needed <= ((Amount)budget_micro + ROUNDED_MICRO) * HOUR_MS,
          "%s buys beyond the budget of the %s: %" PRId64 " of %" PRId64 " spent, %" PRId64 " an hour",
          payer->name, of, (int64_t)(spent / HOUR_MS), budget_micro, (int64_t)rate_of(bills, payer));
 }
