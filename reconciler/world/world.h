@@ -60,8 +60,8 @@ struct Environment {
     Fleet *coming;          /* INTENDED and PENDING, with the capacity that is planned */
     size_t instances;       /* of any state but GONE */
     int64_t instance_vcpus; /* whole vCPUs of all these: what maxvCpus limits where it buys instances */
-    uint64_t changes; /* counts what a scaler may act on: an instance changed its state or size, was made,
-                         became idle or busy */
+    uint64_t changes;    /* counts what a scaler may act on: an instance changed its state or size, was made,
+                            became idle or busy */
     uint64_t generation; /* of what instances are made from: equal for equal members that update rolling */
     unsigned slot;       /* its number among the environments there are: for arrays, never for order */
     /* What schedule/ worked out from spec alone; freed when that changes. */

@@ -3,12 +3,11 @@
 #include "tests/simulation/system.h"
 #include <inttypes.h>
 
-#define HOUR_MS INT64_C(3600000)
-#define DAY_MS  (24 * HOUR_MS)
-#define PREFIX  "growth "
-#define ROUNDED_MICRO                                                                                        \
-    2 /* the program decides in whole millionths: of what is spent, and of what new ones may cost */
-#define MEMBERS 11 /* of a written account */
+#define HOUR_MS       INT64_C(3600000)
+#define DAY_MS        (24 * HOUR_MS)
+#define PREFIX        "growth "
+#define ROUNDED_MICRO 2  /* the program decides in whole millionths */
+#define MEMBERS       11 /* of a written account */
 
 /* Millionths of a currency times milliseconds of an hour: no division, nothing is lost. */
 typedef __int128 Amount;

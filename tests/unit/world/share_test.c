@@ -133,7 +133,6 @@ static void test_use(void)
 static void test_dead(void)
 {
     g_autoptr(World) world = fair_world();
-    g_autoptr(GPtrArray) stops = g_ptr_array_new();
     Records *records = records_new();
     char id[37];
     Job *first = fair_job(world, 1, "team1", "");
