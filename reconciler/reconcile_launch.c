@@ -81,6 +81,15 @@ static void apply_end(Reconciler *reconciler, Launch *launch, const ProviderEven
     launch_ended(reconciler->world, launch, &end, reconciler->now_ms);
 }
 
+/* The launch is placed anew, though not on this instance at once: it may be about to go. */
+static void apply_refused(Reconciler *reconciler, Launch *launch, const ProviderEvent *event)
+{
+    Instance *instance = launch->instance;
+    launch_refused(reconciler->world, launch, event->reason, reconciler->now_ms);
+    if (instance && instance->environment && !event->reason)
+        instance_rest(reconciler->world, instance, reconciler->now_ms + REFUSED_REST_MS);
+}
+
 static void apply_to_launch(Reconciler *reconciler, Launch *launch, const ProviderEvent *event)
 {
     switch (event->type) {
@@ -88,9 +97,7 @@ static void apply_to_launch(Reconciler *reconciler, Launch *launch, const Provid
     case PROVIDER_EVENT_STARTED:
         launch_started(reconciler->world, launch, event->at_ms, reconciler->now_ms);
         return;
-    case PROVIDER_EVENT_REFUSED:
-        launch_refused(reconciler->world, launch, event->reason, reconciler->now_ms);
-        return;
+    case PROVIDER_EVENT_REFUSED: apply_refused(reconciler, launch, event); return;
     case PROVIDER_EVENT_ENDED: apply_end(reconciler, launch, event); return;
     case PROVIDER_EVENT_LOST: launch_lost(reconciler->world, launch, reconciler->now_ms); return;
     case PROVIDER_EVENT_OBSERVED:

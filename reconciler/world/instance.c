@@ -55,6 +55,7 @@ void instances_init(World *world)
     tree_init(&world->instances, number_compare);
     world->instances_by_token = map_new();
     world->instance_stops = g_array_new(FALSE, FALSE, sizeof(LaunchToken));
+    world->resting = g_array_new(FALSE, FALSE, sizeof(LaunchToken));
     world->local_fleet = fleet_new();
     world->local = entry_new(world, &(LaunchToken){{0}}, 0);
     world->local->instance.type = g_strdup("");
@@ -96,6 +97,7 @@ void instances_clear(World *world)
     entry_free(world->local);
     map_free(world->instances_by_token);
     g_array_unref(world->instance_stops);
+    g_array_unref(world->resting);
 }
 
 /* ---- rows and events ---- */
@@ -166,7 +168,8 @@ static Fleet *fleet_wanted(const Instance *instance)
     switch (instance->state) {
     case INSTANCE_INTENDED:
     case INSTANCE_PENDING: return instance->environment->coming;
-    case INSTANCE_REGISTERED: return instance->environment->fleet;
+    case INSTANCE_REGISTERED:
+        return instance->rests_until_ms ? instance->environment->coming : instance->environment->fleet;
     case INSTANCE_DRAINING:
     case INSTANCE_STOPPING:
     case INSTANCE_UNKNOWN:
@@ -217,6 +220,38 @@ static void instance_move(World *world, Instance *instance, InstanceState to, co
     instance->environment->changes++;
     instance_place(instance);
     instance_touch(world, instance);
+}
+
+/* ---- rest ---- */
+
+void instance_rest(World *world, Instance *instance, int64_t until_ms)
+{
+    if (instance->rests_until_ms == 0)
+        g_array_append_val(world->resting, instance->token);
+    instance->rests_until_ms = until_ms;
+    instance_place(instance);
+}
+
+int64_t instances_wake(World *world, int64_t now_ms)
+{
+    int64_t next_ms = INT64_MAX;
+    guint kept = 0;
+    for (guint i = 0; i < world->resting->len; i++) {
+        LaunchToken token = g_array_index(world->resting, LaunchToken, i);
+        Instance *instance = world_instance(world, &token);
+        if (!instance)
+            continue;
+        if (now_ms < instance->rests_until_ms) {
+            next_ms = MIN(next_ms, instance->rests_until_ms);
+            g_array_index(world->resting, LaunchToken, kept++) = token;
+            continue;
+        }
+        instance->rests_until_ms = 0;
+        instance->environment->changes++;
+        instance_place(instance);
+    }
+    g_array_set_size(world->resting, kept);
+    return next_ms;
 }
 
 /* ---- transitions ---- */

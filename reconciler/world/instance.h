@@ -33,7 +33,9 @@ struct Instance {
     /* When it was decided that it takes no new tasks; 0: it takes some. Not stored: after a restart from when
      * it was observed on. */
     int64_t draining_since_ms;
-    uint32_t slot; /* of whoever carries decisions out, free for its use; not stored */
+    int64_t
+        rests_until_ms; /* it counts as coming before: it refused a launch; 0: it takes some. Not stored */
+    uint32_t slot;      /* of whoever carries decisions out, free for its use; not stored */
     InFleet in_fleet;
 };
 
@@ -57,6 +59,11 @@ void instance_started(World *world, Instance *instance, const char *provider_id,
 void instance_resume(World *world, Instance *instance, int64_t now_ms);
 /* It takes tasks from now on, or (told again) has another capacity; what drains or stops goes on doing so. */
 void instance_registered(World *world, Instance *instance, Capacity capacity, int64_t now_ms);
+/* It refused a launch, to be tried again, and may be on its way out: it takes none until then, so that nobody
+ * is refused again and again before that is heard of. A restart forgets it. */
+void instance_rest(World *world, Instance *instance, int64_t until_ms);
+/* Those that have rested take tasks again. When the next one will; INT64_MAX: none rests. */
+int64_t instances_wake(World *world, int64_t now_ms);
 /* Proven never to have existed: gone, without launches. */
 void instance_refused(World *world, Instance *instance, const char *reason, int64_t now_ms);
 /* No new tasks. An UNKNOWN one stays so until it is observed, and then drains. */

@@ -259,6 +259,27 @@ static void test_hosts(void)
     world_check(world);
 }
 
+/* What refused a launch rests: it counts as coming, so that nothing is bought in its place, and takes tasks
+ * again. */
+static void test_rest(void)
+{
+    g_autoptr(World) world = cloud_world();
+    Instance *instance = cloud_instance(world, 1), *other = cloud_instance(world, 2);
+    const Environment *cloud = cloud_of(world);
+    instance_rest(world, instance, 5000);
+    instance_rest(world, other, 6000);
+    instance_rest(world, other, 7000);
+    g_assert_cmpuint(fleet_len(cloud->fleet), ==, 0);
+    g_assert_cmpuint(fleet_len(cloud->coming), ==, 2);
+    world_check(world);
+    g_assert_cmpint(instances_wake(world, 4999), ==, 5000);
+    g_assert_cmpint(instances_wake(world, 5000), ==, 7000);
+    g_assert_cmpuint(fleet_len(cloud->fleet), ==, 1);
+    instance_gone(world, other, NULL, 5500);
+    g_assert_cmpint(instances_wake(world, 6000), ==, INT64_MAX);
+    world_check(world);
+}
+
 /* What was never observed since a restart is not stopped blindly. */
 static void test_delete_unknown(void)
 {
@@ -348,5 +369,6 @@ int main(int argc, char **argv)
     g_test_add_func("/instance/local", test_local);
     g_test_add_func("/instance/smaller", test_smaller);
     g_test_add_func("/instance/hosts", test_hosts);
+    g_test_add_func("/instance/rest", test_rest);
     return g_test_run();
 }
