@@ -12,8 +12,7 @@ static const struct {
 } things[THING_COUNT] = {
     [THING_ALWAYS] = {10, THING_ALWAYS,
                       "queues main and other over environments here and there, jobs, arrays, dependencies, "
-                      "runs, a pipeline, "
-                      "licences (a consumable resource)"},
+                      "runs, a pipeline, licences (a consumable resource)"},
     [THING_INSTANCES] = {5, THING_ALWAYS,
                          "here and there buy EC2 and Spot instances; else they share one machine"},
     [THING_MONEY] = {6, THING_INSTANCES, "prices are known, and here and there have budgets at times"},
@@ -100,6 +99,11 @@ Scene scene_draw(uint64_t seed)
 bool scene_has(const Scene *scene, Thing thing)
 {
     return scene->things >> thing & 1;
+}
+
+const char *scene_what(Thing thing)
+{
+    return things[thing].what;
 }
 
 size_t scene_definitions(const Scene *scene, const Definition *ret_definitions[DEFINITIONS_MAX])

@@ -48,6 +48,7 @@ typedef struct {
 
 Scene scene_draw(uint64_t seed);
 bool scene_has(const Scene *scene, Thing thing);
+const char *scene_what(Thing thing); /* for the log */
 /* Those whose needs the scene has; at most DEFINITIONS_MAX. */
 size_t scene_definitions(const Scene *scene, const Definition *ret_definitions[DEFINITIONS_MAX]);
 /* The YAML documents of one revision; new string. */
