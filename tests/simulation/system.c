@@ -399,7 +399,7 @@ static void check_end(System *system)
 
 void system_run(System *system)
 {
-    for (int thing = 0; thing < THING_COUNT; thing++)
+    for (Thing thing = THING_ALWAYS; thing < THING_COUNT; thing++)
         if (scene_has(&system->scene, thing))
             system_log(system, "has %s", scene_what(thing));
     system_host(system);
