@@ -72,6 +72,11 @@ void instance_drain(World *world, Instance *instance, int64_t now_ms);
 void instance_stop(World *world, Instance *instance, int64_t now_ms);
 /* It is no more: its launches are lost (`Host EC2 (instance …) terminated.`) and it is freed. */
 void instance_gone(World *world, Instance *instance, const char *reason, int64_t now_ms);
+/* Whether it is in a fleet that takes tasks: registered, and not at rest. */
+static inline bool instance_takes_tasks(const Instance *instance)
+{
+    return instance->state == INSTANCE_REGISTERED && instance->rests_until_ms == 0;
+}
 /* Whether it drains or stops, also where it has not been observed since a restart. */
 bool instance_is_leaving(const Instance *instance);
 /* What the machine that local environments share has; made at the first call, never stored. */
