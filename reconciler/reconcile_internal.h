@@ -4,9 +4,10 @@
 #include "reconciler/plan/plan.h"
 #include "reconciler/reconcile.h"
 
-#define IN_FLIGHT_MAX  2    /* batches handed to the store and not durable yet */
-#define PLACEMENTS_MAX 256  /* per tick */
-#define SETTLE_MAX     1000 /* resources and runs per tick */
+#define REFUSED_REST_MS 2000 /* what refused a launch is not asked again before */
+#define IN_FLIGHT_MAX   2    /* batches handed to the store and not durable yet */
+#define PLACEMENTS_MAX  256  /* per tick */
+#define SETTLE_MAX      1000 /* resources and runs per tick */
 /* A start changes nothing that anybody waits for: it is taken in with the next end, answer or submission, at
  * the latest after so long. So a short job costs one flush for its end and the next intent together, and none
  * for its start. */
