@@ -143,20 +143,30 @@ static void apply_event(Reconciler *reconciler, const ProviderEvent *event)
     apply_to_launch(reconciler, launch, event);
 }
 
+/* The first ones go with the tick's batch; they are freed when that is durable. */
+static void events_move(Reconciler *reconciler, guint len)
+{
+    GArray *events = reconciler->events;
+    g_array_append_vals(reconciler->outgoing->events, events->data, len);
+    g_array_set_clear_func(events, NULL); /* moved */
+    g_array_remove_range(events, 0, len);
+    g_array_set_clear_func(events, kept_event_clear);
+}
+
+/* As many as fit in the budget, in their order; the rest in the next tick. */
 void launch_events_apply(Reconciler *reconciler)
 {
     GArray *events = reconciler->events;
+    guint done = 0;
     reconciler->urgent = false;
     reconciler->started_at_ms = 0;
     if (events->len == 0)
         return;
     reconciler->changed = true;
-    for (guint i = 0; i < events->len; i++)
-        apply_event(reconciler, &g_array_index(events, KeptEvent, i).event);
-    g_array_append_vals(reconciler->outgoing->events, events->data, events->len);
-    g_array_set_clear_func(events, NULL); /* moved */
-    g_array_set_size(events, 0);
-    g_array_set_clear_func(events, kept_event_clear);
+    while (done < events->len && (done < EVENTS_MIN || budget_left(&reconciler->budget)))
+        apply_event(reconciler, &g_array_index(events, KeptEvent, done++).event);
+    events_move(reconciler, done);
+    reconciler->urgent = reconciler->again = events->len > 0;
 }
 
 static guint token_hash(gconstpointer token)
