@@ -108,6 +108,7 @@ static void take_in(const DecideOptions *options, const Decisions *decisions, Ar
 void decide(const DecideOptions *options, Arena *arena, Decided *decided)
 {
     GrowthView view = {options->growth, options->world, options->now_ms};
+    decided->wake_ms = MIN(decided->wake_ms, instances_wake(options->world, options->now_ms));
     ScheduleOptions schedule = {.now_ms = options->now_ms,
                                 .placements_max = options->placements_max,
                                 .providers = options->providers,

@@ -17,6 +17,7 @@ static void entry_free(void *data)
     growth_memory_clear(&entry->memory);
     g_array_unref(entry->unmet);
     g_free(entry->name);
+    g_free(entry->region);
     g_free(entry);
 }
 
@@ -89,6 +90,8 @@ static GrowthEntry *entry_current(Growth *growth, const Environment *environment
             growth->options.facts ? growth->options.facts(region, growth->options.data) : NULL;
         CatalogueFacts embedded = {.region = region};
         entry->candidates = scale_candidates_new(environment->spec, facts ? facts : &embedded);
+        g_free(entry->region);
+        entry->region = g_strdup(region);
     }
     return entry;
 }
@@ -216,19 +219,32 @@ BlockedReason growth_trouble(const Environment *environment, void *data)
 
 /* ---- money ---- */
 
-/* Paid from the time it was made until it is gone. */
+/* Paid from the time it was made until it is gone: what was only asked for may not be there. A restart, which
+ * knows of its state no more than that it was asked for, changes nothing. */
 static bool is_paid(const Instance *instance)
 {
-    return instance->state != INSTANCE_INTENDED;
+    return instance->provider_id != NULL;
+}
+
+/* As strategy_price() bounds it: of a type that is not among the candidates any more, from the table. */
+static int64_t price_bound(const GrowthEntry *entry, const Environment *environment, const char *name)
+{
+    size_t index;
+    Price price;
+    if (scale_candidates_find(entry->candidates, view_from(name), &index))
+        return strategy_price(environment->spec, &entry->candidates->types[index]);
+    const InstanceType *type = catalogue_find(view_from(name));
+    ScaleCandidate candidate = {.price_micro_per_h = SCALE_UNKNOWN, .spot_micro_per_h = SCALE_UNKNOWN};
+    if (type && catalogue_price(type, entry->region, &price))
+        candidate.price_micro_per_h = price.micro_per_h;
+    return strategy_price(environment->spec, &candidate);
 }
 
 int64_t growth_price(const GrowthEntry *entry, const Environment *environment, const Instance *instance)
 {
-    size_t type;
-    if (instance->price_micro_per_h >= 0 || !instance->spot || !entry->candidates ||
-        !scale_candidates_find(entry->candidates, view_from(instance->type), &type))
+    if (instance->price_micro_per_h >= 0 || !instance->spot || !entry->candidates)
         return instance->price_micro_per_h;
-    return strategy_price(environment->spec, &entry->candidates->types[type]);
+    return price_bound(entry, environment, instance->type);
 }
 
 int64_t growth_price_most(Growth *growth, const Environment *environment, const Instance *instance)
@@ -276,29 +292,91 @@ void growth_accrue(Growth *growth, World *world, int64_t now_ms)
     }
 }
 
+void growth_made(Growth *growth, const Instance *instance, int64_t made_ms, int64_t now_ms)
+{
+    const Environment *environment = instance->environment;
+    if (!environment || is_paid(instance) || !buys_instances(growth, environment))
+        return;
+    GrowthEntry *entry = entry_current(growth, environment);
+    account_accrue(&entry->memory.account, growth_price(entry, environment, instance),
+                   CLAMP(made_ms, instance->intended_ms, now_ms), now_ms);
+    entry->must_store = true;
+}
+
 /* ---- between restarts ---- */
 
-void growth_store(GrowthEntry *entry, World *world, int64_t now_ms)
+static void entry_store(GrowthEntry *entry, World *world, int64_t now_ms)
 {
+    entry->memory.rate_micro_per_h = entry->rate_micro_per_h;
+    entry->memory.unpriced = (int64_t)entry->unpriced;
     g_autofree char *name = growth_memory_setting(entry->name), *text = growth_memory_print(&entry->memory);
     world_set_setting(world, name, text);
     entry->stored_ms = now_ms;
     entry->must_store = false;
 }
 
+/* What is paid for goes on as it was written, or is written; every minute anyway, for those who read the
+ * store. */
+static bool store_is_due(const GrowthEntry *entry, int64_t now_ms)
+{
+    bool spends = entry->rate_micro_per_h > 0 || entry->unpriced > 0,
+         changed = entry->rate_micro_per_h != entry->memory.rate_micro_per_h ||
+                   (int64_t)entry->unpriced != entry->memory.unpriced;
+    return entry->must_store || changed || (spends && now_ms - entry->stored_ms >= GROWTH_STORE_MS);
+}
+
+/* Nothing is paid for where the environment is gone, or buys nothing any more. */
+static void entry_settle(Growth *growth, GrowthEntry *entry, const Environment *environment)
+{
+    if (environment && buys_instances(growth, environment)) {
+        growth_rate(entry_current(growth, environment), environment);
+        return;
+    }
+    entry->rate_micro_per_h = 0;
+    entry->unpriced = 0;
+    entry->rate_known = false;
+}
+
+void growth_settle(Growth *growth, World *world, int64_t now_ms)
+{
+    GHashTableIter iter;
+    gpointer value;
+    g_hash_table_iter_init(&iter, growth->entries);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        GrowthEntry *entry = value;
+        entry_settle(growth, entry, world_environment(world, view_from(entry->name)));
+        entry->memory.accrued_ms =
+            now_ms; /* of one that came in this tick, too: nothing was paid for before */
+        if (store_is_due(entry, now_ms))
+            entry_store(entry, world, now_ms);
+    }
+}
+
+typedef struct {
+    Growth *growth;
+    int64_t now_ms;
+} Loading;
+
+/* Of environments that are gone, too: one that comes back under the name goes on with its account. */
+static void load_setting(const char *name, const char *text, void *data)
+{
+    Loading *loading = data;
+    if (!g_str_has_prefix(name, GROWTH_MEMORY_PREFIX))
+        return;
+    GrowthEntry *entry = entry_make(loading->growth, name + strlen(GROWTH_MEMORY_PREFIX));
+    entry->stored_ms = loading->now_ms;
+    growth_memory_parse(&entry->memory, text);
+}
+
 void growth_load(Growth *growth, const World *world, int64_t now_ms)
 {
+    Loading loading = {growth, now_ms};
     g_hash_table_remove_all(growth->entries);
     for (const Environment *environment = world_environment_next(world, NULL); environment;
-         environment = world_environment_next(world, environment)) {
-        g_autofree char *name = growth_memory_setting(environment->resource->name);
-        const char *text = world_setting(world, name);
-        if (!buys_instances(growth, environment))
-            continue;
-        GrowthEntry *entry = entry_make(growth, environment->resource->name);
-        entry->stored_ms = now_ms;
-        growth_memory_parse(&entry->memory, text);
-    }
+         environment = world_environment_next(world, environment))
+        if (buys_instances(growth, environment))
+            entry_make(growth, environment->resource->name)->stored_ms = now_ms;
+    world_settings_each(world, load_setting, &loading);
 }
 
 GrowthEntry *growth_entry_due(Growth *growth, const Environment *environment)

@@ -31,6 +31,9 @@ void growth_load(Growth *growth, const World *world, int64_t now_ms);
 
 /* Money for the time since the last call, before anything of this tick changes an instance. */
 void growth_accrue(Growth *growth, World *world, int64_t now_ms);
+/* After everything of this tick: where what is paid for has changed, accounts are written, to be committed
+ * with that. So whatever happens next, an account that is read back says what was spent. */
+void growth_settle(Growth *growth, World *world, int64_t now_ms);
 
 /* ---- what became of launches, beside the transitions of the instances themselves ---- */
 typedef struct {
@@ -41,6 +44,10 @@ typedef struct {
 } GrowthRefusal;
 void growth_refused(Growth *growth, World *world, const GrowthRefusal *refusal, int64_t now_ms);
 void growth_registered(Growth *growth, World *world, const Instance *instance, int64_t now_ms);
+
+/* Before instance_started(), or instance_gone() if nobody heard of it before: it was made at made_ms, and is
+ * paid for since then; 0: not known, since it was asked for at most. */
+void growth_made(Growth *growth, const Instance *instance, int64_t made_ms, int64_t now_ms);
 
 /* The scheduler's GrowthFunc and TroubleFunc; data: a GrowthView. */
 typedef struct {

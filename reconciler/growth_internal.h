@@ -17,7 +17,8 @@ typedef struct {
     char *name;
     Digest digest; /* of the spec that all below was made for */
     ScaleCandidates *candidates;
-    GrowthMemory memory;
+    char *region;        /* whose prices they have; or NULL */
+    GrowthMemory memory; /* its rate is the one that was written */
     LaunchFailures failures;
     int64_t stored_ms;
     int64_t rate_micro_per_h; /* of what was paid for at Environment.changes == rate_changes */
@@ -41,10 +42,9 @@ struct Growth {
 /* NULL: the environment buys no instances. */
 GrowthEntry *growth_entry_due(Growth *growth, const Environment *environment);
 /* What the instance counts as in a budget, micro-units of money per hour: its price, else the bound that
- * strategy_price() gives for its type; SCALE_UNKNOWN. */
+ * strategy_price() gives for its type, whether that is allowed still or not; SCALE_UNKNOWN. */
 int64_t growth_price(const GrowthEntry *entry, const Environment *environment, const Instance *instance);
 /* Brings rate_micro_per_h and unpriced up to what the environment's instances are. */
 void growth_rate(GrowthEntry *entry, const Environment *environment);
-void growth_store(GrowthEntry *entry, World *world, int64_t now_ms);
 /* One more that failed for its configuration, or never registered: after some the environment is INVALID. */
 void growth_launch_failed(GrowthEntry *entry, World *world, const char *reason, int64_t now_ms);

@@ -214,14 +214,6 @@ static void run_environment(Pass *pass, Environment *environment, GrowthEntry *e
     entry->seen_changes = environment->changes;
 }
 
-/* Spending goes on while instances run; what was written last is at most a minute old. */
-static void store_if_due(const Pass *pass, GrowthEntry *entry)
-{
-    bool spends = entry->rate_micro_per_h > 0 || entry->unpriced > 0;
-    if (entry->must_store || (spends && pass->now_ms - entry->stored_ms >= GROWTH_STORE_MS))
-        growth_store(entry, pass->world, pass->now_ms);
-}
-
 void growth_run(Growth *growth, World *world, const Decisions *decisions,
                 void (*token)(LaunchToken *token, void *data), void *token_data, int64_t now_ms, Arena *arena,
                 GrowthOutcome *outcome)
@@ -235,7 +227,6 @@ void growth_run(Growth *growth, World *world, const Decisions *decisions,
             continue;
         if (is_due(&pass, environment, entry, has_demand(&pass, environment)))
             run_environment(&pass, environment, entry);
-        store_if_due(&pass, entry);
         outcome->wake_ms = MIN(outcome->wake_ms, entry->wake_ms);
     }
 }

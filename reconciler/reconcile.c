@@ -78,49 +78,17 @@ void reconciler_log(Reconciler *reconciler, const char *format, ...)
     reconciler->ports.log.line(reconciler->ports.log.self, text);
 }
 
-static bool counters_now(const Counters *counters, void *data, GError **error)
+/* What the engine takes from the world that was loaded. */
+static void take_counters(Reconciler *reconciler)
 {
-    Reconciler *reconciler = data;
-    reconciler->now_ms = MAX(reconciler->now_ms, counters->now_ms);
-    reconciler->facts.committed_ms = counters->now_ms;
-    reconciler->facts.durable_events = counters->event_sequence;
-    if (counters->job_sequence > 0 && reconciler->expire_at_ms == 0)
+    const World *world = reconciler->world;
+    int64_t committed_ms = world_committed_ms(world);
+    reconciler->now_ms = MAX(reconciler->now_ms, committed_ms);
+    reconciler->facts.committed_ms = committed_ms;
+    reconciler->facts.durable_events = world_event_sequence(world);
+    if (world_event_sequence(world) > 0 && reconciler->expire_at_ms == 0)
         reconciler->expire_at_ms = 1; /* there may be something to expire: looked at once */
-    return world_sink.counters(counters, reconciler->world, error);
 }
-
-/* The sink's members take the World; counters are also wanted here, so every member is passed on. */
-#define PASS(Type, name)                                                                                     \
-    static bool pass_##name(const Type *record, void *data, GError **error)                                  \
-    {                                                                                                        \
-        return world_sink.name(record, ((Reconciler *)data)->world, error);                                  \
-    }
-PASS(ResourceRecord, resource)
-PASS(RevisionRecord, revision)
-PASS(TemplateRecord, template)
-PASS(DurationRecord, duration)
-PASS(RunRecord, run)
-PASS(ApplyRecord, apply)
-PASS(JobRecord, job)
-PASS(ChildRecord, child)
-PASS(RangeRecord, range)
-PASS(InstanceRecord, instance)
-PASS(AttemptRecord, attempt)
-PASS(SettingRecord, setting)
-
-static const RecordSink sink = {.resource = pass_resource,
-                                .revision = pass_revision,
-                                .template = pass_template,
-                                .duration = pass_duration,
-                                .run = pass_run,
-                                .apply = pass_apply,
-                                .job = pass_job,
-                                .child = pass_child,
-                                .range = pass_range,
-                                .instance = pass_instance,
-                                .attempt = pass_attempt,
-                                .setting = pass_setting,
-                                .counters = counters_now};
 
 static bool load_world(Reconciler *reconciler, GError **error)
 {
@@ -128,11 +96,12 @@ static bool load_world(Reconciler *reconciler, GError **error)
     reconciler->ports.entropy.fill(reconciler->ports.entropy.self, &seed, sizeof seed);
     world_free(reconciler->world);
     reconciler->world = world_new(seed, PROVIDER_LOCAL);
-    if (!reconciler->ports.store.load(reconciler->ports.store.self, &sink, reconciler, error) ||
+    if (!reconciler->ports.store.load(reconciler->ports.store.self, &world_sink, reconciler->world, error) ||
         !world_loaded(reconciler->world, error)) {
         g_prefix_error(error, "the state cannot be loaded: ");
         return false;
     }
+    take_counters(reconciler);
     if (reconciler->machine_told)
         instance_local(reconciler->world, reconciler->facts.machine);
     world_set_durable(reconciler->world, world_batches(reconciler->world));
@@ -223,6 +192,11 @@ void reconciler_free(Reconciler *reconciler)
 const GError *reconciler_fault(const Reconciler *reconciler)
 {
     return reconciler->fault;
+}
+
+Growth *reconciler_growth(Reconciler *reconciler)
+{
+    return reconciler->growth;
 }
 
 const World *reconciler_world(const Reconciler *reconciler)
@@ -552,6 +526,7 @@ static void tick(Reconciler *reconciler)
     take_stops(reconciler);
     world_forget_finished(reconciler->world, FORGET_MAX);
     expire_run(reconciler);
+    growth_settle(reconciler->growth, reconciler->world, reconciler->now_ms);
     commit(reconciler);
     reconciler_plan_next(reconciler);
 }

@@ -6,6 +6,7 @@
  * functions run on one thread. */
 #pragma once
 #include "reconciler/api/operation.h"
+#include "reconciler/growth.h"
 #include "reconciler/loop_meter.h"
 #include "reconciler/ports.h"
 
@@ -43,6 +44,7 @@ bool reconciler_drain(Reconciler *reconciler);
  * none. */
 const GError *reconciler_fault(const Reconciler *reconciler);
 const World *reconciler_world(const Reconciler *reconciler);
+Growth *reconciler_growth(Reconciler *reconciler); /* for tests: its accounts */
 
 /* ---- followed sources (follow.c drives these) ---- */
 typedef struct {

@@ -4,12 +4,22 @@
 
 /* ---- events from the provider ---- */
 
+/* at_ms: when it was made; 0: not known. */
+static void instance_told_made(Reconciler *reconciler, Instance *instance, const ProviderEvent *event,
+                               int64_t at_ms)
+{
+    growth_made(reconciler->growth, instance, at_ms, reconciler->now_ms);
+    instance_started(reconciler->world, instance, event->provider_id ? event->provider_id : "",
+                     reconciler->now_ms);
+}
+
 static void instance_told_gone(Reconciler *reconciler, Instance *instance, const ProviderEvent *event)
 {
     static const char *const reasons[] = {[INSTANCE_GONE_STOPPED] = "stopped",
                                           [INSTANCE_GONE_RECLAIMED] = "reclaimed by EC2",
                                           [INSTANCE_GONE_DIED] = "died"};
     const char *reason = event->reason && *event->reason ? event->reason : reasons[event->gone];
+    growth_made(reconciler->growth, instance, 0, reconciler->now_ms);
     instance_gone(reconciler->world, instance, reason, reconciler->now_ms);
 }
 
@@ -31,10 +41,10 @@ static void instance_told(Reconciler *reconciler, Instance *instance, const Prov
 {
     switch (event->type) {
     case PROVIDER_EVENT_INSTANCE_STARTED:
-        instance_started(reconciler->world, instance, event->provider_id, reconciler->now_ms);
+        instance_told_made(reconciler, instance, event, event->at_ms);
         return;
     case PROVIDER_EVENT_INSTANCE_REGISTERED:
-        instance_started(reconciler->world, instance, event->provider_id, reconciler->now_ms);
+        instance_told_made(reconciler, instance, event, 0);
         instance_registered(reconciler->world, instance,
                             (Capacity){event->vcpus_e4, event->memory_mib, event->gpus}, reconciler->now_ms);
         growth_registered(reconciler->growth, reconciler->world, instance, reconciler->now_ms);
@@ -50,6 +60,17 @@ static void instance_told(Reconciler *reconciler, Instance *instance, const Prov
     case PROVIDER_EVENT_CAPACITY: break;
     }
     g_assert_not_reached();
+}
+
+/* A host that joined by itself; where its environment is not there (yet, or any more), it is nobody's. */
+static void host_told(Reconciler *reconciler, const ProviderEvent *event)
+{
+    Environment *environment = world_environment(reconciler->world, view_from(event->environment));
+    if (environment && environment->spec->type == CE_TYPE_UNMANAGED &&
+        environment->resource->phase == RESOURCE_ACTIVE)
+        instance_host(reconciler->world, environment, &event->token,
+                      event->provider_id ? event->provider_id : "",
+                      (Capacity){event->vcpus_e4, event->memory_mib, event->gpus}, reconciler->now_ms);
 }
 
 static bool is_of_instance(ProviderEventType type)
@@ -68,6 +89,8 @@ bool instance_event_apply(Reconciler *reconciler, const ProviderEvent *event)
         g_array_append_val(reconciler->outgoing->settled, event->token);
     if (instance)
         instance_told(reconciler, instance, event);
+    else if (event->type == PROVIDER_EVENT_INSTANCE_REGISTERED && event->environment)
+        host_told(reconciler, event);
     return true;
 }
 

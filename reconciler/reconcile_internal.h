@@ -4,15 +4,17 @@
 #include "reconciler/plan/plan.h"
 #include "reconciler/reconcile.h"
 
-#define IN_FLIGHT_MAX  2    /* batches handed to the store and not durable yet */
-#define PLACEMENTS_MAX 256  /* per tick */
-#define SETTLE_MAX     1000 /* resources and runs per tick */
+#define REFUSED_REST_MS 2000 /* what refused a launch is not asked again before */
+#define IN_FLIGHT_MAX   2    /* batches handed to the store and not durable yet */
+#define PLACEMENTS_MAX  256  /* per tick */
+#define SETTLE_MAX      1000 /* resources and runs per tick */
 /* A start changes nothing that anybody waits for: it is taken in with the next end, answer or submission, at
  * the latest after so long. So a short job costs one flush for its end and the next intent together, and none
  * for its start. */
 #define STARTED_LAZY_MS 20
 #define STAGE_MAX       5000 /* changes of an apply per tick: each may make revisions, rows and events */
 #define BUDGET_US       2000 /* slices of a tick end when it has gone on so long; what is under way is finished */
+#define EVENTS_MIN      16   /* of the provider, that a tick takes in whatever time they take */
 #define FORGET_MAX      5000
 #define CALLS_MAX       1000 /* steps of calls per tick */
 #define RETRY_MS        1000 /* after a failed commit; doubles up to RETRY_MAX_MS */

@@ -9,8 +9,8 @@
 void kept_event_clear(void *data)
 {
     ProviderEvent *event = &((KeptEvent *)data)->event;
-    const char *const texts[] = {event->reason, event->notice, event->provider_id, event->instance_type,
-                                 event->zone};
+    const char *const texts[] = {event->reason,        event->notice, event->provider_id,
+                                 event->instance_type, event->zone,   event->environment};
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         g_free((char *)(uintptr_t)texts[i]);
 }
@@ -24,6 +24,7 @@ void reconciler_provider_event(const ProviderEvent *event, void *data)
     kept.event.provider_id = g_strdup(event->provider_id);
     kept.event.instance_type = g_strdup(event->instance_type);
     kept.event.zone = g_strdup(event->zone);
+    kept.event.environment = g_strdup(event->environment);
     g_array_append_val(reconciler->events, kept);
     if (event->type == PROVIDER_EVENT_STARTED) {
         if (reconciler->started_at_ms == 0)
@@ -80,6 +81,15 @@ static void apply_end(Reconciler *reconciler, Launch *launch, const ProviderEven
     launch_ended(reconciler->world, launch, &end, reconciler->now_ms);
 }
 
+/* The launch is placed anew, though not on this instance at once: it may be about to go. */
+static void apply_refused(Reconciler *reconciler, Launch *launch, const ProviderEvent *event)
+{
+    Instance *instance = launch->instance;
+    launch_refused(reconciler->world, launch, event->reason, reconciler->now_ms);
+    if (instance && instance->environment && !event->reason)
+        instance_rest(reconciler->world, instance, reconciler->now_ms + REFUSED_REST_MS);
+}
+
 static void apply_to_launch(Reconciler *reconciler, Launch *launch, const ProviderEvent *event)
 {
     switch (event->type) {
@@ -87,9 +97,7 @@ static void apply_to_launch(Reconciler *reconciler, Launch *launch, const Provid
     case PROVIDER_EVENT_STARTED:
         launch_started(reconciler->world, launch, event->at_ms, reconciler->now_ms);
         return;
-    case PROVIDER_EVENT_REFUSED:
-        launch_refused(reconciler->world, launch, event->reason, reconciler->now_ms);
-        return;
+    case PROVIDER_EVENT_REFUSED: apply_refused(reconciler, launch, event); return;
     case PROVIDER_EVENT_ENDED: apply_end(reconciler, launch, event); return;
     case PROVIDER_EVENT_LOST: launch_lost(reconciler->world, launch, reconciler->now_ms); return;
     case PROVIDER_EVENT_OBSERVED:
@@ -135,20 +143,30 @@ static void apply_event(Reconciler *reconciler, const ProviderEvent *event)
     apply_to_launch(reconciler, launch, event);
 }
 
+/* The first ones go with the tick's batch; they are freed when that is durable. */
+static void events_move(Reconciler *reconciler, guint len)
+{
+    GArray *events = reconciler->events;
+    g_array_append_vals(reconciler->outgoing->events, events->data, len);
+    g_array_set_clear_func(events, NULL); /* moved */
+    g_array_remove_range(events, 0, len);
+    g_array_set_clear_func(events, kept_event_clear);
+}
+
+/* As many as fit in the budget, in their order; the rest in the next tick. */
 void launch_events_apply(Reconciler *reconciler)
 {
     GArray *events = reconciler->events;
+    guint done = 0;
     reconciler->urgent = false;
     reconciler->started_at_ms = 0;
     if (events->len == 0)
         return;
     reconciler->changed = true;
-    for (guint i = 0; i < events->len; i++)
-        apply_event(reconciler, &g_array_index(events, KeptEvent, i).event);
-    g_array_append_vals(reconciler->outgoing->events, events->data, events->len);
-    g_array_set_clear_func(events, NULL); /* moved */
-    g_array_set_size(events, 0);
-    g_array_set_clear_func(events, kept_event_clear);
+    while (done < events->len && (done < EVENTS_MIN || budget_left(&reconciler->budget)))
+        apply_event(reconciler, &g_array_index(events, KeptEvent, done++).event);
+    events_move(reconciler, done);
+    reconciler->urgent = reconciler->again = events->len > 0;
 }
 
 static guint token_hash(gconstpointer token)
@@ -265,6 +283,28 @@ static bool has_variable(const JobDefinitionSpec *spec, const char *name)
     return false;
 }
 
+/* As Batch names it: nodes of a multinode job ID#NODE. */
+static void launch_name(const Launch *launch, char ret_text[JOB_NAME_TEXT])
+{
+    job_ref_text(&launch->job->id, launch->is_node ? NOT_A_CHILD : launch->index, ret_text);
+    size_t len = strlen(ret_text);
+    if (launch->is_node)
+        g_snprintf(ret_text + len, JOB_NAME_TEXT - len, "#%d", launch->index);
+}
+
+static void add_place(GPtrArray *envp, Arena *arena, const Launch *launch)
+{
+    const JobDefinitionSpec *spec = launch->job->template->effective;
+    if (launch->is_node) {
+        add_number(envp, arena, "AWS_BATCH_JOB_NODE_INDEX", launch->index);
+        add_number(envp, arena, "AWS_BATCH_JOB_NUM_NODES", spec->nodes);
+        add_number(envp, arena, "AWS_BATCH_JOB_MAIN_NODE_INDEX", spec->main_node);
+    } else if (launch->index != NOT_A_CHILD) {
+        add_number(envp, arena, "AWS_BATCH_JOB_ARRAY_INDEX", launch->index);
+        add_number(envp, arena, "AWS_BATCH_JOB_ARRAY_SIZE", launch->job->array_size);
+    }
+}
+
 /* batch: "Environment variables injected"; ours come beside them. */
 static void add_environment(GPtrArray *envp, Arena *arena, const Launch *launch, const char *work_dir,
                             const char *workspace)
@@ -272,7 +312,7 @@ static void add_environment(GPtrArray *envp, Arena *arena, const Launch *launch,
     const Job *job = launch->job;
     const JobDefinitionSpec *spec = job->template->effective;
     char id[JOB_NAME_TEXT];
-    job_ref_text(&job->id, launch->index, id);
+    launch_name(launch, id);
     for (size_t i = 0; i < spec->environment_len; i++)
         add_variable(envp, arena, spec->environment[i].name,
                      spec->environment[i].value ? spec->environment[i].value : "");
@@ -285,10 +325,7 @@ static void add_environment(GPtrArray *envp, Arena *arena, const Launch *launch,
     if (launch->environment)
         add_variable(envp, arena, "AWS_BATCH_CE_NAME", launch->environment->resource->name);
     add_number(envp, arena, "AWS_BATCH_JOB_ATTEMPT", launch->attempt);
-    if (launch->index != NOT_A_CHILD) {
-        add_number(envp, arena, "AWS_BATCH_JOB_ARRAY_INDEX", launch->index);
-        add_number(envp, arena, "AWS_BATCH_JOB_ARRAY_SIZE", job->array_size);
-    }
+    add_place(envp, arena, launch);
     if (job->run) {
         g_autoptr(GDateTime) at = g_date_time_new_from_unix_utc(run_scheduled_ms(job->run) / 1000);
         g_autofree char *scheduled = g_date_time_format(at, "%Y-%m-%dT%H:%M:%SZ");
@@ -313,7 +350,7 @@ static void build_request(const Reconciler *reconciler, const Launch *launch, ui
     const Job *job = launch->job;
     const JobDefinitionSpec *spec = job->template->effective;
     char id[JOB_NAME_TEXT];
-    job_ref_text(&job->id, launch->index, id);
+    launch_name(launch, id);
     const char *work_dir =
         keep(arena, attempt_work_dir(reconciler->state_dir, &job->id, launch->index, launch->attempt));
     const char *log =

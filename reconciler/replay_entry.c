@@ -84,6 +84,7 @@ static void take_event(Saved *from, Entry *entry)
     event->provider_id = optional(from, entry);
     event->instance_type = optional(from, entry);
     event->zone = optional(from, entry);
+    event->environment = optional(from, entry);
 }
 
 static void take_source(Saved *from, Entry *entry)

@@ -63,14 +63,11 @@ static void host_add(Simulation *simulation, Environment *environment, const Sim
 {
     LaunchToken token;
     uint32_t slot;
-    InstanceDraft draft = {.type = "",
-                           .planned = {hosts->vcpus * DECIMAL_SCALE, hosts->memory_mib, hosts->gpus},
-                           .price_micro_per_h = 0};
+    Capacity capacity = {hosts->vcpus * DECIMAL_SCALE, hosts->memory_mib, hosts->gpus};
     simulated_token(&token, simulation);
-    Instance *instance = instance_intend(simulation->world, environment, &draft, &token, simulation->now_ms);
+    Instance *instance =
+        instance_host(simulation->world, environment, &token, "", capacity, simulation->now_ms);
     machine_new(simulation, instance, &slot);
-    instance_started(simulation->world, instance, "", simulation->now_ms);
-    instance_registered(simulation->world, instance, draft.planned, simulation->now_ms);
     watch_made(simulation, instance);
     watch_registered(simulation, instance);
 }

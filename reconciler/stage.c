@@ -3,8 +3,10 @@
 
 static bool stage_put(const Stage *stage, const Change *change, GError **error)
 {
-    ResourceChange put = {.manifest = change->manifest, .owner = stage->owner};
-    if (change->action != ACTION_REPLACE)
+    const Manifest *manifest = change->manifest;
+    ResourceChange put = {.manifest = manifest, .owner = stage->owner};
+    /* What was being deleted when the plan was made may be gone by now. */
+    if (change->action != ACTION_REPLACE || !world_resource(stage->world, manifest->kind, manifest->name))
         return resource_put(stage->world, &put, stage->now_ms, error);
     resource_replace(stage->world, &put, stage->now_ms);
     return true;

@@ -88,7 +88,10 @@ typedef struct {
     int64_t vcpus_e4, memory_mib; /* CAPACITY, INSTANCE_REGISTERED */
     int gpus;                     /* CAPACITY, INSTANCE_REGISTERED */
     const char *notice; /* CAPACITY: sentence for the plan, e.g. "memory limits: cgroup v1; …"; may be NULL */
-    const char *provider_id;          /* INSTANCE_STARTED, _REGISTERED, _GONE: "i-0a1b…" */
+    const char *provider_id; /* INSTANCE_STARTED, _REGISTERED, _GONE: "i-0a1b…" */
+    /* INSTANCE_REGISTERED of a host that nobody asked for: its UNMANAGED environment; else NULL. Its token is
+     * the provider's, the same whenever it is told; it is told in every observation. */
+    const char *environment;
     const char *instance_type, *zone; /* INSTANCE_REFUSED: of which pool; zone may be NULL: of every zone */
     InstanceRefusal refusal;          /* INSTANCE_REFUSED */
     InstanceGoneReason gone;          /* INSTANCE_GONE */

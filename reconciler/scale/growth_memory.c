@@ -10,7 +10,7 @@ void growth_memory_clear(GrowthMemory *memory)
 
 char *growth_memory_setting(const char *environment)
 {
-    return g_strconcat("growth ", environment, NULL);
+    return g_strconcat(GROWTH_MEMORY_PREFIX, environment, NULL);
 }
 
 static json_t *account_json(const Account *account)
@@ -43,8 +43,9 @@ static void account_parse(const json_t *list, Account *account)
 char *growth_memory_print(const GrowthMemory *memory)
 {
     g_autofree char *cooling = cooldowns_print(&memory->cooldowns);
-    json_t *root = json_pack("{s:I,s:o,s:s}", "accruedMs", (json_int_t)memory->accrued_ms, "account",
-                             account_json(&memory->account), "cooling", cooling);
+    json_t *root = json_pack("{s:I,s:o,s:s,s:I,s:I}", "accruedMs", (json_int_t)memory->accrued_ms, "account",
+                             account_json(&memory->account), "cooling", cooling, "rate",
+                             (json_int_t)memory->rate_micro_per_h, "unpriced", (json_int_t)memory->unpriced);
     char *printed = json_dumps(root, JSON_COMPACT | JSON_SORT_KEYS), *text = g_strdup(printed);
     free(printed);
     json_decref(root);
@@ -58,6 +59,8 @@ void growth_memory_parse(GrowthMemory *memory, const char *text)
     growth_memory_clear(memory);
     memory->accrued_ms = json_integer_value(json_object_get(root, "accruedMs"));
     account_parse(json_object_get(root, "account"), &memory->account);
+    memory->rate_micro_per_h = json_integer_value(json_object_get(root, "rate"));
+    memory->unpriced = json_integer_value(json_object_get(root, "unpriced"));
     if (cooling)
         cooldowns_parse(&memory->cooldowns, view_from(cooling));
     json_decref(root);

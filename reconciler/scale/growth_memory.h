@@ -9,11 +9,13 @@
 typedef struct {
     int64_t accrued_ms; /* money is counted up to here; 0: nothing yet */
     Account account;
+    int64_t rate_micro_per_h, unpriced; /* what goes on being paid from there, and instances without a price */
     CoolDowns cooldowns;
 } GrowthMemory;
 
 void growth_memory_clear(GrowthMemory *memory);
-/* The name of the world's setting that holds it. New string. */
+/* The name of the world's setting that holds it: the prefix and the environment's. New string. */
+#define GROWTH_MEMORY_PREFIX "growth "
 char *growth_memory_setting(const char *environment);
 /* As compact JSON, equal for equal content. New string. */
 char *growth_memory_print(const GrowthMemory *memory);

@@ -57,8 +57,7 @@ static int64_t release_ms(const Explain *explain, const Room *room)
         if (left_e4 != INT64_MAX)
             left_e4 += launch->vcpus_e4;
         bool fits = room->type == ROOM_TASKS;
-        if (launch->instance &&
-            (room->type == ROOM_MACHINE || launch->instance->state == INSTANCE_REGISTERED)) {
+        if (launch->instance && (room->type == ROOM_MACHINE || instance_takes_tasks(launch->instance))) {
             Capacity *free = freed_of(table, launch->instance);
             *free = capacity_add(*free, launch);
             fits = capacity_covers(*free, need);

@@ -1,6 +1,8 @@
 /* gang.c: multinode jobs, all nodes at once (batch: "Placement: gang scheduling"). Each node has an instance
  * for itself. Who gathers instances in an environment is noted ("gang ENVIRONMENT": sequence, since when), so
- * that two gangs never sit on half of what they need; after GANG_TURN_MS another one has its turn. */
+ * that two gangs never sit on half of what they need; after GANG_TURN_MS another one has its turn, or, if
+ * none takes it within GANG_YIELD_MS, the same one again. Equal gangs of a group have one turn, which their
+ * head uses. */
 #include "reconciler/schedule/hold.h"
 #include "reconciler/schedule/pass.h"
 
@@ -19,6 +21,30 @@ static Empties empties_find(Pass *pass, const Room *room, const RunnableGroup *g
     return empties;
 }
 
+static void wake_at(Pass *pass, int64_t at_ms)
+{
+    pass->decisions->wake_ms = MIN(pass->decisions->wake_ms, at_ms);
+}
+
+typedef enum { TURN_MINE, TURN_OTHERS, TURN_FREE } Turn;
+
+/* holder: whose turn is noted, since when. */
+static Turn gang_turn_noted(Pass *pass, const Job *job, const Job *holder, int64_t since_ms)
+{
+    int64_t end_ms = since_ms + GANG_TURN_MS;
+    bool waits = holder && holder->state == JOB_RUNNABLE;
+    if (!waits)
+        return TURN_FREE;
+    if (pass->now_ms < end_ms) {
+        wake_at(pass, end_ms);
+        return job_group(holder) == job_group(job) ? TURN_MINE : TURN_OTHERS;
+    }
+    if (job_group(holder) != job_group(job) || pass->now_ms >= end_ms + GANG_YIELD_MS)
+        return TURN_FREE;
+    wake_at(pass, end_ms + GANG_YIELD_MS);
+    return TURN_OTHERS;
+}
+
 /* Whether it is this gang's turn to gather instances in the environment. */
 static bool gang_turn(Pass *pass, Room *room, const Job *job)
 {
@@ -26,21 +52,16 @@ static bool gang_turn(Pass *pass, Room *room, const Job *job)
     int64_t noted[2] = {0}, mine[2] = {(int64_t)job->sequence, pass->now_ms};
     if (room->gang_seen)
         return false;
-    if (note_read(pass->world, "gang", name, noted, 2)) {
-        const Job *other = world_job_by_sequence(pass->world, (uint64_t)noted[0]);
-        bool waits = other && other->state == JOB_RUNNABLE;
-        bool expired = pass->now_ms - noted[1] >= GANG_TURN_MS;
-        if (noted[0] == mine[0] && !expired) {
-            room->gang_seen = true;
-            pass->decisions->wake_ms = MIN(pass->decisions->wake_ms, noted[1] + GANG_TURN_MS);
-            return true;
-        }
-        if (noted[0] == mine[0] || (waits && !expired))
-            return false;
-    }
+    Turn turn = TURN_FREE;
+    if (note_read(pass->world, "gang", name, noted, 2))
+        turn = gang_turn_noted(pass, job, world_job_by_sequence(pass->world, (uint64_t)noted[0]), noted[1]);
+    if (turn == TURN_OTHERS)
+        return false;
+    if (turn == TURN_MINE)
+        mine[1] = noted[1];
     note_write(pass->world, "gang", name, mine, 2);
     room->gang_seen = true;
-    pass->decisions->wake_ms = MIN(pass->decisions->wake_ms, pass->now_ms + GANG_TURN_MS);
+    wake_at(pass, mine[1] + GANG_TURN_MS);
     return true;
 }
 

@@ -106,7 +106,7 @@ static Instance *oldest_host(const Pass *pass, const Room *room, const RunnableG
     unsigned best_rank = 0;
     for (Instance *instance = environment_instance_next(room->environment, NULL); instance;
          instance = environment_instance_next(room->environment, instance)) {
-        if (instance->state != INSTANCE_REGISTERED || !capacity_covers(instance->total, group->need))
+        if (!instance_takes_tasks(instance) || !capacity_covers(instance->total, group->need))
             continue;
         unsigned rank =
             2u * (instance->total.gpus > 0 && group->need.gpus == 0) + is_held_strictly(room, instance);
@@ -232,8 +232,7 @@ static void reserve_host(Pass *pass, Room *room, RunnableGroup *group)
          launch && looked_at < ENDS_MAX;
          launch = environment_launch_next(room->environment, launch, pass->now_ms), looked_at++) {
         Instance *instance = launch->instance;
-        if (!instance || instance->state != INSTANCE_REGISTERED ||
-            !capacity_covers(instance->total, group->need))
+        if (!instance || !instance_takes_tasks(instance) || !capacity_covers(instance->total, group->need))
             continue;
         Capacity *freed = freed_of(table, pass->freed_round, instance);
         *freed = capacity_sum(*freed, launch_capacity(launch), 1);

@@ -23,7 +23,9 @@
 #define HOLD_AFTER_MS (10 * 60 * 1000)
 /* A multinode job that gathers instances lets another try after so long. */
 #define GANG_TURN_MS (10 * 60 * 1000)
-#define NOT_A_NODE   (-1)
+/* And again itself, if none has taken its turn by then. */
+#define GANG_YIELD_MS 1000
+#define NOT_A_NODE    (-1)
 
 typedef struct {
     Job *job;

@@ -357,9 +357,10 @@ static void check_instances(Recount *recount)
         expect(world_instance(world, &instance->token) == instance, NULL, "instance is not in the table");
         expect(state != INSTANCE_GONE, NULL, "instance that is gone");
         check_instance(recount, instance,
-                       state == INSTANCE_REGISTERED                              ? environment->fleet
-                       : state == INSTANCE_INTENDED || state == INSTANCE_PENDING ? environment->coming
-                                                                                 : NULL);
+                       state == INSTANCE_INTENDED || state == INSTANCE_PENDING ? environment->coming
+                       : state != INSTANCE_REGISTERED                          ? NULL
+                       : instance->rests_until_ms                              ? environment->coming
+                                                                               : environment->fleet);
         count++;
     }
     expect(count == world_instances_len(world), NULL, "number of instances");

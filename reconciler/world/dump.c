@@ -7,7 +7,8 @@ static const char *text_or_dash(const char *text)
     return text && *text ? text : "-";
 }
 
-/* A FIFO queue's share says no more than the queue. */
+/* A FIFO queue's share says no more than the queue; one that is neither active nor stored says nothing: it is
+ * there for finished jobs that something may still look at. */
 static void dump_queue(const Queue *queue, GString *out)
 {
     g_string_append_printf(out, "  unfinished=%" G_GSIZE_FORMAT " held=%" G_GINT64_FORMAT "\n",
@@ -16,6 +17,8 @@ static void dump_queue(const Queue *queue, GString *out)
          share = share_next(queue, share)) {
         int64_t first, amounts[USAGE_BUCKETS];
         int len;
+        if (!share->active && !share_entry(share)->is_stored)
+            continue;
         usage_ended_get(share_entry(share)->usage, &first, amounts, &len);
         g_string_append_printf(out,
                                "  share %s unfinished=%" G_GSIZE_FORMAT " held=%" G_GINT64_FORMAT

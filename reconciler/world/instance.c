@@ -55,6 +55,7 @@ void instances_init(World *world)
     tree_init(&world->instances, number_compare);
     world->instances_by_token = map_new();
     world->instance_stops = g_array_new(FALSE, FALSE, sizeof(LaunchToken));
+    world->resting = g_array_new(FALSE, FALSE, sizeof(LaunchToken));
     world->local_fleet = fleet_new();
     world->local = entry_new(world, &(LaunchToken){{0}}, 0);
     world->local->instance.type = g_strdup("");
@@ -96,6 +97,7 @@ void instances_clear(World *world)
     entry_free(world->local);
     map_free(world->instances_by_token);
     g_array_unref(world->instance_stops);
+    g_array_unref(world->resting);
 }
 
 /* ---- rows and events ---- */
@@ -166,7 +168,8 @@ static Fleet *fleet_wanted(const Instance *instance)
     switch (instance->state) {
     case INSTANCE_INTENDED:
     case INSTANCE_PENDING: return instance->environment->coming;
-    case INSTANCE_REGISTERED: return instance->environment->fleet;
+    case INSTANCE_REGISTERED:
+        return instance->rests_until_ms ? instance->environment->coming : instance->environment->fleet;
     case INSTANCE_DRAINING:
     case INSTANCE_STOPPING:
     case INSTANCE_UNKNOWN:
@@ -217,6 +220,38 @@ static void instance_move(World *world, Instance *instance, InstanceState to, co
     instance->environment->changes++;
     instance_place(instance);
     instance_touch(world, instance);
+}
+
+/* ---- rest ---- */
+
+void instance_rest(World *world, Instance *instance, int64_t until_ms)
+{
+    if (instance->rests_until_ms == 0)
+        g_array_append_val(world->resting, instance->token);
+    instance->rests_until_ms = until_ms;
+    instance_place(instance);
+}
+
+int64_t instances_wake(World *world, int64_t now_ms)
+{
+    int64_t next_ms = INT64_MAX;
+    guint kept = 0;
+    for (guint i = 0; i < world->resting->len; i++) {
+        LaunchToken token = g_array_index(world->resting, LaunchToken, i);
+        Instance *instance = world_instance(world, &token);
+        if (!instance)
+            continue;
+        if (now_ms < instance->rests_until_ms) {
+            next_ms = MIN(next_ms, instance->rests_until_ms);
+            g_array_index(world->resting, LaunchToken, kept++) = token;
+            continue;
+        }
+        instance->rests_until_ms = 0;
+        instance->environment->changes++;
+        instance_place(instance);
+    }
+    g_array_set_size(world->resting, kept);
+    return next_ms;
 }
 
 /* ---- transitions ---- */
@@ -285,6 +320,7 @@ void instance_started(World *world, Instance *instance, const char *provider_id,
     if (provider_id && g_strcmp0(instance->provider_id, provider_id) != 0) {
         g_free(instance->provider_id);
         instance->provider_id = g_strdup(provider_id);
+        instance->environment->changes++; /* it is paid for, whatever its state */
         instance_touch(world, instance);
     }
     if (instance->state == INSTANCE_UNKNOWN)
@@ -361,6 +397,16 @@ static void instance_remove(World *world, Instance *instance, const char *reason
 void instance_refused(World *world, Instance *instance, const char *reason, int64_t now_ms)
 {
     instance_gone(world, instance, reason, now_ms);
+}
+
+Instance *instance_host(World *world, Environment *environment, const LaunchToken *token,
+                        const char *provider_id, Capacity capacity, int64_t now_ms)
+{
+    InstanceDraft draft = {.type = "", .planned = capacity, .price_micro_per_h = 0};
+    Instance *instance = instance_intend(world, environment, &draft, token, now_ms);
+    instance_started(world, instance, provider_id, now_ms);
+    instance_registered(world, instance, capacity, now_ms);
+    return instance;
 }
 
 void instance_gone(World *world, Instance *instance, const char *reason, int64_t now_ms)
@@ -484,14 +530,25 @@ void world_take_instance_stops(World *world, GPtrArray *ret_stops)
 
 /* ---- an environment on its way out ---- */
 
+/* A host of an UNMANAGED environment is not ours to end: it is let go. */
+static void instance_leave(World *world, Instance *instance, int64_t now_ms)
+{
+    if (instance->environment->spec->type == CE_TYPE_UNMANAGED) {
+        instance_gone(world, instance, "its environment is gone", now_ms);
+        return;
+    }
+    instance_stop(world, instance, now_ms);
+    g_array_append_val(world->instance_stops, instance->token);
+}
+
 bool environment_drain_step(World *world, Environment *environment, int64_t now_ms)
 {
-    for (Instance *instance = NULL; (instance = environment_instance_next(environment, instance));) {
+    Instance *next = environment_instance_next(environment, NULL);
+    for (Instance *instance; (instance = next);) {
+        next = environment_instance_next(environment, instance);
         instance_drain(world, instance, now_ms);
-        if (instance->launches == 0 && instance->state == INSTANCE_DRAINING) {
-            instance_stop(world, instance, now_ms);
-            g_array_append_val(world->instance_stops, instance->token);
-        }
+        if (instance->launches == 0 && instance->state == INSTANCE_DRAINING)
+            instance_leave(world, instance, now_ms);
     }
     return environment->instances == 0;
 }

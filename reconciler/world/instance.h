@@ -33,7 +33,9 @@ struct Instance {
     /* When it was decided that it takes no new tasks; 0: it takes some. Not stored: after a restart from when
      * it was observed on. */
     int64_t draining_since_ms;
-    uint32_t slot; /* of whoever carries decisions out, free for its use; not stored */
+    int64_t
+        rests_until_ms; /* it counts as coming before: it refused a launch; 0: it takes some. Not stored */
+    uint32_t slot;      /* of whoever carries decisions out, free for its use; not stored */
     InFleet in_fleet;
 };
 
@@ -47,6 +49,9 @@ typedef struct {
 /* INTENDED, to be committed before the effect. token is from the caller's entropy. */
 Instance *instance_intend(World *world, Environment *environment, const InstanceDraft *draft,
                           const LaunchToken *token, int64_t now_ms);
+/* A host of an UNMANAGED environment, which nobody asked for: it is there, and costs nothing here. */
+Instance *instance_host(World *world, Environment *environment, const LaunchToken *token,
+                        const char *provider_id, Capacity capacity, int64_t now_ms);
 /* The provider made it. Repeating it changes nothing. */
 void instance_started(World *world, Instance *instance, const char *provider_id, int64_t now_ms);
 /* The store was read again by the process that the provider has told of it, or that asked for it: an UNKNOWN
@@ -54,6 +59,11 @@ void instance_started(World *world, Instance *instance, const char *provider_id,
 void instance_resume(World *world, Instance *instance, int64_t now_ms);
 /* It takes tasks from now on, or (told again) has another capacity; what drains or stops goes on doing so. */
 void instance_registered(World *world, Instance *instance, Capacity capacity, int64_t now_ms);
+/* It refused a launch, to be tried again, and may be on its way out: it takes none until then, so that nobody
+ * is refused again and again before that is heard of. A restart forgets it. */
+void instance_rest(World *world, Instance *instance, int64_t until_ms);
+/* Those that have rested take tasks again. When the next one will; INT64_MAX: none rests. */
+int64_t instances_wake(World *world, int64_t now_ms);
 /* Proven never to have existed: gone, without launches. */
 void instance_refused(World *world, Instance *instance, const char *reason, int64_t now_ms);
 /* No new tasks. An UNKNOWN one stays so until it is observed, and then drains. */
@@ -62,6 +72,11 @@ void instance_drain(World *world, Instance *instance, int64_t now_ms);
 void instance_stop(World *world, Instance *instance, int64_t now_ms);
 /* It is no more: its launches are lost (`Host EC2 (instance …) terminated.`) and it is freed. */
 void instance_gone(World *world, Instance *instance, const char *reason, int64_t now_ms);
+/* Whether it is in a fleet that takes tasks: registered, and not at rest. */
+static inline bool instance_takes_tasks(const Instance *instance)
+{
+    return instance->state == INSTANCE_REGISTERED && instance->rests_until_ms == 0;
+}
 /* Whether it drains or stops, also where it has not been observed since a restart. */
 bool instance_is_leaving(const Instance *instance);
 /* What the machine that local environments share has; made at the first call, never stored. */

@@ -148,6 +148,11 @@ const RecordSink world_sink = {.resource = load_resource,
                                .setting = load_setting,
                                .counters = load_counters};
 
+int64_t world_committed_ms(const World *world)
+{
+    return world->loaded_ms;
+}
+
 static bool count_job(World *world, Job *job, GError **error)
 {
     Queue *queue = job->queue;

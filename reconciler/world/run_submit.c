@@ -66,13 +66,18 @@ static Step *step_find(const StepList *list, const char *name)
 
 /* ---- reading ---- */
 
-/* The step with the pipeline's parameters under its own. */
-static json_t *step_request(const json_t *item, const json_t *defaults)
+/* The step with what the pipeline says once for all: its share, and its parameters under the step's own.
+ * pipeline: NULL for a Job. */
+static json_t *step_request(const json_t *item, const json_t *pipeline)
 {
     json_t *request = json_copy((json_t *)(uintptr_t)item);
+    json_t *share = json_object_get(pipeline, "shareIdentifier"),
+           *defaults = json_object_get(pipeline, "parameters");
+    if (share && !json_object_get(request, "shareIdentifier"))
+        json_object_set(request, "shareIdentifier", share);
     if (!json_is_object(defaults) || json_object_size(defaults) == 0)
         return request;
-    json_t *merged = json_copy((json_t *)(uintptr_t)defaults);
+    json_t *merged = json_copy(defaults);
     json_t *own = json_object_get(request, "parameters");
     if (own)
         json_object_update(merged, own);
@@ -80,14 +85,13 @@ static json_t *step_request(const json_t *item, const json_t *defaults)
     return request;
 }
 
-static bool step_read(StepList *list, const json_t *item, const json_t *defaults, const Run *run,
+static bool step_read(StepList *list, const json_t *item, const json_t *pipeline, const Run *run,
                       GError **error)
 {
     Step *step = &list->steps[list->len++];
     const char *name = json_string_value(json_object_get(item, "name"));
-    bool pipeline = run->kind == KIND_PIPELINE;
     step->depends_on = g_array_new(FALSE, FALSE, sizeof(DependencyRecord));
-    step->request = step_request(item, defaults);
+    step->request = step_request(item, pipeline);
     step->step = pipeline ? name : NULL;
     step->name = pipeline ? (name ? name : "") : run->name;
     g_autofree char *job_name =
@@ -110,7 +114,7 @@ static bool steps_read(const Run *run, StepList *list, GError **error)
     if (run->kind != KIND_PIPELINE)
         return step_read(list, list->root, NULL, run, error);
     for (size_t i = 0; i < json_array_size(jobs); i++)
-        if (!step_read(list, json_array_get(jobs, i), json_object_get(list->root, "parameters"), run, error))
+        if (!step_read(list, json_array_get(jobs, i), list->root, run, error))
             return false;
     return true;
 }

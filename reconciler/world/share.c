@@ -157,6 +157,7 @@ Share *share_of(World *world, Queue *queue, const char *identifier)
     ShareEntry *entry = g_new0(ShareEntry, 1);
     entry->share.queue = queue;
     entry->share.identifier = g_strdup(identifier);
+    entry->share.weight_e4 = WEIGHT_DEFAULT_E4;
     entry->dirty.data = entry;
     groups_init(entry);
     if (queue->fair)
@@ -165,7 +166,6 @@ Share *share_of(World *world, Queue *queue, const char *identifier)
         tree_init(&owner->shares, share_compare);
     tree_insert(&owner->shares, &entry->by_identifier);
     limit_apply(&entry->share);
-    share_set_active(&entry->share, true);
     return &entry->share;
 }
 
@@ -280,13 +280,22 @@ static void usage_remake(World *world, Queue *queue)
                 usage_ended_put(entry->usage, before->bucket_ms, first, amounts, len);
         }
         g_free(before);
-        share_touch(world, entry);
+        if (share->active || entry->is_stored)
+            share_touch(world, entry);
     }
     for (const Launch *launch = world_launch_next(world, NULL); queue->fair && launch;
          launch = world_launch_next(world, launch))
         if (launch->job->queue == queue)
             usage_begin(share_entry(launch->job->private->share)->usage, launch->vcpus_e4,
                         launch->intended_ms);
+}
+
+/* A FIFO queue looks at no window, and remembers none: who has no work when it becomes fair is not active,
+ * whatever has finished before and whether that is still in memory. */
+static void shares_begin(Queue *queue)
+{
+    for (Share *share = share_next(queue, NULL); share; share = share_next(queue, share))
+        share_set_active(share, share->unfinished > 0);
 }
 
 void queue_policy_apply(World *world, Queue *queue)
@@ -300,6 +309,8 @@ void queue_policy_apply(World *world, Queue *queue)
     queue->policy = resource ? resource->policy : NULL;
     owner->decay_ms = queue->policy ? queue->policy->share_decay_ms : 0;
     owner->settle_ms = INT64_MIN;
+    if (queue->fair && !fair_before)
+        shares_begin(queue);
     if (queue->fair != fair_before || usage_window_ms(owner->decay_ms) != usage_window_ms(decay_before))
         usage_remake(world, queue);
     for (Share *share = share_next(queue, NULL); share; share = share_next(queue, share))
@@ -356,12 +367,14 @@ bool share_restore(World *world, const UsageRecord *record, GError **error)
         amounts[i] = GINT64_FROM_LE(amounts[i]);
     usage_ended_put(entry->usage, record->bucket_ms, record->first_bucket, amounts, (int)len);
     share->inactive_since_ms = record->inactive_since_ms;
+    share_set_active(share, true);
     entry->is_stored = true;
     return true;
 }
 
-/* A share without jobs whose row says that it had some: they ended, and nothing of it was stored. It counts
- * from the last commit. */
+/* Shares that are there for finished jobs only, without a row, stay inactive: memory has forgotten them when
+ * their window was over. A share without jobs whose row says that it had some: they ended, and nothing of it
+ * was stored. It counts from the last commit. */
 void shares_loaded(World *world)
 {
     for (const Resource *at = world_resource_next(world, NULL); at; at = world_resource_next(world, at)) {
@@ -371,7 +384,7 @@ void shares_loaded(World *world)
         for (Share *share = share_next(at->queue, NULL); share; share = share_next(at->queue, share)) {
             if (share->unfinished > 0)
                 share->inactive_since_ms = 0;
-            else if (share->inactive_since_ms == 0)
+            else if (share->active && share->inactive_since_ms == 0)
                 share->inactive_since_ms = MAX(world->loaded_ms, 1);
         }
     }

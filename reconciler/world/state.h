@@ -213,6 +213,7 @@ struct World {
     Tree instances;
     Map *instances_by_token;
     GArray *instance_stops; /* LaunchToken */
+    GArray *resting;        /* LaunchToken of instances */
     uint64_t instance_number;
     InstanceEntry
         *local; /* the machine that local environments share; in local_fleet once its capacity is told */

@@ -85,6 +85,16 @@ const char *world_setting(const World *world, const char *name)
     return g_hash_table_lookup(world->settings, name);
 }
 
+void world_settings_each(const World *world, void (*each)(const char *name, const char *value, void *data),
+                         void *data)
+{
+    GHashTableIter iter;
+    gpointer name, value;
+    g_hash_table_iter_init(&iter, world->settings);
+    while (g_hash_table_iter_next(&iter, &name, &value))
+        each(name, value, data);
+}
+
 void world_set_setting(World *world, const char *name, const char *value)
 {
     const char *before = world_setting(world, name);

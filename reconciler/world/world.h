@@ -60,8 +60,8 @@ struct Environment {
     Fleet *coming;          /* INTENDED and PENDING, with the capacity that is planned */
     size_t instances;       /* of any state but GONE */
     int64_t instance_vcpus; /* whole vCPUs of all these: what maxvCpus limits where it buys instances */
-    uint64_t changes; /* counts what a scaler may act on: an instance changed its state or size, became idle
-                         or busy */
+    uint64_t changes;    /* counts what a scaler may act on: an instance changed its state or size, was made,
+                            became idle or busy */
     uint64_t generation; /* of what instances are made from: equal for equal members that update rolling */
     unsigned slot;       /* its number among the environments there are: for arrays, never for order */
     /* What schedule/ worked out from spec alone; freed when that changes. */
@@ -437,8 +437,12 @@ const ApplyRecord *world_apply_newest(const World *world, const char *owner);
 const ApplyRecord *world_apply_next(const World *world, int64_t after_id);
 const char *world_setting(const World *world, const char *name); /* NULL: none */
 void world_set_setting(World *world, const char *name, const char *value);
+/* In no order. */
+void world_settings_each(const World *world, void (*each)(const char *name, const char *value, void *data),
+                         void *data);
 void world_event(World *world, const char *type, const char *subject, const char *message, int64_t now_ms);
 uint64_t world_event_sequence(const World *world); /* highest given out */
+int64_t world_committed_ms(const World *world); /* now_ms of the last commit before it was loaded; 0: none */
 /* Finished jobs leave memory once their final state is durable and nothing unfinished depends on them: at
  * most max. */
 void world_forget_finished(World *world, size_t max);

@@ -78,14 +78,14 @@ queue outage 1 three
 exits "disable a queue" 0 mt apply src --yes
 exits "it takes no job" 3 to shut true
 is "it says so" "$err" "muster: Job queue shut is DISABLED"
-is "what runs goes on" "$(of "$id" status) $(of "$waits" status)" "RUNNING RUNNABLE"
+is "what runs goes on" "$(status_of "$id") $(of "$waits" status)" "RUNNING RUNNABLE"
 go shut
 exits "and what waits is run" 0 mt wait "$id" "$waits" "$kept" --timeout 20s
 gate=$(to outage "$(hold outage)")
 began outage
 sed -i '/name: three/{n;s/MANAGED,/MANAGED, state: DISABLED,/;};/name: one/{n;s/MANAGED,/MANAGED, state: DISABLED,/;}' src/environments.yaml
 exits "disable environments" 0 mt apply src --yes
-is "what runs there goes on" "$(of "$gate" status)" RUNNING
+is "what runs there goes on" "$(status_of "$gate")" RUNNING
 go outage
 exits "to its end" 0 mt wait "$gate" --timeout 20s
 waits=$(to outage true)

@@ -38,6 +38,15 @@ hold() {
 began() { timeout 20 head -n 1 "$WORK/$1.up" >/dev/null; }
 go() { timeout 20 sh -c "echo >$WORK/$1.go"; }
 ended() { mt wait "$@" --timeout 30s >/dev/null 2>&1; }
+# status_of ID: its status. A job's own output may be here before the engine is told that it started.
+status_of() {
+    for _ in $(seq 100); do
+        status=$(of "$1" status)
+        [ "$status" = STARTING ] || break
+        sleep 0.1
+    done
+    echo "$status"
+}
 # of ID PATH…: what `describe` says of a job, joined by " | "; a path ending in # counts a list
 of() {
     mt describe job "$1" -o json >"$WORK/.of" 2>&1 || { cat "$WORK/.of"; return 1; }

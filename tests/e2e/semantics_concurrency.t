@@ -138,7 +138,7 @@ for policy in keep cancel terminate; do
         ;;
     cancel)
         ended "$next"
-        is "cancel: what waits is cancelled, what runs goes on" "$(of "$id" status) $(of "$next" status statusReason)" "RUNNING FAILED | The manifest was deleted"
+        is "cancel: what waits is cancelled, what runs goes on" "$(status_of "$id") $(of "$next" status statusReason)" "RUNNING FAILED | The manifest was deleted"
         exits "cancel: nothing is to be done" 0 mt plan src --no-forecast
         like "cancel: but its run is pending" "$out" "*Pending:*. Pipeline/cancel  run 1 is cancelled, but jobs of it have not ended*"
         exits "cancel: apply --wait jobs waits for it" 5 mt apply src --yes --wait jobs --timeout 300ms

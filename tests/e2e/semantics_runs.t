@@ -99,10 +99,10 @@ began runs
 go fail
 ended "$(job_of stops-big)" "$(job_of stops-next)"
 is "cancels what waits" "$(of "$(job_of stops-next)" status statusReason) $(of "$(job_of stops-big)" statusReason)" "FAILED | Pipeline stops stopped: step fails failed Pipeline stops stopped: step fails failed"
-is "not what runs" "$(of "$(job_of stops-runs)" status) $(runs stops)" "RUNNING RUNNING"
+is "not what runs" "$(status_of "$(job_of stops-runs)") $(runs stops)" "RUNNING RUNNING"
 go runs
 ended "$(job_of stops-runs)"
-is "then the run has failed" "$(of "$(job_of stops-runs)" status) $(runs stops)" "SUCCEEDED FAILED"
+is "then the run has failed" "$(status_of "$(job_of stops-runs)") $(runs stops)" "SUCCEEDED FAILED"
 
 # arrays in a pipeline
 pipeline arrays 'parameters: {n: "3", none: "0"},' "$(step split 'exit 0' ', array: {fromParameter: n}'), $(step each 'exit $AWS_BATCH_JOB_ARRAY_INDEX' ', array: {fromParameter: n}, dependsOn: [{job: split, type: N_TO_N}]'), $(step skipped true ', array: {fromParameter: none}'), $(step after 'echo reached' ', dependsOn: [{job: each, condition: completion}, {job: skipped}]')"

@@ -5,6 +5,7 @@ typedef struct {
     LaunchToken token;
     uint64_t sequence;
     int32_t index, attempt;
+    int64_t intended_ms;
     LaunchState state; /* durable */
     bool began, lives; /* at the far end */
     bool asked;        /* a request went out */
@@ -17,6 +18,7 @@ typedef struct {
     uint64_t number;
     InstanceState state; /* durable */
     bool asked, began, lives;
+    bool is_host; /* of somebody's own; its life is not watched */
     bool registered;
     int64_t vcpus_e4, memory_mib;        /* as it registered */
     int64_t living_vcpus_e4, living_mib; /* of the tasks on it */
@@ -33,9 +35,11 @@ struct Ledger {
     GHashTable *begun;                   /* "SEQUENCE:INDEX:ATTEMPT" */
     GHashTable *instances;               /* token → LedgerInstance */
     size_t living_instances;
+    int64_t tasks_vcpus_e4;           /* on Fargate, after the last tick */
     uint64_t newest_instance;         /* in the world, after the last tick */
     GHashTable *run_keys, *resources; /* texts */
     uint64_t events;
+    Bills *bills;
 };
 
 static guint token_hash(gconstpointer token)
@@ -62,6 +66,7 @@ Ledger *ledger_new(System *system, int64_t vcpus_e4, int64_t memory_mib)
 {
     Ledger *ledger = g_new0(Ledger, 1);
     ledger->system = system;
+    ledger->bills = bills_new(system);
     ledger->vcpus_e4 = vcpus_e4;
     ledger->memory_mib = memory_mib;
     ledger->jobs = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, job_free);
@@ -86,6 +91,7 @@ void ledger_free(Ledger *ledger)
                             ledger->attempts, ledger->instances};
     for (size_t i = 0; i < G_N_ELEMENTS(tables); i++)
         g_hash_table_unref(tables[i]);
+    bills_free(ledger->bills);
     g_free(ledger);
 }
 
@@ -122,6 +128,7 @@ static void commit_job(Ledger *ledger, const JobRecord *record)
         job->name = g_strndup(record->name.data, record->name.len);
         job->queue = g_strndup(record->queue.data, record->queue.len);
         job->array_size = record->array_size;
+        job->is_gang = record->is_multinode;
         g_hash_table_insert(ledger->jobs, &job->sequence, job);
         g_hash_table_insert(ledger->by_id, job->id, job);
         if (record->run.len == 0) {
@@ -155,6 +162,7 @@ static void commit_attempt(Ledger *ledger, const AttemptRecord *record)
         attempt->sequence = record->sequence;
         attempt->index = record->index;
         attempt->attempt = record->attempt;
+        attempt->intended_ms = record->intended_ms;
         attempt->state = LAUNCH_INTENDED;
         g_hash_table_insert(ledger->attempts, &attempt->token, attempt);
     }
@@ -170,6 +178,43 @@ static void commit_attempt(Ledger *ledger, const AttemptRecord *record)
         g_hash_table_replace(ledger->open, g_steal_pointer(&place), attempt);
     else
         g_hash_table_remove(ledger->open, place);
+}
+
+/* All nodes of a gang begin together, in one environment, each on an instance for itself, when none is left
+ * of what was before. */
+static void check_gang(Ledger *ledger, const AttemptRecord *rows, size_t len, const AttemptRecord *one)
+{
+    int nodes = 0;
+    for (size_t i = 0; i < len; i++) {
+        const AttemptRecord *other = &rows[i];
+        if (!other->is_new || other->sequence != one->sequence)
+            continue;
+        nodes++;
+        MUST(view_equal(other->environment, one->environment) && other->attempt == one->attempt &&
+                 (other == one || !token_same(&other->instance, &one->instance)),
+             "2: the nodes of job %" PRIu64 " are not one gang", one->sequence);
+    }
+    MUST(nodes == GANG_NODES, "2: job %" PRIu64 " begins with %d nodes of %d", one->sequence, nodes,
+         GANG_NODES);
+    for (int32_t node = 0; node < GANG_NODES; node++) {
+        LedgerAttempt key = {.sequence = one->sequence, .index = node};
+        g_autofree char *place = place_of(&key);
+        const LedgerAttempt *open = g_hash_table_lookup(ledger->open, place);
+        MUST(!open || open->intended_ms == one->intended_ms,
+             "3: job %" PRIu64 " begins while node %d of attempt %d is left", one->sequence, node,
+             open->attempt);
+    }
+}
+
+static void check_gangs(Ledger *ledger, const Batch *batch)
+{
+    size_t len;
+    const AttemptRecord *rows = batch_attempt(batch, &len);
+    for (size_t i = 0; i < len; i++) {
+        const LedgerJob *job = g_hash_table_lookup(ledger->jobs, &rows[i].sequence);
+        if (rows[i].is_new && job && job->is_gang)
+            check_gang(ledger, rows, len, &rows[i]);
+    }
 }
 
 static void commit_run(Ledger *ledger, const RunRecord *record)
@@ -197,8 +242,8 @@ static void commit_resource(Ledger *ledger, const ResourceRecord *record)
 static void commit_instance(Ledger *ledger, const InstanceRecord *record)
 {
     LedgerInstance *instance = g_hash_table_lookup(ledger->instances, &record->token);
-    MUST(record->is_new == (instance == NULL), "instance %" PRIu64 " is inserted twice, or not there",
-         record->number);
+    bool fresh = !instance || (instance->is_host && instance->number == 0);
+    MUST(record->is_new == fresh, "instance %" PRIu64 " is inserted twice, or not there", record->number);
     if (!instance) {
         instance = g_new0(LedgerInstance, 1);
         instance->token = record->token;
@@ -207,7 +252,8 @@ static void commit_instance(Ledger *ledger, const InstanceRecord *record)
     }
     MUST(instance->state != INSTANCE_GONE || record->state == INSTANCE_GONE,
          "2: instance %" PRIu64 " was gone and is not", record->number);
-    MUST(record->state != INSTANCE_GONE || !instance->lives,
+    instance->number = record->number;
+    MUST(record->state != INSTANCE_GONE || !instance->lives || instance->is_host,
          "3: instance %" PRIu64 " is called gone and lives", record->number);
     if (instance->state != record->state || record->is_new)
         system_log(ledger->system, "instance %" PRIu64 " " VIEW_FMT " %s", record->number,
@@ -247,12 +293,14 @@ static void commit_event(Ledger *ledger, const EventRecord *record)
     note_passed(ledger, record);
 }
 
-void ledger_commit(Ledger *ledger, const Batch *batch)
+void ledger_commit(Ledger *ledger, const Batch *batch, int64_t now_ms)
 {
+    bills_commit(ledger->bills, batch, now_ms);
     EACH(ResourceRecord, resource)
     EACH(RunRecord, run)
     EACH(JobRecord, job)
     EACH(AttemptRecord, attempt)
+    check_gangs(ledger, batch);
     EACH(InstanceRecord, instance)
     EACH(EventRecord, event)
 }
@@ -296,8 +344,8 @@ void ledger_settled(Ledger *ledger, const LaunchToken *token)
     const LedgerInstance *instance = g_hash_table_lookup(ledger->instances, token);
     MUST(attempt || instance, "5: what is not ours is settled");
     if (instance) {
-        MUST(instance->state == INSTANCE_GONE, "1: instance %" PRIu64 " is settled before its end is durable",
-             instance->number);
+        MUST(instance->state == INSTANCE_GONE || (instance->is_host && instance->number == 0),
+             "1: instance %" PRIu64 " is settled before its end is durable", instance->number);
         system_log(ledger->system, "settled instance %" PRIu64, instance->number);
         return;
     }
@@ -323,10 +371,17 @@ void ledger_instance_start(Ledger *ledger, const InstanceRequest *request, uint6
 void ledger_instance_stop(Ledger *ledger, const LaunchToken *token)
 {
     const LedgerInstance *instance = g_hash_table_lookup(ledger->instances, token);
-    MUST(instance, "5: an instance that is not ours is stopped");
+    MUST(instance && !instance->is_host, "5: an instance that is not ours is stopped");
     MUST(instance->state == INSTANCE_STOPPING || instance->state == INSTANCE_GONE,
          "1: instance %" PRIu64 " is stopped before that is durable", instance->number);
     system_log(ledger->system, "stop instance %" PRIu64, instance->number);
+}
+
+void ledger_host(Ledger *ledger, const LaunchToken *token)
+{
+    LedgerInstance *host = g_new0(LedgerInstance, 1);
+    *host = (LedgerInstance){.token = *token, .asked = true, .began = true, .lives = true, .is_host = true};
+    g_hash_table_insert(ledger->instances, &host->token, host);
 }
 
 void ledger_told(Ledger *ledger, const ProviderEvent *event)
@@ -353,6 +408,20 @@ static int64_t environment_vcpus(const Environment *environment, int64_t *ret_la
     return sum;
 }
 
+/* On Fargate, of which there is one, tasks are the capacity: as below, only growing beyond it is wrong. */
+static void check_tasks(Ledger *ledger, const World *world, const Environment *environment)
+{
+    int64_t used_e4 = environment->used_vcpus_e4, limit_e4 = environment->spec->max_vcpus * 10000;
+    bool began = false;
+    for (const Launch *launch = NULL; (launch = world_launch_next(world, launch));)
+        began =
+            began || (launch->environment == environment && launch->intended_ms == ledger->system->now_ms);
+    MUST(!began || used_e4 <= ledger->tasks_vcpus_e4 || used_e4 <= limit_e4,
+         "7: the tasks of %s grow to %" PRId64 " of %" PRId64 " vCPUs", environment->resource->name,
+         used_e4 / 10000, limit_e4 / 10000);
+    ledger->tasks_vcpus_e4 = used_e4;
+}
+
 /* What was bought under another maxvCpus leaves by and by: only growing beyond it is wrong. */
 static void check_size(Ledger *ledger, const Environment *environment)
 {
@@ -373,7 +442,10 @@ void ledger_check(Ledger *ledger, const World *world)
 {
     for (const Environment *environment = world_environment_next(world, NULL); environment;
          environment = world_environment_next(world, environment))
-        check_size(ledger, environment);
+        if (environment->spec->type == CE_TYPE_FARGATE || environment->spec->type == CE_TYPE_FARGATE_SPOT)
+            check_tasks(ledger, world, environment);
+        else
+            check_size(ledger, environment);
     ledger->newest_instance = 0;
     for (const Instance *instance = NULL; (instance = world_instance_next(world, instance));) {
         ledger->newest_instance = instance->number;
@@ -440,7 +512,9 @@ void ledger_truth(SimulatedTruth truth, const LaunchToken *token, int64_t vcpus_
     LedgerInstance *instance = g_hash_table_lookup(ledger->instances, token);
     MUST(attempt || instance, "2: something begins that was never intended");
     if (instance) {
-        instance_truth(ledger, instance, truth == SIMULATED_INSTANCE_BEGAN);
+        bills_truth(ledger->bills, truth, token);
+        if (truth != SIMULATED_INSTANCE_MADE)
+            instance_truth(ledger, instance, truth == SIMULATED_INSTANCE_BEGAN);
         return;
     }
     bool began = truth == SIMULATED_TASK_BEGAN;
@@ -448,7 +522,7 @@ void ledger_truth(SimulatedTruth truth, const LaunchToken *token, int64_t vcpus_
         task_on_instance(ledger, attempt, began ? vcpus_e4 : -vcpus_e4, began ? memory_mib : -memory_mib);
     ledger->living_vcpus_e4 += began ? vcpus_e4 : -vcpus_e4;
     ledger->living_mib += began ? memory_mib : -memory_mib;
-    MUST(attempt->has_instance || ledger->system->has_instances ||
+    MUST(attempt->has_instance || scene_has(&ledger->system->scene, THING_INSTANCES) ||
              (ledger->living_vcpus_e4 <= ledger->vcpus_e4 && ledger->living_mib <= ledger->memory_mib),
          "7: the machine holds more than it has: %" PRId64 " of %" PRId64 " MiB", ledger->living_mib,
          ledger->memory_mib);
@@ -487,6 +561,7 @@ void ledger_end(Ledger *ledger)
     MUST(g_hash_table_size(ledger->open) == 0, "11: %u launches are not settled",
          g_hash_table_size(ledger->open));
     MUST(ledger->living_instances == 0, "11: %zu instances live on", ledger->living_instances);
+    bills_end(ledger->bills);
     MUST(ledger->living_mib == 0 && ledger->living_vcpus_e4 == 0, "11: capacity is still taken");
 }
 

@@ -13,14 +13,15 @@ typedef struct {
     char id[37];
     char *name, *queue;
     int32_t array_size;
+    bool is_gang;
     JobState state;
     unsigned seen; /* bit (1 << JobState): was durable once */
 } LedgerJob;
 
 Ledger *ledger_new(System *system, int64_t vcpus_e4, int64_t memory_mib);
 void ledger_free(Ledger *ledger);
-/* The batch is about to be durable. */
-void ledger_commit(Ledger *ledger, const Batch *batch);
+/* The batch of the tick at now_ms is about to be durable. */
+void ledger_commit(Ledger *ledger, const Batch *batch, int64_t now_ms);
 const LedgerJob *ledger_job(const Ledger *ledger, const char *id); /* durable; NULL: no */
 const LedgerJob *ledger_job_named(const Ledger *ledger, const char *name);
 uint64_t ledger_events(const Ledger *ledger);
@@ -31,6 +32,7 @@ void ledger_stop(Ledger *ledger, const LaunchToken *token);
 void ledger_settled(Ledger *ledger, const LaunchToken *token);
 void ledger_instance_start(Ledger *ledger, const InstanceRequest *request, uint64_t term);
 void ledger_instance_stop(Ledger *ledger, const LaunchToken *token);
+void ledger_host(Ledger *ledger, const LaunchToken *token);   /* one that joins by itself */
 void ledger_told(Ledger *ledger, const ProviderEvent *event); /* before the reconciler is */
 /* What a tick left. */
 void ledger_check(Ledger *ledger, const World *world);

@@ -57,7 +57,7 @@ static void make_durable(System *system, Handed *handed)
 {
     g_autoptr(GError) error = NULL;
     Batch *batch = g_steal_pointer(&handed->batch);
-    ledger_commit(system->ledger, batch);
+    ledger_commit(system->ledger, batch, handed->now_ms);
     system_log(system, "durable %" PRIu64 ": %zu rows", handed->sequence, batch_len(batch));
     if (!store_wait(system->store, store_commit(system->store, batch, handed->now_ms), &error))
         system_fail(system, "the store fails by itself: %s", error->message);
@@ -332,7 +332,7 @@ void system_host(System *system)
     system->inner = simulated_connect(system->cloud, on_provider_event, system);
     system->provider =
         (Provider){.start = port_start, .launch = port_launch, .stop = port_stop, .settled = port_settled};
-    if (system->has_instances) {
+    if (scene_has(&system->scene, THING_INSTANCES)) {
         system->provider.instances_start = port_instances_start;
         system->provider.instances_stop = port_instances_stop;
     }
@@ -343,10 +343,8 @@ void system_host(System *system)
                    .log = {port_log, system},
                    .provider = &system->provider,
                    .entropy = {port_entropy, system}};
-    ReconcilerOptions options = {.state_dir = system->dir,
-                                 .mode = "serve",
-                                 .launch = true,
-                                 .providers = 1u << PROVIDER_LOCAL | 1u << PROVIDER_SIMULATED};
+    ReconcilerOptions options = {
+        .state_dir = system->dir, .mode = "serve", .launch = true, .providers = PROVIDERS};
     system->wake_ms = -1;
     if (system->is_recorded)
         record(system, &ports, &options);

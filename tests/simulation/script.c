@@ -16,10 +16,12 @@ typedef struct {
     OpState state;
     int64_t at_ms;
     int job, jobs; /* OP_SUBMIT, OP_BULK: first one made and how many; OP_END, OP_READ: whom it is about */
-    int definition, array_size; /* of the jobs made */
-    bool other_queue;           /* the one that comes and goes */
-    int depends[DEPENDS_MAX];   /* jobs before it; -1: none */
-    const char *depends_type;   /* or NULL */
+    const Definition *definition; /* of the jobs made */
+    int array_size;
+    const char *share;        /* or NULL */
+    bool other_queue;         /* the one that comes and goes */
+    int depends[DEPENDS_MAX]; /* jobs before it; -1: none */
+    const char *depends_type; /* or NULL */
     bool sequential, terminate;
     int question, revision;
 } Op;
@@ -33,9 +35,10 @@ typedef struct {
 
 struct Script {
     System *system;
-    uint64_t seed;
     GArray *ops;  /* Op */
     GArray *jobs; /* ScriptJob, by number */
+    const Definition *definitions[DEFINITIONS_MAX];
+    size_t definitions_len;
     int outstanding, revision, revisions;
     bool told; /* the first revision has arrived */
 };
@@ -57,13 +60,30 @@ static ScriptJob *job_at(const Script *script, int number)
     return &g_array_index(script->jobs, ScriptJob, (guint)number);
 }
 
+static const char *queue_of(const Op *op)
+{
+    return op->definition->queue ? op->definition->queue : op->other_queue ? "other" : "main";
+}
+
+/* Where the other queue has no policy, or has one, at that time, it refuses. */
+static const char *draw_share(const Script *script, Rng *rng, const Op *op)
+{
+    static const char *const shares[] = {"team1", "team2", "solo", "nobody"};
+    const char *share = shares[rng_below(rng, G_N_ELEMENTS(shares))];
+    bool is_main = strcmp(queue_of(op), "main") == 0, at_times = op->other_queue && rng_below(rng, 2);
+    return scene_has(&script->system->scene, THING_SHARES) && (is_main || at_times) ? share : NULL;
+}
+
 static void plan_job(Script *script, Rng *rng, Op *op)
 {
     op->job = (int)script->jobs->len;
     op->jobs = op->type == OP_BULK ? (int)rng_between(rng, 2, 6) : 1;
-    op->definition = (int)rng_below(rng, 5);
-    op->array_size = op->type == OP_SUBMIT && rng_below(rng, 3) == 0 ? (int)rng_between(rng, 2, 6) : 0;
-    op->other_queue = rng_below(rng, 6) == 0;
+    op->definition = script->definitions[rng_below(rng, script->definitions_len)];
+    op->array_size = op->type == OP_SUBMIT && !op->definition->is_gang && rng_below(rng, 3) == 0
+                         ? (int)rng_between(rng, 2, 6)
+                         : 0;
+    op->other_queue = !op->definition->queue && rng_below(rng, 6) == 0;
+    op->share = draw_share(script, rng, op);
     op->sequential = op->array_size && rng_below(rng, 4) == 0;
     bool certain = !op->other_queue;
     for (int i = 0; i < DEPENDS_MAX; i++) {
@@ -120,9 +140,9 @@ Script *script_new(System *system, uint64_t seed)
     Script *script = g_new0(Script, 1);
     Rng rng = rng_from_seed(seed);
     script->system = system;
-    script->seed = seed;
     script->ops = g_array_new(FALSE, TRUE, sizeof(Op));
     script->jobs = g_array_new(FALSE, TRUE, sizeof(ScriptJob));
+    script->definitions_len = scene_definitions(&system->scene, script->definitions);
     int64_t at_ms = system->now_ms, pause_ms = rng_between(&rng, 1, 4000);
     uint64_t len = OPS_MIN + rng_below(&rng, OPS_MAX - OPS_MIN);
     for (uint64_t i = 0; i < len; i++) {
@@ -145,138 +165,15 @@ void script_free(Script *script)
 
 /* ---- manifests ---- */
 
-static void add_definition(GString *out, const char *name, const char *command, int vcpus, int memory_mib,
-                           const char *more)
-{
-    g_string_append_printf(
-        out,
-        "---\napiVersion: muster/v1\nkind: JobDefinition\nmetadata: {name: %s}\nspec:\n"
-        "  type: container\n  containerProperties:\n    command: [%s]\n    resourceRequirements:\n"
-        "      - {type: VCPU, value: \"%d\"}\n      - {type: MEMORY, value: \"%d\"}\n%s",
-        name, command, vcpus, memory_mib, more);
-}
-
-#define RETRIES                                                                                              \
-    "  retryStrategy:\n    attempts: 10\n    evaluateOnExit:\n"                                              \
-    "      - {onStatusReason: \"Host EC2*\", action: RETRY}\n"                                               \
-    "      - {onReason: \"CannotStartContainerError*\", action: RETRY}\n"                                    \
-    "      - {onExitCode: \"1\", action: RETRY}\n      - {onExitCode: \"3\", action: EXIT}\n"
-
-/* command: "sim", milliseconds, exit code of the first attempt, of the later ones. */
-static void add_definitions(GString *out, Rng *rng, bool is_last)
-{
-    int memory_mib = is_last ? 64 : (int)rng_between(rng, 60, 66);
-    add_definition(out, "d0", "sim, \"400\", \"0\", \"0\"", 1, memory_mib, RETRIES);
-    add_definition(out, "d1", "sim, \"900\", \"3\", \"3\"", 1, 32, RETRIES);
-    add_definition(out, "d2", "sim, \"5000\", \"0\", \"0\"", 2, 128, RETRIES);
-    add_definition(out, "d3", "sim, \"100000000\", \"0\", \"0\"", 1, 16,
-                   RETRIES "  timeout: {attemptDurationSeconds: 60}\n");
-    add_definition(out, "d4", "sim, \"3000\", \"1\", \"0\"", 1, 200,
-                   RETRIES "  consumableResourceProperties:\n"
-                           "    consumableResourceList: [{consumableResource: licence, quantity: 1}]\n");
-    g_string_append_printf(out,
-                           "---\napiVersion: muster/v1\nkind: ConsumableResource\nmetadata: {name: licence}\n"
-                           "spec: {resourceType: REPLENISHABLE, totalQuantity: %d}\n",
-                           is_last ? 3 : (int)rng_between(rng, 1, 3));
-}
-
-static void add_queue(GString *out, const char *name, int priority, const char *environments,
-                      const char *metadata)
-{
-    g_string_append_printf(out,
-                           "---\napiVersion: muster/v1\nkind: JobQueue\nmetadata: {name: %s%s}\n"
-                           "spec: {priority: %d, computeEnvironmentOrder: [%s]}\n",
-                           name, metadata, priority, environments);
-}
-
-/* A fleet of instances. In the last revision everything fits, and nothing is kept. */
-static void add_fleet(GString *out, Rng *rng, const char *name, int max_vcpus, bool is_last)
-{
-    static const char *const types[] = {"c5.large, c5.xlarge", "m5.large", "c5.large", "c5, m5"};
-    static const char *const on_demand[] = {"BEST_FIT", "BEST_FIT_PROGRESSIVE"};
-    static const char *const on_spot[] = {"BEST_FIT_PROGRESSIVE", "SPOT_CAPACITY_OPTIMIZED",
-                                          "SPOT_PRICE_CAPACITY_OPTIMIZED"};
-    bool spot = rng_below(rng, 2), strict = rng_below(rng, 2), disabled = rng_below(rng, 8) == 0;
-    const char *strategy = spot ? on_spot[rng_below(rng, 3)] : on_demand[rng_below(rng, 2)];
-    uint64_t type = rng_below(rng, G_N_ELEMENTS(types)), min_vcpus = 2 * rng_below(rng, 3);
-    g_string_append_printf(
-        out,
-        "---\napiVersion: muster/v1\nkind: ComputeEnvironment\nmetadata: {name: %s}\n"
-        "spec:\n  type: MANAGED\n  provider: simulated\n  state: %s\n  computeResources:\n"
-        "    {type: %s, allocationStrategy: %s, minvCpus: %d, maxvCpus: %d, strictMaxvCpus: %s,\n"
-        "     instanceTypes: [%s]}\n",
-        name, disabled && !is_last ? "DISABLED" : "ENABLED", spot ? "SPOT" : "EC2", strategy,
-        is_last ? 0 : MIN((int)min_vcpus, max_vcpus), max_vcpus, strict ? "true" : "false", types[type]);
-}
-
-static void add_environment(GString *out, const char *name, int max_vcpus, const char *metadata)
-{
-    g_string_append_printf(
-        out,
-        "---\napiVersion: muster/v1\nkind: ComputeEnvironment\nmetadata: {name: %s%s}\n"
-        "spec: {type: MANAGED, provider: local, computeResources: {type: EC2, maxvCpus: %d}}\n",
-        name, metadata, max_vcpus);
-}
-
-static void add_runs(GString *out, Rng *rng)
-{
-    static const char *const on_delete[] = {"keep", "cancel", "terminate"};
-    for (int i = 0; i < 3; i++) {
-        uint64_t there = rng_below(rng, 3), which = rng_below(rng, 2), end = rng_below(rng, 3);
-        if (there)
-            g_string_append_printf(out,
-                                   "---\napiVersion: muster/v1\nkind: Job\nmetadata: {name: run%d}\n"
-                                   "spec: {jobQueue: main, jobDefinition: d%d, onDelete: %s}\n",
-                                   i, (int)which * 4, on_delete[end]);
-    }
-    uint64_t there = rng_below(rng, 3), size = rng_below(rng, 2) + 2;
-    if (there)
-        g_string_append_printf(
-            out,
-            "---\napiVersion: muster/v1\nkind: Pipeline\nmetadata: {name: pipe}\n"
-            "spec:\n  jobQueue: main\n  onDelete: %s\n  jobs:\n"
-            "    - {name: a, jobDefinition: d0}\n"
-            "    - {name: b, jobDefinition: d4, arrayProperties: {size: %d}, dependsOn: [{job: a}]}\n"
-            "    - {name: c, jobDefinition: d0, dependsOn: [{job: b}]}\n",
-            on_delete[rng_below(rng, 3)], (int)size);
-}
-
-/* The last revision lets everything end. */
-static char *manifests(const Script *script, int revision)
-{
-    GString *out = g_string_new(NULL);
-    bool is_last = revision == script->revisions;
-    Rng rng = rng_from_seed(script->seed + (uint64_t)revision * 977);
-    int max_vcpus = is_last ? 8 : (int)rng_between(&rng, 2, 8);
-    bool other = is_last || rng_below(&rng, 3);
-    const char *deletion = rng_below(&rng, 2) ? ", annotations: {muster/deletion: terminate}" : "";
-    /* Environments whose instances never registered are INVALID until they change. */
-    if (script->system->calm)
-        max_vcpus += script->system->last_pass ? 2 : 1;
-    if (script->system->has_instances) {
-        add_fleet(out, &rng, "here", max_vcpus, is_last);
-        if (other)
-            add_fleet(out, &rng, "there", script->system->last_pass ? 6 : 4, is_last);
-    } else {
-        add_environment(out, "here", max_vcpus, "");
-        if (other)
-            add_environment(out, "there", 2, "");
-    }
-    add_queue(out, "main", (int)rng_below(&rng, 5), "here", "");
-    if (other)
-        add_queue(out, "other", (int)rng_below(&rng, 5), rng_below(&rng, 2) ? "there, here" : "there",
-                  deletion);
-    add_definitions(out, &rng, is_last);
-    add_runs(out, &rng);
-    return g_string_free(out, FALSE);
-}
-
 void script_follow(Script *script, bool full_pass)
 {
     static const SourceConfig config = {.name = (char *)(uintptr_t) "main",
                                         .provider = (char *)(uintptr_t) "local"};
     g_autoptr(DiagnosticList) diagnostics = diagnostic_list_new();
-    g_autofree char *text = manifests(script, script->revision);
+    Revision revision = {.number = script->revision,
+                         .is_last = script->revision == script->revisions,
+                         .calm = script->system->calm + script->system->last_pass};
+    g_autofree char *text = scene_manifests(&script->system->scene, &revision);
     g_autoptr(ManifestSet) set = manifest_set_from_text(text, NULL, &config, diagnostics);
     if (diagnostic_list_count(diagnostics, SEVERITY_ERROR)) {
         g_autoptr(GString) said = g_string_new(NULL);
@@ -299,6 +196,10 @@ CloudFate script_fate(const LaunchRequest *request, void *data)
     for (size_t i = 0; request->envp[i]; i++)
         if (g_str_has_prefix(request->envp[i], "AWS_BATCH_JOB_ATTEMPT="))
             attempt = (int)g_ascii_strtoll(request->envp[i] + strlen("AWS_BATCH_JOB_ATTEMPT="), NULL, 10);
+    /* Other nodes of a gang end early and badly, or long after the main one: that decides nothing. */
+    const char *node = strchr(request->job_id, '#');
+    if (node && strcmp(node, "#0") != 0)
+        return (CloudFate){.run_ms = attempt % 2 ? 1500 : 50000, .exit_code = 7};
     return (CloudFate){.start_ms = attempt % 3 == 0 ? 700 : 0,
                        .run_ms = g_ascii_strtoll(request->argv[1], NULL, 10),
                        .exit_code = (int)g_ascii_strtoll(request->argv[attempt == 1 ? 2 : 3], NULL, 10)};
@@ -325,10 +226,9 @@ static bool is_ready(const Script *script, const Op *op)
 
 static json_t *job_request(const Script *script, const Op *op, int number)
 {
-    g_autofree char *name = g_strdup_printf("j%03d", number),
-                    *definition = g_strdup_printf("d%d", op->definition);
-    json_t *request = json_pack("{s:s,s:s,s:s}", "jobName", name, "jobQueue",
-                                op->other_queue ? "other" : "main", "jobDefinition", definition);
+    g_autofree char *name = g_strdup_printf("j%03d", number);
+    json_t *request = json_pack("{s:s,s:s,s:s}", "jobName", name, "jobQueue", queue_of(op), "jobDefinition",
+                                op->definition->name);
     json_t *depends = json_array();
     if (op->array_size)
         json_object_set_new(request, "arrayProperties", json_pack("{s:i}", "size", op->array_size));
@@ -343,6 +243,8 @@ static json_t *job_request(const Script *script, const Op *op, int number)
     if (op->sequential)
         json_array_append_new(depends, json_pack("{s:s}", "type", "SEQUENTIAL"));
     json_object_set_new(request, "dependsOn", depends);
+    if (op->share)
+        json_object_set_new(request, "shareIdentifier", json_string(op->share));
     return request;
 }
 
@@ -414,13 +316,16 @@ static void change_source(Script *script, Op *op)
 }
 
 /* The first revision is there, in whatever slices it came. */
-static bool is_told(const Ledger *ledger)
+static bool is_told(const Script *script)
 {
-    static const char *const definitions[] = {"d0", "d1", "d2", "d3", "d4"};
-    for (size_t i = 0; i < G_N_ELEMENTS(definitions); i++)
-        if (!ledger_knows_resource(ledger, KIND_JOB_DEFINITION, definitions[i]))
+    const Ledger *ledger = script->system->ledger;
+    for (size_t i = 0; i < script->definitions_len; i++)
+        if (!ledger_knows_resource(ledger, KIND_JOB_DEFINITION, script->definitions[i]->name))
             return false;
-    return ledger_knows_resource(ledger, KIND_JOB_QUEUE, "main");
+    const Scene *scene = &script->system->scene;
+    return ledger_knows_resource(ledger, KIND_JOB_QUEUE, "main") &&
+           (!scene_has(scene, THING_TASKS) || ledger_knows_resource(ledger, KIND_JOB_QUEUE, "tasks")) &&
+           (!scene_has(scene, THING_HOSTS) || ledger_knows_resource(ledger, KIND_JOB_QUEUE, "own"));
 }
 
 static Op *next_op(const Script *script)
@@ -434,7 +339,7 @@ static Op *next_op(const Script *script)
 bool script_step(Script *script)
 {
     Op *op = next_op(script);
-    script->told = script->told || is_told(script->system->ledger);
+    script->told = script->told || is_told(script);
     if (!op || op->at_ms > script->system->now_ms)
         return false;
     if (op->type == OP_REVISION)
@@ -607,7 +512,7 @@ static JobState expected_state(const Script *script, const Op *op)
                 return JOB_FAILED;
         }
     }
-    return op->definition == 1 || op->definition == 3 ? JOB_FAILED : JOB_SUCCEEDED;
+    return op->definition->fails ? JOB_FAILED : JOB_SUCCEEDED;
 }
 
 void script_check_end(Script *script)

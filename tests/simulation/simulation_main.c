@@ -130,6 +130,8 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IOLBF, 0);
     kinds_init();
     signal(SIGABRT, on_abort);
+    signal(SIGTRAP, on_abort); /* what GLib takes for a fault */
+    g_log_set_always_fatal(G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_WARNING | G_LOG_FATAL_MASK);
     if (argc > 1 && g_ascii_isdigit(argv[1][0])) {
         for (int i = 1; i < argc; i++) {
             g_autofree char *digest = run(number_from(argv[i], 1), true, g_getenv("SIMULATION_LOG") != NULL);

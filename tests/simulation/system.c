@@ -2,7 +2,9 @@
 #include "tests/support/store_records.h"
 #include <inttypes.h>
 
-#define BEGIN_MS     INT64_C(1700000000000)
+#define BEGIN_MS                                                                                             \
+    INT64_C(1701386000000) /* the last evening of a month, UTC: budgets begin anew on the way                \
+                            */
 #define LOG_KEPT     65536
 #define STEPS_MAX    60000
 #define CALM_MS      INT64_C(3000000)  /* of virtual time: everything must have ended by then */
@@ -61,9 +63,10 @@ static Faults draw_faults(Rng *rng)
                      .reset = level(rng, 150),
                      .lose_tasks = level(rng, 60),
                      .lose_tasks_max = 3,
+                     .host = level(rng, 200),
                      .slow_store = level(rng, 900)};
     int64_t slow_ms = rng_between(rng, 1, 20000);
-    faults.provider = (SimulatedFaults){.delay = {0, rng_between(rng, 0, 200)},
+    faults.provider = (SimulatedFaults){.delay = {0, rng_between(rng, 1, 200)},
                                         .slow = {slow_ms / 2, slow_ms},
                                         .slow_permille = level(rng, 300),
                                         .lost_permille = level(rng, 300),
@@ -80,7 +83,10 @@ static Faults draw_faults(Rng *rng)
     return faults;
 }
 
-static const CloudModel calm_cloud = {.make = {500, 2000}, .boot = {1000, 20000}};
+/* A message takes time: else what is refused and asked for again at once would go round within a millisecond,
+ * and the news that would end it never arrive. */
+static const Faults calm_faults = {.provider = {.delay = {0, 2}, .retry_ms = 1000},
+                                   .cloud = {.make = {500, 2000}, .boot = {1000, 20000}}};
 
 System *system_new(uint64_t seed, bool with_faults)
 {
@@ -94,15 +100,14 @@ System *system_new(uint64_t seed, bool with_faults)
     system->log = g_string_new(NULL);
     system->digest = g_checksum_new(G_CHECKSUM_SHA256);
     system->dir = temporary_directory();
-    if (with_faults)
-        system->faults = draw_faults(&rng);
-    else
-        system->faults = (Faults){.provider = {.retry_ms = 1000}, .cloud = calm_cloud};
-    system->has_instances = rng_below(&rng, 2);
+    system->hosts = g_array_new(FALSE, FALSE, sizeof(LaunchToken));
+    system->faults = with_faults ? draw_faults(&rng) : calm_faults;
+    system->scene = scene_draw(rng_next_u64(&rng));
+    bool has_instances = scene_has(&system->scene, THING_INSTANCES);
     SimulatedOptions options = {.seed = rng_next_u64(&rng),
                                 .vcpus_e4 = 10000 * rng_between(&rng, 2, 6),
                                 .memory_mib = rng_between(&rng, 256, 600),
-                                .has_instances = system->has_instances,
+                                .has_instances = has_instances,
                                 .cloud = system->faults.cloud,
                                 .faults = system->faults.provider,
                                 .fate = script_fate,
@@ -124,6 +129,7 @@ void system_free(System *system)
     ledger_free(system->ledger);
     g_string_free(system->log, TRUE);
     g_checksum_free(system->digest);
+    g_array_unref(system->hosts);
     remove_directory(system->dir);
     g_free(system->dir);
     g_free(system);
@@ -140,10 +146,51 @@ static void fail_difference(System *system, const char *memory, const char *stor
             system_fail(system, "8: memory and store differ:\n%s\n---\n%s", first[i], second[i]);
 }
 
+/* What a share has used counts the same, running attempts included. */
+static void check_use(System *system, const World *world, const World *loaded)
+{
+    size_t len;
+    Queue *const *queues = world_queues(world, &len);
+    for (size_t i = 0; i < len; i++) {
+        const Queue *queue = queues[i],
+                    *same = world_resource(loaded, KIND_JOB_QUEUE, view_from(queue->resource->name))->queue;
+        for (Share *share = share_next(queue, NULL); queue->fair && share; share = share_next(queue, share)) {
+            Share *other = share_find(same, share->identifier);
+            if (share->active &&
+                share_use(share, system->now_ms).weighed != share_use(other, system->now_ms).weighed)
+                system_fail(system, "8: share %s of queue %s has used otherwise in memory than in the store",
+                            share->identifier, queue->resource->name);
+        }
+    }
+}
+
+/* Accounts go on as if the process had not ended. */
+static void check_accounts(System *system, World *world, World *loaded)
+{
+    Growth *growth = reconciler_growth(system->reconciler);
+    g_autoptr(Growth) again = growth_new(&(GrowthOptions){.providers = PROVIDERS});
+    growth_load(again, loaded, system->now_ms);
+    growth_accrue(again, loaded, system->now_ms);
+    growth_accrue(growth, world, system->now_ms);
+    for (const Environment *environment = world_environment_next(world, NULL); environment;
+         environment = world_environment_next(world, environment)) {
+        const Environment *same = world_environment(loaded, view_from(environment->resource->name));
+        Account memory = {0}, stored = {0};
+        growth_account(growth, environment, &memory);
+        growth_account(again, same, &stored);
+        account_roll(&memory, system->now_ms);
+        account_roll(&stored, system->now_ms);
+        if (memcmp(&memory, &stored, sizeof memory) != 0)
+            system_fail(system, "8: %s has spent %" PRId64 " in memory, %" PRId64 " in the store",
+                        environment->resource->name, memory.total.micro, stored.total.micro);
+    }
+}
+
 /* Invariant 8: memory equals what is read back, whenever nothing is under way between them. */
 static void check_store(System *system)
 {
-    const World *world = reconciler_world(system->reconciler);
+    World *world =
+        (World *)(uintptr_t)reconciler_world(system->reconciler); /* counting up to now changes no answer */
     g_autoptr(GError) error = NULL;
     if (system->store_failed || !g_queue_is_empty(&system->handed) || world_is_dirty(world) ||
         rng_below(&system->rng, 4))
@@ -157,6 +204,8 @@ static void check_store(System *system)
     world_check(loaded);
     g_autofree char *memory = world_dump(world), *stored = world_dump(loaded);
     fail_difference(system, memory, stored);
+    check_use(system, world, loaded);
+    check_accounts(system, world, loaded);
     system->checks++;
 }
 
@@ -198,6 +247,37 @@ static void restart(System *system)
     system_host(system);
 }
 
+/* ---- hosts ---- */
+
+#define HOSTS_MAX 3
+
+static void host_join(System *system)
+{
+    LaunchToken token;
+    int64_t vcpus = 2 * rng_between(&system->rng, 1, 2), memory_mib = rng_between(&system->rng, 700, 2000);
+    rng_fill(&system->rng, token.bytes, sizeof token.bytes);
+    g_array_append_val(system->hosts, token);
+    ledger_host(system->ledger, &token);
+    system_log(system, "host %02x%02x joins with %" PRId64 " vCPUs", token.bytes[0], token.bytes[1], vcpus);
+    simulated_host_join(system->cloud, &token, "hosts", vcpus * 10000, memory_mib);
+}
+
+static void host_leave(System *system, guint at)
+{
+    LaunchToken token = g_array_index(system->hosts, LaunchToken, at);
+    g_array_remove_index(system->hosts, at);
+    system_log(system, "host %02x%02x leaves", token.bytes[0], token.bytes[1]);
+    simulated_host_leave(system->cloud, &token);
+}
+
+static void hosts_change(System *system)
+{
+    if (system->hosts->len < HOSTS_MAX && rng_below(&system->rng, 3))
+        host_join(system);
+    else if (system->hosts->len > 0)
+        host_leave(system, (guint)rng_below(&system->rng, system->hosts->len));
+}
+
 static bool disturb(System *system)
 {
     const Faults *faults = &system->faults;
@@ -210,6 +290,8 @@ static bool disturb(System *system)
         system->lost_tasks++;
         system_log(system, "TASKS LOST");
         simulated_lose_tasks(system->cloud);
+    } else if (scene_has(&system->scene, THING_HOSTS) && system_chance(system, faults->host)) {
+        hosts_change(system);
     } else {
         return false;
     }
@@ -231,7 +313,8 @@ static int64_t next_ms(const System *system)
 
 static bool pass_time(System *system)
 {
-    int64_t next = next_ms(system), idle_ms = system->has_instances ? IDLE_LONG_MS : IDLE_MS;
+    int64_t next = next_ms(system),
+            idle_ms = scene_has(&system->scene, THING_INSTANCES) ? IDLE_LONG_MS : IDLE_MS;
     if (next < 0 || (system->calm && next > system->now_ms + idle_ms))
         return false;
     system->now_ms = MAX(system->now_ms, next);
@@ -284,6 +367,17 @@ static bool step(System *system)
     return pass_time(system) || !idle;
 }
 
+/* Until nothing happens any more. */
+static void run_down(System *system)
+{
+    int64_t until_ms = system->now_ms + (scene_has(&system->scene, THING_INSTANCES) ? CALM_LONG_MS : CALM_MS);
+    uint64_t until_steps = system->steps + STEPS_MAX;
+    while (step(system)) {
+        if (system->now_ms > until_ms || system->steps > until_steps)
+            system_fail(system, "11: no end after faults have stopped: %" PRIu64 " ticks", system->ticks);
+    }
+}
+
 static void check_end(System *system)
 {
     size_t records, tasks, instances;
@@ -305,25 +399,28 @@ static void check_end(System *system)
 
 void system_run(System *system)
 {
+    for (Thing thing = THING_ALWAYS; thing < THING_COUNT; thing++)
+        if (scene_has(&system->scene, thing))
+            system_log(system, "has %s", scene_what(thing));
     system_host(system);
     while (!script_done(system->script) && system->steps < STEPS_MAX)
         if (!step(system))
             system_fail(system, "11: nothing goes on, and not all was answered");
     system->calm = system->follow_due =
         true; /* the slow pass: it has something to do if a revision came in vain */
-    system->faults = (Faults){.provider = {.retry_ms = 1000}, .cloud = calm_cloud};
+    system->faults = calm_faults;
     simulated_set_faults(system->cloud, &system->faults.provider);
     simulated_cloud_set_model(simulated_far_end(system->cloud), &system->faults.cloud);
     system_log(system, "CALM after %" PRIu64 " steps", system->steps);
     system->full_pass_ms = system->now_ms + LAST_PASS_MS;
-    int64_t until_ms = system->now_ms + (system->has_instances ? CALM_LONG_MS : CALM_MS);
-    uint64_t until_steps = system->steps + STEPS_MAX;
     if (reconciler_fault(system->reconciler))
         restart(system);
-    while (step(system)) {
-        if (system->now_ms > until_ms || system->steps > until_steps)
-            system_fail(system, "11: no end after faults have stopped: %" PRIu64 " ticks", system->ticks);
-    }
+    if (scene_has(&system->scene, THING_HOSTS))
+        host_join(system);
+    run_down(system);
+    while (system->hosts->len > 0)
+        host_leave(system, 0);
+    run_down(system);
     check_end(system);
     system_log(system, "END %" PRIu64 " ticks, %" PRIu64 " crashes, %" PRIu64 " comparisons with the store",
                system->ticks, system->crashes, system->checks);

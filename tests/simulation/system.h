@@ -7,13 +7,20 @@
 #include "reconciler/provider/simulated/simulated.h"
 #include "reconciler/recorder.h"
 #include "reconciler/store/store.h"
+#include "tests/simulation/bills.h"
 #include "tests/simulation/ledger.h"
+#include "tests/simulation/manifests.h"
 #include "tests/simulation/script.h"
+
+#define PROVIDERS                                                                                            \
+    (1u << PROVIDER_LOCAL | 1u << PROVIDER_SIMULATED) /* whose environments the engine serves                \
+                                                       */
 
 /* What may go wrong in one run: drawn from its seed. Chances are of a step, in 1/10,000. */
 typedef struct {
     unsigned crash, store_fails, store_breaks, reset, lose_tasks;
     unsigned lose_tasks_max; /* a job has ten attempts */
+    unsigned host;           /* one joins, or one leaves */
     unsigned slow_store;     /* 1/1,000: what is handed over waits another step */
     SimulatedFaults provider;
     CloudModel cloud;
@@ -36,9 +43,9 @@ typedef struct {
 
 typedef struct System {
     uint64_t seed;
-    bool has_instances; /* else one machine that is there */
-    Rng rng;            /* of the schedule */
-    Rng entropy;        /* of the process */
+    Scene scene;
+    Rng rng;     /* of the schedule */
+    Rng entropy; /* of the process */
     Faults faults;
     bool calm;      /* faults have stopped */
     bool last_pass; /* the source was told once more since: a revision that came while nothing could be
@@ -46,6 +53,7 @@ typedef struct System {
     bool ending;    /* the process is going: who asked gets no answer */
     char *dir;
     int64_t now_ms, wake_ms, monotonic_us;
+    GArray *hosts; /* LaunchToken of each that has joined and not been told to leave */
     uint64_t ticks, steps, crashes, lost_tasks, checks;
     Store *store;
     StoreReader *reader;

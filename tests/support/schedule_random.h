@@ -195,6 +195,7 @@ static inline void random_tick(ScheduleWorld *random)
     ScheduleOptions options = random_options(random);
     if (pick(random, 0, 4) == 0)
         options.placements_max = (size_t)pick(random, 1, 5);
+    instances_wake(random->world, random->now_ms);
     Decisions decisions = fixture_pass_with(random->world, &options, arena);
     fixture_carry_out(random->world, &decisions, random->now_ms, &random->tokens);
 }
@@ -213,6 +214,8 @@ static inline void random_step(ScheduleWorld *random)
         schedule_world_policy(random->world, (int)pick(random, 0, 60));
     else if (choice < 84 && random_instance(random))
         instance_gone(random->world, random_instance(random), "reclaimed", random->now_ms);
+    else if (choice < 87 && random_instance(random))
+        instance_rest(random->world, random_instance(random), random->now_ms + pick(random, 1, 20000));
     else if (choice < 95)
         random_tick(random);
     world_check(random->world);
@@ -233,6 +236,8 @@ static inline void random_restart_world(ScheduleWorld *random)
             instance_registered(fresh, same, instance->total, random->now_ms);
         else
             instance_started(fresh, same, "i-1", random->now_ms);
+        if (instance->rests_until_ms) /* a restart forgets it, and learns it anew */
+            instance_rest(fresh, same, instance->rests_until_ms);
     }
     world_check(fresh);
     world_free(random->world);

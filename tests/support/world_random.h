@@ -25,6 +25,15 @@ static inline void random_world_policy(World *world, int variant)
     fixture_put(world, KIND_SCHEDULING_POLICY, "policy", spec, 1);
 }
 
+typedef enum { QUEUE_FIFO, QUEUE_FAIR } QueueOrder;
+static inline void random_world_queue(World *world, QueueOrder order)
+{
+    g_autofree char *spec = g_strdup_printf(
+        "{\"computeEnvironmentOrder\":[{\"computeEnvironment\":\"here\",\"order\":1}],\"priority\":1%s}",
+        order == QUEUE_FAIR ? ",\"schedulingPolicy\":\"policy\"" : "");
+    fixture_put(world, KIND_JOB_QUEUE, "fair", spec, 1);
+}
+
 static inline void random_world_resources(World *world)
 {
     instance_local(world, FIXTURE_MACHINE);
@@ -33,10 +42,7 @@ static inline void random_world_resources(World *world)
     fixture_queue(world, "main", 1, "here");
     fixture_queue(world, "high", 9, "there,here");
     random_world_policy(world, 0);
-    fixture_put(world, KIND_JOB_QUEUE, "fair",
-                "{\"computeEnvironmentOrder\":[{\"computeEnvironment\":\"here\",\"order\":1}],\"priority\":1,"
-                "\"schedulingPolicy\":\"policy\"}",
-                1);
+    random_world_queue(world, QUEUE_FAIR);
     fixture_definition(world, "one", 1, 16, "");
     fixture_definition(world, "two", 2, 64, ",\"retryStrategy\":{\"attempts\":2}");
     fixture_definition(world, "thrice", 1, 32,
@@ -249,12 +255,22 @@ static inline void random_change_resources(RandomWorld *random)
 {
     int more = (int)random_below(random, 3);
     g_autofree char *keep = more ? g_strdup_printf(",\"keepRevisions\":%d", more) : g_strdup("");
-    switch (random_below(random, 4)) {
+    switch (random_below(random, 6)) {
+    case 5: random_world_queue(random->world, QUEUE_FIFO); break;
+    case 4: random_world_queue(random->world, QUEUE_FAIR); break;
     case 3: random_world_policy(random->world, (int)random_below(random, 3)); break;
     case 0: fixture_definition(random->world, "one", 1, 16 + (int)random_below(random, 3), keep); break;
     case 1: fixture_queue(random->world, "main", (int)random_below(random, 20), "here"); break;
     default: fixture_environment(random->world, "there", 1 + (int)random_below(random, 8)); break;
     }
+}
+
+/* Shares whose jobs have ended stop being active, as the scheduler lets them. */
+static inline void random_pass_window(RandomWorld *random)
+{
+    random->now_ms += 1000 * (int64_t)random_below(random, 1500);
+    shares_settle(random->world, world_resource(random->world, KIND_JOB_QUEUE, VIEW("fair"))->queue,
+                  random->now_ms);
 }
 
 static inline void random_commit(RandomWorld *random)

@@ -158,6 +158,17 @@ void simulated_lose_tasks(Simulated *simulated)
     far_lose_tasks(simulated);
 }
 
+void simulated_host_join(Simulated *simulated, const LaunchToken *token, const char *environment,
+                         int64_t vcpus_e4, int64_t memory_mib)
+{
+    far_host_join(simulated, token, environment, vcpus_e4, memory_mib);
+}
+
+void simulated_host_leave(Simulated *simulated, const LaunchToken *token)
+{
+    far_host_leave(simulated, token);
+}
+
 void simulated_set_faults(Simulated *simulated, const SimulatedFaults *faults)
 {
     simulated->faults = *faults;

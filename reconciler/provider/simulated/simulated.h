@@ -29,7 +29,8 @@ typedef CloudFate (*SimulatedFate)(const LaunchRequest *request, void *data);
 typedef enum {
     SIMULATED_TASK_BEGAN,
     SIMULATED_TASK_OVER,
-    SIMULATED_INSTANCE_BEGAN,
+    SIMULATED_INSTANCE_BEGAN, /* it was asked for */
+    SIMULATED_INSTANCE_MADE,  /* and is there */
     SIMULATED_INSTANCE_OVER
 } SimulatedTruth;
 typedef void (*SimulatedWatch)(SimulatedTruth truth, const LaunchToken *token, int64_t vcpus_e4,
@@ -60,6 +61,11 @@ void simulated_disconnect(Simulated *simulated);
 void simulated_reset(Simulated *simulated);
 /* The far end loses every task that runs (a machine that restarts): they end as lost. */
 void simulated_lose_tasks(Simulated *simulated);
+/* A machine of somebody's own joins an UNMANAGED environment (once it has booted, if it does), and leaves it.
+ * environment: borrowed for ever. What is watched of it are its tasks only. */
+void simulated_host_join(Simulated *simulated, const LaunchToken *token, const char *environment,
+                         int64_t vcpus_e4, int64_t memory_mib);
+void simulated_host_leave(Simulated *simulated, const LaunchToken *token);
 void simulated_set_faults(Simulated *simulated, const SimulatedFaults *faults);
 int64_t simulated_next_ms(const Simulated *simulated); /* as simulated_cloud_next_ms() */
 /* Carries out and delivers everything due by now_ms, in order. */

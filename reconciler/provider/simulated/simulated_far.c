@@ -81,7 +81,7 @@ static void far_drop(Simulated *simulated, Far *far)
 
 static void watch(const Simulated *simulated, SimulatedTruth truth, const Far *far)
 {
-    if (simulated->options.watch)
+    if (simulated->options.watch && !far->environment)
         simulated->options.watch(truth, &far->token, far->vcpus_e4, far->memory_mib, simulated->options.data);
 }
 
@@ -183,6 +183,40 @@ void far_lose_tasks(Simulated *simulated)
 
 /* ---- instances ---- */
 
+/* The far end's machine of an order. */
+static void instance_begin(Simulated *simulated, Far *far, const Order *order)
+{
+    CloudMachine machine = {.type = order->instance_type,
+                            .spot = order->spot,
+                            .vcpus_e4 = order->vcpus_e4,
+                            .memory_mib = order->memory_mib,
+                            .gpus = order->gpus,
+                            .max_price_microusd_per_h = order->max_price_microusd_per_h};
+    far->is_instance = far->lives = true;
+    far->vcpus_e4 = order->vcpus_e4;
+    far->memory_mib = order->memory_mib;
+    g_snprintf(far->provider_id, sizeof far->provider_id, "i-%016" G_GINT64_MODIFIER "x", ++simulated->made);
+    watch(simulated, SIMULATED_INSTANCE_BEGAN, far);
+    far->number =
+        simulated_cloud_make(simulated->cloud, &machine, (uint64_t)(uintptr_t)far, simulated->now_ms);
+}
+
+void far_host_join(Simulated *simulated, const LaunchToken *token, const char *environment, int64_t vcpus_e4,
+                   int64_t memory_mib)
+{
+    Order order = {.instance_type = (char *)(uintptr_t) "", .vcpus_e4 = vcpus_e4, .memory_mib = memory_mib};
+    Far *far = far_add(simulated, token);
+    far->environment = environment;
+    instance_begin(simulated, far, &order);
+}
+
+void far_host_leave(Simulated *simulated, const LaunchToken *token)
+{
+    const Far *far = far_find(simulated, token);
+    if (far && far->lives)
+        simulated_cloud_end(simulated->cloud, far->number, 0, simulated->now_ms);
+}
+
 static void take_make(Simulated *simulated, const Message *message)
 {
     const Order *order = &message->order;
@@ -191,20 +225,7 @@ static void take_make(Simulated *simulated, const Message *message)
         tell_all(simulated, far, MAY_BE_LOST);
         return;
     }
-    far = far_add(simulated, &message->token);
-    far->is_instance = far->lives = true;
-    far->vcpus_e4 = order->vcpus_e4;
-    far->memory_mib = order->memory_mib;
-    g_snprintf(far->provider_id, sizeof far->provider_id, "i-%016" G_GINT64_MODIFIER "x", ++simulated->made);
-    CloudMachine machine = {.type = order->instance_type,
-                            .spot = order->spot,
-                            .vcpus_e4 = order->vcpus_e4,
-                            .memory_mib = order->memory_mib,
-                            .gpus = order->gpus,
-                            .max_price_microusd_per_h = order->max_price_microusd_per_h};
-    watch(simulated, SIMULATED_INSTANCE_BEGAN, far);
-    far->number =
-        simulated_cloud_make(simulated->cloud, &machine, (uint64_t)(uintptr_t)far, simulated->now_ms);
+    instance_begin(simulated, far_add(simulated, &message->token), order);
 }
 
 static void take_end(Simulated *simulated, const Message *message)
@@ -321,6 +342,7 @@ static void machine_registered(Simulated *simulated, Far *far, const CloudEvent 
     far->ready.vcpus_e4 = cloud->vcpus_e4;
     far->ready.memory_mib = cloud->memory_mib;
     far->ready.gpus = cloud->gpus;
+    far->ready.environment = far->environment;
     tell(simulated, far, &far->ready, SURE);
 }
 
@@ -333,6 +355,7 @@ void far_cloud_event(Simulated *simulated, const CloudEvent *cloud)
     case CLOUD_TASK_ENDED: task_ended(simulated, far, cloud); return;
     case CLOUD_TASK_LOST: over(simulated, far, &lost); return;
     case CLOUD_MACHINE_MADE:
+        watch(simulated, SIMULATED_INSTANCE_MADE, far);
         far->state = FAR_STARTED;
         far->started = event_of(far, PROVIDER_EVENT_INSTANCE_STARTED, cloud->at_ms);
         tell(simulated, far, &far->started, MAY_BE_LOST);

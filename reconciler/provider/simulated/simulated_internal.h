@@ -64,6 +64,7 @@ typedef struct Far {
     ProviderEvent started, ready, end; /* as they are told; ready: INSTANCE_REGISTERED */
     char provider_id[PROVIDER_ID_TEXT];
     int64_t vcpus_e4, memory_mib, kill_grace_ms;
+    const char *environment;    /* of a host that joined by itself; else NULL */
     int64_t told_ms;            /* arrival of the newest event about it */
     struct Far *before, *after; /* by age */
 } Far;
@@ -108,5 +109,8 @@ void near_free(void *near);
 void far_take(Simulated *simulated, const Message *message);
 void far_cloud_event(Simulated *simulated, const CloudEvent *event);
 void far_lose_tasks(Simulated *simulated);
+void far_host_join(Simulated *simulated, const LaunchToken *token, const char *environment, int64_t vcpus_e4,
+                   int64_t memory_mib);
+void far_host_leave(Simulated *simulated, const LaunchToken *token);
 guint token_hash(gconstpointer token);
 gboolean token_same(gconstpointer a, gconstpointer b);

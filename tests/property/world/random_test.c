@@ -42,6 +42,8 @@ static void step(RandomWorld *random)
         random_change_resources(random);
     else if (choice < 93)
         random_commit(random);
+    else if (choice < 95)
+        random_pass_window(random);
     else if (choice < 97)
         world_forget_finished(random->world, 10);
     else

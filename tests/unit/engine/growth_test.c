@@ -71,6 +71,7 @@ static char *run(Fixture *fixture)
     growth_accrue(fixture->growth, fixture->world, fixture->now_ms);
     growth_run(fixture->growth, fixture->world, &decisions, token_next, fixture, fixture->now_ms, arena,
                &outcome);
+    growth_settle(fixture->growth, fixture->world, fixture->now_ms);
     GString *text = g_string_new(NULL);
     for (guint i = 0; i < launches->len; i++) {
         const Instance *instance = g_array_index(launches, GrowthLaunch, i).instance;
@@ -258,6 +259,46 @@ static void test_persisted(void)
     fixture_end(&fixture);
 }
 
+/* What was made and heard of late is paid for since then; what is heard of only when it is gone, since it was
+ * asked for. An account outlives its environment. */
+static void test_late(void)
+{
+    Fixture fixture;
+    Account account;
+    fixture_begin(&fixture);
+    fixture_job(fixture.world, 1, "two", "");
+    assert_run(&fixture, "first/c5.large ");
+    Instance *instance = world_instance_next(fixture.world, NULL);
+    fixture.now_ms += 3600000;
+    growth_accrue(fixture.growth, fixture.world, fixture.now_ms);
+    const Environment *first = world_environment(fixture.world, VIEW("first"));
+    growth_account(fixture.growth, first, &account);
+    g_assert_cmpint(account.total.micro, ==, 0); /* it may never have been made */
+    growth_made(fixture.growth, instance, fixture.now_ms - 1800000, fixture.now_ms);
+    instance_started(fixture.world, instance, "i-1", fixture.now_ms);
+    growth_account(fixture.growth, first, &account);
+    g_assert_cmpint(account.total.micro, ==, 42500);
+    fixture.now_ms += 3600000;
+    growth_accrue(fixture.growth, fixture.world, fixture.now_ms);
+    growth_account(fixture.growth, first, &account);
+    g_assert_cmpint(account.total.micro, ==, 127500);
+    growth_made(fixture.growth, instance, 0, fixture.now_ms); /* it was told before: nothing more */
+    instance_gone(fixture.world, instance, "died", fixture.now_ms);
+    assert_run(&fixture, "first/c5.large ");
+    instance = world_instance_next(fixture.world, NULL);
+    fixture.now_ms += 7200000;
+    growth_accrue(fixture.growth, fixture.world, fixture.now_ms);
+    growth_made(fixture.growth, instance, 0, fixture.now_ms);
+    instance_gone(fixture.world, instance, "died", fixture.now_ms);
+    growth_settle(fixture.growth, fixture.world, fixture.now_ms);
+    growth_free(fixture.growth);
+    fixture.growth = growth_make();
+    growth_load(fixture.growth, fixture.world, fixture.now_ms);
+    growth_account(fixture.growth, first, &account);
+    g_assert_cmpint(account.total.micro, ==, 297500);
+    fixture_end(&fixture);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -267,5 +308,6 @@ int main(int argc, char **argv)
     g_test_add_func("/growth/not-in-a-row", test_not_in_a_row);
     g_test_add_func("/growth/room", test_room);
     g_test_add_func("/growth/persisted", test_persisted);
+    g_test_add_func("/growth/late", test_late);
     return g_test_run();
 }

@@ -65,6 +65,7 @@ static void run(Fixture *fixture)
     GrowthOutcome outcome = {.launches = launches, .instance_stops = instance_stops, .stops = stops};
     growth_run(fixture->growth, fixture->world, &decisions, token_next, fixture, fixture->now_ms, arena,
                &outcome);
+    growth_settle(fixture->view.growth, fixture->world, fixture->now_ms);
 }
 
 /* path: "money.day.spent", "instances.0.type". Borrowed. */

@@ -451,6 +451,31 @@ static void test_gang_turns(void)
     g_assert_cmpstr(world_setting(world, "gang cloud"), ==, "1 1205000");
 }
 
+/* Alone it has its turn again; who waits for another's turn looks again when that ends; and a gang that was
+ * tried again, and so stands before an equal one, has the turn of that. */
+static void test_gang_goes_on(void)
+{
+    g_autoptr(World) world = cloud_world("\"c5.large\"");
+    fixture_instance(world, "cloud", "c5.large", capacity_of(2, 3000, 0));
+    gang_job(world, 2, 3);
+    g_autoptr(Arena) arena = arena_new();
+    Decisions decisions = run_at(world, 5000, arena);
+    g_assert_cmpstr(world_setting(world, "gang cloud"), ==, "1 5000");
+    decisions = run_at(world, 5000 + GANG_TURN_MS, arena);
+    g_assert_cmpstr(world_setting(world, "gang cloud"), ==, "1 5000");
+    g_assert_cmpint(decisions.wake_ms, ==, 5000 + GANG_TURN_MS + GANG_YIELD_MS);
+    decisions = run_at(world, 5000 + GANG_TURN_MS + GANG_YIELD_MS, arena);
+    g_assert_cmpstr(world_setting(world, "gang cloud"), ==, "1 606000");
+    gang_job(world, 3, 3);
+    gang_job(world, 4, 2);
+    world_set_setting(world, "gang cloud", "2 700000");
+    decisions = run_at(world, 701000, arena);
+    g_assert_cmpstr(world_setting(world, "gang cloud"), ==, "1 700000");
+    world_set_setting(world, "gang cloud", "3 700000");
+    decisions = run_at(world, 702000, arena);
+    g_assert_cmpint(decisions.wake_ms, ==, 700000 + GANG_TURN_MS);
+}
+
 /* ---- limits of time at the head ---- */
 
 static void test_time_limit(void)
@@ -507,6 +532,7 @@ int main(int argc, char **argv)
     g_test_add_func("/schedule/demand", test_demand);
     g_test_add_func("/schedule/gang", test_gang);
     g_test_add_func("/schedule/gang-turns", test_gang_turns);
+    g_test_add_func("/schedule/gang-goes-on", test_gang_goes_on);
     g_test_add_func("/schedule/time-limit", test_time_limit);
     return g_test_run();
 }

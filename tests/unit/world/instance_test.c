@@ -233,6 +233,53 @@ static void test_delete_environment(void)
     world_check(world);
 }
 
+/* Hosts of an UNMANAGED environment take tasks at once; when it is deleted they are let go, and never asked
+ * to stop. */
+static void test_hosts(void)
+{
+    g_autoptr(World) world = cloud_world();
+    fixture_put(world, KIND_COMPUTE_ENVIRONMENT, "rack",
+                "{\"provider\":\"simulated\",\"type\":\"UNMANAGED\"}", 1);
+    Environment *rack = world_environment(world, VIEW("rack"));
+    LaunchToken first = cloud_token(1), second = cloud_token(2);
+    Instance *busy = instance_host(world, rack, &first, "rack-1", (Capacity){20000, 1000, 0}, 1000);
+    instance_host(world, rack, &second, "rack-2", (Capacity){20000, 1000, 0}, 1000);
+    g_assert_cmpint(busy->state, ==, INSTANCE_REGISTERED);
+    LaunchToken token = cloud_token(3);
+    Job *job = fixture_job(world, 1, "one", "");
+    Launch *launch = launch_place(world, job, NOT_A_CHILD, rack, busy, &token, 2000);
+    resource_delete(world, KIND_COMPUTE_ENVIRONMENT, VIEW("rack"), 3000);
+    resource_settle(world, 10, 3000);
+    g_assert_cmpuint(rack->instances, ==, 1);
+    g_assert_cmpint(busy->state, ==, INSTANCE_DRAINING);
+    fixture_exit(world, launch, 0);
+    resource_settle(world, 10, 5000);
+    g_assert_null(world_environment(world, VIEW("rack")));
+    g_assert_cmpuint(stops(world), ==, 0);
+    world_check(world);
+}
+
+/* What refused a launch rests: it counts as coming, so that nothing is bought in its place, and takes tasks
+ * again. */
+static void test_rest(void)
+{
+    g_autoptr(World) world = cloud_world();
+    Instance *instance = cloud_instance(world, 1), *other = cloud_instance(world, 2);
+    const Environment *cloud = cloud_of(world);
+    instance_rest(world, instance, 5000);
+    instance_rest(world, other, 6000);
+    instance_rest(world, other, 7000);
+    g_assert_cmpuint(fleet_len(cloud->fleet), ==, 0);
+    g_assert_cmpuint(fleet_len(cloud->coming), ==, 2);
+    world_check(world);
+    g_assert_cmpint(instances_wake(world, 4999), ==, 5000);
+    g_assert_cmpint(instances_wake(world, 5000), ==, 7000);
+    g_assert_cmpuint(fleet_len(cloud->fleet), ==, 1);
+    instance_gone(world, other, NULL, 5500);
+    g_assert_cmpint(instances_wake(world, 6000), ==, INT64_MAX);
+    world_check(world);
+}
+
 /* What was never observed since a restart is not stopped blindly. */
 static void test_delete_unknown(void)
 {
@@ -321,5 +368,7 @@ int main(int argc, char **argv)
     g_test_add_func("/instance/generation", test_generation);
     g_test_add_func("/instance/local", test_local);
     g_test_add_func("/instance/smaller", test_smaller);
+    g_test_add_func("/instance/hosts", test_hosts);
+    g_test_add_func("/instance/rest", test_rest);
     return g_test_run();
 }

@@ -67,6 +67,24 @@ static void test_pipeline(void)
     world_check(world);
 }
 
+/* What a pipeline says once holds for each step that says nothing else. */
+static void test_pipeline_share(void)
+{
+    g_autoptr(World) world = fixture_world();
+    fixture_put(world, KIND_SCHEDULING_POLICY, "policy", "{}", 1);
+    fixture_put(world, KIND_JOB_QUEUE, "fair",
+                "{\"computeEnvironmentOrder\":[{\"computeEnvironment\":\"here\",\"order\":1}],\"priority\":1,"
+                "\"schedulingPolicy\":\"policy\"}",
+                1);
+    Run *run = start(world, KIND_PIPELINE, "p",
+                     "{'jobQueue':'fair','shareIdentifier':'team','jobs':[{'name':'a','jobDefinition':'one'},"
+                     "{'name':'b','jobDefinition':'one','shareIdentifier':'own'}]}",
+                     NULL);
+    g_assert_cmpstr(job_share(step(run, "a"))->identifier, ==, "team");
+    g_assert_cmpstr(job_share(step(run, "b"))->identifier, ==, "own");
+    world_check(world);
+}
+
 static void test_stop(void)
 {
     g_autoptr(World) world = fixture_world();
@@ -296,6 +314,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     rng = rng_from_seed(1);
     g_test_add_func("/run/pipeline", test_pipeline);
+    g_test_add_func("/run/pipeline-share", test_pipeline_share);
     g_test_add_func("/run/stop", test_stop);
     g_test_add_func("/run/completion", test_completion);
     g_test_add_func("/run/nothing-left", test_nothing_is_left_behind);

@@ -128,6 +128,41 @@ static void test_use(void)
     records_free(records);
 }
 
+/* A share whose window is over is gone, though a job of its own comes back with a restart, because another
+ * one waited for it; and where a queue becomes fair, who has no work then is not active. */
+static void test_dead(void)
+{
+    g_autoptr(World) world = fair_world();
+    Records *records = records_new();
+    char id[37];
+    Job *first = fair_job(world, 1, "team1", "");
+    job_id_to_text(&first->id, id);
+    g_autofree char *waits = g_strdup_printf(",'dependsOn':[{'jobId':'%s'}]", id);
+    fair_job(world, 2, "solo", waits);
+    fixture_run(world, first, NOT_A_CHILD, 1, 0);
+    records_take(records, world_take_batch(world));
+    world_forget_finished(world, 10);
+    shares_settle(world, fair(world), 900000);
+    records_take(records, world_take_batch(world));
+    g_assert_null(share_find(fair(world), "team1"));
+    World *again = records_world(records);
+    world_check(again);
+    g_assert_nonnull(share_find(fair(again), "team1"));
+    g_assert_cmpuint(fair(again)->active_shares, ==, 1);
+    g_autofree char *before = world_dump(world), *after = world_dump(again);
+    g_assert_cmpstr(before, ==, after);
+    Queue *queue = fair(again);
+    fixture_queue(again, "fair", 1, "here");
+    fixture_put(again, KIND_JOB_QUEUE, "fair",
+                "{\"computeEnvironmentOrder\":[{\"computeEnvironment\":\"here\",\"order\":1}],\"priority\":1,"
+                "\"schedulingPolicy\":\"policy\"}",
+                1);
+    g_assert_cmpuint(queue->active_shares, ==, 1);
+    world_check(again);
+    world_free(again);
+    records_free(records);
+}
+
 static char *order_of(const Share *share, GroupSkip skip, const void *data)
 {
     GString *text = g_string_new(NULL);
@@ -194,6 +229,7 @@ int main(int argc, char **argv)
     g_test_add_func("/share/life", test_life);
     g_test_add_func("/share/most", test_most);
     g_test_add_func("/share/use", test_use);
+    g_test_add_func("/share/dead", test_dead);
     g_test_add_func("/share/groups", test_groups);
     g_test_add_func("/share/policy-goes", test_policy_goes);
     return g_test_run();
