@@ -9,7 +9,7 @@ export MUSTER_STATE="$STATE"
 mkdir "$STATE"
 at="git+file://$WORK/jobs.git@main:envs/prod"
 printf 'sources:\n- {url: "file://%s/", interval: 50ms}\n' "$WORK" >"$STATE/sources.yaml"
-priority() { mt get JobQueue first -o json; }
+priority() { mt get JobQueue first -o json 2>/dev/null; }
 make_repository "$WORK/jobs" || { is "a repository is made" no yes; finish; }
 mkdir -p jobs/base jobs/envs/prod
 git -C jobs mv here.yaml base/here.yaml && git -C jobs rm -q muster.yaml first.yaml
@@ -66,9 +66,16 @@ ok "and comes back" until_like "*shop *ok *$good*" mt status
 exits "while it runs, its recording can be replayed" 0 mt simulate --replay "$STATE"
 kill -9 "$daemon" && wait "$daemon" 2>/dev/null
 
-# ---- the next one, of another name
+# ---- the next one has neither remote nor mirror: it knows the name, and by it the values, from the state
+rm -rf "$STATE/git" && mv jobs.git gone.git
 start_daemon "$at" || { is "daemon starts again" no yes; finish; }
+like "of the values kept" "$(cat "$WORK/daemon.log")" '*values kept from the last apply: priority=7*'
+ok "without its remote" until_like '*shop *unreachable *' mt status
+mv gone.git jobs.git
 ok "it goes on" until_like "*shop *ok *$good*" mt status
+is "as it was" "$(priority | grep -c '"priority": 7')" 1
+
+# ---- another name
 sed 's/name: shop/name: store/' jobs/envs/prod/muster.yaml >new.yaml && mv new.yaml jobs/envs/prod/muster.yaml && push jobs renamed
 ok "another name in muster.yaml" until_like '*store *' mt status
 mkdir jobs/envs/test && printf 'name: test\nprovider: local\n' >jobs/envs/test/muster.yaml
