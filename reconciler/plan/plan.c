@@ -303,11 +303,7 @@ GPtrArray *change_fields(const Change *change)
     }
     GPtrArray *fields = fields_new();
     for (guint i = 0; i < change->fields->len; i++) {
-        const FieldChange *from = g_ptr_array_index(change->fields, i);
-        FieldChange *field = g_new0(FieldChange, 1);
-        *field =
-            (FieldChange){g_strdup(from->path), g_strdup(from->before), g_strdup(from->after), from->effect};
-        g_ptr_array_add(fields, field);
+        g_ptr_array_add(fields, field_change_copy(g_ptr_array_index(change->fields, i)));
     }
     return fields;
 }
