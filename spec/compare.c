@@ -123,12 +123,13 @@ static char *redacted_text(const FieldChange *change, const Redaction *redaction
     return dump(copy);
 }
 
-void field_redact(const FieldChange *change, const Redaction *redaction, char **ret_before, char **ret_after)
+void field_redact(const FieldChange *change, const Redaction *before, const Redaction *after,
+                  char **ret_before, char **ret_after)
 {
-    Redaction before = *redaction;
-    before.keep_digests = change->is_redacted;
-    *ret_before = redacted_text(change, &before, change->before);
-    *ret_after = redacted_text(change, redaction, change->after);
+    Redaction kept = *before;
+    kept.keep_digests = change->is_redacted;
+    *ret_before = redacted_text(change, &kept, change->before);
+    *ret_after = redacted_text(change, after, change->after);
 }
 
 static bool values_equal(const Comparison *comparison, const Field *field)

@@ -18,8 +18,10 @@ typedef struct {
 
 void field_change_free(FieldChange *change);
 FieldChange *field_change_copy(const FieldChange *change);
-/* before and after with digests for what is private; new strings, NULL where the field has none. */
-void field_redact(const FieldChange *change, const Redaction *redaction, char **ret_before, char **ret_after);
+/* before and after with digests for what is private, each by its own rules; new strings, NULL where the field
+ * has none. */
+void field_redact(const FieldChange *change, const Redaction *before, const Redaction *after,
+                  char **ret_before, char **ret_after);
 /* New array of FieldChange*, with free function set. before or after may be the empty view: everything is
  * added/removed. */
 GPtrArray *compare_specs(Kind kind, View before, View after);

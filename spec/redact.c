@@ -8,8 +8,7 @@ char **redact_public_names(View metadata)
     if (!metadata.len || !memmem(metadata.data, metadata.len, ANNOTATION, strlen(ANNOTATION)))
         return NULL; /* nearly none has it */
     json_t *root = json_loadb(metadata.data, metadata.len, 0, NULL);
-    const char *text =
-        json_string_value(json_object_get(json_object_get(root, "annotations"), ANNOTATION));
+    const char *text = json_string_value(json_object_get(json_object_get(root, "annotations"), ANNOTATION));
     char **names = text ? g_strsplit(text, ",", -1) : NULL;
     for (char **name = names; name && *name; name++)
         g_strstrip(*name);
@@ -21,7 +20,8 @@ bool redact_is_digest(const char *text)
 {
     if (!text || strlen(text) != REDACTED_LEN || !g_str_has_prefix(text, REDACTED_PREFIX))
         return false;
-    return strspn(text + strlen(REDACTED_PREFIX), "0123456789abcdef") == REDACTED_LEN - strlen(REDACTED_PREFIX);
+    return strspn(text + strlen(REDACTED_PREFIX), "0123456789abcdef") ==
+           REDACTED_LEN - strlen(REDACTED_PREFIX);
 }
 
 void redact_text(const Redaction *redaction, const char *text, char ret_text[REDACTED_LEN + 1])
@@ -56,10 +56,8 @@ static json_t *redact_object(const Redaction *redaction, const SchemaNode *schem
     json_t *copy = json_object();
     const char *key, *name = json_string_value(json_object_get(object, "name"));
     json_t *member;
-    json_object_foreach((json_t *)(uintptr_t)object, key, member)
-        json_object_set_new_nocheck(
-            copy, key,
-            redact_value(redaction, schema_member_any(schema, key), member, is_private, name));
+    json_object_foreach((json_t *)(uintptr_t)object, key, member) json_object_set_new_nocheck(
+        copy, key, redact_value(redaction, schema_member_any(schema, key), member, is_private, name));
     return copy;
 }
 

@@ -18,8 +18,8 @@ typedef struct {
     bool keep_digests;               /* of what was redacted before */
 } Redaction;
 
-/* Names out of the annotation muster/public-environment of a resource's metadata (canonical JSON); NULL: none.
- * New, g_strfreev. */
+/* Names out of the annotation muster/public-environment of a resource's metadata (canonical JSON); NULL:
+ * none. New, g_strfreev. */
 char **redact_public_names(View metadata);
 bool redact_is_digest(const char *text);
 void redact_text(const Redaction *redaction, const char *text, char ret_text[REDACTED_LEN + 1]);

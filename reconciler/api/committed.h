@@ -20,6 +20,8 @@ bool committed_read(Committed *committed, const char *owner, GError **error);
  * part has a whole before it. */
 bool committed_read_part(Committed *committed, const char *owner, const ManifestSet *part, GError **error);
 
+/* Whether there is a state at all. */
+bool committed_exists(const Committed *committed);
 /* Borrowed; its callbacks read the store while committed lives. */
 const PlanActual *committed_actual(const Committed *committed);
 /* Whether there is such a resource in force that owner does not own: what this source owns goes with its

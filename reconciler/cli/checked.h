@@ -5,6 +5,7 @@
  * circumstances, passed them before: a marker in the cache directory says so (it holds what was asked of the
  * state, and that is asked again). */
 #pragma once
+#include "reconciler/plan/state_snapshot.h"
 #include "reconciler/source/source.h"
 
 typedef struct {
@@ -13,6 +14,7 @@ typedef struct {
     const char *provider;  /* --provider or NULL */
     const char *state_dir; /* absolute; may not exist */
     bool may_be_empty;     /* a source without any manifest is no error (destroy) */
+    StateSnapshot *against; /* known names are looked up here, not in the state; NULL: in the state */
 } CheckOptions;
 
 typedef struct {

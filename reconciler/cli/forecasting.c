@@ -22,8 +22,8 @@ bool forecasting_is_asserted(const Planning *planning)
 
 static bool is_wanted(const Host *host, const Planning *planning)
 {
-    if (!host || !host->forecast || planning->options.destroy)
-        return false;
+    if (!host || !host->forecast || planning->options.destroy || planning->snapshot)
+        return false; /* a snapshot holds no jobs: nothing can be told of queues that it does not know */
     return !plan_is_empty(planning->plan) || forecasting_is_asserted(planning);
 }
 

@@ -131,6 +131,7 @@ Plan *plan_new(ManifestSet *desired, const PlanOptions *options)
     plan->unmanaged = new_notes();
     plan->warnings = new_notes();
     plan->destroys = options->destroy;
+    plan->compared_with = g_strdup(options->compared_with);
     return plan;
 }
 
@@ -141,6 +142,8 @@ void plan_free(Plan *plan)
     g_free(plan->source_name);
     g_free(plan->revision);
     g_free(plan->id);
+    g_free(plan->salt);
+    g_free(plan->compared_with);
     g_ptr_array_unref(plan->changes);
     g_ptr_array_unref(plan->drift);
     g_ptr_array_unref(plan->pending);
