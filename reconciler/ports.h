@@ -83,6 +83,7 @@ typedef struct HostOptions {
     const char *source_name;   /* --source NAME for a single followed source, or NULL */
     const char *provider;      /* --provider or NULL */
     const char *listen;        /* --listen ADDR or NULL (a later issue) */
+    const char *publish;       /* --publish-snapshot FILE, absolute, or NULL */
     int64_t interval_ms;       /* slow full pass; 0: default */
     bool log_to_stderr;        /* serve: log lines; else quiet */
 } HostOptions;

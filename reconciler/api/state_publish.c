@@ -62,7 +62,8 @@ static bool installation_make(const char *state_dir, GError **error)
         unlink(fresh);
     }
     if (!ok)
-        g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(cause), "%s: %s", path, g_strerror(cause));
+        g_set_error(error, G_FILE_ERROR, (int)g_file_error_from_errno(cause), "%s: %s", path,
+                    g_strerror(cause));
     return ok;
 }
 

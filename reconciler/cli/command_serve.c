@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <unistd.h>
 #include "reconciler/cli/options.h"
 #include "reconciler/cli/report.h"
 #include "reconciler/cli/state_dir.h"
@@ -85,6 +86,23 @@ static int serve(Invocation *invocation, const HostOptions *options)
     }
 }
 
+/* Absolute, in a directory that can be written to; NULL with error, or where none is wanted. */
+static char *publish_path(const Options *options, GError **error)
+{
+    if (!options->publish_snapshot)
+        return NULL;
+    g_autofree char *path = g_canonicalize_filename(options->publish_snapshot, NULL),
+                    *directory = g_path_get_dirname(path);
+    int fault = g_file_test(path, G_FILE_TEST_IS_DIR) ? EISDIR
+                : access(directory, W_OK | X_OK) != 0 ? errno
+                                                      : 0;
+    if (fault == 0)
+        return g_steal_pointer(&path);
+    g_set_error(error, CLI_ERROR, EXIT_ERROR, "--publish-snapshot %s: no file can be written there: %s",
+                options->publish_snapshot, g_strerror(fault));
+    return NULL;
+}
+
 static int run(Invocation *invocation)
 {
     const Options *options = &invocation->options;
@@ -105,6 +123,10 @@ static int run(Invocation *invocation)
     g_auto(GStrv) follow = follow_paths(invocation, &error);
     if (!follow)
         return report_error(error);
+    g_autofree char *publish = publish_path(options, &error);
+    if (error)
+        return report_error(error);
+    host.publish = publish;
     host.state_dir = state_dir;
     host.follow = (const char *const *)follow;
     g_autofree char *list = g_strjoinv(", ", follow);
@@ -116,6 +138,8 @@ static int run(Invocation *invocation)
 static const OptionSpec options[] = {
     {"interval", 0, OPTION_TEXT, OPTION(interval), "D",
      "time between full passes, the safety net (default 10m)", NULL},
+    {"publish-snapshot", 0, OPTION_TEXT, OPTION(publish_snapshot), "FILE",
+     "keep FILE as muster snapshot would write it, for plan --against", NULL},
     OPTION_PROVIDER,
     OPTION_SOURCE,
 };
@@ -135,7 +159,8 @@ const Command command_serve = {
                    "next host takes them over. SIGHUP reads every source again.\n\n"
                    "docs/muster.service is a systemd unit for it.",
     .examples = "muster serve envs/prod\tone source; its state is in envs/prod/.muster\n"
-                "muster serve envs/a envs/b --state /var/lib/muster\tseveral sources",
+                "muster serve envs/a envs/b --state /var/lib/muster\tseveral sources\n"
+                "muster serve envs/prod --publish-snapshot /srv/www/prod.json\tfor plans of pull requests",
     .options = options,
     .options_len = G_N_ELEMENTS(options),
     .argument = ARGUMENT_SOURCE,

@@ -5,8 +5,9 @@
 
 #include <jansson.h>
 
-#define NAME_MAX_LEN 512u
-#define DIGEST_LINE  "\"digest\":\"" /* begins the last line */
+#define NAME_MAX_LEN    512u
+#define DIGEST_LINE     "\"digest\":\"" /* begins the last line */
+#define DIGEST_LINE_END "\"}\n"
 
 struct StateSnapshot {
     Arena *arena;
@@ -344,19 +345,28 @@ static bool check_version(View text, GError **error)
 }
 
 /* The last line holds the digest of everything before it. */
+#define DIGEST_LINE_LEN (strlen(DIGEST_LINE) + (size_t)2 * DIGEST_BYTES + strlen(DIGEST_LINE_END))
+
+static bool read_digest_line(View text, Digest *ret_digest)
+{
+    if (text.len < DIGEST_LINE_LEN)
+        return false;
+    const char *line = text.data + text.len - DIGEST_LINE_LEN, *hex = line + strlen(DIGEST_LINE);
+    return memcmp(line, DIGEST_LINE, strlen(DIGEST_LINE)) == 0 &&
+           memcmp(hex + (size_t)2 * DIGEST_BYTES, DIGEST_LINE_END, strlen(DIGEST_LINE_END)) == 0 &&
+           digest_from_hex((View){hex, (size_t)2 * DIGEST_BYTES}, ret_digest);
+}
+
 static bool check_digest(View text, GError **error)
 {
-    size_t line_len = strlen(DIGEST_LINE) + (size_t)2 * DIGEST_BYTES + strlen("\"}\n");
-    const char *line = text.data + text.len - line_len;
     Digest stated, found;
-    if (text.len < line_len || memcmp(line, DIGEST_LINE, strlen(DIGEST_LINE)) != 0 ||
-        !digest_from_hex((View){line + strlen(DIGEST_LINE), (size_t)2 * DIGEST_BYTES}, &stated)) {
+    if (!read_digest_line(text, &stated)) {
         g_set_error(error, STATE_SNAPSHOT_ERROR, STATE_SNAPSHOT_ERROR_DAMAGED,
                     "the snapshot is cut short: its last line, the digest, is missing (%zu bytes came)",
                     text.len);
         return false;
     }
-    digest_of((View){text.data, text.len - line_len}, &found);
+    digest_of((View){text.data, text.len - DIGEST_LINE_LEN}, &found);
     if (digest_equal(&stated, &found))
         return true;
     g_set_error(error, STATE_SNAPSHOT_ERROR, STATE_SNAPSHOT_ERROR_DAMAGED,
