@@ -196,18 +196,25 @@ const Command command_plan = {
     .group = GROUP_MANIFESTS,
     .arguments = "SOURCE",
     .summary = "show what apply would do; changes nothing",
-    .description = "Compares the manifests of SOURCE with what the state directory holds and prints the "
-                   "difference: + creates, "
-                   "~ changes in place, -/+ replaces, - deletes, > runs; each with its reason and the "
-                   "manifest's place. It takes no "
-                   "lock, needs no daemon and disturbs none.\n\n"
-                   "A plan that a guard would refuse is still printed, with the reason, and ends with 3. "
-                   "With --out the plan is saved: "
-                   "apply --plan does exactly that, or stops and names what changed since.",
+    .description =
+        "Compares the manifests of SOURCE with what the state directory holds and prints the "
+        "difference: + creates, "
+        "~ changes in place, -/+ replaces, - deletes, > runs; each with its reason and the "
+        "manifest's place. It takes no "
+        "lock, needs no daemon and disturbs none.\n\n"
+        "A plan that a guard would refuse is still printed, with the reason, and ends with 3. "
+        "With --out the plan is saved: "
+        "apply --plan does exactly that, or stops and names what changed since.\n\n"
+        "With --against the plan is made where the state cannot be reached: from a snapshot that "
+        "muster snapshot or muster serve --publish-snapshot wrote. It has the same id, and no forecast. "
+        "With --format markdown it is a comment for a pull request, of at most 65,536 bytes, without values "
+        "of "
+        "variables that are not marked public; also where the manifests have errors.",
     .examples =
         "muster plan envs/prod\twhat would change\n"
         "muster plan envs/prod --out p.json && muster apply --plan p.json\treview, then do exactly that\n"
-        "muster plan . --format markdown\tfor a comment on a pull request",
+        "muster plan . --format markdown\tfor a comment on a pull request\n"
+        "muster plan . --against https://example.org/prod.json\twithout access to the state",
     .options = options,
     .options_len = G_N_ELEMENTS(options),
     .argument = ARGUMENT_SOURCE,

@@ -381,10 +381,8 @@ static void append_tail(const Page *page, GString *out)
     if (!plan)
         return;
     append_forecast(out, page->render->forecast);
-    if (plan_is_empty(plan))
-        return;
     g_string_append_printf(out, "\nPlan id `%s`", plan->id);
-    if (page->render->next_command && !page->render->refused) {
+    if (page->render->next_command && !page->render->refused && !plan_is_empty(plan)) {
         g_string_append(out, "; to apply: ");
         markdown_code(out, page->render->next_command, SENTENCE_BYTES);
     }
