@@ -86,6 +86,7 @@ static void print_markdown(const Planning *planning, const PlanForecast *forecas
                          .forecast = forecast,
                          .source_name = planning->checked.identity,
                          .root = planning->checked.path,
+                         .absolute_root = planning->checked.absolute,
                          .whole_command = whole,
                          .refused = planning->guard_message,
                          .diagnostics = planning->checked.diagnostics};

@@ -146,6 +146,7 @@ typedef struct {
     /* For Markdown alone: */
     const char *source_name;     /* where there is no plan */
     const char *root;            /* SOURCE as given: what lies in it is told from there when it is absolute */
+    const char *absolute_root;   /* the same, absolute; NULL: not known */
     const char *whole_command;   /* that shows what a comment has no room for */
     const char *refused;         /* by a guard: why; NULL: by none */
     DiagnosticList *diagnostics; /* of the manifests; NULL: none */

@@ -83,20 +83,34 @@ static void end_section(Page *page, bool is_folded)
 
 /* ---- places ---- */
 
-/* No path says where on the machine the source lies: a comment is the same wherever it is made. */
+/* No path says where on the machine the source lies: a comment is the same wherever it is made. file lies in
+ * the source, or somewhere unknown: then its name alone is told. */
+static const char *inside(const char *file, const char *root)
+{
+    size_t len = root ? strlen(root) : 0;
+    while (len > 1 && root[len - 1] == '/')
+        len--;
+    if (*file != '/')
+        return file;
+    return len > 0 && strncmp(file, root, len) == 0 && file[len] == '/' ? file + len + 1
+                                                                        : strrchr(file, '/') + 1;
+}
+
 static void append_place(GString *out, const Page *page, const char *file, int line)
 {
-    const char *root = page->render->root, *shown = file;
-    size_t root_len = root ? strlen(root) : 0;
-    while (root_len > 1 && root[root_len - 1] == '/')
-        root_len--;
-    if (*file == '/') {
-        bool is_inside = root_len > 0 && strncmp(file, root, root_len) == 0 && file[root_len] == '/';
-        shown = is_inside ? file + root_len + 1 : strrchr(file, '/') + 1;
-    }
+    const char *shown = inside(file, page->render->root);
     markdown_text(out, shown, NAME_BYTES);
     if (*shown && line > 0)
         g_string_append_printf(out, ":%d", line);
+}
+
+/* Where a manifest was that is gone: the state knows it from the source's directory on. */
+static void append_old_place(GString *out, const Page *page, const char *file, int line)
+{
+    const char *root = page->render->root, *shown = inside(file, page->render->absolute_root);
+    bool is_below = *shown && root && *root && *root != '/' && strcmp(root, ".") != 0;
+    g_autofree char *below = is_below ? g_build_filename(root, shown, NULL) : g_strdup(shown);
+    append_place(out, page, below, line);
 }
 
 /* ---- sections ---- */
@@ -169,7 +183,10 @@ static void append_row(GString *row, const Page *page, const Change *change)
     g_string_append(row, " | ");
     markdown_text(row, change->reason, TEXT_BYTES);
     g_string_append(row, " | ");
-    append_place(row, page, change->file, change->line);
+    if (change->manifest)
+        append_place(row, page, change->file, change->line);
+    else
+        append_old_place(row, page, change->file, change->line);
     g_string_append(row, " |\n");
 }
 

@@ -440,6 +440,8 @@ bool state_snapshot_knows(const StateSnapshot *snapshot, Kind kind, View name, c
 
 char *state_snapshot_title(const StateSnapshot *snapshot, const char *source)
 {
+    if (snapshot->at_ms == 0)
+        return g_strdup_printf("snapshot of %s, where nothing was applied yet", source);
     g_autoptr(GDateTime) at = g_date_time_new_from_unix_utc(snapshot->at_ms / 1000);
     g_autofree char *time = at ? g_date_time_format(at, "%Y-%m-%dT%H:%M:%SZ") : g_strdup("an unknown time");
     return g_strdup_printf("snapshot of %s at %s", source, time);

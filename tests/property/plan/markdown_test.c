@@ -354,6 +354,7 @@ static void test_seed(uint64_t seed)
                          .forecast = rng_below(&rng, 2) ? &forecast : NULL,
                          .source_name = "shop",
                          .root = "/home/me/src/",
+                         .absolute_root = "/home/me/src",
                          .whole_command = next,
                          .refused = rng_below(&rng, 3) == 0 ? refused : NULL,
                          .diagnostics = world.diagnostics};
