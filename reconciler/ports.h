@@ -103,7 +103,7 @@ typedef struct SimulateOptions {
 
 /* What a plan leads to. Borrowed until forecast() returns. */
 typedef struct ForecastOptions {
-    const char *state_dir; /* absolute; may not exist: then there is nothing to compare with */
+    const char *state_dir; /* absolute; NULL, or may not exist: then there is nothing to compare with */
     const Plan *plan;
     const char *source, *provider; /* identity; --provider or NULL */
     const char *region; /* whose prices count where an environment names none; NULL: muster.yaml's */

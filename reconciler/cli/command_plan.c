@@ -207,7 +207,8 @@ const Command command_plan = {
         "With --out the plan is saved: "
         "apply --plan does exactly that, or stops and names what changed since.\n\n"
         "With --against the plan is made where the state cannot be reached: from a snapshot that "
-        "muster snapshot or muster serve --publish-snapshot wrote. It has the same id, and no forecast. "
+        "muster snapshot or muster serve --publish-snapshot wrote. It has the same id; its forecast knows no "
+        "jobs but those that are new. "
         "With --format markdown it is a comment for a pull request, of at most 65,536 bytes, without values "
         "of "
         "variables that are not marked public; also where the manifests have errors.",

@@ -61,6 +61,10 @@ is "against the state the digests are the same" "$(printf '%s\n' "$out" | grep s
 (cd / && run muster plan "$WORK/src" --state "$STATE" --format markdown --no-forecast; printf '%s' "$out") >comment
 ok "a comment holds no absolute path" sh -c '! grep -F "$1" comment' - "$WORK"
 
+cp -r src more && sed 's/0ther/an0ther/' src/all.yaml >more/all.yaml
+run muster plan more --state elsewhere/none --against snap.json
+like "its forecast is of what is new" "$out" "*1 to run*Schedule: queue high drains in *as if nothing else were there*"
+
 # A plan that was saved against the snapshot is what apply does.
 exits "saved against a snapshot" 2 muster plan src --state elsewhere/none --against snap.json --out p.json
 exits "it can be applied" 0 muster apply --plan p.json --state "$STATE" --wait none
