@@ -43,14 +43,14 @@ const SchemaNode *schema_items(const SchemaNode *schema); /* of an array; NULL: 
  * guess is better than none. schema may be NULL. */
 const SchemaNode *schema_member_any(const SchemaNode *schema, const char *name);
 const SchemaNode *schema_items_any(const SchemaNode *schema);
-UpdateEffect schema_update(const SchemaNode *schema);     /* x-muster-update; default UPDATE_IN_PLACE */
-bool schema_has_update(const SchemaNode *schema);         /* stated on this node itself */
-FieldOwner schema_owner(const SchemaNode *schema);        /* x-muster-owner */
-bool schema_sensitive(const SchemaNode *schema);          /* x-muster-sensitive */
+UpdateEffect schema_update(const SchemaNode *schema); /* x-muster-update; default UPDATE_IN_PLACE */
+bool schema_has_update(const SchemaNode *schema);     /* stated on this node itself */
+FieldOwner schema_owner(const SchemaNode *schema);    /* x-muster-owner */
+bool schema_sensitive(const SchemaNode *schema);      /* x-muster-sensitive */
 /* x-muster-private: what leaves the installation has a digest in its place (redact.h). */
 bool schema_private(const SchemaNode *schema);
-bool schema_ours(const SchemaNode *schema);               /* x-muster-ours */
-const char *schema_reference(const SchemaNode *schema);   /* x-muster-reference: kind name, or NULL */
+bool schema_ours(const SchemaNode *schema);             /* x-muster-ours */
+const char *schema_reference(const SchemaNode *schema); /* x-muster-reference: kind name, or NULL */
 const char *
 schema_list_key(const SchemaNode *schema); /* x-muster-list-key: member that keys a list's items, or NULL */
 const char *schema_description(const SchemaNode *schema);

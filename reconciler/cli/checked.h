@@ -9,11 +9,11 @@
 #include "reconciler/source/source.h"
 
 typedef struct {
-    const char *path;      /* as given */
-    const char *name;      /* --source or NULL */
-    const char *provider;  /* --provider or NULL */
-    const char *state_dir; /* absolute; may not exist */
-    bool may_be_empty;     /* a source without any manifest is no error (destroy) */
+    const char *path;       /* as given */
+    const char *name;       /* --source or NULL */
+    const char *provider;   /* --provider or NULL */
+    const char *state_dir;  /* absolute; may not exist */
+    bool may_be_empty;      /* a source without any manifest is no error (destroy) */
     StateSnapshot *against; /* known names are looked up here, not in the state; NULL: in the state */
 } CheckOptions;
 

@@ -12,7 +12,7 @@ typedef struct {
     const char *first_run;   /* "start", "record" or NULL */
     const char *state_dir;
     StateSnapshot *against; /* taken: compared with, in place of the state; NULL: the state */
-    int64_t allow_deletes; /* -1: not given */
+    int64_t allow_deletes;  /* -1: not given */
     bool destroy;
 } PlanningOptions;
 
@@ -21,7 +21,7 @@ typedef struct {
     Committed *committed;    /* NULL: compared with snapshot */
     StateSnapshot *snapshot; /* NULL: compared with what is committed */
     char *compared_with;     /* of the plan; NULL: the state */
-    Plan *plan; /* NULL: errors in the manifests */
+    Plan *plan;              /* NULL: errors in the manifests */
     char **notices;
     FirstRun first_run;
     PlanOptions options; /* what plan was built with; borrows from here */

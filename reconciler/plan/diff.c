@@ -329,10 +329,9 @@ static void add_busy_steps(const Diff *diff, Change *change, const ResourceRecor
     g_autoptr(GString) jobs = g_string_new(NULL);
     append_count(jobs, busy, "unfinished job");
     if (change->action == ACTION_REPLACE) {
-        add_sub_step(&steps,
-                     busy                 ? g_strdup_printf("drains first: %s", jobs->str)
-                     : diff->actual->busy ? g_strdup("nothing runs there")
-                                          : g_strdup("drains first"));
+        add_sub_step(&steps, busy                 ? g_strdup_printf("drains first: %s", jobs->str)
+                             : diff->actual->busy ? g_strdup("nothing runs there")
+                                                  : g_strdup("drains first"));
         add_sub_step(&steps, g_strdup("then takes its new form"));
     } else if (effect == UPDATE_ROLLING && busy) {
         add_sub_step(&steps, g_strdup_printf("rolling: %s finish first", jobs->str));

@@ -20,8 +20,8 @@ static void append_text(GString *out, const char *text)
         g_string_append(out, "-\n");
 }
 
-/* Of fields only those of the metadata are told: the digests before and after stand for the specs, whose texts
- * a plan against a snapshot does not know. */
+/* Of fields only those of the metadata are told: the digests before and after stand for the specs, whose
+ * texts a plan against a snapshot does not know. */
 static void append_change(GString *out, const Change *change)
 {
     change_append_title(change, out);

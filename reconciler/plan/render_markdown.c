@@ -115,6 +115,28 @@ static void append_old_place(GString *out, const Page *page, const char *file, i
 
 /* ---- sections ---- */
 
+/* A fault of a variable's value repeats the value. */
+static bool is_of_private(const Diagnostic *diagnostic)
+{
+    const char *path = diagnostic->path;
+    bool is_in_list =
+        path && (strstr(path, "nvironment[") || strstr(path, "ecrets[") || strstr(path, "Options["));
+    return is_in_list && (g_str_has_suffix(path, ".value") || g_str_has_suffix(path, ".valueFrom"));
+}
+
+static void append_message(GString *row, const Diagnostic *diagnostic)
+{
+    bool is_private = is_of_private(diagnostic);
+    markdown_text(row, is_private ? diagnostic->path : diagnostic->message, TEXT_BYTES);
+    if (is_private)
+        g_string_append(row, " cannot be what it is (not shown here; muster validate tells)");
+    if (is_private || !diagnostic->detail)
+        return;
+    g_string_append(row, " (");
+    markdown_text(row, diagnostic->detail, TEXT_BYTES);
+    g_string_append_c(row, ')');
+}
+
 static void append_diagnostic(GString *row, const Page *page, const Diagnostic *diagnostic)
 {
     g_string_append(row, diagnostic->severity == SEVERITY_ERROR     ? "- error "
@@ -124,12 +146,7 @@ static void append_diagnostic(GString *row, const Page *page, const Diagnostic *
         append_place(row, page, diagnostic->file, diagnostic->line);
         g_string_append(row, " ");
     }
-    markdown_text(row, diagnostic->message, TEXT_BYTES);
-    if (diagnostic->detail) {
-        g_string_append(row, " (");
-        markdown_text(row, diagnostic->detail, TEXT_BYTES);
-        g_string_append_c(row, ')');
-    }
+    append_message(row, diagnostic);
     g_string_append_c(row, '\n');
 }
 
