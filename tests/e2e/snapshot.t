@@ -136,13 +136,19 @@ exits "nobody there" 1 muster plan src --against "http://127.0.0.1:1/x"
 # ---- by the daemon
 exits "a place that is none" 1 muster serve src --state "$STATE" --publish-snapshot nowhere/x.json
 like "is refused at once" "$err" "*--publish-snapshot nowhere/x.json*No such file*"
-start_daemon src --state "$STATE" --publish-snapshot "$WORK/published.json" || { is "daemon starts" no yes; finish; }
-ok "it publishes what is there" until_ok test -s published.json
+mkdir www
+start_daemon src --state "$STATE" --publish-snapshot "$WORK/www/published.json" || { is "daemon starts" no yes; finish; }
+ok "it publishes what is there" until_ok test -s www/published.json
 sed 's/priority: 7/priority: 8/' src/all.yaml >new.yaml && mv new.yaml src/all.yaml
-ok "and what is applied" until_ok grep -q '"priority":8' published.json
-muster snapshot --state "$STATE" --out hand.json
+ok "and what is applied" until_ok grep -q '"priority":8' www/published.json
+rm -r www
+sed 's/priority: 8/priority: 6/' src/all.yaml >new.yaml && mv new.yaml src/all.yaml
+ok "that it cannot is in the log" until_ok grep -q 'the snapshot is not published: .*/www/published.json' daemon.log
+mkdir www
+sed 's/priority: 6/priority: 5/' src/all.yaml >new.yaml && mv new.yaml src/all.yaml
+ok "the next change tries again" until_ok grep -q '"priority":5' www/published.json
 stop_daemon "$daemon"
 muster snapshot --state "$STATE" --out hand.json
-ok "the last is what is there" cmp published.json hand.json
-exits "a plan against it" 0 muster plan src --state elsewhere/none --against published.json
+ok "the last is what is there" cmp www/published.json hand.json
+exits "a plan against it" 0 muster plan src --state elsewhere/none --against www/published.json
 finish
