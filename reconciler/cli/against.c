@@ -83,6 +83,7 @@ static char *shown_url(const char *where)
 
 static void set_options(CURL *curl, const char *where, Download *download, char *fault)
 {
+    const char *authorities = g_getenv("SSL_CERT_FILE");
     curl_easy_setopt(curl, CURLOPT_URL, where);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR,
@@ -97,6 +98,8 @@ static void set_options(CURL *curl, const char *where, Download *download, char 
     curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_OPTIONAL);
     curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "");
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "muster/" MUSTER_VERSION);
+    if (authorities)
+        curl_easy_setopt(curl, CURLOPT_CAINFO, authorities);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, fault);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_piece);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, download);
