@@ -13,6 +13,7 @@ struct EnginePorts {
     StoreCommitted committed;
     ProviderEventFunc event;
     void (*log)(void *data, const char *text);
+    void (*expect)(uint64_t sequence, void *data);
     void *data;
     Store *store;
     StoreReader *reader; /* of the query thread */
@@ -25,9 +26,23 @@ struct EnginePorts {
  * ---------------------------------------------------------------------------------------------------------------
  */
 
+static bool changes_resources(const Batch *batch)
+{
+    size_t resources, runs, applies;
+    batch_resource(batch, &resources);
+    batch_run(batch, &runs);
+    batch_apply(batch, &applies);
+    return resources + runs + applies > 0;
+}
+
 static uint64_t port_commit(void *self, Batch *batch, int64_t now_ms)
 {
-    return store_commit(((EnginePorts *)self)->store, batch, now_ms);
+    EnginePorts *ports = self;
+    bool is_expected = ports->expect && changes_resources(batch);
+    uint64_t sequence = store_commit(ports->store, batch, now_ms);
+    if (is_expected)
+        ports->expect(sequence, ports->data);
+    return sequence;
 }
 
 static bool port_load(void *self, const RecordSink *sink, void *data, GError **error)
@@ -178,6 +193,7 @@ EnginePorts *engine_ports_new(const EnginePortsOptions *options, GError **error)
     ports->committed = options->committed;
     ports->event = options->event;
     ports->log = options->log;
+    ports->expect = options->expect;
     ports->data = options->data;
     if (!port_open(ports, error))
         return NULL;

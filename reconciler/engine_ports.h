@@ -12,7 +12,9 @@ typedef struct {
     StoreCommitted committed;
     ProviderEventFunc event;
     void (*log)(void *data, const char *text);
-    void *data; /* of all three */
+    /* A batch that changes resources, runs or applies was handed to the store; may be NULL. */
+    void (*expect)(uint64_t sequence, void *data);
+    void *data; /* of all of them */
 } EnginePortsOptions;
 EnginePorts *engine_ports_new(const EnginePortsOptions *options, GError **error);
 /* Joins the worker threads; what they completed still waits in the loop's context. */

@@ -98,8 +98,8 @@ bool future_simulate(const SimulateOptions *options, SimulationResult **ret_resu
 
 static bool state_is_there(const char *state_dir)
 {
-    g_autofree char *path = g_build_filename(state_dir, "muster.db", NULL);
-    return g_file_test(path, G_FILE_TEST_EXISTS);
+    g_autofree char *path = state_dir ? g_build_filename(state_dir, "muster.db", NULL) : NULL;
+    return path && g_file_test(path, G_FILE_TEST_EXISTS);
 }
 
 static World *world_from_state(const ForecastOptions *options, GError **error)
@@ -107,8 +107,8 @@ static World *world_from_state(const ForecastOptions *options, GError **error)
     g_autoptr(World) world =
         world_new(options->seed, default_provider(options->provider, options->plan->desired));
     g_autoptr(GError) fault = NULL;
-    g_autoptr(StoreReader) reader = store_reader_open(options->state_dir, &fault);
-    if (g_error_matches(fault, STORE_ERROR, STORE_ERROR_MISSING)) {
+    g_autoptr(StoreReader) reader = options->state_dir ? store_reader_open(options->state_dir, &fault) : NULL;
+    if (!options->state_dir || g_error_matches(fault, STORE_ERROR, STORE_ERROR_MISSING)) {
         world_set_recording(world, false);
         return g_steal_pointer(&world);
     }

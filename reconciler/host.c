@@ -6,6 +6,7 @@
 #include "reconciler/follow.h"
 #include "reconciler/future.h"
 #include "reconciler/provider/provider.h"
+#include "reconciler/publish.h"
 #include "reconciler/replay.h"
 #include "reconciler/store/lease.h"
 #include <errno.h>
@@ -19,7 +20,7 @@
 
 struct HostHandle {
     /* options, copied */
-    char *state_dir, *command, *source_name, *provider_name;
+    char *state_dir, *command, *source_name, *provider_name, *publish_path;
     char **follow_paths, **follow_values;
     bool launch, log_to_stderr;
     int64_t interval_ms, record_bytes;
@@ -42,6 +43,7 @@ struct HostHandle {
     Reconciler *reconciler;
     Server *server;
     GPtrArray *follows;
+    Publisher *publisher; /* NULL: nothing is published */
     GSource *full_pass;
 };
 
@@ -99,6 +101,15 @@ static void on_committed(uint64_t sequence, const GError *error, void *data)
     HostHandle *handle = data;
     if (handle->reconciler)
         recorder_committed(handle->recorder, handle->reconciler, sequence, error);
+    if (handle->publisher)
+        publisher_committed(handle->publisher, sequence, error == NULL);
+}
+
+static void on_expected(uint64_t sequence, void *data)
+{
+    HostHandle *handle = data;
+    if (handle->publisher)
+        publisher_expect(handle->publisher, sequence);
 }
 
 static void full_pass(HostHandle *handle)
@@ -170,10 +181,14 @@ static bool start_all(HostHandle *handle, GError **error)
                                   .committed = on_committed,
                                   .event = on_provider_event,
                                   .log = host_log,
+                                  .expect = on_expected,
                                   .data = handle};
     handle->ports = engine_ports_new(&options, error);
     if (!handle->ports)
         return false;
+    if (handle->publish_path)
+        handle->publisher = publisher_new(handle->state_dir, handle->publish_path,
+                                          (LogPort){.line = host_log, .self = handle});
     Ports ports = engine_ports_get(handle->ports);
     ports.clock = clock_port(handle->clock);
     g_autofree char *notice = NULL;
@@ -218,6 +233,7 @@ static void end_all(HostHandle *handle)
     reconciler_free(reconciler);
     g_clear_pointer(&handle->server, server_free);
     g_clear_pointer(&handle->ports, engine_ports_free);
+    g_clear_pointer(&handle->publisher, publisher_free);
     g_clear_pointer(&handle->recorder, recorder_free);
     g_clear_pointer(&handle->clock, clock_free);
     g_clear_pointer(&handle->lease, lease_release);
@@ -292,6 +308,7 @@ static void handle_free(HostHandle *handle)
     g_free(handle->command);
     g_free(handle->source_name);
     g_free(handle->provider_name);
+    g_free(handle->publish_path);
     g_free(handle);
 }
 
@@ -322,6 +339,7 @@ static HostHandle *host_start(const HostOptions *options, GError **error)
     handle->command = g_strdup(options->command);
     handle->source_name = g_strdup(options->source_name);
     handle->provider_name = g_strdup(options->provider);
+    handle->publish_path = g_strdup(options->publish);
     handle->follow_paths = g_strdupv((char **)(uintptr_t)options->follow);
     handle->follow_values = g_strdupv((char **)(uintptr_t)options->follow_values);
     handle->launch = options->launch;

@@ -111,6 +111,7 @@ typedef struct HostOptions {
     const char *source_name; /* --source NAME for a single followed source, or NULL */
     const char *provider;    /* --provider or NULL */
     const char *listen;      /* --listen ADDR or NULL (a later issue) */
+    const char *publish;     /* --publish-snapshot FILE, absolute, or NULL */
     int64_t interval_ms;     /* slow full pass; 0: default */
     bool log_to_stderr;      /* serve: log lines; else quiet */
     int64_t record_bytes;    /* at most, for replays; 0: nothing is recorded */
@@ -131,7 +132,7 @@ typedef struct SimulateOptions {
 
 /* What a plan leads to. Borrowed until forecast() returns. */
 typedef struct ForecastOptions {
-    const char *state_dir; /* absolute; may not exist: then there is nothing to compare with */
+    const char *state_dir; /* absolute; NULL, or may not exist: then there is nothing to compare with */
     const Plan *plan;
     const char *source, *provider; /* identity; --provider or NULL */
     const char *region; /* whose prices count where an environment names none; NULL: muster.yaml's */

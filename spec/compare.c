@@ -8,6 +8,7 @@
 typedef struct {
     GPtrArray *changes; /* of FieldChange; NULL: only count */
     size_t unchanged;
+    const Redaction *redaction; /* before was redacted; NULL: it was not */
 } Comparison;
 
 /* A field on both sides; NULL where it is absent. */
@@ -15,7 +16,8 @@ typedef struct {
     const SchemaNode *schema; /* NULL: unknown */
     const json_t *before, *after;
     UpdateEffect effect;
-    bool sensitive;
+    bool sensitive, is_private;
+    const char *variable; /* of the nearest list's item that has a name; NULL: none */
 } Field;
 
 static void compare_field(Comparison *comparison, const char *path, const Field *field);
@@ -27,7 +29,18 @@ void field_change_free(FieldChange *change)
     g_free(change->path);
     g_free(change->before);
     g_free(change->after);
+    g_free(change->variable);
     g_free(change);
+}
+
+FieldChange *field_change_copy(const FieldChange *change)
+{
+    FieldChange *copy = g_memdup2(change, sizeof(*change));
+    copy->path = g_strdup(change->path);
+    copy->before = g_strdup(change->before);
+    copy->after = g_strdup(change->after);
+    copy->variable = g_strdup(change->variable);
+    return copy;
 }
 
 const char *update_effect_name(UpdateEffect effect)
@@ -41,39 +54,6 @@ const char *update_effect_name(UpdateEffect effect)
     return "in-place";
 }
 
-/* ---- schema of a member
- * ---------------------------------------------------------------------------------------- */
-
-/* As schema_member, but where several forms could be meant, the first that knows the member: for effect and
- * secrecy a guess is better than none. */
-static const SchemaNode *member_of(const SchemaNode *schema, const char *name, int depth)
-{
-    if (!schema || depth > 16)
-        return NULL;
-    const SchemaNode *found = schema_member(schema, name, strlen(name));
-    if (!found && schema->ref)
-        found = member_of(schema->ref, name, depth + 1);
-    for (size_t i = 0; !found && i < schema->one_of.len; i++)
-        found = member_of(schema->one_of.items[i], name, depth + 1);
-    for (size_t i = 0; !found && i < schema->any_of.len; i++)
-        found = member_of(schema->any_of.items[i], name, depth + 1);
-    return found;
-}
-
-static const SchemaNode *items_of(const SchemaNode *schema, int depth)
-{
-    if (!schema || depth > 16)
-        return NULL;
-    const SchemaNode *found = schema_items(schema);
-    if (!found && schema->ref)
-        found = items_of(schema->ref, depth + 1);
-    for (size_t i = 0; !found && i < schema->one_of.len; i++)
-        found = items_of(schema->one_of.items[i], depth + 1);
-    for (size_t i = 0; !found && i < schema->any_of.len; i++)
-        found = items_of(schema->any_of.items[i], depth + 1);
-    return found;
-}
-
 static Field field_below(const Field *field, const SchemaNode *schema, const json_t *before,
                          const json_t *after)
 {
@@ -83,7 +63,9 @@ static Field field_below(const Field *field, const SchemaNode *schema, const jso
                    .after = after,
                    .effect = is_whole ? schema_change_effect(schema, after, after, field->effect)
                                       : schema_change_effect(schema, before, after, field->effect),
-                   .sensitive = field->sensitive || schema_sensitive(schema)};
+                   .sensitive = field->sensitive || schema_sensitive(schema),
+                   .is_private = field->is_private || schema_private(schema),
+                   .variable = field->variable};
 }
 
 /* ---- showing values
@@ -99,13 +81,13 @@ static json_t *shown(const SchemaNode *schema, const json_t *value, bool sensiti
         const char *key;
         json_t *member;
         json_object_foreach((json_t *)(uintptr_t)value, key, member)
-            json_object_set_new_nocheck(copy, key, shown(member_of(schema, key, 0), member, sensitive));
+            json_object_set_new_nocheck(copy, key, shown(schema_member_any(schema, key), member, sensitive));
         return copy;
     }
     if (json_is_array(value)) {
         json_t *copy = json_array();
         for (size_t i = 0; i < json_array_size(value); i++)
-            json_array_append_new(copy, shown(items_of(schema, 0), json_array_get(value, i), sensitive));
+            json_array_append_new(copy, shown(schema_items_any(schema), json_array_get(value, i), sensitive));
         return copy;
     }
     if (schema_decimal(schema) && json_is_integer(value) && json_integer_value(value) % DECIMAL_SCALE == 0)
@@ -115,22 +97,56 @@ static json_t *shown(const SchemaNode *schema, const json_t *value, bool sensiti
     return json_deep_copy(value);
 }
 
-static char *shown_text(const Field *field, const json_t *value)
+/* Takes value. */
+static char *dump(json_t *value)
 {
-    if (!value)
-        return NULL;
-    json_t *copy = shown(field->schema, value, field->sensitive);
     char *dumped =
-        json_dumps(copy, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+        json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
     char *text = g_strdup(dumped);
     free(dumped); /* jansson's allocator is malloc */
-    json_decref(copy);
+    json_decref(value);
     return text;
+}
+
+static char *shown_text(const Field *field, const json_t *value)
+{
+    return value ? dump(shown(field->schema, value, field->sensitive)) : NULL;
+}
+
+static char *redacted_text(const FieldChange *change, const Redaction *redaction, const char *text)
+{
+    json_t *value = text && change->schema ? json_loads(text, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL) : NULL;
+    if (!value)
+        return g_strdup(text);
+    json_t *copy = redact_value(redaction, change->schema, value, change->is_private, change->variable);
+    json_decref(value);
+    return dump(copy);
+}
+
+void field_redact(const FieldChange *change, const Redaction *before, const Redaction *after,
+                  char **ret_before, char **ret_after)
+{
+    Redaction kept = *before;
+    kept.keep_digests = change->is_redacted;
+    *ret_before = redacted_text(change, &kept, change->before);
+    *ret_after = redacted_text(change, after, change->after);
+}
+
+static bool values_equal(const Comparison *comparison, const Field *field)
+{
+    char digest[REDACTED_LEN + 1];
+    if (!field->before || !field->after)
+        return false;
+    const char *before = json_string_value(field->before), *after = json_string_value(field->after);
+    if (!comparison->redaction || !field->is_private || !redact_is_digest(before) || !after)
+        return json_equal(field->before, field->after);
+    redact_text(comparison->redaction, after, digest);
+    return strcmp(before, digest) == 0;
 }
 
 static void compare_leaf(Comparison *comparison, const char *path, const Field *field)
 {
-    if (field->before && field->after && json_equal(field->before, field->after)) {
+    if (values_equal(comparison, field)) {
         comparison->unchanged++;
         return;
     }
@@ -141,6 +157,10 @@ static void compare_leaf(Comparison *comparison, const char *path, const Field *
     change->before = shown_text(field, field->before);
     change->after = shown_text(field, field->after);
     change->effect = field->effect;
+    change->schema = field->schema;
+    change->is_private = field->is_private;
+    change->is_redacted = comparison->redaction != NULL;
+    change->variable = g_strdup(field->variable);
     g_ptr_array_add(comparison->changes, change);
 }
 
@@ -174,7 +194,7 @@ static void compare_mappings(Comparison *comparison, const char *path, const Fie
     g_ptr_array_sort(keys, text_compare);
     for (guint i = 0; i < keys->len; i++) {
         const char *key = g_ptr_array_index(keys, i);
-        Field below = field_below(field, member_of(field->schema, key, 0),
+        Field below = field_below(field, schema_member_any(field->schema, key),
                                   json_object_get(field->before, key), json_object_get(field->after, key));
         g_autofree char *name = g_strconcat(path, ".", key, NULL);
         compare_field(comparison, name, &below);
@@ -217,7 +237,7 @@ static void compare_item(Comparison *comparison, const char *path, const Field *
 
 static void compare_keyed(Comparison *comparison, const char *path, const Field *field, const char *key)
 {
-    const SchemaNode *items = items_of(field->schema, 0);
+    const SchemaNode *items = schema_items_any(field->schema);
     const json_t *lists[] = {field->before, field->after};
     for (size_t side = 0; side < 2; side++)
         for (size_t i = 0; i < json_array_size(lists[side]); i++) {
@@ -227,6 +247,7 @@ static void compare_keyed(Comparison *comparison, const char *path, const Field 
             if (side == 1 && other)
                 continue; /* was compared from the other side */
             Field below = field_below(field, items, side ? NULL : item, side ? item : other);
+            below.variable = text;
             g_autofree char *name = g_strdup_printf("%s[%s]", path, text);
             compare_item(comparison, name, &below);
         }
@@ -249,11 +270,12 @@ static void compare_lists(Comparison *comparison, const char *path, const Field 
         compare_leaf(comparison, path, field);
         return;
     }
-    const SchemaNode *items = items_of(field->schema, 0);
+    const SchemaNode *items = schema_items_any(field->schema);
     size_t len = MAX(json_array_size(field->before), json_array_size(field->after));
     for (size_t i = 0; i < len; i++) {
         Field below =
             field_below(field, items, json_array_get(field->before, i), json_array_get(field->after, i));
+        below.variable = NULL;
         g_autofree char *name = g_strdup_printf("%s[%zu]", path, i);
         compare_item(comparison, name, &below);
     }
@@ -294,20 +316,25 @@ static json_t *load(View text)
     return text.len ? json_loadb(text.data, text.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL) : NULL;
 }
 
-void compare_under(const SchemaNode *schema, View before, View after, GPtrArray *changes,
-                   size_t *ret_unchanged)
+static void compare_all(Comparison *comparison, const SchemaNode *schema, View before, View after)
 {
     json_t *old = load(before);
     json_t *fresh = load(after);
-    Comparison comparison = {.changes = changes};
     Field root = {.schema = schema};
     root = field_below(&root, schema, old, fresh);
     if (old || fresh)
-        compare_field(&comparison, "spec", &root);
-    if (ret_unchanged)
-        *ret_unchanged = comparison.unchanged;
+        compare_field(comparison, "spec", &root);
     json_decref(old);
     json_decref(fresh);
+}
+
+void compare_under(const SchemaNode *schema, View before, View after, GPtrArray *changes,
+                   size_t *ret_unchanged)
+{
+    Comparison comparison = {.changes = changes};
+    compare_all(&comparison, schema, before, after);
+    if (ret_unchanged)
+        *ret_unchanged = comparison.unchanged;
 }
 
 static int change_compare(gconstpointer a, gconstpointer b)
@@ -333,4 +360,15 @@ size_t compare_unchanged(Kind kind, View before, View after)
     size_t unchanged = 0;
     compare_under(kind_spec_schema(kind), before, after, NULL, &unchanged);
     return unchanged;
+}
+
+GPtrArray *compare_redacted(Kind kind, View before, View after, const Redaction *redaction,
+                            size_t *ret_unchanged)
+{
+    GPtrArray *changes = g_ptr_array_new_with_free_func(change_free);
+    Comparison comparison = {.changes = changes, .redaction = redaction};
+    compare_all(&comparison, kind_spec_schema(kind), before, after);
+    g_ptr_array_sort(changes, change_compare);
+    *ret_unchanged = comparison.unchanged;
+    return changes;
 }

@@ -39,12 +39,18 @@ typedef enum { OWNER_USER, OWNER_SCHEDULER } FieldOwner;
 const SchemaNode *schema_member(const SchemaNode *schema, const char *name,
                                 size_t name_len);         /* NULL: not there */
 const SchemaNode *schema_items(const SchemaNode *schema); /* of an array; NULL: none */
-UpdateEffect schema_update(const SchemaNode *schema);     /* x-muster-update; default UPDATE_IN_PLACE */
-bool schema_has_update(const SchemaNode *schema);         /* stated on this node itself */
-FieldOwner schema_owner(const SchemaNode *schema);        /* x-muster-owner */
-bool schema_sensitive(const SchemaNode *schema);          /* x-muster-sensitive */
-bool schema_ours(const SchemaNode *schema);               /* x-muster-ours */
-const char *schema_reference(const SchemaNode *schema);   /* x-muster-reference: kind name, or NULL */
+/* The same, where several forms could be meant: of the first that knows the member. For effect and secrecy a
+ * guess is better than none. schema may be NULL. */
+const SchemaNode *schema_member_any(const SchemaNode *schema, const char *name);
+const SchemaNode *schema_items_any(const SchemaNode *schema);
+UpdateEffect schema_update(const SchemaNode *schema); /* x-muster-update; default UPDATE_IN_PLACE */
+bool schema_has_update(const SchemaNode *schema);     /* stated on this node itself */
+FieldOwner schema_owner(const SchemaNode *schema);    /* x-muster-owner */
+bool schema_sensitive(const SchemaNode *schema);      /* x-muster-sensitive */
+/* x-muster-private: what leaves the installation has a digest in its place (redact.h). */
+bool schema_private(const SchemaNode *schema);
+bool schema_ours(const SchemaNode *schema);             /* x-muster-ours */
+const char *schema_reference(const SchemaNode *schema); /* x-muster-reference: kind name, or NULL */
 const char *
 schema_list_key(const SchemaNode *schema); /* x-muster-list-key: member that keys a list's items, or NULL */
 const char *schema_merge_key(

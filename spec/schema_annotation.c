@@ -20,6 +20,8 @@ static void annotations_inherit(Annotations *to, const Annotations *from)
     }
     if (to->sensitive == TRISTATE_UNSET)
         to->sensitive = from->sensitive;
+    if (to->is_private == TRISTATE_UNSET)
+        to->is_private = from->is_private;
     if (to->ours == TRISTATE_UNSET)
         to->ours = from->ours;
     if (to->decimal == TRISTATE_UNSET)
@@ -212,6 +214,11 @@ FieldOwner schema_owner(const SchemaNode *schema)
 bool schema_sensitive(const SchemaNode *schema)
 {
     return schema && schema->resolved.sensitive == TRISTATE_YES;
+}
+
+bool schema_private(const SchemaNode *schema)
+{
+    return schema && schema->resolved.is_private == TRISTATE_YES;
 }
 
 bool schema_ours(const SchemaNode *schema)

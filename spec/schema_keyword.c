@@ -335,6 +335,8 @@ static bool keyword_flag(Compiler *compiler, SchemaNode *node, const char *keywo
     Tristate state = flag ? TRISTATE_YES : TRISTATE_NO;
     if (strcmp(keyword, "x-muster-sensitive") == 0)
         node->own.sensitive = state;
+    else if (strcmp(keyword, "x-muster-private") == 0)
+        node->own.is_private = state;
     else if (strcmp(keyword, "x-muster-ours") == 0)
         node->own.ours = state;
     else if (strcmp(keyword, "x-muster-decimal") == 0)
@@ -474,6 +476,7 @@ static const struct {
     {"x-muster-message", keyword_text},
     {"x-muster-ours", keyword_flag},
     {"x-muster-owner", keyword_choice},
+    {"x-muster-private", keyword_flag},
     {"x-muster-provider", keyword_provider},
     {"x-muster-reference", keyword_text},
     {"x-muster-sensitive", keyword_flag},

@@ -66,7 +66,7 @@ typedef struct {
     const char *default_text;      /* compact JSON, keys sorted */
     const char *default_canonical; /* in the form canonical_append gives it */
     const Node *default_node;
-    Tristate sensitive, ours, decimal, digest_excluded;
+    Tristate sensitive, is_private, ours, decimal, digest_excluded;
     bool has_update, has_owner, has_presence;
     UpdateEffect update, presence;
     const json_t *groups; /* of values: [["EC2", "SPOT"], …]; NULL: none */

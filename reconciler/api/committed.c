@@ -1,5 +1,6 @@
 #include "reconciler/api/committed.h"
 
+#include "reconciler/api/state_publish.h"
 #include "spec/reference.h"
 
 /* More unfinished jobs than this are told as "this many": a plan is not worth a count of a million rows. */
@@ -8,6 +9,7 @@
 struct Committed {
     Arena *arena;
     StoreReader *reader; /* NULL: there is no state */
+    char *installation;  /* NULL: none yet */
     GArray *resources, *runs;
     View owner;
     PlanActual actual;
@@ -100,6 +102,7 @@ Committed *committed_open(const char *state_dir, GError **error)
     committed->arena = arena_new();
     committed->resources = g_array_new(FALSE, FALSE, sizeof(ResourceRecord));
     committed->runs = g_array_new(FALSE, FALSE, sizeof(RunRecord));
+    committed->installation = installation_read(state_dir, NULL); /* without: plain digests */
     committed->reader = store_reader_open(state_dir, &cause);
     if (!committed->reader && !g_error_matches(cause, STORE_ERROR, STORE_ERROR_MISSING)) {
         g_propagate_error(error, g_steal_pointer(&cause));
@@ -120,6 +123,7 @@ void committed_free(Committed *committed)
     g_array_unref(committed->resources);
     g_array_unref(committed->runs);
     arena_free(committed->arena);
+    g_free(committed->installation);
     g_free(committed);
 }
 
@@ -134,6 +138,7 @@ static void use(Committed *committed)
     actual->spec = spec_of_resource;
     actual->run_spec = spec_of_run;
     actual->busy = busy_of;
+    actual->salt = committed->installation;
     actual->data = committed;
 }
 
@@ -200,6 +205,11 @@ bool committed_read_part(Committed *committed, const char *owner, const Manifest
     committed->actual.source_known = true;
     use(committed);
     return true;
+}
+
+bool committed_exists(const Committed *committed)
+{
+    return committed->reader != NULL;
 }
 
 const PlanActual *committed_actual(const Committed *committed)

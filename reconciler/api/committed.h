@@ -22,6 +22,8 @@ bool committed_read_part(Committed *committed, const char *owner, const Manifest
 
 /* Which state it is; false: there is none. */
 bool committed_position(const Committed *committed, StorePosition *ret_position);
+/* Whether there is a state at all. */
+bool committed_exists(const Committed *committed);
 /* Borrowed; its callbacks read the store while committed lives. */
 const PlanActual *committed_actual(const Committed *committed);
 /* Whether there is such a resource in force that owner does not own: what this source owns goes with its

@@ -17,8 +17,9 @@ typedef struct {
     Checked *checked;
     SourceOptions *source;
     const char *state_dir;
-    StoreReader *reader; /* opened by the first question */
-    bool asked;          /* the reader was tried */
+    const StateSnapshot *against; /* in place of the state; NULL: none */
+    StoreReader *reader;          /* opened by the first question */
+    bool asked;                   /* the reader was tried */
     MarkerQuestions *questions;
     GPtrArray *faulty; /* files with errors, borrowed; NULL: none */
 } CrossCheck;
@@ -62,6 +63,8 @@ static StoreReader *open_state(CrossCheck *check)
 /* What this source owns is about to go when its manifest is gone: it is not "known". */
 static bool state_knows(CrossCheck *check, Kind kind, View name)
 {
+    if (check->against)
+        return state_snapshot_knows(check->against, kind, name, check->checked->identity);
     StoreReader *reader = open_state(check);
     ResourceRecord record;
     bool found = false;
@@ -139,7 +142,8 @@ static void cross_check_run(CrossCheck *check, const char *provider)
 
 static void cross_check(Checked *checked, const CheckOptions *options, SourceOptions *source)
 {
-    CrossCheck check = {.checked = checked, .source = source, .state_dir = options->state_dir};
+    CrossCheck check = {
+        .checked = checked, .source = source, .state_dir = options->state_dir, .against = options->against};
     g_autofree char *key = marker_key(checked->set, checked->identity, options->provider);
     bool is_clean = diagnostic_list_len(checked->diagnostics) == 0;
     check.questions = marker_questions_new();

@@ -5,6 +5,7 @@
  * circumstances, passed them before: a marker in the cache directory says so (it holds what was asked of the
  * state, and that is asked again). */
 #pragma once
+#include "reconciler/plan/state_snapshot.h"
 #include "reconciler/source/source.h"
 
 typedef struct {
@@ -17,6 +18,7 @@ typedef struct {
     void (*observe)(Kind kind, const Node *root, const char *file, void *observer);
     void *observer;
     bool may_be_empty; /* a source without any manifest is no error (destroy) */
+    StateSnapshot *against; /* known names are looked up here, not in the state; NULL: in the state */
 } CheckOptions;
 
 typedef struct {

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <stdio.h>
+#include "reconciler/cli/against.h"
 #include "reconciler/cli/command.h"
 #include "reconciler/cli/forecasting.h"
 #include "reconciler/cli/options.h"
@@ -58,21 +59,82 @@ static bool save(const Planning *planning, const Options *options, GError **erro
     return g_file_set_contents(options->out, out->str, (gssize)out->len, error);
 }
 
+/* What shows all of a plan that a comment has no room for: without what is this machine's alone. */
+static char *whole_command(const Options *options, const char *source)
+{
+    g_autoptr(GPtrArray) words = g_ptr_array_new();
+    bool is_elsewhere = options->against && (*options->against == '/' || strchr(options->against, '@') ||
+                                             strcmp(options->against, "-") == 0);
+    const struct {
+        const char *name, *value;
+    } given[] = {
+        {"--provider", options->provider},
+        {"--source", options->source},
+        {"--only", options->only},
+        {"--first-run", options->first_run},
+        {"--against", is_elsewhere ? "SNAPSHOT" : options->against},
+    };
+    g_ptr_array_add(words, (gpointer) "muster");
+    g_ptr_array_add(words, (gpointer) "plan");
+    g_ptr_array_add(words, (gpointer)(uintptr_t)(*source == '/' ? "SOURCE" : source));
+    for (size_t i = 0; i < G_N_ELEMENTS(given); i++)
+        if (given[i].value) {
+            g_ptr_array_add(words, (gpointer)(uintptr_t)given[i].name);
+            g_ptr_array_add(words, (gpointer)(uintptr_t)given[i].value);
+        }
+    g_ptr_array_add(words, NULL);
+    return shell_join((const char *const *)words->pdata);
+}
+
+/* A command with a place on this machine in it is of no use to who reads the comment. */
+static bool is_for_all(const Options *options, const char *source)
+{
+    return *source != '/' && !options->state && !options->against && (!options->out || *options->out != '/');
+}
+
+static void print_markdown(const Planning *planning, const PlanForecast *forecast, const char *next,
+                           const Options *options, const char *source)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+    g_autofree char *whole = whole_command(options, source);
+    PlanRender render = {.next_command = is_for_all(options, source) ? next : NULL,
+                         .forecast = forecast,
+                         .source_name = planning->checked.identity,
+                         .root = planning->checked.path,
+                         .absolute_root = planning->checked.absolute,
+                         .whole_command = whole,
+                         .refused = planning->guard_message,
+                         .diagnostics = planning->checked.diagnostics};
+    plan_render_markdown(planning->plan, &render, out);
+    output_string(out);
+}
+
+static bool is_format(const Options *options, const char *format)
+{
+    return g_strcmp0(options->format, format) == 0;
+}
+
 static void print(const Planning *planning, const PlanForecast *forecast, const Options *options,
                   const char *source)
 {
     g_autofree char *next = plan_is_empty(planning->plan) ? NULL : next_command(options, source);
     g_autoptr(GString) out = g_string_new(NULL);
-    if (g_strcmp0(options->format, "json") == 0) {
+    if (is_format(options, "json")) {
         plan_render_json(planning->plan, forecast, out);
         output_string(out);
-    } else if (g_strcmp0(options->format, "markdown") == 0) {
-        PlanRender render = {.next_command = next, .forecast = forecast};
-        plan_render_markdown(planning->plan, &render, out);
-        output_string(out);
+    } else if (is_format(options, "markdown")) {
+        print_markdown(planning, forecast, next, options, source);
     } else {
         planning_print(planning, forecast, planning->guard == GUARD_OK ? next : NULL);
     }
+}
+
+/* A comment that still shows the last plan would be wrong. */
+static int no_plan(const Planning *planning, const Options *options, const char *source)
+{
+    if (is_format(options, "markdown"))
+        print_markdown(planning, NULL, NULL, options, source);
+    return EXIT_ERROR;
 }
 
 static int plan_exit_code(const Planning *planning)
@@ -109,12 +171,19 @@ static int run(Invocation *invocation)
         .state_dir = state_dir,
         .allow_deletes = allow_deletes,
     };
+    AgainstOptions against = {
+        .where = options->against, .installation = options->installation, .state_dir = state_dir};
+    if (options->installation && !options->against)
+        return report_failure(EXIT_ERROR,
+                              "--installation says which snapshot is meant; give it with --against");
+    if (options->against && !(planned.against = against_load(&against, &error)))
+        return report_error(error);
     g_auto(Planning) planning = {0};
     if (!planning_make(&planned, &planning, &error))
         return report_error(error);
     planning_report_diagnostics(planning.checked.diagnostics);
     if (!planning.plan)
-        return EXIT_ERROR;
+        return no_plan(&planning, options, source);
     if (options->out && !save(&planning, options, &error))
         return report_error(error);
     g_auto(Forecasting) forecasting = {0};
@@ -128,6 +197,10 @@ static const OptionSpec options[] = {
     {"format", 0, OPTION_TEXT, OPTION(format), "FORMAT", "text (default), json or markdown",
      "text|json|markdown"},
     {"out", 0, OPTION_TEXT, OPTION(out), "FILE", "save the plan, for apply --plan FILE", NULL},
+    {"against", 0, OPTION_TEXT, OPTION(against), "SNAPSHOT",
+     "compare with a snapshot (a file, - or an http(s) URL), not with a state", NULL},
+    {"installation", 0, OPTION_TEXT, OPTION(installation), "ID",
+     "the snapshot of --against must be of this installation (its first line names it)", NULL},
     {"no-forecast", 0, OPTION_FLAG, OPTION(no_forecast), NULL, "leave the forecast out", NULL},
     OPTION_VARIABLES,
     OPTION_PROVIDER,
@@ -155,12 +228,19 @@ const Command command_plan = {
         "spoken. What is new is fetched first.\n\n"
         "A plan that a guard would refuse is still printed, with the reason, and ends with 3. "
         "With --out the plan is saved: "
-        "apply --plan does exactly that, or stops and names what changed since.",
+        "apply --plan does exactly that, or stops and names what changed since.\n\n"
+        "With --against the plan is made where the state cannot be reached: from a snapshot that "
+        "muster snapshot or muster serve --publish-snapshot wrote. It has the same id; its forecast knows no "
+        "jobs but those that are new. "
+        "With --format markdown it is a comment for a pull request, of at most 65,536 bytes, without values "
+        "of "
+        "variables that are not marked public; also where the manifests have errors.",
     .examples =
         "muster plan envs/prod\twhat would change\n"
         "muster plan envs/prod --out p.json && muster apply --plan p.json\treview, then do exactly that\n"
         "muster plan . --format markdown\tfor a comment on a pull request\n"
-        "muster plan 'git+file:///srv/git/jobs.git@semver:>=1.2 <2'\tthe highest version in a range",
+        "muster plan 'git+file:///srv/git/jobs.git@semver:>=1.2 <2'\tthe highest version in a range\n"
+        "muster plan . --against https://example.org/prod.json\twithout access to the state",
     .options = options,
     .options_len = G_N_ELEMENTS(options),
     .argument = ARGUMENT_SOURCE,

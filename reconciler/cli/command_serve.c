@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <unistd.h>
 #include "reconciler/cli/options.h"
 #include "reconciler/cli/report.h"
 #include "reconciler/cli/state_dir.h"
@@ -102,6 +103,23 @@ static int serve(Invocation *invocation, const HostOptions *options)
     }
 }
 
+/* Absolute, in a directory that can be written to; NULL with error, or where none is wanted. */
+static char *publish_path(const Options *options, GError **error)
+{
+    if (!options->publish_snapshot)
+        return NULL;
+    g_autofree char *path = g_canonicalize_filename(options->publish_snapshot, NULL),
+                    *directory = g_path_get_dirname(path);
+    int fault = g_file_test(path, G_FILE_TEST_IS_DIR) ? EISDIR
+                : access(directory, W_OK | X_OK) != 0 ? errno
+                                                      : 0;
+    if (fault == 0)
+        return g_steal_pointer(&path);
+    g_set_error(error, CLI_ERROR, EXIT_ERROR, "--publish-snapshot %s: no file can be written there: %s",
+                options->publish_snapshot, g_strerror(fault));
+    return NULL;
+}
+
 static int run(Invocation *invocation)
 {
     const Options *options = &invocation->options;
@@ -126,6 +144,10 @@ static int run(Invocation *invocation)
     if (!values)
         return report_error(error);
     host.follow_values = (const char *const *)values;
+    g_autofree char *publish = publish_path(options, &error);
+    if (error)
+        return report_error(error);
+    host.publish = publish;
     host.state_dir = state_dir;
     host.record_bytes = record_mib << 20;
     host.follow = (const char *const *)follow;
@@ -142,6 +164,8 @@ static const OptionSpec options[] = {
     {"record", 0, OPTION_TEXT, OPTION(record), "MIB",
      "keep so much of what it takes in, for simulate --replay (64); 0: nothing", NULL},
     OPTION_VARIABLES,
+    {"publish-snapshot", 0, OPTION_TEXT, OPTION(publish_snapshot), "FILE",
+     "keep FILE as muster snapshot would write it, for plan --against", NULL},
     OPTION_PROVIDER,
     OPTION_SOURCE,
 };
@@ -171,7 +195,8 @@ const Command command_serve = {
     .examples = "muster serve envs/prod\tone source; its state is in envs/prod/.muster\n"
                 "muster serve envs/a envs/b --state /var/lib/muster\tseveral sources\n"
                 "muster serve git+https://git.example.org/team/jobs.git@main:envs/prod\tpushes become plans, "
-                "and are applied",
+                "and are applied\n"
+                "muster serve envs/prod --publish-snapshot /srv/www/prod.json\tfor plans of pull requests",
     .options = options,
     .options_len = G_N_ELEMENTS(options),
     .argument = ARGUMENT_SOURCE,

@@ -54,7 +54,7 @@ static char *option_words(const OptionSpec *option)
 
 static bool option_takes_file(const OptionSpec *option)
 {
-    static const char *const files[] = {"FILE", "DIR", "JSONL", NULL};
+    static const char *const files[] = {"FILE", "DIR", "JSONL", "SNAPSHOT", NULL};
     return option->argument && g_strv_contains(files, option->argument);
 }
 

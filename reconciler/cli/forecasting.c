@@ -24,7 +24,17 @@ static bool is_wanted(const Host *host, const Planning *planning)
 {
     if (!host || !host->forecast || planning->options.destroy)
         return false;
+    if (planning->snapshot && planning->options.only)
+        return false; /* of what is left out it would have to know more than digests */
     return !plan_is_empty(planning->plan) || forecasting_is_asserted(planning);
+}
+
+static Plan *plan_of_all(const Planning *planning)
+{
+    PlanActual actual = *state_snapshot_actual(planning->snapshot, planning->checked.identity);
+    actual.resources = NULL;
+    actual.resources_len = 0;
+    return plan_build(planning->checked.set, &actual, &planning->options);
 }
 
 static void fill(Forecasting *forecasting)
@@ -38,6 +48,11 @@ static void fill(Forecasting *forecasting)
                                        .inputs = forecasting->outlook->inputs,
                                        .assertions = forecasting->assertions,
                                        .json = forecasting->outlook->json};
+    if (!forecasting->whole || !forecasting->outlook->inputs)
+        return;
+    forecasting->inputs = g_strconcat("as if nothing else were there, since a snapshot holds no jobs; ",
+                                      forecasting->outlook->inputs, NULL);
+    forecasting->plan.inputs = forecasting->inputs;
 }
 
 void forecasting_make(const Host *host, const Planning *planning, const char *state_dir, const char *provider,
@@ -48,8 +63,9 @@ void forecasting_make(const Host *host, const Planning *planning, const char *st
         return;
     g_autoptr(GError) error = NULL;
     gint64 until_us = g_get_monotonic_time() + FORECAST_LIMIT_US;
-    ForecastOptions options = {.state_dir = state_dir,
-                               .plan = planning->plan,
+    Plan *whole = ret_forecasting->whole = planning->snapshot ? plan_of_all(planning) : NULL;
+    ForecastOptions options = {.state_dir = whole ? NULL : state_dir,
+                               .plan = whole ? whole : planning->plan,
                                .source = planning->checked.identity,
                                .provider = provider ? provider : planning->checked.provider,
                                .seed = FORECAST_SEED,
@@ -67,6 +83,8 @@ void forecasting_clear(Forecasting *forecasting)
     g_clear_pointer(&forecasting->outlook, outlook_free);
     g_clear_pointer(&forecasting->violations, g_ptr_array_unref);
     g_clear_pointer(&forecasting->assertions, g_free);
+    g_clear_pointer(&forecasting->whole, plan_free);
+    g_clear_pointer(&forecasting->inputs, g_free);
 }
 
 const PlanForecast *forecasting_plan(const Forecasting *forecasting)

@@ -9,11 +9,15 @@ typedef struct {
     Outlook *outlook;      /* NULL: none was made */
     GPtrArray *violations; /* of Violation; NULL or empty: every assertion holds */
     const char **assertions;
+    Plan *whole;       /* what was forecast in place of a plan against a snapshot; NULL: the plan itself */
+    char *inputs;      /* of that */
     PlanForecast plan; /* borrows from here */
 } Forecasting;
 
-/* A forecast that cannot be made is told on stderr and left out: the plan stands without it. An empty plan
- * has none, unless queues assert something. ret must live where it is. */
+/* A snapshot holds no jobs and only digests of specs: against one, the forecast is of everything that the
+ * source declares, with the runs that are new, as if nothing else were there; and says so. A forecast that
+ * cannot be made is told on stderr and left out: the plan stands without it. An empty plan has none, unless
+ * queues assert something. ret must live where it is. */
 void forecasting_make(const Host *host, const Planning *planning, const char *state_dir, const char *provider,
                       Forecasting *ret_forecasting);
 void forecasting_clear(Forecasting *forecasting);

@@ -50,6 +50,8 @@ static void state_read_start(StateRead *read, const PlanningOptions *options)
     SourceOptions source = {
         .path = options->source, .name = options->source_name, .state_dir = options->state_dir};
     *read = (StateRead){.state_dir = options->state_dir, .owner = source_identity_now(&source)};
+    if (options->against)
+        return;
     read->thread = g_thread_new("state", state_read, read);
 }
 
@@ -88,6 +90,35 @@ static json_t *unfinished_runs(const PlanActual *actual)
     return ids;
 }
 
+/* What is there, as the plan sees it. NULL with error. */
+static const PlanActual *planning_actual(Planning *planning, StateRead *state, GError **error)
+{
+    const char *identity = planning->checked.identity;
+    if (planning->snapshot) {
+        planning->compared_with = state_snapshot_title(planning->snapshot, identity);
+        return state_snapshot_actual(planning->snapshot, identity);
+    }
+    planning->committed = state_read_join(state, identity, error);
+    if (!planning->committed)
+        return NULL;
+    if (!committed_exists(planning->committed))
+        planning->compared_with = g_strdup("empty state");
+    return committed_actual(planning->committed);
+}
+
+/* A snapshot that knows nothing of the source may be that of another place. */
+static void note_stranger(Planning *planning)
+{
+    const char *identity = planning->checked.identity;
+    if (!planning->snapshot || state_snapshot_actual(planning->snapshot, identity)->source_known)
+        return;
+    g_autofree char *sources = state_snapshot_sources(planning->snapshot);
+    planning->notices = g_new0(char *, 2); /* the provider has none then */
+    planning->notices[0] =
+        g_strdup_printf("the snapshot knows nothing of source %s (it is of: %s): everything is new", identity,
+                        *sources ? sources : "no source");
+}
+
 bool planning_make(const PlanningOptions *options, Planning *ret_planning, GError **error)
 {
     Planning *planning = ret_planning;
@@ -97,29 +128,31 @@ bool planning_make(const PlanningOptions *options, Planning *ret_planning, GErro
                           .provider = options->provider,
                           .state_dir = options->state_dir,
                           .values = options->values,
-                          .may_be_empty = options->destroy};
+                          .may_be_empty = options->destroy,
+                          .against = options->against};
     memset(planning, 0, sizeof(*planning));
+    planning->snapshot = options->against;
     state_read_start(&state, options);
     if (!checked_load(&check, &planning->checked, error))
         return false;
     if (checked_exit_code(&planning->checked) == EXIT_ERROR && !options->destroy)
         return true;
-    const char *identity = planning->checked.identity;
-    planning->committed = state_read_join(&state, identity, error);
-    if (!planning->committed) {
-        planning_clear(planning);
+    const PlanActual *actual = planning_actual(planning, &state, error);
+    if (!actual)
         return false;
-    }
-    planning->notices = options->destroy ? NULL : checked_notices(&planning->checked);
+    /* What the provider cannot do here says nothing of the place that a snapshot is of. */
+    bool is_here = !options->destroy && !planning->snapshot;
+    planning->notices = is_here ? checked_notices(&planning->checked) : NULL;
+    note_stranger(planning);
     planning->first_run = planning_first_run(options->first_run, options->provider, &planning->checked);
     planning->values = given_values_to_json(options->values);
-    planning->options = (PlanOptions){.source_name = identity,
+    planning->options = (PlanOptions){.source_name = planning->checked.identity,
                                       .values = planning->values,
                                       .first_run = planning->first_run,
                                       .only = options->only,
                                       .destroy = options->destroy,
-                                      .notices = (const char *const *)planning->notices};
-    const PlanActual *actual = committed_actual(planning->committed);
+                                      .notices = (const char *const *)planning->notices,
+                                      .compared_with = planning->compared_with};
     planning->unfinished = unfinished_runs(actual);
     planning->plan = plan_build(planning->checked.set, actual, &planning->options);
     planning->guard = plan_guard(planning->plan, actual, &planning->options, options->allow_deletes,
@@ -132,6 +165,8 @@ void planning_clear(Planning *planning)
     g_clear_pointer(&planning->plan, plan_free);
     g_clear_pointer(&planning->unfinished, json_decref);
     g_clear_pointer(&planning->committed, committed_free);
+    g_clear_pointer(&planning->snapshot, state_snapshot_free);
+    g_clear_pointer(&planning->compared_with, g_free);
     g_clear_pointer(&planning->notices, g_strfreev);
     g_clear_pointer(&planning->values, g_free);
     g_clear_pointer(&planning->guard_message, g_free);

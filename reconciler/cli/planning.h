@@ -12,14 +12,17 @@ typedef struct {
     const char *first_run;   /* "start", "record" or NULL */
     const char *state_dir;
     const GivenValues *values; /* of variables; may be NULL */
+    StateSnapshot *against;    /* taken: compared with, in place of the state; NULL: the state */
     int64_t allow_deletes;     /* -1: not given */
     bool destroy;
 } PlanningOptions;
 
 typedef struct {
     Checked checked;
-    Committed *committed;
-    Plan *plan; /* NULL: errors in the manifests */
+    Committed *committed;    /* NULL: compared with snapshot */
+    StateSnapshot *snapshot; /* NULL: compared with what is committed */
+    char *compared_with;     /* of the plan; NULL: the state */
+    Plan *plan;              /* NULL: errors in the manifests */
     char **notices;
     char *values; /* PlanningOptions.values as JSON, for keeping; NULL: none */
     FirstRun first_run;
@@ -30,7 +33,7 @@ typedef struct {
 } Planning;
 
 /* False with error: unreadable source or state. With errors in manifests plan stays NULL. ret must live where
- * it is: the plan's options point into it. */
+ * it is, since the plan's options point into it, and be cleared whatever came of it. */
 bool planning_make(const PlanningOptions *options, Planning *ret_planning, GError **error);
 void planning_clear(Planning *planning);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Planning, planning_clear)

@@ -28,6 +28,7 @@ static const Command *const table[] = {
     &command_terminate,
     &command_schema,
     &command_export,
+    &command_snapshot,
     &command_completion,
     &command_version,
     &command_help,

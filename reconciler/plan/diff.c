@@ -170,6 +170,18 @@ static char *concurrency_step(const Manifest *manifest, const RunRecord *unfinis
     g_assert_not_reached();
 }
 
+/* The fields of two specs, and how many are equal. New array. */
+static GPtrArray *compare_with_actual(const Diff *diff, Kind kind, View before, View after,
+                                      size_t *ret_unchanged)
+{
+    if (diff->actual->is_redacted) {
+        Redaction redaction = {.salt = diff->plan->salt};
+        return compare_redacted(kind, before, after, &redaction, ret_unchanged);
+    }
+    *ret_unchanged = compare_unchanged(kind, before, after);
+    return compare_specs(kind, before, after);
+}
+
 static void add_run(Diff *diff, const Manifest *manifest, const Digest *key, const RunsOfName *runs)
 {
     bool is_recorded = !diff->actual->source_known && diff->options->first_run == FIRST_RUN_RECORD;
@@ -184,8 +196,8 @@ static void add_run(Diff *diff, const Manifest *manifest, const Digest *key, con
         g_autofree char *plain = stored.len > 0 ? run_manifest_spec(stored) : NULL;
         View before = view_from(plain);
         if (before.len > 0) {
-            change_take_fields(change, compare_specs(manifest->kind, before, manifest->spec));
-            change->unchanged_fields = compare_unchanged(manifest->kind, before, manifest->spec);
+            change_take_fields(change, compare_with_actual(diff, manifest->kind, before, manifest->spec,
+                                                           &change->unchanged_fields));
         }
         bool is_same_spec = before.len > 0 && change->fields->len == 0;
         change_take_reason(
@@ -280,12 +292,13 @@ static void compare_resource(Diff *diff, const ResourceRecord *resource, const M
         change->unchanged_fields += compare_unchanged(manifest->kind, manifest->spec, manifest->spec);
         return;
     }
-    GPtrArray *specs = compare_specs(manifest->kind, before, manifest->spec);
+    size_t unchanged;
+    GPtrArray *specs = compare_with_actual(diff, manifest->kind, before, manifest->spec, &unchanged);
     for (guint i = 0; i < specs->len; i++)
         g_ptr_array_add(change->fields, g_ptr_array_index(specs, i));
     g_ptr_array_set_free_func(specs, NULL);
     g_ptr_array_unref(specs);
-    change->unchanged_fields += compare_unchanged(manifest->kind, before, manifest->spec);
+    change->unchanged_fields += unchanged;
 }
 
 static char *update_reason(const Diff *diff, const ResourceRecord *resource, const Manifest *manifest,
@@ -316,8 +329,9 @@ static void add_busy_steps(const Diff *diff, Change *change, const ResourceRecor
     g_autoptr(GString) jobs = g_string_new(NULL);
     append_count(jobs, busy, "unfinished job");
     if (change->action == ACTION_REPLACE) {
-        add_sub_step(&steps,
-                     busy ? g_strdup_printf("drains first: %s", jobs->str) : g_strdup("nothing runs there"));
+        add_sub_step(&steps, busy                 ? g_strdup_printf("drains first: %s", jobs->str)
+                             : diff->actual->busy ? g_strdup("nothing runs there")
+                                                  : g_strdup("drains first"));
         add_sub_step(&steps, g_strdup("then takes its new form"));
     } else if (effect == UPDATE_ROLLING && busy) {
         add_sub_step(&steps, g_strdup_printf("rolling: %s finish first", jobs->str));
@@ -514,6 +528,7 @@ Plan *plan_build(ManifestSet *desired, const PlanActual *actual, const PlanOptio
 {
     g_assert(desired || options->destroy);
     Plan *plan = plan_new(desired, options);
+    plan->salt = g_strdup(actual->salt ? actual->salt : "");
     for (const char *const *notice = options->notices; notice && *notice; notice++)
         add_note(plan->warnings, KIND_COUNT, (View){"", 0}, g_strdup(*notice));
     Diff diff = {.plan = plan, .actual = actual, .options = options};

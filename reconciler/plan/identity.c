@@ -20,6 +20,8 @@ static void append_text(GString *out, const char *text)
         g_string_append(out, "-\n");
 }
 
+/* Of fields only those of the metadata are told: the digests before and after stand for the specs, whose
+ * texts a plan against a snapshot does not know. */
 static void append_change(GString *out, const Change *change)
 {
     change_append_title(change, out);
@@ -29,16 +31,14 @@ static void append_change(GString *out, const Change *change)
     append_hex(out, &change->after);
     g_string_append_c(out, '\n');
     append_hex(out, &change->run_key);
-    if (change->fields->len == 0)
-        g_string_append(out, "\n0\n"); /* most have none, and printf is half the cost of all this */
-    else
-        g_string_append_printf(out, "\n%u\n", change->fields->len);
+    g_string_append_c(out, '\n');
     for (guint i = 0; i < change->fields->len; i++) {
         const FieldChange *field = g_ptr_array_index(change->fields, i);
+        if (!g_str_has_prefix(field->path, "metadata."))
+            continue;
         append_text(out, field->path);
         append_text(out, field->before);
         append_text(out, field->after);
-        g_string_append_printf(out, "%s\n", update_effect_name(field->effect));
     }
     if (change->action ==
         ACTION_CREATE) { /* its fields are not listed: the digest covers the spec, this the metadata */
@@ -49,14 +49,14 @@ static void append_change(GString *out, const Change *change)
 
 void change_digest(const Change *change, Digest *ret_digest)
 {
-    g_autoptr(GString) text = g_string_new("muster/change/1\n");
+    g_autoptr(GString) text = g_string_new("muster/change/2\n");
     append_change(text, change);
     digest_of((View){text->str, text->len}, ret_digest);
 }
 
 void plan_identify(Plan *plan)
 {
-    g_autoptr(GString) text = g_string_new("muster/plan/1\n");
+    g_autoptr(GString) text = g_string_new("muster/plan/2\n");
     append_text(text, plan->source_name);
     g_string_append_printf(text, "%s\n%u\n", plan->destroys ? "destroy" : "apply", plan->changes->len);
     DigestSum *sum = digest_begin();

@@ -131,6 +131,7 @@ Plan *plan_new(ManifestSet *desired, const PlanOptions *options)
     plan->unmanaged = new_notes();
     plan->warnings = new_notes();
     plan->destroys = options->destroy;
+    plan->compared_with = g_strdup(options->compared_with);
     return plan;
 }
 
@@ -141,6 +142,8 @@ void plan_free(Plan *plan)
     g_free(plan->source_name);
     g_free(plan->revision);
     g_free(plan->id);
+    g_free(plan->salt);
+    g_free(plan->compared_with);
     g_ptr_array_unref(plan->changes);
     g_ptr_array_unref(plan->drift);
     g_ptr_array_unref(plan->pending);
@@ -303,11 +306,7 @@ GPtrArray *change_fields(const Change *change)
     }
     GPtrArray *fields = fields_new();
     for (guint i = 0; i < change->fields->len; i++) {
-        const FieldChange *from = g_ptr_array_index(change->fields, i);
-        FieldChange *field = g_new0(FieldChange, 1);
-        *field =
-            (FieldChange){g_strdup(from->path), g_strdup(from->before), g_strdup(from->after), from->effect};
-        g_ptr_array_add(fields, field);
+        g_ptr_array_add(fields, field_change_copy(g_ptr_array_index(change->fields, i)));
     }
     return fields;
 }

@@ -48,8 +48,9 @@ typedef struct {
     size_t counts[5]; /* by ActionType; recorded runs are not counted in ACTION_RUN but in recorded */
     size_t recorded;
     size_t unchanged;
-    bool destroys; /* made by `destroy` */
-    Arena *arena;  /* of the changes and their texts; the fields of updates are their own */
+    bool destroys;              /* made by `destroy` */
+    char *salt, *compared_with; /* as in PlanActual ("" for none) and PlanOptions (may be NULL) */
+    Arena *arena;               /* of the changes and their texts; the fields of updates are their own */
 } Plan;
 void plan_free(Plan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Plan, plan_free)
@@ -68,8 +69,12 @@ typedef struct {
     const RunRecord *runs; /* of this source, sorted by kind, name, number */
     size_t runs_len;
     bool source_known; /* this source has history in this state directory */
-    /* jobs of a queue or environment not yet finished, for sub-steps; may be NULL */
+    /* jobs of a queue or environment not yet finished, for sub-steps; NULL: not known */
     size_t (*busy)(Kind kind, View name, void *data);
+    /* Joins the digests that stand for what is private; NULL: "". is_redacted: they stand in the specs here.
+     */
+    const char *salt;
+    bool is_redacted;
 } PlanActual;
 
 typedef enum {
@@ -87,6 +92,7 @@ typedef struct {
     const char *values;         /* of variables (given_values.h), JSON, for saving; NULL: none */
     bool destroy;               /* delete everything the source owns, whatever desired holds */
     const char *const *notices; /* of the provider, shown once; NULL-terminated; may be NULL */
+    const char *compared_with;  /* "empty state"; NULL: the state that the command names */
 } PlanOptions;
 
 /* How what is actual and what is desired meet (the caller that carries changes out relies on it):
@@ -138,12 +144,23 @@ typedef struct {
     const char *next_command;     /* "muster apply envs/prod"; may be NULL */
     int width;                    /* columns of the terminal; 0: 100 */
     const PlanForecast *forecast; /* NULL: none was made */
+    /* For Markdown alone: */
+    const char *source_name;     /* where there is no plan */
+    const char *root;            /* SOURCE as given: what lies in it is told from there when it is absolute */
+    const char *absolute_root;   /* the same, absolute; NULL: not known */
+    const char *whole_command;   /* that shows what a comment has no room for */
+    const char *refused;         /* by a guard: why; NULL: by none */
+    DiagnosticList *diagnostics; /* of the manifests; NULL: none */
 } PlanRender;
 void plan_render_text(const Plan *plan, const PlanRender *render, GString *out);
 /* DESIGN's formatVersion 1; ends in a newline. forecast may be NULL. */
 void plan_render_json(const Plan *plan, const PlanForecast *forecast, GString *out);
 /* The same with the first max changes only; the summary counts them all, "omittedChanges" those left out. */
 void plan_render_json_head(const Plan *plan, guint max, GString *out);
+/* A comment on a pull request: at most MARKDOWN_MAX bytes, what is left out is counted. Begins with an HTML
+ * comment by which a bot finds it again: its key depends on the source's name alone. Shows no value of a
+ * variable that is not marked public. plan NULL: the manifests' errors allow none. */
+#define MARKDOWN_MAX 65536 /* characters that GitHub takes in a comment; bytes are never fewer */
 void plan_render_markdown(const Plan *plan, const PlanRender *render, GString *out);
 /* A saved plan: id, source name and path and options it was made with. */
 typedef struct {

@@ -144,7 +144,12 @@ static void render_json(const Plan *plan, guint max, const PlanForecast *forecas
     append_member(out, "name", plan->source_name);
     g_string_append_c(out, ',');
     append_member(out, "revision", plan->revision);
-    g_string_append_printf(out, "},\"destroy\":%s,\n \"changes\":[", plan->destroys ? "true" : "false");
+    g_string_append_c(out, '}');
+    if (plan->compared_with) {
+        g_string_append_c(out, ',');
+        append_member(out, "comparedWith", plan->compared_with);
+    }
+    g_string_append_printf(out, ",\"destroy\":%s,\n \"changes\":[", plan->destroys ? "true" : "false");
     for (guint i = 0; i < shown; i++) {
         g_string_append(out, i > 0 ? ",\n  " : "\n  ");
         append_change(out, g_ptr_array_index(plan->changes, i));

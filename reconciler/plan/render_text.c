@@ -127,6 +127,11 @@ static void write_heading(Writer *writer, const Plan *plan)
         render_short(plan->revision, writer->out);
     }
     g_string_append(writer->out, ".\n");
+    if (!plan->compared_with)
+        return;
+    g_string_append(writer->out, "Compared with: ");
+    render_safe(view_from(plan->compared_with), writer->out);
+    g_string_append(writer->out, ".\n");
 }
 
 static void write_next_command(Writer *writer, const Plan *plan)

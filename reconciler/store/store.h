@@ -108,6 +108,9 @@ bool store_reader_has_setting(StoreReader *reader, const char *prefix, bool *ret
 /* Whether an apply of this owner was ever staged to its end: then its source has a history here. What an
  * interrupted first apply left is none: --first-run must mean the same when it is tried again. */
 bool store_reader_applied(StoreReader *reader, const char *owner, bool *ret_applied, GError **error);
+/* The newest apply of each owner, by its id. */
+typedef bool (*ApplyFunc)(const ApplyRecord *record, void *data);
+bool store_reader_applies(StoreReader *reader, ApplyFunc func, void *data, GError **error);
 /* Those of one Job or Pipeline, ordered by number. */
 bool store_reader_runs_of(StoreReader *reader, Kind kind, View name, const char *owner, RunFunc func,
                           void *data, GError **error);

@@ -41,6 +41,7 @@ markdown"
     is "bash: a source is a file, blanks and all" "$(bash_ validate my)" "my batch"
     is "bash: a directory of an option" "$(bash_ get --state sr)" src
     is "bash: a file of an option" "$(bash_ apply --plan "my batch/p")" "my batch/plan.json"
+    is "bash: a snapshot is a file" "$(bash_ plan --against "my batch/p")" "my batch/plan.json"
     is "bash: nothing where any text may be" "$(bash_ submit --queue '')" ""
     is "bash: no file where a job belongs" "$(bash_ wait s)" ""
     ok "bash parses it without a word" sh -c "test -z \"\$(bash -n '$WORK/muster.bash' 2>&1)\""
