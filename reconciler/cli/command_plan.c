@@ -97,11 +97,13 @@ static void print_markdown(const Planning *planning, const PlanForecast *forecas
 {
     g_autoptr(GString) out = g_string_new(NULL);
     g_autofree char *whole = whole_command(options, source);
+    bool is_commit =
+        planning->checked.source.git != NULL; /* files have their path in the repository already */
     PlanRender render = {.next_command = is_for_all(options, source) ? next : NULL,
                          .forecast = forecast,
                          .source_name = planning->checked.identity,
-                         .root = planning->checked.path,
-                         .absolute_root = planning->checked.absolute,
+                         .root = is_commit ? NULL : planning->checked.path,
+                         .absolute_root = is_commit ? NULL : planning->checked.absolute,
                          .whole_command = whole,
                          .refused = planning->guard_message,
                          .diagnostics = planning->checked.diagnostics};

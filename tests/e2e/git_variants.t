@@ -42,6 +42,13 @@ rm -rf "$STATE/git"
 exits "without a mirror too" 0 mt plan "$at"
 like "they hold" "$err" '*priority=7*'
 
+# ---- a comment tells places in the repository, of what is gone too
+git -C jobs mv envs/prod/own.yaml envs/prod/own.txt && push jobs gone
+exits "a manifest that is gone" 2 mt plan "$at" --format markdown --no-forecast
+like "is told with its path in the repository" "$out" '*JobQueue/own*envs/prod/own.yaml*'
+is "once" "$(printf %s "$out" | grep -c 'prod/envs/prod')" 0
+git -C jobs revert --no-edit HEAD >/dev/null && git -C jobs push -q
+
 # ---- a daemon that begins while its remote cannot be reached
 mv jobs.git gone.git
 start_daemon "$at" || { is "daemon starts" no yes; finish; }
