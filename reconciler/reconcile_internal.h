@@ -14,7 +14,7 @@
 #define STARTED_LAZY_MS 20
 #define STAGE_MAX       5000 /* changes of an apply per tick: each may make revisions, rows and events */
 #define BUDGET_US       2000 /* slices of a tick end when it has gone on so long; what is under way is finished */
-#define EVENTS_MIN      16   /* of the provider, that a tick takes in whatever time they take */
+#define EVENTS_MIN      16 /* of the provider, that a tick takes in whatever time they take */
 #define FORGET_MAX      5000
 #define CALLS_MAX       1000 /* steps of calls per tick */
 #define RETRY_MS        1000 /* after a failed commit; doubles up to RETRY_MAX_MS */

@@ -17,7 +17,7 @@ typedef struct {
     /* As SourceOptions; with it everything is parsed by one thread. */
     void (*observe)(Kind kind, const Node *root, const char *file, void *observer);
     void *observer;
-    bool may_be_empty; /* a source without any manifest is no error (destroy) */
+    bool may_be_empty;      /* a source without any manifest is no error (destroy) */
     StateSnapshot *against; /* known names are looked up here, not in the state; NULL: in the state */
 } CheckOptions;
 

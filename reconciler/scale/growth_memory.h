@@ -9,7 +9,8 @@
 typedef struct {
     int64_t accrued_ms; /* money is counted up to here; 0: nothing yet */
     Account account;
-    int64_t rate_micro_per_h, unpriced; /* what goes on being paid from there, and instances without a price */
+    int64_t rate_micro_per_h,
+        unpriced; /* what goes on being paid from there, and instances without a price */
     CoolDowns cooldowns;
 } GrowthMemory;
 

@@ -42,10 +42,10 @@ typedef struct {
     HoldWanted *wanted, **wanted_end; /* to be made before anything is placed here; in order */
     HeldHost **hosts;                 /* instances held: of the room, or of the machine */
     HeldHost *own_hosts;
-    int64_t demanded_e4;         /* of what it may grow by */
-    bool gang_seen;              /* who gathers instances here was settled in this pass */
-    GpuSize *gpu_sizes;          /* sizes of hosts with GPUs that were looked at */
-    Capacity misfit;             /* at least so much fits nowhere here for the rest of the pass, where known */
+    int64_t demanded_e4; /* of what it may grow by */
+    bool gang_seen;      /* who gathers instances here was settled in this pass */
+    GpuSize *gpu_sizes;  /* sizes of hosts with GPUs that were looked at */
+    Capacity misfit;     /* at least so much fits nowhere here for the rest of the pass, where known */
     bool misfit_known;
     bool gpus_known, gpus_spare; /* some host with GPUs is of a size that no job could use the GPUs of */
 } Room;
@@ -82,11 +82,11 @@ struct QueueWalk {
     size_t rooms_len;
     ShareWalk **shares; /* a heap: who is next */
     size_t shares_len;
-    int64_t left_e4;    /* that all shares may still take (computeReservation); INT64_MAX: no limit */
-    bool limits_shares; /* a share may be at its limit */
-    Misfits misfits;    /* fit nowhere now */
-    Misfits unmet;      /* nor can any environment grow for them */
-    bool grows;         /* some environment may */
+    int64_t left_e4;     /* that all shares may still take (computeReservation); INT64_MAX: no limit */
+    bool limits_shares;  /* a share may be at its limit */
+    Misfits misfits;     /* fit nowhere now */
+    Misfits unmet;       /* nor can any environment grow for them */
+    bool grows;          /* some environment may */
     unsigned held_tries; /* jobs that only a reservation kept out */
     uint64_t held_rooms; /* bit per place in rooms: a reservation of this queue is there */
     bool is_over;        /* strict order, and the head waits */
@@ -124,10 +124,10 @@ struct Pass {
     size_t consumables_len, consumables_max;
     ComingUse *coming;
     size_t coming_len, coming_max;
-    unsigned held_tries;  /* of all queues */
-    const Queue *needed;  /* not asked yet, and may place or need something; NULL: not known */
-    bool is_over;         /* no queue that was not asked yet can place or need anything */
-    QueueWalk **limited;  /* of queues with time limits */
+    unsigned held_tries; /* of all queues */
+    const Queue *needed; /* not asked yet, and may place or need something; NULL: not known */
+    bool is_over;        /* no queue that was not asked yet can place or need anything */
+    QueueWalk **limited; /* of queues with time limits */
     size_t limited_len, limited_max;
 };
 

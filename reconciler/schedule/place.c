@@ -3,8 +3,9 @@
 #include "reconciler/world/history.h"
 #include "spec/base/units.h"
 
-/* Jobs of one queue, and of all, that only a hold kept out, in one pass: after so many the hosts that are held
- * count as full for the rest of it. What a pass may take is bounded by that: each try asks every hold. */
+/* Jobs of one queue, and of all, that only a hold kept out, in one pass: after so many the hosts that are
+ * held count as full for the rest of it. What a pass may take is bounded by that: each try asks every hold.
+ */
 #define HELD_TRIES_MAX      100
 #define HELD_TRIES_PASS_MAX 500
 

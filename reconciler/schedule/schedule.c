@@ -184,7 +184,8 @@ static bool leaves_out(const Capacity *least, const Queue *queue, const void *da
     return true;
 }
 
-/* Whether neither next nor any queue behind it can place or need anything: capacity only shrinks in a pass. */
+/* Whether neither next nor any queue behind it can place or need anything: capacity only shrinks in a pass.
+ */
 static bool pass_is_over(Pass *pass, const Queue *next)
 {
     const Queue *needed = pass->needed;

@@ -50,10 +50,10 @@ typedef enum {
     FLEET_ANY           /* those without first */
 } FleetHosts;
 /* Best fit: of the instances where need fits, the one with the fewest free GPUs, then the fewest free whole
- * vCPUs. Of those the one with the least free memory that still has as much for each of its free vCPUs as need
- * has, then with the fewest free vCPUs, then with the lowest number: what is left suits more of the kind. Where
- * none has so much memory, the one with the most, then with the most free vCPUs, then with the highest number.
- * NULL: it fits nowhere. */
+ * vCPUs. Of those the one with the least free memory that still has as much for each of its free vCPUs as
+ * need has, then with the fewest free vCPUs, then with the lowest number: what is left suits more of the
+ * kind. Where none has so much memory, the one with the most, then with the most free vCPUs, then with the
+ * highest number. NULL: it fits nowhere. */
 Instance *fleet_find(const Fleet *fleet, Capacity need, FleetHosts hosts);
 /* Whether best fit takes a rather than b; need fits on both. */
 bool fleet_before(const Instance *a, const Instance *b, Capacity need);

@@ -18,7 +18,8 @@ typedef struct {
     int32_t jobs;  /* counted in group->group.jobs */
 } Runnable;
 
-/* What a pass looks at of a subtree fills one cache line: with a million groups that line is what it waits for. */
+/* What a pass looks at of a subtree fills one cache line: with a million groups that line is what it waits
+ * for. */
 #define GROUP_ALIGNMENT 64
 typedef struct GroupEntry {
     RunnableGroup group;
@@ -105,7 +106,7 @@ struct ArrayState {
     int32_t fresh; /* RUNNABLE and never launched */
     int64_t counts[JOB_STATE_COUNT];
     LivePage **live; /* by index; NULL: none lives yet */
-    GArray *ranges; /* EndedRange by first; NULL: none */
+    GArray *ranges;  /* EndedRange by first; NULL: none */
 };
 
 static inline bool array_gated(const ArrayState *array)

@@ -1,5 +1,5 @@
-/* live_children.c: where an array keeps the children that have a struct: pages by index, each as long as one of
- * its children lives, so that looking one up costs the same however many there are. */
+/* live_children.c: where an array keeps the children that have a struct: pages by index, each as long as one
+ * of its children lives, so that looking one up costs the same however many there are. */
 #include "reconciler/world/job.h"
 
 #define PAGE_LEN 64

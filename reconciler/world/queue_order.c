@@ -1,10 +1,11 @@
-/* queue_order.c: queues with runnable work in the order in which a pass of the scheduler asks them. Changes of
- * groups only mark their queue; it finds its place when the order is asked for next. */
+/* queue_order.c: queues with runnable work in the order in which a pass of the scheduler asks them. Changes
+ * of groups only mark their queue; it finds its place when the order is asked for next. */
 #include "reconciler/world/state.h"
 
 static int order_compare(const TreeNode *a, const TreeNode *b)
 {
-    const QueueEntry *left = TREE_ENTRY(a, QueueEntry, by_order), *right = TREE_ENTRY(b, QueueEntry, by_order);
+    const QueueEntry *left = TREE_ENTRY(a, QueueEntry, by_order),
+                     *right = TREE_ENTRY(b, QueueEntry, by_order);
     const QueueKey *x = &left->key, *y = &right->key;
     if (x->priority != y->priority)
         return x->priority > y->priority ? -1 : 1;

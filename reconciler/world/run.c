@@ -460,8 +460,8 @@ Run *run_start(World *world, const RunStart *start, Rng *rng, int64_t now_ms, GE
     }
     run_add(world, entry);
     Run *older = run_active_before(run);
-    /* What can never be submitted is said now, also where it would have to wait, and before others end for it;
-     * run_submit() looks itself. */
+    /* What can never be submitted is said now, also where it would have to wait, and before others end for
+     * it; run_submit() looks itself. */
     if (older && !run_check(world, run, rng, error)) {
         run_drop(world, run);
         return NULL;

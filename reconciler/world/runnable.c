@@ -506,8 +506,8 @@ static bool group_skipped(const TreeNode *node, GroupSkip skip, const void *data
     return skip && skip(&group->need, kind_bit(group->kind), data);
 }
 
-/* The first one of a subtree that is not left out; trees are balanced, so that the depth is small. Both children
- * are fetched at once: the time goes by waiting for memory. */
+/* The first one of a subtree that is not left out; trees are balanced, so that the depth is small. Both
+ * children are fetched at once: the time goes by waiting for memory. */
 static const TreeNode *subtree_first(const TreeNode *node, GroupSkip skip, const void *data)
 {
     while (node && !subtree_skipped(node, skip, data)) {

@@ -55,7 +55,7 @@ typedef struct {
     TreeNode by_order;
     Capacity all_least; /* of the subtree below by_order */
     bool all_rest;
-    bool is_changed; /* in World.queues_changed */
+    bool is_changed;            /* in World.queues_changed */
     Environment **environments; /* as of environments_at, World.feasibility */
     size_t environments_len;
     uint64_t environments_at;
@@ -301,7 +301,8 @@ void queue_order_init(World *world);
 void queue_order_clear(World *world);
 /* Something of its groups, or of what it is, changed: it no longer rests. */
 void queue_changed(World *world, Queue *queue);
-bool queue_order_holds(const World *world, const Queue *queue); /* or it is marked as changed: for world_check() */
+bool queue_order_holds(const World *world,
+                       const Queue *queue);          /* or it is marked as changed: for world_check() */
 void queue_order_forget(World *world, Queue *queue); /* it goes */
 void capacity_lower(Capacity *least, const Capacity *need); /* each member to the lower of the two */
 /* revision.c */

@@ -58,8 +58,8 @@ static void add_queues(World *world)
     }
 }
 
-/* "known" has a history of run times, "job" only timeouts; "licensed" needs a consumable resource; a "gang" has
- * two nodes. */
+/* "known" has a history of run times, "job" only timeouts; "licensed" needs a consumable resource; a "gang"
+ * has two nodes. */
 static void add_definitions(World *world)
 {
     fixture_definition(world, "job", 1, 256, "");
@@ -71,11 +71,12 @@ static void add_definitions(World *world)
     fixture_definition(world, "licensed", 1, 256,
                        ",\"consumableResourceProperties\":{\"consumableResourceList\":["
                        "{\"consumableResource\":\"license\",\"quantity\":1}]}");
-    fixture_put(world, KIND_JOB_DEFINITION, "gang",
-                "{\"nodeProperties\":{\"mainNode\":0,\"nodeRangeProperties\":[{\"container\":{\"command\":["
-                "\"/bin/true\"],\"resourceRequirements\":[{\"type\":\"MEMORY\",\"value\":\"256\"},{\"type\":"
-                "\"VCPU\",\"value\":\"1\"}]},\"targetNodes\":\"0:\"}],\"numNodes\":2},\"type\":\"multinode\"}",
-                1);
+    fixture_put(
+        world, KIND_JOB_DEFINITION, "gang",
+        "{\"nodeProperties\":{\"mainNode\":0,\"nodeRangeProperties\":[{\"container\":{\"command\":["
+        "\"/bin/true\"],\"resourceRequirements\":[{\"type\":\"MEMORY\",\"value\":\"256\"},{\"type\":"
+        "\"VCPU\",\"value\":\"1\"}]},\"targetNodes\":\"0:\"}],\"numNodes\":2},\"type\":\"multinode\"}",
+        1);
 }
 
 World *load_world(size_t instances, bool is_recorded, uint64_t *tokens, Rng *rng)
@@ -132,14 +133,14 @@ void load_submit(World *world, uint64_t number, int array_size, Rng *rng)
     g_autofree char *timeout = timeout_of(number, array_size);
     g_autofree char *share =
         queue < FAIR_QUEUES
-            ? g_strdup_printf(",\"shareIdentifier\":\"%c%d\",\"schedulingPriorityOverride\":%d", "ab"[number % 2],
-                              (int)(number / 350 % SHARES), (int)(number / 31 % 3))
+            ? g_strdup_printf(",\"shareIdentifier\":\"%c%d\",\"schedulingPriorityOverride\":%d",
+                              "ab"[number % 2], (int)(number / 350 % SHARES), (int)(number / 31 % 3))
             : g_strdup("");
     g_autofree char *array =
         array_size > 0 ? g_strdup_printf(",\"arrayProperties\":{\"size\":%d}", array_size) : g_strdup("");
     g_autofree char *text =
-        g_strdup_printf("{\"jobName\":\"j\",\"jobQueue\":\"queue%d\",\"jobDefinition\":\"%s\"%s%s%s%s}", queue,
-                        definition, share, array, timeout, needs);
+        g_strdup_printf("{\"jobName\":\"j\",\"jobQueue\":\"queue%d\",\"jobDefinition\":\"%s\"%s%s%s%s}",
+                        queue, definition, share, array, timeout, needs);
     json_t *request = json_loads(text, 0, NULL);
     g_autoptr(GError) error = NULL;
     if (!job_submit(world, &(Submission){.id = fixture_id(number), .request = request}, LOAD_MS, &error))

@@ -1,13 +1,14 @@
-/* generate_load.h: the scheduler's load of the benches: 50 queues over 10 environments, 10 of them with fair-share
- * policies and a limit of one share, instances of 50 types, jobs of every kind. The same seed gives the same load.
- * Owns:   the world it makes. */
+/* generate_load.h: the scheduler's load of the benches: 50 queues over 10 environments, 10 of them with
+ * fair-share policies and a limit of one share, instances of 50 types, jobs of every kind. The same seed
+ * gives the same load. Owns:   the world it makes. */
 #pragma once
 #include "tests/support/schedule_fixture.h"
 
 #define LOAD_MS    INT64_C(1795600000000) /* when it is now */
 #define LOAD_TYPES 50
 
-/* rng: what it is drawn from; tokens counts what load_token() gave out. is_recorded: its rows can be taken. */
+/* rng: what it is drawn from; tokens counts what load_token() gave out. is_recorded: its rows can be taken.
+ */
 World *load_world(size_t instances, bool is_recorded, uint64_t *tokens, Rng *rng);
 Capacity load_type_capacity(uint64_t type);
 void load_token(LaunchToken *token, void *tokens); /* uint64_t* */

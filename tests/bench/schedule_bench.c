@@ -1,7 +1,7 @@
 /* schedule_bench: a million queued jobs over 50 queues (10 with fair-share policies), 10,000 instances of 50
- * types (generate_load.h); in processor time. Only jobs that were placed count. Prints "name<TAB>value<TAB>unit"; run by `make
- * bench`, never a test. Arguments: jobs and instances (default 1000000 10000);
- * a third one, whatever it is: the tick alone. */
+ * types (generate_load.h); in processor time. Only jobs that were placed count. Prints
+ * "name<TAB>value<TAB>unit"; run by `make bench`, never a test. Arguments: jobs and instances (default
+ * 1000000 10000); a third one, whatever it is: the tick alone. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>

@@ -1,6 +1,7 @@
-/* tick_bench: ticks in which 1,000 tasks end and 1,000 start, with a real store: what the loop computes, and how
- * long until all of it is durable. Prints "name<TAB>value<TAB>unit"; run by `make bench`, never a test. Arguments:
- * jobs, instances, ticks (default 400000 10000 200) and the directory for the state (default: the temporary one). */
+/* tick_bench: ticks in which 1,000 tasks end and 1,000 start, with a real store: what the loop computes, and
+ * how long until all of it is durable. Prints "name<TAB>value<TAB>unit"; run by `make bench`, never a test.
+ * Arguments: jobs, instances, ticks (default 400000 10000 200) and the directory for the state (default: the
+ * temporary one). */
 #include <stdio.h>
 #include <stdlib.h>
 #include "reconciler/decide.h"

@@ -50,19 +50,13 @@ static inline bool scan_is_even(const Instance *instance, Capacity need)
 static inline int scan_order(const Instance *a, const Instance *b, Capacity need)
 {
     int64_t a_sign = scan_is_even(a, need) ? 1 : -1, b_sign = scan_is_even(b, need) ? 1 : -1;
-    const int64_t left[] = {a->total.gpus > 0,
-                            a->free.gpus,
-                            a->free.vcpus_e4 / 10000,
-                            -a_sign,
-                            a_sign * a->free.memory_mib,
-                            a_sign * a->free.vcpus_e4,
+    const int64_t left[] = {a->total.gpus > 0,           a->free.gpus,
+                            a->free.vcpus_e4 / 10000,    -a_sign,
+                            a_sign * a->free.memory_mib, a_sign * a->free.vcpus_e4,
                             a_sign * (int64_t)a->number};
-    const int64_t right[] = {b->total.gpus > 0,
-                             b->free.gpus,
-                             b->free.vcpus_e4 / 10000,
-                             -b_sign,
-                             b_sign * b->free.memory_mib,
-                             b_sign * b->free.vcpus_e4,
+    const int64_t right[] = {b->total.gpus > 0,           b->free.gpus,
+                             b->free.vcpus_e4 / 10000,    -b_sign,
+                             b_sign * b->free.memory_mib, b_sign * b->free.vcpus_e4,
                              b_sign * (int64_t)b->number};
     for (size_t i = 0; i < G_N_ELEMENTS(left); i++)
         if (left[i] != right[i])

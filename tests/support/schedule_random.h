@@ -99,8 +99,8 @@ static inline void schedule_world_free(ScheduleWorld *random)
 
 static inline void random_submit_job(ScheduleWorld *random)
 {
-    static const char *const queues[] = {"main",  "high", "strict", "fair", "local",
-                                         "alike", "fair", "main",   "low",  "owned", "farm", "farm"};
+    static const char *const queues[] = {"main", "high", "strict", "fair",  "local", "alike",
+                                         "fair", "main", "low",    "owned", "farm",  "farm"};
     static const char *const shares[] = {"a1", "a2", "b", "c"};
     const char *queue = queues[pick(random, 0, 11)];
     bool is_fair = strcmp(queue, "fair") == 0 || strcmp(queue, "alike") == 0;
