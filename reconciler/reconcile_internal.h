@@ -146,6 +146,9 @@ void apply_task_free(void *task);
 /* reconcile_source.c */
 bool source_is_followed(const Reconciler *reconciler, const char *name);
 void source_note(Reconciler *reconciler, const SourceState *state, const char *message);
+/* False when the same fault of the same revision (may be NULL) was recorded last: each pass finds it again.
+ */
+bool source_fault_is_new(Reconciler *reconciler, const char *name, const char *revision, const char *message);
 void followed_free(void *followed);
 /* What of a followed source was carried out last; the next revision is compared with that alone while no
  * other resource changes. NULL: with everything. source_carried_out takes a reference. */

@@ -192,5 +192,6 @@ OPERATION(rerun)
 OPERATION(steps)
 OPERATION(explain)
 OPERATION(suspend)
+OPERATION(history)
 OPERATION(events)
 void progress_track_free(void *track);

@@ -35,8 +35,15 @@ static const char *const read_sql[READ_COUNT] = {
     [READ_RUNS_OF_RESOURCE] = "SELECT " RUN_COLUMNS ", " RUN_IS_ENDING
                               " FROM runs WHERE kind = ? AND name = ? AND owner = ? ORDER BY number",
     [READ_RUN] = "SELECT " RUN_COLUMNS " FROM runs WHERE id = ?",
+    /* Carried out: below REFUSED, pinned by migrate.c */
     [READ_APPLIES_NEWEST] = "SELECT " APPLY_COLUMNS " FROM applies WHERE id IN"
-                            " (SELECT max(id) FROM applies GROUP BY owner) ORDER BY id",
+                            " (SELECT max(id) FROM applies WHERE state < 5 GROUP BY owner) ORDER BY id",
+    [READ_APPLIES] = "SELECT " APPLY_COLUMNS " FROM applies WHERE id < ? ORDER BY id DESC LIMIT ?",
+    [READ_APPLIES_OF_OWNER] =
+        "SELECT " APPLY_COLUMNS " FROM applies WHERE owner = ? AND id < ? ORDER BY id DESC LIMIT ?",
+    [READ_APPLY] = "SELECT " APPLY_COLUMNS " FROM applies WHERE id = ?",
+    [READ_CHANGES] = "SELECT " CHANGE_COLUMNS " FROM changes WHERE kind = ? AND name = ?"
+                     " ORDER BY sequence DESC LIMIT ?",
     /* ACTIVE, CONVERGED, SUPERSEDED: pinned by migrate.c */
     [READ_APPLIED] = "SELECT EXISTS (SELECT 1 FROM applies WHERE owner = ? AND state IN (1, 2, 3))",
     [READ_JOB_BY_ID] = "SELECT " JOB_COLUMNS " FROM jobs WHERE id = ?",

@@ -430,6 +430,11 @@ int64_t run_scheduled_ms(const Run *run);
 /* ---- applies, settings, events ---- */
 int64_t apply_begin(World *world, const ApplyRecord *record,
                     int64_t now_ms); /* id; supersedes the owner's older one */
+/* Records a reconcile of which nothing was carried out (REFUSED, BROKEN): it takes no place in the world and
+ * supersedes nothing. Returns its id. */
+int64_t apply_note(World *world, const ApplyRecord *record, int64_t now_ms);
+/* Records what was done to a resource. */
+void world_change(World *world, const ChangeRecord *record);
 void apply_set(World *world, int64_t id, ApplyState state, const char *message, int64_t now_ms);
 const ApplyRecord *world_apply(const World *world,
                                int64_t id); /* NULL: unknown; newest of an owner are kept */

@@ -87,6 +87,11 @@ static ApplyRecord full_apply(void)
                          .summary = VIEW("{\"create\":1}"),
                          .created_ms = 31,
                          .ended_ms = 32,
+                         .trigger = TRIGGER_DESTROY,
+                         .actor = VIEW("root"),
+                         .author = VIEW("Ada"),
+                         .signature = VIEW("good: ada"),
+                         .started_ms = 30,
                          .is_new = true};
 }
 

@@ -186,16 +186,28 @@ static void test_applies_and_settings(void)
     g_assert_cmpint(world_apply(world, first)->state, ==, APPLY_SUPERSEDED);
     apply_set(world, second, APPLY_CONVERGED, "", 7);
     g_assert_cmpint(world_apply_newest(world, "s")->ended_ms, ==, 7);
+    record.state = APPLY_STATE_REFUSED; /* of which nothing is carried out: the newest stays what it is */
+    int64_t refused = apply_note(world, &record, 7);
+    g_assert_cmpint(refused, ==, second + 1);
+    g_assert_null(world_apply(world, refused));
+    g_assert_cmpint(world_apply_newest(world, "s")->state, ==, APPLY_CONVERGED);
+    world_change(world, &(ChangeRecord){.kind = KIND_JOB_QUEUE, .name = VIEW("high"), .apply_id = second});
     world_set_setting(world, "a", "1");
     world_set_setting(world, "b", "2");
     world_set_setting(world, "a", NULL);
+    Batch *batch = world_take_batch(world);
+    size_t len = 0;
+    g_assert_cmpint(batch_change(batch, &len)[0].apply_id, ==, second);
+    g_assert_cmpuint(len, ==, 1);
+    g_assert_true(batch_apply(batch, &len)[0].is_new);
+    g_assert_cmpuint(len, ==, 3);
     Records *records = records_new();
-    records_take(records, world_take_batch(world));
+    records_take(records, batch);
     g_autoptr(World) fresh = records_world(records);
     g_assert_null(world_setting(fresh, "a"));
     g_assert_cmpstr(world_setting(fresh, "b"), ==, "2");
     g_assert_cmpint(world_apply_newest(fresh, "s")->state, ==, APPLY_CONVERGED);
-    g_assert_cmpint(apply_begin(fresh, &record, 8), ==, second + 1);
+    g_assert_cmpint(apply_begin(fresh, &record, 8), ==, refused + 1);
     records_free(records);
 }
 
