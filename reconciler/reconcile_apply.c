@@ -40,8 +40,7 @@ void apply_task_free(void *data)
     g_free(task);
 }
 
-/* Resources or runs change in the batch of this tick. */
-static void epoch_advance(Reconciler *reconciler)
+void reconciler_epoch_advance(Reconciler *reconciler)
 {
     reconciler->epoch++;
     reconciler->epoch_batch = world_batches(reconciler->world) + 1;
@@ -408,6 +407,7 @@ static void stage_end(Reconciler *reconciler, ApplyTask *task)
     Stage stage = stage_of(reconciler, task);
     stage_kept(&stage, task->plan->plan);
     apply_set(reconciler->world, task->apply_id, APPLY_ACTIVE, "", reconciler->now_ms);
+    reconciler->staged = true;
     carried_out(task);
     if (task->call) {
         Call *call = g_steal_pointer(&task->call);
@@ -437,7 +437,7 @@ static void stage_slice(Reconciler *reconciler, ApplyTask *task)
 {
     guint len = task->plan->plan->changes->len, end = MIN(task->next + STAGE_MAX, len);
     if (task->next < end)
-        epoch_advance(reconciler);
+        reconciler_epoch_advance(reconciler);
     do {
         if (task->next < end && !stage_next(reconciler, task))
             return;
@@ -469,9 +469,10 @@ void applies_settle(Reconciler *reconciler)
     size_t moving = resource_settle(reconciler->world, SETTLE_MAX, reconciler->now_ms);
     const ApplyRecord *apply = NULL;
     if (moving != reconciler->moving)
-        epoch_advance(reconciler);
-    bool look = moving != reconciler->moving || reconciler->changed;
+        reconciler_epoch_advance(reconciler);
+    bool look = moving != reconciler->moving || reconciler->changed || reconciler->staged;
     reconciler->moving = moving;
+    reconciler->staged = false;
     for (int64_t id = 0; (apply = world_apply_next(reconciler->world, id)); id = apply->id)
         if (apply->state == APPLY_ACTIVE &&
             (moving == 0 || (look && !world_owner_in_transit(reconciler->world, apply->owner))))

@@ -94,6 +94,7 @@ struct Reconciler {
     /* applies */
     GQueue applies;       /* of ApplyTask*: the first is under way */
     size_t moving;        /* resources in transition at the last look */
+    bool staged; /* an apply became ACTIVE since they were looked at: it may have converged at once */
     uint64_t epoch;       /* counts changes of resources and runs, for plans made off the loop */
     uint64_t epoch_batch; /* the batch that holds the last of them */
     GPtrArray *followed;  /* of FollowedSource* (reconcile_source.c) */
@@ -154,6 +155,9 @@ void followed_free(void *followed);
  * other resource changes. NULL: with everything. source_carried_out takes a reference. */
 ManifestSet *source_carried(const Reconciler *reconciler, const char *name);
 void source_carried_out(Reconciler *reconciler, const char *name, ManifestSet *set);
+
+/* Resources or runs change in the batch of this tick: what was compared with them is compared again. */
+void reconciler_epoch_advance(Reconciler *reconciler);
 
 /* reconcile_size.c */
 void sizes_run(Reconciler *reconciler);

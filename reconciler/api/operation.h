@@ -74,6 +74,7 @@ typedef struct {
     const char *refusal;      /* changes are refused for this reason (disk full …), or NULL */
     const TickBudget *budget; /* NULL offline */
     bool offline;             /* long polls answer at once */
+    bool resources_changed;   /* out: a step changed a resource: plans that are being made are made again */
     unsigned providers;       /* as in ScheduleOptions: whose environments take jobs here; 0: all */
     ExplainGrowthFunc growth; /* why environments buy nothing; NULL offline */
     EnvironmentStandingFunc standing; /* NULL offline: what is committed says */
@@ -193,5 +194,6 @@ OPERATION(steps)
 OPERATION(explain)
 OPERATION(suspend)
 OPERATION(history)
+OPERATION(forget)
 OPERATION(events)
 void progress_track_free(void *track);

@@ -55,10 +55,12 @@
  * {"id","owner","kind","name","number","state","statusReason","createdAt","stoppedAt","jobs":{"SUCCEEDED":n,…}}
  *   apply: {"id","owner","revision","planId","state","message","createdAt","endedAt","startedAt"?,"how"?,
  * "actor"?,"author"?,"signature"?,"summary":{…}}
- *   history {"source"?,"limit"?} → {"reconciles":[{apply}…]} newest first;
- *   history {"kind","name","limit"?} → {"kind","name","owner"?,"present":bool,"fields":[{"path","value",
- * "change"?}…] each with the change that set it, "changes":[{change}…] newest first}; exit 6 where nothing is
- * there or known. change: {"action","at","owner"?,"reason"?,"actor"?,"reconcile"?,"revision"?,"author"?,
+ *   forget {"kind","name","actor"?} → {"changed":bool,"owner"?: the source that had it}; exit 6 where there
+ * is none, 3 while it is being deleted or replaced history {"source"?,"limit"?} → {"reconciles":[{apply}…]}
+ * newest first; history {"kind","name","limit"?} →
+ * {"kind","name","owner"?,"present":bool,"fields":[{"path","value", "change"?}…] each with the change that
+ * set it, "changes":[{change}…] newest first}; exit 6 where nothing is there or known. change:
+ * {"action","at","owner"?,"reason"?,"actor"?,"reconcile"?,"revision"?,"author"?,
  * "signature"?,"how"?,"fields":[{"path","before"?,"after"?}…]}
  *
  * The `live` member of `get`: of a JobQueue {counts, unfinished, heldVcpus, activeShares?, environments: [as

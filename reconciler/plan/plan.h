@@ -98,7 +98,9 @@ typedef struct {
  *   - An ACTION_REPLACE stores metadata at once, next_spec and next_digest until the old one is drained: then
  * it is pending.
  *   - A resource of no owner ("": API or by hand) that equals its manifest is left alone; one that differs is
- * adopted by an update.
+ * adopted by an update. One that its source let go (kept too) is left alone. The manifest's annotation
+ * muster/adopt decides for both: never; if-identical: when the specs are equal; always. What is left alone is
+ * noted in unmanaged; a pipeline among them is not run.
  *   - ACTION_DELETE of a Job ends its unfinished runs by onDelete and marks them RUN_CANCELLED at once; of a
  * Pipeline too.
  *   - Notes in kept: the record is to be marked kept.

@@ -249,6 +249,9 @@ void resource_delete(World *world, Kind kind, View name,
  * say of themselves. */
 void resource_set_provider(World *world, const char *owner, const char *provider);
 void resource_set_kept(World *world, Kind kind, View name, int64_t now_ms);
+/* Its source lets it go: it is nobody's from then on (owner "", kept), and stays in force as it is. Nothing
+ * to do where nobody owns it. WORLD_ERROR_CONFLICT: it is being deleted or replaced. */
+bool resource_forget(World *world, Kind kind, View name, int64_t now_ms, GError **error);
 /* Moves DELETING and REPLACING resources on as far as they can go now, at most `max` of them: queues drain or
  * terminate by their policy, environments wait for queues and launches. Returns how many are still in
  * transition. */
