@@ -148,6 +148,8 @@ void json_set_time(json_t *object, const char *name, int64_t at_ms); /* absent w
 void json_set_number(json_t *object, const char *name, int64_t value);
 json_t *json_counts(const int64_t counts[JOB_STATE_COUNT]); /* states with a count above 0 */
 json_t *json_apply(const ApplyRecord *apply);
+/* Overrides of a resource; name NULL: all. */
+json_t *json_overrides(const World *world, Kind kind, const char *name);
 json_t *json_run(const Run *run);
 void json_run_progress(json_t *object, const Run *run); /* what only the world knows of it */
 json_t *json_run_record(const RunRecord *run);
@@ -195,5 +197,6 @@ OPERATION(explain)
 OPERATION(suspend)
 OPERATION(history)
 OPERATION(forget)
+OPERATION(override)
 OPERATION(events)
 void progress_track_free(void *track);

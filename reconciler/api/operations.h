@@ -55,9 +55,13 @@
  * {"id","owner","kind","name","number","state","statusReason","createdAt","stoppedAt","jobs":{"SUCCEEDED":n,…}}
  *   apply: {"id","owner","revision","planId","state","message","createdAt","endedAt","startedAt"?,"how"?,
  * "actor"?,"author"?,"signature"?,"summary":{…}}
- *   forget {"kind","name","actor"?} → {"changed":bool,"owner"?: the source that had it}; exit 6 where there
- * is none, 3 while it is being deleted or replaced history {"source"?,"limit"?} → {"reconciles":[{apply}…]}
- * newest first; history {"kind","name","limit"?} →
+ *   override {"kind","name","field","value","forMs","reason","actor"?} → {"until"}: the field holds the value
+ * from now on until then; {"kind","name","field"?,"clear":true,"actor"?} → {"cleared": n} ends it. exit 6
+ * where there is no such resource. status has all of them, and each item of get its own: "overrides":
+ * [{"kind","name", "field","value","since","until","reason","actor"?}…] forget {"kind","name","actor"?} →
+ * {"changed":bool,"owner"?: the source that had it}; exit 6 where there is none, 3 while it is being deleted
+ * or replaced history {"source"?,"limit"?} → {"reconciles":[{apply}…]} newest first; history
+ * {"kind","name","limit"?} →
  * {"kind","name","owner"?,"present":bool,"fields":[{"path","value", "change"?}…] each with the change that
  * set it, "changes":[{change}…] newest first}; exit 6 where nothing is there or known. change:
  * {"action","at","owner"?,"reason"?,"actor"?,"reconcile"?,"revision"?,"author"?,

@@ -571,6 +571,19 @@ static void walk(Diff *diff, const ManifestSet *desired)
     pass_runs(diff, KIND_COUNT, (View){"", 0});
 }
 
+/* What a source owns and holds another value than it says: shown, and nothing to correct. */
+static void note_overridden(Diff *diff)
+{
+    const GPtrArray *overrides = diff->actual->overrides;
+    for (guint i = 0; overrides && i < overrides->len; i++) {
+        const PlanNote *note = overrides->pdata[i];
+        View name = view_from(note->name);
+        const ResourceRecord *resource = actual_find(diff->actual, note->kind, name);
+        if (resource && is_ours(diff, resource) && is_selected(diff, note->kind, name))
+            add_note(diff->plan->overridden, note->kind, name, g_strdup(note->message));
+    }
+}
+
 Plan *plan_build(ManifestSet *desired, const PlanActual *actual, const PlanOptions *options)
 {
     g_assert(desired || options->destroy);
@@ -581,6 +594,7 @@ Plan *plan_build(ManifestSet *desired, const PlanActual *actual, const PlanOptio
     diff.specs = g_array_new(FALSE, FALSE, sizeof(View));
     walk(&diff, options->destroy ? NULL : desired);
     runs_note_ending(plan, actual, options);
+    note_overridden(&diff);
     plan_order(plan, (const View *)(void *)diff.specs->data);
     g_array_unref(diff.specs);
     plan_identify(plan);

@@ -45,7 +45,8 @@ typedef struct {
     char *source_name, *revision, *id; /* id: 64 hex */
     GPtrArray *changes;                /* of Change*, in the order they are carried out */
     GPtrArray *drift, *pending, *kept, *unmanaged, *warnings; /* of PlanNote* */
-    size_t counts[5]; /* by ActionType; recorded runs are not counted in ACTION_RUN but in recorded */
+    GPtrArray *overridden; /* of PlanNote*: fields that hold another value for a while; no part of the id */
+    size_t counts[5];      /* by ActionType; recorded runs are not counted in ACTION_RUN but in recorded */
     size_t recorded;
     size_t unchanged;
     bool destroys; /* made by `destroy` */
@@ -67,7 +68,8 @@ typedef struct {
     void *data;
     const RunRecord *runs; /* of this source, sorted by kind, name, number */
     size_t runs_len;
-    bool source_known; /* this source has history in this state directory */
+    const GPtrArray *overrides; /* of PlanNote*, of any resource; may be NULL */
+    bool source_known;          /* this source has history in this state directory */
     /* jobs of a queue or environment not yet finished, for sub-steps; may be NULL */
     size_t (*busy)(Kind kind, View name, void *data);
 } PlanActual;

@@ -144,6 +144,7 @@ void plan_render_markdown(const Plan *plan, const PlanRender *render, GString *o
         render_summary(plan, out);
     g_string_append(out, "**\n");
     append_notes(out, "Changed outside", plan->drift);
+    append_notes(out, "Overridden for now", plan->overridden);
     if (!plan_is_empty(plan)) {
         append_table(out, plan);
         append_details(out, plan);

@@ -84,6 +84,9 @@ static const char *const read_sql[READ_COUNT] = {
                          " AND sequence >= (SELECT floor FROM fence)",
     [READ_EVENTS] = "SELECT " EVENT_COLUMNS " FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?",
     [READ_SETTING] = "SELECT value FROM settings WHERE name = ?",
+    [READ_SETTINGS_BEGINNING] =
+        "SELECT " SETTING_COLUMNS
+        " FROM settings WHERE name >= ?1 AND name < ?1 || char(1114111) ORDER BY name",
     [READ_SETTINGS] = "SELECT " SETTING_COLUMNS " FROM settings ORDER BY name",
 };
 
@@ -357,6 +360,25 @@ bool store_reader_setting(StoreReader *reader, const char *name, char **ret_valu
     *ret_value = row ? g_strndup(value.data, value.len) : NULL;
     sqlite3_reset(cursor.statement);
     return true;
+}
+
+bool store_reader_settings(StoreReader *reader, const char *beginning, SettingFunc func, void *data,
+                           GError **error)
+{
+    Cursor cursor;
+    bool row, ok;
+    if (!reader_statement(reader, READ_SETTINGS_BEGINNING, &cursor, error))
+        return false;
+    put_text(&cursor, view_from(beginning));
+    while ((ok = reader_step(reader, &cursor, &row, error)) && row) {
+        SettingRecord record;
+        get_setting(&cursor, &record);
+        ok = reader_sound(reader, &cursor, error);
+        if (!ok || !func(&record, data))
+            break;
+    }
+    sqlite3_reset(cursor.statement);
+    return ok;
 }
 
 bool store_reader_applied(StoreReader *reader, const char *owner, bool *ret_applied, GError **error)

@@ -49,6 +49,7 @@ typedef enum {
     READ_EVENTS,
     READ_SETTING,
     READ_SETTINGS,
+    READ_SETTINGS_BEGINNING,
     READ_COUNT
 } ReadStatement;
 

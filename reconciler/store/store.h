@@ -91,6 +91,10 @@ bool store_reader_runs(StoreReader *reader, const char *owner, StoreDetail detai
 bool store_reader_run(StoreReader *reader, View id, bool *ret_found, RunRecord *ret_record, GError **error);
 /* A setting's value, new; *ret_value is NULL where it is not set. */
 bool store_reader_setting(StoreReader *reader, const char *name, char **ret_value, GError **error);
+/* Settings whose names begin so, by name. */
+typedef bool (*SettingFunc)(const SettingRecord *record, void *data);
+bool store_reader_settings(StoreReader *reader, const char *beginning, SettingFunc func, void *data,
+                           GError **error);
 /* STORE_VALUES_SETTING SOURCE is the setting that holds the values its variables were given (given_values.h).
  */
 #define STORE_VALUES_SETTING "values "

@@ -76,6 +76,8 @@ const char *change_action_name(ChangeAction action)
     case CHANGE_DELETE: return "delete";
     case CHANGE_KEEP: return "keep";
     case CHANGE_FORGET: return "forget";
+    case CHANGE_OVERRIDE: return "override";
+    case CHANGE_RESTORE: return "restore";
     }
     g_assert_not_reached();
 }

@@ -258,8 +258,10 @@ typedef enum {
     CHANGE_UPDATE,
     CHANGE_REPLACE,
     CHANGE_DELETE,
-    CHANGE_KEEP,  /* its manifest is gone, and it stays */
-    CHANGE_FORGET /* let go by its source */
+    CHANGE_KEEP,     /* its manifest is gone, and it stays */
+    CHANGE_FORGET,   /* let go by its source */
+    CHANGE_OVERRIDE, /* a field holds another value for a while */
+    CHANGE_RESTORE   /* and no longer */
 } ChangeAction;
 const char *change_action_name(ChangeAction action); /* "create" … */
 

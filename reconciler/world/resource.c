@@ -1,5 +1,6 @@
 /* Resources: created, updated, looked up. How they end or are replaced is in settle.c. */
 #include "reconciler/world/job.h"
+#include "reconciler/world/override.h"
 #include "spec/compare.h"
 #include <stdlib.h>
 
@@ -335,6 +336,7 @@ static bool environment_in_force(World *world, Resource *resource, View spec, GE
         tree_init(&entry->ends, launch_end_compare);
         slot_take(world, environment);
     }
+    override_environment(world, resource->name, decoded);
     derived_clear(environment);
     compute_environment_spec_free(environment->spec);
     environment->spec = decoded;
@@ -354,6 +356,7 @@ static bool queue_in_force(World *world, Resource *resource, View spec, GError *
         resource->queue = &entry->queue;
         resource->queue->resource = resource;
     }
+    override_queue(world, resource->name, decoded);
     job_queue_spec_free(resource->queue->spec);
     resource->queue->spec = decoded;
     queue_policy_apply(world, resource->queue);
@@ -672,6 +675,7 @@ void resource_remove(World *world, Resource *resource, int64_t now_ms)
     if (resource->kind == KIND_JOB_QUEUE || resource->kind == KIND_COMPUTE_ENVIRONMENT)
         scheduling_notes_clear(world, resource);
     own_provider_clear(world, resource);
+    overrides_drop(world, resource);
     schedules_drop(world, resource);
     transit_leave(world, entry);
     if (resource->dirty)

@@ -55,7 +55,7 @@ typedef struct {
     TreeNode by_order;
     Capacity all_least; /* of the subtree below by_order */
     bool all_rest;
-    bool is_changed; /* in World.queues_changed */
+    bool is_changed;            /* in World.queues_changed */
     Environment **environments; /* as of environments_at, World.feasibility */
     size_t environments_len;
     uint64_t environments_at;
@@ -200,8 +200,9 @@ struct World {
     Job *finished, *finished_tail; /* may be forgotten when nothing depends on them */
     uint64_t job_sequence, event_sequence, front;
     int64_t template_id, apply_id;
-    size_t runnable; /* items in all groups */
-    size_t parked;   /* groups */
+    int64_t override_due_ms; /* when the next override ends; 0: there is none */
+    size_t runnable;         /* items in all groups */
+    size_t parked;           /* groups */
     uint64_t feasibility;
 
     Tree histories;
@@ -300,7 +301,8 @@ void queue_order_init(World *world);
 void queue_order_clear(World *world);
 /* Something of its groups, or of what it is, changed: it no longer rests. */
 void queue_changed(World *world, Queue *queue);
-bool queue_order_holds(const World *world, const Queue *queue); /* or it is marked as changed: for world_check() */
+bool queue_order_holds(const World *world,
+                       const Queue *queue);          /* or it is marked as changed: for world_check() */
 void queue_order_forget(World *world, Queue *queue); /* it goes */
 void capacity_lower(Capacity *least, const Capacity *need); /* each member to the lower of the two */
 /* revision.c */
@@ -387,6 +389,10 @@ void schedules_begin(World *world, Resource *pipeline, int64_t now_ms);
 void schedules_drop(World *world, Resource *pipeline); /* and what the store keeps of them */
 void timetable_free(ResourceEntry *entry);
 void schedules_check(const World *world);
+/* override.c */
+void overrides_loaded(World *world);
+void overrides_drop(World *world, const Resource *resource); /* with their resource, unrecorded */
+
 /* apply.c */
 void applies_init(World *world);
 void applies_clear(World *world);

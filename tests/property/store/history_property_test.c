@@ -51,7 +51,7 @@ static void step_change(Model *model, Batch *batch)
                            .apply_id = (int64_t)rng_below(rng, 20),
                            .owner = random_text(rng, model->arena, 10),
                            .actor = random_text(rng, model->arena, 10),
-                           .action = (ChangeAction)rng_below(rng, CHANGE_FORGET + 1),
+                           .action = (ChangeAction)rng_below(rng, CHANGE_RESTORE + 1),
                            .reason = random_text(rng, model->arena, 40),
                            .fields = random_text(rng, model->arena, 200)};
     batch_put_change(batch, &record);

@@ -437,6 +437,35 @@ static void test_let_go_is_not_run(Fixture *fixture, gconstpointer data)
     assert_changes(plan, "update Pipeline/ours; run Pipeline/ours");
 }
 
+/* Of what the source owns; it changes neither the plan nor its id. */
+static void test_overridden(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    PlanNote notes[] = {{KIND_JOB_QUEUE, (char *)(uintptr_t) "high", (char *)(uintptr_t) "priority is 100"},
+                        {KIND_JOB_QUEUE, (char *)(uintptr_t) "theirs", (char *)(uintptr_t) "priority is 1"},
+                        {KIND_JOB_QUEUE, (char *)(uintptr_t) "zone", (char *)(uintptr_t) "priority is 2"}};
+    g_autoptr(GPtrArray) overrides = g_ptr_array_new();
+    for (size_t i = 0; i < G_N_ELEMENTS(notes); i++)
+        g_ptr_array_add(overrides, &notes[i]);
+    want(fixture, KIND_JOB_QUEUE, "high", QUEUE_SPEC);
+    have(fixture, KIND_JOB_QUEUE, "high", QUEUE_SPEC);
+    have(fixture, KIND_JOB_QUEUE, "theirs", QUEUE_SPEC)->owner = VIEW("bank");
+    g_autoptr(Plan) without = build(fixture);
+    fixture->actual.overrides = overrides;
+    want(fixture, KIND_JOB_QUEUE, "high", QUEUE_SPEC);
+    g_autoptr(Plan) plan = build(fixture);
+    assert_changes(plan, "");
+    g_assert_cmpstr(plan->id, ==, without->id);
+    g_assert_cmpuint(plan->overridden->len, ==, 1);
+    g_assert_cmpstr(((const PlanNote *)plan->overridden->pdata[0])->message, ==, "priority is 100");
+    g_autoptr(GString) text = g_string_new(NULL);
+    plan_render_text(plan, &(PlanRender){0}, text);
+    g_assert_nonnull(strstr(text->str, "^ JobQueue/high  priority is 100"));
+    g_autoptr(GString) json = g_string_new(NULL);
+    plan_render_json(plan, NULL, json);
+    g_assert_nonnull(strstr(json->str, "\"overridden\":[\n  {\"kind\":\"JobQueue\",\"name\":\"high\""));
+}
+
 static void test_only(Fixture *fixture, gconstpointer data)
 {
     (void)data;
@@ -930,6 +959,7 @@ int main(int argc, char **argv)
     ADD("kept-comes-back", test_kept_comes_back);
     ADD("owners", test_owners);
     ADD("only", test_only);
+    ADD("overridden", test_overridden);
     ADD("adoption", test_adoption);
     ADD("adoption-by-hand", test_adoption_by_hand);
     ADD("let-go-is-not-run", test_let_go_is_not_run);
