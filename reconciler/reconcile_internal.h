@@ -92,10 +92,10 @@ struct Reconciler {
     GError *fault;
 
     /* applies */
-    GQueue applies;       /* of ApplyTask*: the first is under way */
-    size_t moving;        /* resources in transition at the last look */
-    bool staged; /* an apply became ACTIVE since they were looked at: it may have converged at once */
-    uint64_t epoch;       /* counts changes of resources and runs, for plans made off the loop */
+    GQueue applies; /* of ApplyTask*: the first is under way */
+    size_t moving;  /* resources in transition at the last look */
+    bool staged;    /* an apply became ACTIVE since they were looked at: it may have converged at once */
+    uint64_t epoch; /* counts changes of resources and runs, for plans made off the loop */
     uint64_t epoch_batch; /* the batch that holds the last of them */
     GPtrArray *followed;  /* of FollowedSource* (reconcile_source.c) */
 
