@@ -38,7 +38,7 @@ is "it says what that means" "$out" "JobQueue/high forgotten: it stays as it is,
 exits "again" 0 mt forget JobQueue/high
 like "nothing to do" "$out" "*of no source already*"
 exits "what it is now" 0 mt describe JobQueue high
-like "nobody's" "$out" "*none: unmanaged*"
+like "nobody's" "$out" "*none: unmanaged*Kept:*let go (muster forget)*"
 exits "it works" 0 mt submit --queue high --definition ok --wait
 
 # The source's next plan
