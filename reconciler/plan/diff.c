@@ -262,8 +262,35 @@ static void unwanted_runs(Diff *diff, Kind kind, View name)
 /* ---- resources
  * ---------------------------------------------------------------------------------------------------- */
 
+/* New string, or NULL: nearly no manifest has it. */
+static char *annotation_of(const Manifest *manifest, const char *name)
+{
+    View text = manifest->metadata;
+    if (!text.len || !memmem(text.data, text.len, name, strlen(name)))
+        return NULL;
+    json_t *root = json_loadb(text.data, text.len, 0, NULL);
+    char *value = g_strdup(json_string_value(json_object_get(json_object_get(root, "annotations"), name)));
+    json_decref(root);
+    return value;
+}
+
+/* A rename is not followed: who asked for one is to know before anything is deleted. */
+static void note_formerly(Diff *diff, const Manifest *manifest)
+{
+    g_autofree char *former = annotation_of(manifest, "muster/formerly");
+    const ResourceRecord *resource =
+        former ? actual_find(diff->actual, manifest->kind, view_from(former)) : NULL;
+    if (resource && is_ours(diff, resource))
+        add_note(
+            diff->plan->warnings, manifest->kind, manifest->name,
+            g_strdup_printf("muster/formerly: %s is not followed by this version: this one is made anew, and "
+                            "%s/%s is deleted with what it had",
+                            former, kind_name(manifest->kind), former));
+}
+
 static void add_create(Diff *diff, const Manifest *manifest)
 {
+    note_formerly(diff, manifest);
     Change *change = change_new(diff->plan, ACTION_CREATE, manifest->kind, manifest->name);
     change_set_manifest(change, manifest);
     change->after = manifest->digest;
@@ -377,18 +404,11 @@ typedef enum { ADOPT_NEVER, ADOPT_IF_IDENTICAL, ADOPT_ALWAYS, ADOPT_UNSAID } Ado
 
 static Adoption adoption_of(const Manifest *manifest)
 {
-    static const char annotation[] = "muster/adopt";
-    View text = manifest->metadata;
-    if (!text.len || !memmem(text.data, text.len, annotation, sizeof annotation - 1))
-        return ADOPT_UNSAID; /* nearly none has it */
-    json_t *root = json_loadb(text.data, text.len, 0, NULL);
-    const char *word = json_string_value(json_object_get(json_object_get(root, "annotations"), annotation));
-    Adoption adoption = g_strcmp0(word, "never") == 0          ? ADOPT_NEVER
-                        : g_strcmp0(word, "if-identical") == 0 ? ADOPT_IF_IDENTICAL
-                        : g_strcmp0(word, "always") == 0       ? ADOPT_ALWAYS
-                                                               : ADOPT_UNSAID;
-    json_decref(root);
-    return adoption;
+    g_autofree char *word = annotation_of(manifest, "muster/adopt");
+    return g_strcmp0(word, "never") == 0          ? ADOPT_NEVER
+           : g_strcmp0(word, "if-identical") == 0 ? ADOPT_IF_IDENTICAL
+           : g_strcmp0(word, "always") == 0       ? ADOPT_ALWAYS
+                                                  : ADOPT_UNSAID;
 }
 
 /* What was let go stays so until its manifest says otherwise: a plan that took it back would undo what

@@ -405,6 +405,23 @@ static void test_adoption(Fixture *fixture, gconstpointer data)
     g_assert_cmpint(plan_guard(plan, &fixture->actual, &fixture->options, -1, &message), ==, GUARD_OK);
 }
 
+static void test_formerly_is_told(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    want_adopting(fixture, KIND_JOB_QUEUE, "new", QUEUE_SPEC,
+                  VIEW("{\"annotations\":{\"muster/formerly\":\"old\"}}"));
+    want_adopting(fixture, KIND_JOB_QUEUE, "other", QUEUE_SPEC,
+                  VIEW("{\"annotations\":{\"muster/formerly\":\"nothing\"}}"));
+    have(fixture, KIND_JOB_QUEUE, "old", QUEUE_SPEC);
+    g_autoptr(Plan) plan = build(fixture);
+    g_assert_cmpuint(plan->counts[ACTION_CREATE], ==, 2);
+    g_assert_cmpuint(plan->counts[ACTION_DELETE], ==, 1);
+    g_assert_cmpuint(plan->warnings->len, ==, 1);
+    const PlanNote *note = plan->warnings->pdata[0];
+    g_assert_cmpstr(note->name, ==, "new");
+    g_assert_true(g_str_has_prefix(note->message, "muster/formerly: old is not followed by this version"));
+}
+
 /* What was made by hand and equals its manifest is left alone unless the manifest asks for it. */
 static void test_adoption_by_hand(Fixture *fixture, gconstpointer data)
 {
@@ -960,6 +977,7 @@ int main(int argc, char **argv)
     ADD("owners", test_owners);
     ADD("only", test_only);
     ADD("overridden", test_overridden);
+    ADD("formerly-is-told", test_formerly_is_told);
     ADD("adoption", test_adoption);
     ADD("adoption-by-hand", test_adoption_by_hand);
     ADD("let-go-is-not-run", test_let_go_is_not_run);
