@@ -5,7 +5,7 @@
 
 #define LIMIT_DEFAULT 50
 #define LIMIT_MAX     10000
-#define BLAME_CHANGES 2000 /* newest changes of a resource that are looked through */
+#define BLAME_CHANGES 500 /* newest changes of a resource that are looked through and listed */
 
 typedef struct {
     char *source, *name; /* name NULL: reconciles */

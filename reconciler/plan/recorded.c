@@ -166,9 +166,10 @@ static void append_value(const Privacy *privacy, const char *label, const char *
 void recorded_fields(const GPtrArray *fields, View metadata, GString *out)
 {
     Privacy privacy = {public_names(metadata)};
-    guint shown = MIN(fields->len, RECORDED_FIELDS_MAX);
+    guint shown = 0;
+    gsize end = out->len + RECORDED_BYTES_MAX;
     g_string_append_c(out, '[');
-    for (guint i = 0; i < shown; i++) {
+    for (guint i = 0; i < MIN(fields->len, RECORDED_FIELDS_MAX) && out->len < end; i++, shown++) {
         const FieldChange *field = g_ptr_array_index(fields, i);
         g_string_append(out, i ? ",{\"path\":" : "{\"path\":");
         json_append_string(out, view_from(field->path));

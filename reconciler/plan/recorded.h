@@ -7,8 +7,9 @@
 #pragma once
 #include "spec/compare.h"
 
-#define RECORDED_FIELDS_MAX 500  /* of one change; the others are counted in one entry */
-#define RECORDED_VALUE_MAX  4096 /* bytes of one value; a larger one is told by its size and digest */
+#define RECORDED_FIELDS_MAX 500   /* of one change; the others are counted in one entry */
+#define RECORDED_BYTES_MAX  65536 /* of one change: after so many no further field is begun */
+#define RECORDED_VALUE_MAX  4096  /* bytes of one value; a larger one is told by its size and digest */
 
 /* Appends [{"path","before"?,"after"?}, …] as JSON; of a change with more fields the last is {"path": "spec",
  * "omitted": n}. metadata: of the manifest that the fields lead to. fields: of FieldChange. */

@@ -113,6 +113,13 @@ static void test_bounds(void)
         g_ptr_array_add(fields, &field);
     recorded_fields(fields, VIEW("{}"), out);
     g_assert_true(g_str_has_suffix(out->str, ",{\"path\":\"spec\",\"omitted\":7}]"));
+    g_autofree char *half = g_strnfill(RECORDED_VALUE_MAX / 2, 'x'), *large = g_strdup_printf("\"%s\"", half);
+    field = field_of("spec.c", large, large);
+    g_string_truncate(out, 0);
+    recorded_fields(fields, VIEW("{}"), out);
+    g_assert_cmpuint(out->len, <, RECORDED_BYTES_MAX + 2 * RECORDED_VALUE_MAX);
+    g_assert_true(g_str_has_suffix(out->str, "}]"));
+    g_assert_nonnull(strstr(out->str, ",{\"path\":\"spec\",\"omitted\":491}]"));
 }
 
 int main(int argc, char **argv)
