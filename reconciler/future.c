@@ -38,7 +38,7 @@ static bool stage_plan(World *world, const Plan *plan, const char *provider, uin
                        GPtrArray *stops, GError **error)
 {
     Rng rng = rng_from_seed(seed);
-    Stage stage = {world, plan->source_name, &rng, now_ms, stops};
+    Stage stage = {world, plan->source_name, &rng, now_ms, stops, 0};
     if (provider)
         resource_set_provider(world, plan->source_name, provider);
     for (guint i = 0; i < plan->changes->len; i++) {

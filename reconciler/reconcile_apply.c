@@ -22,7 +22,7 @@ struct ApplyTask {
     uint64_t epoch;        /* when planning began */
     int tries;
     guint next; /* change to stage */
-    int64_t apply_id;
+    int64_t apply_id, started_ms;
     bool abandoned; /* its answer was given while the worker had it */
 };
 
@@ -41,8 +41,7 @@ void apply_task_free(void *data)
     g_free(task);
 }
 
-/* Resources or runs change in the batch of this tick. */
-static void epoch_advance(Reconciler *reconciler)
+void reconciler_epoch_advance(Reconciler *reconciler)
 {
     reconciler->epoch++;
     reconciler->epoch_batch = world_batches(reconciler->world) + 1;
@@ -94,6 +93,8 @@ void apply_take(Reconciler *reconciler, Call *call)
     task->plan->values = text_member(request, "values");
     task->plan->only = text_member(request, "only");
     task->plan->plan_id = text_member(request, "planId");
+    task->plan->actor = text_member(request, "actor");
+    task->started_ms = reconciler->now_ms;
     task->plan->destroy = json_is_true(json_object_get(request, "destroy"));
     if (allow)
         task->plan->allow_deletes = json_integer_value(allow);
@@ -134,12 +135,60 @@ void apply_followed(Reconciler *reconciler, const SourceState *state)
     task->plan->provider = g_strdup(state->provider);
     task->plan->values = g_strdup(state->values);
     task->plan->set = manifest_set_ref(state->set);
+    task->plan->author = g_strdup(state->author);
+    task->plan->signature = g_strdup(state->signature);
+    task->started_ms = reconciler->now_ms;
     task->path = g_strdup(state->path);
     task->revision = g_strdup(state->revision);
     task->changed_us = state->changed_us;
     task->full_pass = state->full_pass;
     g_queue_push_tail(&reconciler->applies, task);
     reconciler_wake(reconciler);
+}
+
+/* ---- recording
+ * -------------------------------------------------------------------------------------------------------------
+ */
+
+static char *summary_of(const ApplyPlan *plan)
+{
+    char *text = json_dumps(json_object_get(plan->plan_json, "summary"), JSON_COMPACT);
+    char *copy = g_strdup(text ? text : "{}");
+    free(text);
+    return copy;
+}
+
+/* Borrows from task and summary. */
+static ApplyRecord record_of(const ApplyTask *task, const char *summary)
+{
+    const ApplyPlan *plan = task->plan;
+    const char *revision = plan->plan  ? plan->plan->revision
+                           : plan->set ? manifest_set_revision(plan->set)
+                                       : task->revision;
+    return (ApplyRecord){.owner = view_from(plan->identity ? plan->identity : plan->source_name),
+                         .source_path = view_from(plan->source),
+                         .revision = view_from(revision),
+                         .plan_id = view_from(plan->plan ? plan->plan->id : NULL),
+                         .message = VIEW(""),
+                         .summary = view_from(summary),
+                         .trigger = !task->call     ? TRIGGER_FOLLOW
+                                    : plan->destroy ? TRIGGER_DESTROY
+                                                    : TRIGGER_APPLY,
+                         .actor = view_from(plan->actor),
+                         .author = view_from(plan->author),
+                         .signature = view_from(plan->signature),
+                         .started_ms = task->started_ms};
+}
+
+/* Nothing of it is carried out. A source that nobody can name has no history. */
+static void record_fault(const ApplyTask *task, ApplyState state, const char *message)
+{
+    g_autofree char *summary = summary_of(task->plan);
+    ApplyRecord record = record_of(task, summary);
+    record.state = state;
+    record.message = view_from(message);
+    if (record.owner.len)
+        apply_note(task->reconciler->world, &record, task->reconciler->now_ms);
 }
 
 /* ---- ends
@@ -178,6 +227,15 @@ static void task_fail(ApplyTask *task, Fault fault, const char *message)
     else
         note_followed(task, message);
     task_done(reconciler);
+}
+
+/* Nothing of it is carried out. */
+static void task_refuse(ApplyTask *task, Fault fault, const char *message)
+{
+    ApplyState state = fault == FAULT_REFUSED ? APPLY_STATE_REFUSED : APPLY_STATE_BROKEN;
+    if (task->call || source_fault_is_new(task->reconciler, task->plan->source_name, task->revision, message))
+        record_fault(task, state, message);
+    task_fail(task, fault, message);
 }
 
 static char *first_errors(ApplyPlan *plan)
@@ -229,16 +287,16 @@ static void plan_finished(ApplyTask *task)
     g_autofree char *message =
         plan->outcome == APPLY_BROKEN || plan->outcome == APPLY_INFEASIBLE ? first_errors(plan) : NULL;
     switch (plan->outcome) {
-    case APPLY_BROKEN: task_fail(task, FAULT_INVALID, task->call ? plan->message : message); return;
-    case APPLY_INFEASIBLE: task_fail(task, FAULT_INFEASIBLE, task->call ? plan->message : message); return;
-    case APPLY_REFUSED: task_fail(task, FAULT_REFUSED, plan->message); return;
+    case APPLY_BROKEN: task_refuse(task, FAULT_INVALID, task->call ? plan->message : message); return;
+    case APPLY_INFEASIBLE: task_refuse(task, FAULT_INFEASIBLE, task->call ? plan->message : message); return;
+    case APPLY_REFUSED: task_refuse(task, FAULT_REFUSED, plan->message); return;
     case APPLY_READY: tell_planned(task); break;
     }
     if (task->call && source_is_followed(reconciler, plan->identity)) {
         g_autofree char *text = g_strdup_printf(
             "source %s is followed by the running daemon; change its files, or stop following it",
             plan->identity);
-        task_fail(task, FAULT_REFUSED, text);
+        task_refuse(task, FAULT_REFUSED, text);
         return;
     }
     if (begin_staging(task)) {
@@ -332,15 +390,8 @@ static bool nothing_new(const Reconciler *reconciler, const ApplyTask *task)
 {
     const ApplyRecord *newest = world_apply_newest(reconciler->world, task->plan->identity);
     return !task->call && plan_is_empty(task->plan->plan) && newest &&
+           view_is(newest->revision, task->plan->plan->revision) &&
            (newest->state == APPLY_CONVERGED || newest->state == APPLY_ACTIVE);
-}
-
-static char *summary_of(const ApplyPlan *plan)
-{
-    char *text = json_dumps(json_object_get(plan->plan_json, "summary"), JSON_COMPACT);
-    char *copy = g_strdup(text ? text : "{}");
-    free(text);
-    return copy;
 }
 
 static void keep_retention(Reconciler *reconciler, const ManifestSet *set)
@@ -370,13 +421,8 @@ static bool begin_staging(ApplyTask *task)
     if (nothing_new(reconciler, task))
         return false;
     g_autofree char *summary = summary_of(task->plan);
-    ApplyRecord record = {.owner = view_from(plan->source_name),
-                          .source_path = view_from(task->plan->source),
-                          .revision = view_from(plan->revision),
-                          .plan_id = view_from(plan->id),
-                          .state = APPLY_STAGING,
-                          .message = VIEW(""),
-                          .summary = view_from(summary)};
+    ApplyRecord record = record_of(task, summary);
+    record.state = APPLY_STAGING;
     keep_retention(reconciler, task->plan->set);
     if (!task->plan->destroy)
         resource_set_provider(reconciler->world, task->plan->identity, task->plan->provider);
@@ -393,7 +439,8 @@ static Stage stage_of(Reconciler *reconciler, const ApplyTask *task)
                    .owner = task->plan->identity,
                    .rng = &reconciler->rng,
                    .now_ms = reconciler->now_ms,
-                   .stops = reconciler->stops};
+                   .stops = reconciler->stops,
+                   .apply_id = task->apply_id};
 }
 
 static void stage_end(Reconciler *reconciler, ApplyTask *task)
@@ -401,6 +448,7 @@ static void stage_end(Reconciler *reconciler, ApplyTask *task)
     Stage stage = stage_of(reconciler, task);
     stage_kept(&stage, task->plan->plan);
     apply_set(reconciler->world, task->apply_id, APPLY_ACTIVE, "", reconciler->now_ms);
+    reconciler->staged = true;
     carried_out(task);
     if (task->call) {
         Call *call = g_steal_pointer(&task->call);
@@ -430,7 +478,7 @@ static void stage_slice(Reconciler *reconciler, ApplyTask *task)
 {
     guint len = task->plan->plan->changes->len, end = MIN(task->next + STAGE_MAX, len);
     if (task->next < end)
-        epoch_advance(reconciler);
+        reconciler_epoch_advance(reconciler);
     do {
         if (task->next < end && !stage_next(reconciler, task))
             return;
@@ -462,9 +510,10 @@ void applies_settle(Reconciler *reconciler)
     size_t moving = resource_settle(reconciler->world, SETTLE_MAX, reconciler->now_ms);
     const ApplyRecord *apply = NULL;
     if (moving != reconciler->moving)
-        epoch_advance(reconciler);
-    bool look = moving != reconciler->moving || reconciler->changed;
+        reconciler_epoch_advance(reconciler);
+    bool look = moving != reconciler->moving || reconciler->changed || reconciler->staged;
     reconciler->moving = moving;
+    reconciler->staged = false;
     for (int64_t id = 0; (apply = world_apply_next(reconciler->world, id)); id = apply->id)
         if (apply->state == APPLY_ACTIVE &&
             (moving == 0 || (look && !world_owner_in_transit(reconciler->world, apply->owner))))

@@ -87,7 +87,10 @@ static void step_call(Reconciler *reconciler, Call *call)
         return;
     }
     context.offline = reconciler->draining; /* long polls end */
-    switch (call->operation->step(&context, call)) {
+    OperationStep step = call->operation->step(&context, call);
+    if (context.resources_changed)
+        reconciler_epoch_advance(reconciler);
+    switch (step) {
     case STEP_DONE: calls_answer(reconciler, call); break;
     case STEP_GATHER: start_gathering(reconciler, call); break;
     case STEP_WAIT: g_ptr_array_add(reconciler->waiters, call); break;

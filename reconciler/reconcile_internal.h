@@ -94,9 +94,10 @@ struct Reconciler {
     GError *fault;
 
     /* applies */
-    GQueue applies;       /* of ApplyTask*: the first is under way */
-    size_t moving;        /* resources in transition at the last look */
-    uint64_t epoch;       /* counts changes of resources and runs, for plans made off the loop */
+    GQueue applies; /* of ApplyTask*: the first is under way */
+    size_t moving;  /* resources in transition at the last look */
+    bool staged;    /* an apply became ACTIVE since they were looked at: it may have converged at once */
+    uint64_t epoch; /* counts changes of resources and runs, for plans made off the loop */
     uint64_t epoch_batch; /* the batch that holds the last of them */
     GPtrArray *followed;  /* of FollowedSource* (reconcile_source.c) */
 
@@ -148,11 +149,17 @@ void apply_task_free(void *task);
 /* reconcile_source.c */
 bool source_is_followed(const Reconciler *reconciler, const char *name);
 void source_note(Reconciler *reconciler, const SourceState *state, const char *message);
+/* False when the same fault of the same revision (may be NULL) was recorded last: each pass finds it again.
+ */
+bool source_fault_is_new(Reconciler *reconciler, const char *name, const char *revision, const char *message);
 void followed_free(void *followed);
 /* What of a followed source was carried out last; the next revision is compared with that alone while no
  * other resource changes. NULL: with everything. source_carried_out takes a reference. */
 ManifestSet *source_carried(const Reconciler *reconciler, const char *name);
 void source_carried_out(Reconciler *reconciler, const char *name, ManifestSet *set);
+
+/* Resources or runs change in the batch of this tick: what was compared with them is compared again. */
+void reconciler_epoch_advance(Reconciler *reconciler);
 
 /* reconcile_size.c */
 void sizes_run(Reconciler *reconciler);

@@ -6,6 +6,7 @@ typedef struct {
     char *name;
     char *message;        /* of what is broken, or NULL */
     char *remote;         /* what is wrong with its remote, or NULL */
+    char *recorded;       /* "REVISION MESSAGE" of the fault that was recorded last, or NULL */
     ManifestSet *carried; /* carried out; NULL: none yet */
     uint64_t epoch;       /* when it had been */
 } FollowedSource;
@@ -16,6 +17,7 @@ void followed_free(void *data)
     g_free(followed->name);
     g_free(followed->message);
     g_free(followed->remote);
+    g_free(followed->recorded);
     manifest_set_unref(followed->carried);
     g_free(followed);
 }
@@ -112,9 +114,40 @@ static FollowedSource *followed_get(Reconciler *reconciler, const char *name)
     return followed;
 }
 
+bool source_fault_is_new(Reconciler *reconciler, const char *name, const char *revision, const char *message)
+{
+    FollowedSource *followed = followed_get(reconciler, name);
+    char *fault = g_strdup_printf("%s %s", revision ? revision : "", message);
+    bool is_new = g_strcmp0(followed->recorded, fault) != 0;
+    g_free(followed->recorded);
+    followed->recorded = fault;
+    return is_new;
+}
+
+/* What could not even be loaded: there is no revision of it. */
+static void record_broken(Reconciler *reconciler, const SourceState *state)
+{
+    if (!source_fault_is_new(reconciler, state->name, state->revision, state->broken))
+        return;
+    apply_note(reconciler->world,
+               &(ApplyRecord){.owner = view_from(state->name),
+                              .source_path = view_from(state->path),
+                              .revision = view_from(state->revision),
+                              .state = APPLY_STATE_BROKEN,
+                              .message = view_from(state->broken),
+                              .summary = VIEW("{}"),
+                              .trigger = TRIGGER_FOLLOW,
+                              .author = view_from(state->author),
+                              .signature = view_from(state->signature),
+                              .started_ms = reconciler->now_ms},
+               reconciler->now_ms);
+}
+
 void source_note(Reconciler *reconciler, const SourceState *state, const char *message)
 {
     FollowedSource *followed = followed_get(reconciler, state->name);
+    if (!message)
+        g_clear_pointer(&followed->recorded, g_free);
     set_source(reconciler, state, message);
     if (g_strcmp0(followed->message, message) == 0)
         return;
@@ -193,10 +226,12 @@ void reconciler_source(Reconciler *reconciler, const SourceState *state)
         return; /* the slow pass or the next change brings it again */
     reconciler->now_ms =
         MAX(reconciler->now_ms, reconciler->ports.clock.now_ms(reconciler->ports.clock.self));
-    if (state->broken)
+    if (state->broken) {
+        record_broken(reconciler, state);
         source_note(reconciler, state, state->broken);
-    else
+    } else {
         apply_followed(reconciler, state);
+    }
     reconciler_wake(reconciler);
 }
 

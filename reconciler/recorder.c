@@ -536,6 +536,8 @@ void recorder_source(Recorder *recorder, Reconciler *reconciler, const SourceSta
         put_optional(out, state->provider);
         put_optional(out, state->values);
         put_optional(out, state->revision);
+        put_optional(out, state->author);
+        put_optional(out, state->signature);
         put_optional(out, state->broken);
         saved_put_number(out, state->full_pass);
         saved_put_number(out, state->changed_us);

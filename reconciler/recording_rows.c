@@ -102,10 +102,16 @@ static const Member run_members[] = {
 static const Member duration_members[] = {M(DurationRecord, definition), M(DurationRecord, since_ms),
                                           M(DurationRecord, counts), M(DurationRecord, removed)};
 static const Member apply_members[] = {
-    M(ApplyRecord, id),       M(ApplyRecord, owner),   M(ApplyRecord, source_path),
-    M(ApplyRecord, revision), M(ApplyRecord, plan_id), M(ApplyRecord, state),
-    M(ApplyRecord, message),  M(ApplyRecord, summary), M(ApplyRecord, created_ms),
-    M(ApplyRecord, ended_ms), M(ApplyRecord, is_new)};
+    M(ApplyRecord, id),       M(ApplyRecord, owner),     M(ApplyRecord, source_path),
+    M(ApplyRecord, revision), M(ApplyRecord, plan_id),   M(ApplyRecord, state),
+    M(ApplyRecord, message),  M(ApplyRecord, summary),   M(ApplyRecord, created_ms),
+    M(ApplyRecord, ended_ms), M(ApplyRecord, trigger),   M(ApplyRecord, actor),
+    M(ApplyRecord, author),   M(ApplyRecord, signature), M(ApplyRecord, started_ms),
+    M(ApplyRecord, is_new)};
+static const Member change_members[] = {
+    M(ChangeRecord, kind),     M(ChangeRecord, name),   M(ChangeRecord, at_ms),
+    M(ChangeRecord, apply_id), M(ChangeRecord, owner),  M(ChangeRecord, actor),
+    M(ChangeRecord, action),   M(ChangeRecord, reason), M(ChangeRecord, fields)};
 static const Member event_members[] = {
     M(EventRecord, sequence), M(EventRecord, at_ms), M(EventRecord, type), M(EventRecord, subject),
     M(EventRecord, message),  M(EventRecord, first), M(EventRecord, last)};
@@ -125,7 +131,7 @@ typedef struct {
     size_t rows_len, row_bytes;
 } Rows;
 
-#define TABLES 14
+#define TABLES 15
 
 static void rows_of(const Batch *batch, Rows rows[TABLES])
 {
@@ -148,6 +154,7 @@ static void rows_of(const Batch *batch, Rows rows[TABLES])
     TABLE(RunRecord, run)
     TABLE(DurationRecord, duration)
     TABLE(ApplyRecord, apply)
+    TABLE(ChangeRecord, change)
     TABLE(EventRecord, event)
     TABLE(SettingRecord, setting)
     TABLE(UsageRecord, usage)

@@ -95,6 +95,8 @@ static void take_source(Saved *from, Entry *entry)
     source->provider = optional(from, entry);
     source->values = optional(from, entry);
     source->revision = optional(from, entry);
+    source->author = optional(from, entry);
+    source->signature = optional(from, entry);
     source->broken = optional(from, entry);
     source->full_pass = saved_number(from) != 0;
     source->changed_us = saved_number(from);

@@ -1,3 +1,4 @@
+#include "reconciler/world/override.h"
 #include "reconciler/simulate_internal.h"
 
 #define PLACEMENTS_MAX 100000
@@ -247,6 +248,8 @@ static bool step(Simulation *simulation, GError **error)
     cloud_events(simulation);
     if (!submit_due(simulation, error))
         return false;
+    if (override_settle(simulation->world, simulation->now_ms) > 0)
+        simulation->changed = true;
     if (schedule_settle(simulation->world, 1000, &simulation->ids, simulation->now_ms) > 0)
         simulation->changed = true;
     settle(simulation);
@@ -295,7 +298,10 @@ static int64_t next_ms(const Simulation *simulation)
         next = sooner(next, row_ms(simulation, simulation->next_row));
     if (simulation->wake_ms > simulation->now_ms)
         next = sooner(next, simulation->wake_ms);
-    int64_t due = world_schedule_due_ms(simulation->world);
+    int64_t due = world_override_due_ms(simulation->world);
+    if (due > 0 && work_is_left(simulation))
+        next = sooner(next, MAX(due, simulation->now_ms));
+    due = world_schedule_due_ms(simulation->world);
     if (due > 0 && simulation->options->until_ms > 0)
         next = sooner(next, due);
     return next;

@@ -1,5 +1,6 @@
 #include "reconciler/stage.h"
 #include "reconciler/plan/change.h"
+#include "reconciler/plan/recorded.h"
 
 static bool stage_put(const Stage *stage, const Change *change, GError **error)
 {
@@ -33,14 +34,48 @@ static void stage_delete(const Stage *stage, const Change *change)
         resource_delete(stage->world, change->kind, name, stage->now_ms);
 }
 
+static ChangeAction recorded_action(ActionType action)
+{
+    switch (action) {
+    case ACTION_CREATE: return CHANGE_CREATE;
+    case ACTION_UPDATE: return CHANGE_UPDATE;
+    case ACTION_REPLACE: return CHANGE_REPLACE;
+    case ACTION_DELETE: return CHANGE_DELETE;
+    case ACTION_RUN: break;
+    }
+    g_assert_not_reached();
+}
+
+/* For history. What a create sets is what the resource has, less what changed later: 100,000 creates need no
+ * copy of it. Of a Job there are only runs, and these are kept as such. */
+static void record_change(const Stage *stage, const Change *change)
+{
+    if (stage->apply_id == 0 || change->kind == KIND_JOB)
+        return;
+    g_autoptr(GString) fields = g_string_new(NULL);
+    bool is_create = change->action == ACTION_CREATE;
+    if (!is_create && change->manifest)
+        recorded_fields(change->fields, change->manifest->metadata, fields);
+    world_change(stage->world, &(ChangeRecord){.kind = change->kind,
+                                               .name = view_from(change->name),
+                                               .at_ms = stage->now_ms,
+                                               .apply_id = stage->apply_id,
+                                               .owner = view_from(stage->owner),
+                                               .action = recorded_action(change->action),
+                                               .reason = is_create ? VIEW("") : view_from(change->reason),
+                                               .fields = {fields->str, fields->len}});
+}
+
 bool stage_change(const Stage *stage, const Change *change, GError **error)
 {
-    switch (change->action) {
-    case ACTION_CREATE:
-    case ACTION_UPDATE:
-    case ACTION_REPLACE: return stage_put(stage, change, error);
-    case ACTION_DELETE: stage_delete(stage, change); return true;
-    case ACTION_RUN: break;
+    bool is_run = change->action == ACTION_RUN;
+    if (change->action == ACTION_DELETE)
+        stage_delete(stage, change);
+    else if (!is_run && !stage_put(stage, change, error))
+        return false;
+    if (!is_run) {
+        record_change(stage, change);
+        return true;
     }
     RunStart start = {.owner = stage->owner,
                       .kind = change->kind,
@@ -58,7 +93,16 @@ void stage_kept(const Stage *stage, const Plan *plan)
         View name = view_from(note->name);
         const Resource *resource =
             note->kind < KIND_COUNT ? world_resource(stage->world, note->kind, name) : NULL;
-        if (resource && !resource->kept)
-            resource_set_kept(stage->world, note->kind, name, stage->now_ms);
+        if (!resource || resource->kept)
+            continue;
+        resource_set_kept(stage->world, note->kind, name, stage->now_ms);
+        if (stage->apply_id)
+            world_change(stage->world, &(ChangeRecord){.kind = note->kind,
+                                                       .name = name,
+                                                       .at_ms = stage->now_ms,
+                                                       .apply_id = stage->apply_id,
+                                                       .owner = view_from(stage->owner),
+                                                       .action = CHANGE_KEEP,
+                                                       .reason = view_from(note->message)});
     }
 }

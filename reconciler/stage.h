@@ -12,6 +12,7 @@ typedef struct {
     Rng *rng;          /* ids of runs and their jobs */
     int64_t now_ms;
     GPtrArray *stops; /* of Launch*, borrowed: launches that must be stopped are added */
+    int64_t apply_id; /* of the reconcile that its changes are recorded for; 0: they are not */
 } Stage;
 
 /* False with error: the world refuses it, and nothing of it is left behind. */

@@ -45,6 +45,9 @@ void apply_plan_free(void *data)
     g_free(plan->commit);
     g_free(plan->provider);
     g_free(plan->values);
+    g_free(plan->author);
+    g_free(plan->signature);
+    g_free(plan->actor);
     g_free(plan->only);
     g_free(plan->plan_id);
     g_free(plan->saved_text);

@@ -18,8 +18,10 @@ typedef enum {
 typedef struct {
     /* in */
     char *state_dir, *source, *source_name, *provider, *only, *plan_id, *saved_text;
-    char *commit; /* of a git source: the one that is meant; NULL: what its reference names */
-    char *values; /* of variables (given_values.h), JSON; NULL: none */
+    char *commit;             /* of a git source: the one that is meant; NULL: what its reference names */
+    char *values;             /* of variables (given_values.h), JSON; NULL: none */
+    char *author, *signature; /* of the revision, as the source tells; NULL: it does not (a directory) */
+    char *actor;              /* who asked; NULL: nobody said */
     FirstRun first_run;
     bool first_run_given, destroy;
     int64_t allow_deletes; /* -1: not given */

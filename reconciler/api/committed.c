@@ -1,6 +1,8 @@
 #include "reconciler/api/committed.h"
 
 #include "reconciler/api/state_publish.h"
+#include "reconciler/plan/change.h"
+#include "reconciler/world/override.h"
 #include "spec/reference.h"
 
 /* More unfinished jobs than this are told as "this many": a plan is not worth a count of a million rows. */
@@ -11,6 +13,7 @@ struct Committed {
     StoreReader *reader; /* NULL: there is no state */
     char *installation;  /* NULL: none yet */
     GArray *resources, *runs;
+    GPtrArray *overrides; /* of PlanNote; NULL: not read yet */
     View owner;
     PlanActual actual;
 };
@@ -122,6 +125,7 @@ void committed_free(Committed *committed)
     store_reader_free(committed->reader);
     g_array_unref(committed->resources);
     g_array_unref(committed->runs);
+    g_clear_pointer(&committed->overrides, g_ptr_array_unref);
     arena_free(committed->arena);
     g_free(committed->installation);
     g_free(committed);
@@ -142,6 +146,29 @@ static void use(Committed *committed)
     actual->data = committed;
 }
 
+static bool add_override(const SettingRecord *record, void *data)
+{
+    Committed *committed = data;
+    g_autoptr(Override) override = override_of_setting(record->name, record->value);
+    if (override)
+        g_ptr_array_add(committed->overrides,
+                        plan_note_new(override->kind, view_from(override->name), override_text(override)));
+    return true;
+}
+
+static void note_free(void *note)
+{
+    plan_note_free(note);
+}
+
+static bool read_overrides(Committed *committed, GError **error)
+{
+    committed->overrides = g_ptr_array_new_with_free_func(note_free);
+    committed->actual.overrides = committed->overrides;
+    return !committed->reader ||
+           store_reader_settings(committed->reader, OVERRIDE_SETTING, add_override, committed, error);
+}
+
 bool committed_read(Committed *committed, const char *owner, GError **error)
 {
     StoreReader *reader = committed->reader;
@@ -149,6 +176,8 @@ bool committed_read(Committed *committed, const char *owner, GError **error)
     if (reader && (!store_reader_resources(reader, DETAIL_BRIEF, add_resource, committed, error) ||
                    !store_reader_runs(reader, owner, DETAIL_BRIEF, add_run, committed, error) ||
                    !store_reader_applied(reader, owner, &committed->actual.source_known, error)))
+        return false;
+    if (!read_overrides(committed, error))
         return false;
     use(committed);
     return true;
@@ -203,6 +232,8 @@ bool committed_read_part(Committed *committed, const char *owner, const Manifest
     }
     g_array_sort(committed->resources, compare_records);
     committed->actual.source_known = true;
+    if (!read_overrides(committed, error))
+        return false;
     use(committed);
     return true;
 }

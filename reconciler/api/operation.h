@@ -75,6 +75,7 @@ typedef struct {
     const char *refusal;      /* changes are refused for this reason (disk full …), or NULL */
     const TickBudget *budget; /* NULL offline */
     bool offline;             /* long polls answer at once */
+    bool resources_changed;   /* out: a step changed a resource: plans that are being made are made again */
     unsigned providers;       /* as in ScheduleOptions: whose environments take jobs here; 0: all */
     ExplainGrowthFunc growth; /* why environments buy nothing; NULL offline */
     EnvironmentStandingFunc standing; /* NULL offline: what is committed says */
@@ -148,6 +149,8 @@ void json_set_time(json_t *object, const char *name, int64_t at_ms); /* absent w
 void json_set_number(json_t *object, const char *name, int64_t value);
 json_t *json_counts(const int64_t counts[JOB_STATE_COUNT]); /* states with a count above 0 */
 json_t *json_apply(const ApplyRecord *apply);
+/* Overrides of a resource; name NULL: all. */
+json_t *json_overrides(const World *world, Kind kind, const char *name);
 json_t *json_run(const Run *run);
 void json_run_progress(json_t *object, const Run *run); /* what only the world knows of it */
 json_t *json_run_record(const RunRecord *run);
@@ -193,5 +196,8 @@ OPERATION(rerun)
 OPERATION(steps)
 OPERATION(explain)
 OPERATION(suspend)
+OPERATION(history)
+OPERATION(forget)
+OPERATION(override)
 OPERATION(events)
 void progress_track_free(void *track);

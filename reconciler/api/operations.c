@@ -29,6 +29,9 @@ static const Operation operations[] = {
     {"steps", false, false, false, true, steps_step, steps_gather},
     {"suspend", false, true, false, false, suspend_step, NULL},
     {"events", false, false, false, false, events_step, events_gather},
+    {"override", false, true, false, false, override_step, NULL},
+    {"forget", false, true, false, false, forget_step, NULL},
+    {"history", false, false, false, false, history_step, history_gather},
 };
 
 const Operation *operation_find_path(const char *path)

@@ -39,7 +39,8 @@
  * all or nothing: a bad line is an error naming its line number and nothing is submitted cancel / terminate
  * {"jobs":["UUID"|"UUID:INDEX"…],"reason"} → {"jobs":[{"jobId","status"}]}; unknown: error exit 6 apply
  * {"source": absolute path or git location, "commit"?: of a git source, "sourceName"?, "provider"?,
- * "allowDeletes"?: n, "firstRun"?: "start|record", "planId"?, "saved"?: {…}, "only"?, "destroy"?: bool} →
+ * "allowDeletes"?: n, "firstRun"?: "start|record", "planId"?, "saved"?: {…}, "only"?, "destroy"?: bool,
+ * "actor"?} →
  * {"applyId", "plan": {…plan JSON…}} once its desired set is committed; error exit 3 (guard, stale plan,
  * followed source), 1 (diagnostics: "diagnostics":[…]), 4 infeasible progress {"applyId", "want":
  * "resources|jobs", "since"?: n, "timeoutMs"?, "runs"?: [ids of older runs to wait for, ended or not]}  long
@@ -55,7 +56,19 @@
  * {"run":{run}} events {"after"?: sequence,"limit"?,"timeoutMs"?} →
  * {"events":[{"sequence","at","type","subject","message","first"?,"last"?}],"last"} run:
  * {"id","owner","kind","name","number","state","statusReason","createdAt","stoppedAt","jobs":{"SUCCEEDED":n,…}}
- *   apply: {"id","owner","revision","planId","state","message","createdAt","endedAt","summary":{…}}
+ *   apply: {"id","owner","revision","planId","state","message","createdAt","endedAt","startedAt"?,"how"?,
+ * "actor"?,"author"?,"signature"?,"summary":{…}}
+ *   override {"kind","name","field","value","forMs","reason","actor"?} → {"until"}: the field holds the value
+ * from now on until then; {"kind","name","field"?,"clear":true,"actor"?} → {"cleared": n} ends it. exit 6
+ * where there is no such resource. status has all of them, and each item of get its own: "overrides":
+ * [{"kind","name", "field","value","since","until","reason","actor"?}…] forget {"kind","name","actor"?} →
+ * {"changed":bool,"owner"?: the source that had it}; exit 6 where there is none, 3 while it is being deleted
+ * or replaced history {"source"?,"limit"?} → {"reconciles":[{apply}…]} newest first; history
+ * {"kind","name","limit"?} →
+ * {"kind","name","owner"?,"present":bool,"fields":[{"path","value", "change"?}…] each with the change that
+ * set it, "changes":[{change}…] newest first}; exit 6 where nothing is there or known. change:
+ * {"action","at","owner"?,"reason"?,"actor"?,"reconcile"?,"revision"?,"author"?,
+ * "signature"?,"how"?,"fields":[{"path","before"?,"after"?}…]}
  *
  * The `live` member of `get`: of a JobQueue {counts, unfinished, heldVcpus, activeShares?, environments: [as
  * in status]}; of a ComputeEnvironment as in status, and minvCpus, freeVcpus?; where it has instances of its

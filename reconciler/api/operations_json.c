@@ -50,6 +50,11 @@ json_t *json_apply(const ApplyRecord *apply)
     json_set_view(object, "message", apply->message);
     json_set_time(object, "createdAt", apply->created_ms);
     json_set_time(object, "endedAt", apply->ended_ms);
+    json_set_time(object, "startedAt", apply->started_ms);
+    json_set_text(object, "how", apply_trigger_name(apply->trigger));
+    json_set_view(object, "actor", apply->actor);
+    json_set_view(object, "author", apply->author);
+    json_set_view(object, "signature", apply->signature);
     json_object_set_new(object, "summary", json_from_view(apply->summary));
     return object;
 }

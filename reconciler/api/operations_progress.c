@@ -15,7 +15,8 @@ OperationStep apply_step(OperationContext *context, Call *call)
     if (!request_string(call, "source", &source) || !request_string(call, "sourceName", &text) ||
         !request_string(call, "provider", &text) || !request_integer(call, "allowDeletes", &number) ||
         !request_string(call, "commit", &text) || !request_string(call, "planId", &text) ||
-        !request_string(call, "only", &text) || !request_boolean(call, "destroy", &destroy))
+        !request_string(call, "only", &text) || !request_string(call, "actor", &text) ||
+        !request_boolean(call, "destroy", &destroy))
         return STEP_DONE;
     const char *first_run = NULL;
     if (!request_string(call, "firstRun", &first_run))
@@ -49,6 +50,8 @@ static bool is_done(const ApplyRecord *apply, const ProgressTrack *track, bool j
     case APPLY_STAGING:
     case APPLY_ACTIVE: return false;
     case APPLY_SUPERSEDED:
+    case APPLY_STATE_REFUSED:
+    case APPLY_STATE_BROKEN:
     case APPLY_FAILED: return true;
     case APPLY_CONVERGED: return !jobs || progress_track_unfinished(track) == 0;
     }

@@ -130,6 +130,7 @@ OperationStep status_step(OperationContext *context, Call *call)
     json_object_set_new(body, "omitted", json_object());
     json_object_set_new(body, "sources", status_sources(world, context->now_ms));
     json_object_set_new(body, "applies", status_applies(world));
+    json_object_set_new(body, "overrides", json_overrides(world, KIND_COUNT, NULL));
     int64_t unfinished = status_queues(world, body);
     status_environments(context, body);
     status_runs(world, body);
@@ -280,6 +281,10 @@ static void get_live(OperationContext *context, json_t *item, Kind kind)
     const Resource *resource = world_resource(world, kind, view_from(name));
     if (!resource)
         return;
+    json_t *overrides = json_overrides(world, kind, name);
+    if (json_array_size(overrides))
+        json_object_set(item, "overrides", overrides);
+    json_decref(overrides);
     if (resource->queue) {
         json_object_set_new(item, "live", live_queue(context, resource->queue));
     } else if (resource->environment) {

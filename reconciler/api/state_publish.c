@@ -129,7 +129,7 @@ static bool add_run(const RunRecord *record, void *data)
 
 static bool add_sources(StoreReader *reader, Publish *publish, GError **error)
 {
-    if (!store_reader_applies(reader, add_source, publish, error))
+    if (!store_reader_newest_applies(reader, add_source, publish, error))
         return false;
     g_ptr_array_sort(publish->sources, compare_owners);
     for (guint i = 0; i < publish->sources->len; i++) {

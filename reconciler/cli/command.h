@@ -33,7 +33,8 @@ typedef struct {
     char *status, *run, *limit, *attempt, *after, *reason, *man;
     char *created_before, *created_after;
     char **set, **values;
-    gboolean reset_values, defaults;
+    gboolean reset_values, defaults, clear;
+    char *lasting;
     char *against, *installation, *publish_snapshot;
     char *record, *replay, *workload, *seed, *compare, *html, *until, *begin, *spot_reclaim, *spot_refuse;
 } Options;
@@ -140,5 +141,6 @@ Interrupt *invocation_interrupt(Invocation *invocation);
 extern const Command command_init, command_validate, command_render, command_plan, command_apply,
     command_serve, command_destroy, command_get, command_describe, command_explain, command_status,
     command_submit, command_wait, command_logs, command_cancel, command_terminate, command_start,
-    command_rerun, command_suspend, command_resume, command_events, command_graph, command_schema,
-    command_simulate, command_export, command_snapshot, command_version, command_completion, command_help;
+    command_rerun, command_suspend, command_resume, command_events, command_history, command_forget,
+    command_override, command_graph, command_schema, command_simulate, command_export, command_snapshot,
+    command_version, command_completion, command_help;

@@ -86,6 +86,7 @@ static json_t *apply_request(const DeployOptions *options, const Planning *plann
         json_object_set_new(request, "allowDeletes", json_integer(planned->allow_deletes));
     if (planned->destroy)
         json_object_set_new(request, "destroy", json_true());
+    json_object_set_new(request, "actor", json_string(g_get_user_name()));
     return request;
 }
 

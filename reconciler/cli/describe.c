@@ -245,7 +245,11 @@ void describe_resource(const json_t *item, const ListStyle *style, GString *out)
     field_time(out, "Created:", member_integer(item, "createdAt"), style);
     field_time(out, "Updated:", member_integer(item, "updatedAt"), style);
     if (json_is_true(json_object_get(item, "kept")))
-        field(out, "Kept:", "its manifest is gone, muster/prune is \"false\"");
+        field(out,
+              "Kept:", *owner ? "its manifest is gone, muster/prune is \"false\"" : "let go (muster forget)");
+    if (json_array_size(json_object_get(item, "overrides")))
+        section(out, "Overridden for now");
+    list_overrides(json_object_get(item, "overrides"), out);
     yaml_section(out, "Metadata", json_object_get(item, "metadata"));
     yaml_section(out, "Spec", json_object_get(item, "spec"));
     if (strcmp(member_text(item, "kind"), kind_name(KIND_COMPUTE_ENVIRONMENT)) == 0)

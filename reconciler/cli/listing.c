@@ -472,6 +472,25 @@ static void status_remote(const json_t *source, const ListStyle *style, GString 
 #define STATUS_SECTION(member, columns, row)                                                                 \
     status_section(status, member, columns, G_N_ELEMENTS(columns), row, style, out)
 
+/* Each is a sentence: what it is about is read whole. */
+void list_overrides(const json_t *overrides, GString *out)
+{
+    size_t index;
+    json_t *one;
+    json_array_foreach(overrides, index, one)
+    {
+        const json_t *value = json_object_get(one, "value");
+        g_autofree char *until = time_local(member_integer(one, "until")),
+                        *reason = printable(member_text(one, "reason")),
+                        *actor = printable(member_text(one, "actor")),
+                        *number = g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        const char *text = json_string_value(value);
+        g_string_append_printf(out, "  %s/%s  %s is %s until %s: %s%s%s%s\n", member_text(one, "kind"),
+                               member_text(one, "name"), member_text(one, "field"), text ? text : number,
+                               until, reason, *actor ? " (by " : "", actor, *actor ? ")" : "");
+    }
+}
+
 void list_status(const json_t *status, const ListStyle *style, GString *out)
 {
     size_t index;
@@ -485,6 +504,9 @@ void list_status(const json_t *status, const ListStyle *style, GString *out)
             g_string_append_printf(out, "  %s: %s\n", member_text(source, "name"), message);
         status_remote(source, style, out);
     }
+    if (json_array_size(json_object_get(status, "overrides")))
+        g_string_append(out, "\nOverridden for now:\n");
+    list_overrides(json_object_get(status, "overrides"), out);
     STATUS_SECTION("queues", status_queue_columns, row_status_queue);
     STATUS_SECTION("environments", status_environment_columns, row_status_environment);
     STATUS_SECTION("runs", run_columns, row_run);

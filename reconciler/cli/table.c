@@ -3,16 +3,21 @@
 #include "spec/base/diagnostic.h"
 
 static const Command *const table[] = {
-    &command_init,     &command_validate,   &command_plan,      &command_apply,  &command_destroy,
-    &command_render,   &command_simulate,   &command_serve,     &command_start,  &command_rerun,
-    &command_suspend,  &command_resume,     &command_status,    &command_get,    &command_describe,
-    &command_explain,  &command_graph,      &command_events,    &command_submit, &command_wait,
-    &command_logs,     &command_cancel,     &command_terminate, &command_schema, &command_export,
-    &command_snapshot, &command_completion, &command_version,   &command_help,   NULL,
+    &command_init,    &command_validate,  &command_plan,
+    &command_apply,   &command_destroy,   &command_forget,
+    &command_render,  &command_simulate,  &command_serve,
+    &command_start,   &command_rerun,     &command_suspend,
+    &command_resume,  &command_override,  &command_status,
+    &command_get,     &command_describe,  &command_explain,
+    &command_graph,   &command_events,    &command_history,
+    &command_submit,  &command_wait,      &command_logs,
+    &command_cancel,  &command_terminate, &command_schema,
+    &command_export,  &command_snapshot,  &command_completion,
+    &command_version, &command_help,      NULL,
 };
 
 static const char *const later[] = {
-    "history", "rollback", "approve", "override", "forget", "backup", "restore", "doctor", "key", NULL,
+    "rollback", "approve", "backup", "restore", "doctor", "key", NULL,
 };
 
 const Command *const *command_table(void)

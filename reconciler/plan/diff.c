@@ -1,6 +1,7 @@
 /* diff.c: one walk over what is desired and what is actual, both sorted by kind and name. */
 #include "reconciler/plan/change.h"
 #include "reconciler/plan/json_walk.h"
+#include <jansson.h>
 #include "reconciler/world/world.h"
 
 typedef struct {
@@ -273,8 +274,35 @@ static void unwanted_runs(Diff *diff, Kind kind, View name)
 /* ---- resources
  * ---------------------------------------------------------------------------------------------------- */
 
+/* New string, or NULL: nearly no manifest has it. */
+static char *annotation_of(const Manifest *manifest, const char *name)
+{
+    View text = manifest->metadata;
+    if (!text.len || !memmem(text.data, text.len, name, strlen(name)))
+        return NULL;
+    json_t *root = json_loadb(text.data, text.len, 0, NULL);
+    char *value = g_strdup(json_string_value(json_object_get(json_object_get(root, "annotations"), name)));
+    json_decref(root);
+    return value;
+}
+
+/* A rename is not followed: who asked for one is to know before anything is deleted. */
+static void note_formerly(Diff *diff, const Manifest *manifest)
+{
+    g_autofree char *former = annotation_of(manifest, "muster/formerly");
+    const ResourceRecord *resource =
+        former ? actual_find(diff->actual, manifest->kind, view_from(former)) : NULL;
+    if (resource && is_ours(diff, resource))
+        add_note(
+            diff->plan->warnings, manifest->kind, manifest->name,
+            g_strdup_printf("muster/formerly: %s is not followed by this version: this one is made anew, and "
+                            "%s/%s is deleted with what it had",
+                            former, kind_name(manifest->kind), former));
+}
+
 static void add_create(Diff *diff, const Manifest *manifest)
 {
+    note_formerly(diff, manifest);
     Change *change = change_new(diff->plan, ACTION_CREATE, manifest->kind, manifest->name);
     change_set_manifest(change, manifest);
     change->after = manifest->digest;
@@ -308,8 +336,11 @@ static char *update_reason(const Diff *diff, const ResourceRecord *resource, con
         return g_strdup("wanted again: its deletion is called off");
     if (resource->phase == RESOURCE_REPLACING && digest_equal(&resource->digest, &manifest->digest))
         return g_strdup("wanted as it was: its replacement is called off");
-    if (resource->kept)
+    bool is_unowned = resource->owner.len == 0;
+    if (resource->kept && !is_unowned)
         return g_strdup("in the source again");
+    if (change->fields->len == 0 && is_unowned)
+        return g_strdup("adopted; its manifest agrees with it");
     if (change->fields->len == 0)
         return g_strdup("written anew in the present form");
     g_autofree char *reason = change_reason(change->fields);
@@ -381,6 +412,48 @@ static bool is_being_replaced_by(const ResourceRecord *resource, const Manifest 
            view_equal(resource->metadata, manifest->metadata);
 }
 
+/* ---- what nobody owns ---- */
+
+typedef enum { ADOPT_NEVER, ADOPT_IF_IDENTICAL, ADOPT_ALWAYS, ADOPT_UNSAID } Adoption;
+
+static Adoption adoption_of(const Manifest *manifest)
+{
+    g_autofree char *word = annotation_of(manifest, "muster/adopt");
+    return g_strcmp0(word, "never") == 0          ? ADOPT_NEVER
+           : g_strcmp0(word, "if-identical") == 0 ? ADOPT_IF_IDENTICAL
+           : g_strcmp0(word, "always") == 0       ? ADOPT_ALWAYS
+                                                  : ADOPT_UNSAID;
+}
+
+/* What was let go stays so until its manifest says otherwise: a plan that took it back would undo what
+ * somebody did on purpose. Of the rest one that differs is adopted, as it always was. */
+static bool is_left_alone(const ResourceRecord *resource, const Manifest *manifest)
+{
+    if (resource->owner.len > 0)
+        return false;
+    switch (adoption_of(manifest)) {
+    case ADOPT_NEVER: return true;
+    case ADOPT_IF_IDENTICAL: return !digest_equal(&resource->digest, &manifest->digest);
+    case ADOPT_ALWAYS: return false;
+    case ADOPT_UNSAID: return resource->kept;
+    }
+    g_assert_not_reached();
+}
+
+static void note_left_alone(Diff *diff, const ResourceRecord *resource, const Manifest *manifest)
+{
+    bool differs = !digest_equal(&resource->digest, &manifest->digest);
+    Adoption adoption = adoption_of(manifest);
+    const char *why = adoption == ADOPT_NEVER          ? "muster/adopt: never"
+                      : adoption == ADOPT_IF_IDENTICAL ? "muster/adopt: if-identical"
+                                                       : "let go by muster forget";
+    add_note(diff->plan->unmanaged, manifest->kind, manifest->name,
+             g_strdup_printf("%s: its manifest (%s:%d) %s and is not carried out; the annotation "
+                             "muster/adopt: always takes it over",
+                             why, manifest->file ? manifest->file : "", manifest->line,
+                             differs ? "differs from it" : "agrees with it"));
+}
+
 /* Whether something is to be done. */
 static bool match_resource(Diff *diff, const ResourceRecord *resource, const Manifest *manifest)
 {
@@ -391,7 +464,11 @@ static bool match_resource(Diff *diff, const ResourceRecord *resource, const Man
                                  VIEW_ARG(resource->owner)));
         return true;
     }
-    if (is_in_force(resource, manifest)) {
+    if (is_left_alone(resource, manifest)) {
+        note_left_alone(diff, resource, manifest);
+        return false;
+    }
+    if (is_in_force(resource, manifest) && !(is_unowned && adoption_of(manifest) != ADOPT_UNSAID)) {
         if (is_unowned)
             add_note(diff->plan->unmanaged, manifest->kind, manifest->name,
                      g_strdup("not made by this source; its manifest agrees with it"));
@@ -446,6 +523,7 @@ static void unwanted_resource(Diff *diff, const ResourceRecord *resource)
     if (!is_ours(diff, resource)) {
         add_note(diff->plan->unmanaged, resource->kind, resource->name,
                  resource->owner.len ? g_strdup_printf("of source " VIEW_FMT, VIEW_ARG(resource->owner))
+                 : resource->kept    ? g_strdup("let go by muster forget")
                                      : g_strdup("made through the API or by hand"));
         return;
     }
@@ -479,7 +557,10 @@ static void visit(Diff *diff, const Manifest *manifest, const ResourceRecord *re
             is_changed = true;
         }
     }
-    if (manifest->kind == KIND_JOB || manifest->kind == KIND_PIPELINE)
+    bool is_left = resource && is_left_alone(resource, manifest);
+    if (is_left && manifest->kind == KIND_PIPELINE) /* what is not carried out does not run either */
+        take_runs(diff, manifest->kind, manifest->name, NULL);
+    else if (manifest->kind == KIND_JOB || manifest->kind == KIND_PIPELINE)
         is_changed = want_run(diff, manifest) || is_changed;
     if (!is_changed && is_selected_here)
         diff->plan->unchanged++;
@@ -524,6 +605,19 @@ static void walk(Diff *diff, const ManifestSet *desired)
     pass_runs(diff, KIND_COUNT, (View){"", 0});
 }
 
+/* What a source owns and holds another value than it says: shown, and nothing to correct. */
+static void note_overridden(Diff *diff)
+{
+    const GPtrArray *overrides = diff->actual->overrides;
+    for (guint i = 0; overrides && i < overrides->len; i++) {
+        const PlanNote *note = overrides->pdata[i];
+        View name = view_from(note->name);
+        const ResourceRecord *resource = actual_find(diff->actual, note->kind, name);
+        if (resource && is_ours(diff, resource) && is_selected(diff, note->kind, name))
+            add_note(diff->plan->overridden, note->kind, name, g_strdup(note->message));
+    }
+}
+
 Plan *plan_build(ManifestSet *desired, const PlanActual *actual, const PlanOptions *options)
 {
     g_assert(desired || options->destroy);
@@ -535,6 +629,7 @@ Plan *plan_build(ManifestSet *desired, const PlanActual *actual, const PlanOptio
     diff.specs = g_array_new(FALSE, FALSE, sizeof(View));
     walk(&diff, options->destroy ? NULL : desired);
     runs_note_ending(plan, actual, options);
+    note_overridden(&diff);
     plan_order(plan, (const View *)(void *)diff.specs->data);
     g_array_unref(diff.specs);
     plan_identify(plan);

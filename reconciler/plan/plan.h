@@ -45,7 +45,8 @@ typedef struct {
     char *source_name, *revision, *id; /* id: 64 hex */
     GPtrArray *changes;                /* of Change*, in the order they are carried out */
     GPtrArray *drift, *pending, *kept, *unmanaged, *warnings; /* of PlanNote* */
-    size_t counts[5]; /* by ActionType; recorded runs are not counted in ACTION_RUN but in recorded */
+    GPtrArray *overridden; /* of PlanNote*: fields that hold another value for a while; no part of the id */
+    size_t counts[5];      /* by ActionType; recorded runs are not counted in ACTION_RUN but in recorded */
     size_t recorded;
     size_t unchanged;
     bool destroys;              /* made by `destroy` */
@@ -68,7 +69,8 @@ typedef struct {
     void *data;
     const RunRecord *runs; /* of this source, sorted by kind, name, number */
     size_t runs_len;
-    bool source_known; /* this source has history in this state directory */
+    const GPtrArray *overrides; /* of PlanNote*, of any resource; may be NULL */
+    bool source_known;          /* this source has history in this state directory */
     /* jobs of a queue or environment not yet finished, for sub-steps; NULL: not known */
     size_t (*busy)(Kind kind, View name, void *data);
     /* Joins the digests that stand for what is private; NULL: "". is_redacted: they stand in the specs here.
@@ -104,7 +106,9 @@ typedef struct {
  *   - An ACTION_REPLACE stores metadata at once, next_spec and next_digest until the old one is drained: then
  * it is pending.
  *   - A resource of no owner ("": API or by hand) that equals its manifest is left alone; one that differs is
- * adopted by an update.
+ * adopted by an update. One that its source let go (kept too) is left alone. The manifest's annotation
+ * muster/adopt decides for both: never; if-identical: when the specs are equal; always. What is left alone is
+ * noted in unmanaged; a pipeline among them is not run.
  *   - ACTION_DELETE of a Job ends its unfinished runs by onDelete and marks them RUN_CANCELLED at once; of a
  * Pipeline too.
  *   - Notes in kept: the record is to be marked kept.

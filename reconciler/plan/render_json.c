@@ -158,6 +158,8 @@ static void render_json(const Plan *plan, guint max, const PlanForecast *forecas
     if (shown < plan->changes->len)
         g_string_append_printf(out, ",\n \"omittedChanges\":%u", plan->changes->len - shown);
     append_notes(out, "drift", plan->drift);
+    if (plan->overridden->len > 0)
+        append_notes(out, "overridden", plan->overridden);
     append_notes(out, "pending", plan->pending);
     append_notes(out, "kept", plan->kept);
     append_notes(out, "unmanaged", plan->unmanaged);

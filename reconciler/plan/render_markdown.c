@@ -442,6 +442,7 @@ static void append_sections(Page *page)
     if (!plan)
         return;
     append_notes(page, "Changed outside", plan->drift);
+    append_notes(page, "Overridden for now", plan->overridden);
     if (!plan_is_empty(plan))
         append_table(page);
     append_notes(page, "Pending", plan->pending);

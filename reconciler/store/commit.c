@@ -29,6 +29,9 @@ typedef enum {
     RUN_INSERT,
     RUN_UPDATE,
     APPLY_PUT,
+    APPLY_TRIM,
+    CHANGE_INSERT,
+    CHANGE_TRIM,
     JOB_INSERT,
     JOB_UPDATE,
     JOB_DELETE,
@@ -86,6 +89,15 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [RUN_INSERT] = INSERT("runs", RUN),
     [RUN_UPDATE] = PUT("runs", RUN),
     [APPLY_PUT] = PUT("applies", APPLY),
+    /* The newest that was carried out stays, and the newest that was staged to its end: a source without it
+     * would have no history and start what has run (store_reader_applied). */
+    [APPLY_TRIM] =
+        "DELETE FROM applies WHERE owner = ?1"
+        " AND id <= (SELECT id FROM applies WHERE owner = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)"
+        " AND id <> coalesce((SELECT max(id) FROM applies WHERE owner = ?1 AND state < 5), 0)"
+        " AND id <> coalesce((SELECT max(id) FROM applies WHERE owner = ?1 AND state IN (1, 2, 3)), 0)",
+    [CHANGE_INSERT] = INSERT("changes", CHANGE),
+    [CHANGE_TRIM] = "DELETE FROM changes WHERE sequence <= ?",
     [JOB_INSERT] = INSERT("jobs", JOB),
     [JOB_UPDATE] = "UPDATE jobs SET " JOB_CHANGES,
     [JOB_DELETE] = "DELETE FROM jobs WHERE sequence = ? RETURNING template_id, array_size",
@@ -118,6 +130,7 @@ struct Committer {
     int64_t now_ms;
     uint64_t job_sequence, event_sequence, instance_number, floor;
     int64_t template_id, apply_id;
+    int64_t change_sequence; /* of the last change inserted; 0: none yet by this writer */
     GByteArray *scratch;
     GHashTable *uses; /* int64 template id → TemplateUse; empty between transactions */
 };
@@ -276,6 +289,16 @@ static bool commit_run(Committer *committer, const RunRecord *record, GError **e
     return run(committer, &cursor, error);
 }
 
+static bool trim_applies(Committer *committer, View owner, GError **error)
+{
+    Cursor cursor;
+    if (!statement_get(committer, APPLY_TRIM, &cursor, error))
+        return false;
+    put_text(&cursor, owner);
+    put_int(&cursor, STORE_APPLIES_KEPT);
+    return run(committer, &cursor, error);
+}
+
 static bool commit_apply(Committer *committer, const ApplyRecord *record, GError **error)
 {
     Cursor cursor;
@@ -283,7 +306,20 @@ static bool commit_apply(Committer *committer, const ApplyRecord *record, GError
     if (!statement_get(committer, APPLY_PUT, &cursor, error))
         return false;
     put_apply(&cursor, record);
-    return run(committer, &cursor, error);
+    return run(committer, &cursor, error) &&
+           (!record->is_new || trim_applies(committer, record->owner, error));
+}
+
+static bool commit_change(Committer *committer, const ChangeRecord *record, GError **error)
+{
+    Cursor cursor;
+    if (!statement_get(committer, CHANGE_INSERT, &cursor, error))
+        return false;
+    put_change(&cursor, record);
+    if (!run(committer, &cursor, error))
+        return false;
+    committer->change_sequence = sqlite3_last_insert_rowid(committer->database->handle);
+    return true;
 }
 
 static bool delete_behind_job(Committer *committer, Statement which, uint64_t sequence, GError **error)
@@ -451,6 +487,7 @@ static bool commit_batch(Committer *committer, const Batch *batch, GError **erro
     COMMIT_TABLE(RunRecord, run);
     COMMIT_TABLE(DurationRecord, duration);
     COMMIT_TABLE(ApplyRecord, apply);
+    COMMIT_TABLE(ChangeRecord, change);
     COMMIT_TABLE(JobRecord, job);
     COMMIT_TABLE(ChildRecord, child);
     COMMIT_TABLE(RangeRecord, range);
@@ -480,6 +517,17 @@ static bool trim_instances(Committer *committer, uint64_t before, GError **error
     if (!statement_get(committer, INSTANCE_TRIM, &cursor, error))
         return false;
     put_unsigned(&cursor, committer->instance_number - STORE_INSTANCES_KEPT);
+    return run(committer, &cursor, error);
+}
+
+static bool trim_changes(Committer *committer, int64_t before, GError **error)
+{
+    Cursor cursor;
+    if (committer->change_sequence == before || committer->change_sequence <= STORE_CHANGES_KEPT)
+        return true;
+    if (!statement_get(committer, CHANGE_TRIM, &cursor, error))
+        return false;
+    put_int(&cursor, committer->change_sequence - STORE_CHANGES_KEPT);
     return run(committer, &cursor, error);
 }
 
@@ -545,6 +593,7 @@ static bool put_numbers(Committer *committer, GError **error)
 static bool transaction_body(Committer *committer, const Batch *const *batches, size_t len, GError **error)
 {
     uint64_t events_before = committer->event_sequence, instances_before = committer->instance_number;
+    int64_t changes_before = committer->change_sequence;
     /* The fence first: one who lost the term must not fail on a row that the new holder has already written.
      */
     if (!advance_fence(committer, len, error))
@@ -554,7 +603,8 @@ static bool transaction_body(Committer *committer, const Batch *const *batches, 
             return false;
     }
     return commit_template_uses(committer, error) && trim_events(committer, events_before, error) &&
-           trim_instances(committer, instances_before, error) && raise_floor(committer, error) &&
+           trim_instances(committer, instances_before, error) &&
+           trim_changes(committer, changes_before, error) && raise_floor(committer, error) &&
            put_numbers(committer, error);
 }
 

@@ -14,6 +14,10 @@ G_STATIC_ASSERT(LAUNCH_ENDED == 4 && RUN_WAITING == 0 && RUN_RUNNING == 1 && RUN
                 RUN_FAILED == 3);
 G_STATIC_ASSERT(RUN_CANCELLED == 4 && RUN_RECORDED == 5 && APPLY_STAGING == 0 && APPLY_ACTIVE == 1);
 G_STATIC_ASSERT(APPLY_CONVERGED == 2 && APPLY_SUPERSEDED == 3 && APPLY_FAILED == 4);
+G_STATIC_ASSERT(APPLY_STATE_REFUSED == 5 && APPLY_STATE_BROKEN == 6);
+G_STATIC_ASSERT(TRIGGER_UNKNOWN == 0 && TRIGGER_APPLY == 1 && TRIGGER_DESTROY == 2 && TRIGGER_FOLLOW == 3);
+G_STATIC_ASSERT(CHANGE_CREATE == 0 && CHANGE_UPDATE == 1 && CHANGE_REPLACE == 2 && CHANGE_DELETE == 3);
+G_STATIC_ASSERT(CHANGE_KEEP == 4 && CHANGE_FORGET == 5 && CHANGE_OVERRIDE == 6 && CHANGE_RESTORE == 7);
 G_STATIC_ASSERT(DEPENDENCY_PLAIN == 0 && DEPENDENCY_N_TO_N == 1 && DEPENDENCY_SEQUENTIAL == 2);
 G_STATIC_ASSERT(CONDITION_SUCCESS == 0 && CONDITION_COMPLETION == 1);
 G_STATIC_ASSERT(INSTANCE_INTENDED == 0 && INSTANCE_PENDING == 1 && INSTANCE_REGISTERED == 2 &&
@@ -109,7 +113,20 @@ static const char version_2[] =
     " first_bucket INTEGER NOT NULL, inactive_since_ms INTEGER NOT NULL, amounts BLOB NOT NULL,"
     " PRIMARY KEY (queue, share)) WITHOUT ROWID;";
 
-const char *const store_migrations[] = {version_1, version_2};
+/* Who had what reconciled, and what came of it; what each reconcile did to a resource. */
+static const char version_3[] =
+    "ALTER TABLE applies ADD COLUMN how INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE applies ADD COLUMN actor TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE applies ADD COLUMN author TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE applies ADD COLUMN signature TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE applies ADD COLUMN started_ms INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX applies_by_owner ON applies (owner, id);"
+    "CREATE TABLE changes (sequence INTEGER PRIMARY KEY, kind INTEGER NOT NULL, name TEXT NOT NULL,"
+    " at_ms INTEGER NOT NULL, apply_id INTEGER NOT NULL, owner TEXT NOT NULL, actor TEXT NOT NULL,"
+    " action INTEGER NOT NULL, reason TEXT NOT NULL, fields TEXT NOT NULL);"
+    "CREATE INDEX changes_by_name ON changes (kind, name);";
+
+const char *const store_migrations[] = {version_1, version_2, version_3};
 const int store_version = G_N_ELEMENTS(store_migrations);
 
 /* The version of a file that is ours or empty. */

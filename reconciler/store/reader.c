@@ -35,8 +35,15 @@ static const char *const read_sql[READ_COUNT] = {
     [READ_RUNS_OF_RESOURCE] = "SELECT " RUN_COLUMNS ", " RUN_IS_ENDING
                               " FROM runs WHERE kind = ? AND name = ? AND owner = ? ORDER BY number",
     [READ_RUN] = "SELECT " RUN_COLUMNS " FROM runs WHERE id = ?",
+    /* Carried out: below REFUSED, pinned by migrate.c */
     [READ_APPLIES_NEWEST] = "SELECT " APPLY_COLUMNS " FROM applies WHERE id IN"
-                            " (SELECT max(id) FROM applies GROUP BY owner) ORDER BY id",
+                            " (SELECT max(id) FROM applies WHERE state < 5 GROUP BY owner) ORDER BY id",
+    [READ_APPLIES] = "SELECT " APPLY_COLUMNS " FROM applies WHERE id < ? ORDER BY id DESC LIMIT ?",
+    [READ_APPLIES_OF_OWNER] =
+        "SELECT " APPLY_COLUMNS " FROM applies WHERE owner = ? AND id < ? ORDER BY id DESC LIMIT ?",
+    [READ_APPLY] = "SELECT " APPLY_COLUMNS " FROM applies WHERE id = ?",
+    [READ_CHANGES] = "SELECT " CHANGE_COLUMNS " FROM changes WHERE kind = ? AND name = ?"
+                     " ORDER BY sequence DESC LIMIT ?",
     /* ACTIVE, CONVERGED, SUPERSEDED: pinned by migrate.c */
     [READ_APPLIED] = "SELECT EXISTS (SELECT 1 FROM applies WHERE owner = ? AND state IN (1, 2, 3))",
     [READ_JOB_BY_ID] = "SELECT " JOB_COLUMNS " FROM jobs WHERE id = ?",
@@ -79,6 +86,9 @@ static const char *const read_sql[READ_COUNT] = {
     [READ_SETTING] = "SELECT value FROM settings WHERE name = ?",
     [READ_SETTING_LIKE] =
         "SELECT 1 FROM settings WHERE substr(name, 1, length(?1)) = ?1 AND value <> '' LIMIT 1",
+    [READ_SETTINGS_BEGINNING] =
+        "SELECT " SETTING_COLUMNS
+        " FROM settings WHERE name >= ?1 AND name < ?1 || char(1114111) ORDER BY name",
     [READ_SETTINGS] = "SELECT " SETTING_COLUMNS " FROM settings ORDER BY name",
 };
 
@@ -391,6 +401,25 @@ bool store_reader_has_setting(StoreReader *reader, const char *prefix, bool *ret
     return true;
 }
 
+bool store_reader_settings(StoreReader *reader, const char *beginning, SettingFunc func, void *data,
+                           GError **error)
+{
+    Cursor cursor;
+    bool row, ok;
+    if (!reader_statement(reader, READ_SETTINGS_BEGINNING, &cursor, error))
+        return false;
+    put_text(&cursor, view_from(beginning));
+    while ((ok = reader_step(reader, &cursor, &row, error)) && row) {
+        SettingRecord record;
+        get_setting(&cursor, &record);
+        ok = reader_sound(reader, &cursor, error);
+        if (!ok || !func(&record, data))
+            break;
+    }
+    sqlite3_reset(cursor.statement);
+    return ok;
+}
+
 bool store_reader_applied(StoreReader *reader, const char *owner, bool *ret_applied, GError **error)
 {
     Cursor cursor;
@@ -405,7 +434,7 @@ bool store_reader_applied(StoreReader *reader, const char *owner, bool *ret_appl
     return true;
 }
 
-bool store_reader_applies(StoreReader *reader, ApplyFunc func, void *data, GError **error)
+bool store_reader_newest_applies(StoreReader *reader, ApplyFunc func, void *data, GError **error)
 {
     Cursor cursor;
     bool row, ok;

@@ -14,7 +14,9 @@
 #define LAUNCH_STATE_COUNT         (LAUNCH_ENDED + 1)
 #define INSTANCE_STATE_COUNT       (INSTANCE_GONE + 1)
 #define RUN_STATE_COUNT            (RUN_RECORDED + 1)
-#define APPLY_STATE_COUNT          (APPLY_FAILED + 1)
+#define APPLY_STATE_COUNT          (APPLY_STATE_BROKEN + 1)
+#define APPLY_TRIGGER_COUNT        (TRIGGER_FOLLOW + 1)
+#define CHANGE_ACTION_COUNT        (CHANGE_RESTORE + 1)
 #define DEPENDENCY_TYPE_COUNT      (DEPENDENCY_SEQUENTIAL + 1)
 #define DEPENDENCY_CONDITION_COUNT (CONDITION_COMPLETION + 1)
 
@@ -202,6 +204,11 @@ void put_apply(Cursor *cursor, const ApplyRecord *record)
     put_text(cursor, record->summary);
     put_int(cursor, record->created_ms);
     put_int(cursor, record->ended_ms);
+    put_int(cursor, record->trigger);
+    put_text(cursor, record->actor);
+    put_text(cursor, record->author);
+    put_text(cursor, record->signature);
+    put_int(cursor, record->started_ms);
 }
 
 void get_apply(Cursor *cursor, ApplyRecord *ret_record)
@@ -216,6 +223,38 @@ void get_apply(Cursor *cursor, ApplyRecord *ret_record)
     record.summary = get_text(cursor);
     record.created_ms = get_int(cursor);
     record.ended_ms = get_int(cursor);
+    record.trigger = (ApplyTrigger)get_enum(cursor, APPLY_TRIGGER_COUNT);
+    record.actor = get_text(cursor);
+    record.author = get_text(cursor);
+    record.signature = get_text(cursor);
+    record.started_ms = get_int(cursor);
+    *ret_record = record;
+}
+
+void put_change(Cursor *cursor, const ChangeRecord *record)
+{
+    put_int(cursor, record->kind);
+    put_text(cursor, record->name);
+    put_int(cursor, record->at_ms);
+    put_int(cursor, record->apply_id);
+    put_text(cursor, record->owner);
+    put_text(cursor, record->actor);
+    put_int(cursor, record->action);
+    put_text(cursor, record->reason);
+    put_text(cursor, record->fields);
+}
+
+void get_change(Cursor *cursor, ChangeRecord *ret_record)
+{
+    ChangeRecord record = {.kind = (Kind)get_enum(cursor, KIND_COUNT)};
+    record.name = get_text(cursor);
+    record.at_ms = get_int(cursor);
+    record.apply_id = get_int(cursor);
+    record.owner = get_text(cursor);
+    record.actor = get_text(cursor);
+    record.action = (ChangeAction)get_enum(cursor, CHANGE_ACTION_COUNT);
+    record.reason = get_text(cursor);
+    record.fields = get_text(cursor);
     *ret_record = record;
 }
 

@@ -37,10 +37,16 @@ void put_run(Cursor *cursor, const RunRecord *record);
 void get_run(Cursor *cursor, RunRecord *ret_record);
 
 #define APPLY_COLUMNS                                                                                        \
-    "id, owner, source_path, revision, plan_id, state, message, summary, created_ms, ended_ms"
-#define APPLY_PARAMETERS "?,?,?,?,?,?,?,?,?,?"
+    "id, owner, source_path, revision, plan_id, state, message, summary, created_ms, ended_ms, how, actor, " \
+    "author, signature, started_ms"
+#define APPLY_PARAMETERS "?,?,?,?,?,?,?,?,?,?,?,?,?,?,?"
 void put_apply(Cursor *cursor, const ApplyRecord *record);
 void get_apply(Cursor *cursor, ApplyRecord *ret_record);
+
+#define CHANGE_COLUMNS    "kind, name, at_ms, apply_id, owner, actor, action, reason, fields"
+#define CHANGE_PARAMETERS "?,?,?,?,?,?,?,?,?"
+void put_change(Cursor *cursor, const ChangeRecord *record);
+void get_change(Cursor *cursor, ChangeRecord *ret_record);
 
 #define JOB_COLUMNS                                                                                          \
     "sequence, id, state, flags, array_size, template_id, queue, name, run, step, share_identifier, "        \

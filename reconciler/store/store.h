@@ -27,6 +27,10 @@ typedef enum {
 #define STORE_EVENTS_KEPT 1000000
 /* Instances that are gone, beyond this many newest ones, likewise. */
 #define STORE_INSTANCES_KEPT 100000
+/* Of each source so many newest reconciles, and the newest that was carried out, stay. */
+#define STORE_APPLIES_KEPT 10000
+/* Changes of resources, all together, beyond this many newest ones go. */
+#define STORE_CHANGES_KEPT 1000000
 
 typedef struct Store Store;
 
@@ -102,15 +106,30 @@ bool store_reader_run(StoreReader *reader, View id, bool *ret_found, RunRecord *
 bool store_reader_setting(StoreReader *reader, const char *name, char **ret_value, GError **error);
 /* Whether any whose name begins with prefix has a value. */
 bool store_reader_has_setting(StoreReader *reader, const char *prefix, bool *ret_has, GError **error);
+/* Settings whose names begin so, by name. */
+typedef bool (*SettingFunc)(const SettingRecord *record, void *data);
+bool store_reader_settings(StoreReader *reader, const char *beginning, SettingFunc func, void *data,
+                           GError **error);
 /* STORE_VALUES_SETTING SOURCE is the setting that holds the values its variables were given (given_values.h).
  */
 #define STORE_VALUES_SETTING "values "
 /* Whether an apply of this owner was ever staged to its end: then its source has a history here. What an
  * interrupted first apply left is none: --first-run must mean the same when it is tried again. */
 bool store_reader_applied(StoreReader *reader, const char *owner, bool *ret_applied, GError **error);
-/* The newest apply of each owner, by its id. */
+/* Reconciles of one owner (NULL: of all) below the id `before` (0: from the newest), newest first, at most
+ * limit. */
 typedef bool (*ApplyFunc)(const ApplyRecord *record, void *data);
-bool store_reader_applies(StoreReader *reader, ApplyFunc func, void *data, GError **error);
+bool store_reader_applies(StoreReader *reader, const char *owner, int64_t before, size_t limit,
+                          ApplyFunc func, void *data, GError **error);
+/* *ret_found tells; the record's text is valid until the next call on this reader. */
+bool store_reader_apply(StoreReader *reader, int64_t id, bool *ret_found, ApplyRecord *ret_record,
+                        GError **error);
+/* What was done to a resource, newest first, at most limit. */
+typedef bool (*ChangeFunc)(const ChangeRecord *record, void *data);
+bool store_reader_changes(StoreReader *reader, Kind kind, View name, size_t limit, ChangeFunc func,
+                          void *data, GError **error);
+/* The newest apply of each owner, by its id. */
+bool store_reader_newest_applies(StoreReader *reader, ApplyFunc func, void *data, GError **error);
 /* Those of one Job or Pipeline, ordered by number. */
 bool store_reader_runs_of(StoreReader *reader, Kind kind, View name, const char *owner, RunFunc func,
                           void *data, GError **error);

@@ -34,6 +34,9 @@ static void apply_free(ApplyEntry *entry)
     free_text(record->plan_id);
     free_text(record->message);
     free_text(record->summary);
+    free_text(record->actor);
+    free_text(record->author);
+    free_text(record->signature);
     g_free(entry);
 }
 
@@ -68,6 +71,9 @@ static ApplyEntry *apply_add(World *world, const ApplyRecord *record)
     entry->record.plan_id = copy_text(record->plan_id);
     entry->record.message = copy_text(record->message);
     entry->record.summary = copy_text(record->summary);
+    entry->record.actor = copy_text(record->actor);
+    entry->record.author = copy_text(record->author);
+    entry->record.signature = copy_text(record->signature);
     entry->record.is_new = false;
     entry->dirty.data = entry;
     tree_insert(&world->applies, &entry->by_id);
@@ -142,8 +148,9 @@ int64_t apply_begin(World *world, const ApplyRecord *record, int64_t now_ms)
 
 void apply_set(World *world, int64_t id, ApplyState state, const char *message, int64_t now_ms)
 {
-    static const char *const types[] = {"apply.staging", "apply.active", "apply.converged",
-                                        "apply.superseded", "apply.failed"};
+    static const char *const types[] = {"apply.staging",    "apply.active", "apply.converged",
+                                        "apply.superseded", "apply.failed", "apply.refused",
+                                        "apply.broken"};
     ApplyEntry *entry = apply_find(world, id);
     if (!entry)
         return;
@@ -162,6 +169,25 @@ void apply_set(World *world, int64_t id, ApplyState state, const char *message, 
         return;
     g_autofree char *subject = g_strdup_printf("source " VIEW_FMT, VIEW_ARG(record->owner));
     world_event(world, types[state], subject, message, now_ms);
+}
+
+/* Like an event it goes straight into the batch: nobody waits on it, and what is in force is of another. */
+int64_t apply_note(World *world, const ApplyRecord *record, int64_t now_ms)
+{
+    if (world_is_quiet(world))
+        return 0;
+    ApplyRecord fresh = *record;
+    fresh.id = ++world->apply_id;
+    fresh.created_ms = fresh.ended_ms = now_ms;
+    fresh.is_new = true;
+    batch_put_apply(world_batch(world), &fresh);
+    return fresh.id;
+}
+
+void world_change(World *world, const ChangeRecord *record)
+{
+    if (!world_is_quiet(world))
+        batch_put_change(world_batch(world), record);
 }
 
 bool apply_restore(World *world, const ApplyRecord *record)

@@ -227,6 +227,7 @@ bool world_loaded(World *world, GError **error)
         job_loaded(world, job);
     runs_loaded(world);
     shares_loaded(world);
+    overrides_loaded(world);
     world->loading = false;
     return true;
 }

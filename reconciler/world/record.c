@@ -50,6 +50,34 @@ const char *apply_state_name(ApplyState state)
     case APPLY_CONVERGED: return "CONVERGED";
     case APPLY_SUPERSEDED: return "SUPERSEDED";
     case APPLY_FAILED: return "FAILED";
+    case APPLY_STATE_REFUSED: return "REFUSED";
+    case APPLY_STATE_BROKEN: return "BROKEN";
+    }
+    g_assert_not_reached();
+}
+
+const char *apply_trigger_name(ApplyTrigger trigger)
+{
+    switch (trigger) {
+    case TRIGGER_UNKNOWN: return "";
+    case TRIGGER_APPLY: return "apply";
+    case TRIGGER_DESTROY: return "destroy";
+    case TRIGGER_FOLLOW: return "follow";
+    }
+    g_assert_not_reached();
+}
+
+const char *change_action_name(ChangeAction action)
+{
+    switch (action) {
+    case CHANGE_CREATE: return "create";
+    case CHANGE_UPDATE: return "update";
+    case CHANGE_REPLACE: return "replace";
+    case CHANGE_DELETE: return "delete";
+    case CHANGE_KEEP: return "keep";
+    case CHANGE_FORGET: return "forget";
+    case CHANGE_OVERRIDE: return "override";
+    case CHANGE_RESTORE: return "restore";
     }
     g_assert_not_reached();
 }
@@ -146,6 +174,7 @@ bool job_ref_from_text(View text, JobId *ret_id, int32_t *ret_index)
     X(RunRecord, run)                                                                                        \
     X(DurationRecord, duration)                                                                              \
     X(ApplyRecord, apply)                                                                                    \
+    X(ChangeRecord, change)                                                                                  \
     X(EventRecord, event)                                                                                    \
     X(SettingRecord, setting)                                                                                \
     X(UsageRecord, usage)
@@ -282,6 +311,18 @@ static void own_apply(Batch *batch, ApplyRecord *row)
     own(batch, &row->plan_id);
     own(batch, &row->message);
     own(batch, &row->summary);
+    own(batch, &row->actor);
+    own(batch, &row->author);
+    own(batch, &row->signature);
+}
+
+static void own_change(Batch *batch, ChangeRecord *row)
+{
+    own(batch, &row->name);
+    own(batch, &row->owner);
+    own(batch, &row->actor);
+    own(batch, &row->reason);
+    own(batch, &row->fields);
 }
 
 static void own_event(Batch *batch, EventRecord *row)

@@ -215,10 +215,28 @@ typedef struct {
                        not ended */
 } RunRecord;
 
-typedef enum { APPLY_STAGING, APPLY_ACTIVE, APPLY_CONVERGED, APPLY_SUPERSEDED, APPLY_FAILED } ApplyState;
+/* From REFUSED on: nothing of it was carried out. */
+typedef enum {
+    APPLY_STAGING,
+    APPLY_ACTIVE,
+    APPLY_CONVERGED,
+    APPLY_SUPERSEDED,
+    APPLY_FAILED,
+    APPLY_STATE_REFUSED, /* by a guard, a rule, or because the plan was stale */
+    APPLY_STATE_BROKEN   /* the source cannot be read, or its manifests have errors */
+} ApplyState;
 const char *apply_state_name(ApplyState state);
 
-/* One apply of a source's revision. By id. */
+/* What had a source reconciled. */
+typedef enum {
+    TRIGGER_UNKNOWN, /* rows of formats that did not say */
+    TRIGGER_APPLY,
+    TRIGGER_DESTROY,
+    TRIGGER_FOLLOW /* the daemon saw a change */
+} ApplyTrigger;
+const char *apply_trigger_name(ApplyTrigger trigger); /* "apply" …; "" for UNKNOWN */
+
+/* One reconcile of a source's revision. By id. */
 typedef struct {
     int64_t id;       /* from 1 */
     View owner;       /* source name */
@@ -228,8 +246,37 @@ typedef struct {
     View message;
     View summary; /* JSON: the plan's summary */
     int64_t created_ms, ended_ms;
+    ApplyTrigger trigger;
+    View actor;             /* the user who asked, as the command tells; "" */
+    View author, signature; /* of the revision, as the source tells; "": it does not (a directory) */
+    int64_t started_ms;     /* when the source was taken up to be planned; 0: not known */
     bool is_new;
 } ApplyRecord;
+
+typedef enum {
+    CHANGE_CREATE,
+    CHANGE_UPDATE,
+    CHANGE_REPLACE,
+    CHANGE_DELETE,
+    CHANGE_KEEP,     /* its manifest is gone, and it stays */
+    CHANGE_FORGET,   /* let go by its source */
+    CHANGE_OVERRIDE, /* a field holds another value for a while */
+    CHANGE_RESTORE   /* and no longer */
+} ChangeAction;
+const char *change_action_name(ChangeAction action); /* "create" … */
+
+/* What was done to a resource, for people. In the order of commits; never changed. */
+typedef struct {
+    Kind kind;
+    View name;
+    int64_t at_ms;
+    int64_t apply_id; /* reconcile that did it; 0: none did */
+    View owner;       /* source; "": none */
+    View actor;       /* without a reconcile: the user who asked; "" */
+    ChangeAction action;
+    View reason;
+    View fields; /* JSON: [{"path","before"?,"after"?}], without private values; "": a create sets all */
+} ChangeRecord;
 
 /* How long attempts of a job definition that SUCCEEDED ran, whatever the revision. By definition. */
 typedef struct {
@@ -286,6 +333,7 @@ BATCH_RECORD(AttemptRecord, attempt)
 BATCH_RECORD(RunRecord, run)
 BATCH_RECORD(DurationRecord, duration)
 BATCH_RECORD(ApplyRecord, apply)
+BATCH_RECORD(ChangeRecord, change)
 BATCH_RECORD(EventRecord, event)
 BATCH_RECORD(SettingRecord, setting)
 BATCH_RECORD(UsageRecord, usage)
@@ -309,7 +357,8 @@ typedef struct {
     bool (*duration)(const DurationRecord *record, void *data, GError **error);
     bool (*template)(const TemplateRecord *record, void *data, GError **error);
     bool (*run)(const RunRecord *record, void *data, GError **error);
-    bool (*apply)(const ApplyRecord *record, void *data, GError **error); /* the newest of each owner */
+    bool (*apply)(const ApplyRecord *record, void *data,
+                  GError **error); /* the newest of each owner that was carried out */
     bool (*job)(const JobRecord *record, void *data,
                 GError **error); /* unfinished, and finished ones that an unfinished one depends on */
     bool (*child)(const ChildRecord *record, void *data, GError **error);       /* of unfinished arrays */

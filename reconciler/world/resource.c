@@ -1,5 +1,6 @@
 /* Resources: created, updated, looked up. How they end or are replaced is in settle.c. */
 #include "reconciler/world/job.h"
+#include "reconciler/world/override.h"
 #include "spec/compare.h"
 #include <stdlib.h>
 
@@ -263,6 +264,12 @@ static char *provider_setting(const char *owner)
     return g_strconcat("provider ", owner, NULL);
 }
 
+/* Where an environment runs that no source owns: where the one that let it go was told to run. */
+static char *own_provider_setting(const Resource *resource)
+{
+    return g_strdup_printf("provider %s/%s", kind_name(resource->kind), resource->name);
+}
+
 /* Where it runs: where its source was told to run (--provider), else where it says, else on the default.
  * It changes only when no launch and no instance of the old provider is left (resource_settle). */
 static void environment_place(World *world, Resource *resource)
@@ -270,7 +277,8 @@ static void environment_place(World *world, Resource *resource)
     Environment *environment = resource->environment;
     if (!environment || environment->launches > 0 || environment->instances > 0)
         return;
-    g_autofree char *name = provider_setting(resource->owner ? resource->owner : "");
+    bool is_owned = resource->owner && *resource->owner;
+    g_autofree char *name = is_owned ? provider_setting(resource->owner) : own_provider_setting(resource);
     const char *told = world_setting(world, name);
     ProviderType provider = environment->spec->provider;
     if (told)
@@ -328,6 +336,7 @@ static bool environment_in_force(World *world, Resource *resource, View spec, GE
         tree_init(&entry->ends, launch_end_compare);
         slot_take(world, environment);
     }
+    override_environment(world, resource->name, decoded);
     derived_clear(environment);
     compute_environment_spec_free(environment->spec);
     environment->spec = decoded;
@@ -347,6 +356,7 @@ static bool queue_in_force(World *world, Resource *resource, View spec, GError *
         resource->queue = &entry->queue;
         resource->queue->resource = resource;
     }
+    override_queue(world, resource->name, decoded);
     job_queue_spec_free(resource->queue->spec);
     resource->queue->spec = decoded;
     queue_policy_apply(world, resource->queue);
@@ -419,14 +429,23 @@ static bool text_set(char **text, View value)
     return true;
 }
 
+static void own_provider_clear(World *world, const Resource *resource)
+{
+    g_autofree char *name = own_provider_setting(resource);
+    if (resource->kind == KIND_COMPUTE_ENVIRONMENT && world_setting(world, name))
+        world_set_setting(world, name, NULL);
+}
+
 /* Everything beside the spec; true when something that people see has changed. */
-static bool resource_describe(Resource *resource, const ResourceChange *change)
+static bool resource_describe(World *world, Resource *resource, const ResourceChange *change)
 {
     const Manifest *manifest = change->manifest;
     bool seen = text_set(&resource->metadata, manifest->metadata);
     seen = text_set(&resource->owner, view_from(change->owner)) || seen;
     seen = seen || resource->prune != manifest->prune || resource->deletion != manifest->deletion ||
            resource->kept;
+    if (*resource->owner)
+        own_provider_clear(world, resource);
     text_set(&resource->file, view_from(manifest->file));
     resource->line = manifest->line;
     resource->prune = manifest->prune;
@@ -508,7 +527,7 @@ static bool resource_create(World *world, const ResourceChange *change, int64_t 
         resource_entry_free(world, entry);
         return false;
     }
-    resource_describe(resource, change);
+    resource_describe(world, resource, change);
     environment_place(world, resource);
     schedules_begin(world, resource, now_ms);
     resource->digest = manifest->digest;
@@ -532,7 +551,7 @@ static bool resource_update(World *world, Resource *resource, const ResourceChan
     bool revived = resource->phase != RESOURCE_ACTIVE;
     if ((changed || text_changed) && !resource_in_force(world, resource, manifest->spec, error))
         return false;
-    bool seen = resource_describe(resource, change) || changed || revived;
+    bool seen = resource_describe(world, resource, change) || changed || revived;
     environment_place(world, resource);
     schedules_begin(world, resource, now_ms);
     resource->digest = manifest->digest;
@@ -574,7 +593,7 @@ void resource_replace(World *world, const ResourceChange *change, int64_t now_ms
     const Manifest *manifest = change->manifest;
     Resource *resource = world_resource(world, manifest->kind, manifest->name);
     g_return_if_fail(resource);
-    resource_describe(resource, change);
+    resource_describe(world, resource, change);
     text_set(&resource->next_spec, manifest->spec);
     resource->next_digest = manifest->digest;
     resource->updated_ms = now_ms;
@@ -602,6 +621,45 @@ void resource_set_kept(World *world, Kind kind, View name, int64_t now_ms)
     resource_touch(world, resource);
 }
 
+/* It goes on running where it does, also over a restart. */
+static void own_provider_keep(World *world, const Resource *resource)
+{
+    g_autofree char *name = provider_setting(resource->owner), *own = own_provider_setting(resource);
+    const char *told = world_setting(world, name);
+    if (resource->kind == KIND_COMPUTE_ENVIRONMENT && told) {
+        g_autofree char *copy = g_strdup(told);
+        world_set_setting(world, own, copy);
+    }
+}
+
+bool resource_forget(World *world, Kind kind, View name, int64_t now_ms, GError **error)
+{
+    Resource *resource = world_resource(world, kind, name);
+    if (!resource) {
+        g_set_error(error, WORLD_ERROR, WORLD_ERROR_NOT_FOUND, "there is no %s \"" VIEW_FMT "\"",
+                    kind_name(kind), VIEW_ARG(name));
+        return false;
+    }
+    if (resource->phase != RESOURCE_ACTIVE) {
+        g_set_error(error, WORLD_ERROR, WORLD_ERROR_CONFLICT,
+                    "%s/%s is being %s; put its manifest back and apply the source to call that off, then "
+                    "forget it",
+                    kind_name(kind), resource->name,
+                    resource->phase == RESOURCE_DELETING ? "deleted" : "replaced");
+        return false;
+    }
+    if (!*resource->owner)
+        return true;
+    own_provider_keep(world, resource);
+    g_autofree char *message = g_strdup_printf("let go by source %s", resource->owner);
+    text_set(&resource->owner, VIEW(""));
+    resource->kept = true;
+    resource->updated_ms = now_ms;
+    resource_touch(world, resource);
+    resource_event(world, resource, "resource.forgotten", message, now_ms);
+    return true;
+}
+
 /* The row goes with the next batch; until then the entry lies in a grave. */
 void resource_remove(World *world, Resource *resource, int64_t now_ms)
 {
@@ -616,6 +674,8 @@ void resource_remove(World *world, Resource *resource, int64_t now_ms)
     }
     if (resource->kind == KIND_JOB_QUEUE || resource->kind == KIND_COMPUTE_ENVIRONMENT)
         scheduling_notes_clear(world, resource);
+    own_provider_clear(world, resource);
+    overrides_drop(world, resource);
     schedules_drop(world, resource);
     transit_leave(world, entry);
     if (resource->dirty)

@@ -200,8 +200,9 @@ struct World {
     Job *finished, *finished_tail; /* may be forgotten when nothing depends on them */
     uint64_t job_sequence, event_sequence, front;
     int64_t template_id, apply_id;
-    size_t runnable; /* items in all groups */
-    size_t parked;   /* groups */
+    int64_t override_due_ms; /* when the next override ends; 0: there is none */
+    size_t runnable;         /* items in all groups */
+    size_t parked;           /* groups */
     uint64_t feasibility;
 
     Tree histories;
@@ -389,6 +390,10 @@ void schedules_begin(World *world, Resource *pipeline, int64_t now_ms);
 void schedules_drop(World *world, Resource *pipeline); /* and what the store keeps of them */
 void timetable_free(ResourceEntry *entry);
 void schedules_check(const World *world);
+/* override.c */
+void overrides_loaded(World *world);
+void overrides_drop(World *world, const Resource *resource); /* with their resource, unrecorded */
+
 /* apply.c */
 void applies_init(World *world);
 void applies_clear(World *world);

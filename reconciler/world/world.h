@@ -249,6 +249,9 @@ void resource_delete(World *world, Kind kind, View name,
  * say of themselves. */
 void resource_set_provider(World *world, const char *owner, const char *provider);
 void resource_set_kept(World *world, Kind kind, View name, int64_t now_ms);
+/* Its source lets it go: it is nobody's from then on (owner "", kept), and stays in force as it is. Nothing
+ * to do where nobody owns it. WORLD_ERROR_CONFLICT: it is being deleted or replaced. */
+bool resource_forget(World *world, Kind kind, View name, int64_t now_ms, GError **error);
 /* Moves DELETING and REPLACING resources on as far as they can go now, at most `max` of them: queues drain or
  * terminate by their policy, environments wait for queues and launches. Returns how many are still in
  * transition. */
@@ -430,6 +433,11 @@ int64_t run_scheduled_ms(const Run *run);
 /* ---- applies, settings, events ---- */
 int64_t apply_begin(World *world, const ApplyRecord *record,
                     int64_t now_ms); /* id; supersedes the owner's older one */
+/* Records a reconcile of which nothing was carried out (REFUSED, BROKEN): it takes no place in the world and
+ * supersedes nothing. Returns its id. */
+int64_t apply_note(World *world, const ApplyRecord *record, int64_t now_ms);
+/* Records what was done to a resource. */
+void world_change(World *world, const ChangeRecord *record);
 void apply_set(World *world, int64_t id, ApplyState state, const char *message, int64_t now_ms);
 const ApplyRecord *world_apply(const World *world,
                                int64_t id); /* NULL: unknown; newest of an owner are kept */

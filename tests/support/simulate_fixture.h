@@ -35,7 +35,7 @@ static inline World *simulate_fixture_world(ManifestSet *set, const char *provid
                                       &(PlanOptions){.source_name = "test", .first_run = FIRST_RUN_START});
     g_autoptr(GPtrArray) stops = g_ptr_array_new();
     Rng rng = rng_from_seed(1);
-    Stage stage = {world, "test", &rng, start_ms, stops};
+    Stage stage = {world, "test", &rng, start_ms, stops, 0};
     world_set_recording(world, false);
     for (guint i = 0; i < plan->changes->len; i++) {
         g_autoptr(GError) error = NULL;

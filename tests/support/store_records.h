@@ -103,10 +103,23 @@ static inline void print_run(GString *out, const RunRecord *r)
 static inline void print_apply(GString *out, const ApplyRecord *r)
 {
     g_string_append(out, "apply ");
-    View texts[] = {r->owner, r->source_path, r->revision, r->plan_id, r->message, r->summary};
+    View texts[] = {r->owner,   r->source_path, r->revision, r->plan_id,  r->message,
+                    r->summary, r->actor,       r->author,   r->signature};
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         print_text(out, texts[i]);
-    int64_t ints[] = {r->id, r->state, r->created_ms, r->ended_ms};
+    int64_t ints[] = {r->id, r->state, r->created_ms, r->ended_ms, r->trigger, r->started_ms};
+    for (size_t i = 0; i < G_N_ELEMENTS(ints); i++)
+        print_int(out, ints[i]);
+    g_string_append_c(out, '\n');
+}
+
+static inline void print_change(GString *out, const ChangeRecord *r)
+{
+    g_string_append(out, "change ");
+    View texts[] = {r->name, r->owner, r->actor, r->reason, r->fields};
+    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
+        print_text(out, texts[i]);
+    int64_t ints[] = {r->kind, r->at_ms, r->apply_id, r->action};
     for (size_t i = 0; i < G_N_ELEMENTS(ints); i++)
         print_int(out, ints[i]);
     g_string_append_c(out, '\n');

@@ -247,7 +247,7 @@ static inline void records_load(const Records *records, const RecordSink *sink, 
     RECORDS_LOAD(DurationRecord, duration, TABLE_DURATION, true)
     RECORDS_LOAD(TemplateRecord, template, TABLE_TEMPLATE, true)
     RECORDS_LOAD(RunRecord, run, TABLE_RUN, true)
-    RECORDS_LOAD(ApplyRecord, apply, TABLE_APPLY, true)
+    RECORDS_LOAD(ApplyRecord, apply, TABLE_APPLY, r->state < APPLY_STATE_REFUSED)
     RECORDS_LOAD(JobRecord, job, TABLE_JOB, !job_state_final(r->state) || records_needed(records, r))
     RECORDS_LOAD(ChildRecord, child, TABLE_CHILD, records_unfinished(records, r->sequence))
     RECORDS_LOAD(RangeRecord, range, TABLE_RANGE, records_unfinished(records, r->sequence))

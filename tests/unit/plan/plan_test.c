@@ -356,6 +356,133 @@ static void test_owners(Fixture *fixture, gconstpointer data)
     g_assert_nonnull(strstr(message, "bank"));
 }
 
+static void want_adopting(Fixture *fixture, Kind kind, const char *name, const char *spec, View metadata)
+{
+    Manifest manifest = manifest_of(kind, name, spec);
+    manifest.metadata = metadata;
+    manifest_batch_add(fixture->batch, &manifest);
+}
+
+#define NEVER     VIEW("{\"annotations\":{\"muster/adopt\":\"never\"}}")
+#define IDENTICAL VIEW("{\"annotations\":{\"muster/adopt\":\"if-identical\"}}")
+#define ALWAYS    VIEW("{\"annotations\":{\"muster/adopt\":\"always\"}}")
+
+static void test_adoption(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    static const char *const names[] = {"a-said-nothing", "b-nor-this", "c-never",    "d-identical",
+                                        "e-differs",      "f-always",   "g-let-stay", "h-gone"};
+    want(fixture, KIND_JOB_QUEUE, names[0], QUEUE_SPEC);
+    want(fixture, KIND_JOB_QUEUE, names[1], QUEUE_SPEC);
+    want_adopting(fixture, KIND_JOB_QUEUE, names[2], QUEUE_SPEC, NEVER);
+    want_adopting(fixture, KIND_JOB_QUEUE, names[3], QUEUE_SPEC, IDENTICAL);
+    want_adopting(fixture, KIND_JOB_QUEUE, names[4], QUEUE_SPEC, IDENTICAL);
+    want_adopting(fixture, KIND_JOB_QUEUE, names[5], QUEUE_SPEC, ALWAYS);
+    want_adopting(fixture, KIND_JOB_QUEUE, names[6], QUEUE_SPEC, ALWAYS);
+    static const char *const specs[] = {QUEUE_SPEC,   QUEUE_SPEC_7, QUEUE_SPEC_7, QUEUE_SPEC,
+                                        QUEUE_SPEC_7, QUEUE_SPEC_7, QUEUE_SPEC,   QUEUE_SPEC};
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        ResourceRecord *record = have(fixture, KIND_JOB_QUEUE, names[i], specs[i]);
+        record->owner = VIEW("");
+        record->kept = true; /* let go */
+    }
+    g_autoptr(Plan) plan = build(fixture);
+    assert_changes(plan, "update JobQueue/d-identical; update JobQueue/f-always; update JobQueue/g-let-stay");
+    g_assert_cmpstr(change_at(plan, 0)->reason, ==, "adopted; in-place: metadata.annotations.muster/adopt");
+    g_assert_true(g_str_has_prefix(change_at(plan, 1)->reason, "adopted; in-place: "));
+    g_assert_cmpuint(plan->unmanaged->len, ==, 5);
+    static const char *const notes[] = {
+        "let go by muster forget: its manifest (shop.yaml:5) agrees with it and is not carried out; *",
+        "let go by muster forget: its manifest (shop.yaml:5) differs from it and is not carried out; *",
+        "muster/adopt: never: its manifest (shop.yaml:5) differs*",
+        "muster/adopt: if-identical: its manifest (shop.yaml:5) differs*", "let go by muster forget"};
+    for (guint i = 0; i < plan->unmanaged->len; i++) {
+        const PlanNote *note = plan->unmanaged->pdata[i];
+        g_test_message("%s: %s", note->name, note->message);
+        g_assert_true(g_pattern_match_simple(notes[i], note->message));
+    }
+    g_autofree char *message = NULL;
+    g_assert_cmpint(plan_guard(plan, &fixture->actual, &fixture->options, -1, &message), ==, GUARD_OK);
+}
+
+static void test_formerly_is_told(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    want_adopting(fixture, KIND_JOB_QUEUE, "new", QUEUE_SPEC,
+                  VIEW("{\"annotations\":{\"muster/formerly\":\"old\"}}"));
+    want_adopting(fixture, KIND_JOB_QUEUE, "other", QUEUE_SPEC,
+                  VIEW("{\"annotations\":{\"muster/formerly\":\"nothing\"}}"));
+    have(fixture, KIND_JOB_QUEUE, "old", QUEUE_SPEC);
+    g_autoptr(Plan) plan = build(fixture);
+    g_assert_cmpuint(plan->counts[ACTION_CREATE], ==, 2);
+    g_assert_cmpuint(plan->counts[ACTION_DELETE], ==, 1);
+    g_assert_cmpuint(plan->warnings->len, ==, 1);
+    const PlanNote *note = plan->warnings->pdata[0];
+    g_assert_cmpstr(note->name, ==, "new");
+    g_assert_true(g_str_has_prefix(note->message, "muster/formerly: old is not followed by this version"));
+}
+
+/* What was made by hand and equals its manifest is left alone unless the manifest asks for it. */
+static void test_adoption_by_hand(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    want_adopting(fixture, KIND_JOB_QUEUE, "asks", QUEUE_SPEC, IDENTICAL);
+    want_adopting(fixture, KIND_JOB_QUEUE, "never", QUEUE_SPEC, NEVER);
+    ResourceRecord *record = have(fixture, KIND_JOB_QUEUE, "asks", QUEUE_SPEC);
+    record->owner = VIEW("");
+    record->metadata = IDENTICAL;
+    have(fixture, KIND_JOB_QUEUE, "never", QUEUE_SPEC_7)->owner = VIEW("");
+    g_autoptr(Plan) plan = build(fixture);
+    assert_changes(plan, "update JobQueue/asks");
+    g_assert_cmpstr(change_at(plan, 0)->reason, ==, "adopted; its manifest agrees with it");
+}
+
+static void test_let_go_is_not_run(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    static const char spec[] = "{\"jobs\":[{\"jobDefinition\":\"def\",\"name\":\"a\"}]}",
+                      other[] = "{\"jobs\":[{\"jobDefinition\":\"def\",\"name\":\"b\"}]}";
+    want(fixture, KIND_PIPELINE, "let-go", other);
+    want(fixture, KIND_PIPELINE, "ours", other);
+    ResourceRecord *record = have(fixture, KIND_PIPELINE, "let-go", spec);
+    record->owner = VIEW("");
+    record->kept = true;
+    have(fixture, KIND_PIPELINE, "ours", spec);
+    have_run(fixture, KIND_PIPELINE, "let-go", spec, 1, RUN_SUCCEEDED);
+    have_run(fixture, KIND_PIPELINE, "ours", spec, 1, RUN_SUCCEEDED);
+    g_autoptr(Plan) plan = build(fixture);
+    assert_changes(plan, "update Pipeline/ours; run Pipeline/ours");
+}
+
+/* Of what the source owns; it changes neither the plan nor its id. */
+static void test_overridden(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    PlanNote notes[] = {{KIND_JOB_QUEUE, (char *)(uintptr_t) "high", (char *)(uintptr_t) "priority is 100"},
+                        {KIND_JOB_QUEUE, (char *)(uintptr_t) "theirs", (char *)(uintptr_t) "priority is 1"},
+                        {KIND_JOB_QUEUE, (char *)(uintptr_t) "zone", (char *)(uintptr_t) "priority is 2"}};
+    g_autoptr(GPtrArray) overrides = g_ptr_array_new();
+    for (size_t i = 0; i < G_N_ELEMENTS(notes); i++)
+        g_ptr_array_add(overrides, &notes[i]);
+    want(fixture, KIND_JOB_QUEUE, "high", QUEUE_SPEC);
+    have(fixture, KIND_JOB_QUEUE, "high", QUEUE_SPEC);
+    have(fixture, KIND_JOB_QUEUE, "theirs", QUEUE_SPEC)->owner = VIEW("bank");
+    g_autoptr(Plan) without = build(fixture);
+    fixture->actual.overrides = overrides;
+    want(fixture, KIND_JOB_QUEUE, "high", QUEUE_SPEC);
+    g_autoptr(Plan) plan = build(fixture);
+    assert_changes(plan, "");
+    g_assert_cmpstr(plan->id, ==, without->id);
+    g_assert_cmpuint(plan->overridden->len, ==, 1);
+    g_assert_cmpstr(((const PlanNote *)plan->overridden->pdata[0])->message, ==, "priority is 100");
+    g_autoptr(GString) text = g_string_new(NULL);
+    plan_render_text(plan, &(PlanRender){0}, text);
+    g_assert_nonnull(strstr(text->str, "^ JobQueue/high  priority is 100"));
+    g_autoptr(GString) json = g_string_new(NULL);
+    plan_render_json(plan, NULL, json);
+    g_assert_nonnull(strstr(json->str, "\"overridden\":[\n  {\"kind\":\"JobQueue\",\"name\":\"high\""));
+}
+
 static void test_only(Fixture *fixture, gconstpointer data)
 {
     (void)data;
@@ -849,6 +976,11 @@ int main(int argc, char **argv)
     ADD("kept-comes-back", test_kept_comes_back);
     ADD("owners", test_owners);
     ADD("only", test_only);
+    ADD("overridden", test_overridden);
+    ADD("formerly-is-told", test_formerly_is_told);
+    ADD("adoption", test_adoption);
+    ADD("adoption-by-hand", test_adoption_by_hand);
+    ADD("let-go-is-not-run", test_let_go_is_not_run);
     ADD("run-once", test_run_once);
     ADD("run-edited-while-running", test_run_edited_while_running);
     ADD("run-removed", test_run_removed);

@@ -87,6 +87,11 @@ static ApplyRecord full_apply(void)
                          .summary = VIEW("{\"create\":1}"),
                          .created_ms = 31,
                          .ended_ms = 32,
+                         .trigger = TRIGGER_DESTROY,
+                         .actor = VIEW("root"),
+                         .author = VIEW("Ada"),
+                         .signature = VIEW("good: ada"),
+                         .started_ms = 30,
                          .is_new = true};
 }
 
@@ -579,6 +584,26 @@ static void test_applies_newest(Fixture *fixture, gconstpointer data)
     g_assert_cmpstr(found, ==, expected->str);
 }
 
+static bool name_setting(const SettingRecord *record, void *data)
+{
+    g_string_append_printf(data, VIEW_FMT ";", VIEW_ARG(record->name));
+    return true;
+}
+
+static void test_settings_that_begin_so(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    static const char *const names[] = {"override", "override ", "override b", "override a", "overridf", "a"};
+    g_autoptr(GString) found = g_string_new(NULL);
+    g_autoptr(GError) error = NULL;
+    Batch *batch = batch_new();
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+        batch_put_setting(batch, &(SettingRecord){view_from(names[i]), VIEW("x")});
+    commit(fixture, batch, 1);
+    g_assert_true(store_reader_settings(reader(fixture), "override ", name_setting, found, &error));
+    g_assert_cmpstr(found->str, ==, "override ;override a;override b;");
+}
+
 static void test_events_are_bounded(Fixture *fixture, gconstpointer data)
 {
     (void)data;
@@ -611,6 +636,7 @@ int main(int argc, char **argv)
     ADD("/reader/removals", test_removals);
     ADD("/reader/brief-and-runs", test_brief_and_runs);
     ADD("/reader/applies-newest", test_applies_newest);
+    ADD("/reader/settings-that-begin-so", test_settings_that_begin_so);
     ADD("/reader/events-are-bounded", test_events_are_bounded);
     return g_test_run();
 }

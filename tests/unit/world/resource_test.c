@@ -172,6 +172,64 @@ static void test_queue_order(void)
     g_assert_cmpstr(world_queues(world, &len)[0]->resource->name, ==, "main");
 }
 
+static void check_forgotten(const World *world)
+{
+    const Resource *queue = world_resource(world, KIND_JOB_QUEUE, VIEW("main"));
+    const Resource *here = world_resource(world, KIND_COMPUTE_ENVIRONMENT, VIEW("here"));
+    g_assert_cmpstr(queue->owner, ==, "");
+    g_assert_true(queue->kept && here->kept);
+    g_assert_cmpint(queue->phase, ==, RESOURCE_ACTIVE);
+    g_assert_cmpint(here->environment->provider, ==, PROVIDER_SIMULATED);
+    world_check(world);
+}
+
+/* It stays as it is, where it is, over a restart; who takes it over decides where it runs again. */
+static void test_forget(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(World) world = fixture_world();
+    g_autofree char *owner = g_strdup(world_resource(world, KIND_JOB_QUEUE, VIEW("main"))->owner);
+    resource_set_provider(world, owner, "simulated");
+    Records *records = records_new();
+    records_take(records, world_take_batch(world));
+    g_assert_true(resource_forget(world, KIND_JOB_QUEUE, VIEW("main"), 5, &error));
+    g_assert_true(resource_forget(world, KIND_COMPUTE_ENVIRONMENT, VIEW("here"), 5, &error));
+    check_forgotten(world);
+    records_take(records, world_take_batch(world));
+    g_assert_true(resource_forget(world, KIND_JOB_QUEUE, VIEW("main"), 6, &error)); /* nobody's already */
+    g_assert_false(world_is_dirty(world));
+    g_autoptr(World) fresh = records_world(records);
+    check_forgotten(fresh);
+    resource_set_provider(fresh, owner, "local");
+    check_forgotten(fresh);
+    Manifest manifest = {.kind = KIND_COMPUTE_ENVIRONMENT,
+                         .name = VIEW("here"),
+                         .spec = VIEW("{\"type\":\"MANAGED\"}"),
+                         .metadata = VIEW("{}"),
+                         .prune = true};
+    canonical_digest(manifest.kind, manifest.name, manifest.spec, &manifest.digest);
+    g_assert_true(resource_put(fresh, &(ResourceChange){&manifest, owner}, 7, &error));
+    const Resource *here = world_resource(fresh, KIND_COMPUTE_ENVIRONMENT, VIEW("here"));
+    g_assert_false(here->kept);
+    g_assert_cmpstr(here->owner, ==, owner);
+    g_assert_cmpint(here->environment->provider, ==, PROVIDER_LOCAL);
+    g_assert_null(world_setting(fresh, "provider ComputeEnvironment/here"));
+    records_free(records);
+}
+
+static void test_forget_refused(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(World) world = fixture_world();
+    g_assert_false(resource_forget(world, KIND_JOB_QUEUE, VIEW("none"), 5, &error));
+    g_assert_error(error, WORLD_ERROR, WORLD_ERROR_NOT_FOUND);
+    g_clear_error(&error);
+    resource_delete(world, KIND_JOB_QUEUE, VIEW("main"), 5);
+    g_assert_false(resource_forget(world, KIND_JOB_QUEUE, VIEW("main"), 6, &error));
+    g_assert_error(error, WORLD_ERROR, WORLD_ERROR_CONFLICT);
+    g_assert_nonnull(strstr(error->message, "is being deleted"));
+}
+
 static void test_applies_and_settings(void)
 {
     g_autoptr(World) world = fixture_world();
@@ -186,16 +244,28 @@ static void test_applies_and_settings(void)
     g_assert_cmpint(world_apply(world, first)->state, ==, APPLY_SUPERSEDED);
     apply_set(world, second, APPLY_CONVERGED, "", 7);
     g_assert_cmpint(world_apply_newest(world, "s")->ended_ms, ==, 7);
+    record.state = APPLY_STATE_REFUSED; /* of which nothing is carried out: the newest stays what it is */
+    int64_t refused = apply_note(world, &record, 7);
+    g_assert_cmpint(refused, ==, second + 1);
+    g_assert_null(world_apply(world, refused));
+    g_assert_cmpint(world_apply_newest(world, "s")->state, ==, APPLY_CONVERGED);
+    world_change(world, &(ChangeRecord){.kind = KIND_JOB_QUEUE, .name = VIEW("high"), .apply_id = second});
     world_set_setting(world, "a", "1");
     world_set_setting(world, "b", "2");
     world_set_setting(world, "a", NULL);
+    Batch *batch = world_take_batch(world);
+    size_t len = 0;
+    g_assert_cmpint(batch_change(batch, &len)[0].apply_id, ==, second);
+    g_assert_cmpuint(len, ==, 1);
+    g_assert_true(batch_apply(batch, &len)[0].is_new);
+    g_assert_cmpuint(len, ==, 3);
     Records *records = records_new();
-    records_take(records, world_take_batch(world));
+    records_take(records, batch);
     g_autoptr(World) fresh = records_world(records);
     g_assert_null(world_setting(fresh, "a"));
     g_assert_cmpstr(world_setting(fresh, "b"), ==, "2");
     g_assert_cmpint(world_apply_newest(fresh, "s")->state, ==, APPLY_CONVERGED);
-    g_assert_cmpint(apply_begin(fresh, &record, 8), ==, second + 1);
+    g_assert_cmpint(apply_begin(fresh, &record, 8), ==, refused + 1);
     records_free(records);
 }
 
@@ -203,6 +273,8 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/resource/revisions", test_revisions);
+    g_test_add_func("/resource/forget", test_forget);
+    g_test_add_func("/resource/forget-refused", test_forget_refused);
     g_test_add_func("/resource/drain", test_drain);
     g_test_add_func("/resource/restart-after-drain", test_restart_after_drain);
     g_test_add_func("/resource/terminate", test_terminate);
