@@ -47,11 +47,12 @@ const World *reconciler_world(const Reconciler *reconciler);
 /* ---- followed sources (follow.c drives these) ---- */
 typedef struct {
     const char *path, *name, *provider, *revision; /* name: identity */
-    const char *values; /* what its variables are given (given_values.h), JSON; NULL: none */
-    const char *broken; /* why the source cannot be used, or NULL; then set is NULL */
-    ManifestSet *set;   /* borrowed */
-    bool full_pass;     /* compare everything, whatever differs from what was loaded before */
-    int64_t changed_us; /* monotonic time of the first event that led to it; 0: none did */
+    const char *values;     /* what its variables are given (given_values.h), JSON; NULL: none */
+    const char *broken;     /* why the source cannot be used, or NULL; then set is NULL */
+    ManifestSet *set;       /* borrowed */
+    bool approval_required; /* the policy says so, whatever muster.yaml does */
+    bool full_pass;         /* compare everything, whatever differs from what was loaded before */
+    int64_t changed_us;     /* monotonic time of the first event that led to it; 0: none did */
 } SourceState;
 /* A followed source was loaded: applied when it is whole and differs, noted as broken else. */
 void reconciler_source(Reconciler *reconciler, const SourceState *state);

@@ -14,7 +14,8 @@ typedef enum { TASK_QUEUED, TASK_PLANNING, TASK_STAGING } TaskPhase;
 struct ApplyTask {
     Reconciler *reconciler;
     TaskPhase phase;
-    Call *call; /* NULL: a followed source */
+    Call *call;    /* NULL: a followed source */
+    bool approves; /* the call approves a followed source's plan */
     ApplyPlan *plan;
     char *path, *revision; /* followed: of the loaded set */
     int64_t changed_us;    /* followed: of the change's first event; 0: none */
@@ -80,6 +81,10 @@ static char *text_member(const json_t *request, const char *name)
 
 void apply_take(Reconciler *reconciler, Call *call)
 {
+    if (call->operation->step == approve_step) {
+        approval_take(reconciler, call);
+        return;
+    }
     const json_t *request = call->request, *saved = json_object_get(request, "saved"),
                  *allow = json_object_get(request, "allowDeletes");
     ApplyTask *task = g_new0(ApplyTask, 1);
@@ -121,6 +126,55 @@ static void drop_older(Reconciler *reconciler, const char *name)
     }
 }
 
+void apply_take_approved(Reconciler *reconciler, Call *call, const FollowedSource *followed,
+                         const char *plan_id)
+{
+    ApplyTask *task = g_new0(ApplyTask, 1);
+    const json_t *allow = json_object_get(call->request, "allowDeletes");
+    task->reconciler = reconciler;
+    task->call = call;
+    task->approves = true;
+    task->plan = apply_plan_new(reconciler->state_dir);
+    task->plan->providers = reconciler->providers;
+    task->plan->source = g_strdup(followed->path);
+    task->plan->source_name = g_strdup(followed->name);
+    task->plan->provider = g_strdup(followed->provider);
+    task->plan->values = g_strdup(followed->values);
+    task->plan->plan_id = g_strdup(plan_id);
+    task->plan->saved_text = g_strdup(followed->held);
+    if (allow)
+        task->plan->allow_deletes = json_integer_value(allow);
+    task->path = g_strdup(followed->path);
+    g_queue_push_tail(&reconciler->applies, task);
+    reconciler_wake(reconciler);
+}
+
+/* What is approved is the source as it is now, if it makes that plan. False: it is broken. */
+static bool take_newest(ApplyTask *task)
+{
+    const FollowedSource *followed = followed_find(task->reconciler, task->plan->source_name);
+    if (!followed || !followed->newest)
+        return false;
+    manifest_set_ref(followed->newest);
+    manifest_set_unref(task->plan->set);
+    task->plan->set = followed->newest;
+    g_free(task->revision);
+    task->revision = g_strdup(followed->revision);
+    return true;
+}
+
+static bool is_overtaken(const ApplyTask *task)
+{
+    const FollowedSource *followed =
+        task->approves ? followed_find(task->reconciler, task->plan->source_name) : NULL;
+    return task->approves && (!followed || followed->newest != task->plan->set);
+}
+
+static bool is_of_followed(const ApplyTask *task)
+{
+    return !task->call || task->approves;
+}
+
 void apply_followed(Reconciler *reconciler, const SourceState *state)
 {
     drop_older(reconciler, state->name);
@@ -133,6 +187,8 @@ void apply_followed(Reconciler *reconciler, const SourceState *state)
     task->plan->provider = g_strdup(state->provider);
     task->plan->values = g_strdup(state->values);
     task->plan->set = manifest_set_ref(state->set);
+    task->plan->may_wait = true;
+    task->plan->policy_requires_approval = state->approval_required;
     task->path = g_strdup(state->path);
     task->revision = g_strdup(state->revision);
     task->changed_us = state->changed_us;
@@ -158,24 +214,46 @@ static void answer_fault(ApplyTask *task, Fault fault, const char *message)
     calls_answer(task->reconciler, call);
 }
 
-static void note_followed(ApplyTask *task, const char *message)
+static SourceState state_of(const ApplyTask *task)
 {
-    SourceState state = {.path = task->path,
+    return (SourceState){.path = task->path,
                          .name = task->plan->source_name,
                          .provider = task->plan->provider,
                          .revision = task->revision,
-                         .broken = message,
                          .set = task->plan->set};
+}
+
+static void note_followed(ApplyTask *task, const char *message)
+{
+    SourceState state = state_of(task);
+    state.broken = message;
     source_note(task->reconciler, &state, message);
 }
 
 static void task_fail(ApplyTask *task, Fault fault, const char *message)
 {
     Reconciler *reconciler = task->reconciler;
+    if (task->approves)
+        source_look_again(reconciler, task->plan->source_name); /* what waits now may be another plan */
     if (task->call)
         answer_fault(task, fault, message);
     else
         note_followed(task, message);
+    task_done(reconciler);
+}
+
+/* Waits for an approval. */
+static void task_hold(ApplyTask *task)
+{
+    Reconciler *reconciler = task->reconciler;
+    const ApplyPlan *plan = task->plan;
+    SourceState state = state_of(task);
+    SourceHold hold = {.plan_id = plan->plan->id,
+                       .reason = plan->message,
+                       .saved = plan->saved,
+                       .summary = json_object_get(plan->plan_json, "summary"),
+                       .needed_deletes = plan->needed_deletes};
+    source_hold(reconciler, &state, &hold);
     task_done(reconciler);
 }
 
@@ -215,7 +293,7 @@ static void tell_planned(ApplyTask *task)
 
 static void carried_out(ApplyTask *task)
 {
-    if (!task->call)
+    if (is_of_followed(task))
         source_carried_out(task->reconciler, task->plan->source_name, task->plan->set);
 }
 
@@ -223,17 +301,27 @@ static void plan_finished(ApplyTask *task)
 {
     Reconciler *reconciler = task->reconciler;
     ApplyPlan *plan = task->plan;
-    if (task->epoch != reconciler->epoch && ++task->tries < PLAN_TRIES)
-        return; /* what was compared with has changed meanwhile: again */
+    bool is_late = is_overtaken(task);
+    if ((is_late || task->epoch != reconciler->epoch) && ++task->tries < PLAN_TRIES)
+        return; /* what was compared has changed meanwhile: again */
+    if (is_late) {
+        task_fail(task, FAULT_REFUSED,
+                  "the source changes all the time; approve what muster status shows then");
+        return;
+    }
     g_autofree char *message =
         plan->outcome == APPLY_BROKEN || plan->outcome == APPLY_INFEASIBLE ? first_errors(plan) : NULL;
     switch (plan->outcome) {
     case APPLY_BROKEN: task_fail(task, FAULT_INVALID, task->call ? plan->message : message); return;
     case APPLY_INFEASIBLE: task_fail(task, FAULT_INFEASIBLE, task->call ? plan->message : message); return;
     case APPLY_REFUSED: task_fail(task, FAULT_REFUSED, plan->message); return;
+    case APPLY_HELD:
+        tell_planned(task);
+        task_hold(task);
+        return;
     case APPLY_READY: tell_planned(task); break;
     }
-    if (task->call && source_is_followed(reconciler, plan->identity)) {
+    if (!is_of_followed(task) && source_is_followed(reconciler, plan->identity)) {
         g_autofree char *text = g_strdup_printf(
             "source %s is followed by the running daemon; change its files, or stop following it",
             plan->identity);
@@ -273,11 +361,13 @@ static PortFound found_save(const void *data, GByteArray *bytes)
 {
     const ApplyTask *task = data;
     ApplyPlan *plan = task->plan;
-    bool is_whole = plan->outcome == APPLY_READY || plan->outcome == APPLY_REFUSED;
+    bool is_whole =
+        plan->outcome == APPLY_READY || plan->outcome == APPLY_REFUSED || plan->outcome == APPLY_HELD;
     g_autofree char *message = is_whole ? NULL : task->call ? g_strdup(plan->message) : first_errors(plan);
     saved_put_number(bytes, is_whole ? APPLY_READY : plan->outcome);
     saved_put_text(bytes, view_from(message));
-    return (PortFound){is_whole && task->call ? plan->set : NULL, plan->has_position, plan->position};
+    return (PortFound){is_whole && !is_of_followed(task) ? plan->set : NULL, plan->has_position,
+                       plan->position};
 }
 
 static bool found_restore(void *data, View saved, ManifestSet *set, const char *state_dir)
@@ -311,7 +401,13 @@ static void start_planning(Reconciler *reconciler, ApplyTask *task)
     bool under_way = reconciler_busy_committing(reconciler) || world_is_dirty(reconciler->world);
     if (reconciler->epoch_batch > durable && under_way)
         return; /* that commit wakes us */
+    if (task->approves && !take_newest(task)) {
+        task_fail(task, FAULT_REFUSED,
+                  "the source is broken (muster status); its plan is made again when it is mended");
+        return;
+    }
     task->phase = TASK_PLANNING;
+    task->plan->approval_stands = source_approval_stands(reconciler, task->plan->source_name);
     task->epoch = reconciler->epoch;
     task->plan->machine = reconciler->facts.machine;
     g_clear_pointer(&task->plan->before, manifest_set_unref);
@@ -363,7 +459,11 @@ static bool begin_staging(ApplyTask *task)
 {
     Reconciler *reconciler = task->reconciler;
     const Plan *plan = task->plan->plan;
-    if (!task->call)
+    if (task->approves) {
+        approval_event(reconciler, task->call, plan);
+        source_approved(reconciler, task->plan->source_name);
+    }
+    if (is_of_followed(task))
         note_followed(task, NULL);
     keep_values(reconciler, task->plan);
     if (nothing_new(reconciler, task))
@@ -376,7 +476,8 @@ static bool begin_staging(ApplyTask *task)
                           .state = APPLY_STAGING,
                           .message = VIEW(""),
                           .summary = view_from(summary)};
-    keep_retention(reconciler, task->plan->set);
+    if (!task->plan->may_wait || !apply_plan_needs_approval(task->plan))
+        keep_retention(reconciler, task->plan->set);
     if (!task->plan->destroy)
         resource_set_provider(reconciler->world, task->plan->identity, task->plan->provider);
     task->apply_id = apply_begin(reconciler->world, &record, reconciler->now_ms);

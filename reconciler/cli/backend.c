@@ -207,8 +207,9 @@ void backend_note_age(const Backend *backend)
 
 static bool changes_state(const char *name)
 {
-    static const char *const names[] = {"submit", "bulk",      "cancel",    "terminate",    "apply", "start",
-                                        "rerun",  "submitjob", "canceljob", "terminatejob", NULL};
+    static const char *const names[] = {"submit",    "bulk",         "cancel",  "terminate",
+                                        "apply",     "start",        "rerun",   "submitjob",
+                                        "canceljob", "terminatejob", "approve", NULL};
     return g_strv_contains(names, name);
 }
 

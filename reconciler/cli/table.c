@@ -11,6 +11,7 @@ static const Command *const table[] = {
     &command_render,
     &command_simulate,
     &command_serve,
+    &command_approve,
     &command_start,
     &command_rerun,
     &command_suspend,
@@ -35,7 +36,7 @@ static const Command *const table[] = {
 };
 
 static const char *const later[] = {
-    "history", "rollback", "approve", "override", "forget", "backup", "restore", "doctor", "key", NULL,
+    "history", "rollback", "override", "forget", "backup", "restore", "doctor", "key", NULL,
 };
 
 const Command *const *command_table(void)

@@ -160,6 +160,8 @@ void saved_plan_free(SavedPlan *saved);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SavedPlan, saved_plan_free)
 /* Lines that tell how plan differs from saved; "" when it does exactly the same. New string. */
 char *plan_difference(const Plan *plan, const SavedPlan *saved);
+/* The same of two of them: how now differs from then. */
+char *saved_plan_difference(const SavedPlan *now, const SavedPlan *then);
 
 /* Actual state as manifests that plan to no change: appends YAML documents, deterministic. */
 void export_manifest(const ResourceRecord *record, GString *out);
