@@ -9,6 +9,7 @@ struct Follow {
     char *path, *name, *provider, *cache_dir;
     char *values; /* JSON; NULL: none */
     GivenValues *given;
+    Policy *policy;
     SourceOptions options;
     SourceWatch *watch;
     SourceFollower *follower;
@@ -98,8 +99,8 @@ static void watch_bases(Follow *follow)
         if (watch)
             g_ptr_array_add(follow->base_watches, watch);
         else
-            reconciler_log(follow->target.reconciler, "%s cannot be watched: %s", (const char *)bases->pdata[i],
-                           error->message);
+            reconciler_log(follow->target.reconciler, "%s cannot be watched: %s",
+                           (const char *)bases->pdata[i], error->message);
     }
     source_follower_doubt(follow->follower);
     follow->again = true;
@@ -121,6 +122,7 @@ static void follow_loaded(void *data)
                          .revision = whole ? manifest_set_revision(follow->set) : NULL,
                          .broken = follow->failure,
                          .set = whole ? follow->set : NULL,
+                         .approval_required = policy_requires_approval(follow->policy, name),
                          .full_pass = follow->full_pass,
                          .changed_us = follow->loading_us};
     follow->full_pass = false;
@@ -160,6 +162,13 @@ static void follow_settled(void *data)
     follow_reload(follow);
 }
 
+void follow_set_policy(Follow *follow, Policy *policy)
+{
+    policy_ref(policy);
+    policy_unref(follow->policy);
+    follow->policy = policy;
+}
+
 Follow *follow_new(const FollowTarget *target, const FollowOptions *options, GError **error)
 {
     const char *values = options->values && *options->values ? options->values : NULL;
@@ -173,6 +182,7 @@ Follow *follow_new(const FollowTarget *target, const FollowOptions *options, GEr
     follow->provider = g_strdup(options->provider);
     follow->values = g_strdup(values);
     follow->given = g_steal_pointer(&given);
+    follow->policy = policy_ref(options->policy);
     follow->cache_dir = g_build_filename(target->state_dir, "cache", NULL);
     follow->options = (SourceOptions){.path = follow->path,
                                       .name = follow->name,
@@ -208,6 +218,7 @@ void follow_free(void *data)
     g_free(follow->provider);
     g_free(follow->values);
     given_values_free(follow->given);
+    policy_unref(follow->policy);
     g_free(follow->cache_dir);
     g_free(follow);
 }

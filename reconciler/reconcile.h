@@ -8,6 +8,7 @@
 #include "reconciler/api/operation.h"
 #include "reconciler/loop_meter.h"
 #include "reconciler/ports.h"
+#include "spec/policy.h"
 
 typedef struct Reconciler Reconciler;
 
@@ -20,6 +21,7 @@ typedef struct {
     Capacity machine;      /* told in status until a provider says what there is; nothing is placed by it */
     const char *notice;    /* of the machine; may be NULL */
     int64_t interval_ms;   /* slow full pass; 0: none */
+    Policy *policy;        /* what sources may do; borrowed; NULL: everything */
     const LoopMeter *loop; /* told in status; may be NULL */
 } ReconcilerOptions;
 
@@ -56,6 +58,8 @@ typedef struct {
 } SourceState;
 /* A followed source was loaded: applied when it is whole and differs, noted as broken else. */
 void reconciler_source(Reconciler *reconciler, const SourceState *state);
+/* From the next plan on; takes a reference. */
+void reconciler_set_policy(Reconciler *reconciler, Policy *policy);
 /* Settings of sources that nobody follows any more are corrected. */
 void reconciler_unfollow_all(Reconciler *reconciler);
 void reconciler_log(Reconciler *reconciler, const char *format, ...) G_GNUC_PRINTF(2, 3);

@@ -309,11 +309,13 @@ static void plan_finished(ApplyTask *task)
                   "the source changes all the time; approve what muster status shows then");
         return;
     }
-    g_autofree char *message =
-        plan->outcome == APPLY_BROKEN || plan->outcome == APPLY_INFEASIBLE ? first_errors(plan) : NULL;
+    bool has_places = plan->outcome == APPLY_BROKEN || plan->outcome == APPLY_INFEASIBLE ||
+                      plan->outcome == APPLY_FORBIDDEN;
+    g_autofree char *message = has_places ? first_errors(plan) : NULL;
     switch (plan->outcome) {
     case APPLY_BROKEN: task_fail(task, FAULT_INVALID, task->call ? plan->message : message); return;
     case APPLY_INFEASIBLE: task_fail(task, FAULT_INFEASIBLE, task->call ? plan->message : message); return;
+    case APPLY_FORBIDDEN: task_fail(task, FAULT_REFUSED, task->call ? plan->message : message); return;
     case APPLY_REFUSED: task_fail(task, FAULT_REFUSED, plan->message); return;
     case APPLY_HELD:
         tell_planned(task);
@@ -411,6 +413,8 @@ static void start_planning(Reconciler *reconciler, ApplyTask *task)
     task->epoch = reconciler->epoch;
     task->plan->machine = reconciler->facts.machine;
     g_clear_pointer(&task->plan->before, manifest_set_unref);
+    policy_unref(task->plan->policy);
+    task->plan->policy = policy_ref(reconciler->policy);
     ManifestSet *carried =
         task->call || task->full_pass ? NULL : source_carried(reconciler, task->plan->source_name);
     if (carried)

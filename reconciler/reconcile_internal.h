@@ -117,6 +117,7 @@ struct Reconciler {
     size_t moving;        /* resources in transition at the last look */
     uint64_t epoch;       /* counts changes of resources and runs, for plans made off the loop */
     uint64_t epoch_batch; /* the batch that holds the last of them */
+    Policy *policy;       /* of sources; NULL: none */
     GPtrArray *followed;  /* of FollowedSource* (reconcile_source.c) */
 
     /* retention */

@@ -257,6 +257,13 @@ void reconciler_source(Reconciler *reconciler, const SourceState *state)
     reconciler_wake(reconciler);
 }
 
+void reconciler_set_policy(Reconciler *reconciler, Policy *policy)
+{
+    policy_ref(policy);
+    policy_unref(reconciler->policy);
+    reconciler->policy = policy;
+}
+
 void reconciler_unfollow_all(Reconciler *reconciler)
 {
     const char *name;

@@ -30,4 +30,6 @@ const SchemaNode *kind_spec_schema(Kind kind);   /* of its `spec` */
 View kind_schema_text(Kind kind);                /* the JSON file as embedded */
 const SchemaNode *config_schema(void);           /* of muster.yaml */
 View config_schema_text(void);
+const SchemaNode *policy_schema(void); /* of the policy (policy.h) */
+View policy_schema_text(void);
 View common_schema_text(void);

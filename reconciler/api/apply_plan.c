@@ -41,6 +41,7 @@ void apply_plan_free(void *data)
     clear_outputs(plan);
     g_clear_pointer(&plan->set, manifest_set_unref);
     g_clear_pointer(&plan->before, manifest_set_unref);
+    policy_unref(plan->policy);
     g_free(plan->state_dir);
     g_free(plan->source);
     g_free(plan->source_name);
@@ -162,6 +163,24 @@ static bool without_errors(ApplyPlan *plan)
     return false;
 }
 
+/* set: as in check_set. */
+static bool check_policy(ApplyPlan *plan, const ManifestSet *set, Check *check)
+{
+    PolicySubject subject = {.source = plan->identity,
+                             .place = plan->source,
+                             .provider = plan->provider,
+                             .whole = plan->set,
+                             .text = text_of,
+                             .data = check};
+    g_autoptr(DiagnosticList) found = diagnostic_list_new();
+    policy_check(plan->policy, &subject, set, found);
+    if (diagnostic_list_count(found, SEVERITY_ERROR) == 0)
+        return true;
+    stop(plan, APPLY_FORBIDDEN, policy_refusal(found, plan->identity));
+    diagnostic_list_merge(plan->diagnostics, found);
+    return false;
+}
+
 /* ---- plan and guards
  * ------------------------------------------------------------------------------------------------------ */
 
@@ -261,7 +280,8 @@ static void plan_set(ApplyPlan *plan, ManifestSet *set, SourceOptions *source)
         plan->has_position = committed_position(committed, &plan->position);
         if (!plan->destroy)
             check_set(plan, set, &check);
-        if (plan->destroy || (without_errors(plan) && check_providers(plan, set)))
+        if (plan->destroy ||
+            (without_errors(plan) && check_policy(plan, set, &check) && check_providers(plan, set)))
             make_plan(plan, set, committed);
     }
 }

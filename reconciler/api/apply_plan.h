@@ -6,12 +6,14 @@
 #include "reconciler/plan/plan.h"
 #include "reconciler/source/source.h"
 #include "reconciler/store/store.h"
+#include "spec/policy.h"
 #include <jansson.h>
 
 typedef enum {
     APPLY_READY,      /* plan may be carried out */
     APPLY_BROKEN,     /* the source cannot be read, or has errors: diagnostics, message */
     APPLY_INFEASIBLE, /* its only errors are jobs that can never run */
+    APPLY_FORBIDDEN,  /* the policy does not allow it: diagnostics, message */
     APPLY_REFUSED,    /* guard, stale plan, provider that this build does not serve: message */
     APPLY_HELD        /* a followed source's plan that waits for an approval: message, saved */
 } ApplyOutcome;
@@ -28,6 +30,7 @@ typedef struct {
     ManifestSet *set;      /* followed sources: already loaded; else NULL */
     ManifestSet *before;   /* followed sources: what was carried out last, when no resource has changed since:
                               only   what differs from it is checked and compared. NULL: everything is */
+    Policy *policy;        /* what the source may do; a reference; NULL: everything */
     /* Of a followed source, whose plan may wait for an approval. The policy asks for one, whatever
      * muster.yaml says; what was carried out last asked for one, so that taking that away needs one too. */
     bool may_wait, policy_requires_approval, approval_stands;

@@ -33,6 +33,7 @@ typedef struct {
     char *status, *run, *limit, *attempt, *after, *reason, *man;
     char *created_before, *created_after;
     char **set, **values;
+    char *policy;
     gboolean reset_values, defaults;
     char *record, *replay, *workload, *seed, *compare, *html, *until, *begin, *spot_reclaim, *spot_refuse;
 } Options;
@@ -117,6 +118,12 @@ struct Command {
     {                                                                                                        \
         "source", 0, OPTION_TEXT, OPTION(source), "NAME",                                                    \
             "identity of the source where its muster.yaml has no name", NULL                                 \
+    }
+
+#define OPTION_POLICY                                                                                        \
+    {                                                                                                        \
+        "policy", 0, OPTION_TEXT, OPTION(policy), "FILE", "what each source may do (muster schema policy)",  \
+            NULL                                                                                             \
     }
 
 /* The table, in the order of help; NULL-terminated. */

@@ -27,6 +27,7 @@ static char *next_command(const Options *options, const char *source)
         {"--state", options->state},         {"--provider", options->provider},
         {"--source", options->source},       {"--only", options->only},
         {"--first-run", options->first_run}, {"--allow-deletes", options->allow_deletes},
+        {"--policy", options->policy},
     };
     g_ptr_array_add(words, (gpointer) "muster");
     g_ptr_array_add(words, (gpointer) "apply");
@@ -108,11 +109,13 @@ static int run(Invocation *invocation)
         .first_run = options->first_run,
         .state_dir = state_dir,
         .allow_deletes = allow_deletes,
+        .policy = options->policy,
     };
     g_auto(Planning) planning = {0};
     if (!planning_make(&planned, &planning, &error))
         return report_error(error);
     planning_report_diagnostics(planning.checked.diagnostics);
+    planning_report_diagnostics(planning.forbidden);
     if (!planning.plan)
         return EXIT_ERROR;
     if (options->out && !save(&planning, options, &error))
@@ -130,6 +133,7 @@ static const OptionSpec options[] = {
     {"out", 0, OPTION_TEXT, OPTION(out), "FILE", "save the plan, for apply --plan FILE", NULL},
     {"no-forecast", 0, OPTION_FLAG, OPTION(no_forecast), NULL, "leave the forecast out", NULL},
     OPTION_VARIABLES,
+    OPTION_POLICY,
     OPTION_PROVIDER,
     {"only", 0, OPTION_TEXT, OPTION(only), "KIND/NAME", "this one, and what it needs", NULL},
     {"first-run", 0, OPTION_TEXT, OPTION(first_run), "MODE",

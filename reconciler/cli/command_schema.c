@@ -5,13 +5,16 @@
 #include "spec/base/diagnostic.h"
 #include "spec/kinds.h"
 
-/* A kind, or one of the two schemas that are none. */
+/* A kind, or one of the schemas that are none. */
 static bool find_schema(const char *name, const char **ret_title, View *ret_text)
 {
     Kind kind;
     if (strcmp(name, "muster.yaml") == 0 || strcmp(name, "config") == 0) {
         *ret_title = "muster.yaml";
         *ret_text = config_schema_text();
+    } else if (strcmp(name, "policy") == 0) {
+        *ret_title = "policy";
+        *ret_text = policy_schema_text();
     } else if (strcmp(name, "common") == 0) {
         *ret_title = "common";
         *ret_text = common_schema_text();
@@ -29,7 +32,7 @@ static int list_schemas(void)
     g_autoptr(GString) out = g_string_new(NULL);
     for (const char *const *name = kind_names(); *name; name++)
         g_string_append_printf(out, "%s\n", *name);
-    g_string_append(out, "muster.yaml\ncommon\n");
+    g_string_append(out, "muster.yaml\npolicy\ncommon\n");
     output_string(out);
     return EXIT_OK;
 }
@@ -72,7 +75,8 @@ const Command command_schema = {
     .summary = "the JSON Schema of a kind, or its reference page",
     .description = "Prints the JSON Schema (2020-12) that describes a kind: for editors, or with --format "
                    "markdown for people. "
-                   "muster.yaml is the schema of a source's settings, common the definitions that all share. "
+                   "muster.yaml is the schema of a source's settings, policy that of what sources may do, "
+                   "common the definitions that all share. "
                    "Without KIND it lists "
                    "what there is.",
     .examples = "muster schema JobQueue\tfor an editor\n"

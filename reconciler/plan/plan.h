@@ -112,7 +112,8 @@ typedef enum {
     GUARD_EMPTY,
     GUARD_FIRST_RUN,
     GUARD_CONFLICT,
-    GUARD_REFUSED
+    GUARD_REFUSED,
+    GUARD_FORBIDDEN /* by the policy: not found by plan_guard */
 } GuardResult;
 /* allow_deletes: -1 when not given. More than max(3, 20 %) deletions (replacements count) of a kind are
  * refused; an empty desired set never deletes anything (unless destroys); a resource that another source owns
