@@ -22,7 +22,8 @@ struct ApplyTask {
     bool full_pass;        /* followed: compare everything */
     uint64_t epoch;        /* when planning began */
     int tries;
-    guint next; /* change to stage */
+    uint64_t told; /* approves: the source's count when planning began */
+    guint next;    /* change to stage */
     int64_t apply_id;
     bool abandoned; /* its answer was given while the worker had it */
 };
@@ -158,6 +159,7 @@ static bool take_newest(ApplyTask *task)
     manifest_set_ref(followed->newest);
     manifest_set_unref(task->plan->set);
     task->plan->set = followed->newest;
+    task->told = followed->told;
     g_free(task->revision);
     task->revision = g_strdup(followed->revision);
     return true;
@@ -167,7 +169,7 @@ static bool is_overtaken(const ApplyTask *task)
 {
     const FollowedSource *followed =
         task->approves ? followed_find(task->reconciler, task->plan->source_name) : NULL;
-    return task->approves && (!followed || followed->newest != task->plan->set);
+    return task->approves && (!followed || followed->told != task->told);
 }
 
 static bool is_of_followed(const ApplyTask *task)

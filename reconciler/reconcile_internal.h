@@ -30,6 +30,7 @@ typedef struct {
     /* As it was told last: what an approval carries out. */
     char *path, *provider, *values, *revision;
     ManifestSet *newest; /* NULL: broken */
+    uint64_t told;       /* how often it was */
     bool approval_required;
     char *held;         /* the plan that waits, as plan_save() writes it; NULL: none, or not made again yet */
     GPtrArray *earlier; /* of char*: plans that waited before, oldest first */

@@ -225,6 +225,7 @@ static void followed_take(Reconciler *reconciler, const SourceState *state)
         manifest_set_ref(state->set);
     manifest_set_unref(followed->newest);
     followed->newest = state->set;
+    followed->told++;
 }
 
 void source_look_again(Reconciler *reconciler, const char *name)

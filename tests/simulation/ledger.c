@@ -1,3 +1,4 @@
+#include "tests/simulation/approver.h"
 #include "tests/simulation/system.h"
 #include <inttypes.h>
 
@@ -247,6 +248,11 @@ static void commit_event(Ledger *ledger, const EventRecord *record)
     note_passed(ledger, record);
 }
 
+static void commit_apply(Ledger *ledger, const ApplyRecord *record)
+{
+    approver_commit(ledger->system->approver, record);
+}
+
 void ledger_commit(Ledger *ledger, const Batch *batch)
 {
     EACH(ResourceRecord, resource)
@@ -255,6 +261,7 @@ void ledger_commit(Ledger *ledger, const Batch *batch)
     EACH(AttemptRecord, attempt)
     EACH(InstanceRecord, instance)
     EACH(EventRecord, event)
+    EACH(ApplyRecord, apply)
 }
 
 /* ---- what is asked ---- */

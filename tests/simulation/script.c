@@ -1,3 +1,4 @@
+#include "tests/simulation/approver.h"
 #include "tests/simulation/system.h"
 #include "tests/support/manifest_text.h"
 #include <inttypes.h>
@@ -273,8 +274,9 @@ static char *manifests(const Script *script, int revision)
 
 void script_follow(Script *script, bool full_pass)
 {
-    static const SourceConfig config = {.name = (char *)(uintptr_t) "main",
-                                        .provider = (char *)(uintptr_t) "local"};
+    const SourceConfig config = {.name = (char *)(uintptr_t) "main",
+                                 .provider = (char *)(uintptr_t) "local",
+                                 .approval = approver_setting(script->system->approver)};
     g_autoptr(DiagnosticList) diagnostics = diagnostic_list_new();
     g_autofree char *text = manifests(script, script->revision);
     g_autoptr(ManifestSet) set = manifest_set_from_text(text, NULL, &config, diagnostics);
