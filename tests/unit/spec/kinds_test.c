@@ -51,6 +51,7 @@ static void test_compiled(void)
         g_assert_true(schema_has_update(kind_spec_schema(kind)));
     }
     g_assert_nonnull(config_schema());
+    g_assert_nonnull(policy_schema());
 }
 
 /* ---- every schema, member by member */
@@ -163,9 +164,12 @@ static void test_schemas(void)
     View common = common_schema_text();
     Walk walk = {.common = json_loadb(common.data, common.len, JSON_REJECT_DUPLICATES, NULL)};
     walk.common_schema = schema_compile("common.json", common, NULL, 0, NULL);
-    for (int i = -2; i < (int)KIND_COUNT; i++) {
-        View text = i == -2 ? common : i == -1 ? config_schema_text() : kind_schema_text((Kind)i);
-        walk.file = i == -2 ? "common" : i == -1 ? "config" : kind_name((Kind)i);
+    for (int i = -3; i < (int)KIND_COUNT; i++) {
+        View text = i == -3   ? policy_schema_text()
+                    : i == -2 ? common
+                    : i == -1 ? config_schema_text()
+                              : kind_schema_text((Kind)i);
+        walk.file = i == -3 ? "policy" : i == -2 ? "common" : i == -1 ? "config" : kind_name((Kind)i);
         walk.root = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
         g_assert_nonnull(walk.root);
         schema_walk(&walk, walk.root, walk.file);
