@@ -295,7 +295,8 @@ static void tell_planned(ApplyTask *task)
 
 static void carried_out(ApplyTask *task)
 {
-    if (is_of_followed(task))
+    /* Of an older policy it is no measure for what comes. */
+    if (is_of_followed(task) && task->plan->policy == task->reconciler->policy)
         source_carried_out(task->reconciler, task->plan->source_name, task->plan->set);
 }
 

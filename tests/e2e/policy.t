@@ -64,6 +64,21 @@ ok "and the last good one holds" until_like '*beyond.yaml:3:*' mt status
 exits "nothing of it is there" 6 mt get JobQueue beyond
 rm src/beyond.yaml
 
+# A narrower one holds the whole source back, whatever part of it changes; what is there stays.
+policy '    allow: {names: [here, team-*]}'
+kill -HUP "$daemon"
+ok "a narrower policy is told what is beyond it" until_like '*stolen.yaml:3:*' mt status
+queue team-c 1 >src/c.yaml
+revision() { run mt status -o json; json sources.0.message; }
+ok "a change that is allowed waits for it" until_like '*1 thing is beyond*' revision
+touch src/here.yaml
+exits "nothing of it is there" 6 mt get JobQueue team-c
+policy '    allow: {names: [here, team-*, stolen]}'
+kill -HUP "$daemon"
+ok "until it is wide enough" until_like '*team-c*' mt get JobQueue team-c
+exits "what was there stayed" 0 mt get JobQueue stolen
+rm src/c.yaml
+
 # A source that takes another name does not get out of its bounds.
 printf 'sources:\n  team: {source: %s/src, allow: {names: [here, team-*, stolen]}}\n' "$WORK" >policy.yaml
 kill -HUP "$daemon"
