@@ -263,7 +263,8 @@ void reconciler_set_policy(Reconciler *reconciler, Policy *policy)
     policy_ref(policy);
     policy_unref(reconciler->policy);
     reconciler->policy = policy;
-    /* What was carried out is no measure any more: the next revision is checked whole, whatever part differs. */
+    /* What was carried out is no measure any more: the next revision is checked whole, whatever part differs.
+     */
     for (guint i = 0; i < reconciler->followed->len; i++)
         ((FollowedSource *)reconciler->followed->pdata[i])->epoch = UINT64_MAX;
 }
