@@ -178,7 +178,7 @@ static void test_formats(void)
     g_autoptr(GByteArray) format = g_byte_array_new(), state = g_byte_array_new(), other = g_byte_array_new();
     saved_put_number(format, ENTRY_BEGIN);
     saved_put_number(format, RECORDING_FORMAT + 1);
-    assert_refused(format, "*inputs: recorded in format 2, this muster replays 1;*");
+    assert_refused(format, "*inputs: recorded in format 3, this muster replays 2;*");
     saved_put_number(state, ENTRY_BEGIN);
     saved_put_number(state, RECORDING_FORMAT);
     saved_put_text(state, VIEW("9.9"));
