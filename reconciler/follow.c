@@ -11,6 +11,7 @@ struct Follow {
     char *path, *name, *provider, *cache_dir;
     char *values; /* JSON; NULL: none */
     GivenValues *given;
+    Policy *policy;
     SourceOptions options;
     SourceWatch *watch;          /* of a directory; or: */
     RepoWatch *remote;           /* of a repository */
@@ -169,13 +170,15 @@ static void follow_loaded(void *data)
 {
     Follow *follow = data;
     bool whole = follow->set && !follow->failure;
+    const char *name = name_of(follow);
     SourceState state = {.path = follow->path,
-                         .name = name_of(follow),
+                         .name = name,
                          .provider = follow->provider,
                          .values = follow->values,
                          .revision = whole ? manifest_set_revision(follow->set) : NULL,
                          .broken = follow->failure,
                          .set = whole ? follow->set : NULL,
+                         .approval_required = policy_requires_approval(follow->policy, name),
                          .full_pass = follow->full_pass,
                          .changed_us = follow->loading_us};
     follow->full_pass = false;
@@ -259,6 +262,13 @@ static bool watch_start(Follow *follow, int64_t interval_ms, GError **error)
     return follow->remote != NULL;
 }
 
+void follow_set_policy(Follow *follow, Policy *policy)
+{
+    policy_ref(policy);
+    policy_unref(follow->policy);
+    follow->policy = policy;
+}
+
 Follow *follow_new(const FollowTarget *target, const FollowOptions *options, GError **error)
 {
     const char *values = options->values && *options->values ? options->values : NULL;
@@ -272,6 +282,7 @@ Follow *follow_new(const FollowTarget *target, const FollowOptions *options, GEr
     follow->provider = g_strdup(options->provider);
     follow->values = g_strdup(values);
     follow->given = g_steal_pointer(&given);
+    follow->policy = policy_ref(options->policy);
     follow->cache_dir = g_build_filename(target->state_dir, "cache", NULL);
     follow->options = (SourceOptions){.path = follow->path,
                                       .name = follow->name,
@@ -315,6 +326,7 @@ void follow_free(void *data)
     g_free(follow->provider);
     g_free(follow->values);
     given_values_free(follow->given);
+    policy_unref(follow->policy);
     g_free(follow->cache_dir);
     g_free(follow);
 }

@@ -16,11 +16,14 @@ typedef struct {
 typedef struct {
     const char *path;            /* of a directory; or git+… */
     const char *name, *provider; /* may be NULL */
+    Policy *policy;              /* borrowed; NULL: none */
     const char *values;          /* of variables (given_values.h), JSON; NULL or "": none */
     int64_t interval_ms;         /* git: how often the remote is asked; 0: as sources.yaml says */
 } FollowOptions;
 /* Loads at once. */
 Follow *follow_new(const FollowTarget *target, const FollowOptions *options, GError **error);
+/* From the next load on; takes a reference. */
+void follow_set_policy(Follow *follow, Policy *policy);
 /* No load may be under way: the worker is freed first. */
 void follow_free(void *follow);
 void follow_reload(Follow *follow);

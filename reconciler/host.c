@@ -8,6 +8,7 @@
 #include "reconciler/provider/provider.h"
 #include "reconciler/publish.h"
 #include "reconciler/replay.h"
+#include "reconciler/source/policy_file.h"
 #include "reconciler/store/lease.h"
 #include <errno.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@ struct HostHandle {
     /* options, copied */
     char *state_dir, *command, *source_name, *provider_name, *publish_path;
     char **follow_paths, **follow_values;
+    char *policy_path; /* NULL: none */
     bool launch, log_to_stderr;
     int64_t interval_ms, record_bytes;
     LoopMeter loop;
@@ -39,6 +41,7 @@ struct HostHandle {
     Lease *lease;
     EnginePorts *ports;
     Clock *clock;
+    Policy *policy;
     Recorder *recorder; /* NULL: nothing is recorded */
     Reconciler *reconciler;
     Server *server;
@@ -136,6 +139,7 @@ static bool start_follows(HostHandle *handle, GError **error)
             .path = *path,
             .name = single ? handle->source_name : NULL,
             .provider = handle->provider_name,
+            .policy = handle->policy,
             .values = handle->follow_values ? handle->follow_values[path - handle->follow_paths] : NULL,
             .interval_ms = handle->interval_ms};
         Follow *follow = follow_new(&target, &options, error);
@@ -172,6 +176,8 @@ static void start_recording(HostHandle *handle, Ports *ports, const ReconcilerOp
 
 static bool start_all(HostHandle *handle, GError **error)
 {
+    if (handle->policy_path && !(handle->policy = policy_load(handle->policy_path, error)))
+        return false;
     handle->lease = lease_take(handle->state_dir, handle->command, error);
     if (!handle->lease)
         return false;
@@ -203,6 +209,7 @@ static bool start_all(HostHandle *handle, GError **error)
                                   .machine = machine,
                                   .notice = notice,
                                   .interval_ms = handle->interval_ms,
+                                  .policy = handle->policy,
                                   .loop = &handle->loop};
     start_recording(handle, &ports, &settings);
     handle->reconciler = reconciler_new(&ports, &settings, error);
@@ -237,6 +244,7 @@ static void end_all(HostHandle *handle)
     g_clear_pointer(&handle->recorder, recorder_free);
     g_clear_pointer(&handle->clock, clock_free);
     g_clear_pointer(&handle->lease, lease_release);
+    g_clear_pointer(&handle->policy, policy_unref);
 }
 
 static void wait_stop(HostHandle *handle)
@@ -309,6 +317,7 @@ static void handle_free(HostHandle *handle)
     g_free(handle->source_name);
     g_free(handle->provider_name);
     g_free(handle->publish_path);
+    g_free(handle->policy_path);
     g_free(handle);
 }
 
@@ -340,6 +349,7 @@ static HostHandle *host_start(const HostOptions *options, GError **error)
     handle->source_name = g_strdup(options->source_name);
     handle->provider_name = g_strdup(options->provider);
     handle->publish_path = g_strdup(options->publish);
+    handle->policy_path = g_strdup(options->policy);
     handle->follow_paths = g_strdupv((char **)(uintptr_t)options->follow);
     handle->follow_values = g_strdupv((char **)(uintptr_t)options->follow_values);
     handle->launch = options->launch;
@@ -385,9 +395,30 @@ static int host_failed_fd(HostHandle *handle)
     return handle->failed_fd;
 }
 
+/* One that is faulty or gone takes nobody's bounds away: the last good one holds. */
+static void reload_policy(HostHandle *handle)
+{
+    g_autoptr(GError) error = NULL;
+    Policy *policy = handle->policy_path ? policy_load(handle->policy_path, &error) : NULL;
+    if (!policy) {
+        g_autofree char *text =
+            error ? g_strdup_printf("%s (the last good policy holds)", error->message) : NULL;
+        if (text)
+            host_log(handle, text);
+        return;
+    }
+    policy_unref(handle->policy);
+    handle->policy = policy;
+    reconciler_set_policy(handle->reconciler, policy);
+    for (guint i = 0; i < handle->follows->len; i++)
+        follow_set_policy(handle->follows->pdata[i], policy);
+}
+
 static gboolean on_reload(gpointer data)
 {
     HostHandle *handle = data;
+    if (handle->follows && handle->reconciler)
+        reload_policy(handle);
     if (handle->follows)
         full_pass(handle);
     return G_SOURCE_REMOVE;

@@ -110,6 +110,7 @@ typedef struct HostOptions {
         *follow_values;      /* what their variables are given (given_values.h), JSON or ""; NULL: none */
     const char *source_name; /* --source NAME for a single followed source, or NULL */
     const char *provider;    /* --provider or NULL */
+    const char *policy;      /* --policy: a file, absolute (policy.h); NULL: everything is allowed */
     const char *listen;      /* --listen ADDR or NULL (a later issue) */
     const char *publish;     /* --publish-snapshot FILE, absolute, or NULL */
     int64_t interval_ms;     /* slow full pass; 0: default */

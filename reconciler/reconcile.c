@@ -149,6 +149,7 @@ Reconciler *reconciler_new(const Ports *ports, const ReconcilerOptions *options,
     reconciler->events = g_array_new(FALSE, FALSE, sizeof(KeptEvent));
     g_array_set_clear_func(reconciler->events, kept_event_clear);
     reconciler->unseen = launch_token_set_new();
+    reconciler->policy = policy_ref(options->policy);
     reconciler->followed = g_ptr_array_new_with_free_func(followed_free);
     reconciler->outgoing = outgoing_new();
     facts_init(reconciler, options);
@@ -178,6 +179,7 @@ void reconciler_free(Reconciler *reconciler)
     g_ptr_array_unref(reconciler->waiters);
     g_ptr_array_unref(reconciler->stops);
     g_ptr_array_unref(reconciler->followed);
+    policy_unref(reconciler->policy);
     arena_free(reconciler->arena);
     growth_free(reconciler->growth);
     decided_clear(&reconciler->decided);

@@ -9,6 +9,7 @@
 #include "reconciler/growth.h"
 #include "reconciler/loop_meter.h"
 #include "reconciler/ports.h"
+#include "spec/policy.h"
 
 typedef struct Reconciler Reconciler;
 
@@ -21,6 +22,7 @@ typedef struct {
     Capacity machine;      /* told in status until a provider says what there is; nothing is placed by it */
     const char *notice;    /* of the machine; may be NULL */
     int64_t interval_ms;   /* slow full pass; 0: none */
+    Policy *policy;        /* what sources may do; borrowed; NULL: everything */
     const LoopMeter *loop; /* told in status; may be NULL */
 } ReconcilerOptions;
 
@@ -53,6 +55,7 @@ typedef struct {
     const char *author, *signature; /* of the revision, where the source tells; else NULL */
     const char *broken;             /* why the source cannot be used, or NULL; then set is NULL */
     ManifestSet *set;               /* borrowed */
+    bool approval_required;         /* the policy says so, whatever muster.yaml does */
     bool full_pass;                 /* compare everything, whatever differs from what was loaded before */
     int64_t changed_us;             /* monotonic time of the first event that led to it; 0: none did */
 } SourceState;
@@ -71,6 +74,8 @@ void reconciler_source_remote(Reconciler *reconciler, const SourceRemote *remote
 char *reconciler_source_name(const Reconciler *reconciler, const char *path);
 /* What was told of under this name has another, which was found in its muster.yaml: the entry goes. */
 void reconciler_source_renamed(Reconciler *reconciler, const char *before);
+/* From the next plan on; takes a reference. */
+void reconciler_set_policy(Reconciler *reconciler, Policy *policy);
 /* Settings of sources that nobody follows any more are corrected. */
 void reconciler_unfollow_all(Reconciler *reconciler);
 void reconciler_log(Reconciler *reconciler, const char *format, ...) G_GNUC_PRINTF(2, 3);

@@ -14,14 +14,16 @@ typedef enum { TASK_QUEUED, TASK_PLANNING, TASK_STAGING } TaskPhase;
 struct ApplyTask {
     Reconciler *reconciler;
     TaskPhase phase;
-    Call *call; /* NULL: a followed source */
+    Call *call;    /* NULL: a followed source */
+    bool approves; /* the call approves a followed source's plan */
     ApplyPlan *plan;
     char *path, *revision; /* followed: of the loaded set */
     int64_t changed_us;    /* followed: of the change's first event; 0: none */
     bool full_pass;        /* followed: compare everything */
     uint64_t epoch;        /* when planning began */
     int tries;
-    guint next; /* change to stage */
+    uint64_t told; /* approves: the source's count when planning began */
+    guint next;    /* change to stage */
     int64_t apply_id, started_ms;
     bool abandoned; /* its answer was given while the worker had it */
 };
@@ -79,6 +81,10 @@ static char *text_member(const json_t *request, const char *name)
 
 void apply_take(Reconciler *reconciler, Call *call)
 {
+    if (call->operation->step == approve_step) {
+        approval_take(reconciler, call);
+        return;
+    }
     const json_t *request = call->request, *saved = json_object_get(request, "saved"),
                  *allow = json_object_get(request, "allowDeletes");
     ApplyTask *task = g_new0(ApplyTask, 1);
@@ -123,6 +129,56 @@ static void drop_older(Reconciler *reconciler, const char *name)
     }
 }
 
+void apply_take_approved(Reconciler *reconciler, Call *call, const FollowedSource *followed,
+                         const char *plan_id)
+{
+    ApplyTask *task = g_new0(ApplyTask, 1);
+    const json_t *allow = json_object_get(call->request, "allowDeletes");
+    task->reconciler = reconciler;
+    task->call = call;
+    task->approves = true;
+    task->plan = apply_plan_new(reconciler->state_dir);
+    task->plan->providers = reconciler->providers;
+    task->plan->source = g_strdup(followed->path);
+    task->plan->source_name = g_strdup(followed->name);
+    task->plan->provider = g_strdup(followed->provider);
+    task->plan->values = g_strdup(followed->values);
+    task->plan->plan_id = g_strdup(plan_id);
+    task->plan->saved_text = g_strdup(followed->held);
+    if (allow)
+        task->plan->allow_deletes = json_integer_value(allow);
+    task->path = g_strdup(followed->path);
+    g_queue_push_tail(&reconciler->applies, task);
+    reconciler_wake(reconciler);
+}
+
+/* What is approved is the source as it is now, if it makes that plan. False: it is broken. */
+static bool take_newest(ApplyTask *task)
+{
+    const FollowedSource *followed = followed_find(task->reconciler, task->plan->source_name);
+    if (!followed || !followed->newest)
+        return false;
+    manifest_set_ref(followed->newest);
+    manifest_set_unref(task->plan->set);
+    task->plan->set = followed->newest;
+    task->told = followed->told;
+    g_free(task->revision);
+    task->revision = g_strdup(followed->revision);
+    return true;
+}
+
+static bool is_overtaken(const ApplyTask *task)
+{
+    const FollowedSource *followed =
+        task->approves ? followed_find(task->reconciler, task->plan->source_name) : NULL;
+    return task->approves && (!followed || followed->told != task->told);
+}
+
+static bool is_of_followed(const ApplyTask *task)
+{
+    return !task->call || task->approves;
+}
+
 void apply_followed(Reconciler *reconciler, const SourceState *state)
 {
     drop_older(reconciler, state->name);
@@ -138,6 +194,8 @@ void apply_followed(Reconciler *reconciler, const SourceState *state)
     task->plan->author = g_strdup(state->author);
     task->plan->signature = g_strdup(state->signature);
     task->started_ms = reconciler->now_ms;
+    task->plan->may_wait = true;
+    task->plan->policy_requires_approval = state->approval_required;
     task->path = g_strdup(state->path);
     task->revision = g_strdup(state->revision);
     task->changed_us = state->changed_us;
@@ -208,20 +266,27 @@ static void answer_fault(ApplyTask *task, Fault fault, const char *message)
     calls_answer(task->reconciler, call);
 }
 
-static void note_followed(ApplyTask *task, const char *message)
+static SourceState state_of(const ApplyTask *task)
 {
-    SourceState state = {.path = task->path,
+    return (SourceState){.path = task->path,
                          .name = task->plan->source_name,
                          .provider = task->plan->provider,
                          .revision = task->revision,
-                         .broken = message,
                          .set = task->plan->set};
+}
+
+static void note_followed(ApplyTask *task, const char *message)
+{
+    SourceState state = state_of(task);
+    state.broken = message;
     source_note(task->reconciler, &state, message);
 }
 
 static void task_fail(ApplyTask *task, Fault fault, const char *message)
 {
     Reconciler *reconciler = task->reconciler;
+    if (task->approves)
+        source_look_again(reconciler, task->plan->source_name); /* what waits now may be another plan */
     if (task->call)
         answer_fault(task, fault, message);
     else
@@ -236,6 +301,21 @@ static void task_refuse(ApplyTask *task, Fault fault, const char *message)
     if (task->call || source_fault_is_new(task->reconciler, task->plan->source_name, task->revision, message))
         record_fault(task, state, message);
     task_fail(task, fault, message);
+}
+
+/* Waits for an approval. */
+static void task_hold(ApplyTask *task)
+{
+    Reconciler *reconciler = task->reconciler;
+    const ApplyPlan *plan = task->plan;
+    SourceState state = state_of(task);
+    SourceHold hold = {.plan_id = plan->plan->id,
+                       .reason = plan->message,
+                       .saved = plan->saved,
+                       .summary = json_object_get(plan->plan_json, "summary"),
+                       .needed_deletes = plan->needed_deletes};
+    source_hold(reconciler, &state, &hold);
+    task_done(reconciler);
 }
 
 static char *first_errors(ApplyPlan *plan)
@@ -274,7 +354,8 @@ static void tell_planned(ApplyTask *task)
 
 static void carried_out(ApplyTask *task)
 {
-    if (!task->call)
+    /* Of an older policy it is no measure for what comes. */
+    if (is_of_followed(task) && task->plan->policy == task->reconciler->policy)
         source_carried_out(task->reconciler, task->plan->source_name, task->plan->set);
 }
 
@@ -282,17 +363,29 @@ static void plan_finished(ApplyTask *task)
 {
     Reconciler *reconciler = task->reconciler;
     ApplyPlan *plan = task->plan;
-    if (task->epoch != reconciler->epoch && ++task->tries < PLAN_TRIES)
-        return; /* what was compared with has changed meanwhile: again */
-    g_autofree char *message =
-        plan->outcome == APPLY_BROKEN || plan->outcome == APPLY_INFEASIBLE ? first_errors(plan) : NULL;
+    bool is_late = is_overtaken(task);
+    if ((is_late || task->epoch != reconciler->epoch) && ++task->tries < PLAN_TRIES)
+        return; /* what was compared has changed meanwhile: again */
+    if (is_late) {
+        task_fail(task, FAULT_REFUSED,
+                  "the source changes all the time; approve what muster status shows then");
+        return;
+    }
+    bool has_places = plan->outcome == APPLY_BROKEN || plan->outcome == APPLY_INFEASIBLE ||
+                      plan->outcome == APPLY_FORBIDDEN;
+    g_autofree char *message = has_places ? first_errors(plan) : NULL;
     switch (plan->outcome) {
     case APPLY_BROKEN: task_refuse(task, FAULT_INVALID, task->call ? plan->message : message); return;
     case APPLY_INFEASIBLE: task_refuse(task, FAULT_INFEASIBLE, task->call ? plan->message : message); return;
+    case APPLY_FORBIDDEN: task_refuse(task, FAULT_REFUSED, task->call ? plan->message : message); return;
     case APPLY_REFUSED: task_refuse(task, FAULT_REFUSED, plan->message); return;
+    case APPLY_HELD:
+        tell_planned(task);
+        task_hold(task);
+        return;
     case APPLY_READY: tell_planned(task); break;
     }
-    if (task->call && source_is_followed(reconciler, plan->identity)) {
+    if (!is_of_followed(task) && source_is_followed(reconciler, plan->identity)) {
         g_autofree char *text = g_strdup_printf(
             "source %s is followed by the running daemon; change its files, or stop following it",
             plan->identity);
@@ -332,11 +425,13 @@ static PortFound found_save(const void *data, GByteArray *bytes)
 {
     const ApplyTask *task = data;
     ApplyPlan *plan = task->plan;
-    bool is_whole = plan->outcome == APPLY_READY || plan->outcome == APPLY_REFUSED;
+    bool is_whole =
+        plan->outcome == APPLY_READY || plan->outcome == APPLY_REFUSED || plan->outcome == APPLY_HELD;
     g_autofree char *message = is_whole ? NULL : task->call ? g_strdup(plan->message) : first_errors(plan);
     saved_put_number(bytes, is_whole ? APPLY_READY : plan->outcome);
     saved_put_text(bytes, view_from(message));
-    return (PortFound){is_whole && task->call ? plan->set : NULL, plan->has_position, plan->position};
+    return (PortFound){is_whole && !is_of_followed(task) ? plan->set : NULL, plan->has_position,
+                       plan->position};
 }
 
 static bool found_restore(void *data, View saved, ManifestSet *set, const char *state_dir)
@@ -370,10 +465,18 @@ static void start_planning(Reconciler *reconciler, ApplyTask *task)
     bool under_way = reconciler_busy_committing(reconciler) || world_is_dirty(reconciler->world);
     if (reconciler->epoch_batch > durable && under_way)
         return; /* that commit wakes us */
+    if (task->approves && !take_newest(task)) {
+        task_fail(task, FAULT_REFUSED,
+                  "the source is broken (muster status); its plan is made again when it is mended");
+        return;
+    }
     task->phase = TASK_PLANNING;
+    task->plan->approval_stands = source_approval_stands(reconciler, task->plan->source_name);
     task->epoch = reconciler->epoch;
     task->plan->machine = reconciler->facts.machine;
     g_clear_pointer(&task->plan->before, manifest_set_unref);
+    policy_unref(task->plan->policy);
+    task->plan->policy = policy_ref(reconciler->policy);
     ManifestSet *carried =
         task->call || task->full_pass ? NULL : source_carried(reconciler, task->plan->source_name);
     if (carried)
@@ -415,7 +518,11 @@ static bool begin_staging(ApplyTask *task)
 {
     Reconciler *reconciler = task->reconciler;
     const Plan *plan = task->plan->plan;
-    if (!task->call)
+    if (task->approves) {
+        approval_event(reconciler, task->call, plan);
+        source_approved(reconciler, task->plan->source_name);
+    }
+    if (is_of_followed(task))
         note_followed(task, NULL);
     keep_values(reconciler, task->plan);
     if (nothing_new(reconciler, task))
@@ -423,7 +530,8 @@ static bool begin_staging(ApplyTask *task)
     g_autofree char *summary = summary_of(task->plan);
     ApplyRecord record = record_of(task, summary);
     record.state = APPLY_STAGING;
-    keep_retention(reconciler, task->plan->set);
+    if (!task->plan->may_wait || !apply_plan_needs_approval(task->plan))
+        keep_retention(reconciler, task->plan->set);
     if (!task->plan->destroy)
         resource_set_provider(reconciler->world, task->plan->identity, task->plan->provider);
     task->apply_id = apply_begin(reconciler->world, &record, reconciler->now_ms);

@@ -23,6 +23,30 @@
 
 typedef struct ApplyTask ApplyTask;
 
+/* A source that this process follows. */
+typedef struct {
+    char *name;
+    char *message;        /* of what is broken, or NULL */
+    char *remote;         /* what is wrong with its remote, or NULL */
+    char *recorded;       /* "REVISION MESSAGE" of the fault that was recorded last, or NULL */
+    ManifestSet *carried; /* carried out; NULL: none yet */
+    uint64_t epoch;       /* when it had been */
+    /* As it was told last: what an approval carries out. */
+    char *path, *provider, *values, *revision, *author, *signature;
+    ManifestSet *newest; /* NULL: broken */
+    uint64_t told;       /* how often it was */
+    bool approval_required;
+    char *held;         /* the plan that waits, as plan_save() writes it; NULL: none, or not made again yet */
+    GPtrArray *earlier; /* of char*: plans that waited before, oldest first */
+} FollowedSource;
+
+/* A plan that waits for an approval; all borrowed. */
+typedef struct {
+    const char *plan_id, *reason, *saved;
+    json_t *summary;
+    int64_t needed_deletes; /* 0: none */
+} SourceHold;
+
 /* A provider event, kept until what it led to is durable. */
 typedef struct {
     ProviderEvent event; /* its texts are owned */
@@ -99,6 +123,7 @@ struct Reconciler {
     bool staged;    /* an apply became ACTIVE since they were looked at: it may have converged at once */
     uint64_t epoch; /* counts changes of resources and runs, for plans made off the loop */
     uint64_t epoch_batch; /* the batch that holds the last of them */
+    Policy *policy;       /* of sources; NULL: none */
     GPtrArray *followed;  /* of FollowedSource* (reconcile_source.c) */
 
     /* retention */
@@ -146,7 +171,31 @@ void applies_reset(Reconciler *reconciler, const char *message); /* the world wa
 void applies_resume(Reconciler *reconciler);                     /* after loading: interrupted ones */
 void apply_task_free(void *task);
 
+/* Queues the apply of a plan that waits, under the condition that it still is that plan. */
+void apply_take_approved(Reconciler *reconciler, Call *call, const FollowedSource *followed,
+                         const char *plan_id);
+
+/* reconcile_approval.c */
+void approval_take(Reconciler *reconciler, Call *call);
+/* Who approved what, told in the commit in which it begins. */
+void approval_event(Reconciler *reconciler, const Call *call, const Plan *plan);
+/* What a source's member of the setting says of the plan that waits, from what it said before. New
+ * reference. */
+json_t *approval_waiting_json(const json_t *before, const SourceState *state, const SourceHold *hold,
+                              int64_t now_ms);
+/* The same of plans that waited earlier; NULL: there is none. New reference. */
+json_t *approval_earlier_json(const json_t *before, const char *plan_id);
+
 /* reconcile_source.c */
+FollowedSource *followed_find(const Reconciler *reconciler, const char *name);
+/* Its plan waits. */
+void source_hold(Reconciler *reconciler, const SourceState *state, const SourceHold *hold);
+/* What is in force asks for an approval, as it is kept with the source. */
+bool source_approval_stands(const Reconciler *reconciler, const char *name);
+/* What waits begins to be carried out: whether what is then in force asks for an approval is its own word. */
+void source_approved(Reconciler *reconciler, const char *name);
+/* Planned once more, all of it; nothing while it is broken. */
+void source_look_again(Reconciler *reconciler, const char *name);
 bool source_is_followed(const Reconciler *reconciler, const char *name);
 void source_note(Reconciler *reconciler, const SourceState *state, const char *message);
 /* False when the same fault of the same revision (may be NULL) was recorded last: each pass finds it again.

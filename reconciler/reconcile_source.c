@@ -2,14 +2,7 @@
  * without a daemon too. */
 #include "reconciler/reconcile_internal.h"
 
-typedef struct {
-    char *name;
-    char *message;        /* of what is broken, or NULL */
-    char *remote;         /* what is wrong with its remote, or NULL */
-    char *recorded;       /* "REVISION MESSAGE" of the fault that was recorded last, or NULL */
-    ManifestSet *carried; /* carried out; NULL: none yet */
-    uint64_t epoch;       /* when it had been */
-} FollowedSource;
+#define EARLIER_MAX 4 /* plans that waited before and are still compared with what waits now */
 
 void followed_free(void *data)
 {
@@ -19,10 +12,19 @@ void followed_free(void *data)
     g_free(followed->remote);
     g_free(followed->recorded);
     manifest_set_unref(followed->carried);
+    g_free(followed->path);
+    g_free(followed->provider);
+    g_free(followed->values);
+    g_free(followed->revision);
+    g_free(followed->author);
+    g_free(followed->signature);
+    manifest_set_unref(followed->newest);
+    g_free(followed->held);
+    g_ptr_array_unref(followed->earlier);
     g_free(followed);
 }
 
-static FollowedSource *followed_find(const Reconciler *reconciler, const char *name)
+FollowedSource *followed_find(const Reconciler *reconciler, const char *name)
 {
     for (guint i = 0; i < reconciler->followed->len; i++) {
         FollowedSource *followed = reconciler->followed->pdata[i];
@@ -74,25 +76,50 @@ static void set_behind(json_t *source, json_t *remote, int64_t now_ms)
         json_set_number(remote, "behindSince", now_ms);
 }
 
+/* How a source stands. message: why it is broken or waits; waiting: the plan that waits, taken. */
+typedef struct {
+    const char *word, *message;
+    json_t *waiting;
+} Standing;
+
+static bool same_text(const json_t *a, const json_t *b, const char *member)
+{
+    return g_strcmp0(json_string_value(json_object_get(a, member)),
+                     json_string_value(json_object_get(b, member))) == 0;
+}
+
+/* A plan that waited and does not any more, without having been approved, is remembered by its id. */
+static json_t *earlier_of(const json_t *before, const json_t *waiting)
+{
+    const json_t *old = json_object_get(before, "waiting");
+    const char *id = json_string_value(json_object_get(old, "planId"));
+    return approval_earlier_json(before, same_text(old, waiting, "planId") ? NULL : id);
+}
+
 /* Keeps `since` while neither state nor message change. */
-static void set_source(Reconciler *reconciler, const SourceState *state, const char *message)
+static void set_source(Reconciler *reconciler, const SourceState *state, const Standing *standing)
 {
     json_t *sources = sources_setting(reconciler->world), *before = json_object_get(sources, state->name);
-    const char *word = message ? "broken" : "ok",
-               *old_message = json_string_value(json_object_get(before, "message"));
-    const char *old_word = json_string_value(json_object_get(before, "state"));
-    bool same = g_strcmp0(old_word, word) == 0 && g_strcmp0(old_message, message) == 0;
-    json_int_t since = same ? json_integer_value(json_object_get(before, "since")) : reconciler->now_ms;
     json_t *source = json_object();
     json_set_text(source, "path", state->path);
-    json_set_text(source, "state", word);
-    json_set_text(source, "message", message);
+    json_set_text(source, "state", standing->word);
+    json_set_text(source, "message", standing->message);
     json_set_text(source, "provider", state->provider);
-    json_set_text(source, "revision", state->revision);
-    if (!state->revision && before) /* the last good one is still in force */
+    json_set_text(source, "revision", standing->waiting ? NULL : state->revision);
+    if (before && (!state->revision || standing->waiting)) /* the last good one is still in force */
         json_object_set(source, "revision", json_object_get(before, "revision"));
-    json_set_number(source, "since", since);
+    bool is_in_force = !standing->message && source_config_requires_approval(manifest_set_config(state->set));
+    if (is_in_force || json_object_get(before, "approval"))
+        json_set_text(source, "approval", "required");
+    bool same = same_text(source, before, "state") && same_text(source, before, "message");
+    json_set_number(source, "since",
+                    same ? json_integer_value(json_object_get(before, "since")) : reconciler->now_ms);
     json_object_set_new(source, "followed", json_true());
+    json_t *earlier = earlier_of(before, standing->waiting);
+    if (earlier)
+        json_object_set_new(source, "earlier", earlier);
+    if (standing->waiting)
+        json_object_set_new(source, "waiting", standing->waiting);
     json_t *remote = json_object_get(before, "remote");
     if (remote) {
         json_object_set(source, "remote", remote);
@@ -101,6 +128,15 @@ static void set_source(Reconciler *reconciler, const SourceState *state, const c
     json_object_set_new(sources, state->name, source);
     set_sources(reconciler, sources);
     json_decref(sources);
+    reconciler->waiters_due = true;
+}
+
+static void keep_text(char **text, const char *now)
+{
+    if (g_strcmp0(*text, now) != 0) {
+        g_free(*text);
+        *text = g_strdup(now);
+    }
 }
 
 static FollowedSource *followed_get(Reconciler *reconciler, const char *name)
@@ -109,6 +145,7 @@ static FollowedSource *followed_get(Reconciler *reconciler, const char *name)
     if (!followed) {
         followed = g_new0(FollowedSource, 1);
         followed->name = g_strdup(name);
+        followed->earlier = g_ptr_array_new_with_free_func(g_free);
         g_ptr_array_add(reconciler->followed, followed);
     }
     return followed;
@@ -143,24 +180,85 @@ static void record_broken(Reconciler *reconciler, const SourceState *state)
                reconciler->now_ms);
 }
 
+/* The plan that waited is another one now (held), or none does. */
+static void followed_hold(FollowedSource *followed, const char *held)
+{
+    if (g_strcmp0(followed->held, held) == 0)
+        return;
+    if (followed->held)
+        g_ptr_array_add(followed->earlier, g_steal_pointer(&followed->held));
+    if (followed->earlier->len > EARLIER_MAX)
+        g_ptr_array_remove_index(followed->earlier, 0);
+    followed->held = g_strdup(held);
+}
+
+static void tell_standing(Reconciler *reconciler, FollowedSource *followed, const char *message)
+{
+    if (g_strcmp0(followed->message, message) == 0)
+        return;
+    g_autofree char *subject = g_strdup_printf("source %s", followed->name);
+    const char *type = message ? "source.broken" : "source.mended";
+    world_event(reconciler->world, type, subject, message ? message : "", reconciler->now_ms);
+    if (message)
+        reconciler_log(reconciler, "source %s is broken, the last good state is kept: %s", followed->name,
+                       message);
+    else
+        reconciler_log(reconciler, "source %s is mended", followed->name);
+    g_free(followed->message);
+    followed->message = g_strdup(message);
+}
+
 void source_note(Reconciler *reconciler, const SourceState *state, const char *message)
 {
     FollowedSource *followed = followed_get(reconciler, state->name);
     if (!message)
         g_clear_pointer(&followed->recorded, g_free);
-    set_source(reconciler, state, message);
-    if (g_strcmp0(followed->message, message) == 0)
+    Standing standing = {.word = message ? "broken" : "ok", .message = message};
+    followed_hold(followed, NULL);
+    set_source(reconciler, state, &standing);
+    tell_standing(reconciler, followed, message);
+}
+
+void source_hold(Reconciler *reconciler, const SourceState *state, const SourceHold *hold)
+{
+    FollowedSource *followed = followed_get(reconciler, state->name);
+    json_t *sources = sources_setting(reconciler->world), *before = json_object_get(sources, state->name);
+    const json_t *old = json_object_get(before, "waiting");
+    const char *old_id = json_string_value(json_object_get(old, "planId"));
+    bool is_new = g_strcmp0(old_id, hold->plan_id) != 0;
+    Standing standing = {.word = "waiting",
+                         .message = hold->reason,
+                         .waiting = approval_waiting_json(old, state, hold, reconciler->now_ms)};
+    json_decref(sources);
+    tell_standing(reconciler, followed, NULL);
+    followed_hold(followed, hold->saved);
+    set_source(reconciler, state, &standing);
+    if (!is_new)
         return;
     g_autofree char *subject = g_strdup_printf("source %s", state->name);
-    const char *type = message ? "source.broken" : "source.mended";
-    world_event(reconciler->world, type, subject, message ? message : "", reconciler->now_ms);
-    if (message)
-        reconciler_log(reconciler, "source %s is broken, the last good state is kept: %s", state->name,
-                       message);
-    else
-        reconciler_log(reconciler, "source %s is mended", state->name);
-    g_free(followed->message);
-    followed->message = g_strdup(message);
+    g_autofree char *text = g_strdup_printf("plan %.8s of revision %.12s waits for an approval: %s",
+                                            hold->plan_id, state->revision, hold->reason);
+    world_event(reconciler->world, "source.waiting", subject, text, reconciler->now_ms);
+    reconciler_log(reconciler, "source %s: %s", state->name, text);
+}
+
+bool source_approval_stands(const Reconciler *reconciler, const char *name)
+{
+    json_t *sources = sources_setting(reconciler->world);
+    bool stands = json_object_get(json_object_get(sources, name), "approval") != NULL;
+    json_decref(sources);
+    return stands;
+}
+
+void source_approved(Reconciler *reconciler, const char *name)
+{
+    FollowedSource *followed = followed_find(reconciler, name);
+    json_t *sources = sources_setting(reconciler->world), *source = json_object_get(sources, name);
+    json_object_del(source, "approval");
+    json_object_del(source, "waiting");
+    g_clear_pointer(&followed->held, g_free);
+    set_sources(reconciler, sources);
+    json_decref(sources);
 }
 
 /* ---- its remote ---- */
@@ -220,12 +318,51 @@ void reconciler_source_remote(Reconciler *reconciler, const SourceRemote *remote
     followed->remote = g_strdup(remote->message);
 }
 
+/* ---- what is told of them
+ * ---------------------------------------------------------------------------------------------------- */
+
+static void followed_take(Reconciler *reconciler, const SourceState *state)
+{
+    FollowedSource *followed = followed_get(reconciler, state->name);
+    keep_text(&followed->path, state->path);
+    keep_text(&followed->provider, state->provider);
+    keep_text(&followed->values, state->values);
+    keep_text(&followed->revision, state->revision);
+    keep_text(&followed->author, state->author);
+    keep_text(&followed->signature, state->signature);
+    followed->approval_required = state->approval_required;
+    if (state->set)
+        manifest_set_ref(state->set);
+    manifest_set_unref(followed->newest);
+    followed->newest = state->set;
+    followed->told++;
+}
+
+void source_look_again(Reconciler *reconciler, const char *name)
+{
+    const FollowedSource *followed = followed_find(reconciler, name);
+    if (!followed || !followed->newest)
+        return;
+    SourceState state = {.path = followed->path,
+                         .name = followed->name,
+                         .provider = followed->provider,
+                         .values = followed->values,
+                         .revision = followed->revision,
+                         .author = followed->author,
+                         .signature = followed->signature,
+                         .set = followed->newest,
+                         .approval_required = followed->approval_required,
+                         .full_pass = true};
+    apply_followed(reconciler, &state);
+}
+
 void reconciler_source(Reconciler *reconciler, const SourceState *state)
 {
     if (reconciler->fault || reconciler->reload)
         return; /* the slow pass or the next change brings it again */
     reconciler->now_ms =
         MAX(reconciler->now_ms, reconciler->ports.clock.now_ms(reconciler->ports.clock.self));
+    followed_take(reconciler, state);
     if (state->broken) {
         record_broken(reconciler, state);
         source_note(reconciler, state, state->broken);
@@ -258,6 +395,17 @@ void reconciler_source_renamed(Reconciler *reconciler, const char *before)
     json_object_del(sources, before);
     set_sources(reconciler, sources);
     json_decref(sources);
+}
+
+void reconciler_set_policy(Reconciler *reconciler, Policy *policy)
+{
+    policy_ref(policy);
+    policy_unref(reconciler->policy);
+    reconciler->policy = policy;
+    /* What was carried out is no measure any more: the next revision is checked whole, whatever part differs.
+     */
+    for (guint i = 0; i < reconciler->followed->len; i++)
+        ((FollowedSource *)reconciler->followed->pdata[i])->epoch = UINT64_MAX;
 }
 
 void reconciler_unfollow_all(Reconciler *reconciler)

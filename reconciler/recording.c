@@ -106,7 +106,8 @@ void saved_bytes(Saved *from, void *ret_bytes, size_t len)
 
 static void put_config(GByteArray *out, const SourceConfig *config)
 {
-    const char *const texts[] = {config->name, config->provider, config->region, config->account};
+    const char *const texts[] = {config->name, config->provider, config->region, config->account,
+                                 config->approval};
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
         saved_put_number(out, texts[i] != NULL);
         saved_put_text(out, view_from(texts[i]));
@@ -152,7 +153,8 @@ static char *text_or_null(Saved *from)
 static SourceConfig *take_config(Saved *from)
 {
     SourceConfig *config = source_config_copy(NULL);
-    char **const texts[] = {&config->name, &config->provider, &config->region, &config->account};
+    char **const texts[] = {&config->name, &config->provider, &config->region, &config->account,
+                            &config->approval};
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         *texts[i] = text_or_null(from);
     int64_t uses = saved_number(from);

@@ -12,6 +12,7 @@ void source_config_free(SourceConfig *config)
     g_free(config->provider);
     g_free(config->region);
     g_free(config->account);
+    g_free(config->approval);
     g_strfreev(config->uses);
     g_strfreev(config->bases);
     g_clear_pointer(&config->layers, g_ptr_array_unref);
@@ -28,6 +29,7 @@ SourceConfig *source_config_copy(const SourceConfig *config)
     copy->provider = g_strdup(config->provider);
     copy->region = g_strdup(config->region);
     copy->account = g_strdup(config->account);
+    copy->approval = g_strdup(config->approval);
     copy->uses = g_strdupv(config->uses);
     copy->retention_ms = config->retention_ms;
     copy->bases = g_strdupv(config->bases);
@@ -35,6 +37,11 @@ SourceConfig *source_config_copy(const SourceConfig *config)
     copy->layers = config->layers ? g_ptr_array_ref(config->layers) : NULL;
     copy->variant = variant_ref(config->variant);
     return copy;
+}
+
+bool source_config_requires_approval(const SourceConfig *config)
+{
+    return config && g_strcmp0(config->approval, "required") == 0;
 }
 
 typedef struct {
@@ -74,7 +81,7 @@ static void config_report(ConfigParse *parse, const Node *node, Severity severit
 /* What the language has and this program does not act on must not pass in silence. */
 static void config_warn_unused(ConfigParse *parse, const Node *root)
 {
-    static const char *const unused[] = {"namePrefix", "approval"};
+    static const char *const unused[] = {"namePrefix"};
     for (size_t i = 0; i < G_N_ELEMENTS(unused); i++) {
         const Node *node = node_get(root, unused[i]);
         if (!node)
@@ -113,6 +120,7 @@ static bool config_document(const Document *document, void *data)
     config->provider = text_of(root, "provider");
     config->region = text_of(root, "region");
     config->account = text_of(root, "account");
+    config->approval = text_of(root, "approval");
     config->uses = texts_of(root, "uses");
     config->bases = texts_of(root, "bases");
     parse->variables = node_get(root, "variables");
@@ -176,6 +184,7 @@ void source_config_inherit(SourceConfig *config, const SourceConfig *base)
     inherit_text(&config->provider, base->provider);
     inherit_text(&config->region, base->region);
     inherit_text(&config->account, base->account);
+    inherit_text(&config->approval, base->approval);
     inherit_uses(config, base->uses);
     if (!config->retention_ms)
         config->retention_ms = base->retention_ms;

@@ -32,4 +32,6 @@ const SchemaNode *config_schema(void);           /* of muster.yaml */
 View config_schema_text(void);
 const SchemaNode *sources_schema(void); /* of sources.yaml */
 View sources_schema_text(void);
+const SchemaNode *policy_schema(void); /* of the policy (policy.h) */
+View policy_schema_text(void);
 View common_schema_text(void);

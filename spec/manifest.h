@@ -44,6 +44,7 @@ typedef struct {
     char *name;     /* the source's identity */
     char *provider; /* default provider type: "local" …; NULL: aws */
     char *region, *account;
+    char *approval;         /* "automatic" or "required" (source_config_requires_approval) */
     char **uses;            /* "JobQueue/shared", NULL-terminated, may be NULL */
     int64_t retention_ms;   /* finished jobs are kept so long; 0: default (7 days) */
     char **bases;           /* directories that it builds on, as written; NULL-terminated, may be NULL */
@@ -131,4 +132,6 @@ void source_config_settle(SourceConfig *config, const GivenValues *given, Diagno
 SourceConfig *source_config_faulty(void);
 void source_config_free(SourceConfig *config);
 SourceConfig *source_config_copy(const SourceConfig *config); /* NULL gives an empty one */
+/* Whether it says approval: required. config may be NULL. */
+bool source_config_requires_approval(const SourceConfig *config);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SourceConfig, source_config_free)

@@ -26,6 +26,8 @@ static void clear_outputs(ApplyPlan *plan)
     g_clear_pointer(&plan->message, g_free);
     g_clear_pointer(&plan->diagnostics, diagnostic_list_free);
     g_clear_pointer(&plan->plan, plan_free);
+    g_clear_pointer(&plan->saved, g_free);
+    plan->needed_deletes = 0;
     json_decref(plan->plan_json);
     plan->plan_json = NULL;
     plan->has_position = false;
@@ -39,6 +41,7 @@ void apply_plan_free(void *data)
     clear_outputs(plan);
     g_clear_pointer(&plan->set, manifest_set_unref);
     g_clear_pointer(&plan->before, manifest_set_unref);
+    policy_unref(plan->policy);
     g_free(plan->state_dir);
     g_free(plan->source);
     g_free(plan->source_name);
@@ -164,6 +167,24 @@ static bool without_errors(ApplyPlan *plan)
     return false;
 }
 
+/* set: as in check_set. */
+static bool check_policy(ApplyPlan *plan, const ManifestSet *set, Check *check)
+{
+    PolicySubject subject = {.source = plan->identity,
+                             .place = plan->source,
+                             .provider = plan->provider,
+                             .whole = plan->set,
+                             .text = text_of,
+                             .data = check};
+    g_autoptr(DiagnosticList) found = diagnostic_list_new();
+    policy_check(plan->policy, &subject, set, found);
+    if (diagnostic_list_count(found, SEVERITY_ERROR) == 0)
+        return true;
+    stop(plan, APPLY_FORBIDDEN, policy_refusal(found, plan->identity));
+    diagnostic_list_merge(plan->diagnostics, found);
+    return false;
+}
+
 /* ---- plan and guards
  * ------------------------------------------------------------------------------------------------------ */
 
@@ -189,6 +210,41 @@ static bool is_stale(ApplyPlan *plan)
     return false;
 }
 
+/* This revision takes the approval away that the one in force asks for. */
+static bool lifts_approval(const ApplyPlan *plan)
+{
+    return plan->approval_stands && !plan->policy_requires_approval &&
+           !source_config_requires_approval(manifest_set_config(plan->set));
+}
+
+bool apply_plan_needs_approval(const ApplyPlan *plan)
+{
+    return plan->policy_requires_approval || plan->approval_stands ||
+           source_config_requires_approval(manifest_set_config(plan->set));
+}
+
+/* guard: its message, or NULL. */
+static bool must_wait(const ApplyPlan *plan, const char *guard)
+{
+    return guard || lifts_approval(plan) || (apply_plan_needs_approval(plan) && !plan_is_empty(plan->plan));
+}
+
+static void hold(ApplyPlan *plan, const PlanOptions *options, const char *guard)
+{
+    g_autoptr(GString) saved = g_string_new(NULL), reason = g_string_new(guard);
+    const char *why = lifts_approval(plan)             ? "this revision takes approval: required away"
+                      : plan->policy_requires_approval ? "approval: required, in the policy"
+                                                       : "approval: required, in muster.yaml";
+    if (apply_plan_needs_approval(plan))
+        g_string_append_printf(reason, "%s%s", guard ? "; " : "", why);
+    plan_save(plan->plan, plan->source, plan->provider, options, saved);
+    stop(plan, APPLY_HELD, g_strdup(reason->str));
+    plan->saved = g_strdup(saved->str);
+    if (guard)
+        plan->needed_deletes =
+            (int64_t)(plan->plan->counts[ACTION_DELETE] + plan->plan->counts[ACTION_REPLACE]);
+}
+
 static void make_plan(ApplyPlan *plan, ManifestSet *set, const Committed *committed)
 {
     PlanOptions options = {.source_name = plan->identity,
@@ -205,9 +261,13 @@ static void make_plan(ApplyPlan *plan, ManifestSet *set, const Committed *commit
     if (is_stale(plan))
         return;
     char *message = NULL;
-    if (plan_guard(plan->plan, committed_actual(committed), &options, plan->allow_deletes, &message) !=
-        GUARD_OK)
-        stop(plan, APPLY_REFUSED, message);
+    GuardResult guard =
+        plan_guard(plan->plan, committed_actual(committed), &options, plan->allow_deletes, &message);
+    if (plan->may_wait && (guard == GUARD_OK || guard == GUARD_DELETES) && must_wait(plan, message))
+        hold(plan, &options, message);
+    else if (guard != GUARD_OK)
+        stop(plan, APPLY_REFUSED, g_steal_pointer(&message));
+    g_free(message);
 }
 
 /* Checks set and compares it with what is committed. */
@@ -224,7 +284,8 @@ static void plan_set(ApplyPlan *plan, ManifestSet *set, SourceOptions *source)
         plan->has_position = committed_position(committed, &plan->position);
         if (!plan->destroy)
             check_set(plan, set, &check);
-        if (plan->destroy || (without_errors(plan) && check_providers(plan, set)))
+        if (plan->destroy ||
+            (without_errors(plan) && check_policy(plan, set, &check) && check_providers(plan, set)))
             make_plan(plan, set, committed);
     }
 }
@@ -247,8 +308,8 @@ static bool plan_part(ApplyPlan *plan, SourceOptions *source)
     if (!part)
         return false;
     plan_set(plan, part, source);
-    if (plan->outcome == APPLY_READY && plan->plan->counts[ACTION_REPLACE] == 0 &&
-        plan->plan->counts[ACTION_DELETE] == 0)
+    if ((plan->outcome == APPLY_READY || plan->outcome == APPLY_HELD) &&
+        plan->plan->counts[ACTION_REPLACE] == 0 && plan->plan->counts[ACTION_DELETE] == 0)
         return true;
     clear_attempt(plan);
     return false;

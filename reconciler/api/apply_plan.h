@@ -6,13 +6,16 @@
 #include "reconciler/plan/plan.h"
 #include "reconciler/source/source.h"
 #include "reconciler/store/store.h"
+#include "spec/policy.h"
 #include <jansson.h>
 
 typedef enum {
     APPLY_READY,      /* plan may be carried out */
     APPLY_BROKEN,     /* the source cannot be read, or has errors: diagnostics, message */
     APPLY_INFEASIBLE, /* its only errors are jobs that can never run */
-    APPLY_REFUSED     /* guard, stale plan, provider that this build does not serve: message */
+    APPLY_FORBIDDEN,  /* the policy does not allow it: diagnostics, message */
+    APPLY_REFUSED,    /* guard, stale plan, provider that this build does not serve: message */
+    APPLY_HELD        /* a followed source's plan that waits for an approval: message, saved */
 } ApplyOutcome;
 
 typedef struct {
@@ -30,13 +33,19 @@ typedef struct {
     ManifestSet *set;      /* followed sources: already loaded; else NULL */
     ManifestSet *before;   /* followed sources: what was carried out last, when no resource has changed since:
                               only   what differs from it is checked and compared. NULL: everything is */
+    Policy *policy;        /* what the source may do; a reference; NULL: everything */
+    /* Of a followed source, whose plan may wait for an approval. The policy asks for one, whatever
+     * muster.yaml says; what was carried out last asked for one, so that taking that away needs one too. */
+    bool may_wait, policy_requires_approval, approval_stands;
     /* out */
     ApplyOutcome outcome;
     char *identity, *message;
     DiagnosticList *diagnostics;
     Plan *plan;
     json_t *plan_json;
-    bool has_position; /* it was compared with what is committed: this state */
+    char *saved;            /* APPLY_HELD: the plan as plan_save() writes it */
+    int64_t needed_deletes; /* APPLY_HELD: what --allow-deletes must say; 0: nothing */
+    bool has_position;      /* it was compared with what is committed: this state */
     StorePosition position;
 } ApplyPlan;
 ApplyPlan *apply_plan_new(const char *state_dir);
@@ -44,6 +53,8 @@ void apply_plan_free(void *plan);
 /* Loads (unless set is given), checks, plans, guards. Blocks: for a worker. May be run again after the state
  * changed. */
 void apply_plan_run(void *plan);
+/* Of a followed source: policy, muster.yaml or what is in force asks for one. */
+bool apply_plan_needs_approval(const ApplyPlan *plan);
 /* As if it had been run and had ended so, without diagnostics. */
 void apply_plan_fail(ApplyPlan *plan, ApplyOutcome outcome, View message);
 json_t *apply_plan_diagnostics(ApplyPlan *plan);

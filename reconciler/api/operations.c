@@ -21,6 +21,7 @@ static const Operation operations[] = {
     {"cancel", false, true, false, true, end_step, end_gather},
     {"terminate", false, true, false, true, end_step, end_gather},
     {"apply", false, true, false, true, apply_step, NULL},
+    {"approve", false, true, false, true, approve_step, NULL},
     {"progress", false, false, false, true, progress_step, progress_gather},
     {"wait", false, false, false, false, wait_step, wait_gather},
     {"start", false, true, false, true, start_step, NULL},

@@ -11,7 +11,7 @@
 #define LEASE_PATIENCE_MS 10000
 
 struct Backend {
-    char *state_dir, *command, *provider;
+    char *state_dir, *command, *provider, *policy;
     const Host *host;
     BackendNeed need;
     Interrupt *interrupt;
@@ -82,6 +82,7 @@ static bool backend_host(Backend *backend, GError **error)
         .command = backend->command,
         .launch = backend->need == BACKEND_HOST,
         .provider = backend->provider,
+        .policy = backend->policy,
     };
     backend->hosted = backend->host->start(&options, error);
     return backend->hosted != NULL;
@@ -148,6 +149,7 @@ Backend *backend_open(const BackendOptions *options, GError **error)
     backend->state_dir = g_strdup(options->state_dir);
     backend->command = g_strdup(options->command);
     backend->provider = g_strdup(options->provider);
+    backend->policy = options->policy ? g_canonicalize_filename(options->policy, NULL) : NULL;
     backend->host = options->host;
     backend->need = options->need;
     backend->must_exist = options->must_exist;
@@ -167,6 +169,7 @@ bool backend_close(Backend *backend, GError **error)
     g_free(backend->state_dir);
     g_free(backend->command);
     g_free(backend->provider);
+    g_free(backend->policy);
     g_free(backend);
     return ok;
 }
@@ -208,7 +211,7 @@ void backend_note_age(const Backend *backend)
 static bool changes_state(const char *name)
 {
     static const char *const names[] = {"submit",    "bulk",         "cancel", "terminate", "apply",
-                                        "start",     "rerun",        "forget", "override",  "submitjob",
+                                        "start",     "rerun",        "forget", "approve", "override",  "submitjob",
                                         "canceljob", "terminatejob", NULL};
     return g_strv_contains(names, name);
 }

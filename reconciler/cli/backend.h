@@ -23,6 +23,7 @@ typedef struct {
                              created */
     const char *command;  /* shown to whoever finds the lease held */
     const char *provider; /* --provider or NULL */
+    const char *policy;   /* --policy or NULL */
     Interrupt *interrupt; /* borrowed; NULL: signals end the process */
 } BackendOptions;
 

@@ -33,6 +33,7 @@ typedef struct {
     char *status, *run, *limit, *attempt, *after, *reason, *man;
     char *created_before, *created_after;
     char **set, **values;
+    char *policy;
     gboolean reset_values, defaults, clear;
     char *lasting;
     char *against, *installation, *publish_snapshot;
@@ -121,6 +122,12 @@ struct Command {
             "identity of the source where its muster.yaml has no name", NULL                                 \
     }
 
+#define OPTION_POLICY                                                                                        \
+    {                                                                                                        \
+        "policy", 0, OPTION_TEXT, OPTION(policy), "FILE", "what each source may do (muster schema policy)",  \
+            NULL                                                                                             \
+    }
+
 /* The table, in the order of help; NULL-terminated. */
 const Command *const *command_table(void);
 const Command *command_find(const char *name); /* NULL: no such command */
@@ -138,7 +145,7 @@ void command_each_option(const Command *command, OptionFunc func, void *data);
 /* Made on first use: from then on SIGINT and SIGTERM are events, not the end. */
 Interrupt *invocation_interrupt(Invocation *invocation);
 
-extern const Command command_init, command_validate, command_render, command_plan, command_apply,
+extern const Command command_approve, command_init, command_validate, command_render, command_plan, command_apply,
     command_serve, command_destroy, command_get, command_describe, command_explain, command_status,
     command_submit, command_wait, command_logs, command_cancel, command_terminate, command_start,
     command_rerun, command_suspend, command_resume, command_events, command_history, command_forget,

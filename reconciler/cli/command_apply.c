@@ -10,6 +10,7 @@ static bool read_options(const Options *options, DeployOptions *deployed, GError
     deployed->want = want_from(options->wait_for, WANT_RESOURCES);
     deployed->is_confirmed = options->yes;
     deployed->no_forecast = options->no_forecast;
+    deployed->planning.policy = options->policy;
     return option_integer("allow-deletes", options->allow_deletes, 0, INT64_MAX,
                           &deployed->planning.allow_deletes, error) &&
            option_duration("timeout", options->timeout, &deployed->timeout_ms, error);
@@ -112,6 +113,7 @@ static const OptionSpec options[] = {
     {"no-forecast", 0, OPTION_FLAG, OPTION(no_forecast), NULL,
      "leave the forecast out, and what queues assert unchecked", NULL},
     OPTION_VARIABLES,
+    OPTION_POLICY,
     OPTION_PROVIDER,
     {"only", 0, OPTION_TEXT, OPTION(only), "KIND/NAME", "this one, and what it needs", NULL},
     OPTION_SOURCE,

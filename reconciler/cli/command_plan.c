@@ -28,6 +28,7 @@ static char *next_command(const Options *options, const char *source)
         {"--state", options->state},         {"--provider", options->provider},
         {"--source", options->source},       {"--only", options->only},
         {"--first-run", options->first_run}, {"--allow-deletes", options->allow_deletes},
+        {"--policy", options->policy},
     };
     g_ptr_array_add(words, (gpointer) "muster");
     g_ptr_array_add(words, (gpointer) "apply");
@@ -172,6 +173,7 @@ static int run(Invocation *invocation)
         .first_run = options->first_run,
         .state_dir = state_dir,
         .allow_deletes = allow_deletes,
+        .policy = options->policy,
     };
     AgainstOptions against = {
         .where = options->against, .installation = options->installation, .state_dir = state_dir};
@@ -184,6 +186,7 @@ static int run(Invocation *invocation)
     if (!planning_make(&planned, &planning, &error))
         return report_error(error);
     planning_report_diagnostics(planning.checked.diagnostics);
+    planning_report_diagnostics(planning.forbidden);
     if (!planning.plan)
         return no_plan(&planning, options, source);
     if (options->out && !save(&planning, options, &error))
@@ -205,6 +208,7 @@ static const OptionSpec options[] = {
      "the snapshot of --against must be of this installation (its first line names it)", NULL},
     {"no-forecast", 0, OPTION_FLAG, OPTION(no_forecast), NULL, "leave the forecast out", NULL},
     OPTION_VARIABLES,
+    OPTION_POLICY,
     OPTION_PROVIDER,
     {"only", 0, OPTION_TEXT, OPTION(only), "KIND/NAME", "this one, and what it needs", NULL},
     {"first-run", 0, OPTION_TEXT, OPTION(first_run), "MODE",

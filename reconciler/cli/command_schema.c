@@ -5,7 +5,7 @@
 #include "spec/base/diagnostic.h"
 #include "spec/kinds.h"
 
-/* A kind, or one of the three schemas that are none. */
+/* A kind, or one of the schemas that are none. */
 static bool find_schema(const char *name, const char **ret_title, View *ret_text)
 {
     Kind kind;
@@ -15,6 +15,9 @@ static bool find_schema(const char *name, const char **ret_title, View *ret_text
     } else if (strcmp(name, "sources.yaml") == 0 || strcmp(name, "sources") == 0) {
         *ret_title = "sources.yaml";
         *ret_text = sources_schema_text();
+    } else if (strcmp(name, "policy") == 0) {
+        *ret_title = "policy";
+        *ret_text = policy_schema_text();
     } else if (strcmp(name, "common") == 0) {
         *ret_title = "common";
         *ret_text = common_schema_text();
@@ -32,7 +35,7 @@ static int list_schemas(void)
     g_autoptr(GString) out = g_string_new(NULL);
     for (const char *const *name = kind_names(); *name; name++)
         g_string_append_printf(out, "%s\n", *name);
-    g_string_append(out, "muster.yaml\nsources.yaml\ncommon\n");
+    g_string_append(out, "muster.yaml\nsources.yaml\npolicy\ncommon\n");
     output_string(out);
     return EXIT_OK;
 }
@@ -76,8 +79,7 @@ const Command command_schema = {
     .description = "Prints the JSON Schema (2020-12) that describes a kind: for editors, or with --format "
                    "markdown for people. "
                    "muster.yaml is the schema of a source's settings, sources.yaml of how git sources are "
-                   "reached, common "
-                   "the definitions that all share. "
+                   "reached, policy that of what sources may do, common the definitions that all share. "
                    "Without KIND it lists "
                    "what there is.",
     .examples = "muster schema JobQueue\tfor an editor\n"

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 #include "reconciler/cli/options.h"
+#include "reconciler/cli/planning.h"
 #include "reconciler/cli/report.h"
 #include "reconciler/cli/state_dir.h"
 #include "reconciler/source/location.h"
@@ -148,6 +149,10 @@ static int run(Invocation *invocation)
     if (error)
         return report_error(error);
     host.publish = publish;
+    g_autofree char *policy = NULL;
+    if (!policy_path(options->policy, (const char *const *)follow, &policy, &error))
+        return report_error(error);
+    host.policy = policy;
     host.state_dir = state_dir;
     host.record_bytes = record_mib << 20;
     host.follow = (const char *const *)follow;
@@ -163,6 +168,7 @@ static const OptionSpec options[] = {
      NULL},
     {"record", 0, OPTION_TEXT, OPTION(record), "MIB",
      "keep so much of what it takes in, for simulate --replay (64); 0: nothing", NULL},
+    OPTION_POLICY,
     OPTION_VARIABLES,
     {"publish-snapshot", 0, OPTION_TEXT, OPTION(publish_snapshot), "FILE",
      "keep FILE as muster snapshot would write it, for plan --against", NULL},
@@ -189,6 +195,9 @@ const Command command_serve = {
         "Without SOURCE it follows none and only runs what is submitted or applied. When it ends, "
         "running jobs go on; the "
         "next host takes them over. SIGHUP reads every source again.\n\n"
+        "--policy names the file that says what each source may do, and whose plans wait for muster approve "
+        "(docs/approval.md). It belongs to whoever runs the daemon: no source may hold it. SIGHUP reads it "
+        "again.\n\n"
         "From its start on it records what it takes in (--record), with a copy of the state that it "
         "began with, in the state directory: muster simulate --replay runs that again.\n\n"
         "docs/muster.service is a systemd unit for it.",
@@ -196,7 +205,8 @@ const Command command_serve = {
                 "muster serve envs/a envs/b --state /var/lib/muster\tseveral sources\n"
                 "muster serve git+https://git.example.org/team/jobs.git@main:envs/prod\tpushes become plans, "
                 "and are applied\n"
-                "muster serve envs/prod --publish-snapshot /srv/www/prod.json\tfor plans of pull requests",
+                "muster serve envs/prod --publish-snapshot /srv/www/prod.json\tfor plans of pull requests\n"
+                "muster serve teams/a teams/b --policy /etc/muster/policy.yaml\tteams that may not do everything",
     .options = options,
     .options_len = G_N_ELEMENTS(options),
     .argument = ARGUMENT_SOURCE,

@@ -167,6 +167,7 @@ int deploy(Invocation *invocation, const DeployOptions *options)
         return report_error(error);
     if (!options->planning.destroy) /* what is to go may be at fault */
         planning_report_diagnostics(planning.checked.diagnostics);
+    planning_report_diagnostics(planning.forbidden);
     if (!planning.plan)
         return EXIT_ERROR;
     g_auto(Forecasting) forecasting = {0};

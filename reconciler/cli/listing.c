@@ -491,6 +491,34 @@ void list_overrides(const json_t *overrides, GString *out)
     }
 }
 
+char *summary_text(const json_t *summary)
+{
+    int64_t replace = member_integer(summary, "replace"), run = member_integer(summary, "run");
+    g_autoptr(GString) out = g_string_new(NULL);
+    g_string_append_printf(
+        out, "%" G_GINT64_FORMAT " to add, %" G_GINT64_FORMAT " to change, %" G_GINT64_FORMAT " to destroy",
+        member_integer(summary, "create") + replace, member_integer(summary, "update"),
+        member_integer(summary, "delete") + replace);
+    if (run)
+        g_string_append_printf(out, ", %" G_GINT64_FORMAT " to run", run);
+    return g_string_free(g_steal_pointer(&out), FALSE);
+}
+
+/* The plan that waits, and how to let it go on. */
+static void status_waiting(const json_t *waiting, const ListStyle *style, GString *out)
+{
+    g_autofree char *since = time_between(member_integer(waiting, "since"), style->now_ms);
+    g_autofree char *summary = summary_text(json_object_get(waiting, "summary"));
+    g_autofree char *revision = printable(member_text(waiting, "revision"));
+    int64_t deletes = member_integer(waiting, "allowDeletes");
+    g_string_append_printf(out, "    plan %.8s of revision %.12s waits for %s: %s\n",
+                           member_text(waiting, "planId"), revision, since, summary);
+    g_string_append_printf(out, "    to apply it: muster approve %.8s", member_text(waiting, "planId"));
+    if (deletes)
+        g_string_append_printf(out, " --allow-deletes %" G_GINT64_FORMAT, deletes);
+    g_string_append_c(out, '\n');
+}
+
 void list_status(const json_t *status, const ListStyle *style, GString *out)
 {
     size_t index;
@@ -503,6 +531,9 @@ void list_status(const json_t *status, const ListStyle *style, GString *out)
         if (*message)
             g_string_append_printf(out, "  %s: %s\n", member_text(source, "name"), message);
         status_remote(source, style, out);
+        const json_t *waiting = json_object_get(source, "waiting");
+        if (waiting)
+            status_waiting(waiting, style, out);
     }
     if (json_array_size(json_object_get(status, "overrides")))
         g_string_append(out, "\nOverridden for now:\n");

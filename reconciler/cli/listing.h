@@ -19,6 +19,8 @@ void list_jobs(const json_t *jobs, const ListStyle *style, GString *out);
 void list_runs(const json_t *runs, const ListStyle *style, GString *out);
 void list_events(const json_t *events, const ListStyle *style, GString *out);
 void list_overrides(const json_t *overrides, GString *out);
+/* "2 to add, 1 to change, 0 to destroy, 3 to run" of a plan's summary. New string. */
+char *summary_text(const json_t *summary);
 void list_status(const json_t *status, const ListStyle *style, GString *out);
 
 /* "1.40 of 2.00 USD", "at least 1.40 USD": what of a day or month is spent. New string. */

@@ -2,6 +2,7 @@
 
 #include "reconciler/cli/output.h"
 #include "reconciler/cli/report.h"
+#include "reconciler/source/policy_file.h"
 
 static const char *const first_run_names[] = {[FIRST_RUN_START] = "start", [FIRST_RUN_RECORD] = "record"};
 
@@ -119,6 +120,56 @@ static void note_stranger(Planning *planning)
                         *sources ? sources : "no source");
 }
 
+bool policy_path(const char *text, const char *const *sources, char **ret_path, GError **error)
+{
+    for (size_t i = 0; text && sources[i]; i++)
+        if (policy_is_within(text, sources[i])) {
+            g_set_error(error, CLI_ERROR, EXIT_REFUSED,
+                        "%s lies in source %s, and whoever may change that source could allow it everything; "
+                        "keep the policy elsewhere",
+                        text, sources[i]);
+            return false;
+        }
+    *ret_path = text ? g_canonicalize_filename(text, NULL) : NULL;
+    return true;
+}
+
+static View checked_text(const char *file, void *data)
+{
+    return source_text(file, data);
+}
+
+/* What the policy forbids stops an apply as a guard does. */
+static bool check_policy(const PlanningOptions *options, Planning *planning, GError **error)
+{
+    const Checked *checked = &planning->checked;
+    const char *const sources[] = {checked->absolute, NULL};
+    g_autofree char *path = NULL;
+    planning->forbidden = diagnostic_list_new();
+    if (!options->policy || options->destroy)
+        return true;
+    if (!policy_path(options->policy, sources, &path, error))
+        return false;
+    g_autoptr(Policy) policy = policy_load(options->policy, error);
+    if (!policy)
+        return false;
+    SourceOptions source = {.path = options->source, .name = options->source_name};
+    PolicySubject subject = {.source = checked->identity,
+                             .place = checked->absolute,
+                             .provider = options->provider,
+                             .whole = checked->set,
+                             .text = checked_text,
+                             .data = &source};
+    policy_check(policy, &subject, checked->set, planning->forbidden);
+    source_options_clear(&source);
+    if (diagnostic_list_count(planning->forbidden, SEVERITY_ERROR)) {
+        planning->guard = GUARD_FORBIDDEN;
+        g_free(planning->guard_message);
+        planning->guard_message = policy_refusal(planning->forbidden, checked->identity);
+    }
+    return true;
+}
+
 bool planning_make(const PlanningOptions *options, Planning *ret_planning, GError **error)
 {
     Planning *planning = ret_planning;
@@ -157,7 +208,10 @@ bool planning_make(const PlanningOptions *options, Planning *ret_planning, GErro
     planning->plan = plan_build(planning->checked.set, actual, &planning->options);
     planning->guard = plan_guard(planning->plan, actual, &planning->options, options->allow_deletes,
                                  &planning->guard_message);
-    return true;
+    if (check_policy(options, planning, error))
+        return true;
+    planning_clear(planning);
+    return false;
 }
 
 void planning_clear(Planning *planning)
@@ -170,13 +224,14 @@ void planning_clear(Planning *planning)
     g_clear_pointer(&planning->notices, g_strfreev);
     g_clear_pointer(&planning->values, g_free);
     g_clear_pointer(&planning->guard_message, g_free);
+    g_clear_pointer(&planning->forbidden, diagnostic_list_free);
     checked_clear(&planning->checked);
 }
 
 void planning_report_diagnostics(DiagnosticList *diagnostics)
 {
     g_autoptr(GString) out = g_string_new(NULL);
-    if (!diagnostic_list_len(diagnostics))
+    if (!diagnostics || !diagnostic_list_len(diagnostics))
         return;
     diagnostic_list_render(diagnostics, DIAGNOSTIC_TEXT, out);
     fputs(out->str, stderr);

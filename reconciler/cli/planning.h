@@ -14,6 +14,7 @@ typedef struct {
     const GivenValues *values; /* of variables; may be NULL */
     StateSnapshot *against;    /* taken: compared with, in place of the state; NULL: the state */
     int64_t allow_deletes;     /* -1: not given */
+    const char *policy;        /* --policy or NULL */
     bool destroy;
 } PlanningOptions;
 
@@ -28,8 +29,9 @@ typedef struct {
     FirstRun first_run;
     PlanOptions options; /* what plan was built with; borrows from here */
     GuardResult guard;
-    char *guard_message; /* NULL when GUARD_OK */
-    json_t *unfinished;  /* ids of the runs of this source that had not ended when it was planned */
+    DiagnosticList *forbidden; /* by the policy */
+    char *guard_message;       /* NULL when GUARD_OK */
+    json_t *unfinished;        /* ids of the runs of this source that had not ended when it was planned */
 } Planning;
 
 /* False with error: unreadable source or state. With errors in manifests plan stays NULL. ret must live where
@@ -48,5 +50,8 @@ void planning_report_diagnostics(DiagnosticList *diagnostics);
 /* "No changes." … or the plan as text, on stdout; next_command and forecast may be NULL. False when nobody
  * reads. */
 bool planning_print(const Planning *planning, const PlanForecast *forecast, const char *next_command);
+/* --policy as an absolute path; refused where one of sources (directories; NULL-terminated) holds it. text
+ * NULL gives NULL. */
+bool policy_path(const char *text, const char *const *sources, char **ret_path, GError **error);
 /* Words quoted for a shell where that is needed, joined. New string. */
 char *shell_join(const char *const *words);

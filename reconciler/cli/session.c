@@ -18,6 +18,7 @@ bool session_open(Invocation *invocation, BackendNeed need, const char *const *s
         .must_exist = !sources, /* only what brings manifests begins a state directory */
         .command = invocation->command->name,
         .provider = invocation->options.provider,
+        .policy = invocation->options.policy,
         .interrupt = need == BACKEND_READ ? invocation->interrupt : invocation_interrupt(invocation),
     };
     session.backend = backend_open(&options, error);

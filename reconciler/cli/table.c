@@ -3,7 +3,7 @@
 #include "spec/base/diagnostic.h"
 
 static const Command *const table[] = {
-    &command_init,    &command_validate,  &command_plan,
+    &command_init,    &command_validate,  &command_plan, &command_approve,
     &command_apply,   &command_destroy,   &command_forget,
     &command_render,  &command_simulate,  &command_serve,
     &command_start,   &command_rerun,     &command_suspend,
@@ -17,7 +17,7 @@ static const Command *const table[] = {
 };
 
 static const char *const later[] = {
-    "rollback", "approve", "backup", "restore", "doctor", "key", NULL,
+    "rollback", "backup", "restore", "doctor", "key", NULL,
 };
 
 const Command *const *command_table(void)

@@ -122,7 +122,8 @@ typedef enum {
     GUARD_EMPTY,
     GUARD_FIRST_RUN,
     GUARD_CONFLICT,
-    GUARD_REFUSED
+    GUARD_REFUSED,
+    GUARD_FORBIDDEN /* by the policy: not found by plan_guard */
 } GuardResult;
 /* allow_deletes: -1 when not given. More than max(3, 20 %) deletions (replacements count) of a kind are
  * refused; an empty desired set never deletes anything (unless destroys); a resource that another source owns
@@ -181,6 +182,8 @@ void saved_plan_free(SavedPlan *saved);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SavedPlan, saved_plan_free)
 /* Lines that tell how plan differs from saved; "" when it does exactly the same. New string. */
 char *plan_difference(const Plan *plan, const SavedPlan *saved);
+/* The same of two of them: how now differs from then. */
+char *saved_plan_difference(const SavedPlan *now, const SavedPlan *then);
 
 /* Actual state as manifests that plan to no change: appends YAML documents, deterministic. */
 void export_manifest(const ResourceRecord *record, GString *out);

@@ -180,50 +180,91 @@ SavedPlan *plan_load(View text, GError **error)
 
 typedef struct {
     GString *out;
+    const char *other; /* what the plan at hand is compared with */
     size_t found;
 } Differences;
 
+/* what ends in a blank where the other's name follows. */
 static void add_difference(Differences *differences, const char *title, const char *what)
 {
-    if (++differences->found <= DIFFERENCES_SHOWN)
-        g_string_append_printf(differences->out, "%s: %s\n", title, what);
+    if (++differences->found > DIFFERENCES_SHOWN)
+        return;
+    const char *other = g_str_has_suffix(what, " ") ? differences->other : "";
+    g_string_append_printf(differences->out, "%s: %s%s\n", title, what, other);
 }
 
-static void compare_changes(const Plan *plan, const SavedPlan *saved, Differences *differences)
+/* What is kept of each change: title and digest. */
+typedef struct {
+    char **titles, **digests;
+} ChangeList;
+
+static void compare_changes(const ChangeList *now, const ChangeList *then, Differences *differences)
 {
     g_autoptr(GHashTable) was = g_hash_table_new(g_str_hash, g_str_equal); /* title: index + 1 */
-    g_autoptr(GHashTable) is = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    for (size_t i = 0; saved->changes[i]; i++)
-        g_hash_table_insert(was, saved->changes[i], GSIZE_TO_POINTER(i + 1));
+    g_autoptr(GHashTable) is = g_hash_table_new(g_str_hash, g_str_equal);
+    for (size_t i = 0; then->titles[i]; i++)
+        g_hash_table_insert(was, then->titles[i], GSIZE_TO_POINTER(i + 1));
+    for (size_t i = 0; now->titles[i]; i++) {
+        size_t index = GPOINTER_TO_SIZE(g_hash_table_lookup(was, now->titles[i]));
+        if (index == 0)
+            add_difference(differences, now->titles[i], "not in ");
+        else if (strcmp(now->digests[i], then->digests[index - 1]) != 0)
+            add_difference(differences, now->titles[i], "differs from ");
+        g_hash_table_add(is, now->titles[i]);
+    }
+    for (size_t i = 0; then->titles[i]; i++)
+        if (!g_hash_table_contains(is, then->titles[i]))
+            add_difference(differences, then->titles[i], "no longer to be done");
+}
+
+static char *difference_end(Differences *differences)
+{
+    if (differences->found > DIFFERENCES_SHOWN)
+        g_string_append_printf(differences->out, "... and %zu more\n",
+                               differences->found - DIFFERENCES_SHOWN);
+    if (differences->found == 0) /* the same changes in another order, or another way of making them */
+        g_string_append_printf(differences->out, "the changes come in another order than in %s\n",
+                               differences->other);
+    return g_string_free(differences->out, FALSE);
+}
+
+static ChangeList changes_of(const Plan *plan)
+{
+    ChangeList list = {g_new0(char *, plan->changes->len + 1), g_new0(char *, plan->changes->len + 1)};
     for (guint i = 0; i < plan->changes->len; i++) {
         const Change *change = g_ptr_array_index(plan->changes, i);
         GString *title = g_string_new(NULL);
+        Digest digest;
         change_append_title(change, title);
-        size_t index = GPOINTER_TO_SIZE(g_hash_table_lookup(was, title->str));
-        Digest digest, old;
         change_digest(change, &digest);
-        if (index == 0)
-            add_difference(differences, title->str, "not in the saved plan");
-        else if (digest_from_hex(view_from(saved->digests[index - 1]), &old) && !digest_equal(&old, &digest))
-            add_difference(differences, title->str, "differs from the saved plan");
-        g_hash_table_add(is, g_string_free(title, FALSE));
+        list.titles[i] = g_string_free(title, FALSE);
+        list.digests[i] = g_malloc(2 * DIGEST_BYTES + 1);
+        digest_to_hex(&digest, list.digests[i]);
     }
-    for (size_t i = 0; saved->changes[i]; i++)
-        if (!g_hash_table_contains(is, saved->changes[i]))
-            add_difference(differences, saved->changes[i], "no longer to be done");
+    return list;
 }
 
 char *plan_difference(const Plan *plan, const SavedPlan *saved)
 {
-    Differences differences = {g_string_new(NULL), 0};
+    Differences differences = {g_string_new(NULL), "the saved plan", 0};
     if (strcmp(plan->id, saved->id) == 0)
         return g_string_free(differences.out, FALSE);
     if (strcmp(plan->source_name, saved->source_name) != 0)
-        add_difference(&differences, plan->source_name, "is another source than that of the saved plan");
-    compare_changes(plan, saved, &differences);
-    if (differences.found > DIFFERENCES_SHOWN)
-        g_string_append_printf(differences.out, "... and %zu more\n", differences.found - DIFFERENCES_SHOWN);
-    if (differences.found == 0) /* the same changes in another order, or another way of making them */
-        g_string_append(differences.out, "the changes come in another order than in the saved plan\n");
-    return g_string_free(differences.out, FALSE);
+        add_difference(&differences, plan->source_name, "is another source than that of ");
+    ChangeList now = changes_of(plan), then = {saved->changes, saved->digests};
+    compare_changes(&now, &then, &differences);
+    g_strfreev(now.titles);
+    g_strfreev(now.digests);
+    return difference_end(&differences);
+}
+
+char *saved_plan_difference(const SavedPlan *now, const SavedPlan *then)
+{
+    g_autofree char *other = g_strdup_printf("plan %.8s", then->id);
+    Differences differences = {g_string_new(NULL), other, 0};
+    if (strcmp(now->id, then->id) == 0)
+        return g_string_free(differences.out, FALSE);
+    ChangeList is = {now->changes, now->digests}, was = {then->changes, then->digests};
+    compare_changes(&is, &was, &differences);
+    return difference_end(&differences);
 }

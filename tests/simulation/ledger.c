@@ -1,3 +1,4 @@
+#include "tests/simulation/approver.h"
 #include "tests/simulation/system.h"
 #include <inttypes.h>
 
@@ -293,6 +294,11 @@ static void commit_event(Ledger *ledger, const EventRecord *record)
     note_passed(ledger, record);
 }
 
+static void commit_apply(Ledger *ledger, const ApplyRecord *record)
+{
+    approver_commit(ledger->system->approver, record);
+}
+
 void ledger_commit(Ledger *ledger, const Batch *batch, int64_t now_ms)
 {
     bills_commit(ledger->bills, batch, now_ms);
@@ -303,6 +309,7 @@ void ledger_commit(Ledger *ledger, const Batch *batch, int64_t now_ms)
     check_gangs(ledger, batch);
     EACH(InstanceRecord, instance)
     EACH(EventRecord, event)
+    EACH(ApplyRecord, apply)
 }
 
 /* ---- what is asked ---- */

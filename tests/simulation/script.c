@@ -1,3 +1,4 @@
+#include "tests/simulation/approver.h"
 #include "tests/simulation/system.h"
 #include "tests/support/manifest_text.h"
 #include <inttypes.h>
@@ -167,8 +168,9 @@ void script_free(Script *script)
 
 void script_follow(Script *script, bool full_pass)
 {
-    static const SourceConfig config = {.name = (char *)(uintptr_t) "main",
-                                        .provider = (char *)(uintptr_t) "local"};
+    const SourceConfig config = {.name = (char *)(uintptr_t) "main",
+                                 .provider = (char *)(uintptr_t) "local",
+                                 .approval = approver_setting(script->system->approver)};
     g_autoptr(DiagnosticList) diagnostics = diagnostic_list_new();
     Revision revision = {.number = script->revision,
                          .is_last = script->revision == script->revisions,

@@ -1,3 +1,4 @@
+#include "tests/simulation/approver.h"
 #include "tests/simulation/system.h"
 #include "tests/support/store_records.h"
 #include <inttypes.h>
@@ -115,6 +116,7 @@ System *system_new(uint64_t seed, bool with_faults)
     system->ledger = ledger_new(system, options.vcpus_e4, options.memory_mib);
     options.data = system->ledger;
     system->cloud = simulated_new(&options, system->now_ms);
+    system->approver = approver_new(system, script_seed);
     system->script = script_new(system, script_seed);
     return system;
 }
@@ -126,6 +128,7 @@ void system_free(System *system)
     system_crash(system);
     simulated_free(system->cloud);
     script_free(system->script);
+    approver_free(system->approver);
     ledger_free(system->ledger);
     g_string_free(system->log, TRUE);
     g_checksum_free(system->digest);
@@ -243,6 +246,7 @@ static void restart(System *system)
     system->crashes++;
     system_crash(system);
     script_crashed(system->script);
+    approver_crashed(system->approver);
     system->now_ms += rng_between(&system->rng, 0, 5000);
     system_host(system);
 }
@@ -308,6 +312,7 @@ static int64_t next_ms(const System *system)
 {
     int64_t next = sooner(system->wake_ms, simulated_next_ms(system->cloud));
     next = sooner(next, script_next_ms(system->script));
+    next = sooner(next, approver_next_ms(system->approver));
     return system->last_pass ? next : sooner(next, system->full_pass_ms);
 }
 
@@ -345,7 +350,7 @@ static bool step(System *system)
             return true;
         break;
     case 2:
-        if (script_step(system->script))
+        if (script_step(system->script) || approver_step(system->approver))
             return true;
         break;
     case 3:
@@ -395,6 +400,7 @@ static void check_end(System *system)
             system_fail(system, "11: job %s is %s for ever", job->name, job_state_name(job->state));
     ledger_end(system->ledger);
     script_check_end(system->script);
+    approver_end(system->approver);
 }
 
 void system_run(System *system)

@@ -74,6 +74,7 @@ typedef struct System {
     int64_t full_pass_ms;
     Ledger *ledger;
     Script *script;
+    struct Approver *approver;
     GString *log; /* the end of it */
     GChecksum *digest;
     bool verbose;

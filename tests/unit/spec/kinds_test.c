@@ -52,6 +52,7 @@ static void test_compiled(void)
     }
     g_assert_nonnull(config_schema());
     g_assert_nonnull(sources_schema());
+    g_assert_nonnull(policy_schema());
 }
 
 /* ---- every schema, member by member */
@@ -164,12 +165,17 @@ static void test_schemas(void)
     View common = common_schema_text();
     Walk walk = {.common = json_loadb(common.data, common.len, JSON_REJECT_DUPLICATES, NULL)};
     walk.common_schema = schema_compile("common.json", common, NULL, 0, NULL);
-    for (int i = -3; i < (int)KIND_COUNT; i++) {
-        View text = i == -3   ? sources_schema_text()
+    for (int i = -4; i < (int)KIND_COUNT; i++) {
+        View text = i == -4   ? policy_schema_text()
+                    : i == -3 ? sources_schema_text()
                     : i == -2 ? common
                     : i == -1 ? config_schema_text()
                               : kind_schema_text((Kind)i);
-        walk.file = i == -3 ? "sources" : i == -2 ? "common" : i == -1 ? "config" : kind_name((Kind)i);
+        walk.file = i == -4   ? "policy"
+                    : i == -3 ? "sources"
+                    : i == -2 ? "common"
+                    : i == -1 ? "config"
+                              : kind_name((Kind)i);
         walk.root = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
         g_assert_nonnull(walk.root);
         schema_walk(&walk, walk.root, walk.file);
