@@ -201,12 +201,13 @@ const Command command_serve = {
         "From its start on it records what it takes in (--record), with a copy of the state that it "
         "began with, in the state directory: muster simulate --replay runs that again.\n\n"
         "docs/muster.service is a systemd unit for it.",
-    .examples = "muster serve envs/prod\tone source; its state is in envs/prod/.muster\n"
-                "muster serve envs/a envs/b --state /var/lib/muster\tseveral sources\n"
-                "muster serve git+https://git.example.org/team/jobs.git@main:envs/prod\tpushes become plans, "
-                "and are applied\n"
-                "muster serve envs/prod --publish-snapshot /srv/www/prod.json\tfor plans of pull requests\n"
-                "muster serve teams/a teams/b --policy /etc/muster/policy.yaml\tteams that may not do everything",
+    .examples =
+        "muster serve envs/prod\tone source; its state is in envs/prod/.muster\n"
+        "muster serve envs/a envs/b --state /var/lib/muster\tseveral sources\n"
+        "muster serve git+https://git.example.org/team/jobs.git@main:envs/prod\tpushes become plans, "
+        "and are applied\n"
+        "muster serve envs/prod --publish-snapshot /srv/www/prod.json\tfor plans of pull requests\n"
+        "muster serve teams/a teams/b --policy /etc/muster/policy.yaml\tteams that may not do everything",
     .options = options,
     .options_len = G_N_ELEMENTS(options),
     .argument = ARGUMENT_SOURCE,
