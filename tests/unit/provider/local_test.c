@@ -154,9 +154,9 @@ static void test_timeout_grace(void)
     static const char *const rude[] = {"sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.01; done",
                                        NULL};
     LaunchToken obeys =
-        fixture_launch(fixture, (Job){.argv = polite, .timeout_ms = 300, .kill_grace_ms = 30000});
+        fixture_launch(fixture, (Job){.argv = polite, .timeout_ms = 1500, .kill_grace_ms = 30000});
     LaunchToken resists =
-        fixture_launch(fixture, (Job){.argv = rude, .timeout_ms = 300, .kill_grace_ms = 50});
+        fixture_launch(fixture, (Job){.argv = rude, .timeout_ms = 1500, .kill_grace_ms = 50});
     const Seen *end = fixture_ended(fixture, &obeys);
     g_assert_cmpint(end->event.cause, ==, END_TIMEOUT);
     g_assert_cmpint(end->event.exit_code, ==, 3);
