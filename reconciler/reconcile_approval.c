@@ -103,7 +103,7 @@ static const ApplyRecord *apply_of(const World *world, const char *plan_id)
 {
     const ApplyRecord *apply = NULL, *found = NULL;
     for (int64_t id = 0; (apply = world_apply_next(world, id)); id = apply->id)
-        if (apply->plan_id.len >= strlen(plan_id) &&
+        if (apply->state <= APPLY_FAILED && apply->plan_id.len >= strlen(plan_id) &&
             memcmp(apply->plan_id.data, plan_id, strlen(plan_id)) == 0)
             found = apply;
     return found;

@@ -36,7 +36,7 @@ const Command command_status = {
     .summary = "one page: who hosts, sources, queues, environments, runs",
     .description =
         "Shows who hosts the state directory, the sources with their revision (and what is wrong with one "
-        "that is broken), "
+        "that is broken, or which plan of it waits for muster approve), "
         "the queues and environments with what waits and runs, the unfinished runs and the newest "
         "applies.\n\n"
         "Without a daemon the state is read from the store, and how old it is stands on standard error.",

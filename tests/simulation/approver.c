@@ -132,7 +132,7 @@ static bool is_empty(View summary)
 
 void approver_commit(Approver *approver, const ApplyRecord *record)
 {
-    if (!approver->is_required || record->id <= approver->apply_id)
+    if (!approver->is_required || record->id <= approver->apply_id || record->state > APPLY_FAILED)
         return;
     approver->apply_id = record->id;
     g_autofree char *id = g_strndup(record->plan_id.data, record->plan_id.len);
