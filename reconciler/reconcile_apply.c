@@ -216,16 +216,19 @@ static char *summary_of(const ApplyPlan *plan)
     return copy;
 }
 
+static const char *revision_of(const ApplyTask *task)
+{
+    const ApplyPlan *plan = task->plan;
+    return plan->plan ? plan->plan->revision : plan->set ? manifest_set_revision(plan->set) : task->revision;
+}
+
 /* Borrows from task and summary. */
 static ApplyRecord record_of(const ApplyTask *task, const char *summary)
 {
     const ApplyPlan *plan = task->plan;
-    const char *revision = plan->plan  ? plan->plan->revision
-                           : plan->set ? manifest_set_revision(plan->set)
-                                       : task->revision;
     return (ApplyRecord){.owner = view_from(plan->identity ? plan->identity : plan->source_name),
                          .source_path = view_from(plan->source),
-                         .revision = view_from(revision),
+                         .revision = view_from(revision_of(task)),
                          .plan_id = view_from(plan->plan ? plan->plan->id : NULL),
                          .message = VIEW(""),
                          .summary = view_from(summary),
@@ -430,8 +433,19 @@ static PortFound found_save(const void *data, GByteArray *bytes)
     g_autofree char *message = is_whole ? NULL : task->call ? g_strdup(plan->message) : first_errors(plan);
     saved_put_number(bytes, is_whole ? APPLY_READY : plan->outcome);
     saved_put_text(bytes, view_from(message));
+    saved_put_text(bytes, view_from(is_whole ? NULL : plan->identity));
+    saved_put_text(bytes, view_from(is_whole ? NULL : revision_of(task)));
     return (PortFound){is_whole && !is_of_followed(task) ? plan->set : NULL, plan->has_position,
                        plan->position};
+}
+
+/* What a plan that failed had found out beside its message: whose it was, and of what. */
+static void failed_restore(ApplyTask *task, View identity, View revision)
+{
+    g_free(task->plan->identity);
+    task->plan->identity = identity.len ? g_strndup(identity.data, identity.len) : NULL;
+    if (!task->revision && revision.len)
+        task->revision = g_strndup(revision.data, revision.len);
 }
 
 static bool found_restore(void *data, View saved, ManifestSet *set, const char *state_dir)
@@ -439,7 +453,7 @@ static bool found_restore(void *data, View saved, ManifestSet *set, const char *
     ApplyPlan *plan = ((ApplyTask *)data)->plan;
     Saved from = {.rest = saved};
     int64_t outcome = saved_number(&from);
-    View message = saved_text(&from);
+    View message = saved_text(&from), identity = saved_text(&from), revision = saved_text(&from);
     g_free(plan->state_dir);
     plan->state_dir = g_strdup(state_dir);
     if (set) {
@@ -454,6 +468,8 @@ static bool found_restore(void *data, View saved, ManifestSet *set, const char *
         apply_plan_run(plan);
     else
         apply_plan_fail(plan, (ApplyOutcome)outcome, message);
+    if (is_good && outcome != APPLY_READY)
+        failed_restore(data, identity, revision);
     return is_good;
 }
 

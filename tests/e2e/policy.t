@@ -19,6 +19,8 @@ until_like() {
     printf '%s\n' "$said"
     return 1
 }
+# waiting_plan: the id of the plan that waits, of whatever source, out of the last output
+waiting_plan() { printf '%s' "$out" | perl -MJSON::PP -e 'local $/; print map { $_->{waiting}{planId} // () } @{decode_json(<STDIN>)->{sources}}'; }
 policy() { printf 'sources:\n  team:\n%s\n' "$1" >policy.yaml; }
 
 mkdir src other
@@ -98,7 +100,7 @@ exits "nothing of it is there" 6 mt get JobQueue team-b
 exits "an apply through the daemon" 3 mt apply other --yes
 like "is told its place" "$err" '*elsewhere.yaml:*sources.\*.allow.kinds*'
 run mt status -o json
-exits "and the approval carries it out" 0 mt approve "$(json sources.1.waiting.planId)"
+exits "and the approval carries it out" 0 mt approve "$(waiting_plan)"
 exits "it is there" 0 mt get JobQueue team-b
 stop_daemon "$daemon"
 is "the daemon ends with 0" "$?" 0
