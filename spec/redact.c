@@ -1,14 +1,14 @@
 #include "spec/redact.h"
 #include "spec/schema_node.h"
 
-#define ANNOTATION "muster/public-environment"
-
 char **redact_public_names(View metadata)
 {
-    if (!metadata.len || !memmem(metadata.data, metadata.len, ANNOTATION, strlen(ANNOTATION)))
+    if (!metadata.len ||
+        !memmem(metadata.data, metadata.len, REDACT_PUBLIC_ANNOTATION, strlen(REDACT_PUBLIC_ANNOTATION)))
         return NULL; /* nearly none has it */
     json_t *root = json_loadb(metadata.data, metadata.len, 0, NULL);
-    const char *text = json_string_value(json_object_get(json_object_get(root, "annotations"), ANNOTATION));
+    const char *text =
+        json_string_value(json_object_get(json_object_get(root, "annotations"), REDACT_PUBLIC_ANNOTATION));
     char **names = text ? g_strsplit(text, ",", -1) : NULL;
     for (char **name = names; name && *name; name++)
         g_strstrip(*name);

@@ -8,6 +8,8 @@
 #include <jansson.h>
 #include "spec/canonical.h"
 
+/* Of a resource: names of the variables and secrets whose values may be shown. */
+#define REDACT_PUBLIC_ANNOTATION "muster/public-environment"
 /* "sha256:" and 16 hex digits: enough to tell values apart, and short enough to read. */
 #define REDACTED_PREFIX "sha256:"
 #define REDACTED_LEN    (sizeof(REDACTED_PREFIX) - 1 + 16)
@@ -18,7 +20,7 @@ typedef struct {
     bool keep_digests;               /* of what was redacted before */
 } Redaction;
 
-/* Names out of the annotation muster/public-environment of a resource's metadata (canonical JSON); NULL:
+/* Names out of REDACT_PUBLIC_ANNOTATION of a resource's metadata (canonical JSON); NULL:
  * none. New, g_strfreev. */
 char **redact_public_names(View metadata);
 bool redact_is_digest(const char *text);

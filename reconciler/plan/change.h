@@ -24,6 +24,10 @@ void plan_note_free(PlanNote *note);
 
 /* Fields of the two metadata texts that differ, appended to fields; counts the equal ones in *unchanged. */
 void metadata_compare(View before, View after, GPtrArray *fields, size_t *unchanged);
+/* Variables whose values were public before the change (redact_public_names): a change that marks one public
+ * must not thereby show the value that was there. fields: of FieldChange, with what metadata_compare() found;
+ * metadata: after the change. New, g_strfreev; NULL: none. */
+char **public_names_before(const GPtrArray *fields, View metadata);
 /* "in-place: priority, tags.team" from the fields, by the strongest effect. New string. */
 char *change_reason(const GPtrArray *fields);
 UpdateEffect fields_effect(const GPtrArray *fields);

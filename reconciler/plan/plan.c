@@ -239,6 +239,19 @@ void metadata_compare(View before, View after, GPtrArray *fields, size_t *unchan
     json_decref(new);
 }
 
+char **public_names_before(const GPtrArray *fields, View metadata)
+{
+    for (guint i = 0; i < fields->len; i++) {
+        const FieldChange *field = g_ptr_array_index(fields, i);
+        if (strcmp(field->path, "metadata.annotations." REDACT_PUBLIC_ANNOTATION) != 0)
+            continue;
+        g_autofree char *before = g_strdup_printf("{\"annotations\":{\"" REDACT_PUBLIC_ANNOTATION "\":%s}}",
+                                                  field->before ? field->before : "null");
+        return redact_public_names(view_from(before));
+    }
+    return redact_public_names(metadata);
+}
+
 /* ---- reasons
  * ------------------------------------------------------------------------------------------------------ */
 

@@ -1,9 +1,10 @@
 /* recorded.h: fields of a change as they are kept and shown later.
  * Owns:   nothing.
  * Calls:  spec/.
- * Holds:  values of environment variables and the places of secrets are never kept as they are: they have
- * digests in their place, but for variables that the annotation muster/public-environment names. Equal values
- * have equal digests. A digest is no protection for a value that can be guessed. */
+ * Holds:  what is private by the schema (spec/redact: values of environment variables, the places of secrets)
+ * is never kept as it is: it has a digest in its place, with no salt, but for what the annotation
+ * muster/public-environment names; a value from before the change only where it was named before. Equal
+ * values have equal digests. A digest is no protection for a value that can be guessed. */
 #pragma once
 #include "spec/compare.h"
 
@@ -12,5 +13,6 @@
 #define RECORDED_VALUE_MAX  4096  /* bytes of one value; a larger one is told by its size and digest */
 
 /* Appends [{"path","before"?,"after"?}, …] as JSON; of a change with more fields the last is {"path": "spec",
- * "omitted": n}. metadata: of the manifest that the fields lead to. fields: of FieldChange. */
+ * "omitted": n}. metadata: of the manifest that the fields lead to. fields: of FieldChange, those of the
+ * metadata (metadata_compare) and of the spec (compare_specs). */
 void recorded_fields(const GPtrArray *fields, View metadata, GString *out);

@@ -231,27 +231,13 @@ typedef struct {
     Redaction before, after;
 } Privacy;
 
-static char **names_before(const Change *change)
-{
-    static const char path[] = "metadata.annotations.muster/public-environment";
-    if (change->action == ACTION_RUN)
-        return NULL;
-    for (guint i = 0; i < change->fields->len; i++) {
-        const FieldChange *field = g_ptr_array_index(change->fields, i);
-        if (strcmp(field->path, path) != 0)
-            continue;
-        g_autofree char *metadata = g_strdup_printf("{\"annotations\":{\"muster/public-environment\":%s}}",
-                                                    field->before ? field->before : "null");
-        return redact_public_names(view_from(metadata));
-    }
-    return redact_public_names(change->manifest->metadata);
-}
-
 static Privacy privacy_of(const Plan *plan, const Change *change)
 {
     Privacy privacy = {0};
     if (change->manifest) {
-        privacy.before_names = names_before(change);
+        privacy.before_names = change->action == ACTION_RUN
+                                   ? NULL
+                                   : public_names_before(change->fields, change->manifest->metadata);
         privacy.after_names = redact_public_names(change->manifest->metadata);
     }
     privacy.before =
