@@ -4,10 +4,10 @@
 
 static const Command *const table[] = {
     &command_init,       &command_validate,
-    &command_plan,       &command_approve,
-    &command_apply,      &command_destroy,
-    &command_forget,     &command_render,
-    &command_simulate,   &command_serve,
+    &command_plan,       &command_apply,
+    &command_destroy,    &command_forget,
+    &command_render,     &command_simulate,
+    &command_serve,      &command_approve,
     &command_start,      &command_rerun,
     &command_suspend,    &command_resume,
     &command_override,   &command_status,

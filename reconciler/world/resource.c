@@ -522,6 +522,7 @@ static bool resource_create(World *world, const ResourceChange *change, int64_t 
 {
     const Manifest *manifest = change->manifest;
     ResourceEntry *entry = entry_new(manifest->kind, manifest->name);
+    entry->resource.owner = g_strdup(""); /* until it is described: nobody's */
     Resource *resource = &entry->resource;
     if (!resource_in_force(world, resource, manifest->spec, error)) {
         resource_entry_free(world, entry);
