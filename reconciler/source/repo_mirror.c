@@ -241,15 +241,44 @@ static bool open_repository(RepoMirror *mirror)
     return mirror->repository || git_repository_open_bare(&mirror->repository, mirror->path) == 0;
 }
 
+/* Commits that references lead to, tags peeled; true at once where one of them is the wanted one. */
+static bool is_tip(RepoMirror *mirror, const git_oid *wanted, GArray *ret_tips)
+{
+    git_reference_iterator *iterator = NULL;
+    git_reference *reference = NULL;
+    bool is_found = false;
+    if (git_reference_iterator_new(&iterator, mirror->repository) != 0)
+        return false;
+    while (!is_found && git_reference_next(&reference, iterator) == 0) {
+        git_object *object = NULL;
+        if (git_reference_peel(&object, reference, GIT_OBJECT_COMMIT) == 0) {
+            is_found = git_oid_equal(git_object_id(object), wanted);
+            g_array_append_val(ret_tips, *git_object_id(object));
+        }
+        git_object_free(object);
+        git_reference_free(reference);
+    }
+    git_reference_iterator_free(iterator);
+    return is_found;
+}
+
+/* Git moves a reference when all that it leads to has come. A commit that none leads to may be what a fetch
+ * that was killed left: without its files. */
+static bool is_whole(RepoMirror *mirror, const git_oid *id)
+{
+    g_autoptr(GArray) tips = g_array_new(FALSE, FALSE, sizeof(git_oid));
+    return mirror->is_in_place || is_tip(mirror, id, tips) ||
+           (tips->len > 0 &&
+            git_graph_reachable_from_any(mirror->repository, id, (const git_oid *)(void *)tips->data,
+                                         tips->len) == 1);
+}
+
 bool repo_mirror_has(RepoMirror *mirror, const char *commit_hex)
 {
     git_oid id;
     git_commit *commit = NULL;
-    git_tree *tree = NULL;
     bool is_there = open_repository(mirror) && git_oid_fromstr(&id, commit_hex) == 0 &&
-                    git_commit_lookup(&commit, mirror->repository, &id) == 0 &&
-                    git_commit_tree(&tree, commit) == 0;
-    git_tree_free(tree);
+                    git_commit_lookup(&commit, mirror->repository, &id) == 0 && is_whole(mirror, &id);
     git_commit_free(commit);
     return is_there;
 }
@@ -545,13 +574,32 @@ bool repo_mirror_held(RepoMirror *mirror, char ret_commit[REPO_COMMIT_HEX + 1])
     return open_repository(mirror) && commit_of(mirror, mirror->held_ref, ret_commit);
 }
 
+/* What is in force was read in place, and a fetch that was ended left it out: a file says so until it comes.
+ */
+static char *ahead_path(const RepoMirror *mirror)
+{
+    return g_build_filename(mirror->path, "ahead", NULL);
+}
+
 void repo_mirror_hold(RepoMirror *mirror, const char *commit)
 {
     git_oid id;
     git_reference *reference = NULL;
-    if (open_repository(mirror) && git_oid_fromstr(&id, commit) == 0)
+    g_autofree char *ahead = ahead_path(mirror);
+    if (!repo_mirror_has(mirror, commit)) {
+        g_file_set_contents(ahead, commit, -1, NULL);
+        return;
+    }
+    if (git_oid_fromstr(&id, commit) == 0)
         git_reference_create(&reference, mirror->repository, mirror->held_ref, &id, 1, NULL);
     git_reference_free(reference);
+    unlink(ahead);
+}
+
+bool repo_mirror_is_behind(RepoMirror *mirror)
+{
+    g_autofree char *ahead = ahead_path(mirror), *commit = NULL;
+    return g_file_get_contents(ahead, &commit, NULL, NULL) && !repo_mirror_has(mirror, commit);
 }
 
 bool repo_mirror_descends(RepoMirror *mirror, const char *newer, const char *older)

@@ -26,7 +26,7 @@ const char *repo_mirror_path(const RepoMirror *mirror);
 bool repo_mirror_fetch(RepoMirror *mirror, const RepoSettings *settings, int cancel_fd, GError **error);
 /* What the location's REF names in the mirror as it is. False with error (SOURCE_ERROR_REF): nothing. */
 bool repo_mirror_resolve(RepoMirror *mirror, char ret_commit[REPO_COMMIT_HEX + 1], GError **error);
-/* Whether the commit, and its tree, can be read. */
+/* Whether the commit is there with all its files. */
 bool repo_mirror_has(RepoMirror *mirror, const char *commit);
 /* To be fetched anew the next time: what is in it could not be read. */
 void repo_mirror_mark_damaged(const RepoMirror *mirror);
@@ -34,6 +34,9 @@ void repo_mirror_mark_damaged(const RepoMirror *mirror);
 /* The last commit that was good, under this name (of a location); kept from being collected. False: none. */
 bool repo_mirror_held(RepoMirror *mirror, char ret_commit[REPO_COMMIT_HEX + 1]);
 void repo_mirror_hold(RepoMirror *mirror, const char *commit);
+/* What was to be held had not come yet, and has not since: what the mirror has is older than what is in
+ * force. */
+bool repo_mirror_is_behind(RepoMirror *mirror);
 /* Whether newer has older in its history; true as well where a mirror, made anew, does not know older any
  * more. */
 bool repo_mirror_descends(RepoMirror *mirror, const char *newer, const char *older);

@@ -149,6 +149,8 @@ static void look_with(RepoWatch *watch, RepoMirror *mirror, const RepoSettings *
     bool is_fetched = repo_mirror_fetch(mirror, settings, watch->cancel_fd, &error);
     if (!is_fetched)
         note(look, REPO_NEWS_UNREACHABLE, "%s", error->message);
+    if (!is_fetched && !watch->last[0] && repo_mirror_is_behind(mirror))
+        return; /* after a restart: nothing is taken back for want of the remote */
     if (is_fetched || !watch->last[0]) {
         resolve(mirror, settings, watch->location, look);
         note_change(watch, watch->looking_us, look);
