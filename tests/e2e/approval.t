@@ -6,28 +6,12 @@ set -u
 STATE=$WORK/state
 export MUSTER_STATE="$STATE"
 mt() { timeout 120 "$MUSTER" "$@"; }
-resource() { printf 'apiVersion: muster/v1\nkind: %s\nmetadata: {name: %s}\nspec: %s\n' "$1" "$2" "$3"; }
-queue() { resource JobQueue "$1" "{priority: $2, computeEnvironmentOrder: [here]}"; }
 settings() { printf 'provider: local\nname: team\n%s\n' "$1" >src/muster.yaml; }
-# until_like PATTERN COMMAND…: asks again until the output is like it; a minute at most.
-until_like() {
-    pattern=$1 end=$(($(date +%s) + 60))
-    shift
-    while [ "$(date +%s)" -lt "$end" ]; do
-        said=$("$@" 2>&1)
-        case $said in $pattern) return 0 ;; esac
-    done
-    printf '%s\n' "$said"
-    return 1
-}
+UNTIL=60
 # The id that waits now: of the source's member in status.
 waiting() { run mt status -o json; json sources.0.waiting.planId | cut -c1-8; }
 other_waits() { [ "$(waiting)" != "$1" ] && [ "$(waiting)" != null ]; }
-until_other() {
-    end=$(($(date +%s) + 60))
-    while [ "$(date +%s)" -lt "$end" ]; do other_waits "$1" && return 0; done
-    return 1
-}
+until_other() { until_ok other_waits "$1"; }
 none_waits() { waiting | sed s/null/none/; }
 
 mkdir src
@@ -84,7 +68,7 @@ cat src/second.yaml >>src/.joined && { echo ---; cat src/third.yaml; } >>src/.jo
 mv src/.joined src/both.yaml
 ok "the same content under other files is the same plan" until_like "$third" waiting
 exits "which the id approves" 0 mt approve "$third" --wait none
-ok "both are there" until_like '*third*' mt get JobQueue third
+ok "both are there" until_ok mt get JobQueue third
 exits "the second too" 0 mt get JobQueue second
 
 # What is broken keeps the last good state, and takes the place of what waits.
@@ -121,12 +105,12 @@ exits "that is not there" 6 mt get JobQueue sneaked
 exits "approved" 0 mt approve "$(waiting)"
 exits "now it is" 0 mt get JobQueue sneaked
 queue later 1 >src/later.yaml
-ok "and what comes later needs none" until_like '*later*' mt get JobQueue later
+ok "and what comes later needs none" until_ok mt get JobQueue later
 # A guard holds an automatic source too.
 settings ""
 rm src/sneaked.yaml src/later.yaml src/left.yaml
 for i in 1 2 3 4 5; do queue "new$i" "$i"; echo ---; done >src/new.yaml
-ok "automatic" until_like '*new5*' mt get JobQueue new5
+ok "automatic" until_ok mt get JobQueue new5
 rm src/new.yaml
 queue only 1 >src/only.yaml
 ok "a guard holds it" until_like '*--allow-deletes 5*' mt status

@@ -10,17 +10,6 @@ manifest() {
     printf 'apiVersion: muster/v1\nkind: %s\nmetadata: {name: %s, annotations: {%s}}\nspec: %s\n' "$2" "$3" "${5:-}" "$4" >"$1"
 }
 queue() { manifest "$1" JobQueue high "{priority: $2, computeEnvironmentOrder: [here]}" "${3:-}"; }
-# until_like PATTERN COMMAND…: asks again until the output is like it; half a minute at most.
-until_like() {
-    pattern=$1 end=$(($(date +%s) + 30))
-    shift
-    while [ "$(date +%s)" -lt "$end" ]; do
-        said=$("$@" 2>&1)
-        case $said in $pattern) return 0 ;; esac
-    done
-    printf '%s\n' "$said"
-    return 1
-}
 
 mkdir src other
 printf 'provider: local\nname: team\n' >src/muster.yaml
@@ -81,7 +70,7 @@ ok "it follows" until_like '*platform*' mt status
 exits "forget" 0 mt forget JobQueue/high
 queue other/high.yaml 8
 manifest other/low.yaml JobQueue low '{priority: 1, computeEnvironmentOrder: [here]}'
-ok "the next change is carried out" until_like '*low*' mt get JobQueue low
+ok "the next change is carried out" until_ok mt get JobQueue low
 exits "and not what was let go" 0 mt get JobQueue high -o json
 like "priority 7" "$out" '*"priority": 7*'
 stop_daemon "$daemon"

@@ -7,28 +7,6 @@ git config --global init.defaultBranch main
 git config --global advice.detachedHead false
 unset SSH_AUTH_SOCK GIT_DIR http_proxy https_proxy HTTPS_PROXY all_proxy ALL_PROXY no_proxy NO_PROXY
 mt() { timeout 60 "$MUSTER" "$@"; }
-resource() { printf 'apiVersion: muster/v1\nkind: %s\nmetadata: {name: %s}\nspec: %s\n' "$1" "$2" "$3"; }
-queue() { resource JobQueue "$1" "{priority: $2, computeEnvironmentOrder: [here]}"; }
-# until_like PATTERN COMMAND…: asks again until the output is like it; half a minute at most.
-until_like() {
-    pattern=$1 end=$(($(date +%s) + 30))
-    shift
-    while [ "$(date +%s)" -lt "$end" ]; do
-        said=$("$@" 2>&1)
-        case $said in $pattern) return 0 ;; esac
-    done
-    printf '%s\n' "$said"
-    return 1
-}
-# until_ok COMMAND…: asks again until it succeeds; half a minute at most.
-until_ok() {
-    end=$(($(date +%s) + 30))
-    while [ "$(date +%s)" -lt "$end" ]; do
-        said=$("$@" 2>&1) && return 0
-    done
-    printf '%s\n' "$said"
-    return 1
-}
 # make_repository DIR: DIR.git, and a clone of it in DIR with one commit of an environment and a queue "first".
 make_repository() {
     git init -q --bare "$1.git" && git clone -q "$1.git" "$1" 2>/dev/null || return 1

@@ -5,21 +5,8 @@ set -u
 STATE=$WORK/state
 export MUSTER_STATE="$STATE"
 mt() { timeout 60 "$MUSTER" "$@"; }
-resource() { printf 'apiVersion: muster/v1\nkind: %s\nmetadata: {name: %s}\nspec: %s\n' "$1" "$2" "$3"; }
-queue() { resource JobQueue "$1" "{priority: $2, computeEnvironmentOrder: [here]}"; }
 definition() {
     resource JobDefinition secret "{type: container, containerProperties: {command: [\"true\"], environment: [{name: TOKEN, value: $1}, {name: KEPT, value: plain-kept}], resourceRequirements: [{type: VCPU, value: \"1\"}, {type: MEMORY, value: \"16\"}]}}"
-}
-# until_like PATTERN COMMAND…: asks again until the output is like it; half a minute at most.
-until_like() {
-    pattern=$1 end=$(($(date +%s) + 30))
-    shift
-    while [ "$(date +%s)" -lt "$end" ]; do
-        said=$("$@" 2>&1)
-        case $said in $pattern) return 0 ;; esac
-    done
-    printf '%s\n' "$said"
-    return 1
 }
 user=$(id -un)
 

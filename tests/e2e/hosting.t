@@ -4,17 +4,6 @@
 set -u
 . "$(dirname "$0")/lib.sh"
 mt() { timeout 60 "$MUSTER" "$@"; }
-# until_like PATTERN COMMAND…: asks again until the output is like it; half a minute at most.
-until_like() {
-    pattern=$1 end=$(($(date +%s) + 30))
-    shift
-    while [ "$(date +%s)" -lt "$end" ]; do
-        said=$("$@" 2>&1)
-        case $said in $pattern) return 0 ;; esac
-    done
-    printf '%s\n' "$said"
-    return 1
-}
 resource() { printf 'apiVersion: muster/v1\nkind: %s\nmetadata: {name: %s}\nspec: %s\n---\n' "$1" "$2" "$3"; }
 mkdir src
 STATE=$WORK/src/.muster

@@ -99,6 +99,30 @@ json() {
         for my $part (split /\./, $ARGV[0]) { $value = ref $value eq "ARRAY" ? $value->[$part] : $value->{$part} }
         print ref $value ? JSON::PP->new->canonical->encode($value) : defined $value ? $value : "null"' "$1"
 }
+# until_like PATTERN COMMAND…: asks again until the output is like it (a shell pattern); $UNTIL seconds at most.
+UNTIL=30
+until_like() {
+    pattern=$1 end=$(($(date +%s) + UNTIL))
+    shift
+    while [ "$(date +%s)" -lt "$end" ]; do
+        said=$("$@" 2>&1)
+        case $said in $pattern) return 0 ;; esac
+    done
+    printf '%s\n' "$said"
+    return 1
+}
+# until_ok COMMAND…: asks again until it succeeds; as long.
+until_ok() {
+    end=$(($(date +%s) + UNTIL))
+    while [ "$(date +%s)" -lt "$end" ]; do
+        said=$("$@" 2>&1) && return 0
+    done
+    printf '%s\n' "$said"
+    return 1
+}
+# resource KIND NAME SPEC: a manifest; queue NAME PRIORITY: one of a queue over the environment "here".
+resource() { printf 'apiVersion: muster/v1\nkind: %s\nmetadata: {name: %s}\nspec: %s\n' "$1" "$2" "$3"; }
+queue() { resource JobQueue "$1" "{priority: $2, computeEnvironmentOrder: [here]}"; }
 # start_daemon ARGUMENTS…: muster serve in the background; returns when it answers.
 start_daemon() {
     "$MUSTER" serve "$@" 2>"$WORK/daemon.log" &

@@ -7,17 +7,6 @@ export MUSTER_STATE="$STATE"
 mt() { timeout 60 "$MUSTER" "$@"; }
 manifest() { printf 'apiVersion: muster/v1\nkind: %s\nmetadata: {name: %s}\nspec: %s\n' "$2" "$3" "$4" >"$1"; }
 queue() { manifest src/high.yaml JobQueue high "{priority: $1, computeEnvironmentOrder: [here]}"; }
-# until_like PATTERN COMMAND…: asks again until the output is like it; half a minute at most.
-until_like() {
-    pattern=$1 end=$(($(date +%s) + 30))
-    shift
-    while [ "$(date +%s)" -lt "$end" ]; do
-        said=$("$@" 2>&1)
-        case $said in $pattern) return 0 ;; esac
-    done
-    printf '%s\n' "$said"
-    return 1
-}
 user=$(id -un)
 mkdir src
 printf 'provider: local\nname: team\n' >src/muster.yaml

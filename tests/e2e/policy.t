@@ -6,19 +6,7 @@ set -u
 STATE=$WORK/state
 export MUSTER_STATE="$STATE"
 mt() { timeout 120 "$MUSTER" "$@"; }
-resource() { printf 'apiVersion: muster/v1\nkind: %s\nmetadata: {name: %s}\nspec: %s\n' "$1" "$2" "$3"; }
-queue() { resource JobQueue "$1" "{priority: $2, computeEnvironmentOrder: [here]}"; }
-# until_like PATTERN COMMAND…: asks again until the output is like it; a minute at most.
-until_like() {
-    pattern=$1 end=$(($(date +%s) + 60))
-    shift
-    while [ "$(date +%s)" -lt "$end" ]; do
-        said=$("$@" 2>&1)
-        case $said in $pattern) return 0 ;; esac
-    done
-    printf '%s\n' "$said"
-    return 1
-}
+UNTIL=60
 # waiting_plan: the id of the plan that waits, of whatever source, out of the last output
 waiting_plan() { printf '%s' "$out" | perl -MJSON::PP -e 'local $/; print map { $_->{waiting}{planId} // () } @{decode_json(<STDIN>)->{sources}}'; }
 policy() { printf 'sources:\n  team:\n%s\n' "$1" >policy.yaml; }
@@ -47,7 +35,7 @@ like "with its place" "$err" '*faulty.yaml:1:*"name"*'
 
 policy '    allow: {names: [here, team-*]}'
 start_daemon src --state "$STATE" --policy policy.yaml || { is "daemon starts" no yes; finish; }
-ok "what is allowed is applied" until_like '*team-a*' mt get JobQueue team-a
+ok "what is allowed is applied" until_ok mt get JobQueue team-a
 queue stolen 1 >src/stolen.yaml
 rm src/a.yaml
 ok "what is not is told with its place" until_like '*stolen.yaml:3:*sources.team.allow.names*' mt status
@@ -57,7 +45,7 @@ exits "the last good state is" 0 mt get JobQueue team-a
 # Wider bounds, by SIGHUP; then a faulty file, which changes nothing.
 policy '    allow: {names: [here, team-*, stolen]}'
 kill -HUP "$daemon"
-ok "a policy that allows it lets it go on" until_like '*stolen*' mt get JobQueue stolen
+ok "a policy that allows it lets it go on" until_ok mt get JobQueue stolen
 policy '    allow: {names: {}}'
 kill -HUP "$daemon"
 ok "a faulty one is told" until_like '*the last good policy holds*' cat "$WORK/daemon.log"
@@ -77,7 +65,7 @@ touch src/here.yaml
 exits "nothing of it is there" 6 mt get JobQueue team-c
 policy '    allow: {names: [here, team-*, stolen]}'
 kill -HUP "$daemon"
-ok "until it is wide enough" until_like '*team-c*' mt get JobQueue team-c
+ok "until it is wide enough" until_ok mt get JobQueue team-c
 exits "what was there stayed" 0 mt get JobQueue stolen
 rm src/c.yaml
 

@@ -6,28 +6,6 @@ set -u
 STATE=$WORK/state
 export MUSTER_STATE="$STATE"
 mt() { timeout 60 "$MUSTER" "$@"; }
-resource() { printf 'apiVersion: muster/v1\nkind: %s\nmetadata: {name: %s}\nspec: %s\n' "$1" "$2" "$3"; }
-queue() { resource JobQueue "$1" "{priority: $2, computeEnvironmentOrder: [here]}"; }
-# until_like PATTERN COMMAND…: asks again until the output is like it; half a minute at most.
-until_like() {
-    pattern=$1 end=$(($(date +%s) + 30))
-    shift
-    while [ "$(date +%s)" -lt "$end" ]; do
-        said=$("$@" 2>&1)
-        case $said in $pattern) return 0 ;; esac
-    done
-    printf '%s\n' "$said"
-    return 1
-}
-# until_ok COMMAND…: asks again until it succeeds; half a minute at most.
-until_ok() {
-    end=$(($(date +%s) + 30))
-    while [ "$(date +%s)" -lt "$end" ]; do
-        said=$("$@" 2>&1) && return 0
-    done
-    printf '%s\n' "$said"
-    return 1
-}
 mkdir src
 printf 'provider: local\nname: e2e\n' >src/muster.yaml
 resource ComputeEnvironment here '{type: MANAGED}' >src/here.yaml

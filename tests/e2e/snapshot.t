@@ -7,11 +7,6 @@ STATE=$WORK/state
 resource() { printf -- '---\napiVersion: muster/v1\nkind: %s\nmetadata: {name: %s%s}\nspec: %s\n' "$1" "$2" "${4:-}" "$3"; }
 # plan_id ARGUMENTS…: of a plan without its forecast
 plan_id() { run muster plan "$@" --no-forecast --format json; json id; }
-until_ok() { # asks again until it succeeds; half a minute at most
-    end=$(($(date +%s) + 30))
-    while [ "$(date +%s)" -lt "$end" ]; do "$@" && return 0; done
-    return 1
-}
 mkdir src elsewhere
 printf 'provider: local\nname: prod\n' >src/muster.yaml
 {

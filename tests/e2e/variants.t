@@ -6,16 +6,6 @@ set -u
 STATE=$WORK/state
 export MUSTER_STATE="$STATE"
 mt() { timeout 60 "$MUSTER" "$@"; }
-until_like() {
-    pattern=$1 end=$(($(date +%s) + 30))
-    shift
-    while [ "$(date +%s)" -lt "$end" ]; do
-        said=$("$@" 2>&1)
-        case $said in $pattern) return 0 ;; esac
-    done
-    printf '%s\n' "$said"
-    return 1
-}
 mkdir -p base envs/dev
 cat >base/muster.yaml <<'END'
 provider: local
