@@ -186,11 +186,11 @@ static bool leaves_out(const Capacity *least, const Queue *queue, const void *da
 
 /* Whether neither next nor any queue behind it can place or need anything: capacity only shrinks in a pass.
  */
-static bool pass_is_over(Pass *pass, const Queue *next)
+static bool pass_is_over(Pass *pass, Queue *next)
 {
     const Queue *needed = pass->needed;
     if (!pass->is_over && (!needed || (needed->rests && leaves_out(&needed->least, needed, pass)))) {
-        pass->needed = queue_order_find(next, leaves_out, pass);
+        pass->needed = queue_order_find(pass->world, next, leaves_out, pass);
         pass->is_over = !pass->needed;
     }
     return pass->is_over;
@@ -273,18 +273,16 @@ static void pass_end(Pass *pass)
     holds_end(pass);
 }
 
-/* Queues without a walk have nothing that could run, or the pass was full before their turn came. */
+/* Those with work were opened, for they never rest, unless the pass was full before their turn came. */
 static void all_limits(Pass *pass)
 {
     size_t len;
     Queue *const *queues = world_limited_queues(pass->world, &len);
-    for (size_t i = 0; i < len; i++) {
-        const QueueWalk *walk = NULL;
-        for (size_t w = 0; w < pass->limited_len && !walk; w++)
-            walk = pass->limited[w]->queue == queues[i] ? pass->limited[w] : NULL;
-        if (walk || !pass->decisions->is_full)
-            limits_run(pass, queues[i], walk);
-    }
+    for (size_t i = 0; i < pass->limited_len; i++)
+        limits_run(pass, pass->limited[i]->queue, pass->limited[i]);
+    for (size_t i = 0; i < len && !pass->decisions->is_full; i++)
+        if (queues[i]->groups == 0)
+            limits_run(pass, queues[i], NULL);
 }
 
 void schedule_run(World *world, const ScheduleOptions *options, Arena *arena, Decisions *ret_decisions)

@@ -129,6 +129,10 @@ void shapes_clear(World *world);
 /* With a reference. definition: "NAME:REVISION". */
 Shape *shape_of(World *world, const JobDefinitionSpec *spec, const char *definition);
 void groups_init(ShareEntry *share);
+/* The order of runnable items: retried first (the newest retry foremost), then by submission, then by index.
+ */
+int place_compare(uint64_t left_front, uint64_t left_sequence, int32_t left_index, uint64_t right_front,
+                  uint64_t right_sequence, int32_t right_index);
 void shape_unref(World *world, Shape *shape);
 /* share.c */
 /* Whether a submission with this identifier keeps the queue within SHARES_ACTIVE_MAX. */

@@ -1,23 +1,22 @@
 /* queue_order.c: queues with runnable work in the order in which a pass of the scheduler asks them. Changes
  * of groups only mark their queue; it finds its place when the order is asked for next. */
-#include "reconciler/world/state.h"
+#include "reconciler/world/job.h"
+
+static int key_compare(const QueueKey *a, const QueueKey *b)
+{
+    if (a->priority != b->priority)
+        return a->priority > b->priority ? -1 : 1;
+    if (a->has_head != b->has_head)
+        return a->has_head ? 1 : -1;
+    return place_compare(a->front, a->sequence, a->index, b->front, b->sequence, b->index);
+}
 
 static int order_compare(const TreeNode *a, const TreeNode *b)
 {
     const QueueEntry *left = TREE_ENTRY(a, QueueEntry, by_order),
                      *right = TREE_ENTRY(b, QueueEntry, by_order);
-    const QueueKey *x = &left->key, *y = &right->key;
-    if (x->priority != y->priority)
-        return x->priority > y->priority ? -1 : 1;
-    if (x->has_head != y->has_head)
-        return x->has_head ? 1 : -1;
-    if (x->front != y->front)
-        return x->front > y->front ? -1 : 1;
-    if (x->sequence != y->sequence)
-        return x->sequence < y->sequence ? -1 : 1;
-    if (x->index != y->index)
-        return x->index < y->index ? -1 : 1;
-    return strcmp(left->queue.resource->name, right->queue.resource->name);
+    int order = key_compare(&left->key, &right->key);
+    return order ? order : strcmp(left->queue.resource->name, right->queue.resource->name);
 }
 
 static bool order_update(TreeNode *node)
@@ -97,12 +96,6 @@ static QueueKey key_of(const Queue *queue, const RunnableGroup *head)
     return key;
 }
 
-static bool key_equal(const QueueKey *a, const QueueKey *b)
-{
-    return a->priority == b->priority && a->has_head == b->has_head && a->front == b->front &&
-           a->sequence == b->sequence && a->index == b->index;
-}
-
 /* A queue that was fair once may have several shares. */
 static const RunnableGroup *head_of(const Queue *queue)
 {
@@ -118,7 +111,7 @@ bool queue_order_holds(const World *world, const Queue *queue)
     QueueKey key = key_of(queue, head_of(queue));
     if (entry->is_changed)
         return g_ptr_array_find(world->queues_changed, queue, NULL);
-    return tree_contains(&entry->by_order) == (queue->groups > 0) && key_equal(&key, &entry->key) &&
+    return tree_contains(&entry->by_order) == (queue->groups > 0) && key_compare(&key, &entry->key) == 0 &&
            queue->head == head_of(queue) && memcmp(&least, &queue->least, sizeof least) == 0;
 }
 
@@ -131,7 +124,7 @@ static void find_place(World *world, Queue *queue)
     queue->head = head_of(queue);
     least_of(queue, &queue->least);
     QueueKey key = key_of(queue, queue->head);
-    if (stands && queue->groups > 0 && key_equal(&key, &entry->key)) {
+    if (stands && queue->groups > 0 && key_compare(&key, &entry->key) == 0) {
         tree_augment_changed(&world->queue_order, &entry->by_order);
         return;
     }
@@ -187,35 +180,32 @@ bool queue_is_before(const Queue *queue, uint64_t front, uint64_t sequence)
     return key->front != front ? key->front > front : key->sequence < sequence;
 }
 
-static bool is_left_out(const TreeNode *node, QueueSkip skip, const void *data)
+typedef struct {
+    QueueSkip skip;
+    const void *data;
+} QueueSearch;
+
+static bool is_subtree_left_out(const TreeNode *node, const void *data)
 {
+    const QueueSearch *search = data;
+    const QueueEntry *entry = TREE_ENTRY(node, QueueEntry, by_order);
+    return entry->all_rest && search->skip(&entry->all_least, NULL, search->data);
+}
+
+static bool is_left_out(const TreeNode *node, const void *data)
+{
+    const QueueSearch *search = data;
     const Queue *queue = &TREE_ENTRY(node, QueueEntry, by_order)->queue;
-    return queue->rests && skip(&queue->least, queue, data);
+    return queue->rests && search->skip(&queue->least, queue, search->data);
 }
 
-static const TreeNode *subtree_first(const TreeNode *node, QueueSkip skip, const void *data)
+Queue *queue_order_find(World *world, Queue *from, QueueSkip skip, const void *data)
 {
-    while (node) {
-        const QueueEntry *entry = TREE_ENTRY(node, QueueEntry, by_order);
-        if (entry->all_rest && skip(&entry->all_least, NULL, data))
-            return NULL;
-        const TreeNode *found = subtree_first(node->left, skip, data);
-        if (found || !is_left_out(node, skip, data))
-            return found ? found : node;
-        node = node->right;
-    }
-    return NULL;
-}
-
-Queue *queue_order_find(const Queue *from, QueueSkip skip, const void *data)
-{
+    QueueSearch search = {skip, data};
     const TreeNode *node = &queue_entry(from)->by_order;
-    const TreeNode *found = is_left_out(node, skip, data) ? subtree_first(node->right, skip, data) : node;
-    for (; !found && node->parent; node = node->parent) {
-        const TreeNode *parent = node->parent;
-        if (parent->left == node)
-            found = is_left_out(parent, skip, data) ? subtree_first(parent->right, skip, data) : parent;
-    }
+    if (!is_left_out(node, &search))
+        return from;
+    TreeNode *found = tree_search(&world->queue_order, node, is_subtree_left_out, is_left_out, &search);
     return found ? &TREE_ENTRY(found, QueueEntry, by_order)->queue : NULL;
 }
 

@@ -194,9 +194,8 @@ void shape_unref(World *world, Shape *shape)
 
 /* ---- order ---- */
 
-/* Retried first (the newest retry foremost), then by submission, then by index. */
-static int place_compare(uint64_t left_front, uint64_t left_sequence, int32_t left_index,
-                         uint64_t right_front, uint64_t right_sequence, int32_t right_index)
+int place_compare(uint64_t left_front, uint64_t left_sequence, int32_t left_index, uint64_t right_front,
+                  uint64_t right_sequence, int32_t right_index)
 {
     if (left_front != right_front)
         return left_front > right_front ? -1 : 1;
@@ -494,48 +493,32 @@ size_t world_runnable_len(const World *world)
     return world->runnable;
 }
 
-static bool subtree_skipped(const TreeNode *node, GroupSkip skip, const void *data)
+typedef struct {
+    GroupSkip skip;
+    const void *data;
+} GroupSearch;
+
+static bool subtree_skipped(const TreeNode *node, const void *data)
 {
+    const GroupSearch *search = data;
     const GroupEntry *entry = TREE_ENTRY(node, GroupEntry, by_head);
-    return skip && skip(&entry->least, entry->kinds, data);
+    return search->skip && search->skip(&entry->least, entry->kinds, search->data);
 }
 
-static bool group_skipped(const TreeNode *node, GroupSkip skip, const void *data)
+static bool group_skipped(const TreeNode *node, const void *data)
 {
+    const GroupSearch *search = data;
     const RunnableGroup *group = &TREE_ENTRY(node, GroupEntry, by_head)->group;
-    return skip && skip(&group->need, kind_bit(group->kind), data);
-}
-
-/* The first one of a subtree that is not left out; trees are balanced, so that the depth is small. Both
- * children are fetched at once: the time goes by waiting for memory. */
-static const TreeNode *subtree_first(const TreeNode *node, GroupSkip skip, const void *data)
-{
-    while (node && !subtree_skipped(node, skip, data)) {
-        __builtin_prefetch(node->left);
-        __builtin_prefetch(node->right);
-        const TreeNode *found = subtree_first(node->left, skip, data);
-        if (found || !group_skipped(node, skip, data))
-            return found ? found : node;
-        node = node->right;
-    }
-    return NULL;
+    return search->skip && search->skip(&group->need, kind_bit(group->kind), search->data);
 }
 
 RunnableGroup *share_group_next(const Share *share, const RunnableGroup *after, GroupSkip skip,
                                 const void *data)
 {
-    const TreeNode *found;
-    if (!after) {
-        found = subtree_first(share_entry(share)->groups.root, skip, data);
-        return found ? &TREE_ENTRY(found, GroupEntry, by_head)->group : NULL;
-    }
-    const TreeNode *node = &group_entry(after)->by_head;
-    for (found = subtree_first(node->right, skip, data); !found && node->parent; node = node->parent) {
-        const TreeNode *parent = node->parent;
-        if (parent->left != node)
-            continue;
-        found = group_skipped(parent, skip, data) ? subtree_first(parent->right, skip, data) : parent;
-    }
+    GroupSearch search = {skip, data};
+    const TreeNode *behind = after ? &group_entry(after)->by_head : NULL;
+    TreeNode *found =
+        tree_search(&share_entry(share)->groups, behind, subtree_skipped, group_skipped, &search);
     return found ? &TREE_ENTRY(found, GroupEntry, by_head)->group : NULL;
 }
 

@@ -471,7 +471,7 @@ bool queue_is_before(const Queue *queue, uint64_t front, uint64_t sequence);
 /* The first one from `from` on, this one included, that is not left out. Left out is what rests and skip says
  * so of: of one queue, or (queue NULL) of many that all rest and need at least `least` in every member. */
 typedef bool (*QueueSkip)(const Capacity *least, const Queue *queue, const void *data);
-Queue *queue_order_find(const Queue *from, QueueSkip skip, const void *data);
+Queue *queue_order_find(World *world, Queue *from, QueueSkip skip, const void *data);
 /* A pass tried all its work in vain. It rests until something of it changes or world_unpark(); whether its
  * least need fits anywhere is for the pass to look at. */
 void queue_rest(World *world, Queue *queue);

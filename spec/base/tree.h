@@ -63,3 +63,31 @@ TreeNode *tree_prev(const TreeNode *node);
 TreeNode *tree_find(const Tree *tree, const void *key, TreeKeyCompare compare);
 /* The first node not before key, or NULL. */
 TreeNode *tree_lower_bound(const Tree *tree, const void *key, TreeKeyCompare compare);
+
+/* Whether a search leaves out a whole subtree, by what update wrote into the node at its root; or one node.
+ */
+typedef bool (*TreeSkip)(const TreeNode *node, const void *data);
+/* The first node behind `after` (NULL: of all), in order, that is not left out; NULL: there is none. Inline,
+ * so that what it asks is too: it is the innermost loop of the scheduler. Both children are fetched at once:
+ * in a large tree the time goes by waiting for memory. */
+static inline TreeNode *tree_search(const Tree *tree, const TreeNode *after, TreeSkip subtree,
+                                    TreeSkip single, const void *data)
+{
+    const TreeNode *at = after, *next = after ? after->right : tree->root;
+    while (true) {
+        bool entered = false;
+        for (; next && !subtree(next, data); next = at->left, entered = true) {
+            __builtin_prefetch(next->left);
+            __builtin_prefetch(next->right);
+            at = next;
+        }
+        if (!entered) { /* all below at is done: up to the first that it stands before */
+            while (at && at->parent && at->parent->right == at)
+                at = at->parent;
+            at = at ? at->parent : NULL;
+        }
+        if (!at || !single(at, data))
+            return (TreeNode *)(uintptr_t)at; /* as const as the tree */
+        next = at->right;
+    }
+}

@@ -186,6 +186,52 @@ static void test_augmented_alike(void)
     }
 }
 
+/* ---- searching: what is above a limit is left out, by subtrees too ---- */
+
+static bool subtree_above(const TreeNode *node, const void *limit)
+{
+    return TREE_ENTRY(node, Sum, node)->least > *(const int *)limit;
+}
+
+static bool node_above(const TreeNode *node, const void *limit)
+{
+    return TREE_ENTRY(node, Sum, node)->value > *(const int *)limit;
+}
+
+static TreeNode *walk_on(const Tree *tree, const TreeNode *after, int limit)
+{
+    TreeNode *node = after ? tree_next(after) : tree_first(tree);
+    while (node && node_above(node, &limit))
+        node = tree_next(node);
+    return node;
+}
+
+static void test_search(void)
+{
+    enum { RANGE = 100 };
+    static Sum sums[RANGE];
+    Tree tree;
+    tree_init_augmented(&tree, sum_compare, least_update);
+    Rng rng = rng_from_seed(9);
+    for (int i = 0; i < 5000; i++) {
+        Sum *sum = &sums[rng_below(&rng, RANGE)];
+        sum->key = (int)(sum - sums);
+        if (tree_contains(&sum->node)) {
+            tree_remove(&tree, &sum->node);
+        } else {
+            sum->value = (int)rng_below(&rng, 50);
+            g_assert_true(tree_insert(&tree, &sum->node));
+        }
+        int limit = (int)rng_below(&rng, 52) - 1;
+        TreeNode *node = NULL;
+        do {
+            TreeNode *expected = walk_on(&tree, node, limit);
+            node = tree_search(&tree, node, subtree_above, node_above, &limit);
+            g_assert_true(node == expected);
+        } while (node);
+    }
+}
+
 static void test_equal_is_refused(void)
 {
     Thing a = {.key = 1}, b = {.key = 1};
@@ -203,6 +249,7 @@ int main(int argc, char **argv)
     g_test_add_func("/tree/random", test_random);
     g_test_add_func("/tree/augmented", test_augmented);
     g_test_add_func("/tree/augmented-alike", test_augmented_alike);
+    g_test_add_func("/tree/search", test_search);
     g_test_add_func("/tree/equal", test_equal_is_refused);
     return g_test_run();
 }
