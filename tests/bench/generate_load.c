@@ -147,3 +147,14 @@ void load_submit(World *world, uint64_t number, int array_size, Rng *rng)
         g_error("%s", error->message);
     json_decref(request);
 }
+
+void load_end_some(World *world, Rng *rng, GPtrArray *running, size_t len, int64_t now_ms)
+{
+    for (size_t i = 0; i < len && running->len > 0; i++) {
+        guint at = (guint)rng_below(rng, running->len);
+        Launch *launch = running->pdata[at];
+        g_ptr_array_remove_index_fast(running, at);
+        LaunchEnd end = {.cause = END_EXITED, .started_ms = LOAD_MS, .stopped_ms = now_ms};
+        launch_ended(world, launch, &end, now_ms);
+    }
+}

@@ -17,3 +17,5 @@ void load_job_size(Rng *rng, int *ret_vcpus, int *ret_memory);
 /* Of 1,000 jobs 10 need a license, 250 have a definition with a history, 20 a GPU, one has two nodes (arrays
  * have one). array_size 0: a single job, with a shape of its own. */
 void load_submit(World *world, uint64_t number, int array_size, Rng *rng);
+/* Ends up to len of the launches in running (Launch*), drawn from rng, as succeeded, and takes them out. */
+void load_end_some(World *world, Rng *rng, GPtrArray *running, size_t len, int64_t now_ms);

@@ -1,9 +1,7 @@
 /* packing_bench: how many jobs the scheduler places in full instances, beside naive best-fit and
  * first-fit-decreasing loops on the same jobs and hosts. Prints "name<TAB>value<TAB>unit"; run by `make
  * bench`, never a test. Argument: seeds (default 1000). */
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
+#include "tests/bench/figures.h"
 #include "spec/base/units.h"
 #include "tests/support/schedule_fixture.h"
 
@@ -17,13 +15,6 @@ typedef struct {
     size_t placed;
     int64_t us;
 } Packed;
-
-static int64_t clock_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 static Size host_size(Rng *rng)
 {
@@ -119,7 +110,7 @@ static void pack(uint64_t seed, size_t hosts_len, Packed sums[3])
     }
 }
 
-static void report(const char *what, const Packed sums[3])
+static void report_packed(const char *what, const Packed sums[3])
 {
     printf("packing, %s: of best-fit's jobs\t%.2f\t%%\n", what,
            100.0 * (double)sums[0].placed / (double)sums[1].placed);
@@ -137,8 +128,8 @@ int main(int argc, char **argv)
     Packed small[3] = {0}, large[3] = {0};
     for (uint64_t seed = 1; seed <= seeds; seed++)
         pack(seed, 40, small);
-    report("40 instances", small);
+    report_packed("40 instances", small);
     pack(1, 10000, large);
-    report("10,000 instances", large);
+    report_packed("10,000 instances", large);
     return 0;
 }

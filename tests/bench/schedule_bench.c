@@ -2,26 +2,11 @@
  * types (generate_load.h); in processor time. Only jobs that were placed count. Prints
  * "name<TAB>value<TAB>unit"; run by `make bench`, never a test. Arguments: jobs and instances (default
  * 1000000 10000); a third one, whatever it is: the tick alone. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
+#include "tests/bench/figures.h"
 #include "reconciler/decide.h"
 #include "reconciler/schedule/schedule.h"
 #include "spec/base/units.h"
 #include "tests/bench/generate_load.h"
-
-static int64_t clock_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
-static void report(const char *name, double value, const char *unit)
-{
-    printf("%s\t%.3f\t%s\n", name, value, unit);
-    fflush(stdout);
-}
 
 /* ---- starts until nothing fits any more ---- */
 
@@ -71,24 +56,6 @@ static void bench_fill(const char *what, uint64_t jobs, int array_size, size_t i
 
 /* ---- a tick in which 1,000 tasks end and 1,000 start ---- */
 
-static int compare_i64(const void *a, const void *b)
-{
-    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
-    return (left > right) - (left < right);
-}
-
-static void end_some(World *world, Rng *rng, GPtrArray *running, size_t len)
-{
-    for (size_t i = 0; i < len && running->len > 0; i++) {
-        guint at = (guint)rng_below(rng, running->len);
-        Launch *launch = running->pdata[at];
-        g_ptr_array_remove_index_fast(running, at);
-        launch_ended(world, launch,
-                     &(LaunchEnd){.cause = END_EXITED, .started_ms = LOAD_MS, .stopped_ms = LOAD_MS + 2},
-                     LOAD_MS + 2);
-    }
-}
-
 static void bench_tick(uint64_t jobs, size_t instances)
 {
     enum { TICKS = 200 };
@@ -107,7 +74,7 @@ static void bench_tick(uint64_t jobs, size_t instances)
     g_autoptr(Arena) arena = arena_new();
     decided_init(&decided);
     for (int i = 0; i < TICKS; i++) {
-        end_some(world, &rng, running, 1000);
+        load_end_some(world, &rng, running, 1000, LOAD_MS + 2);
         world_forget_finished(world, SIZE_MAX);
         DecideOptions options = {.world = world,
                                  .providers = ~0u,
@@ -132,13 +99,9 @@ static void bench_tick(uint64_t jobs, size_t instances)
         for (guint at = 0; at < decided.launches->len; at++)
             g_ptr_array_add(running, decided.launches->pdata[at]);
     }
-    qsort(took, TICKS, sizeof *took, compare_i64);
-    qsort(thought, TICKS, sizeof *thought, compare_i64);
-    report("tick of 1,000 ends: decisions, median", (double)thought[TICKS / 2] / 1000, "ms");
-    report("tick of 1,000 ends: decisions, p99", (double)thought[TICKS * 99 / 100] / 1000, "ms");
+    report_times("tick of 1,000 ends: decisions", thought, TICKS);
     report("tick of 1,000 ends: starts", (double)starts / TICKS, "jobs");
-    report("tick of 1,000 ends: decisions and intents, median", (double)took[TICKS / 2] / 1000, "ms");
-    report("tick of 1,000 ends: decisions and intents, p99", (double)took[TICKS * 99 / 100] / 1000, "ms");
+    report_times("tick of 1,000 ends: decisions and intents", took, TICKS);
     decided_clear(&decided);
 }
 

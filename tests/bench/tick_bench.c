@@ -2,36 +2,12 @@
  * how long until all of it is durable. Prints "name<TAB>value<TAB>unit"; run by `make bench`, never a test.
  * Arguments: jobs, instances, ticks (default 400000 10000 200) and the directory for the state (default: the
  * temporary one). */
-#include <stdio.h>
-#include <stdlib.h>
+#include "tests/bench/figures.h"
 #include "reconciler/decide.h"
 #include "tests/bench/generate_load.h"
 #include "tests/support/store_fixture.h"
 
 #define ENDS 1000 /* of each tick */
-
-static void report(const char *name, double value, const char *unit)
-{
-    printf("%s\t%.3f\t%s\n", name, value, unit);
-    fflush(stdout);
-}
-
-static int compare_i64(const void *a, const void *b)
-{
-    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
-    return (left > right) - (left < right);
-}
-
-/* In microseconds. */
-static void report_times(const char *what, int64_t *times, size_t len)
-{
-    char name[96];
-    qsort(times, len, sizeof *times, compare_i64);
-    g_snprintf(name, sizeof name, "%s, median", what);
-    report(name, (double)times[len / 2] / 1000, "ms");
-    g_snprintf(name, sizeof name, "%s, p99", what);
-    report(name, (double)times[len * 99 / 100] / 1000, "ms");
-}
 
 /* batch: taken. */
 static void make_durable(Store *store, World *world, Batch *batch, int64_t now_ms)
@@ -41,17 +17,6 @@ static void make_durable(Store *store, World *world, Batch *batch, int64_t now_m
     if (!store_wait(store, sequence, &error))
         g_error("%s", error->message);
     world_set_durable(world, world_batches(world));
-}
-
-static void end_some(World *world, Rng *rng, GPtrArray *running, int64_t now_ms)
-{
-    for (size_t i = 0; i < ENDS && running->len > 0; i++) {
-        guint at = (guint)rng_below(rng, running->len);
-        Launch *launch = running->pdata[at];
-        g_ptr_array_remove_index_fast(running, at);
-        LaunchEnd end = {.cause = END_EXITED, .started_ms = LOAD_MS, .stopped_ms = now_ms};
-        launch_ended(world, launch, &end, now_ms);
-    }
 }
 
 typedef struct {
@@ -101,7 +66,7 @@ static void run_ticks(Bench *bench, size_t ticks)
     size_t starts = 0;
     for (size_t i = 0; i < ticks; i++) {
         int64_t now_ms = LOAD_MS + 10 + (int64_t)i, begin = g_get_monotonic_time();
-        end_some(bench->world, &bench->rng, bench->running, now_ms);
+        load_end_some(bench->world, &bench->rng, bench->running, ENDS, now_ms);
         decide_now(bench, ENDS, now_ms);
         Batch *batch = world_take_batch(bench->world);
         computed[i] = g_get_monotonic_time() - begin;

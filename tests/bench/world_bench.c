@@ -1,22 +1,9 @@
 /* world_bench: what the state costs, in processor time. Prints "name<TAB>value<TAB>unit"; run by `make
  * bench`, never a test. */
 #include <malloc.h>
-#include <stdio.h>
-#include <time.h>
+#include "tests/bench/figures.h"
 #include "reconciler/schedule/schedule.h"
 #include "tests/support/world_fixture.h"
-
-static int64_t clock_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
-static void report(const char *name, double value, const char *unit)
-{
-    printf("%s\t%.3f\t%s\n", name, value, unit);
-}
 
 static json_t *request_of(const char *quoted)
 {
