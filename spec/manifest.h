@@ -100,9 +100,6 @@ ManifestSet *manifest_set_replace(const ManifestSet *old, const Manifest *const 
  * (through queues and definitions), and all that these name. NULL when a manifest of before is gone,
  * muster.yaml differs, or more than max manifests would be in it: then everything must be. */
 ManifestSet *manifest_set_part(const ManifestSet *before, const ManifestSet *now, size_t max);
-/* For keeping a batch beyond its set: another reference to a batch that a set has taken;
- * manifest_batch_free() gives it back. */
-ManifestBatch *manifest_batch_ref(ManifestBatch *batch);
 
 /* Everything that one document goes through: envelope, schema, defaults of muster.yaml, canonical form,
  * digest. Short forms in the document's nodes are written out in place, members that are null or an empty

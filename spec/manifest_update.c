@@ -3,11 +3,6 @@
 #include <stdlib.h>
 #include "spec/manifest_batch.h"
 
-ManifestBatch *manifest_batch_ref(ManifestBatch *batch)
-{
-    return manifest_batch_share(batch);
-}
-
 static int compare_pointed(const void *a, const void *b)
 {
     return manifest_compare(*(const Manifest *const *)a, *(const Manifest *const *)b);

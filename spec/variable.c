@@ -17,11 +17,6 @@ static const char *const type_articles[] = {
     [VARIABLE_OBJECT] = "an object",
 };
 
-const char *variable_type_name(VariableType type)
-{
-    return type_names[type];
-}
-
 /* While it is put together. */
 typedef struct {
     Variable variable;

@@ -43,4 +43,3 @@ const Variable *const *variables_settle(const VariableLayer *layers, size_t laye
 const Variable *variable_find(const Variable *const *variables, size_t len, View name);
 /* The nearest name, or NULL. */
 const char *variable_suggest(const Variable *const *variables, size_t len, View name);
-const char *variable_type_name(VariableType type); /* "integer" */

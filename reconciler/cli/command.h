@@ -135,9 +135,6 @@ const Command *command_find(const char *name); /* NULL: no such command */
 bool command_is_later(const char *name);
 /* The nearest name, or NULL. */
 const char *command_suggest(const char *name);
-
-/* Options that every command has: --state, --help. */
-const OptionSpec *common_options(size_t *ret_len);
 /* Calls func for common and own options, in the order of help. */
 typedef void (*OptionFunc)(const OptionSpec *option, void *data);
 void command_each_option(const Command *command, OptionFunc func, void *data);

@@ -64,11 +64,6 @@ void log_tail_free(LogTail *tail)
     g_free(tail);
 }
 
-const char *log_tail_path(const LogTail *tail)
-{
-    return tail->path;
-}
-
 int log_tail_fd(const LogTail *tail)
 {
     return tail->watch;

@@ -11,7 +11,6 @@ typedef struct LogTail LogTail;
 LogTail *log_tail_new(const char *path);
 void log_tail_free(LogTail *tail);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LogTail, log_tail_free)
-const char *log_tail_path(const LogTail *tail);
 /* Readable when log_tail_copy() may have something to do; -1 where inotify is not to be had. */
 int log_tail_fd(const LogTail *tail);
 /* Prints what is there beyond what was printed. False when nobody reads standard output any more. */

@@ -10,12 +10,6 @@ static const OptionSpec common[] = {
     {"help", 'h', OPTION_FLAG, OPTION(help), NULL, "this text", NULL},
 };
 
-const OptionSpec *common_options(size_t *ret_len)
-{
-    *ret_len = G_N_ELEMENTS(common);
-    return common;
-}
-
 void command_each_option(const Command *command, OptionFunc func, void *data)
 {
     for (size_t i = 0; i < command->options_len; i++)

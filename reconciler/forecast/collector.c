@@ -246,11 +246,6 @@ void collector_jobs_submitted(Collector *collector, uint32_t share, int64_t coun
     collector->jobs.submitted += count;
 }
 
-bool collector_is_longest(const Collector *collector, uint32_t share, int64_t wait_ms)
-{
-    return wait_ms > queue_of(collector, share_of(collector, share))->longest.wait_ms;
-}
-
 static void note_longest(Collector *collector, QueueBook *queue, const CollectedWait *wait, int64_t wait_ms)
 {
     LongestWait *longest = &queue->longest;

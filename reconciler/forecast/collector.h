@@ -52,8 +52,6 @@ typedef struct {
 void collector_job_started(Collector *collector, const CollectedWait *wait);
 /* At the end, of jobs that are RUNNABLE still. */
 void collector_job_waiting(Collector *collector, const CollectedWait *wait);
-/* Whether a wait as long as this would be the longest of its queue: then a reason is worth building. */
-bool collector_is_longest(const Collector *collector, uint32_t share, int64_t wait_ms);
 
 typedef enum { ATTEMPT_SUCCEEDED, ATTEMPT_FAILED, ATTEMPT_LOST } CollectedOutcome;
 typedef struct {

@@ -229,18 +229,3 @@ bool failure_draw(int failure_ppm, Rng *rng)
 {
     return failure_ppm > 0 && rng_below(rng, FAILURE_PPM_MAX) < (uint64_t)failure_ppm;
 }
-
-char *duration_model_print(const DurationModel *model)
-{
-    g_autofree char *low = duration_human(model->low_ms), *high = duration_human(model->high_ms);
-    g_autofree char *sigma = decimal_print(model->sigma_e4);
-    switch (model->kind) {
-    case DURATION_FIXED: return g_strdup(low);
-    case DURATION_UNIFORM: return g_strdup_printf("between %s and %s", low, high);
-    case DURATION_EXPONENTIAL: return g_strdup_printf("exponential, mean %s", low);
-    case DURATION_LOGNORMAL: return g_strdup_printf("lognormal, median %s, sigma %s", low, sigma);
-    case DURATION_EMPIRICAL: return g_strdup_printf("as in %" G_GUINT64_FORMAT " earlier runs", model->total);
-    case DURATION_UNKNOWN: return g_strdup("unknown");
-    }
-    g_assert_not_reached();
-}

@@ -66,5 +66,3 @@ int64_t duration_draw(const DurationModel *model, Rng *rng);
 /* What the model expects on average, for words only; 0 where it is unknown. */
 int64_t duration_mean_ms(const DurationModel *model);
 bool failure_draw(int failure_ppm, Rng *rng);
-/* "lognormal, median 5 min, sigma 0.5": for what a forecast rests on. New, caller frees. */
-char *duration_model_print(const DurationModel *model);

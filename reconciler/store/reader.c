@@ -434,23 +434,6 @@ bool store_reader_applied(StoreReader *reader, const char *owner, bool *ret_appl
     return true;
 }
 
-bool store_reader_newest_applies(StoreReader *reader, ApplyFunc func, void *data, GError **error)
-{
-    Cursor cursor;
-    bool row, ok;
-    if (!reader_statement(reader, READ_APPLIES_NEWEST, &cursor, error))
-        return false;
-    while ((ok = reader_step(reader, &cursor, &row, error)) && row) {
-        ApplyRecord record;
-        get_apply(&cursor, &record);
-        ok = reader_sound(reader, &cursor, error);
-        if (!ok || !func(&record, data))
-            break;
-    }
-    sqlite3_reset(cursor.statement);
-    return ok;
-}
-
 bool store_reader_launches(StoreReader *reader, View environment, size_t *ret_count, GError **error)
 {
     Cursor cursor;

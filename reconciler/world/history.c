@@ -203,11 +203,6 @@ const History *world_history_next(const World *world, const History *after)
     return node ? TREE_ENTRY(node, History, by_definition) : NULL;
 }
 
-const char *history_definition(const History *history)
-{
-    return history->definition;
-}
-
 uint64_t history_runs(const History *history)
 {
     return history->runs;

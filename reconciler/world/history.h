@@ -17,7 +17,6 @@ typedef struct History History;
 const History *world_history(const World *world, View definition); /* name; NULL: never ran */
 /* By name, also those without a run yet; NULL at the end. */
 const History *world_history_next(const World *world, const History *after);
-const char *history_definition(const History *history);
 uint64_t history_runs(const History *history);
 int64_t history_since_ms(const History *history); /* when the first of them ended; 0: none */
 /* The run time that so many thousandths of the runs did not exceed; 0 without runs. */
