@@ -120,6 +120,10 @@ static const Member usage_members[] = {M(UsageRecord, queue),     M(UsageRecord,
                                        M(UsageRecord, bucket_ms), M(UsageRecord, first_bucket),
                                        M(UsageRecord, amounts),   M(UsageRecord, inactive_since_ms),
                                        M(UsageRecord, removed)};
+static const Member drift_members[] = {
+    M(DriftRecord, kind),    M(DriftRecord, name),    M(DriftRecord, fields),      M(DriftRecord, since_ms),
+    M(DriftRecord, seen_ms), M(DriftRecord, told_ms), M(DriftRecord, corrections), M(DriftRecord, refusals),
+    M(DriftRecord, next_ms), M(DriftRecord, problem), M(DriftRecord, is_given_up), M(DriftRecord, removed)};
 #undef M
 
 /* The rows of one table. */
@@ -131,7 +135,7 @@ typedef struct {
     size_t rows_len, row_bytes;
 } Rows;
 
-#define TABLES 15
+#define TABLES 16
 
 static void rows_of(const Batch *batch, Rows rows[TABLES])
 {
@@ -158,6 +162,7 @@ static void rows_of(const Batch *batch, Rows rows[TABLES])
     TABLE(EventRecord, event)
     TABLE(SettingRecord, setting)
     TABLE(UsageRecord, usage)
+    TABLE(DriftRecord, drift)
 #undef TABLE
     g_assert(at == TABLES);
 }

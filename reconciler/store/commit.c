@@ -26,6 +26,8 @@ typedef enum {
     DURATION_DELETE,
     USAGE_PUT,
     USAGE_DELETE,
+    DRIFT_PUT,
+    DRIFT_DELETE,
     RUN_INSERT,
     RUN_UPDATE,
     APPLY_PUT,
@@ -86,6 +88,8 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [DURATION_DELETE] = "DELETE FROM durations WHERE definition = ?",
     [USAGE_PUT] = PUT("share_usage", USAGE),
     [USAGE_DELETE] = "DELETE FROM share_usage WHERE queue = ? AND share = ?",
+    [DRIFT_PUT] = PUT("drifts", DRIFT),
+    [DRIFT_DELETE] = "DELETE FROM drifts WHERE kind = ? AND name = ?",
     [RUN_INSERT] = INSERT("runs", RUN),
     [RUN_UPDATE] = PUT("runs", RUN),
     [APPLY_PUT] = PUT("applies", APPLY),
@@ -429,6 +433,20 @@ static bool commit_usage(Committer *committer, const UsageRecord *record, GError
     return run(committer, &cursor, error);
 }
 
+static bool commit_drift(Committer *committer, const DriftRecord *record, GError **error)
+{
+    Cursor cursor;
+    if (!statement_get(committer, record->removed ? DRIFT_DELETE : DRIFT_PUT, &cursor, error))
+        return false;
+    if (record->removed) {
+        put_int(&cursor, record->kind);
+        put_text(&cursor, record->name);
+    } else {
+        put_drift(&cursor, record);
+    }
+    return run(committer, &cursor, error);
+}
+
 static bool commit_attempt(Committer *committer, const AttemptRecord *record, GError **error)
 {
     Cursor cursor;
@@ -482,6 +500,7 @@ static bool commit_batch(Committer *committer, const Batch *batch, GError **erro
     } while (0)
     COMMIT_TABLE(ResourceRecord, resource);
     COMMIT_TABLE(UsageRecord, usage);
+    COMMIT_TABLE(DriftRecord, drift);
     COMMIT_TABLE(RevisionRecord, revision);
     COMMIT_TABLE(TemplateRecord, template);
     COMMIT_TABLE(RunRecord, run);

@@ -55,6 +55,7 @@ LOAD_TABLE(load_resources, ResourceRecord, get_resource_whole, resource, READ_RE
 LOAD_TABLE(load_revisions, RevisionRecord, get_revision, revision, READ_REVISIONS)
 LOAD_TABLE(load_template, TemplateRecord, get_template, template, READ_TEMPLATE)
 LOAD_TABLE(load_usage, UsageRecord, get_usage, usage, READ_USAGE)
+LOAD_TABLE(load_drifts, DriftRecord, get_drift, drift, READ_DRIFTS)
 LOAD_TABLE(load_durations, DurationRecord, get_duration, duration, READ_DURATIONS)
 LOAD_TABLE(load_runs, RunRecord, get_run, run, READ_RUNS)
 LOAD_TABLE(load_applies, ApplyRecord, get_apply, apply, READ_APPLIES_NEWEST)
@@ -309,10 +310,11 @@ static bool load_all(Load *load, GError **error)
 {
     return reader_fence(load->reader, &load->fence, error) &&
            load_settings(load, NULL, error) && /* first: they say where environments run */
-           load_resources(load, NULL, error) && load_usage(load, NULL, error) &&
-           load_revisions(load, NULL, error) && load_durations(load, NULL, error) && find_jobs(load, error) &&
-           load_templates(load, error) && load_runs(load, NULL, error) && load_applies(load, NULL, error) &&
-           load_jobs(load, error) && load_behind_arrays(load, READ_CHILDREN, load_child_rows, error) &&
+           load_resources(load, NULL, error) && load_drifts(load, NULL, error) &&
+           load_usage(load, NULL, error) && load_revisions(load, NULL, error) &&
+           load_durations(load, NULL, error) && find_jobs(load, error) && load_templates(load, error) &&
+           load_runs(load, NULL, error) && load_applies(load, NULL, error) && load_jobs(load, error) &&
+           load_behind_arrays(load, READ_CHILDREN, load_child_rows, error) &&
            load_behind_arrays(load, READ_RANGES, load_range_rows, error) &&
            load_instances(load, NULL, error) && load_attempts(load, error) &&
            load->sink->counters(&load->fence.counters, load->data, error);

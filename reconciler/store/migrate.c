@@ -18,6 +18,7 @@ G_STATIC_ASSERT(APPLY_STATE_REFUSED == 5 && APPLY_STATE_BROKEN == 6);
 G_STATIC_ASSERT(TRIGGER_UNKNOWN == 0 && TRIGGER_APPLY == 1 && TRIGGER_DESTROY == 2 && TRIGGER_FOLLOW == 3);
 G_STATIC_ASSERT(CHANGE_CREATE == 0 && CHANGE_UPDATE == 1 && CHANGE_REPLACE == 2 && CHANGE_DELETE == 3);
 G_STATIC_ASSERT(CHANGE_KEEP == 4 && CHANGE_FORGET == 5 && CHANGE_OVERRIDE == 6 && CHANGE_RESTORE == 7);
+G_STATIC_ASSERT(CHANGE_DRIFT == 8 && CHANGE_UNDRIFT == 9);
 G_STATIC_ASSERT(DEPENDENCY_PLAIN == 0 && DEPENDENCY_N_TO_N == 1 && DEPENDENCY_SEQUENTIAL == 2);
 G_STATIC_ASSERT(CONDITION_SUCCESS == 0 && CONDITION_COMPLETION == 1);
 G_STATIC_ASSERT(INSTANCE_INTENDED == 0 && INSTANCE_PENDING == 1 && INSTANCE_REGISTERED == 2 &&
@@ -126,7 +127,14 @@ static const char version_3[] =
     " action INTEGER NOT NULL, reason TEXT NOT NULL, fields TEXT NOT NULL);"
     "CREATE INDEX changes_by_name ON changes (kind, name);";
 
-const char *const store_migrations[] = {version_1, version_2, version_3};
+/* What is observed to differ from what is in force. */
+static const char version_4[] =
+    "CREATE TABLE drifts (kind INTEGER NOT NULL, name TEXT NOT NULL, fields TEXT NOT NULL,"
+    " since_ms INTEGER NOT NULL, seen_ms INTEGER NOT NULL, told_ms INTEGER NOT NULL,"
+    " corrections INTEGER NOT NULL, refusals INTEGER NOT NULL, next_ms INTEGER NOT NULL,"
+    " flags INTEGER NOT NULL, problem TEXT NOT NULL, PRIMARY KEY (kind, name)) WITHOUT ROWID;";
+
+const char *const store_migrations[] = {version_1, version_2, version_3, version_4};
 const int store_version = G_N_ELEMENTS(store_migrations);
 
 /* The version of a file that is ours or empty. */

@@ -23,6 +23,7 @@ static const char *const read_sql[READ_COUNT] = {
     [READ_TEMPLATE] = "SELECT " TEMPLATE_COLUMNS " FROM templates WHERE id = ?",
     [READ_TEMPLATE_DEFINITIONS] = "SELECT id, definition FROM templates",
     [READ_USAGE] = "SELECT " USAGE_COLUMNS " FROM share_usage ORDER BY queue, share",
+    [READ_DRIFTS] = "SELECT " DRIFT_COLUMNS " FROM drifts ORDER BY kind, name",
     [READ_DURATIONS] = "SELECT " DURATION_COLUMNS " FROM durations ORDER BY definition",
     [READ_RUNS] = "SELECT " RUN_COLUMNS " FROM runs ORDER BY id",
     [READ_RUNS_BY_NAME] = "SELECT " RUN_COLUMNS ", " RUN_IS_ENDING " FROM runs ORDER BY kind, name, number",
@@ -412,6 +413,23 @@ bool store_reader_settings(StoreReader *reader, const char *beginning, SettingFu
     while ((ok = reader_step(reader, &cursor, &row, error)) && row) {
         SettingRecord record;
         get_setting(&cursor, &record);
+        ok = reader_sound(reader, &cursor, error);
+        if (!ok || !func(&record, data))
+            break;
+    }
+    sqlite3_reset(cursor.statement);
+    return ok;
+}
+
+bool store_reader_drifts(StoreReader *reader, DriftFunc func, void *data, GError **error)
+{
+    Cursor cursor;
+    bool row, ok;
+    if (!reader_statement(reader, READ_DRIFTS, &cursor, error))
+        return false;
+    while ((ok = reader_step(reader, &cursor, &row, error)) && row) {
+        DriftRecord record;
+        get_drift(&cursor, &record);
         ok = reader_sound(reader, &cursor, error);
         if (!ok || !func(&record, data))
             break;

@@ -16,7 +16,7 @@
 #define RUN_STATE_COUNT            (RUN_RECORDED + 1)
 #define APPLY_STATE_COUNT          (APPLY_STATE_BROKEN + 1)
 #define APPLY_TRIGGER_COUNT        (TRIGGER_FOLLOW + 1)
-#define CHANGE_ACTION_COUNT        (CHANGE_RESTORE + 1)
+#define CHANGE_ACTION_COUNT        (CHANGE_UNDRIFT + 1)
 #define DEPENDENCY_TYPE_COUNT      (DEPENDENCY_SEQUENTIAL + 1)
 #define DEPENDENCY_CONDITION_COUNT (CONDITION_COMPLETION + 1)
 
@@ -580,6 +580,39 @@ void get_usage(Cursor *cursor, UsageRecord *ret_record)
     record.first_bucket = get_int(cursor);
     record.inactive_since_ms = get_int(cursor);
     record.amounts = get_text(cursor);
+    *ret_record = record;
+}
+
+#define DRIFT_GIVEN_UP 1
+
+void put_drift(Cursor *cursor, const DriftRecord *record)
+{
+    put_int(cursor, record->kind);
+    put_text(cursor, record->name);
+    put_text(cursor, record->fields);
+    put_int(cursor, record->since_ms);
+    put_int(cursor, record->seen_ms);
+    put_int(cursor, record->told_ms);
+    put_int(cursor, record->corrections);
+    put_int(cursor, record->refusals);
+    put_int(cursor, record->next_ms);
+    put_int(cursor, record->is_given_up ? DRIFT_GIVEN_UP : 0);
+    put_text(cursor, record->problem);
+}
+
+void get_drift(Cursor *cursor, DriftRecord *ret_record)
+{
+    DriftRecord record = {.kind = (Kind)get_enum(cursor, KIND_COUNT)};
+    record.name = get_text(cursor);
+    record.fields = get_text(cursor);
+    record.since_ms = get_int(cursor);
+    record.seen_ms = get_int(cursor);
+    record.told_ms = get_int(cursor);
+    record.corrections = get_int(cursor);
+    record.refusals = get_int(cursor);
+    record.next_ms = get_int(cursor);
+    record.is_given_up = get_int(cursor) & DRIFT_GIVEN_UP;
+    record.problem = get_text(cursor);
     *ret_record = record;
 }
 

@@ -104,6 +104,12 @@ void get_duration(Cursor *cursor, DurationRecord *ret_record);
 void put_usage(Cursor *cursor, const UsageRecord *record);
 void get_usage(Cursor *cursor, UsageRecord *ret_record);
 
+#define DRIFT_COLUMNS                                                                                        \
+    "kind, name, fields, since_ms, seen_ms, told_ms, corrections, refusals, next_ms, flags, problem"
+#define DRIFT_PARAMETERS "?,?,?,?,?,?,?,?,?,?,?"
+void put_drift(Cursor *cursor, const DriftRecord *record);
+void get_drift(Cursor *cursor, DriftRecord *ret_record);
+
 #define EVENT_COLUMNS    "sequence, at_ms, type, subject, message, first, last"
 #define EVENT_PARAMETERS "?,?,?,?,?,?,?"
 void put_event(Cursor *cursor, const EventRecord *record);

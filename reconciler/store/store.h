@@ -110,6 +110,9 @@ bool store_reader_has_setting(StoreReader *reader, const char *prefix, bool *ret
 typedef bool (*SettingFunc)(const SettingRecord *record, void *data);
 bool store_reader_settings(StoreReader *reader, const char *beginning, SettingFunc func, void *data,
                            GError **error);
+/* What is observed to differ from what is in force, by kind and name. */
+typedef bool (*DriftFunc)(const DriftRecord *record, void *data);
+bool store_reader_drifts(StoreReader *reader, DriftFunc func, void *data, GError **error);
 /* STORE_VALUES_SETTING SOURCE is the setting that holds the values its variables were given (given_values.h).
  */
 #define STORE_VALUES_SETTING "values "

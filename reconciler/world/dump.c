@@ -192,6 +192,7 @@ char *world_dump(const World *world)
 {
     GString *out = g_string_new(NULL);
     dump_resources(world, out);
+    drifts_dump(world, out);
     dump_jobs(world, out);
     dump_order(world, out);
     dump_instances(world, out);

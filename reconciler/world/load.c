@@ -10,6 +10,13 @@ static bool load_resource(const ResourceRecord *record, void *data, GError **err
     return resource_restore(world, record, error);
 }
 
+static bool load_drift(const DriftRecord *record, void *data, GError **error)
+{
+    World *world = data;
+    world->loading = true;
+    return drift_restore(world, record, error);
+}
+
 static bool load_usage(const UsageRecord *record, void *data, GError **error)
 {
     World *world = data;
@@ -134,6 +141,7 @@ static bool load_counters(const Counters *counters, void *data, GError **error)
 }
 
 const RecordSink world_sink = {.resource = load_resource,
+                               .drift = load_drift,
                                .usage = load_usage,
                                .revision = load_revision,
                                .template = load_template,

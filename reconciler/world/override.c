@@ -1,4 +1,5 @@
 #include "reconciler/world/override.h"
+#include "reconciler/world/drift.h"
 #include "reconciler/world/job.h"
 
 void override_free(void *data)
@@ -176,6 +177,30 @@ void override_environment(const World *world, const char *name, ComputeEnvironme
         spec->min_vcpus = MIN(spec->min_vcpus, spec->max_vcpus);
 }
 
+static bool lay_over(const World *world, const Resource *resource, const char *field, const char *path,
+                     json_t *spec)
+{
+    g_autoptr(Override) override = find(world, resource->kind, resource->name, field);
+    return override && spec_put(resource->kind, spec, path, override->value) == SPEC_PUT_DONE;
+}
+
+char *override_spec(const World *world, const Resource *resource)
+{
+    static const char *const paths[][2] = {{"state", "spec.state"},
+                                           {"priority", "spec.priority"},
+                                           {"minvCpus", "spec.computeResources.minvCpus"},
+                                           {"maxvCpus", "spec.computeResources.maxvCpus"}};
+    if (world->override_due_ms == 0)
+        return NULL;
+    json_t *spec = json_loads(resource->spec, JSON_ALLOW_NUL, NULL);
+    bool any = false;
+    for (size_t i = 0; i < G_N_ELEMENTS(paths); i++)
+        any = lay_over(world, resource, paths[i][0], paths[i][1], spec) || any;
+    char *text = any ? spec_text(spec) : NULL;
+    json_decref(spec);
+    return text;
+}
+
 /* Its spec was decoded before, and so it is again. */
 static void decode_again(World *world, Resource *resource)
 {
@@ -301,6 +326,7 @@ bool override_set(World *world, const Override *override, int64_t now_ms, GError
     world_set_setting(world, setting, value);
     due_again(world);
     decode_again(world, world_resource(world, override->kind, view_from(override->name)));
+    drift_declared(world, world_resource(world, override->kind, view_from(override->name)), now_ms);
     tell(world, &stored, CHANGE_OVERRIDE, "resource.overridden", stored.actor, text, now_ms);
     return true;
 }
@@ -312,8 +338,10 @@ static void end(World *world, const Override *override, const char *actor, const
                     *text = g_strdup_printf("%s is again what is declared: %s", override->field, why);
     Resource *resource = world_resource(world, override->kind, view_from(override->name));
     world_set_setting(world, setting, NULL);
-    if (resource)
+    if (resource) {
         decode_again(world, resource);
+        drift_declared(world, resource, now_ms);
+    }
     tell(world, override, CHANGE_RESTORE, "resource.restored", actor, text, now_ms);
 }
 

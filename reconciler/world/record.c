@@ -78,6 +78,8 @@ const char *change_action_name(ChangeAction action)
     case CHANGE_FORGET: return "forget";
     case CHANGE_OVERRIDE: return "override";
     case CHANGE_RESTORE: return "restore";
+    case CHANGE_DRIFT: return "drift";
+    case CHANGE_UNDRIFT: return "undrift";
     }
     g_assert_not_reached();
 }
@@ -177,7 +179,8 @@ bool job_ref_from_text(View text, JobId *ret_id, int32_t *ret_index)
     X(ChangeRecord, change)                                                                                  \
     X(EventRecord, event)                                                                                    \
     X(SettingRecord, setting)                                                                                \
-    X(UsageRecord, usage)
+    X(UsageRecord, usage)                                                                                    \
+    X(DriftRecord, drift)
 
 /* A table is NULL until its first row, so that a batch of one row costs one table. */
 struct Batch {
@@ -343,6 +346,13 @@ static void own_usage(Batch *batch, UsageRecord *row)
     own(batch, &row->queue);
     own(batch, &row->share);
     own(batch, &row->amounts);
+}
+
+static void own_drift(Batch *batch, DriftRecord *row)
+{
+    own(batch, &row->name);
+    own(batch, &row->fields);
+    own(batch, &row->problem);
 }
 
 #define BATCH_FUNCTIONS(Type, name)                                                                          \

@@ -261,7 +261,9 @@ typedef enum {
     CHANGE_KEEP,     /* its manifest is gone, and it stays */
     CHANGE_FORGET,   /* let go by its source */
     CHANGE_OVERRIDE, /* a field holds another value for a while */
-    CHANGE_RESTORE   /* and no longer */
+    CHANGE_RESTORE,  /* and no longer */
+    CHANGE_DRIFT,    /* something else was observed than what is in force */
+    CHANGE_UNDRIFT   /* and no longer */
 } ChangeAction;
 const char *change_action_name(ChangeAction action); /* "create" … */
 
@@ -311,6 +313,19 @@ typedef struct {
     bool removed;
 } UsageRecord;
 
+/* What is observed of a resource to differ from what is in force. By (kind, name). fields "": nothing does
+ * now, and what was put back is remembered (drift.h). */
+typedef struct {
+    Kind kind;
+    View name;
+    View fields; /* JSON: [{"path","applied"?,"observed"?}] */
+    int64_t since_ms, seen_ms, told_ms;
+    int64_t corrections, refusals, next_ms;
+    View problem;
+    bool is_given_up;
+    bool removed;
+} DriftRecord;
+
 typedef struct Batch Batch;
 Batch *batch_new(void);
 void batch_free(Batch *batch);
@@ -337,6 +352,7 @@ BATCH_RECORD(ChangeRecord, change)
 BATCH_RECORD(EventRecord, event)
 BATCH_RECORD(SettingRecord, setting)
 BATCH_RECORD(UsageRecord, usage)
+BATCH_RECORD(DriftRecord, drift)
 
 /* The highest numbers given out so far, and the last committed now_ms. */
 typedef struct {
@@ -352,6 +368,7 @@ typedef struct {
     bool (*setting)(const SettingRecord *record, void *data,
                     GError **error); /* where environments run, among others */
     bool (*resource)(const ResourceRecord *record, void *data, GError **error);
+    bool (*drift)(const DriftRecord *record, void *data, GError **error);
     bool (*usage)(const UsageRecord *record, void *data, GError **error);
     bool (*revision)(const RevisionRecord *record, void *data, GError **error);
     bool (*duration)(const DurationRecord *record, void *data, GError **error);

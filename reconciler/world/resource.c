@@ -1,4 +1,5 @@
 /* Resources: created, updated, looked up. How they end or are replaced is in settle.c. */
+#include "reconciler/world/drift.h"
 #include "reconciler/world/job.h"
 #include "reconciler/world/override.h"
 #include "spec/compare.h"
@@ -284,6 +285,7 @@ static void environment_place(World *world, Resource *resource)
     if (told)
         provider_type_from(view_from(told), &provider);
     environment->provider = provider == PROVIDER_UNSET ? world->default_provider : provider;
+    world->declarations++;
     world_unpark(world);
 }
 
@@ -566,6 +568,7 @@ static bool resource_update(World *world, Resource *resource, const ResourceChan
         resource->updated_ms = now_ms;
         resource_event(world, resource, "resource.updated", changed ? "spec" : "metadata", now_ms);
     }
+    drift_declared(world, resource, now_ms);
     resource_touch(world, resource);
     return true;
 }
@@ -599,6 +602,7 @@ void resource_replace(World *world, const ResourceChange *change, int64_t now_ms
     resource->next_digest = manifest->digest;
     resource->updated_ms = now_ms;
     transit_enter(world, resource, RESOURCE_REPLACING);
+    drift_declared(world, resource, now_ms);
     resource_event(world, resource, "resource.replacing", "", now_ms);
 }
 
@@ -677,6 +681,7 @@ void resource_remove(World *world, Resource *resource, int64_t now_ms)
         scheduling_notes_clear(world, resource);
     own_provider_clear(world, resource);
     overrides_drop(world, resource);
+    drift_drop(world, resource);
     schedules_drop(world, resource);
     transit_leave(world, entry);
     if (resource->dirty)

@@ -170,7 +170,8 @@ bool world_is_dirty(const World *world)
            world->dirty_jobs || world->dirty_resources.length || world->dirty_revisions.length ||
            world->dirty_children.length || world->dirty_launches.length || world->dirty_runs.length ||
            world->dirty_applies.length || world->dirty_shares.length || world->dirty_instances.length ||
-           world->dirty_histories.length || g_hash_table_size(world->dirty_settings) > 0;
+           world->dirty_histories.length || world->dirty_drifts.length ||
+           g_hash_table_size(world->dirty_settings) > 0;
 }
 
 Batch *world_take_batch(World *world)
@@ -179,6 +180,7 @@ Batch *world_take_batch(World *world)
         return NULL;
     Batch *batch = world_batch(world);
     write_resources(world, batch);
+    write_drifts(world, batch);
     write_runs(world, batch);
     write_jobs(world, batch);
     write_children(world, batch);

@@ -1,4 +1,5 @@
 /* settle.c: resources on their way out, or on their way to become something else. */
+#include "reconciler/world/drift.h"
 #include "reconciler/world/job.h"
 
 /* Queues that still list the environment: also those being deleted, since their jobs may need it to drain. */
@@ -86,6 +87,7 @@ static void resource_become_next(World *world, Resource *resource, int64_t now_m
     resource->phase = RESOURCE_ACTIVE;
     resource->updated_ms = now_ms;
     tree_remove(&world->transit, &resource_entry(resource)->in_transit);
+    drift_declared(world, resource, now_ms);
     resource_touch(world, resource);
     g_autofree char *subject = g_strdup_printf("%s/%s", kind_name(resource->kind), resource->name);
     world_event(world, "resource.replaced", subject, resource->status_reason ? resource->status_reason : "",

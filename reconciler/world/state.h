@@ -174,6 +174,8 @@ struct World {
     int64_t loaded_ms;
 
     Tree resources, graves, transit;
+    Tree drifts;                /* by kind and name (drift.c) */
+    uint64_t declarations;      /* world_declarations() */
     ResourceEntry *settle_next; /* where resource_settle goes on */
     GPtrArray *slots;           /* Environment by slot, NULL where none */
     Queue **queues;             /* sorted; rebuilt when stale */
@@ -226,7 +228,7 @@ struct World {
     GHashTable *settings, *dirty_settings;
 
     GQueue dirty_resources, dirty_revisions, dirty_children, dirty_launches, dirty_runs, dirty_applies,
-        dirty_shares, dirty_instances, dirty_histories;
+        dirty_shares, dirty_instances, dirty_histories, dirty_drifts;
     Batch *batch; /* rows that are final already: events, ranges, templates, ended launches */
     uint64_t batches, durable;
 
@@ -306,6 +308,12 @@ bool queue_order_holds(const World *world,
                        const Queue *queue);          /* or it is marked as changed: for world_check() */
 void queue_order_forget(World *world, Queue *queue); /* it goes */
 void capacity_lower(Capacity *least, const Capacity *need); /* each member to the lower of the two */
+/* drift.c */
+void drifts_init(World *world);
+void drifts_clear(World *world);
+void write_drifts(World *world, Batch *batch);
+bool drift_restore(World *world, const DriftRecord *record, GError **error);
+void drifts_dump(const World *world, GString *out);
 /* revision.c */
 void revisions_init(World *world);
 void revisions_clear(World *world);

@@ -15,6 +15,7 @@ World *world_new(uint64_t seed, ProviderType default_provider)
     world->dirty_settings = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     schedules_init(world);
     resources_init(world);
+    drifts_init(world);
     revisions_init(world);
     shapes_init(world);
     histories_init(world);
@@ -41,6 +42,7 @@ void world_free(World *world)
     shapes_clear(world);
     histories_clear(world);
     revisions_clear(world);
+    drifts_clear(world);
     resources_clear(world);
     g_hash_table_unref(world->settings);
     g_hash_table_unref(world->dirty_settings);

@@ -219,6 +219,19 @@ static inline void print_duration(GString *out, const DurationRecord *r)
     g_string_append_c(out, '\n');
 }
 
+static inline void print_drift(GString *out, const DriftRecord *r)
+{
+    g_string_append(out, "drift ");
+    print_text(out, r->name);
+    int64_t ints[] = {r->kind,        r->since_ms, r->seen_ms, r->told_ms,
+                      r->corrections, r->refusals, r->next_ms, r->is_given_up};
+    for (size_t i = 0; i < G_N_ELEMENTS(ints); i++)
+        print_int(out, ints[i]);
+    print_text(out, r->fields);
+    print_text(out, r->problem);
+    g_string_append_c(out, '\n');
+}
+
 static inline void print_event(GString *out, const EventRecord *r)
 {
     g_string_append(out, "event ");
@@ -264,6 +277,7 @@ PRINT_SINK(RangeRecord, range)
 PRINT_SINK(AttemptRecord, attempt)
 PRINT_SINK(InstanceRecord, instance)
 PRINT_SINK(DurationRecord, duration)
+PRINT_SINK(DriftRecord, drift)
 PRINT_SINK(EventRecord, event)
 PRINT_SINK(SettingRecord, setting)
 
@@ -288,6 +302,7 @@ static const RecordSink print_sink G_GNUC_UNUSED = {
     .child = sink_child,
     .range = sink_range,
     .instance = sink_instance,
+    .drift = sink_drift,
     .duration = sink_duration,
     .attempt = sink_attempt,
     .setting = sink_setting,

@@ -27,6 +27,7 @@ enum {
     TABLE_ATTEMPT,
     TABLE_SETTING,
     TABLE_USAGE,
+    TABLE_DRIFT,
     TABLE_COUNT
 };
 
@@ -189,6 +190,15 @@ static inline void records_take(Records *records, Batch *batch)
         else
             records_put(records, TABLE_USAGE, g_steal_pointer(&key), r);
     }
+    RECORDS_EACH(DriftRecord, drift, batch)
+    {
+        const DriftRecord *r = &drifts[i];
+        g_autofree char *key = g_strdup_printf("%d/" VIEW_FMT, r->kind, VIEW_ARG(r->name));
+        if (r->removed)
+            g_tree_remove(records->tables[TABLE_DRIFT], key);
+        else
+            records_put(records, TABLE_DRIFT, g_steal_pointer(&key), r);
+    }
     RECORDS_EACH(EventRecord, event, batch)
     {
         g_assert_cmpuint(events[i].sequence, ==, records->event_sequence + 1); /* no gap, no repetition */
@@ -242,6 +252,7 @@ static inline void records_load(const Records *records, const RecordSink *sink, 
     g_autoptr(GError) error = NULL;
     RECORDS_LOAD(SettingRecord, setting, TABLE_SETTING, true)
     RECORDS_LOAD(ResourceRecord, resource, TABLE_RESOURCE, true)
+    RECORDS_LOAD(DriftRecord, drift, TABLE_DRIFT, true)
     RECORDS_LOAD(UsageRecord, usage, TABLE_USAGE, true)
     RECORDS_LOAD(RevisionRecord, revision, TABLE_REVISION, true)
     RECORDS_LOAD(DurationRecord, duration, TABLE_DURATION, true)
