@@ -1,4 +1,5 @@
 /* reconcile.c: one turn of the loop, and what happens when its batch is durable or is not. */
+#include "reconciler/world/drift.h"
 #include "reconciler/world/override.h"
 #include "reconciler/growth_explain.h"
 #include "reconciler/growth_standing.h"
@@ -16,6 +17,7 @@ Outgoing *outgoing_new(void)
     outgoing->settled = g_array_new(FALSE, FALSE, sizeof(LaunchToken));
     outgoing->instances = g_array_new(FALSE, FALSE, sizeof(InstanceIntent));
     outgoing->instance_stops = g_array_new(FALSE, FALSE, sizeof(LaunchToken));
+    outgoing->resources = g_ptr_array_new_with_free_func(resource_intent_free);
     outgoing->answers = g_ptr_array_new();
     outgoing->events = g_array_new(FALSE, FALSE, sizeof(KeptEvent));
     g_array_set_clear_func(outgoing->events, kept_event_clear);
@@ -32,6 +34,7 @@ void outgoing_free(Outgoing *outgoing)
     g_array_unref(outgoing->settled);
     g_array_unref(outgoing->instances);
     g_array_unref(outgoing->instance_stops);
+    g_ptr_array_unref(outgoing->resources);
     g_ptr_array_unref(outgoing->answers);
     g_array_unref(outgoing->events);
     g_free(outgoing);
@@ -41,7 +44,7 @@ static bool outgoing_is_empty(const Outgoing *outgoing)
 {
     return outgoing->launches->len == 0 && outgoing->stops->len == 0 && outgoing->settled->len == 0 &&
            outgoing->instances->len == 0 && outgoing->instance_stops->len == 0 &&
-           outgoing->answers->len == 0 && outgoing->events->len == 0;
+           outgoing->resources->len == 0 && outgoing->answers->len == 0 && outgoing->events->len == 0;
 }
 
 static void outgoing_let_go(Reconciler *reconciler, Outgoing *outgoing)
@@ -144,6 +147,7 @@ Reconciler *reconciler_new(const Ports *ports, const ReconcilerOptions *options,
     reconciler->growth = growth_new(&(GrowthOptions){.providers = reconciler->providers});
     reconciler->decide_at_ms = INT64_MAX;
     decided_init(&reconciler->decided);
+    held_init(reconciler);
     reconciler->waiters = g_ptr_array_new();
     reconciler->stops = g_ptr_array_new();
     reconciler->events = g_array_new(FALSE, FALSE, sizeof(KeptEvent));
@@ -182,6 +186,7 @@ void reconciler_free(Reconciler *reconciler)
     policy_unref(reconciler->policy);
     arena_free(reconciler->arena);
     growth_free(reconciler->growth);
+    held_clear(reconciler);
     decided_clear(&reconciler->decided);
     g_clear_error(&reconciler->fault);
     g_free(reconciler->refusal);
@@ -267,6 +272,7 @@ static void take_back(Reconciler *reconciler, Outgoing *outgoing, const char *me
         reconciler->urgent = true;
     }
     g_array_set_clear_func(outgoing->events, NULL); /* moved */
+    resources_taken_back(reconciler, outgoing);
     outgoing_free(outgoing);
 }
 
@@ -291,6 +297,7 @@ static bool fall_back(Reconciler *reconciler)
     g_ptr_array_set_size(reconciler->stops, 0);
     g_hash_table_remove_all(reconciler->tracks);
     reconciler->epoch++;
+    reconciler->resources_due = true;
     reconciler->ahead = !load_world(reconciler, &error);
     if (reconciler->ahead)
         retry_or_fail(reconciler, error);
@@ -407,6 +414,9 @@ void reconciler_plan_next(Reconciler *reconciler)
     if (reconciler->decide_at_ms != INT64_MAX)
         next_ms = sooner(next_ms, reconciler->decide_at_ms);
     next_ms = sooner(next_ms, world_override_due_ms(reconciler->world));
+    next_ms = sooner(next_ms, world_drift_due_ms(reconciler->world));
+    if (reconciler->resources_at_ms != INT64_MAX)
+        next_ms = sooner(next_ms, reconciler->resources_at_ms);
     if (starts_by_clock(reconciler))
         next_ms = sooner(next_ms, world_schedule_due_ms(reconciler->world));
     clock->wake_at(clock->self, next_ms ? next_ms : -1);
@@ -445,6 +455,8 @@ static void commit(Reconciler *reconciler)
         g_array_append_vals(newest->instances, outgoing->instances->data, outgoing->instances->len);
         g_array_append_vals(newest->instance_stops, outgoing->instance_stops->data,
                             outgoing->instance_stops->len);
+        g_ptr_array_extend_and_steal(newest->resources, g_steal_pointer(&outgoing->resources));
+        outgoing->resources = g_ptr_array_new();
         g_array_append_vals(newest->events, outgoing->events->data, outgoing->events->len);
         g_ptr_array_extend_and_steal(newest->answers, g_steal_pointer(&outgoing->answers));
         outgoing->answers = g_ptr_array_new();
@@ -523,10 +535,12 @@ static void tick(Reconciler *reconciler)
     calls_run(reconciler);
     applies_run(reconciler);
     override_settle(reconciler->world, reconciler->now_ms);
+    drift_settle(reconciler->world, reconciler->now_ms);
     settle_schedules(reconciler);
     settle_runs(reconciler);
     applies_settle(reconciler);
     sizes_run(reconciler);
+    resources_run(reconciler);
     launch_decide(reconciler);
     take_stops(reconciler);
     world_forget_finished(reconciler->world, FORGET_MAX);

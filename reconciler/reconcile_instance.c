@@ -57,7 +57,10 @@ static void instance_told(Reconciler *reconciler, Instance *instance, const Prov
     case PROVIDER_EVENT_ENDED:
     case PROVIDER_EVENT_LOST:
     case PROVIDER_EVENT_OBSERVED:
-    case PROVIDER_EVENT_CAPACITY: break;
+    case PROVIDER_EVENT_CAPACITY:
+    case PROVIDER_EVENT_RESOURCE_OBSERVED:
+    case PROVIDER_EVENT_RESOURCE_APPLIED:
+    case PROVIDER_EVENT_RESOURCE_REFUSED: break;
     }
     g_assert_not_reached();
 }

@@ -58,6 +58,8 @@ typedef struct {
     int64_t max_price_micro_per_h;
 } InstanceIntent;
 
+typedef struct ResourceIntent ResourceIntent; /* reconcile_resource.c */
+
 /* What leaves when one batch is durable. */
 typedef struct {
     uint64_t sequence;
@@ -68,6 +70,7 @@ typedef struct {
     GArray *settled;         /* of LaunchToken: final states → provider->settled */
     GArray *instances;       /* of InstanceIntent → provider->instances_start */
     GArray *instance_stops;  /* of LaunchToken → provider->instances_stop */
+    GPtrArray *resources;    /* of ResourceIntent* → provider->resources_apply */
     GPtrArray *answers;      /* of Call* */
     GArray *events;          /* of KeptEvent: replayed when the batch fails */
 } Outgoing;
@@ -109,6 +112,14 @@ struct Reconciler {
     bool changed;          /* the scheduler must look again */
     bool waiters_due;
     size_t finished; /* jobs that ended since the last world_forget_finished */
+
+    /* what the provider holds of resources (reconcile_resource.c) */
+    Tree held;                /* of HeldResource */
+    bool resources_due;       /* something was told or given back: looked at in this tick */
+    uint64_t declarations;    /* world_declarations() when they were looked at */
+    int64_t resources_at_ms;  /* when to look again though nothing happens; INT64_MAX: never */
+    uint64_t resource_number; /* of the newest request */
+    uint64_t resource_round;  /* of the complete observation that comes next */
 
     /* failed commits */
     char *refusal; /* NULL: the store can be written */
@@ -161,6 +172,21 @@ void instances_observed(Reconciler *reconciler);
 void instances_resume(Reconciler *reconciler);
 void instances_take_stops(Reconciler *reconciler);
 void instance_effects(Reconciler *reconciler, const Outgoing *outgoing);
+
+/* reconcile_resource.c */
+void held_init(Reconciler *reconciler);
+void held_clear(Reconciler *reconciler);
+void resources_begin(Reconciler *reconciler); /* before the provider is started */
+bool resource_event_apply(Reconciler *reconciler, const ProviderEvent *event); /* false: not of a resource */
+void resources_observed(Reconciler *reconciler);
+/* Asks for what the provider holds otherwise than it is to. */
+void resources_run(Reconciler *reconciler);
+void resource_effects(Reconciler *reconciler, const Outgoing *outgoing);
+/* The batch that held these intents has failed: they did not leave. */
+void resources_taken_back(Reconciler *reconciler, const Outgoing *outgoing);
+void resource_intent_free(void *intent);
+/* A copy, cut where it is longer than may be (it is told as broken then); NULL: none. */
+char *resource_observed_text(const char *observed);
 
 /* reconcile_apply.c */
 void apply_take(Reconciler *reconciler, Call *call);

@@ -9,8 +9,8 @@
 void kept_event_clear(void *data)
 {
     ProviderEvent *event = &((KeptEvent *)data)->event;
-    const char *const texts[] = {event->reason,        event->notice, event->provider_id,
-                                 event->instance_type, event->zone,   event->environment};
+    const char *const texts[] = {event->reason, event->notice,      event->provider_id, event->instance_type,
+                                 event->zone,   event->environment, event->resource,    event->observed};
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         g_free((char *)(uintptr_t)texts[i]);
 }
@@ -25,6 +25,8 @@ void reconciler_provider_event(const ProviderEvent *event, void *data)
     kept.event.instance_type = g_strdup(event->instance_type);
     kept.event.zone = g_strdup(event->zone);
     kept.event.environment = g_strdup(event->environment);
+    kept.event.resource = g_strdup(event->resource);
+    kept.event.observed = resource_observed_text(event->observed);
     g_array_append_val(reconciler->events, kept);
     if (event->type == PROVIDER_EVENT_STARTED) {
         if (reconciler->started_at_ms == 0)
@@ -68,6 +70,7 @@ static void apply_observed(Reconciler *reconciler)
         g_array_append_val(reconciler->outgoing->settled, g_array_index(missing, LaunchToken, i));
     }
     instances_observed(reconciler);
+    resources_observed(reconciler);
     reconciler->observed = true;
 }
 
@@ -105,7 +108,10 @@ static void apply_to_launch(Reconciler *reconciler, Launch *launch, const Provid
     case PROVIDER_EVENT_INSTANCE_STARTED:
     case PROVIDER_EVENT_INSTANCE_REGISTERED:
     case PROVIDER_EVENT_INSTANCE_REFUSED:
-    case PROVIDER_EVENT_INSTANCE_GONE: break;
+    case PROVIDER_EVENT_INSTANCE_GONE:
+    case PROVIDER_EVENT_RESOURCE_OBSERVED:
+    case PROVIDER_EVENT_RESOURCE_APPLIED:
+    case PROVIDER_EVENT_RESOURCE_REFUSED: break;
     }
     g_assert_not_reached();
 }
@@ -128,7 +134,7 @@ static void apply_event(Reconciler *reconciler, const ProviderEvent *event)
         apply_observed(reconciler);
         return;
     }
-    if (instance_event_apply(reconciler, event))
+    if (instance_event_apply(reconciler, event) || resource_event_apply(reconciler, event))
         return;
     bool is_final = event->type != PROVIDER_EVENT_STARTED && event->type != PROVIDER_EVENT_ACCEPTED;
     Launch *launch = world_launch(reconciler->world, &event->token);
@@ -197,6 +203,7 @@ bool launch_provider_start(Reconciler *reconciler, GError **error)
         g_array_append_val(expected, instance->token);
         g_hash_table_add(reconciler->unseen, g_memdup2(&instance->token, sizeof instance->token));
     }
+    resources_begin(reconciler);
     Provider *provider = reconciler->ports.provider;
     uint64_t term = reconciler->ports.store.term(reconciler->ports.store.self);
     return provider->start(provider, term, (const LaunchToken *)(void *)expected->data, expected->len, error);
@@ -421,6 +428,7 @@ void launch_effects(Reconciler *reconciler, const Outgoing *outgoing)
     Provider *provider = reconciler->ports.provider;
     if (!provider)
         return;
+    resource_effects(reconciler, outgoing);
     instance_effects(reconciler, outgoing);
     if (outgoing->launches->len)
         send_launches(reconciler, outgoing->launches);

@@ -332,6 +332,13 @@ static void port_instances_stop(Provider *provider, const LaunchToken *tokens, s
     recorder->inner.provider->instances_stop(recorder->inner.provider, tokens, len);
 }
 
+static void port_resources_apply(Provider *provider, const ResourceRequest *requests, size_t len)
+{
+    Recorder *recorder = recorder_of(provider);
+    put_effect(recorder, EFFECT_RESOURCES, len, effect_resources(requests, len));
+    recorder->inner.provider->resources_apply(recorder->inner.provider, requests, len);
+}
+
 /* ---- life ---- */
 
 static void put_begin(Recorder *recorder, const ReconcilerOptions *settings)
@@ -356,6 +363,7 @@ static void put_begin(Recorder *recorder, const ReconcilerOptions *settings)
     saved_put_number(out, settings->interval_ms);
     saved_put_number(out, provider != NULL);
     saved_put_number(out, provider && provider->instances_start);
+    saved_put_number(out, provider && provider->resources_apply);
     saved_put_number(out, recorder->inner.clock.monotonic_us != NULL);
 }
 
@@ -406,6 +414,8 @@ Ports recorder_ports(Recorder *recorder)
         recorder->provider.instances_start = port_instances_start;
         recorder->provider.instances_stop = port_instances_stop;
     }
+    if (ports.provider->resources_apply)
+        recorder->provider.resources_apply = port_resources_apply;
     ports.provider = &recorder->provider;
     return ports;
 }
@@ -498,8 +508,8 @@ static void put_optional(GByteArray *out, const char *text)
 
 static void put_event(GByteArray *out, const ProviderEvent *event)
 {
-    const char *const texts[] = {event->reason,        event->notice, event->provider_id,
-                                 event->instance_type, event->zone,   event->environment};
+    const char *const texts[] = {event->reason, event->notice,      event->provider_id, event->instance_type,
+                                 event->zone,   event->environment, event->resource,    event->observed};
     saved_put_number(out, event->type);
     saved_put_bytes(out, event->token.bytes, LAUNCH_TOKEN_BYTES);
     const int64_t numbers[] = {event->at_ms,     event->started_ms, event->cause,
@@ -509,6 +519,12 @@ static void put_event(GByteArray *out, const ProviderEvent *event)
         saved_put_number(out, numbers[i]);
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         put_optional(out, texts[i]);
+    if (!event->resource)
+        return;
+    saved_put_number(out, event->kind);
+    saved_put_number(out, (int64_t)event->number);
+    saved_put_bytes(out, event->applied.bytes, DIGEST_BYTES);
+    saved_put_number(out, event->is_complete);
 }
 
 void recorder_event(Recorder *recorder, Reconciler *reconciler, const ProviderEvent *event)

@@ -16,7 +16,7 @@
                  */
 #define RECORDING_STATE  "muster.db"
 #define RECORDING_INPUTS "inputs"
-#define RECORDING_FORMAT 4
+#define RECORDING_FORMAT 5
 
 /* Entries. What the outside told comes before what the reconciler asked while it took it in, in that order.
  */
@@ -101,9 +101,11 @@ typedef enum {
     EFFECT_SETTLED,
     EFFECT_INSTANCES,
     EFFECT_INSTANCE_STOPS,
+    EFFECT_RESOURCES,
     EFFECT_COUNT
 } EffectType;
 uint64_t effect_tokens(const LaunchToken *tokens, size_t len);
 uint64_t effect_launches(const LaunchRequest *requests, size_t len);
 uint64_t effect_stop(const LaunchToken *token, const char *reason);
 uint64_t effect_instances(const InstanceRequest *requests, size_t len);
+uint64_t effect_resources(const ResourceRequest *requests, size_t len);

@@ -323,3 +323,18 @@ uint64_t effect_instances(const InstanceRequest *requests, size_t len)
     }
     return sum;
 }
+
+uint64_t effect_resources(const ResourceRequest *requests, size_t len)
+{
+    uint64_t sum = len;
+    for (size_t i = 0; i < len; i++) {
+        const ResourceRequest *request = &requests[i];
+        const int64_t numbers[] = {request->kind, (int64_t)request->term, (int64_t)request->number};
+        sum = add_text(add_text(sum, request->name), request->spec);
+        sum = checksum_of(sum, request->digest.bytes, DIGEST_BYTES);
+        for (const char *const *path = request->keep; path && *path; path++)
+            sum = add_text(sum, *path);
+        sum = add_numbers(sum, numbers, G_N_ELEMENTS(numbers));
+    }
+    return sum;
+}

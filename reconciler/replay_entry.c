@@ -55,6 +55,7 @@ static void take_begin(Saved *from, Entry *entry)
     settings->interval_ms = saved_number(from);
     entry->has_provider = saved_number(from) != 0;
     entry->has_instances = saved_number(from) != 0;
+    entry->has_resources = saved_number(from) != 0;
     entry->has_monotonic = saved_number(from) != 0;
 }
 
@@ -68,7 +69,7 @@ static int64_t limited(Saved *from, int64_t max)
 static void take_event(Saved *from, Entry *entry)
 {
     ProviderEvent *event = &entry->event;
-    event->type = (ProviderEventType)limited(from, PROVIDER_EVENT_INSTANCE_GONE);
+    event->type = (ProviderEventType)limited(from, PROVIDER_EVENT_RESOURCE_REFUSED);
     saved_bytes(from, event->token.bytes, LAUNCH_TOKEN_BYTES);
     event->at_ms = saved_number(from);
     event->started_ms = saved_number(from);
@@ -85,6 +86,14 @@ static void take_event(Saved *from, Entry *entry)
     event->instance_type = optional(from, entry);
     event->zone = optional(from, entry);
     event->environment = optional(from, entry);
+    event->resource = optional(from, entry);
+    event->observed = optional(from, entry);
+    if (!event->resource)
+        return;
+    event->kind = (Kind)limited(from, KIND_COUNT - 1);
+    event->number = (uint64_t)saved_number(from);
+    saved_bytes(from, event->applied.bytes, DIGEST_BYTES);
+    event->is_complete = saved_number(from) != 0;
 }
 
 static void take_source(Saved *from, Entry *entry)

@@ -30,7 +30,7 @@ typedef struct {
     int64_t format, store_format, begun_ms;
     uint64_t term;
     View version;
-    bool has_provider, has_instances, has_monotonic;
+    bool has_provider, has_instances, has_resources, has_monotonic;
     GPtrArray *texts; /* what is owned; may be NULL */
 } Entry;
 

@@ -267,7 +267,8 @@ static void compare_effect(Provider *provider, EffectType type, size_t len, uint
                                                     [EFFECT_STOP] = "stops of a launch",
                                                     [EFFECT_SETTLED] = "settled launches",
                                                     [EFFECT_INSTANCES] = "instances to start",
-                                                    [EFFECT_INSTANCE_STOPS] = "instances to stop"};
+                                                    [EFFECT_INSTANCE_STOPS] = "instances to stop",
+                                                    [EFFECT_RESOURCES] = "resources to hold"};
     Replay *replay = (Replay *)((char *)provider - offsetof(Replay, provider));
     if (!replay_expect(replay, ENTRY_EFFECT))
         return;
@@ -320,6 +321,11 @@ static void port_instances_stop(Provider *provider, const LaunchToken *tokens, s
     compare_effect(provider, EFFECT_INSTANCE_STOPS, len, effect_tokens(tokens, len));
 }
 
+static void port_resources_apply(Provider *provider, const ResourceRequest *requests, size_t len)
+{
+    compare_effect(provider, EFFECT_RESOURCES, len, effect_resources(requests, len));
+}
+
 /* ---- life ---- */
 
 bool replay_open(Replay *replay, const char *state, GError **error)
@@ -368,6 +374,8 @@ Ports replay_ports(Replay *replay, const Entry *begin)
         replay->provider.instances_start = port_instances_start;
         replay->provider.instances_stop = port_instances_stop;
     }
+    if (begin->has_resources)
+        replay->provider.resources_apply = port_resources_apply;
     return (Ports){.clock = {port_now, port_wake, begin->has_monotonic ? port_monotonic : NULL, replay},
                    .store = {port_commit, port_load, port_reopen, port_term, replay},
                    .work = {port_query, port_work, replay},

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "reconciler/world/launch.h"
+#include "spec/canonical.h"
 
 /* What one attempt needs to start. The provider copies what it keeps. */
 typedef struct {
@@ -39,6 +40,18 @@ typedef struct {
     int gpus;
     int64_t max_price_microusd_per_h; /* Spot: not above it; 0: no limit */
 } InstanceRequest;
+
+/* A resource as the provider is to hold it: what it keeps of it outside (a cluster, its settings, tags, a
+ * template of its machines) is made so. Doing it again changes nothing. The provider copies what it keeps. */
+typedef struct {
+    Kind kind;
+    const char *name;
+    uint64_t term;
+    uint64_t number;  /* of this request; greater than those before */
+    Digest digest;    /* of spec */
+    const char *spec; /* canonical JSON in force; NULL: the resource is gone, and what is held of it goes */
+    const char *const *keep; /* paths that are left as they are there; NULL-terminated; NULL: none */
+} ResourceRequest;
 
 /* Why a machine was not made: what follows from it differs. */
 typedef enum {
@@ -75,6 +88,14 @@ typedef enum {
     /* Proven gone, and every task on it: what was not reported to have ended there is lost, whether LOST is
      * reported for it or not. */
     PROVIDER_EVENT_INSTANCE_GONE,
+    /* Of what is held of resources; kind, resource and number are set. What is told of one resource keeps its
+     * order: an observation that began before a request was carried out is not told after its answer. Only
+     * what carries our owner tag is told of (invariant 5). */
+    PROVIDER_EVENT_RESOURCE_OBSERVED, /* what is there of it: told in each observation, before OBSERVED, and
+                                         on each pass of the provider's own */
+    PROVIDER_EVENT_RESOURCE_APPLIED,  /* a request was carried out; the same, as it was found afterwards. Of
+                                         one with  spec NULL: nothing is held any more */
+    PROVIDER_EVENT_RESOURCE_REFUSED,  /* a request was not carried out, or not all of it; reason says why */
 } ProviderEventType;
 
 typedef struct {
@@ -95,6 +116,20 @@ typedef struct {
     const char *instance_type, *zone; /* INSTANCE_REFUSED: of which pool; zone may be NULL: of every zone */
     InstanceRefusal refusal;          /* INSTANCE_REFUSED */
     InstanceGoneReason gone;          /* INSTANCE_GONE */
+    /* RESOURCE_…: */
+    Kind kind;
+    const char *resource; /* its name */
+    uint64_t number; /* of the newest request for it that was carried out, or that this answers; 0: not known,
+                        as before the first of this process */
+    Digest applied; /* OBSERVED, APPLIED: digest of the request that what is held was made by, whatever became
+                       of it since */
+    bool is_complete; /* OBSERVED, APPLIED: observed has all of the spec that is held; else the rest is not
+                         known */
+    /* OBSERVED, APPLIED: JSON object of paths in the spec ("spec.computeResources.maxvCpus"), as people write
+     * it, with what is there; null: nothing is. Lists are told whole. Every path whose value could be found
+     * out, whether it differs or not: what differs is not the provider's to say. At most OBSERVED_FIELDS_MAX
+     * paths and OBSERVED_BYTES_MAX bytes (world/drift_compare.h). */
+    const char *observed;
 } ProviderEvent;
 
 typedef void (*ProviderEventFunc)(const ProviderEvent *event, void *data);
@@ -123,6 +158,11 @@ struct Provider {
     /* Ends them with every task on them: INSTANCE_GONE follows. Unknown token: INSTANCE_REFUSED follows.
      * Harmless when repeated. */
     void (*instances_stop)(Provider *provider, const LaunchToken *tokens, size_t len);
+    /* Makes what it holds of resources as they are in force: new ones, changed ones, those that were changed
+     * outside (muster/drift: correct). RESOURCE_APPLIED or _REFUSED follows for each. A newer request for the
+     * same resource is made only after the answer to the one before. NULL: the provider holds nothing of
+     * them, and tells of none. */
+    void (*resources_apply)(Provider *provider, const ResourceRequest *requests, size_t len);
 };
 
 /* local/: the launcher's executable is found beside the program (muster-launcher), then in ../libexec/muster.

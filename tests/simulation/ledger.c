@@ -39,6 +39,7 @@ struct Ledger {
     int64_t tasks_vcpus_e4;           /* on Fargate, after the last tick */
     uint64_t newest_instance;         /* in the world, after the last tick */
     GHashTable *run_keys, *resources; /* texts */
+    GHashTable *specs; /* "KIND/NAME SPEC" that was ever in force, durably; without SPEC: it was removed */
     uint64_t events;
     Bills *bills;
 };
@@ -80,6 +81,7 @@ Ledger *ledger_new(System *system, int64_t vcpus_e4, int64_t memory_mib)
     ledger->begun = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     ledger->run_keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     ledger->resources = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    ledger->specs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return ledger;
 }
 
@@ -87,9 +89,9 @@ void ledger_free(Ledger *ledger)
 {
     if (!ledger)
         return;
-    GHashTable *tables[] = {ledger->by_id,    ledger->by_name,  ledger->open,      ledger->living,
-                            ledger->begun,    ledger->run_keys, ledger->resources, ledger->jobs,
-                            ledger->attempts, ledger->instances};
+    GHashTable *tables[] = {ledger->by_id,    ledger->by_name,   ledger->open,      ledger->living,
+                            ledger->begun,    ledger->run_keys,  ledger->resources, ledger->jobs,
+                            ledger->attempts, ledger->instances, ledger->specs};
     for (size_t i = 0; i < G_N_ELEMENTS(tables); i++)
         g_hash_table_unref(tables[i]);
     bills_free(ledger->bills);
@@ -234,6 +236,9 @@ static void commit_run(Ledger *ledger, const RunRecord *record)
 static void commit_resource(Ledger *ledger, const ResourceRecord *record)
 {
     g_autofree char *name = g_strdup_printf("%d/" VIEW_FMT, record->kind, VIEW_ARG(record->name));
+    if (record->kind == KIND_COMPUTE_ENVIRONMENT)
+        g_hash_table_add(ledger->specs, g_strdup_printf("%s " VIEW_FMT, name,
+                                                        VIEW_ARG(record->removed ? VIEW("") : record->spec)));
     if (record->removed)
         g_hash_table_remove(ledger->resources, name);
     else
@@ -382,6 +387,16 @@ void ledger_instance_stop(Ledger *ledger, const LaunchToken *token)
     MUST(instance->state == INSTANCE_STOPPING || instance->state == INSTANCE_GONE,
          "1: instance %" PRIu64 " is stopped before that is durable", instance->number);
     system_log(ledger->system, "stop instance %" PRIu64, instance->number);
+}
+
+void ledger_resource(Ledger *ledger, const ResourceRequest *request, uint64_t term)
+{
+    g_autofree char *key = g_strdup_printf("%d/%s", request->kind, request->name),
+                    *spec = g_strdup_printf("%s %s", key, request->spec ? request->spec : "");
+    MUST(g_hash_table_contains(ledger->specs, spec), "1: %s is applied as %s, which is not durable",
+         request->name, request->spec ? request->spec : "nothing");
+    MUST(request->term == term, "6: %s is applied with an old term", request->name);
+    system_log(ledger->system, "apply %s as %s", request->name, request->spec ? request->spec : "nothing");
 }
 
 void ledger_host(Ledger *ledger, const LaunchToken *token)

@@ -32,6 +32,7 @@ void ledger_stop(Ledger *ledger, const LaunchToken *token);
 void ledger_settled(Ledger *ledger, const LaunchToken *token);
 void ledger_instance_start(Ledger *ledger, const InstanceRequest *request, uint64_t term);
 void ledger_instance_stop(Ledger *ledger, const LaunchToken *token);
+void ledger_resource(Ledger *ledger, const ResourceRequest *request, uint64_t term);
 void ledger_host(Ledger *ledger, const LaunchToken *token);   /* one that joins by itself */
 void ledger_told(Ledger *ledger, const ProviderEvent *event); /* before the reconciler is */
 /* What a tick left. */

@@ -214,6 +214,18 @@ static void add_budget(Writer *writer)
         g_string_append_printf(writer->out, "  budget: %s\n", budgets[budget]);
 }
 
+/* What becomes of what people change outside; in the last revision all is put back. */
+static void add_environment_head(Writer *writer, const char *name)
+{
+    static const char *const modes[] = {"", ", annotations: {muster/drift: warn}",
+                                        ", annotations: {muster/drift: ignore}",
+                                        ", annotations: {muster/drift: correct}"};
+    Rng rng =
+        rng_from_seed(writer->scene->seed + (uint64_t)writer->revision->number * 31 + (uint64_t)name[0]);
+    uint64_t mode = writer->revision->is_last ? 0 : rng_below(&rng, 2 * G_N_ELEMENTS(modes));
+    add(writer, "ComputeEnvironment", name, mode < G_N_ELEMENTS(modes) ? modes[mode] : "");
+}
+
 /* A fleet of instances. In the last revision everything fits, and nothing is kept. */
 static void add_fleet(Writer *writer, const char *name, int max_vcpus)
 {
@@ -227,7 +239,7 @@ static void add_fleet(Writer *writer, const char *name, int max_vcpus)
         spot = false; /* gangs do not run there */
     const char *strategy = spot ? on_spot[draw(writer, 0, 2)] : on_demand[draw(writer, 0, 1)];
     int type = draw(writer, 0, 3), min_vcpus = 2 * draw(writer, 0, 2);
-    add(writer, "ComputeEnvironment", name, "");
+    add_environment_head(writer, name);
     g_string_append_printf(writer->out,
                            "spec:\n  type: MANAGED\n  provider: {type: simulated%s}\n  state: %s\n",
                            money ? ", region: us-east-1" : "", disabled && !is_last ? "DISABLED" : "ENABLED");
@@ -249,7 +261,7 @@ static void add_environment(Writer *writer, const char *name, int max_vcpus)
         add_fleet(writer, name, max_vcpus);
         return;
     }
-    add(writer, "ComputeEnvironment", name, "");
+    add_environment_head(writer, name);
     g_string_append_printf(
         writer->out, "spec: {type: MANAGED, provider: local, computeResources: {type: EC2, maxvCpus: %d}}\n",
         max_vcpus);
@@ -259,7 +271,7 @@ static void add_tasks(Writer *writer)
 {
     bool is_last = writer->revision->is_last, disabled = draw(writer, 0, 7) == 0, spot = draw(writer, 0, 1);
     int max_vcpus = is_last ? 4 : draw(writer, 1, 4);
-    add(writer, "ComputeEnvironment", "fargate", "");
+    add_environment_head(writer, "fargate");
     g_string_append_printf(writer->out,
                            "spec: {type: MANAGED, provider: simulated, state: %s,\n"
                            "       computeResources: {type: %s, maxvCpus: %d}}\n",
@@ -270,7 +282,7 @@ static void add_tasks(Writer *writer)
 
 static void add_hosts(Writer *writer)
 {
-    add(writer, "ComputeEnvironment", "hosts", "");
+    add_environment_head(writer, "hosts");
     g_string_append(writer->out, "spec: {type: UNMANAGED, provider: simulated, unmanagedvCpus: 4}\n");
     add_queue(writer, "own", "hosts", "", false);
 }

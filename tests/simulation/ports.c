@@ -268,6 +268,14 @@ static void port_instances_stop(Provider *provider, const LaunchToken *tokens, s
     system->inner->instances_stop(system->inner, tokens, len);
 }
 
+static void port_resources_apply(Provider *provider, const ResourceRequest *requests, size_t len)
+{
+    System *system = system_of(provider);
+    for (size_t i = 0; i < len; i++)
+        ledger_resource(system->ledger, &requests[i], port_term(system));
+    system->inner->resources_apply(system->inner, requests, len);
+}
+
 static void on_provider_event(const ProviderEvent *event, void *data)
 {
     static const char *const names[] = {[PROVIDER_EVENT_ACCEPTED] = "accepted",
@@ -280,8 +288,13 @@ static void on_provider_event(const ProviderEvent *event, void *data)
                                         [PROVIDER_EVENT_INSTANCE_STARTED] = "instance started",
                                         [PROVIDER_EVENT_INSTANCE_REGISTERED] = "instance registered",
                                         [PROVIDER_EVENT_INSTANCE_REFUSED] = "instance refused",
-                                        [PROVIDER_EVENT_INSTANCE_GONE] = "instance gone"};
+                                        [PROVIDER_EVENT_INSTANCE_GONE] = "instance gone",
+                                        [PROVIDER_EVENT_RESOURCE_OBSERVED] = "resource observed",
+                                        [PROVIDER_EVENT_RESOURCE_APPLIED] = "resource applied",
+                                        [PROVIDER_EVENT_RESOURCE_REFUSED] = "resource refused"};
     System *system = data;
+    if (event->resource)
+        system_log(system, "of %s: %s", event->resource, event->observed ? event->observed : "nothing");
     system_log(system, "told %s %02x%02x", names[event->type], event->token.bytes[0], event->token.bytes[1]);
     ledger_told(system->ledger, event);
     if (system->reconciler)
@@ -330,8 +343,11 @@ void system_host(System *system)
     if (!system->reader)
         system_fail(system, "no reader: %s", error->message);
     system->inner = simulated_connect(system->cloud, on_provider_event, system);
-    system->provider =
-        (Provider){.start = port_start, .launch = port_launch, .stop = port_stop, .settled = port_settled};
+    system->provider = (Provider){.start = port_start,
+                                  .launch = port_launch,
+                                  .stop = port_stop,
+                                  .settled = port_settled,
+                                  .resources_apply = port_resources_apply};
     if (scene_has(&system->scene, THING_INSTANCES)) {
         system->provider.instances_start = port_instances_start;
         system->provider.instances_stop = port_instances_stop;

@@ -1,3 +1,4 @@
+#include "reconciler/world/drift.h"
 #include "tests/simulation/approver.h"
 #include "tests/simulation/system.h"
 #include "tests/support/store_records.h"
@@ -8,7 +9,7 @@
                             */
 #define LOG_KEPT     65536
 #define STEPS_MAX    60000
-#define CALM_MS      INT64_C(3000000)  /* of virtual time: everything must have ended by then */
+#define CALM_MS      INT64_C(4000000)  /* of virtual time: everything must have ended by then */
 #define IDLE_MS      INT64_C(1300000)  /* what is due only later is housekeeping */
 #define CALM_LONG_MS INT64_C(10800000) /* with instances: some never register, and pools cool down */
 #define IDLE_LONG_MS INT64_C(2400000)
@@ -65,6 +66,8 @@ static Faults draw_faults(Rng *rng)
                      .lose_tasks = level(rng, 60),
                      .lose_tasks_max = 3,
                      .host = level(rng, 200),
+                     .meddle = level(rng, 120),
+                     .look = 100,
                      .slow_store = level(rng, 900)};
     int64_t slow_ms = rng_between(rng, 1, 20000);
     faults.provider = (SimulatedFaults){.delay = {0, rng_between(rng, 1, 200)},
@@ -282,6 +285,16 @@ static void hosts_change(System *system)
         host_leave(system, (guint)rng_below(&system->rng, system->hosts->len));
 }
 
+/* One who comes again and again is met too. */
+static void meddle(System *system)
+{
+    bool is_seen = rng_below(&system->rng, 3) == 0;
+    system->meddled += simulated_meddle(system->cloud, &system->rng);
+    system_log(system, "somebody meddles%s", is_seen ? ", and it is seen" : "");
+    if (is_seen)
+        simulated_look(system->cloud);
+}
+
 static bool disturb(System *system)
 {
     const Faults *faults = &system->faults;
@@ -296,6 +309,11 @@ static bool disturb(System *system)
         simulated_lose_tasks(system->cloud);
     } else if (scene_has(&system->scene, THING_HOSTS) && system_chance(system, faults->host)) {
         hosts_change(system);
+    } else if (system_chance(system, faults->meddle)) {
+        meddle(system);
+    } else if (system_chance(system, faults->look)) {
+        system_log(system, "looks");
+        simulated_look(system->cloud);
     } else {
         return false;
     }
@@ -320,6 +338,8 @@ static bool pass_time(System *system)
 {
     int64_t next = next_ms(system),
             idle_ms = scene_has(&system->scene, THING_INSTANCES) ? IDLE_LONG_MS : IDLE_MS;
+    if (world_drift_next(reconciler_world(system->reconciler), NULL))
+        idle_ms = IDLE_LONG_MS; /* what was put back often waits */
     if (next < 0 || (system->calm && next > system->now_ms + idle_ms))
         return false;
     system->now_ms = MAX(system->now_ms, next);
@@ -383,6 +403,32 @@ static void run_down(System *system)
     }
 }
 
+static bool is_held_so(const char *held, const Resource *resource)
+{
+    g_autoptr(GPtrArray) fields = compare_specs(resource->kind, view_from(resource->spec), view_from(held));
+    return fields->len == 0;
+}
+
+/* Whatever was changed outside is as it is declared, and nothing else is held. */
+static void check_held(System *system, const World *world)
+{
+    size_t len = 0;
+    for (const Environment *at = NULL; (at = world_environment_next(world, at)); len++) {
+        const Resource *resource = at->resource;
+        Digest digest;
+        g_autofree char *held = simulated_held(system->cloud, resource->kind, resource->name, &digest);
+        if (!held || !digest_equal(&digest, &resource->digest) || !is_held_so(held, resource))
+            system_fail(system, "11: the provider holds of %s %s, and not %s", resource->name,
+                        held ? held : "nothing", resource->spec);
+    }
+    if (len != simulated_held_len(system->cloud))
+        system_fail(system, "11: the provider holds %zu resources, and there are %zu",
+                    simulated_held_len(system->cloud), len);
+    const Drift *drift = world_drift_next(world, NULL);
+    if (drift)
+        system_fail(system, "11: %s differs for ever: %s", drift->name, drift->fields);
+}
+
 static void check_end(System *system)
 {
     size_t records, tasks, instances;
@@ -398,6 +444,7 @@ static void check_end(System *system)
     for (const Job *job = world_job_next(world, 0); job; job = world_job_next(world, job->sequence))
         if (!job_state_final(job->state))
             system_fail(system, "11: job %s is %s for ever", job->name, job_state_name(job->state));
+    check_held(system, world);
     ledger_end(system->ledger);
     script_check_end(system->script);
     approver_end(system->approver);
@@ -426,6 +473,10 @@ void system_run(System *system)
     run_down(system);
     while (system->hosts->len > 0)
         host_leave(system, 0);
+    /* Once more when all else is quiet: no new revision puts it right. */
+    for (int i = 0; i < 3; i++)
+        meddle(system);
+    simulated_look(system->cloud);
     run_down(system);
     check_end(system);
     system_log(system, "END %" PRIu64 " ticks, %" PRIu64 " crashes, %" PRIu64 " comparisons with the store",

@@ -21,6 +21,8 @@ typedef struct {
     unsigned crash, store_fails, store_breaks, reset, lose_tasks;
     unsigned lose_tasks_max; /* a job has ten attempts */
     unsigned host;           /* one joins, or one leaves */
+    unsigned meddle;         /* somebody changes outside what the provider holds of a resource */
+    unsigned look;           /* the provider tells what it holds */
     unsigned slow_store;     /* 1/1,000: what is handed over waits another step */
     SimulatedFaults provider;
     CloudModel cloud;
@@ -54,7 +56,7 @@ typedef struct System {
     char *dir;
     int64_t now_ms, wake_ms, monotonic_us;
     GArray *hosts; /* LaunchToken of each that has joined and not been told to leave */
-    uint64_t ticks, steps, crashes, lost_tasks, checks;
+    uint64_t ticks, steps, crashes, lost_tasks, checks, meddled;
     Store *store;
     StoreReader *reader;
     GQueue handed; /* of Handed* */

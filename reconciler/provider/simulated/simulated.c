@@ -23,6 +23,7 @@ static void message_free(Message *message)
 {
     g_free(message->order.job_id);
     g_free(message->order.instance_type);
+    resource_order_free(message->resource);
     g_free(message);
 }
 
@@ -37,6 +38,8 @@ Simulated *simulated_new(const SimulatedOptions *options, int64_t now_ms)
     simulated->free_messages = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     simulated->near = g_hash_table_new_full(token_hash, token_same, NULL, near_free);
     simulated->far = g_hash_table_new_full(token_hash, token_same, NULL, g_free);
+    simulated->near_resources = g_ptr_array_new_with_free_func(near_resource_free);
+    simulated->held = g_ptr_array_new_with_free_func(held_free);
     simulated->cloud = simulated_cloud_new(&options->cloud, now_ms);
     event_queue_init(&simulated->wire, now_ms);
     return simulated;
@@ -53,6 +56,8 @@ void simulated_free(Simulated *simulated)
     g_array_unref(simulated->free_messages);
     g_hash_table_unref(simulated->near);
     g_hash_table_unref(simulated->far);
+    g_ptr_array_unref(simulated->near_resources);
+    g_ptr_array_unref(simulated->held);
     simulated_cloud_free(simulated->cloud);
     event_queue_clear(&simulated->wire);
     g_free(simulated);
@@ -84,6 +89,8 @@ void simulated_send(Simulated *simulated, const Message *message, int64_t at_ms)
     GArray *spare = simulated->free_messages;
     uint32_t slot;
     order_copy(&copy->order, &message->order);
+    if (message->resource)
+        copy->resource = resource_order_copy(message->resource);
     if (spare->len) {
         slot = g_array_index(spare, uint32_t, spare->len - 1);
         g_array_set_size(spare, spare->len - 1);
@@ -143,6 +150,7 @@ void simulated_disconnect(Simulated *simulated)
     simulated->connection++; /* what is under way to the near end goes nowhere */
     simulated->func = NULL;
     g_hash_table_remove_all(simulated->near);
+    g_ptr_array_set_size(simulated->near_resources, 0);
 }
 
 void simulated_reset(Simulated *simulated)

@@ -8,6 +8,7 @@
 #pragma once
 #include "reconciler/provider/provider.h"
 #include "reconciler/provider/simulated/simulated_cloud.h"
+#include "spec/base/rng.h"
 
 typedef struct Simulated Simulated;
 
@@ -66,6 +67,15 @@ void simulated_lose_tasks(Simulated *simulated);
 void simulated_host_join(Simulated *simulated, const LaunchToken *token, const char *environment,
                          int64_t vcpus_e4, int64_t memory_mib);
 void simulated_host_leave(Simulated *simulated, const LaunchToken *token);
+/* Somebody changes something of what is held of resources at the far end, or removes all of one. False:
+ * nothing is held.
+ */
+bool simulated_meddle(Simulated *simulated, Rng *rng);
+/* A pass of the provider's own: tells what is held of each resource (unless it gets lost). */
+void simulated_look(Simulated *simulated);
+size_t simulated_held_len(const Simulated *simulated);
+/* What is held, as JSON, and the digest of what it was made by. New string; NULL: nothing. */
+char *simulated_held(const Simulated *simulated, Kind kind, const char *name, Digest *ret_digest);
 void simulated_set_faults(Simulated *simulated, const SimulatedFaults *faults);
 int64_t simulated_next_ms(const Simulated *simulated); /* as simulated_cloud_next_ms() */
 /* Carries out and delivers everything due by now_ms, in order. */

@@ -266,6 +266,7 @@ static void take_observe(Simulated *simulated, const Message *message)
         tell_all(simulated, far, SURE);
         last_ms = MAX(last_ms, far->told_ms);
     }
+    last_ms = MAX(last_ms, far_resources_tell(simulated));
     send_event(simulated, &observed, "", last_ms);
 }
 
@@ -287,6 +288,7 @@ void far_take(Simulated *simulated, const Message *message)
         if (far && far->state == FAR_OVER)
             far_drop(simulated, far);
         return;
+    case MESSAGE_APPLY: far_resource_take(simulated, message); return;
     case MESSAGE_OBSERVE: take_observe(simulated, message); return;
     case MESSAGE_EVENT:
     case MESSAGE_RETRY: break;

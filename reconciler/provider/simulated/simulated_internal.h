@@ -4,12 +4,14 @@
 #include "reconciler/provider/simulated/event_queue.h"
 #include "reconciler/provider/simulated/simulated.h"
 #include "spec/base/rng.h"
+#include <jansson.h>
 
 typedef enum {
     MESSAGE_LAUNCH,
     MESSAGE_STOP,
-    MESSAGE_MAKE, /* an instance */
-    MESSAGE_END,  /* an instance */
+    MESSAGE_MAKE,  /* an instance */
+    MESSAGE_END,   /* an instance */
+    MESSAGE_APPLY, /* a resource */
     MESSAGE_SETTLED,
     MESSAGE_OBSERVE,
     MESSAGE_EVENT, /* to the near end; the others go to the far one */
@@ -30,6 +32,16 @@ typedef struct {
     char *instance_type;
 } Order;
 
+/* Of a resource: what is asked for, or what is told of it. */
+typedef struct {
+    Kind kind;
+    char *name;
+    char *text;  /* its spec, or what was observed, as JSON; NULL: it goes, or is not there */
+    char **keep; /* or NULL */
+    Digest digest;
+    uint64_t number;
+} ResourceOrder;
+
 typedef struct {
     MessageType type;
     LaunchToken token;
@@ -38,7 +50,24 @@ typedef struct {
     Order order;         /* LAUNCH, MAKE */
     ProviderEvent event; /* EVENT */
     char provider_id[PROVIDER_ID_TEXT];
+    ResourceOrder *resource; /* APPLY, EVENT and RETRY of a resource; NULL: of none */
 } Message;
+
+/* What the near end was asked for last. */
+typedef struct {
+    ResourceOrder *order;
+    bool is_answered, has_timer;
+    int64_t sent_ms;
+} NearResource;
+
+/* What the far end holds, whoever made it so. */
+typedef struct {
+    Kind kind;
+    char *name;
+    json_t *spec;  /* NULL: somebody removed it */
+    Digest digest; /* of what it was made by, and which */
+    uint64_t number;
+} FarResource;
 
 /* What the near end still waits for. */
 typedef struct {
@@ -84,14 +113,17 @@ struct Simulated {
     void *data;
     uint64_t term, connection, asked;
     bool observing;
-    int64_t flushed_ms; /* arrival of the newest message of what was held */
-    GHashTable *near;   /* token → Near */
+    int64_t flushed_ms;        /* arrival of the newest message of what was held */
+    GHashTable *near;          /* token → Near */
+    GPtrArray *near_resources; /* of NearResource */
 
     /* far */
     SimulatedCloud *cloud;
     uint64_t seen_term, made; /* seen_term: the newest heard of; what comes of older ones is refused */
     GHashTable *far;          /* token → Far */
     Far *oldest, *newest;
+    GPtrArray *held;      /* of FarResource, the oldest first */
+    int64_t held_told_ms; /* arrival of the newest event about any of them */
 };
 
 /* simulated.c: the wire */
@@ -112,5 +144,16 @@ void far_lose_tasks(Simulated *simulated);
 void far_host_join(Simulated *simulated, const LaunchToken *token, const char *environment, int64_t vcpus_e4,
                    int64_t memory_mib);
 void far_host_leave(Simulated *simulated, const LaunchToken *token);
+/* simulated_resource.c */
+ResourceOrder *resource_order_copy(const ResourceOrder *order);
+void resource_order_free(void *order);
+void held_free(void *held);
+void near_resource_free(void *near);
+int64_t far_resources_tell(Simulated *simulated); /* of all of them, surely; when the last arrives */
+void far_resource_take(Simulated *simulated, const Message *message);
+void near_resource_retry(Simulated *simulated, const ResourceOrder *order);
+void near_resources_ask_again(Simulated *simulated);
+void near_resource_told(Simulated *simulated, const ResourceOrder *order, ProviderEvent *event);
+void near_resources_apply(Provider *provider, const ResourceRequest *requests, size_t len);
 guint token_hash(gconstpointer token);
 gboolean token_same(gconstpointer a, gconstpointer b);

@@ -139,13 +139,15 @@ static void take_event(Simulated *simulated, const ProviderEvent *event)
             return;
         simulated->observing = false;
     }
-    Near *near = g_hash_table_lookup(simulated->near, &event->token);
+    Near *near = event->resource ? NULL : g_hash_table_lookup(simulated->near, &event->token);
     if (near) {
         near->answered = true;
         near->ending = near->ending && !is_final(event->type);
         near->held = near->held && waits(near);
     }
     simulated->func(event, simulated->data);
+    if (event->type == PROVIDER_EVENT_OBSERVED)
+        near_resources_ask_again(simulated);
 }
 
 static void take_retry(Simulated *simulated, const LaunchToken *token)
@@ -163,9 +165,14 @@ void near_take(Simulated *simulated, Message *message)
     if (!simulated->func || message->connection != simulated->connection)
         return;
     if (message->type == MESSAGE_RETRY) {
-        take_retry(simulated, &message->token);
+        if (message->resource)
+            near_resource_retry(simulated, message->resource);
+        else
+            take_retry(simulated, &message->token);
         return;
     }
+    if (message->resource)
+        near_resource_told(simulated, message->resource, &message->event);
     if (message->provider_id[0])
         message->event.provider_id = message->provider_id;
     take_event(simulated, &message->event);
@@ -285,6 +292,7 @@ void near_start(Simulated *simulated, ProviderEventFunc func, void *data)
                                  .stop = near_stop,
                                  .settled = near_settled,
                                  .free = near_end,
+                                 .resources_apply = near_resources_apply,
                                  .instances_start = has_instances ? near_instances_start : NULL,
                                  .instances_stop = has_instances ? near_instances_stop : NULL};
     simulated->connection++;

@@ -116,7 +116,10 @@ static void on_event(const ProviderEvent *event, void *data)
     case PROVIDER_EVENT_LOST:
     case PROVIDER_EVENT_INSTANCE_GONE: take_over(fixture, thing); break;
     case PROVIDER_EVENT_OBSERVED:
-    case PROVIDER_EVENT_CAPACITY: g_assert_not_reached();
+    case PROVIDER_EVENT_CAPACITY:
+    case PROVIDER_EVENT_RESOURCE_OBSERVED:
+    case PROVIDER_EVENT_RESOURCE_APPLIED:
+    case PROVIDER_EVENT_RESOURCE_REFUSED: g_assert_not_reached();
     }
 }
 

@@ -1,0 +1,361 @@
+/* reconcile_resource.c: what the provider holds of resources: told by it, compared with what is in force,
+ * asked for where it is another. */
+#include "reconciler/reconcile_internal.h"
+#include "reconciler/world/drift.h"
+
+#define REQUESTS_MAX 100    /* per tick */
+#define HELD_MAX     100000 /* resources that are told of and not ours to know */
+#define AGAIN_MS     1000   /* after a refusal; doubles up to AGAIN_MAX_MS */
+#define AGAIN_MAX_MS 300000
+
+typedef struct {
+    Kind kind;
+    char *name;
+    TreeNode by_key;
+    bool is_held;           /* as far as was told */
+    Digest digest;          /* what that was made by */
+    uint64_t number;        /* of the newest request, made or told of; older ones say nothing of it */
+    uint64_t number_before; /* of the one before: holds again when that was refused */
+    bool is_asked;          /* that is not answered */
+    bool is_correction;
+    uint64_t round; /* of the newest observation that told of it */
+    int64_t tries, next_ms;
+} HeldResource;
+
+/* A request to be made; its number in HeldResource takes effect at once, so that older news is not looked at.
+ */
+struct ResourceIntent {
+    Kind kind;
+    char *name, *spec;
+    char **keep;
+    Digest digest;
+    uint64_t number;
+};
+
+void resource_intent_free(void *data)
+{
+    ResourceIntent *intent = data;
+    g_free(intent->name);
+    g_free(intent->spec);
+    g_strfreev(intent->keep);
+    g_free(intent);
+}
+
+/* ---- what is held ---- */
+
+static int held_order(const HeldResource *a, Kind kind, const char *name)
+{
+    return a->kind != kind ? (a->kind < kind ? -1 : 1) : strcmp(a->name, name);
+}
+
+static int held_compare(const TreeNode *a, const TreeNode *b)
+{
+    const HeldResource *right = TREE_ENTRY(b, HeldResource, by_key);
+    return held_order(TREE_ENTRY(a, HeldResource, by_key), right->kind, right->name);
+}
+
+static int key_compare(const TreeNode *node, const void *key)
+{
+    const HeldResource *wanted = key;
+    return held_order(TREE_ENTRY(node, HeldResource, by_key), wanted->kind, wanted->name);
+}
+
+static HeldResource *held_find(const Reconciler *reconciler, Kind kind, const char *name)
+{
+    HeldResource key = {.kind = kind, .name = (char *)(uintptr_t)name};
+    TreeNode *node = tree_find(&reconciler->held, &key, key_compare);
+    return node ? TREE_ENTRY(node, HeldResource, by_key) : NULL;
+}
+
+static HeldResource *held_get(Reconciler *reconciler, Kind kind, const char *name)
+{
+    HeldResource *held = held_find(reconciler, kind, name);
+    if (held)
+        return held;
+    held = g_new0(HeldResource, 1);
+    held->kind = kind;
+    held->name = g_strdup(name);
+    tree_insert(&reconciler->held, &held->by_key);
+    return held;
+}
+
+static void held_drop(Reconciler *reconciler, HeldResource *held)
+{
+    tree_remove(&reconciler->held, &held->by_key);
+    g_free(held->name);
+    g_free(held);
+}
+
+static HeldResource *held_next(const Reconciler *reconciler, const HeldResource *after)
+{
+    TreeNode *node = after ? tree_next(&after->by_key) : tree_first(&reconciler->held);
+    return node ? TREE_ENTRY(node, HeldResource, by_key) : NULL;
+}
+
+void held_init(Reconciler *reconciler)
+{
+    tree_init(&reconciler->held, held_compare);
+    reconciler->resources_at_ms = INT64_MAX;
+    reconciler->resources_due = true;
+    reconciler->resource_round = 1;
+}
+
+void held_clear(Reconciler *reconciler)
+{
+    for (HeldResource *held; (held = held_next(reconciler, NULL));)
+        held_drop(reconciler, held);
+}
+
+/* Numbers are no other process's. */
+void resources_begin(Reconciler *reconciler)
+{
+    reconciler->resource_number = reconciler->ports.store.term(reconciler->ports.store.self) << 32;
+    drift_retry(reconciler->world);
+}
+
+/* The one kind of which providers hold something. */
+static bool is_served(const Reconciler *reconciler, const Resource *resource)
+{
+    return resource && resource->environment &&
+           (reconciler->providers & 1u << resource->environment->provider);
+}
+
+static const Resource *resource_of(const Reconciler *reconciler, const HeldResource *held)
+{
+    const Resource *resource = world_resource(reconciler->world, held->kind, view_from(held->name));
+    return is_served(reconciler, resource) ? resource : NULL;
+}
+
+/* ---- what is told ---- */
+
+char *resource_observed_text(const char *observed)
+{
+    bool is_whole = observed && strnlen(observed, OBSERVED_BYTES_MAX + 1) <= OBSERVED_BYTES_MAX;
+    return is_whole ? g_strdup(observed) : observed ? g_strdup("") : NULL;
+}
+
+static void answered(HeldResource *held)
+{
+    held->is_asked = false;
+    held->tries = held->next_ms = 0;
+}
+
+static void told_refused(Reconciler *reconciler, HeldResource *held, const char *reason)
+{
+    const Resource *resource = resource_of(reconciler, held);
+    if (!held->is_asked)
+        return;
+    held->is_asked = false;
+    held->number = held->number_before;
+    held->next_ms = reconciler->now_ms + MIN(AGAIN_MS << MIN(held->tries, 20), AGAIN_MAX_MS);
+    held->tries++;
+    reason = reason && *reason ? reason : "refused";
+    if (resource && held->is_correction) {
+        drift_refused(reconciler->world, resource, reason, reconciler->now_ms);
+    } else if (held->tries == 1) { /* the others would say the same */
+        g_autofree char *subject = g_strdup_printf("%s/%s", kind_name(held->kind), held->name);
+        world_event(reconciler->world, "resource.unapplied", subject, reason, reconciler->now_ms);
+    }
+}
+
+/* Somebody else removed it: it is made again, whatever muster/drift says of its fields. */
+static void told_gone(Reconciler *reconciler, const Resource *resource, HeldResource *held)
+{
+    if (held && held->is_held && !held->is_asked) {
+        g_autofree char *subject = g_strdup_printf("%s/%s", kind_name(resource->kind), resource->name);
+        world_event(reconciler->world, "resource.drifted", subject,
+                    "what its provider held of it was removed; it is made again", reconciler->now_ms);
+    }
+    drift_gone(reconciler->world, resource, reconciler->now_ms);
+}
+
+static void told_of(Reconciler *reconciler, HeldResource *held, const ProviderEvent *event)
+{
+    g_autofree char *message = NULL;
+    Observation observation = {.digest = event->applied,
+                               .is_complete = event->is_complete,
+                               .is_answer = event->type == PROVIDER_EVENT_RESOURCE_APPLIED && held->is_asked,
+                               .observed = view_from(event->observed)};
+    const Resource *resource = resource_of(reconciler, held);
+    if (event->type == PROVIDER_EVENT_RESOURCE_APPLIED)
+        answered(held);
+    if (resource && !event->observed)
+        told_gone(reconciler, resource, held);
+    held->is_held = event->observed != NULL;
+    held->digest = event->applied;
+    if (!resource || !event->observed)
+        return;
+    if (drift_observed(reconciler->world, resource, &observation, reconciler->now_ms, &message) ==
+        DRIFT_BROKEN)
+        reconciler_log(reconciler, "%s/%s: %s", kind_name(held->kind), held->name, message);
+}
+
+static bool is_of_resource(ProviderEventType type)
+{
+    return type == PROVIDER_EVENT_RESOURCE_OBSERVED || type == PROVIDER_EVENT_RESOURCE_APPLIED ||
+           type == PROVIDER_EVENT_RESOURCE_REFUSED;
+}
+
+bool resource_event_apply(Reconciler *reconciler, const ProviderEvent *event)
+{
+    if (!is_of_resource(event->type))
+        return false;
+    HeldResource *held = held_find(reconciler, event->kind, event->resource);
+    if (!held && tree_len(&reconciler->held) >= HELD_MAX)
+        return true;
+    held = held ? held : held_get(reconciler, event->kind, event->resource);
+    held->round = reconciler->resource_round;
+    reconciler->resources_due = true;
+    /* What was found before a request was carried out says nothing of what it led to. */
+    if (event->number < held->number)
+        return true;
+    held->number = event->number;
+    if (event->type == PROVIDER_EVENT_RESOURCE_REFUSED)
+        told_refused(reconciler, held, event->reason);
+    else
+        told_of(reconciler, held, event);
+    return true;
+}
+
+/* Invariant 4: the observation is complete; what it did not tell of is not there. */
+void resources_observed(Reconciler *reconciler)
+{
+    for (const Environment *at = NULL; (at = world_environment_next(reconciler->world, at));) {
+        HeldResource *held = held_find(reconciler, at->resource->kind, at->resource->name);
+        if (is_served(reconciler, at->resource) && (!held || held->round < reconciler->resource_round))
+            told_gone(reconciler, at->resource, held);
+    }
+    for (HeldResource *held = NULL; (held = held_next(reconciler, held));)
+        held->is_held = held->is_held && held->round == reconciler->resource_round;
+    reconciler->resource_round++;
+    reconciler->resources_due = true;
+}
+
+/* ---- what is asked for ---- */
+
+/* spec and keep are taken; spec NULL: it is to go. */
+static void ask(Reconciler *reconciler, HeldResource *held, char *spec, char **keep, const Digest *digest)
+{
+    ResourceIntent *intent = g_new0(ResourceIntent, 1);
+    *intent = (ResourceIntent){.kind = held->kind,
+                               .name = g_strdup(held->name),
+                               .spec = spec,
+                               .keep = keep,
+                               .digest = *digest,
+                               .number = ++reconciler->resource_number};
+    held->number_before = held->number;
+    held->number = intent->number;
+    held->is_asked = true;
+    g_ptr_array_add(reconciler->outgoing->resources, intent);
+}
+
+static void later(Reconciler *reconciler, int64_t at_ms)
+{
+    reconciler->resources_at_ms = MIN(reconciler->resources_at_ms, at_ms);
+}
+
+static bool may_ask(Reconciler *reconciler, const HeldResource *held)
+{
+    if (!held->is_asked && held->next_ms > reconciler->now_ms)
+        later(reconciler, held->next_ms);
+    return !held->is_asked && held->next_ms <= reconciler->now_ms;
+}
+
+static void want(Reconciler *reconciler, HeldResource *held, const Resource *resource)
+{
+    Digest digest;
+    if (!may_ask(reconciler, held))
+        return;
+    g_autofree char *spec = resource_wanted(reconciler->world, resource, &digest);
+    if (!held->is_held || !digest_equal(&held->digest, &digest)) {
+        held->is_correction = false;
+        ask(reconciler, held, g_steal_pointer(&spec), drift_kept_paths(reconciler->world, resource), &digest);
+        return;
+    }
+    int64_t due_ms = drift_due_ms(reconciler->world, resource);
+    if (due_ms > reconciler->now_ms) {
+        later(reconciler, due_ms);
+    } else if (due_ms >= 0) {
+        held->is_correction = true;
+        drift_correct(reconciler->world, resource, reconciler->now_ms);
+        ask(reconciler, held, g_steal_pointer(&spec), NULL, &digest);
+    }
+}
+
+/* Nobody declares it any more. */
+static void want_gone(Reconciler *reconciler, HeldResource *held)
+{
+    static const Digest none;
+    if (!held->is_held && !held->is_asked)
+        held_drop(reconciler, held);
+    else if (may_ask(reconciler, held))
+        ask(reconciler, held, NULL, NULL, &none);
+}
+
+static bool is_full(const Reconciler *reconciler)
+{
+    return reconciler->outgoing->resources->len >= REQUESTS_MAX;
+}
+
+static void look(Reconciler *reconciler)
+{
+    HeldResource *next;
+    for (const Environment *at = NULL;
+         !is_full(reconciler) && (at = world_environment_next(reconciler->world, at));)
+        if (is_served(reconciler, at->resource))
+            want(reconciler, held_get(reconciler, at->resource->kind, at->resource->name), at->resource);
+    for (HeldResource *held = held_next(reconciler, NULL); !is_full(reconciler) && held; held = next) {
+        next = held_next(reconciler, held);
+        if (!resource_of(reconciler, held))
+            want_gone(reconciler, held);
+    }
+}
+
+void resources_run(Reconciler *reconciler)
+{
+    const Provider *provider = reconciler->ports.provider;
+    bool is_due = reconciler->resources_due || reconciler->now_ms >= reconciler->resources_at_ms ||
+                  reconciler->declarations != world_declarations(reconciler->world);
+    if (!is_due || !reconciler->launch || !provider->resources_apply || !reconciler->observed ||
+        reconciler->draining)
+        return;
+    reconciler->resources_at_ms = INT64_MAX;
+    look(reconciler);
+    reconciler->resources_due = is_full(reconciler);
+    reconciler->again = reconciler->again || reconciler->resources_due;
+    reconciler->declarations = world_declarations(reconciler->world);
+}
+
+void resources_taken_back(Reconciler *reconciler, const Outgoing *outgoing)
+{
+    for (guint i = outgoing->resources->len; i > 0; i--) {
+        const ResourceIntent *intent = outgoing->resources->pdata[i - 1];
+        HeldResource *held = held_find(reconciler, intent->kind, intent->name);
+        if (!held || held->number != intent->number)
+            continue;
+        held->number = held->number_before;
+        held->is_asked = false;
+    }
+    reconciler->resources_due = true;
+}
+
+void resource_effects(Reconciler *reconciler, const Outgoing *outgoing)
+{
+    Provider *provider = reconciler->ports.provider;
+    guint len = outgoing->resources->len;
+    if (len == 0)
+        return;
+    g_autofree ResourceRequest *requests = g_new0(ResourceRequest, len);
+    uint64_t term = reconciler->ports.store.term(reconciler->ports.store.self);
+    for (guint i = 0; i < len; i++) {
+        const ResourceIntent *intent = outgoing->resources->pdata[i];
+        requests[i] = (ResourceRequest){.kind = intent->kind,
+                                        .name = intent->name,
+                                        .term = term,
+                                        .number = intent->number,
+                                        .digest = intent->digest,
+                                        .spec = intent->spec,
+                                        .keep = (const char *const *)intent->keep};
+    }
+    provider->resources_apply(provider, requests, len);
+}
