@@ -177,6 +177,7 @@ static void follow_loaded(void *data)
                          .values = follow->values,
                          .revision = whole ? manifest_set_revision(follow->set) : NULL,
                          .broken = follow->failure,
+                         .tried = whole ? NULL : follow->loading_commit,
                          .set = whole ? follow->set : NULL,
                          .approval_required = policy_requires_approval(follow->policy, name),
                          .full_pass = follow->full_pass,

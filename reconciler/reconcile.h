@@ -54,6 +54,7 @@ typedef struct {
     const char *values;             /* what its variables are given (given_values.h), JSON; NULL: none */
     const char *author, *signature; /* of the revision, where the source tells; else NULL */
     const char *broken;             /* why the source cannot be used, or NULL; then set is NULL */
+    const char *tried;              /* the commit that is broken; NULL: not known, or none is */
     ManifestSet *set;               /* borrowed */
     bool approval_required;         /* the policy says so, whatever muster.yaml does */
     bool full_pass;                 /* compare everything, whatever differs from what was loaded before */

@@ -351,7 +351,10 @@ static void tell_planned(ApplyTask *task)
     g_autofree char *message =
         g_strdup_printf("revision %.12s: %u changes planned in %" G_GINT64_FORMAT ".%" G_GINT64_FORMAT " ms",
                         task->revision, task->plan->plan->changes->len, took_us / 1000, took_us / 100 % 10);
-    world_event(reconciler->world, "source.planned", subject, message, reconciler->now_ms);
+    g_autofree char *summary = summary_of(task->plan),
+                    *details = event_plan_details(task->plan->plan->id, summary);
+    EventOrigin origin = {task->plan->identity, task->revision, details};
+    world_event_of(reconciler->world, &origin, "source.planned", subject, message, reconciler->now_ms);
     task->changed_us = 0;
 }
 

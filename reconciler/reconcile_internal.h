@@ -27,6 +27,7 @@ typedef struct ApplyTask ApplyTask;
 typedef struct {
     char *name;
     char *message;        /* of what is broken, or NULL */
+    char *broken;         /* the revision that is, as it was told last, or NULL */
     char *remote;         /* what is wrong with its remote, or NULL */
     char *recorded;       /* "REVISION MESSAGE" of the fault that was recorded last, or NULL */
     ManifestSet *carried; /* carried out; NULL: none yet */

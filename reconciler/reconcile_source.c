@@ -9,6 +9,7 @@ void followed_free(void *data)
     FollowedSource *followed = data;
     g_free(followed->name);
     g_free(followed->message);
+    g_free(followed->broken);
     g_free(followed->remote);
     g_free(followed->recorded);
     manifest_set_unref(followed->carried);
@@ -192,13 +193,18 @@ static void followed_hold(FollowedSource *followed, const char *held)
     followed->held = g_strdup(held);
 }
 
-static void tell_standing(Reconciler *reconciler, FollowedSource *followed, const char *message)
+static void tell_standing(Reconciler *reconciler, FollowedSource *followed, const char *revision,
+                          const char *message)
 {
-    if (g_strcmp0(followed->message, message) == 0)
+    if (g_strcmp0(followed->message, message) == 0 &&
+        (!message || g_strcmp0(followed->broken, revision) == 0))
         return;
+    g_free(followed->broken);
+    followed->broken = g_strdup(message ? revision : NULL);
     g_autofree char *subject = g_strdup_printf("source %s", followed->name);
     const char *type = message ? "source.broken" : "source.mended";
-    world_event(reconciler->world, type, subject, message ? message : "", reconciler->now_ms);
+    EventOrigin origin = {.source = followed->name, .revision = revision};
+    world_event_of(reconciler->world, &origin, type, subject, message ? message : "", reconciler->now_ms);
     if (message)
         reconciler_log(reconciler, "source %s is broken, the last good state is kept: %s", followed->name,
                        message);
@@ -216,7 +222,7 @@ void source_note(Reconciler *reconciler, const SourceState *state, const char *m
     Standing standing = {.word = message ? "broken" : "ok", .message = message};
     followed_hold(followed, NULL);
     set_source(reconciler, state, &standing);
-    tell_standing(reconciler, followed, message);
+    tell_standing(reconciler, followed, state->revision ? state->revision : state->tried, message);
 }
 
 void source_hold(Reconciler *reconciler, const SourceState *state, const SourceHold *hold)
@@ -230,7 +236,7 @@ void source_hold(Reconciler *reconciler, const SourceState *state, const SourceH
                          .message = hold->reason,
                          .waiting = approval_waiting_json(old, state, hold, reconciler->now_ms)};
     json_decref(sources);
-    tell_standing(reconciler, followed, NULL);
+    tell_standing(reconciler, followed, state->revision, NULL);
     followed_hold(followed, hold->saved);
     set_source(reconciler, state, &standing);
     if (!is_new)
@@ -238,7 +244,11 @@ void source_hold(Reconciler *reconciler, const SourceState *state, const SourceH
     g_autofree char *subject = g_strdup_printf("source %s", state->name);
     g_autofree char *text = g_strdup_printf("plan %.8s of revision %.12s waits for an approval: %s",
                                             hold->plan_id, state->revision, hold->reason);
-    world_event(reconciler->world, "source.waiting", subject, text, reconciler->now_ms);
+    char *summary = json_dumps(hold->summary, JSON_COMPACT);
+    g_autofree char *details = event_plan_details(hold->plan_id, summary);
+    free(summary);
+    EventOrigin origin = {state->name, state->revision, details};
+    world_event_of(reconciler->world, &origin, "source.waiting", subject, text, reconciler->now_ms);
     reconciler_log(reconciler, "source %s: %s", state->name, text);
 }
 
@@ -308,7 +318,9 @@ void reconciler_source_remote(Reconciler *reconciler, const SourceRemote *remote
                        : remote->is_held ? "source.held"
                                          : "source.unreachable";
     g_autofree char *subject = g_strdup_printf("source %s", remote->name);
-    world_event(reconciler->world, type, subject, remote->message ? remote->message : "", reconciler->now_ms);
+    EventOrigin origin = {.source = remote->name, .revision = remote->is_held ? remote->head : NULL};
+    world_event_of(reconciler->world, &origin, type, subject, remote->message ? remote->message : "",
+                   reconciler->now_ms);
     if (remote->message)
         reconciler_log(reconciler, "source %s: the last good state is kept: %s", remote->name,
                        remote->message);

@@ -539,6 +539,7 @@ void recorder_source(Recorder *recorder, Reconciler *reconciler, const SourceSta
         put_optional(out, state->author);
         put_optional(out, state->signature);
         put_optional(out, state->broken);
+        put_optional(out, state->tried);
         saved_put_number(out, state->approval_required);
         saved_put_number(out, state->full_pass);
         saved_put_number(out, state->changed_us);

@@ -113,8 +113,9 @@ static const Member change_members[] = {
     M(ChangeRecord, apply_id), M(ChangeRecord, owner),  M(ChangeRecord, actor),
     M(ChangeRecord, action),   M(ChangeRecord, reason), M(ChangeRecord, fields)};
 static const Member event_members[] = {
-    M(EventRecord, sequence), M(EventRecord, at_ms), M(EventRecord, type), M(EventRecord, subject),
-    M(EventRecord, message),  M(EventRecord, first), M(EventRecord, last)};
+    M(EventRecord, sequence), M(EventRecord, at_ms),  M(EventRecord, type), M(EventRecord, subject),
+    M(EventRecord, message),  M(EventRecord, first),  M(EventRecord, last), M(EventRecord, source),
+    M(EventRecord, revision), M(EventRecord, details)};
 static const Member setting_members[] = {M(SettingRecord, name), M(SettingRecord, value)};
 static const Member usage_members[] = {M(UsageRecord, queue),     M(UsageRecord, share),
                                        M(UsageRecord, bucket_ms), M(UsageRecord, first_bucket),

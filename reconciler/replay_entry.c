@@ -98,6 +98,7 @@ static void take_source(Saved *from, Entry *entry)
     source->author = optional(from, entry);
     source->signature = optional(from, entry);
     source->broken = optional(from, entry);
+    source->tried = optional(from, entry);
     source->approval_required = saved_number(from) != 0;
     source->full_pass = saved_number(from) != 0;
     source->changed_us = saved_number(from);

@@ -155,8 +155,9 @@ OperationStep suspend_step(OperationContext *context, Call *call)
     pipeline_suspend(context->world, key, is_suspended);
     if (was != is_suspended) {
         g_autofree char *subject = g_strdup_printf("Pipeline/%s", name);
-        world_event(context->world, is_suspended ? "pipeline.suspended" : "pipeline.resumed", subject, "",
-                    context->now_ms);
+        world_event_of(context->world, &(EventOrigin){.source = pipeline->owner},
+                       is_suspended ? "pipeline.suspended" : "pipeline.resumed", subject, "",
+                       context->now_ms);
     }
     return call_done(call,
                      json_pack("{s:b,s:b,s:I}", "suspended", is_suspended, "changed", was != is_suspended,

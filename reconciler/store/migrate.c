@@ -126,7 +126,12 @@ static const char version_3[] =
     " action INTEGER NOT NULL, reason TEXT NOT NULL, fields TEXT NOT NULL);"
     "CREATE INDEX changes_by_name ON changes (kind, name);";
 
-const char *const store_migrations[] = {version_1, version_2, version_3};
+/* Whose doing an event is, and of which revision and plan. */
+static const char version_4[] = "ALTER TABLE events ADD COLUMN source TEXT NOT NULL DEFAULT '';"
+                                "ALTER TABLE events ADD COLUMN revision TEXT NOT NULL DEFAULT '';"
+                                "ALTER TABLE events ADD COLUMN details TEXT NOT NULL DEFAULT '';";
+
+const char *const store_migrations[] = {version_1, version_2, version_3, version_4};
 const int store_version = G_N_ELEMENTS(store_migrations);
 
 /* The version of a file that is ours or empty. */

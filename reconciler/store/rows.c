@@ -594,6 +594,9 @@ void put_event(Cursor *cursor, const EventRecord *record)
     put_text(cursor, record->message);
     put_int(cursor, record->first);
     put_int(cursor, record->last);
+    put_text(cursor, record->source);
+    put_text(cursor, record->revision);
+    put_text(cursor, record->details);
 }
 
 void get_event(Cursor *cursor, EventRecord *ret_record)
@@ -605,6 +608,9 @@ void get_event(Cursor *cursor, EventRecord *ret_record)
     record.message = get_text(cursor);
     record.first = get_int32(cursor);
     record.last = get_int32(cursor);
+    record.source = get_text(cursor);
+    record.revision = get_text(cursor);
+    record.details = get_text(cursor);
     *ret_record = record;
 }
 

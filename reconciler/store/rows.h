@@ -104,8 +104,8 @@ void get_duration(Cursor *cursor, DurationRecord *ret_record);
 void put_usage(Cursor *cursor, const UsageRecord *record);
 void get_usage(Cursor *cursor, UsageRecord *ret_record);
 
-#define EVENT_COLUMNS    "sequence, at_ms, type, subject, message, first, last"
-#define EVENT_PARAMETERS "?,?,?,?,?,?,?"
+#define EVENT_COLUMNS    "sequence, at_ms, type, subject, message, first, last, source, revision, details"
+#define EVENT_PARAMETERS "?,?,?,?,?,?,?,?,?,?"
 void put_event(Cursor *cursor, const EventRecord *record);
 void get_event(Cursor *cursor, EventRecord *ret_record);
 

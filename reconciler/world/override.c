@@ -277,7 +277,8 @@ static void tell(World *world, const Override *override, ChangeAction action, co
 {
     const Resource *resource = world_resource(world, override->kind, view_from(override->name));
     g_autofree char *subject = g_strdup_printf("%s/%s", kind_name(override->kind), override->name);
-    world_event(world, type, subject, text, now_ms);
+    world_event_of(world, &(EventOrigin){.source = resource ? resource->owner : NULL}, type, subject, text,
+                   now_ms);
     world_change(world, &(ChangeRecord){.kind = override->kind,
                                         .name = view_from(override->name),
                                         .at_ms = now_ms,

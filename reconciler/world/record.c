@@ -330,6 +330,9 @@ static void own_event(Batch *batch, EventRecord *row)
     own(batch, &row->type);
     own(batch, &row->subject);
     own(batch, &row->message);
+    own(batch, &row->source);
+    own(batch, &row->revision);
+    own(batch, &row->details);
 }
 
 static void own_setting(Batch *batch, SettingRecord *row)

@@ -295,6 +295,9 @@ typedef struct {
     View subject; /* "JobQueue/high", "job UUID:3", "source NAME" */
     View message;
     int32_t first, last; /* range of children; NOT_A_CHILD when none */
+    View source;         /* whose doing it is; "": nobody's */
+    View revision;       /* of it, where that matters; "" */
+    View details;        /* JSON: {"planId"?, "summary"?} of the plan that it is about; "" */
 } EventRecord;
 
 /* Small named values: sources followed, last revision, notices. value "" removes. */

@@ -480,7 +480,7 @@ static void resource_event(World *world, const Resource *resource, const char *t
                            int64_t now_ms)
 {
     g_autofree char *subject = g_strdup_printf("%s/%s", kind_name(resource->kind), resource->name);
-    world_event(world, type, subject, message, now_ms);
+    world_event_of(world, &(EventOrigin){.source = resource->owner}, type, subject, message, now_ms);
 }
 
 static void transit_leave(World *world, ResourceEntry *entry)

@@ -290,7 +290,7 @@ void run_move(World *world, Run *run, RunState state, int64_t now_ms)
     g_autofree char *subject =
         g_strdup_printf("%s/%s run %" G_GINT64_FORMAT, kind_name(run->kind), run->name, run->number);
     g_autofree char *message = g_strdup_printf("%s -> %s", run_state_name(from), run_state_name(state));
-    world_event(world, "run.state", subject, message, now_ms);
+    world_event_of(world, &(EventOrigin){.source = run->owner}, "run.state", subject, message, now_ms);
 }
 
 void run_set_reason(World *world, Run *run, const char *reason)

@@ -239,7 +239,7 @@ static void schedule_event(World *world, const Schedule *schedule, const char *t
     g_autofree char *at = time_text(at_ms);
     g_autofree char *subject = g_strdup_printf("Pipeline/%s", schedule->pipeline->name);
     g_autofree char *text = g_strdup_printf("%s: %s", at, message);
-    world_event(world, type, subject, text, now_ms);
+    world_event_of(world, &(EventOrigin){.source = schedule->pipeline->owner}, type, subject, text, now_ms);
 }
 
 static void key_of(const Resource *pipeline, int64_t at_ms, Digest *ret_key)

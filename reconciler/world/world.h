@@ -449,6 +449,14 @@ void world_set_setting(World *world, const char *name, const char *value);
 void world_settings_each(const World *world, void (*each)(const char *name, const char *value, void *data),
                          void *data);
 void world_event(World *world, const char *type, const char *subject, const char *message, int64_t now_ms);
+/* Whose doing it is, of which revision and plan; each may be NULL. details: as in EventRecord. */
+typedef struct {
+    const char *source, *revision, *details;
+} EventOrigin;
+void world_event_of(World *world, const EventOrigin *origin, const char *type, const char *subject,
+                    const char *message, int64_t now_ms);
+/* The details of an event that is about this plan; summary: JSON, may be "". New string. */
+char *event_plan_details(const char *plan_id, const char *summary);
 uint64_t world_event_sequence(const World *world); /* highest given out */
 int64_t world_committed_ms(const World *world); /* now_ms of the last commit before it was loaded; 0: none */
 /* Finished jobs leave memory once their final state is durable and nothing unfinished depends on them: at
