@@ -46,7 +46,7 @@ override LDFLAGS  += $(LDFLAGS_$(VARIANT))
 LIBS     := $(PKG_LIBS) -pthread -lm
 
 # ---- rooms, lowest first -----------------------------------------------------------------------------------------
-ROOMS := base spec world source plan schedule scale forecast store provider simulated api cli engine
+ROOMS := base spec world source plan schedule scale forecast store notify provider simulated api cli engine
 DIR_base     := spec/base
 DIR_spec     := spec
 DIR_world    := reconciler/world
@@ -56,6 +56,7 @@ DIR_schedule := reconciler/schedule
 DIR_scale    := reconciler/scale
 DIR_forecast := reconciler/forecast
 DIR_store    := reconciler/store
+DIR_notify   := reconciler/notify
 DIR_provider := reconciler/provider/local
 DIR_simulated := reconciler/provider/simulated
 DIR_api      := reconciler/api
@@ -71,11 +72,12 @@ LINK_scale    := scale world spec base
 LINK_schedule := schedule scale world spec base
 LINK_forecast := forecast schedule scale world spec base
 LINK_store    := store world spec base
+LINK_notify   := notify store source world spec base
 LINK_provider := provider base
 LINK_simulated := simulated spec base
 LINK_api      := api plan schedule scale store source provider world spec base
-LINK_cli      := cli api forecast plan schedule scale store source provider world spec base
-LINK_engine   := engine api cli forecast plan schedule scale store source provider simulated world spec base
+LINK_cli      := cli api notify forecast plan schedule scale store source provider world spec base
+LINK_engine   := engine api cli notify forecast plan schedule scale store source provider simulated world spec base
 
 sources = $(filter-out %_main.c reconciler/main.c,$(wildcard $(DIR_$(1))/*.c))
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(call sources,$(1)))

@@ -360,6 +360,8 @@ void reconciler_committed(uint64_t sequence, const GError *error, void *data)
     }
     world_set_durable(reconciler->world,
                       world_batches(reconciler->world) - g_queue_get_length(&reconciler->in_flight));
+    if (reconciler->ports.outbox.durable)
+        reconciler->ports.outbox.durable(reconciler->ports.outbox.self, outgoing->event_sequence);
     outgoing_let_go(reconciler, outgoing);
     outgoing_free(outgoing);
     reconciler->waiters_due = true;

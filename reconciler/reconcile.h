@@ -8,6 +8,7 @@
 #include "reconciler/api/operation.h"
 #include "reconciler/growth.h"
 #include "reconciler/loop_meter.h"
+#include "reconciler/notify/outbox_report.h"
 #include "reconciler/ports.h"
 #include "spec/policy.h"
 
@@ -75,6 +76,8 @@ void reconciler_source_remote(Reconciler *reconciler, const SourceRemote *remote
 char *reconciler_source_name(const Reconciler *reconciler, const char *path);
 /* What was told of under this name has another, which was found in its muster.yaml: the entry goes. */
 void reconciler_source_renamed(Reconciler *reconciler, const char *before);
+/* How far destinations of the outbox port are: kept, and told where it matters. */
+void reconciler_outbox(Reconciler *reconciler, const OutboxReport *reports, size_t len);
 /* From the next plan on; takes a reference. */
 void reconciler_set_policy(Reconciler *reconciler, Policy *policy);
 /* Settings of sources that nobody follows any more are corrected. */

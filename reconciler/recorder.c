@@ -577,6 +577,34 @@ void recorder_unfollow_all(Recorder *recorder, Reconciler *reconciler)
     reconciler_unfollow_all(reconciler);
 }
 
+static void put_report(GByteArray *out, const OutboxReport *report)
+{
+    const char *const texts[] = {report->name, report->kind, report->place, report->error};
+    const int64_t numbers[] = {report->is_gone,
+                               (int64_t)report->position,
+                               (int64_t)report->counts.delivered,
+                               (int64_t)report->counts.given_up,
+                               (int64_t)report->counts.given_up_quietly,
+                               (int64_t)report->counts.dropped,
+                               (int64_t)report->pending,
+                               report->tries,
+                               report->failing_since_ms};
+    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
+        put_optional(out, texts[i]);
+    for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++)
+        saved_put_number(out, numbers[i]);
+}
+
+void recorder_outbox(Recorder *recorder, Reconciler *reconciler, const OutboxReport *reports, size_t len)
+{
+    for (size_t i = 0; i < len; i++) /* one by one, as they are replayed */
+    {
+        if (put(recorder, ENTRY_OUTBOX))
+            put_report(recorder->bytes, &reports[i]);
+        reconciler_outbox(reconciler, &reports[i], 1);
+    }
+}
+
 bool recorder_drain(Recorder *recorder, Reconciler *reconciler)
 {
     if (recorder && !recorder->is_draining && put(recorder, ENTRY_DRAIN))

@@ -42,4 +42,5 @@ void recorder_source(Recorder *recorder, Reconciler *reconciler, const SourceSta
 void recorder_source_remote(Recorder *recorder, Reconciler *reconciler, const SourceRemote *remote);
 void recorder_source_renamed(Recorder *recorder, Reconciler *reconciler, const char *before);
 void recorder_unfollow_all(Recorder *recorder, Reconciler *reconciler);
+void recorder_outbox(Recorder *recorder, Reconciler *reconciler, const OutboxReport *reports, size_t len);
 bool recorder_drain(Recorder *recorder, Reconciler *reconciler);

@@ -26,6 +26,7 @@ const char *entry_name(EntryType type)
                                                    [ENTRY_REMOTE] = "news of a remote",
                                                    [ENTRY_RENAMED] = "another name of a source",
                                                    [ENTRY_UNFOLLOW] = "the end of following",
+                                                   [ENTRY_OUTBOX] = "news of a destination",
                                                    [ENTRY_DRAIN] = "the stop",
                                                    [ENTRY_QUERIED] = "the end of a query",
                                                    [ENTRY_LOADED] = "the end of a load",

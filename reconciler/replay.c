@@ -146,6 +146,7 @@ static void take_in(Replay *replay, Entry *entry)
     case ENTRY_REMOTE: reconciler_source_remote(replay->reconciler, &entry->remote); return;
     case ENTRY_RENAMED: reconciler_source_renamed(replay->reconciler, entry->renamed); return;
     case ENTRY_UNFOLLOW: reconciler_unfollow_all(replay->reconciler); return;
+    case ENTRY_OUTBOX: reconciler_outbox(replay->reconciler, &entry->report, 1); return;
     case ENTRY_DRAIN: reconciler_drain(replay->reconciler); return;
     case ENTRY_QUERIED: replay_work_done(replay, entry); return;
     case ENTRY_LOADED: take_loaded(replay, entry); return;

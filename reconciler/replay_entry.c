@@ -118,6 +118,25 @@ static void take_remote(Saved *from, Entry *entry)
     from->is_bad |= !remote->path || !remote->name;
 }
 
+static void take_report(Saved *from, Entry *entry)
+{
+    OutboxReport *report = &entry->report;
+    report->name = optional(from, entry);
+    report->kind = optional(from, entry);
+    report->place = optional(from, entry);
+    report->error = optional(from, entry);
+    report->is_gone = saved_number(from) != 0;
+    report->position = (uint64_t)saved_number(from);
+    report->counts.delivered = (uint64_t)saved_number(from);
+    report->counts.given_up = (uint64_t)saved_number(from);
+    report->counts.given_up_quietly = (uint64_t)saved_number(from);
+    report->counts.dropped = (uint64_t)saved_number(from);
+    report->pending = (uint64_t)saved_number(from);
+    report->tries = (unsigned)limited(from, UINT32_MAX);
+    report->failing_since_ms = saved_number(from);
+    from->is_bad |= !report->name;
+}
+
 static void take_position(Saved *from, Entry *entry)
 {
     entry->has_position = saved_number(from) != 0;
@@ -164,6 +183,7 @@ static void take_entry(Saved *from, Entry *entry)
         return;
     case ENTRY_SOURCE: take_source(from, entry); return;
     case ENTRY_REMOTE: take_remote(from, entry); return;
+    case ENTRY_OUTBOX: take_report(from, entry); return;
     case ENTRY_RENAMED: entry->renamed = keep(entry, saved_text(from)); return;
     case ENTRY_QUERIED:
         entry->value = saved_number(from);

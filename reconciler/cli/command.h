@@ -36,7 +36,7 @@ typedef struct {
     char *policy;
     gboolean reset_values, defaults, clear;
     char *lasting;
-    char *against, *installation, *publish_snapshot;
+    char *against, *installation, *publish_snapshot, *notify;
     char *record, *replay, *workload, *seed, *compare, *html, *until, *begin, *spot_reclaim, *spot_refuse;
 } Options;
 

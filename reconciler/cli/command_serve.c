@@ -6,6 +6,7 @@
 #include "reconciler/cli/planning.h"
 #include "reconciler/cli/report.h"
 #include "reconciler/cli/state_dir.h"
+#include "reconciler/notify/notify_config.h"
 #include "reconciler/source/location.h"
 #include "reconciler/cli/values.h"
 #include "reconciler/store/lease.h"
@@ -121,6 +122,15 @@ static char *publish_path(const Options *options, GError **error)
     return NULL;
 }
 
+/* --notify, else the variable, else the state directory's, if there is one. */
+static char *notify_path(const Options *options, const char *state_dir, bool *ret_is_named)
+{
+    const char *variable = g_getenv(NOTIFY_VARIABLE);
+    const char *named = options->notify ? options->notify : variable && *variable ? variable : NULL;
+    *ret_is_named = named != NULL;
+    return named ? g_canonicalize_filename(named, NULL) : g_build_filename(state_dir, NOTIFY_FILE, NULL);
+}
+
 static int run(Invocation *invocation)
 {
     const Options *options = &invocation->options;
@@ -153,6 +163,8 @@ static int run(Invocation *invocation)
     if (!policy_path(options->policy, (const char *const *)follow, &policy, &error))
         return report_error(error);
     host.policy = policy;
+    g_autofree char *notify = notify_path(options, state_dir, &host.notify_is_named);
+    host.notify = notify;
     host.state_dir = state_dir;
     host.record_bytes = record_mib << 20;
     host.follow = (const char *const *)follow;
@@ -172,6 +184,8 @@ static const OptionSpec options[] = {
     OPTION_VARIABLES,
     {"publish-snapshot", 0, OPTION_TEXT, OPTION(publish_snapshot), "FILE",
      "keep FILE as muster snapshot would write it, for plan --against", NULL},
+    {"notify", 0, OPTION_TEXT, OPTION(notify), "FILE",
+     "who is told of events; without it notify.yaml of the state directory", NULL},
     OPTION_PROVIDER,
     OPTION_SOURCE,
 };
@@ -198,6 +212,9 @@ const Command command_serve = {
         "--policy names the file that says what each source may do, and whose plans wait for muster approve "
         "(docs/approval.md). It belongs to whoever runs the daemon: no source may hold it. SIGHUP reads it "
         "again.\n\n"
+        "notify.yaml of the state directory (or --notify FILE, or $MUSTER_NOTIFY) names who is told of what "
+        "happens: signed webhooks, programs, and the commit statuses of GitHub and GitLab "
+        "(docs/notifications.md; muster notify tries one). SIGHUP reads it again.\n\n"
         "From its start on it records what it takes in (--record), with a copy of the state that it "
         "began with, in the state directory: muster simulate --replay runs that again.\n\n"
         "docs/muster.service is a systemd unit for it.",

@@ -1,16 +1,14 @@
 /* repo_settings.c: see repo_settings.h. */
 #include "reconciler/source/repo_settings.h"
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
-#include "reconciler/source/scan.h"
+#include "reconciler/source/own_file.h"
+#include "reconciler/source/source.h"
 #include "spec/base/units.h"
 #include "spec/kinds.h"
 
 #define FILE_NAME "sources.yaml"
 #define VARIABLE  "MUSTER_SOURCES"
-#define BYTES_MAX ((size_t)1 << 20)
 
 static void settings_clear(RepoSettings *settings)
 {
@@ -30,32 +28,6 @@ void repo_settings_free(RepoSettings *settings)
         return;
     settings_clear(settings);
     g_free(settings);
-}
-
-static bool fail(GError **error, const char *file, const char *what)
-{
-    g_set_error(error, SOURCE_ERROR, SOURCE_ERROR_UNREADABLE, "%s: %s", file, what);
-    return false;
-}
-
-/* *ret_text stays NULL where no file is there and none was named. */
-static bool read_file(const char *path, bool is_named, char **ret_text, size_t *ret_len, GError **error)
-{
-    struct stat status;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0 && errno == ENOENT && !is_named)
-        return true;
-    if (fd < 0)
-        return fail(error, path, g_strerror(errno));
-    bool is_good = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
-    if (!is_good)
-        fail(error, path, "not a regular file");
-    else if (status.st_mode & (S_IWGRP | S_IWOTH))
-        is_good = fail(error, path, "others may write it, and it names what git runs; chmod go-w it");
-    if (is_good)
-        *ret_text = scan_read_all(fd, path, BYTES_MAX, ret_len, error);
-    close(fd);
-    return is_good && *ret_text;
 }
 
 /* ---- one entry ---- */
@@ -168,7 +140,7 @@ RepoSettings *repo_settings_load(const char *state_dir, const RepoLocation *loca
     g_autofree char *path = is_named ? g_strdup(named) : g_build_filename(state_dir, FILE_NAME, NULL),
                     *text = NULL;
     size_t len = 0;
-    if (!read_file(path, is_named, &text, &len, error) ||
+    if (!own_file_read(path, is_named, "it names what git runs", &text, &len, error) ||
         (text && !parse(path, (View){text, len}, location, settings, error)))
         return NULL;
     return g_steal_pointer(&settings);
