@@ -249,9 +249,11 @@ static bool fail_fetch(const Helper *helper, int status, GError **error)
         if (strstr(said, cures[i].part))
             cure = cures[i].cure;
     g_autofree char *reason = reason_of(said);
-    g_set_error(error, SOURCE_ERROR, blames_mirror(said) ? SOURCE_ERROR_DAMAGED : SOURCE_ERROR_REMOTE,
-                "%s cannot be fetched: %s%s%s", helper->fetch->location->url, reason, cure ? "; " : "",
-                cure ? cure : "");
+    int code = blames_mirror(said)                        ? SOURCE_ERROR_DAMAGED
+               : strstr(said, "couldn't find remote ref") ? SOURCE_ERROR_REF
+                                                          : SOURCE_ERROR_REMOTE;
+    g_set_error(error, SOURCE_ERROR, code, "%s cannot be fetched: %s%s%s", helper->fetch->location->url,
+                reason, cure ? "; " : "", cure ? cure : "");
     return false;
 }
 

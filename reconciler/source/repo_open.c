@@ -18,7 +18,7 @@ static bool settle(const SourceOptions *options, RepoMirror *mirror, const RepoL
     }
     if (fetches) {
         g_autoptr(RepoSettings) settings = repo_settings_load(options->state_dir, location, error);
-        if (!settings || !repo_mirror_fetch(mirror, settings, -1, error))
+        if (!settings || !repo_mirror_fetch(mirror, settings, NULL, -1, error))
             return false;
     }
     if (!options->commit)

@@ -22,6 +22,8 @@ static void settings_clear(RepoSettings *settings)
     g_free(settings->known_hosts);
     g_free(settings->ca_file);
     g_free(settings->proxy);
+    g_free(settings->webhook_file);
+    g_free(settings->webhook_env);
 }
 
 void repo_settings_free(RepoSettings *settings)
@@ -124,6 +126,9 @@ static void take_entry(Reading *reading, const Node *entry)
     fresh.allow_unencrypted = is_true(entry, "allowUnencrypted");
     const Node *rewrites = node_get(entry, "rewrites");
     fresh.follow_rewrites = rewrites && view_is(rewrites->text, "follow");
+    const Node *webhook = node_get(entry, "webhook");
+    fresh.webhook_file = webhook ? text_of(webhook, "secretFile") : NULL;
+    fresh.webhook_env = webhook ? text_of(webhook, "secretEnv") : NULL;
     settings_clear(settings);
     *settings = fresh;
 }

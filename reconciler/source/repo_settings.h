@@ -15,6 +15,7 @@
 typedef struct {
     char *user, *token_file, *token_env, *credential_helper; /* NULL: not given, as all below */
     char *ssh_key, *known_hosts, *ca_file, *proxy;
+    char *webhook_file, *webhook_env; /* at most one of them */
     bool allow_unencrypted, follow_rewrites;
     int64_t interval_ms, timeout_ms;
 } RepoSettings;

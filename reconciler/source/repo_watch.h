@@ -9,6 +9,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* A server that tells of a push before it serves it does so a moment later: six looks, each after twice the
+ * time of the one before, within 13 seconds. */
+#define REPO_BEHIND_LOOKS 6
+#define REPO_BEHIND_MS    200
+
 typedef enum {
     REPO_NEWS_OK,
     REPO_NEWS_UNREACHABLE, /* the remote could not be asked: commit is the newest known */
@@ -30,6 +35,7 @@ typedef struct {
     const char *location;  /* git+… */
     const char *state_dir; /* holds the mirror and sources.yaml */
     int64_t interval_ms;   /* 0: that of sources.yaml */
+    int64_t behind_ms;     /* before the second look for a push; 0: REPO_BEHIND_MS */
 } RepoWatchOptions;
 
 /* Looks at once. NULL with error: the location is none. */
@@ -39,6 +45,14 @@ void repo_watch_free(RepoWatch *watch);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RepoWatch, repo_watch_free)
 /* Looks now; when it is looking already, once more afterwards. */
 void repo_watch_now(RepoWatch *watch);
+/* A push was told of: ref (refs/…) is to be at the commit (or a tag that leads to one). The remote is asked
+ * for that reference alone; while it does not have the commit yet, again a few times within some seconds,
+ * then as ever. What is in force follows from what the remote says, never from what was told here. The newest
+ * that was told of takes the place of the one before. */
+void repo_watch_push(RepoWatch *watch, const char *ref, const char *commit);
+/* What webhooks are signed with, as the last look found it in sources.yaml: new, NULL-terminated. NULL with
+ * error: none is taken, and why. */
+char **repo_watch_secrets(RepoWatch *watch, GError **error);
 /* The commit was read whole: it is the last good one from now on. */
 void repo_watch_good(RepoWatch *watch, const char *commit);
 /* What the mirror holds could not be read: it is fetched anew at once. */
