@@ -8,6 +8,7 @@
 
 struct Follow {
     FollowTarget target;
+    RepoLocation *location; /* NULL: a directory */
     char *path, *name, *provider, *cache_dir;
     char *values; /* JSON; NULL: none */
     GivenValues *given;
@@ -258,8 +259,48 @@ static bool watch_start(Follow *follow, int64_t interval_ms, GError **error)
     RepoWatchOptions options = {
         .location = follow->path, .state_dir = follow->target.state_dir, .interval_ms = interval_ms};
     follow->options.is_offline = true; /* fetching is the watch's */
+    follow->location = repo_location_parse(follow->path, NULL);
     follow->remote = repo_watch_new(&options, follow_news, follow, error);
     return follow->remote != NULL;
+}
+
+/* ---- webhooks ---- */
+
+const char *follow_name(const Follow *follow)
+{
+    return follow->identity;
+}
+
+const RepoLocation *follow_location(const Follow *follow)
+{
+    return follow->location;
+}
+
+char **follow_secrets(Follow *follow, GError **error)
+{
+    if (follow->remote)
+        return repo_watch_secrets(follow->remote, error);
+    g_set_error(error, SOURCE_ERROR, SOURCE_ERROR_UNSUPPORTED, "it is a directory, which is watched");
+    return NULL;
+}
+
+void follow_push(Follow *follow, const char *ref, const char *commit)
+{
+    if (commit)
+        repo_watch_push(follow->remote, ref, commit);
+    else
+        repo_watch_now(follow->remote);
+}
+
+void follow_tell_webhook(Follow *follow, const SourceWebhook *webhook)
+{
+    SourceWebhook named = *webhook;
+    if (!follow->identity)
+        return;
+    named.path = follow->path;
+    named.name = follow->identity;
+    named.provider = follow->provider;
+    recorder_source_webhook(follow->target.recorder, follow->target.reconciler, &named);
 }
 
 void follow_set_policy(Follow *follow, Policy *policy)
@@ -314,6 +355,7 @@ void follow_free(void *data)
     g_clear_pointer(&follow->set, manifest_set_unref);
     g_clear_pointer(&follow->diagnostics, diagnostic_list_free);
     source_options_clear(&follow->options);
+    repo_location_free(follow->location);
     g_free(follow->failure);
     g_free(follow->commit);
     g_free(follow->loading_commit);

@@ -3,6 +3,7 @@
  * source/, WorkPort, recorder.h. Holds:  one load at a time; a change during a load makes one more. */
 #pragma once
 #include "reconciler/recorder.h"
+#include "reconciler/source/location.h"
 
 typedef struct Follow Follow;
 /* Whom what was loaded is told; all borrowed. */
@@ -24,6 +25,16 @@ typedef struct {
 Follow *follow_new(const FollowTarget *target, const FollowOptions *options, GError **error);
 /* From the next load on; takes a reference. */
 void follow_set_policy(Follow *follow, Policy *policy);
+/* What it is called; NULL: that is not known yet. Borrowed until the next load. */
+const char *follow_name(const Follow *follow);
+/* Of a repository; NULL: a directory. Borrowed. */
+const RepoLocation *follow_location(const Follow *follow);
+/* What its webhooks are signed with; new. NULL with error: none is taken, and why. */
+char **follow_secrets(Follow *follow, GError **error);
+/* Something was pushed to what it follows (repo_watch.h); commit NULL: ref was deleted there. */
+void follow_push(Follow *follow, const char *ref, const char *commit);
+/* A webhook for it came: told to the reconciler. */
+void follow_tell_webhook(Follow *follow, const SourceWebhook *webhook);
 /* No load may be under way: the worker is freed first. */
 void follow_free(void *follow);
 void follow_reload(Follow *follow);

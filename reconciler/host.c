@@ -5,6 +5,7 @@
 #include "reconciler/engine_ports.h"
 #include "reconciler/follow.h"
 #include "reconciler/future.h"
+#include "reconciler/hooks.h"
 #include "reconciler/provider/provider.h"
 #include "reconciler/publish.h"
 #include "reconciler/replay.h"
@@ -23,7 +24,7 @@ struct HostHandle {
     /* options, copied */
     char *state_dir, *command, *source_name, *provider_name, *publish_path;
     char **follow_paths, **follow_values;
-    char *policy_path; /* NULL: none */
+    char *policy_path, *listen; /* NULL: none */
     bool launch, log_to_stderr;
     int64_t interval_ms, record_bytes;
     LoopMeter loop;
@@ -46,6 +47,7 @@ struct HostHandle {
     Reconciler *reconciler;
     Server *server;
     GPtrArray *follows;
+    Hooks *hooks;         /* NULL: nothing is served over TCP */
     Publisher *publisher; /* NULL: nothing is published */
     GSource *full_pass;
 };
@@ -156,6 +158,26 @@ static bool start_follows(HostHandle *handle, GError **error)
     return true;
 }
 
+static bool start_hooks(HostHandle *handle, GError **error)
+{
+    if (!handle->listen)
+        return true;
+    HooksOptions options = {.follows = handle->follows,
+                            .clock = clock_port(handle->clock),
+                            .log = {.line = host_log, .self = handle},
+                            .call = on_call,
+                            .data = handle};
+    if (!listen_address_parse(handle->listen, &options.address, error))
+        return false;
+    handle->hooks = hooks_new(&options, error);
+    if (!handle->hooks)
+        return false;
+    g_autofree char *at = hooks_text(handle->hooks);
+    g_autofree char *text = g_strdup_printf("listening at http://%s/ (hooks, healthz, readyz, metrics)", at);
+    host_log(handle, text);
+    return true;
+}
+
 static void start_recording(HostHandle *handle, Ports *ports, const ReconcilerOptions *settings)
 {
     g_autoptr(GError) error = NULL;
@@ -216,7 +238,7 @@ static bool start_all(HostHandle *handle, GError **error)
     if (!handle->reconciler)
         return false;
     handle->server = server_new(handle->state_dir, on_call, handle, error);
-    return handle->server && start_follows(handle, error);
+    return handle->server && start_follows(handle, error) && start_hooks(handle, error);
 }
 
 /* Reverse order. The store waits for what it was handed; completions that the loop has not seen are in it all
@@ -227,6 +249,7 @@ static void end_all(HostHandle *handle)
         g_source_destroy(handle->full_pass);
         g_clear_pointer(&handle->full_pass, g_source_unref);
     }
+    hooks_stop(handle->hooks);
     if (handle->clock)
         clock_stop(handle->clock); /* what is delivered from here on only waits to be refused */
     if (handle->ports)
@@ -238,6 +261,7 @@ static void end_all(HostHandle *handle)
         recorder_end(handle->recorder);
     Reconciler *reconciler = g_steal_pointer(&handle->reconciler);
     reconciler_free(reconciler);
+    g_clear_pointer(&handle->hooks, hooks_free);
     g_clear_pointer(&handle->server, server_free);
     g_clear_pointer(&handle->ports, engine_ports_free);
     g_clear_pointer(&handle->publisher, publisher_free);
@@ -318,6 +342,7 @@ static void handle_free(HostHandle *handle)
     g_free(handle->provider_name);
     g_free(handle->publish_path);
     g_free(handle->policy_path);
+    g_free(handle->listen);
     g_free(handle);
 }
 
@@ -350,6 +375,7 @@ static HostHandle *host_start(const HostOptions *options, GError **error)
     handle->provider_name = g_strdup(options->provider);
     handle->publish_path = g_strdup(options->publish);
     handle->policy_path = g_strdup(options->policy);
+    handle->listen = g_strdup(options->listen);
     handle->follow_paths = g_strdupv((char **)(uintptr_t)options->follow);
     handle->follow_values = g_strdupv((char **)(uintptr_t)options->follow_values);
     handle->launch = options->launch;

@@ -111,7 +111,7 @@ typedef struct HostOptions {
     const char *source_name; /* --source NAME for a single followed source, or NULL */
     const char *provider;    /* --provider or NULL */
     const char *policy;      /* --policy: a file, absolute (policy.h); NULL: everything is allowed */
-    const char *listen;      /* --listen ADDR or NULL (a later issue) */
+    const char *listen;      /* --listen ADDRESS:PORT (listen_address.h, checked), or NULL */
     const char *publish;     /* --publish-snapshot FILE, absolute, or NULL */
     int64_t interval_ms;     /* slow full pass; 0: default */
     bool log_to_stderr;      /* serve: log lines; else quiet */

@@ -120,11 +120,13 @@ static void set_source(Reconciler *reconciler, const SourceState *state, const S
         json_object_set_new(source, "earlier", earlier);
     if (standing->waiting)
         json_object_set_new(source, "waiting", standing->waiting);
-    json_t *remote = json_object_get(before, "remote");
+    json_t *remote = json_object_get(before, "remote"), *webhook = json_object_get(before, "webhook");
     if (remote) {
         json_object_set(source, "remote", remote);
         set_behind(source, remote, reconciler->now_ms);
     }
+    if (webhook)
+        json_object_set(source, "webhook", webhook);
     json_object_set_new(sources, state->name, source);
     set_sources(reconciler, sources);
     json_decref(sources);
@@ -263,23 +265,39 @@ void source_approved(Reconciler *reconciler, const char *name)
 
 /* ---- its remote ---- */
 
-static void set_remote(Reconciler *reconciler, const SourceRemote *remote)
+/* The entry of a followed source, made where it has not been loaded yet. Borrowed. */
+static json_t *followed_entry(const Reconciler *reconciler, json_t *sources, const char *name,
+                              const char *path, const char *provider)
 {
-    json_t *sources = sources_setting(reconciler->world), *source = json_object_get(sources, remote->name);
+    json_t *source = json_object_get(sources, name);
     if (!source) {
         source = json_object();
-        json_set_text(source, "path", remote->path);
-        json_set_text(source, "provider", remote->provider);
+        json_set_text(source, "path", path);
+        json_set_text(source, "provider", provider);
         json_set_text(source, "state", "ok");
         json_set_number(source, "since", reconciler->now_ms);
-        json_object_set_new(sources, remote->name, source);
+        json_object_set_new(sources, name, source);
     }
     json_object_set_new(source, "followed", json_true());
-    json_t *object = json_object_get(source, "remote");
+    return source;
+}
+
+/* Borrowed. */
+static json_t *member_object(json_t *source, const char *member)
+{
+    json_t *object = json_object_get(source, member);
     if (!object) {
         object = json_object();
-        json_object_set_new(source, "remote", object);
+        json_object_set_new(source, member, object);
     }
+    return object;
+}
+
+static void set_remote(Reconciler *reconciler, const SourceRemote *remote)
+{
+    json_t *sources = sources_setting(reconciler->world),
+           *source = followed_entry(reconciler, sources, remote->name, remote->path, remote->provider),
+           *object = member_object(source, "remote");
     bool is_answered = !remote->message || remote->is_held;
     json_set_text(object, "state", !remote->message ? "ok" : remote->is_held ? "held" : "unreachable");
     json_object_del(object, "message");
@@ -316,6 +334,51 @@ void reconciler_source_remote(Reconciler *reconciler, const SourceRemote *remote
         reconciler_log(reconciler, "source %s: its remote is reached again", remote->name);
     g_free(followed->remote);
     followed->remote = g_strdup(remote->message);
+}
+
+/* ---- webhooks for it ---- */
+
+static void set_webhook(Reconciler *reconciler, const SourceWebhook *webhook)
+{
+    json_t *sources = sources_setting(reconciler->world),
+           *source = followed_entry(reconciler, sources, webhook->name, webhook->path, webhook->provider),
+           *object = member_object(source, "webhook");
+    if (webhook->refused) {
+        json_set_number(object, "refusedAt", reconciler->now_ms);
+        json_set_text(object, "refused", webhook->refused);
+    } else {
+        const char *const of_push[] = {"ref", "commit", "isFollowed"};
+        for (size_t i = 0; i < G_N_ELEMENTS(of_push); i++)
+            json_object_del(object, of_push[i]);
+        json_set_number(object, "acceptedAt", reconciler->now_ms);
+        json_set_text(object, "form", webhook->form);
+        json_set_text(object, "ref", webhook->ref);
+        json_set_text(object, "commit", webhook->commit);
+        if (webhook->ref)
+            json_object_set_new(object, "isFollowed", json_boolean(webhook->is_followed));
+    }
+    set_sources(reconciler, sources);
+    json_decref(sources);
+}
+
+void reconciler_source_webhook(Reconciler *reconciler, const SourceWebhook *webhook)
+{
+    if (reconciler->fault || reconciler->reload)
+        return; /* nothing rests on it */
+    reconciler->now_ms =
+        MAX(reconciler->now_ms, reconciler->ports.clock.now_ms(reconciler->ports.clock.self));
+    set_webhook(reconciler, webhook);
+    reconciler_wake(reconciler);
+    if (!webhook->refused)
+        return;
+    g_autofree char *subject = g_strdup_printf("source %s", webhook->name);
+    g_autofree char *count = webhook->refused_len > 1
+                                 ? g_strdup_printf(" (%" G_GINT64_FORMAT " since the last one that was told)",
+                                                   webhook->refused_len)
+                                 : g_strdup("");
+    g_autofree char *text = g_strconcat(webhook->refused, count, NULL);
+    world_event(reconciler->world, "source.webhook_refused", subject, text, reconciler->now_ms);
+    reconciler_log(reconciler, "source %s: a webhook was refused: %s", webhook->name, text);
 }
 
 /* ---- what is told of them

@@ -563,6 +563,19 @@ void recorder_source_remote(Recorder *recorder, Reconciler *reconciler, const So
     reconciler_source_remote(reconciler, remote);
 }
 
+void recorder_source_webhook(Recorder *recorder, Reconciler *reconciler, const SourceWebhook *webhook)
+{
+    if (put(recorder, ENTRY_WEBHOOK)) {
+        const char *const texts[] = {webhook->path, webhook->name,   webhook->provider, webhook->form,
+                                     webhook->ref,  webhook->commit, webhook->refused};
+        for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
+            put_optional(recorder->bytes, texts[i]);
+        saved_put_number(recorder->bytes, webhook->is_followed);
+        saved_put_number(recorder->bytes, webhook->refused_len);
+    }
+    reconciler_source_webhook(reconciler, webhook);
+}
+
 void recorder_source_renamed(Recorder *recorder, Reconciler *reconciler, const char *before)
 {
     if (put(recorder, ENTRY_RENAMED))

@@ -24,6 +24,7 @@ const char *entry_name(EntryType type)
                                                    [ENTRY_COMMITTED] = "the end of a commit",
                                                    [ENTRY_SOURCE] = "a revision",
                                                    [ENTRY_REMOTE] = "news of a remote",
+                                                   [ENTRY_WEBHOOK] = "a webhook",
                                                    [ENTRY_RENAMED] = "another name of a source",
                                                    [ENTRY_UNFOLLOW] = "the end of following",
                                                    [ENTRY_DRAIN] = "the stop",

@@ -16,7 +16,7 @@
                  */
 #define RECORDING_STATE  "muster.db"
 #define RECORDING_INPUTS "inputs"
-#define RECORDING_FORMAT 4
+#define RECORDING_FORMAT 5
 
 /* Entries. What the outside told comes before what the reconciler asked while it took it in, in that order.
  */
@@ -37,6 +37,7 @@ typedef enum {
     ENTRY_COMMITTED,
     ENTRY_SOURCE,
     ENTRY_REMOTE,
+    ENTRY_WEBHOOK,
     ENTRY_RENAMED,
     ENTRY_UNFOLLOW,
     ENTRY_DRAIN,

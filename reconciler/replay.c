@@ -144,6 +144,7 @@ static void take_in(Replay *replay, Entry *entry)
     case ENTRY_COMMITTED: replay_committed(replay, entry); return;
     case ENTRY_SOURCE: take_source(replay, entry); return;
     case ENTRY_REMOTE: reconciler_source_remote(replay->reconciler, &entry->remote); return;
+    case ENTRY_WEBHOOK: reconciler_source_webhook(replay->reconciler, &entry->webhook); return;
     case ENTRY_RENAMED: reconciler_source_renamed(replay->reconciler, entry->renamed); return;
     case ENTRY_UNFOLLOW: reconciler_unfollow_all(replay->reconciler); return;
     case ENTRY_DRAIN: reconciler_drain(replay->reconciler); return;

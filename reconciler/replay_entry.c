@@ -117,6 +117,21 @@ static void take_remote(Saved *from, Entry *entry)
     from->is_bad |= !remote->path || !remote->name;
 }
 
+static void take_webhook(Saved *from, Entry *entry)
+{
+    SourceWebhook *webhook = &entry->webhook;
+    webhook->path = optional(from, entry);
+    webhook->name = optional(from, entry);
+    webhook->provider = optional(from, entry);
+    webhook->form = optional(from, entry);
+    webhook->ref = optional(from, entry);
+    webhook->commit = optional(from, entry);
+    webhook->refused = optional(from, entry);
+    webhook->is_followed = saved_number(from) != 0;
+    webhook->refused_len = saved_number(from);
+    from->is_bad |= !webhook->path || !webhook->name;
+}
+
 static void take_position(Saved *from, Entry *entry)
 {
     entry->has_position = saved_number(from) != 0;
@@ -163,6 +178,7 @@ static void take_entry(Saved *from, Entry *entry)
         return;
     case ENTRY_SOURCE: take_source(from, entry); return;
     case ENTRY_REMOTE: take_remote(from, entry); return;
+    case ENTRY_WEBHOOK: take_webhook(from, entry); return;
     case ENTRY_RENAMED: entry->renamed = keep(entry, saved_text(from)); return;
     case ENTRY_QUERIED:
         entry->value = saved_number(from);

@@ -24,6 +24,7 @@ typedef struct {
     ProviderEvent event;
     SourceState source;
     SourceRemote remote;
+    SourceWebhook webhook;
     const char *renamed; /* RENAMED: the name before */
     /* BEGIN */
     ReconcilerOptions settings;

@@ -36,7 +36,8 @@ typedef struct {
     char *policy;
     gboolean reset_values, defaults, clear;
     char *lasting;
-    char *against, *installation, *publish_snapshot;
+    char *against, *installation, *publish_snapshot, *listen;
+    gboolean behind_proxy;
     char *record, *replay, *workload, *seed, *compare, *html, *until, *begin, *spot_reclaim, *spot_refuse;
 } Options;
 

@@ -469,6 +469,27 @@ static void status_remote(const json_t *source, const ListStyle *style, GString 
     }
 }
 
+/* When a webhook came last, and when one was refused after that. */
+static void status_webhook(const json_t *source, const ListStyle *style, GString *out)
+{
+    const json_t *webhook = json_object_get(source, "webhook");
+    const char *name = member_text(source, "name");
+    int64_t accepted = member_integer(webhook, "acceptedAt"), refused = member_integer(webhook, "refusedAt");
+    if (accepted) {
+        g_autofree char *ago = time_between(accepted, style->now_ms),
+                        *ref = printable(member_text(webhook, "ref"));
+        g_string_append_printf(
+            out, "  %s: a webhook came last %s ago (%s%s%s%s)\n", name, ago, member_text(webhook, "form"),
+            *ref ? ", " : "", ref,
+            *ref && !json_is_true(json_object_get(webhook, "isFollowed")) ? ", not followed" : "");
+    }
+    if (refused > accepted) {
+        g_autofree char *ago = time_between(refused, style->now_ms),
+                        *reason = printable(member_text(webhook, "refused"));
+        g_string_append_printf(out, "  %s: a webhook was refused %s ago: %s\n", name, ago, reason);
+    }
+}
+
 #define STATUS_SECTION(member, columns, row)                                                                 \
     status_section(status, member, columns, G_N_ELEMENTS(columns), row, style, out)
 
@@ -531,6 +552,7 @@ void list_status(const json_t *status, const ListStyle *style, GString *out)
         if (*message)
             g_string_append_printf(out, "  %s: %s\n", member_text(source, "name"), message);
         status_remote(source, style, out);
+        status_webhook(source, style, out);
         const json_t *waiting = json_object_get(source, "waiting");
         if (waiting)
             status_waiting(waiting, style, out);
