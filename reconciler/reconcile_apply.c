@@ -1,6 +1,7 @@
 /* reconcile_apply.c: applies, one after the other: planned off the loop against committed state, staged in
  * slices, then left to converge. A crash in the middle leaves an Apply that says STAGING; what is already
  * staged is true, the rest is found by the next plan (level-triggered). */
+#include <malloc.h>
 #include "reconciler/api/apply_plan.h"
 #include "reconciler/plan/change.h"
 #include "reconciler/recording.h"
@@ -8,6 +9,7 @@
 #include "reconciler/stage.h"
 
 #define PLAN_TRIES 5
+#define LARGE_SET  10000 /* manifests */
 
 typedef enum { TASK_QUEUED, TASK_PLANNING, TASK_STAGING } TaskPhase;
 
@@ -54,9 +56,17 @@ static ApplyTask *task_head(const Reconciler *reconciler)
     return g_queue_peek_head((GQueue *)(uintptr_t)&reconciler->applies);
 }
 
+/* A followed set is compared by digests from now on: its texts need not stay in memory, nor what planning all
+ * of it left behind. */
 static void plan_free_work(void *data)
 {
+    const ApplyPlan *plan = data;
+    bool is_large = plan->is_whole && plan->set && manifest_set_len(plan->set) >= LARGE_SET;
+    if (is_large)
+        manifest_set_rest(plan->set);
     apply_plan_free(data);
+    if (is_large)
+        malloc_trim(0);
 }
 
 /* A plan of 100,000 changes takes longer to free than the loop may be busy. */

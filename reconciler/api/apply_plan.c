@@ -336,8 +336,11 @@ void apply_plan_run(void *data)
     plan->diagnostics = diagnostic_list_new();
     if (!values)
         stop(plan, APPLY_BROKEN, g_strdup(error->message));
-    else if (load(plan, &source) && !plan_part(plan, &source))
-        plan_set(plan, plan->set, &source);
+    else if (load(plan, &source)) {
+        plan->is_whole = !plan_part(plan, &source);
+        if (plan->is_whole)
+            plan_set(plan, plan->set, &source);
+    }
     source_options_clear(&source);
 }
 
