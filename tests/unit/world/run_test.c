@@ -240,7 +240,8 @@ static void test_rerun_failed(void)
     fixture_run(world, step(again, "b"), NOT_A_CHILD, 6, 1);
     fixture_run(world, step(again, "last"), NOT_A_CHILD, 7, 0);
     fixture_run(world, step(again, "sum"), NOT_A_CHILD, 8, 0);
-    Run *third = run_rerun_failed(world, again, again->spec, NULL, &rng, 300, &error); /* what run 1 did stays done */
+    Run *third =
+        run_rerun_failed(world, again, again->spec, NULL, &rng, 300, &error); /* what run 1 did stays done */
     g_assert_no_error(error);
     g_assert_cmpuint(third->jobs_unfinished, ==, 3);
     g_assert_cmpstr(run_workspace(third), ==, run->id);
