@@ -92,18 +92,23 @@ static void test_names(void)
 /* An alias shares its nodes: nothing gets two prefixes, and what is no name gets none. */
 static void test_aliases(void)
 {
-    Read read =
-        read_with("namePrefix: a-\n",
-                  DEFINITION("d")
-                      HEAD("Pipeline",
-                           "p") "spec:\n  jobQueue: &n d\n  parameters: {n: *n}\n  jobs:\n"
-                                "  - {name: one, jobDefinition: *n, containerOverrides: &o {command: [d]}}\n"
-                                "  - {name: two, jobDefinition: *n, containerOverrides: *o}\n");
+    Read read = read_with(
+        "namePrefix: a-\n",
+        DEFINITION("d")
+            HEAD("Pipeline",
+                 "p") "spec:\n  jobQueue: &n d\n  parameters: {n: *n}\n  jobs:\n"
+                      "  - {name: one, jobDefinition: *n, consumableResourcePropertiesOverride: &o "
+                      "{consumableResourceList: [{consumableResource: c, quantity: 1}]}}\n"
+                      "  - {name: two, jobDefinition: *n, consumableResourcePropertiesOverride: *o}\n");
     diagnostics_none(read.diagnostics);
-    assert_spec(&read, KIND_PIPELINE, "a-p",
-                "{\"jobQueue\":\"a-d\",\"jobs\":[{\"containerOverrides\":{\"command\":[\"d\"]},"
-                "\"jobDefinition\":\"a-d\",\"name\":\"one\"},{\"containerOverrides\":{\"command\":[\"d\"]},"
-                "\"jobDefinition\":\"a-d\",\"name\":\"two\"}],\"parameters\":{\"n\":\"d\"}}");
+    const char *resources = "{\"consumableResourceList\":[{\"consumableResource\":\"a-c\",\"quantity\":1}]}";
+    g_autofree char *expected = g_strdup_printf(
+        "{\"jobQueue\":\"a-d\",\"jobs\":[{\"consumableResourcePropertiesOverride\":%s,\"jobDefinition\":\"a-"
+        "d\","
+        "\"name\":\"one\"},{\"consumableResourcePropertiesOverride\":%s,\"jobDefinition\":\"a-d\",\"name\":"
+        "\"two\"}],\"parameters\":{\"n\":\"d\"}}",
+        resources, resources);
+    assert_spec(&read, KIND_PIPELINE, "a-p", expected);
     read_clear(&read);
 }
 
