@@ -288,11 +288,11 @@ static SourceState state_of(const ApplyTask *task)
                          .set = task->plan->set};
 }
 
-static void note_followed(ApplyTask *task, const char *message)
+static void note_followed(ApplyTask *task, SourceStanding standing, const char *message)
 {
     SourceState state = state_of(task);
     state.broken = message;
-    source_note(task->reconciler, &state, message);
+    source_note(task->reconciler, &state, standing, message);
 }
 
 static void task_fail(ApplyTask *task, Fault fault, const char *message)
@@ -303,7 +303,7 @@ static void task_fail(ApplyTask *task, Fault fault, const char *message)
     if (task->call)
         answer_fault(task, fault, message);
     else
-        note_followed(task, message);
+        note_followed(task, fault == FAULT_REFUSED ? SOURCE_REFUSED : SOURCE_BROKEN, message);
     task_done(reconciler);
 }
 
@@ -313,7 +313,13 @@ static void task_refuse(ApplyTask *task, Fault fault, const char *message)
     ApplyState state = fault == FAULT_REFUSED ? APPLY_STATE_REFUSED : APPLY_STATE_BROKEN;
     if (task->call || source_fault_is_new(task->reconciler, task->plan->source_name, task->revision, message))
         record_fault(task, state, message);
+    bool is_followed = !task->call;
+    uint64_t epoch = task->epoch;
+    g_autofree char *name = g_strdup(task->plan->source_name);
+    Reconciler *reconciler = task->reconciler;
     task_fail(task, fault, message);
+    if (is_followed)
+        source_wait_for_change(reconciler, name, epoch);
 }
 
 /* Waits for an approval. */
@@ -549,7 +555,7 @@ static bool begin_staging(ApplyTask *task)
         source_approved(reconciler, task->plan->source_name);
     }
     if (is_of_followed(task))
-        note_followed(task, NULL);
+        note_followed(task, SOURCE_OK, NULL);
     keep_values(reconciler, task->plan);
     if (nothing_new(reconciler, task))
         return false;
@@ -652,6 +658,8 @@ void applies_settle(Reconciler *reconciler)
         if (apply->state == APPLY_ACTIVE &&
             (moving == 0 || (look && !world_owner_in_transit(reconciler->world, apply->owner))))
             apply_set(reconciler->world, apply->id, APPLY_CONVERGED, "", reconciler->now_ms);
+    if (g_queue_is_empty(&reconciler->applies))
+        sources_look_again(reconciler);
 }
 
 /* ---- after a failed commit, and after loading

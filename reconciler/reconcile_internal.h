@@ -38,6 +38,8 @@ typedef struct {
     bool approval_required;
     char *held;         /* the plan that waits, as plan_save() writes it; NULL: none, or not made again yet */
     GPtrArray *earlier; /* of char*: plans that waited before, oldest first */
+    bool is_stopped;    /* by what the state was at stopped_epoch */
+    uint64_t stopped_epoch;
 } FollowedSource;
 
 /* A plan that waits for an approval; all borrowed. */
@@ -197,7 +199,16 @@ void source_approved(Reconciler *reconciler, const char *name);
 /* Planned once more, all of it; nothing while it is broken. */
 void source_look_again(Reconciler *reconciler, const char *name);
 bool source_is_followed(const Reconciler *reconciler, const char *name);
-void source_note(Reconciler *reconciler, const SourceState *state, const char *message);
+/* BROKEN: its files are at fault; REFUSED: a guard, the policy or another source is in its way. */
+typedef enum { SOURCE_OK, SOURCE_BROKEN, SOURCE_REFUSED } SourceStanding;
+/* message: why it is not SOURCE_OK. */
+void source_note(Reconciler *reconciler, const SourceState *state, SourceStanding standing,
+                 const char *message);
+/* What stopped it was found in the state, as that was at epoch: once that has changed it is looked at again.
+ */
+void source_wait_for_change(Reconciler *reconciler, const char *name, uint64_t epoch);
+/* Looks at those for which it has. */
+void sources_look_again(Reconciler *reconciler);
 /* False when the same fault of the same revision (may be NULL) was recorded last: each pass finds it again.
  */
 bool source_fault_is_new(Reconciler *reconciler, const char *name, const char *revision, const char *message);

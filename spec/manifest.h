@@ -128,7 +128,8 @@ ManifestOutcome manifest_from_document(const Document *document, const ManifestC
                                        ManifestBatch *batch, DiagnosticList *diagnostics);
 /* Parses muster.yaml. NULL with diagnostics when invalid. New, caller frees with source_config_free. */
 SourceConfig *source_config_parse(View text, const char *file, DiagnosticList *diagnostics);
-/* What config does not say itself is as base says: variables, patches, uses and defaults; not its name. */
+/* What config does not say itself is as base says: variables, patches, namePrefix, uses and defaults; not
+ * its name. */
 void source_config_inherit(SourceConfig *config, const SourceConfig *base);
 /* Gives the variables their values; once, when all bases are inherited. given may be NULL. Faults are
  * diagnostics. */

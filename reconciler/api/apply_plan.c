@@ -74,10 +74,11 @@ typedef struct {
     SourceOptions *source;
 } Check;
 
-static bool is_known(Kind kind, View name, void *data)
+static ReferenceStanding is_known(Kind kind, View name, void *data)
 {
     Check *check = data;
-    return committed_knows(check->committed, kind, name, check->identity);
+    return committed_knows(check->committed, kind, name, check->identity) ? REFERENCE_KNOWN
+                                                                          : REFERENCE_MISSING;
 }
 
 static View text_of(const char *file, void *data)
