@@ -105,8 +105,9 @@ static void set_source(Reconciler *reconciler, const SourceState *state, const S
     json_set_text(source, "state", standing->word);
     json_set_text(source, "message", standing->message);
     json_set_text(source, "provider", state->provider);
-    json_set_text(source, "revision", standing->waiting ? NULL : state->revision);
-    if (before && (!state->revision || standing->waiting)) /* the last good one is still in force */
+    if (!standing->message)
+        json_set_text(source, "revision", state->revision);
+    else if (json_object_get(before, "revision")) /* the last good one is still in force */
         json_object_set(source, "revision", json_object_get(before, "revision"));
     bool is_in_force = !standing->message && source_config_requires_approval(manifest_set_config(state->set));
     if (is_in_force || json_object_get(before, "approval"))
