@@ -130,7 +130,7 @@ asan-run: all $(C_TEST_BINS) $(SIMULATION_BINS) $(FUZZ_REPLAYS)
 	@BUILD=$(BUILD) MUSTER_TEST_VARIANT=asan G_SLICE=always-malloc tools/run-tests $(C_TEST_BINS) $(SIMULATION_BINS) $(FUZZ_REPLAYS) $(SCRIPT_TESTS)
 
 # Of Debian 12's valgrind: it knows no pidfd_open, without which no launcher runs and no git is waited for, and takes mount() without a type for a fault.
-VALGRIND_TESTS := $(filter-out tests/unit/provider/local_test.c tests/unit/source/repo_test.c,$(UNIT_TESTS) $(PROPERTY_TESTS))
+VALGRIND_TESTS := $(filter-out tests/unit/provider/local_test.c tests/unit/source/repo_test.c tests/unit/source/helper_test.c,$(UNIT_TESTS) $(PROPERTY_TESTS))
 VALGRIND_BINS  := $(patsubst %.c,$(BUILD)/%,$(VALGRIND_TESTS))
 check-valgrind: ## the unit and property tests under valgrind's memcheck
 	@command -v valgrind >/dev/null || { echo 'make: valgrind is missing; `make deps-lint` installs it' >&2; exit 1; }
