@@ -15,15 +15,15 @@ VERSION     := 0.1.0
 V           ?= 0
 Q           := $(if $(filter 0,$(V)),@)
 
-PACKAGES    := glib-2.0 jansson yaml-0.1 sqlite3 libmicrohttpd libcurl libcrypto libgit2
+PACKAGES    := glib-2.0 jansson yaml-0.1 sqlite3 libmicrohttpd libcurl libcrypto libgit2 gpgme
 DEBIAN_DEPS := gcc make pkg-config perl strace curl tmux groff-base libglib2.0-dev libjansson-dev libyaml-dev libsqlite3-dev libmicrohttpd-dev \
-               libcurl4-openssl-dev libssl-dev libgit2-dev git openssl openssh-client openssh-server \
+               libcurl4-openssl-dev libssl-dev libgit2-dev libgpgme-dev gnupg git openssl openssh-client openssh-server \
                lighttpd lighttpd-mod-openssl
 LINT_DEPS   := clang clang-format cppcheck libclang-rt-14-dev valgrind zsh fish jq
 # What nothing can be compiled without; and what `make test` and `make demo` install besides when it is not there.
 NO_LIBS     := $(shell { command -v $(firstword $(CC)) && command -v pkg-config && pkg-config --exists $(PACKAGES); } >/dev/null 2>&1 || echo yes)
 MISSING     := $(or $(NO_LIBS),$(shell { PATH=$$PATH:/usr/sbin; command -v prove && command -v strace && command -v curl && command -v git && \
-               command -v sshd && command -v lighttpd && command -v openssl; } >/dev/null 2>&1 || echo yes))
+               command -v sshd && command -v ssh-keygen && command -v gpg && command -v lighttpd && command -v openssl; } >/dev/null 2>&1 || echo yes))
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef \
             -Wwrite-strings
