@@ -82,6 +82,36 @@ ok "until the key is back" until_ok mt approve "$plan" --wait none
 ok "and it is carried out" until_ok mt get JobQueue sixth
 stop_daemon "$daemon"
 
+# Tags, and a start at one that is not signed: there is nothing that could be in force.
+tag() { git -C tags tag "$@" && git -C tags push -q origin --tags 2>/dev/null; }
+tagged="git+file://$WORK/tags.git@semver:1.x"
+settings 50ms ', what: tag'
+sign_with ada
+git config --global commit.gpgsign false
+make_repository "$WORK/tags" || { is "a repository is made" no yes; finish; }
+sed -i 's/^name: e2e/name: tagged/' tags/muster.yaml
+sed -i 's/name: first/name: tagged/; s/here/there/' tags/first.yaml && sed -i 's/here/there/' tags/here.yaml && push tags mine
+tag v1.0.0
+start_daemon "$tagged" || { is "daemon starts" no yes; finish; }
+ok "a tag that is not signed is held" until_like "*held *tag v1.0.0 of commit *lightweight*what is in force stays*" mt status
+exits "and nothing is made of it" 6 mt get JobQueue tagged
+tag -s -m one v1.0.1
+ok "a signed one is taken" until_like "*tagged *ok *$(head_of tags)*" mt status
+ok "with what it names" until_ok mt get JobQueue tagged
+is "and its signature is recorded" "$(run mt history tagged -o json; json reconciles.0.signature)" "ada@example.org (ssh $(fingerprint ada))"
+good=$(head_of tags)
+sed -i 's/priority: 1/priority: 2/' tags/first.yaml && push tags newer && tag -a -m two v1.1.0
+ok "a newer one that is not signed is held" until_like "*tagged *held *$good*tag v1.1.0 of commit *is not signed; git tag -s makes a tag that is; *stays in force*" mt status
+stop_daemon "$daemon"
+start_daemon "$tagged" || { is "daemon starts" no yes; finish; }
+ok "after a restart too" until_like "*tagged *held *$good*tag v1.1.0 of commit *stays in force*" mt status
+git -C tags tag -s -m three v1.2.0 && git -C tags push -q origin --tags
+ok "the next takes over" until_like "*tagged *ok *$(head_of tags)*" mt status
+git -C tags.git update-ref refs/tags/v1.9.0 "$(git -C tags rev-parse refs/tags/v1.0.1)"
+ok "an old tag by a new name takes nothing back" until_like "*tagged *held *$(head_of tags)*tag v1.9.0 of commit *is the tag v1.0.1 by another name; *stays in force*" mt status
+stop_daemon "$daemon"
+settings 1h
+
 # What has to hang is ended, and another start of the daemon finds the same.
 mkdir hanging && printf '#!/bin/sh\nexec sleep 86397\n' >hanging/ssh-keygen && chmod +x hanging/ssh-keygen
 change seventh
