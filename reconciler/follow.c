@@ -19,7 +19,9 @@ struct Follow {
     char *loading_commit;        /* of the load under way */
     char *head, *remote_message; /* what the remote said last */
     bool is_held;
-    char *identity; /* as it was loaded last; NULL: never */
+    char *refused, *refused_author; /* commit that the remote has and that is not signed as it has to be */
+    bool is_untrusted;              /* nor is anything else that is known */
+    char *identity;                 /* as it was loaded last; NULL: never */
     SourceFollower *follower;
     GPtrArray *base_paths, *base_watches; /* of char*, SourceWatch*: directories outside of the source */
     bool loading, again;
@@ -32,8 +34,9 @@ struct Follow {
     ManifestSet *set;
     DiagnosticList *diagnostics;
     char *failure;
-    bool is_damaged; /* the mirror could not be read */
-    char *damaged;   /* the commit that it could not be read for; NULL: none yet */
+    bool is_damaged;    /* the mirror could not be read */
+    bool is_unverified; /* the commit is not trusted any more: its remote's news will say so */
+    char *damaged;      /* the commit that it could not be read for; NULL: none yet */
 };
 
 static char *first_errors(DiagnosticList *diagnostics)
@@ -63,6 +66,7 @@ static void follow_load(void *data)
         source_follower_load(follow->follower, &follow->set, &statistics, follow->diagnostics, &error);
     source_statistics_clear(&statistics);
     follow->is_damaged = g_error_matches(error, SOURCE_ERROR, SOURCE_ERROR_DAMAGED);
+    follow->is_unverified = g_error_matches(error, SOURCE_ERROR, SOURCE_ERROR_UNVERIFIED);
     if (!read)
         follow->failure = g_strdup(error->message);
     else if (diagnostic_list_count(follow->diagnostics, SEVERITY_ERROR))
@@ -96,6 +100,9 @@ static void tell_remote(Follow *follow)
                            .provider = follow->provider,
                            .head = follow->head,
                            .message = follow->remote_message,
+                           .refused = follow->refused,
+                           .refused_author = follow->refused_author,
+                           .is_untrusted = follow->is_untrusted,
                            .is_held = follow->is_held};
     recorder_source_remote(follow->target.recorder, follow->target.reconciler, &remote);
 }
@@ -184,9 +191,23 @@ static void follow_known(Follow *follow)
     follow_reload(later);
 }
 
+/* The keys were changed between the news of a commit and reading it. */
+static void follow_unverified(Follow *follow)
+{
+    g_clear_pointer(&follow->diagnostics, diagnostic_list_free);
+    g_clear_pointer(&follow->failure, g_free);
+    follow->loading = follow->again = false;
+    g_clear_pointer(&follow->commit, g_free);
+    repo_watch_now(follow->remote);
+}
+
 static void follow_loaded(void *data)
 {
     Follow *follow = data;
+    if (follow->is_unverified) {
+        follow_unverified(follow);
+        return;
+    }
     bool whole = follow->set && !follow->failure;
     const char *name = name_of(follow);
     SourceState state = {.path = follow->path,
@@ -194,6 +215,8 @@ static void follow_loaded(void *data)
                          .provider = follow->provider,
                          .values = follow->values,
                          .revision = whole ? manifest_set_revision(follow->set) : NULL,
+                         .author = source_follower_author(follow->follower),
+                         .signature = source_follower_signature(follow->follower),
                          .broken = follow->failure,
                          .set = whole ? follow->set : NULL,
                          .approval_required = policy_requires_approval(follow->policy, name),
@@ -249,6 +272,13 @@ static void follow_news(const RepoNews *news, void *data)
         follow->commit = g_strdup(news->commit);
         follow->changed_us = news->changed_us;
     }
+    follow->is_untrusted = news->refused && !news->commit;
+    if (follow->is_untrusted) /* nor is it read again */
+        g_clear_pointer(&follow->commit, g_free);
+    g_free(follow->refused);
+    g_free(follow->refused_author);
+    follow->refused = news->refused ? g_strdup(news->refused->commit) : NULL;
+    follow->refused_author = news->refused ? g_strdup(news->refused->author) : NULL;
     g_free(follow->head);
     g_free(follow->remote_message);
     follow->head = g_strdup(news->head);
@@ -346,6 +376,8 @@ void follow_free(void *data)
     g_free(follow->damaged);
     g_free(follow->head);
     g_free(follow->remote_message);
+    g_free(follow->refused);
+    g_free(follow->refused_author);
     g_free(follow->identity);
     g_free(follow->path);
     g_free(follow->name);

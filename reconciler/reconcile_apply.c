@@ -444,13 +444,15 @@ static PortFound found_save(const void *data, GByteArray *bytes)
 {
     const ApplyTask *task = data;
     ApplyPlan *plan = task->plan;
-    bool is_whole =
-        plan->outcome == APPLY_READY || plan->outcome == APPLY_REFUSED || plan->outcome == APPLY_HELD;
+    bool is_whole = plan->outcome == APPLY_READY || plan->outcome == APPLY_HELD ||
+                    (plan->outcome == APPLY_REFUSED && plan->set);
     g_autofree char *message = is_whole ? NULL : task->call ? g_strdup(plan->message) : first_errors(plan);
     saved_put_number(bytes, is_whole ? APPLY_READY : plan->outcome);
     saved_put_text(bytes, view_from(message));
     saved_put_text(bytes, view_from(is_whole ? NULL : plan->identity));
     saved_put_text(bytes, view_from(is_whole ? NULL : revision_of(task)));
+    saved_put_text(bytes, view_from(plan->author));
+    saved_put_text(bytes, view_from(plan->signature));
     return (PortFound){is_whole && !is_of_followed(task) ? plan->set : NULL, plan->has_position,
                        plan->position};
 }
@@ -464,12 +466,20 @@ static void failed_restore(ApplyTask *task, View identity, View revision)
         task->revision = g_strndup(revision.data, revision.len);
 }
 
+static void take_text(char **text, View saved)
+{
+    g_free(*text);
+    *text = saved.len ? g_strndup(saved.data, saved.len) : NULL;
+}
+
 static bool found_restore(void *data, View saved, ManifestSet *set, const char *state_dir)
 {
     ApplyPlan *plan = ((ApplyTask *)data)->plan;
     Saved from = {.rest = saved};
     int64_t outcome = saved_number(&from);
     View message = saved_text(&from), identity = saved_text(&from), revision = saved_text(&from);
+    take_text(&plan->author, saved_text(&from));
+    take_text(&plan->signature, saved_text(&from));
     g_free(plan->state_dir);
     plan->state_dir = g_strdup(state_dir);
     if (set) {

@@ -29,6 +29,7 @@ typedef struct {
     char *message;        /* of what is broken, or NULL */
     char *remote;         /* what is wrong with its remote, or NULL */
     char *recorded;       /* "REVISION MESSAGE" of the fault that was recorded last, or NULL */
+    char *refused;        /* the same, of what was refused for its signature */
     ManifestSet *carried; /* carried out; NULL: none yet */
     uint64_t epoch;       /* when it had been */
     /* As it was told last: what an approval carries out. */

@@ -11,6 +11,7 @@ void followed_free(void *data)
     g_free(followed->message);
     g_free(followed->remote);
     g_free(followed->recorded);
+    g_free(followed->refused);
     manifest_set_unref(followed->carried);
     g_free(followed->path);
     g_free(followed->provider);
@@ -321,6 +322,28 @@ static void set_remote(Reconciler *reconciler, const SourceRemote *remote)
     json_decref(sources);
 }
 
+/* What nobody who is trusted signed: recorded once, however often the remote is asked. */
+static void record_refused(Reconciler *reconciler, FollowedSource *followed, const SourceRemote *remote)
+{
+    g_autofree char *fault =
+        remote->refused ? g_strdup_printf("%s %s", remote->refused, remote->message) : NULL;
+    bool is_new = fault && g_strcmp0(fault, followed->refused) != 0;
+    g_free(followed->refused);
+    followed->refused = g_steal_pointer(&fault);
+    if (is_new)
+        apply_note(reconciler->world,
+                   &(ApplyRecord){.owner = view_from(remote->name),
+                                  .source_path = view_from(remote->path),
+                                  .revision = view_from(remote->refused),
+                                  .state = APPLY_STATE_REFUSED,
+                                  .message = view_from(remote->message),
+                                  .summary = VIEW("{}"),
+                                  .trigger = TRIGGER_FOLLOW,
+                                  .author = view_from(remote->refused_author),
+                                  .started_ms = reconciler->now_ms},
+                   reconciler->now_ms);
+}
+
 void reconciler_source_remote(Reconciler *reconciler, const SourceRemote *remote)
 {
     if (reconciler->fault || reconciler->reload)
@@ -329,6 +352,9 @@ void reconciler_source_remote(Reconciler *reconciler, const SourceRemote *remote
         MAX(reconciler->now_ms, reconciler->ports.clock.now_ms(reconciler->ports.clock.self));
     FollowedSource *followed = followed_get(reconciler, remote->name);
     set_remote(reconciler, remote);
+    record_refused(reconciler, followed, remote);
+    if (remote->is_untrusted)
+        g_clear_pointer(&followed->newest, manifest_set_unref);
     reconciler_wake(reconciler);
     if (g_strcmp0(followed->remote, remote->message) == 0)
         return;

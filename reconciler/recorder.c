@@ -555,10 +555,11 @@ void recorder_source(Recorder *recorder, Reconciler *reconciler, const SourceSta
 void recorder_source_remote(Recorder *recorder, Reconciler *reconciler, const SourceRemote *remote)
 {
     if (put(recorder, ENTRY_REMOTE)) {
-        const char *const texts[] = {remote->path, remote->name, remote->provider, remote->head,
-                                     remote->message};
+        const char *const texts[] = {remote->path,    remote->name,    remote->provider,      remote->head,
+                                     remote->message, remote->refused, remote->refused_author};
         for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
             put_optional(recorder->bytes, texts[i]);
+        saved_put_number(recorder->bytes, remote->is_untrusted);
         saved_put_number(recorder->bytes, remote->is_held);
     }
     reconciler_source_remote(reconciler, remote);

@@ -113,8 +113,11 @@ static void take_remote(Saved *from, Entry *entry)
     remote->provider = optional(from, entry);
     remote->head = optional(from, entry);
     remote->message = optional(from, entry);
+    remote->refused = optional(from, entry);
+    remote->refused_author = optional(from, entry);
+    remote->is_untrusted = saved_number(from) != 0;
     remote->is_held = saved_number(from) != 0;
-    from->is_bad |= !remote->path || !remote->name;
+    from->is_bad |= !remote->path || !remote->name || (remote->refused && !remote->message);
 }
 
 static void take_position(Saved *from, Entry *entry)

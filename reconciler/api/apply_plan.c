@@ -143,16 +143,29 @@ static bool check_providers(ApplyPlan *plan, const ManifestSet *set)
     return true;
 }
 
+/* A followed source's are known, and it is not opened. */
+static void note_origin(ApplyPlan *plan, const SourceOptions *source)
+{
+    if (!source_author(source))
+        return;
+    g_free(plan->author);
+    g_free(plan->signature);
+    plan->author = g_strdup(source_author(source));
+    plan->signature = g_strdup(source_signature(source));
+}
+
 static bool load(ApplyPlan *plan, SourceOptions *source)
 {
     g_autoptr(GError) error = NULL;
     SourceStatistics statistics = {0};
     if (!plan->set && !source_load(source, &plan->set, &statistics, plan->diagnostics, &error)) {
+        bool is_unverified = g_error_matches(error, SOURCE_ERROR, SOURCE_ERROR_UNVERIFIED);
         source_statistics_clear(&statistics);
-        stop(plan, APPLY_BROKEN, g_strdup(error->message));
+        stop(plan, is_unverified ? APPLY_REFUSED : APPLY_BROKEN, g_strdup(error->message));
         return false;
     }
     source_statistics_clear(&statistics);
+    note_origin(plan, source);
     plan->identity = source_identity(source, plan->set);
     return true;
 }

@@ -199,6 +199,19 @@ static void source_of(const CheckOptions *options, Checked *checked)
                                       .observer = options->observer};
 }
 
+/* What is not signed by anybody who is trusted is refused like what a rule forbids. */
+static bool load(SourceOptions *source, Checked *checked, GError **error)
+{
+    g_autoptr(GError) fault = NULL;
+    if (source_load(source, &checked->set, &checked->statistics, checked->diagnostics, &fault))
+        return true;
+    if (g_error_matches(fault, SOURCE_ERROR, SOURCE_ERROR_UNVERIFIED))
+        g_set_error(error, CLI_ERROR, EXIT_REFUSED, "%s: %s", checked->path, fault->message);
+    else
+        g_propagate_error(error, g_steal_pointer(&fault));
+    return false;
+}
+
 bool checked_load(const CheckOptions *options, Checked *ret_checked, GError **error)
 {
     if (!source_is_supported(options->path, error))
@@ -206,8 +219,7 @@ bool checked_load(const CheckOptions *options, Checked *ret_checked, GError **er
     g_auto(Checked) checked = {.path = g_strdup(options->path), .diagnostics = diagnostic_list_new()};
     source_of(options, &checked);
     SourceOptions *source = &checked.source;
-    if (!source_load(source, &checked.set, &checked.statistics, checked.diagnostics, error) ||
-        (!options->may_be_empty && !check_ours(&checked, error)))
+    if (!load(source, &checked, error) || (!options->may_be_empty && !check_ours(&checked, error)))
         return false;
     checked.identity = source_identity(source, checked.set);
     const SourceConfig *config = manifest_set_config(checked.set);

@@ -118,6 +118,16 @@ void source_follower_attach(SourceFollower *follower, SourceWatch *watch)
     follower->watch = watch;
 }
 
+const char *source_follower_author(const SourceFollower *follower)
+{
+    return source_author(&follower->options);
+}
+
+const char *source_follower_signature(const SourceFollower *follower)
+{
+    return source_signature(&follower->options);
+}
+
 const GPtrArray *source_follower_bases(const SourceFollower *follower)
 {
     return follower->bases;

@@ -1,6 +1,7 @@
 /* repo_tree.c: a commit is opened and read. See repo_tree.h. */
 #include "reconciler/source/repo_tree_internal.h"
 #include <string.h>
+#include "reconciler/source/repo_author.h"
 #include "spec/document.h"
 
 #define LFS_SIGN    "version https://git-lfs.github.com/spec/"
@@ -120,6 +121,7 @@ RepoTree *repo_tree_open(const RepoMirror *mirror, const RepoLocation *location,
     if (!open_database(tree, path, error))
         return NULL;
     g_strlcpy(tree->commit, commit, sizeof tree->commit);
+    tree->author = repo_author(tree->repository, commit);
     return open_commit(tree, error) ? g_steal_pointer(&tree) : NULL;
 }
 
@@ -160,6 +162,8 @@ void repo_tree_free(RepoTree *tree)
     g_free(tree->database);
     g_free(tree->path);
     g_free(tree->origin);
+    g_free(tree->author);
+    g_free(tree->signature);
     g_free(tree->single);
     g_free(tree);
 }
@@ -167,6 +171,22 @@ void repo_tree_free(RepoTree *tree)
 const char *repo_tree_commit(const RepoTree *tree)
 {
     return tree->commit;
+}
+
+const char *repo_tree_author(const RepoTree *tree)
+{
+    return tree->author;
+}
+
+const char *repo_tree_signature(const RepoTree *tree)
+{
+    return tree->signature;
+}
+
+void repo_tree_set_signature(RepoTree *tree, const char *signature)
+{
+    g_free(tree->signature);
+    tree->signature = g_strdup(signature);
 }
 
 const char *repo_tree_path(const RepoTree *tree)

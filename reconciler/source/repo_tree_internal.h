@@ -12,7 +12,8 @@ struct RepoTree {
     git_oid root;        /* tree that the path names, or (single) holds the file */
     char commit[REPO_COMMIT_HEX + 1];
     char *path, *origin;
-    char *single; /* name of the file; NULL: the path is a directory */
+    char *author, *signature; /* of the commit; NULL: not known, not verified */
+    char *single;             /* name of the file; NULL: the path is a directory */
 };
 
 /* More than these are no tree that somebody wrote: a few small objects can name themselves billions of times.
