@@ -52,6 +52,7 @@ const char *apply_state_name(ApplyState state)
     case APPLY_FAILED: return "FAILED";
     case APPLY_STATE_REFUSED: return "REFUSED";
     case APPLY_STATE_BROKEN: return "BROKEN";
+    case APPLY_STATE_NOTED: return "NOTED";
     }
     g_assert_not_reached();
 }
@@ -63,6 +64,9 @@ const char *apply_trigger_name(ApplyTrigger trigger)
     case TRIGGER_APPLY: return "apply";
     case TRIGGER_DESTROY: return "destroy";
     case TRIGGER_FOLLOW: return "follow";
+    case TRIGGER_ROLLBACK: return "rollback";
+    case TRIGGER_SUSPEND: return "suspend";
+    case TRIGGER_RESUME: return "resume";
     }
     g_assert_not_reached();
 }

@@ -223,7 +223,8 @@ typedef enum {
     APPLY_SUPERSEDED,
     APPLY_FAILED,
     APPLY_STATE_REFUSED, /* by a guard, a rule, or because the plan was stale */
-    APPLY_STATE_BROKEN   /* the source cannot be read, or its manifests have errors */
+    APPLY_STATE_BROKEN,  /* the source cannot be read, or its manifests have errors */
+    APPLY_STATE_NOTED    /* there was nothing to carry out: it was suspended or resumed */
 } ApplyState;
 const char *apply_state_name(ApplyState state);
 
@@ -232,7 +233,10 @@ typedef enum {
     TRIGGER_UNKNOWN, /* rows of formats that did not say */
     TRIGGER_APPLY,
     TRIGGER_DESTROY,
-    TRIGGER_FOLLOW /* the daemon saw a change */
+    TRIGGER_FOLLOW,   /* the daemon saw a change */
+    TRIGGER_ROLLBACK, /* by a command: to an older revision */
+    TRIGGER_SUSPEND,
+    TRIGGER_RESUME
 } ApplyTrigger;
 const char *apply_trigger_name(ApplyTrigger trigger); /* "apply" …; "" for UNKNOWN */
 

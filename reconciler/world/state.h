@@ -200,9 +200,11 @@ struct World {
     Job *finished, *finished_tail; /* may be forgotten when nothing depends on them */
     uint64_t job_sequence, event_sequence, front;
     int64_t template_id, apply_id;
-    int64_t override_due_ms; /* when the next override ends; 0: there is none */
-    size_t runnable;         /* items in all groups */
-    size_t parked;           /* groups */
+    int64_t override_due_ms;   /* when the next override ends; 0: there is none */
+    int64_t suspension_due_ms; /* when the next suspension ends by itself; 0: none does */
+    size_t suspensions;
+    size_t runnable; /* items in all groups */
+    size_t parked;   /* groups */
     uint64_t feasibility;
 
     Tree histories;
@@ -392,6 +394,7 @@ void timetable_free(ResourceEntry *entry);
 void schedules_check(const World *world);
 /* override.c */
 void overrides_loaded(World *world);
+void suspensions_loaded(World *world);
 void overrides_drop(World *world, const Resource *resource); /* with their resource, unrecorded */
 
 /* apply.c */
