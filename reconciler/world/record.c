@@ -181,7 +181,8 @@ bool job_ref_from_text(View text, JobId *ret_id, int32_t *ret_index)
     X(ChangeRecord, change)                                                                                  \
     X(EventRecord, event)                                                                                    \
     X(SettingRecord, setting)                                                                                \
-    X(UsageRecord, usage)
+    X(UsageRecord, usage)                                                                                    \
+    X(RenameRecord, rename)
 
 /* A table is NULL until its first row, so that a batch of one row costs one table. */
 struct Batch {
@@ -347,6 +348,12 @@ static void own_usage(Batch *batch, UsageRecord *row)
     own(batch, &row->queue);
     own(batch, &row->share);
     own(batch, &row->amounts);
+}
+
+static void own_rename(Batch *batch, RenameRecord *row)
+{
+    own(batch, &row->from);
+    own(batch, &row->to);
 }
 
 #define BATCH_FUNCTIONS(Type, name)                                                                          \

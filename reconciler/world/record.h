@@ -269,7 +269,8 @@ typedef enum {
 } ChangeAction;
 const char *change_action_name(ChangeAction action); /* "create" … */
 
-/* What was done to a resource, for people. In the order of commits; never changed. */
+/* What was done to a resource, for people. In the order of commits; nothing of it but the name ever changes
+ * (RenameRecord). */
 typedef struct {
     Kind kind;
     View name;
@@ -315,6 +316,14 @@ typedef struct {
     bool removed;
 } UsageRecord;
 
+/* What a manifest describes has another name. Before everything else in its batch: the rows that have the
+ * former name and are not written anew by the batch (jobs of a queue, changes) get the new one, and usage of
+ * a queue's shares goes. */
+typedef struct {
+    Kind kind;
+    View from, to;
+} RenameRecord;
+
 typedef struct Batch Batch;
 Batch *batch_new(void);
 void batch_free(Batch *batch);
@@ -341,6 +350,7 @@ BATCH_RECORD(ChangeRecord, change)
 BATCH_RECORD(EventRecord, event)
 BATCH_RECORD(SettingRecord, setting)
 BATCH_RECORD(UsageRecord, usage)
+BATCH_RECORD(RenameRecord, rename)
 
 /* The highest numbers given out so far, and the last committed now_ms. */
 typedef struct {

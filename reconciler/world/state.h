@@ -394,6 +394,15 @@ void timetable_free(ResourceEntry *entry);
 void schedules_check(const World *world);
 /* override.c */
 void overrides_loaded(World *world);
+void overrides_move(World *world, const ResourceRename *rename);
+void schedules_leave(World *world, Resource *pipeline); /* the order by due times, which names are part of */
+void schedules_enter(World *world, Resource *pipeline);
+/* rename.c: what led to it by a former name leads nowhere; its own name, if it was a former one, is its own.
+ */
+void renames_drop(World *world, const Resource *resource);
+void renames_overtaken(World *world, const Resource *resource);
+/* Its name was that of one whose removal waits to be written: it is not removed. */
+void resource_entry_unbury(World *world, const Resource *resource);
 void suspensions_loaded(World *world);
 void overrides_drop(World *world, const Resource *resource); /* with their resource, unrecorded */
 
