@@ -286,6 +286,11 @@ static bool manifest_before(Diff *diff, const Manifest *manifest, Manifest *ret_
     return !digest_equal(&ret_former->digest, &manifest->digest);
 }
 
+static bool may_have_former_keys(const Diff *diff, const Manifest *manifest)
+{
+    return diff->renames || manifest_has_formerly(manifest);
+}
+
 static void add_run(Diff *diff, const Manifest *manifest, const Digest *key, const RunsOfName *runs)
 {
     bool is_recorded = !diff->actual->source_known && diff->options->first_run == FIRST_RUN_RECORD;
@@ -334,23 +339,43 @@ static RunsOfName take_runs_of(Diff *diff, const Manifest *manifest, Digest *ret
     return take_runs(diff, manifest->kind, manifest->name, ret_key);
 }
 
-/* The same; where something was renamed, also under the names that were. *ret_former_key: of the run found by
- * those; zero: none was. */
+/* The runs that stand under the name at, with the key that the manifest would have as name. */
+static RunsOfName take_runs_as(Diff *diff, const Manifest *manifest, View name, View at, Digest *ret_key)
+{
+    Manifest as = *manifest;
+    size_t next = diff->next_run;
+    as.name = name;
+    canonical_digest(as.kind, name, as.spec, &as.digest);
+    run_key_of(&as, diff->plan->desired, diff->actual, diff->options->source_name, ret_key);
+    diff->next_run = first_run_of(diff, manifest->kind, at);
+    RunsOfName runs = take_runs(diff, manifest->kind, at, ret_key);
+    diff->next_run = next;
+    return runs;
+}
+
+/* The same; where it or what it refers to was renamed, now or before, also by the names that were: a run has
+ * the name that it had when its content was the manifest's last. *ret_former_key: of the run found by those;
+ * zero: none was. */
 static RunsOfName take_runs_by_all_names(Diff *diff, const Manifest *manifest, Digest *ret_key,
                                          Digest *ret_former_key)
 {
     RunsOfName runs = take_runs_of(diff, manifest, ret_key);
-    Manifest former;
+    const Rename *own = rename_of(diff, manifest);
+    View at = own ? own->name : manifest->name;
+    Manifest before = *manifest;
     memset(ret_former_key, 0, sizeof *ret_former_key);
-    if (runs.same || !diff->renames || !manifest_before(diff, manifest, &former))
+    if (runs.same || !may_have_former_keys(diff, manifest))
         return runs;
-    size_t next = diff->next_run;
-    Digest key;
-    diff->next_run = first_run_of(diff, former.kind, former.name);
-    runs = take_runs_of(diff, &former, &key);
-    diff->next_run = next;
-    if (runs.same)
-        *ret_former_key = key;
+    bool has_before = manifest_before(diff, manifest, &before);
+    g_auto(GStrv) names = manifest_formerly(manifest);
+    for (guint i = 0; i <= g_strv_length(names) && !runs.same; i++) {
+        View name = names[i] ? view_from(names[i]) : manifest->name;
+        runs = take_runs_as(diff, manifest, name, at, ret_former_key);
+        if (!runs.same && has_before)
+            runs = take_runs_as(diff, &before, name, at, ret_former_key);
+    }
+    if (!runs.same)
+        memset(ret_former_key, 0, sizeof *ret_former_key);
     return runs;
 }
 
@@ -409,15 +434,6 @@ static char *annotation_of(const Manifest *manifest, const char *name)
     char *value = g_strdup(json_string_value(json_object_get(json_object_get(root, "annotations"), name)));
     json_decref(root);
     return value;
-}
-
-static void add_create(Diff *diff, const Manifest *manifest)
-{
-    Change *change = change_new(diff->plan, ACTION_CREATE, manifest->kind, manifest->name);
-    change_set_manifest(change, manifest);
-    change->after = manifest->digest;
-    change->reason = "not there yet";
-    add_change(diff, change, manifest->spec);
 }
 
 static void compare_resource(Diff *diff, const ResourceRecord *resource, const Manifest *manifest,
@@ -485,7 +501,8 @@ static void set_keys(Diff *diff, Change *change, const Manifest *manifest)
 {
     size_t next = diff->next_run;
     Digest key, former_key;
-    if (!diff->renames || (manifest->kind != KIND_JOB && manifest->kind != KIND_PIPELINE))
+    if (!may_have_former_keys(diff, manifest) ||
+        (manifest->kind != KIND_JOB && manifest->kind != KIND_PIPELINE))
         return;
     diff->next_run = first_run_of(diff, manifest->kind, manifest->name);
     (void)take_runs_by_all_names(diff, manifest, &key, &former_key);
@@ -506,14 +523,31 @@ static void set_formerly(Diff *diff, Change *change, const Rename *rename)
                                        is_adopted ? "; adopted" : "", what ? "; " : "", what ? what : ""));
 }
 
+/* A pipeline that is gone left its runs: they are this one's. */
+static void add_create(Diff *diff, const Manifest *manifest)
+{
+    const Rename *rename = rename_of(diff, manifest);
+    Change *change = change_new(diff->plan, ACTION_CREATE, manifest->kind, manifest->name);
+    change_set_manifest(change, manifest);
+    change->after = manifest->digest;
+    change->reason = "not there yet";
+    if (rename) {
+        set_keys(diff, change, manifest);
+        change->formerly = arena_strndup(diff->plan->arena, rename->name.data, rename->name.len);
+        change_take_reason(diff->plan, change,
+                           g_strdup_printf("not there yet; takes the runs of %s", change->formerly));
+    }
+    add_change(diff, change, manifest->spec);
+}
+
 /* Of a Job there are only runs. True: they are renamed, or stand for what names something that is. */
 static bool rename_job(Diff *diff, const Manifest *manifest)
 {
     const Rename *rename = rename_of(diff, manifest);
     Manifest former;
-    if (!diff->renames || !is_selected(diff, manifest->kind, manifest->name) ||
-        !manifest_before(diff, manifest, &former))
+    if (!may_have_former_keys(diff, manifest) || !is_selected(diff, manifest->kind, manifest->name))
         return false;
+    (void)manifest_before(diff, manifest, &former);
     Change *change = change_new(diff->plan, ACTION_UPDATE, manifest->kind, manifest->name);
     change_set_manifest(change, manifest);
     change->before = former.digest;
@@ -526,7 +560,7 @@ static bool rename_job(Diff *diff, const Manifest *manifest)
     if (rename)
         set_formerly(diff, change, rename);
     else
-        change->reason = "names what is renamed; its runs stand for it as before";
+        change->reason = "its names changed; what ran by the former ones stands for it";
     add_change(diff, change, manifest->spec);
     return true;
 }
@@ -620,6 +654,18 @@ static void note_left_alone(Diff *diff, const ResourceRecord *resource, const Ma
                              differs ? "differs from it" : "agrees with it"));
 }
 
+static bool is_found_by_former_key(Diff *diff, const Manifest *manifest)
+{
+    size_t next = diff->next_run;
+    Digest key, former_key;
+    if (manifest->kind != KIND_PIPELINE || !manifest_has_formerly(manifest))
+        return false;
+    diff->next_run = first_run_of(diff, manifest->kind, manifest->name);
+    (void)take_runs_by_all_names(diff, manifest, &key, &former_key);
+    diff->next_run = next;
+    return !digest_is_zero(&former_key);
+}
+
 /* Whether something is to be done. */
 static bool match_resource(Diff *diff, const ResourceRecord *resource, const Manifest *manifest)
 {
@@ -634,7 +680,8 @@ static bool match_resource(Diff *diff, const ResourceRecord *resource, const Man
         note_left_alone(diff, resource, manifest);
         return false;
     }
-    if (is_in_force(resource, manifest) && !(is_unowned && adoption_of(manifest) != ADOPT_UNSAID)) {
+    if (is_in_force(resource, manifest) && !is_found_by_former_key(diff, manifest) &&
+        !(is_unowned && adoption_of(manifest) != ADOPT_UNSAID)) {
         if (is_unowned)
             add_note(diff->plan->unmanaged, manifest->kind, manifest->name,
                      g_strdup("not made by this source; its manifest agrees with it"));
@@ -792,8 +839,10 @@ static bool find_former(const Diff *diff, const Manifest *manifest, View name, R
 {
     const ResourceRecord *resource =
         manifest->kind == KIND_JOB ? NULL : actual_find(diff->actual, manifest->kind, name);
-    bool is_there = manifest->kind == KIND_JOB ? has_runs(diff, KIND_JOB, name)
-                                               : resource && is_takeable(diff, resource, manifest);
+    bool may_be_runs = manifest->kind == KIND_JOB || manifest->kind == KIND_PIPELINE;
+    bool is_there = resource      ? is_takeable(diff, resource, manifest)
+                    : may_be_runs ? has_runs(diff, manifest->kind, name)
+                                  : false;
     *ret_rename = (Rename){manifest->kind, name, resource};
     return is_there && !is_renamed(diff, manifest->kind, name) &&
            !manifest_set_find(diff->plan->desired, manifest->kind, name);

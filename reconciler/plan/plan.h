@@ -27,10 +27,11 @@ typedef struct {
     size_t unchanged_fields;
     const char *const *sub_steps; /* "drains first: 3 running jobs", NULL-terminated; may be NULL */
     const Manifest *manifest;     /* desired; NULL for deletions; borrowed from the ManifestSet in the plan */
-    const char *formerly;         /* an update: the name that it has until then; NULL: it keeps its name */
-    Digest former_key;            /* an update: of the runs that stand for its content, by names that it or
-                                     what it refers to has until then; zero: none */
-    Digest run_key;               /* ACTION_RUN; of these runs from then on */
+    const char *formerly; /* an update: the name that it has until then; of a Pipeline's create: that its runs
+                             have; NULL: none */
+    Digest former_key;    /* an update: of the runs that stand for its content, by names that it or
+                             what it refers to has until then; zero: none */
+    Digest run_key;       /* ACTION_RUN; of these runs from then on */
     bool recorded; /* ACTION_RUN under --first-run record: the run is entered as done (RUN_RECORDED), not
                       started */
     Digest before, after; /* of the spec; all zero: absent. For runs: key of the run before, run_key */

@@ -159,7 +159,10 @@ bool resource_rename(World *world, const ResourceRename *rename, int64_t now_ms,
 {
     Resource *resource = rename->kind == KIND_JOB ? NULL : world_resource(world, rename->kind, rename->from);
     bool has_runs = rename->kind == KIND_JOB || rename->kind == KIND_PIPELINE;
-    if (rename->kind != KIND_JOB && !check_resource(world, resource, rename, error))
+    /* A pipeline that is gone has left its runs. */
+    bool is_gone =
+        rename->kind == KIND_PIPELINE && !resource && world_run_newest(world, rename->kind, rename->from);
+    if (rename->kind != KIND_JOB && !is_gone && !check_resource(world, resource, rename, error))
         return false;
     if (has_runs && world_run_newest(world, rename->kind, rename->to))
         return refuse(error, WORLD_ERROR_CONFLICT, rename, "there are runs of that name");

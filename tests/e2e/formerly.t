@@ -34,7 +34,7 @@ job_of second first new >src/job.yaml
 pipeline_of daily nightly new >src/pipeline.yaml
 job_of stays "" new >src/stays.yaml
 exits "the plan" 2 mt plan src --no-forecast
-like "renames" "$out" "*~ SchedulingPolicy/even  renamed from fair*~ JobQueue/new  renamed from old*schedulingPolicy*~ Pipeline/daily  renamed from nightly*~ Job/second  renamed from first*~ Job/stays  names what is renamed; its runs stand for it*jobQueue: old -> new*Plan: 0 to add, 5 to change, 0 to destroy*"
+like "renames" "$out" "*~ SchedulingPolicy/even  renamed from fair*~ JobQueue/new  renamed from old*schedulingPolicy*~ Pipeline/daily  renamed from nightly*~ Job/second  renamed from first*~ Job/stays  its names changed; what ran by the former ones stands for it*jobQueue: old -> new*Plan: 0 to add, 5 to change, 0 to destroy*"
 exits "as JSON" 2 mt plan src --no-forecast --format json
 is "with the former name" "$(json changes.1.formerly) $(json changes.1.action)" "old update"
 exits "apply" 0 mt apply src --yes

@@ -483,6 +483,25 @@ static void test_job_renamed(Fixture *fixture, gconstpointer data)
     g_assert_cmpstr(same->id, ==, id);
 }
 
+/* What ran by an older name is known as long as that is named; a pipeline that is gone left its runs. */
+static void test_known_by_older_names(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    want_adopting(fixture, KIND_JOB, "new", JOB_RENAMED, FORMERLY("old"));
+    RunRecord *run = have_run(fixture, KIND_JOB, "new", JOB_RENAMED, 1, RUN_SUCCEEDED);
+    canonical_digest(KIND_JOB, VIEW("old"), run->spec, &run->key);
+    g_autoptr(Plan) plan = build(fixture);
+    g_assert_cmpuint(plan->counts[ACTION_RUN], ==, 0);
+    g_assert_cmpuint(plan->counts[ACTION_UPDATE], ==, 1);
+    const Change *change = plan->changes->pdata[0];
+    g_assert_null(change->formerly);
+    g_assert_true(digest_equal(&change->former_key, &run->key));
+    run->key = change->run_key;
+    want_adopting(fixture, KIND_JOB, "new", JOB_RENAMED, FORMERLY("old"));
+    g_autoptr(Plan) empty = build(fixture);
+    g_assert_true(plan_is_empty(empty));
+}
+
 /* With other content it runs, and the run that is under way is not ended for want of a manifest. */
 static void test_job_renamed_and_changed(Fixture *fixture, gconstpointer data)
 {
@@ -1055,6 +1074,7 @@ int main(int argc, char **argv)
     ADD("renamed", test_renamed);
     ADD("not-renamed", test_not_renamed);
     ADD("job-renamed", test_job_renamed);
+    ADD("known-by-older-names", test_known_by_older_names);
     ADD("job-renamed-and-changed", test_job_renamed_and_changed);
     ADD("adoption", test_adoption);
     ADD("adoption-by-hand", test_adoption_by_hand);
