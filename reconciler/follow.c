@@ -24,6 +24,9 @@ struct Follow {
     GPtrArray *base_paths, *base_watches; /* of char*, SourceWatch*: directories outside of the source */
     bool loading, again;
     bool full_pass;                 /* the next load is one */
+    Follow *later;                  /* waits until this one is known; NULL: none does */
+    bool is_early;                  /* an earlier one is not known yet */
+    bool is_known;                  /* it was loaded, or could not be; and so were those before it */
     int64_t changed_us, loading_us; /* first event since the last load began; that of the load under way */
     /* of the load under way */
     ManifestSet *set;
@@ -166,6 +169,21 @@ static void watch_bases(Follow *follow)
     follow->again = true;
 }
 
+/* Whatever came of it: the next one has its turn. */
+static void follow_known(Follow *follow)
+{
+    if (follow->is_known || follow->is_early)
+        return;
+    follow->is_known = true;
+    Follow *later = g_steal_pointer(&follow->later);
+    if (!later)
+        return;
+    later->is_early = false;
+    if (later->remote_message && !later->commit) /* it has said already that there is nothing to load */
+        follow_known(later);
+    follow_reload(later);
+}
+
 static void follow_loaded(void *data)
 {
     Follow *follow = data;
@@ -192,12 +210,13 @@ static void follow_loaded(void *data)
     watch_bases(follow);
     if (follow->again)
         follow_reload(follow);
+    follow_known(follow);
 }
 
 void follow_reload(Follow *follow)
 {
     follow->again = follow->loading;
-    if (follow->loading || (follow->remote && !follow->commit))
+    if (follow->loading || follow->is_early || (follow->remote && !follow->commit))
         return;
     if (follow->remote) {
         g_free(follow->loading_commit);
@@ -239,6 +258,8 @@ static void follow_news(const RepoNews *news, void *data)
         tell_remote(follow); /* else with what is loaded, which says its name */
     if (is_new || follow->full_pass)
         follow_reload(follow);
+    if (news->message && !follow->commit)
+        follow_known(follow);
 }
 
 static void follow_settled(void *data)
@@ -295,6 +316,11 @@ Follow *follow_new(const FollowTarget *target, const FollowOptions *options, GEr
         return NULL;
     }
     follow->follower = source_follower_new(&follow->options);
+    bool is_fresh = world_apply_next(reconciler_world(target->reconciler), 0) == NULL;
+    if (is_fresh && options->earlier && !options->earlier->is_known) {
+        follow->is_early = true;
+        options->earlier->later = follow;
+    }
     if (follow->watch)
         source_follower_attach(follow->follower, follow->watch);
     follow_reload(follow);

@@ -1,6 +1,7 @@
 /* reconcile_apply.c: applies, one after the other: planned off the loop against committed state, staged in
  * slices, then left to converge. A crash in the middle leaves an Apply that says STAGING; what is already
  * staged is true, the rest is found by the next plan (level-triggered). */
+#include <malloc.h>
 #include "reconciler/api/apply_plan.h"
 #include "reconciler/plan/change.h"
 #include "reconciler/recording.h"
@@ -8,6 +9,7 @@
 #include "reconciler/stage.h"
 
 #define PLAN_TRIES 5
+#define LARGE_SET  10000 /* manifests */
 
 typedef enum { TASK_QUEUED, TASK_PLANNING, TASK_STAGING } TaskPhase;
 
@@ -55,9 +57,17 @@ static ApplyTask *task_head(const Reconciler *reconciler)
     return g_queue_peek_head((GQueue *)(uintptr_t)&reconciler->applies);
 }
 
+/* A followed set is compared by digests from now on: its texts need not stay in memory, nor what planning all
+ * of it left behind. */
 static void plan_free_work(void *data)
 {
+    const ApplyPlan *plan = data;
+    bool is_large = plan->is_whole && plan->set && manifest_set_len(plan->set) >= LARGE_SET;
+    if (is_large)
+        manifest_set_rest(plan->set);
     apply_plan_free(data);
+    if (is_large)
+        malloc_trim(0);
 }
 
 /* A plan of 100,000 changes takes longer to free than the loop may be busy. */
@@ -293,11 +303,11 @@ static SourceState state_of(const ApplyTask *task)
                          .set = task->plan->set};
 }
 
-static void note_followed(ApplyTask *task, const char *message)
+static void note_followed(ApplyTask *task, SourceStanding standing, const char *message)
 {
     SourceState state = state_of(task);
     state.broken = message;
-    source_note(task->reconciler, &state, message);
+    source_note(task->reconciler, &state, standing, message);
 }
 
 static void task_fail(ApplyTask *task, Fault fault, const char *message)
@@ -308,7 +318,7 @@ static void task_fail(ApplyTask *task, Fault fault, const char *message)
     if (task->call)
         answer_fault(task, fault, message);
     else
-        note_followed(task, message);
+        note_followed(task, fault == FAULT_REFUSED ? SOURCE_REFUSED : SOURCE_BROKEN, message);
     task_done(reconciler);
 }
 
@@ -330,7 +340,13 @@ static void task_refuse(ApplyTask *task, Fault fault, const char *message)
     ApplyState state = fault == FAULT_REFUSED ? APPLY_STATE_REFUSED : APPLY_STATE_BROKEN;
     if (task->call || source_fault_is_new(task->reconciler, task->plan->source_name, task->revision, message))
         record_fault(task, state, message);
+    bool is_followed = !task->call;
+    uint64_t epoch = task->epoch;
+    g_autofree char *name = g_strdup(task->plan->source_name);
+    Reconciler *reconciler = task->reconciler;
     task_fail(task, fault, message);
+    if (is_followed)
+        source_wait_for_change(reconciler, name, epoch);
 }
 
 /* Waits for an approval. */
@@ -583,7 +599,7 @@ static bool begin_staging(ApplyTask *task)
         source_approved(reconciler, task->plan->source_name);
     }
     if (is_of_followed(task))
-        note_followed(task, NULL);
+        note_followed(task, SOURCE_OK, NULL);
     else
         source_in_force(reconciler, task->plan);
     keep_values(reconciler, task->plan);
@@ -690,6 +706,8 @@ void applies_settle(Reconciler *reconciler)
         if (apply->state == APPLY_ACTIVE &&
             (moving == 0 || (look && !world_owner_in_transit(reconciler->world, apply->owner))))
             apply_set(reconciler->world, apply->id, APPLY_CONVERGED, "", reconciler->now_ms);
+    if (g_queue_is_empty(&reconciler->applies))
+        sources_look_again(reconciler);
 }
 
 /* ---- after a failed commit, and after loading

@@ -40,6 +40,8 @@ typedef struct {
     bool is_suspended;  /* as it was seen last */
     char *held;         /* the plan that waits, as plan_save() writes it; NULL: none, or not made again yet */
     GPtrArray *earlier; /* of char*: plans that waited before, oldest first */
+    bool is_stopped;    /* by what the state was at stopped_epoch */
+    uint64_t stopped_epoch;
 } FollowedSource;
 
 /* A plan that waits for an approval; all borrowed. */
@@ -210,7 +212,16 @@ void source_rest(Reconciler *reconciler, const SourceState *state);
 /* A command carries out this revision of a source that was followed once. */
 void source_in_force(Reconciler *reconciler, const ApplyPlan *plan);
 bool source_is_followed(const Reconciler *reconciler, const char *name);
-void source_note(Reconciler *reconciler, const SourceState *state, const char *message);
+/* BROKEN: its files are at fault; REFUSED: a guard, the policy or another source is in its way. */
+typedef enum { SOURCE_OK, SOURCE_BROKEN, SOURCE_REFUSED } SourceStanding;
+/* message: why it is not SOURCE_OK. */
+void source_note(Reconciler *reconciler, const SourceState *state, SourceStanding standing,
+                 const char *message);
+/* What stopped it was found in the state, as that was at epoch: once that has changed it is looked at again.
+ */
+void source_wait_for_change(Reconciler *reconciler, const char *name, uint64_t epoch);
+/* Looks at those for which it has. */
+void sources_look_again(Reconciler *reconciler);
 /* False when the same fault of the same revision (may be NULL) was recorded last: each pass finds it again.
  */
 bool source_fault_is_new(Reconciler *reconciler, const char *name, const char *revision, const char *message);

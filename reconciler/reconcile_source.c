@@ -198,15 +198,20 @@ static void followed_hold(FollowedSource *followed, const char *held)
     followed->held = g_strdup(held);
 }
 
-static void tell_standing(Reconciler *reconciler, FollowedSource *followed, const char *message)
+static const char *const standing_words[] = {
+    [SOURCE_OK] = "ok", [SOURCE_BROKEN] = "broken", [SOURCE_REFUSED] = "refused"};
+
+static void tell_standing(Reconciler *reconciler, FollowedSource *followed, SourceStanding standing,
+                          const char *message)
 {
     if (g_strcmp0(followed->message, message) == 0)
         return;
-    g_autofree char *subject = g_strdup_printf("source %s", followed->name);
-    const char *type = message ? "source.broken" : "source.mended";
+    const char *word = message ? standing_words[standing] : "mended";
+    g_autofree char *subject = g_strdup_printf("source %s", followed->name),
+                    *type = g_strdup_printf("source.%s", word);
     world_event(reconciler->world, type, subject, message ? message : "", reconciler->now_ms);
     if (message)
-        reconciler_log(reconciler, "source %s is broken, the last good state is kept: %s", followed->name,
+        reconciler_log(reconciler, "source %s is %s, the last good state is kept: %s", followed->name, word,
                        message);
     else
         reconciler_log(reconciler, "source %s is mended", followed->name);
@@ -214,15 +219,36 @@ static void tell_standing(Reconciler *reconciler, FollowedSource *followed, cons
     followed->message = g_strdup(message);
 }
 
-void source_note(Reconciler *reconciler, const SourceState *state, const char *message)
+void source_note(Reconciler *reconciler, const SourceState *state, SourceStanding standing,
+                 const char *message)
 {
     FollowedSource *followed = followed_get(reconciler, state->name);
+    followed->is_stopped = false;
     if (!message)
         g_clear_pointer(&followed->recorded, g_free);
-    Standing standing = {.word = message ? "broken" : "ok", .message = message};
+    Standing shown = {.word = standing_words[standing], .message = message};
     followed_hold(followed, NULL);
-    set_source(reconciler, state, &standing);
-    tell_standing(reconciler, followed, message);
+    set_source(reconciler, state, &shown);
+    tell_standing(reconciler, followed, standing, message);
+}
+
+void source_wait_for_change(Reconciler *reconciler, const char *name, uint64_t epoch)
+{
+    FollowedSource *followed = followed_get(reconciler, name);
+    followed->is_stopped = true;
+    followed->stopped_epoch = epoch;
+}
+
+/* What another source makes, or gives up, may be what this one needs. */
+void sources_look_again(Reconciler *reconciler)
+{
+    for (guint i = 0; i < reconciler->followed->len; i++) {
+        FollowedSource *followed = reconciler->followed->pdata[i];
+        if (!followed->is_stopped || followed->stopped_epoch == reconciler->epoch)
+            continue;
+        followed->is_stopped = false;
+        source_look_again(reconciler, followed->name);
+    }
 }
 
 void source_rest(Reconciler *reconciler, const SourceState *state)
@@ -233,8 +259,9 @@ void source_rest(Reconciler *reconciler, const SourceState *state)
     Standing standing = {.word = "ok", .is_resting = true};
     g_clear_pointer(&followed->recorded, g_free);
     followed_hold(followed, NULL);
+    followed->is_stopped = false;
     set_source(reconciler, state, &standing);
-    tell_standing(reconciler, followed, NULL);
+    tell_standing(reconciler, followed, SOURCE_OK, NULL);
     json_decref(sources);
     sources = sources_setting(reconciler->world);
     after = json_object_get(sources, state->name);
@@ -279,7 +306,8 @@ void source_hold(Reconciler *reconciler, const SourceState *state, const SourceH
                          .message = hold->reason,
                          .waiting = approval_waiting_json(old, state, hold, reconciler->now_ms)};
     json_decref(sources);
-    tell_standing(reconciler, followed, NULL);
+    followed->is_stopped = false;
+    tell_standing(reconciler, followed, SOURCE_OK, NULL);
     followed_hold(followed, hold->saved);
     set_source(reconciler, state, &standing);
     if (!is_new)
@@ -417,7 +445,7 @@ void reconciler_source(Reconciler *reconciler, const SourceState *state)
     followed_take(reconciler, state);
     if (state->broken) {
         record_broken(reconciler, state);
-        source_note(reconciler, state, state->broken);
+        source_note(reconciler, state, SOURCE_BROKEN, state->broken);
     } else if (source_is_suspended(reconciler, state->name)) {
         source_rest(reconciler, state);
     } else {

@@ -144,8 +144,11 @@ static void take_entry(Saved *from, Entry *entry)
     case ENTRY_NOW:
     case ENTRY_MONOTONIC:
     case ENTRY_TERM: entry->value = saved_number(from); return;
-    case ENTRY_ENTROPY:
-    case ENTRY_SET: entry->text = saved_text(from); return;
+    case ENTRY_ENTROPY: entry->text = saved_text(from); return;
+    case ENTRY_SET:
+        entry->name = saved_text(from);
+        entry->text = saved_text(from);
+        return;
     case ENTRY_LOAD:
     case ENTRY_REOPEN:
     case ENTRY_START: take_error(from, entry); return;

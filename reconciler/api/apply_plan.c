@@ -75,10 +75,11 @@ typedef struct {
     SourceOptions *source;
 } Check;
 
-static bool is_known(Kind kind, View name, void *data)
+static ReferenceStanding is_known(Kind kind, View name, void *data)
 {
     Check *check = data;
-    return committed_knows(check->committed, kind, name, check->identity);
+    return committed_knows(check->committed, kind, name, check->identity) ? REFERENCE_KNOWN
+                                                                          : REFERENCE_MISSING;
 }
 
 static View text_of(const char *file, void *data)
@@ -346,8 +347,11 @@ void apply_plan_run(void *data)
     plan->diagnostics = diagnostic_list_new();
     if (!values)
         stop(plan, APPLY_BROKEN, g_strdup(error->message));
-    else if (load(plan, &source) && !plan_part(plan, &source))
-        plan_set(plan, plan->set, &source);
+    else if (load(plan, &source)) {
+        plan->is_whole = !plan_part(plan, &source);
+        if (plan->is_whole)
+            plan_set(plan, plan->set, &source);
+    }
     source_options_clear(&source);
 }
 

@@ -9,6 +9,7 @@
 #include "reconciler/store/store.h"
 #include "spec/base/units.h"
 #include "spec/reference.h"
+#include "spec/variant.h"
 
 /* ---- checks across documents
  * -------------------------------------------------------------------------------------- */
@@ -43,6 +44,7 @@ bool text_names(View text, View name)
 /* A manifest that is at fault is not in the set, but what refers to it is not wrong for that. */
 static bool is_in_faulty_file(CrossCheck *check, View name)
 {
+    name = prefix_strip(variant_prefix(manifest_set_config(check->checked->set)->variant), name);
     for (guint i = 0; check->faulty && i < check->faulty->len; i++)
         if (text_names(source_text(check->faulty->pdata[i], check->source), name))
             return true;
@@ -61,30 +63,34 @@ static StoreReader *open_state(CrossCheck *check)
 }
 
 /* What this source owns is about to go when its manifest is gone: it is not "known". */
-static bool state_knows(CrossCheck *check, Kind kind, View name)
+static ReferenceStanding state_knows(CrossCheck *check, Kind kind, View name)
 {
+    const char *identity = check->checked->identity;
     if (check->against)
-        return state_snapshot_knows(check->against, kind, name, check->checked->identity);
+        return state_snapshot_knows(check->against, kind, name, identity) ? REFERENCE_KNOWN
+                                                                          : REFERENCE_MISSING;
     StoreReader *reader = open_state(check);
     ResourceRecord record;
     bool found = false;
-    return reader && store_reader_resource(reader, kind, name, &found, &record, NULL) && found &&
-           record.phase == RESOURCE_ACTIVE && !view_is(record.owner, check->checked->identity);
+    if (!reader || !store_reader_resource(reader, kind, name, &found, &record, NULL))
+        return REFERENCE_UNTOLD;
+    return found && record.phase == RESOURCE_ACTIVE && !view_is(record.owner, identity) ? REFERENCE_KNOWN
+                                                                                        : REFERENCE_MISSING;
 }
 
-static bool marker_known(Kind kind, View name, void *data)
+static ReferenceStanding marker_known(Kind kind, View name, void *data)
 {
     return state_knows(data, kind, name);
 }
 
-static bool is_known(Kind kind, View name, void *data)
+static ReferenceStanding is_known(Kind kind, View name, void *data)
 {
     CrossCheck *check = data;
     if (is_in_faulty_file(check, name))
-        return true;
-    bool known = state_knows(check, kind, name);
-    marker_questions_add(check->questions, kind, name, known);
-    return known;
+        return REFERENCE_KNOWN;
+    ReferenceStanding standing = state_knows(check, kind, name);
+    marker_questions_add(check->questions, kind, name, standing);
+    return standing;
 }
 
 static View text_of(const char *file, void *data)

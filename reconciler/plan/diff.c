@@ -671,6 +671,7 @@ static bool match_resource(Diff *diff, const ResourceRecord *resource, const Man
 {
     bool is_unowned = resource->owner.len == 0;
     if (!is_ours(diff, resource) && !is_unowned) { /* plan_guard stops an apply */
+        diff->plan->foreign++;
         add_note(diff->plan->warnings, manifest->kind, manifest->name,
                  g_strdup_printf("belongs to source " VIEW_FMT "; this source must not declare it too",
                                  VIEW_ARG(resource->owner)));

@@ -52,6 +52,7 @@ typedef struct {
     GPtrArray *overridden; /* of PlanNote*: fields that hold another value for a while; no part of the id */
     size_t counts[5];      /* by ActionType; recorded runs are not counted in ACTION_RUN but in recorded */
     size_t recorded;
+    size_t foreign; /* manifests of resources that belong to other sources */
     size_t unchanged;
     bool destroys;              /* made by `destroy` */
     char *salt, *compared_with; /* as in PlanActual ("" for none) and PlanOptions (may be NULL) */

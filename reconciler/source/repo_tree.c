@@ -104,9 +104,9 @@ static bool open_commit(RepoTree *tree, GError **error)
 
 static bool open_database(RepoTree *tree, const char *path, GError **error)
 {
-    return (git_repository_open_bare(&tree->repository, path) == 0 &&
-            git_repository_odb(&tree->odb, tree->repository) == 0) ||
-           fail(error, SOURCE_ERROR_DAMAGED, "%s: %s", path, repo_library_message());
+    g_assert(!tree->database);
+    tree->database = g_strdup(path);
+    return repo_tree_wake(tree, error);
 }
 
 RepoTree *repo_tree_open(const RepoMirror *mirror, const RepoLocation *location, const char *commit,
@@ -128,18 +128,36 @@ RepoTree *repo_tree_elsewhere(const RepoTree *tree, const char *path, GError **e
     g_autoptr(RepoTree) other = g_new0(RepoTree, 1);
     other->path = g_strdup(path);
     other->origin = g_strdup_printf("%s\n%s", tree->origin, path);
-    if (!open_database(other, git_repository_path(tree->repository), error))
+    if (!open_database(other, tree->database, error))
         return NULL;
     g_strlcpy(other->commit, tree->commit, sizeof other->commit);
     return open_commit(other, error) ? g_steal_pointer(&other) : NULL;
+}
+
+bool repo_tree_wake(RepoTree *tree, GError **error)
+{
+    if (tree->odb)
+        return true;
+    if (git_repository_open_bare(&tree->repository, tree->database) == 0 &&
+        git_repository_odb(&tree->odb, tree->repository) == 0)
+        return true;
+    fail(error, SOURCE_ERROR_DAMAGED, "%s: %s", tree->database, repo_library_message());
+    repo_tree_rest(tree);
+    return false;
+}
+
+void repo_tree_rest(RepoTree *tree)
+{
+    g_clear_pointer(&tree->odb, git_odb_free);
+    g_clear_pointer(&tree->repository, git_repository_free);
 }
 
 void repo_tree_free(RepoTree *tree)
 {
     if (!tree)
         return;
-    git_odb_free(tree->odb);
-    git_repository_free(tree->repository);
+    repo_tree_rest(tree);
+    g_free(tree->database);
     g_free(tree->path);
     g_free(tree->origin);
     g_free(tree->single);

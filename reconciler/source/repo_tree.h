@@ -25,6 +25,11 @@ const char *repo_tree_path(const RepoTree *tree);   /* the location's path; "": 
 bool repo_tree_is_single(const RepoTree *tree);     /* the path is one file */
 const char *repo_tree_origin(const RepoTree *tree); /* URL and path: the same for all its commits */
 
+/* Gives back what libgit2 keeps of the mirror (mapped packs, objects that were read). Nothing but its names
+ * and repo_tree_wake() may be asked then. */
+void repo_tree_rest(RepoTree *tree);
+bool repo_tree_wake(RepoTree *tree, GError **error); /* nothing to do where it does not rest */
+
 /* Its files, as scan_new() gives a directory's; sizes are known where there are few files only, else 0. */
 Scan *repo_tree_scan(RepoTree *tree, GError **error);
 

@@ -5,8 +5,9 @@
 #include "reconciler/source/ignore.h"
 
 struct RepoTree {
-    git_repository *repository;
+    git_repository *repository; /* NULL while it rests */
     git_odb *odb;
+    char *database;      /* directory */
     git_oid commit_root; /* tree of the whole commit */
     git_oid root;        /* tree that the path names, or (single) holds the file */
     char commit[REPO_COMMIT_HEX + 1];

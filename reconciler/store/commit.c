@@ -90,7 +90,7 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [USAGE_PUT] = PUT("share_usage", USAGE),
     [USAGE_DELETE] = "DELETE FROM share_usage WHERE queue = ? AND share = ?",
     [RUN_INSERT] = INSERT("runs", RUN),
-    [RUN_UPDATE] = PUT("runs", RUN),
+    [RUN_UPDATE] = "UPDATE runs SET " RUN_CHANGES,
     [APPLY_PUT] = PUT("applies", APPLY),
     /* The newest that was carried out stays, and the newest that was staged to its end: a source without it
      * would have no history and start what has run (store_reader_applied). */
@@ -292,7 +292,10 @@ static bool commit_run(Committer *committer, const RunRecord *record, GError **e
     Cursor cursor;
     if (!statement_get(committer, record->is_new ? RUN_INSERT : RUN_UPDATE, &cursor, error))
         return false;
-    put_run(&cursor, record);
+    if (record->is_new)
+        put_run(&cursor, record);
+    else
+        put_run_changes(&cursor, record);
     return run(committer, &cursor, error);
 }
 

@@ -161,7 +161,7 @@ void get_template(Cursor *cursor, TemplateRecord *ret_record)
 
 /* ---- runs and applies ---- */
 
-void put_run(Cursor *cursor, const RunRecord *record)
+void put_run_changes(Cursor *cursor, const RunRecord *record)
 {
     put_text(cursor, record->id);
     put_text(cursor, record->owner);
@@ -173,6 +173,11 @@ void put_run(Cursor *cursor, const RunRecord *record)
     put_int(cursor, record->created_ms);
     put_int(cursor, record->stopped_ms);
     put_text(cursor, record->status_reason);
+}
+
+void put_run(Cursor *cursor, const RunRecord *record)
+{
+    put_run_changes(cursor, record);
     put_text(cursor, record->spec);
 }
 

@@ -98,7 +98,8 @@ void resource_entry_free(World *world, ResourceEntry *entry)
     g_free(resource->owner);
     g_free(resource->file);
     g_free(resource->status_reason);
-    g_free(resource->spec);
+    if (resource->spec)
+        g_ref_string_release(resource->spec);
     g_free(resource->metadata);
     g_free(resource->next_spec);
     g_free(entry);
@@ -393,9 +394,10 @@ bool resource_in_force(World *world, Resource *resource, View spec, GError **err
         done = schedules_in_force(world, resource, spec, error);
     if (!done)
         return false;
-    char *copy = view_dup(spec);
-    g_free(resource->spec);
-    resource->spec = copy;
+    char *before = resource->spec;
+    resource->spec = g_ref_string_new_len(spec.data, (gssize)spec.len);
+    if (before)
+        g_ref_string_release(before);
     return true;
 }
 

@@ -9,6 +9,7 @@
 /* run.c */
 RunEntry *run_new(World *world, const RunStart *start, Rng *rng, int64_t now_ms);
 bool run_is_active(const Run *run);
+void run_written(RunEntry *entry); /* its row is in a batch */
 bool run_load_job(World *world, Run *run, GError **error);
 void run_touch(World *world, Run *run);
 void runs_rename(World *world, const ResourceRename *rename);

@@ -34,7 +34,8 @@ typedef bool (*FinalStateFunc)(const JobId *id, int32_t index, JobState *ret_sta
 struct Resource {
     Kind kind;
     char *name, *owner, *file, *status_reason;
-    char *spec, *metadata, *next_spec; /* canonical JSON */
+    char *spec; /* canonical JSON; GRefString, which a JobDefinition shares with its newest revision */
+    char *metadata, *next_spec; /* canonical JSON */
     Digest digest, next_digest;
     int line;
     ResourcePhase phase;
@@ -189,7 +190,9 @@ struct Launch {
 };
 
 struct Run {
-    char *id, *owner, *name, *spec, *status_reason;
+    char *id, *name, *status_reason;
+    char *owner; /* interned GRefString */
+    char *spec;  /* NULL once it has ended and its row is written: the store has it */
     Kind kind;
     Digest key;
     int64_t number, created_ms, stopped_ms;
@@ -395,13 +398,14 @@ typedef struct {
     bool record_only; /* --first-run record */
 } RunStart;
 Run *run_start(World *world, const RunStart *start, Rng *rng, int64_t now_ms, GError **error);
-/* As run_start with the same key, but only the steps that did not succeed in `previous` and what depends on
- * them, in the same workspace. succeeded: names of steps that the store knows as SUCCEEDED, NULL-terminated
- * or NULL; what is in memory is known by itself. WORLD_ERROR_CONFLICT: nothing failed, or it still runs. */
-Run *run_rerun_failed(World *world, const Run *previous, const char *const *succeeded, Rng *rng,
-                      int64_t now_ms, GError **error);
-/* What a run of the whole would run: its spec without what run_rerun_failed left out. New string. */
-char *run_whole_spec(const Run *run);
+/* As run_start with the same key, but only the steps that did not succeed in `previous`, whose spec that is,
+ * and what depends on them, in the same workspace. succeeded: names of steps that the store knows as
+ * SUCCEEDED, NULL-terminated or NULL; what is in memory is known by itself. WORLD_ERROR_CONFLICT: nothing
+ * failed, or it still runs. */
+Run *run_rerun_failed(World *world, const Run *previous, const char *spec, const char *const *succeeded,
+                      Rng *rng, int64_t now_ms, GError **error);
+/* What a run of the whole would run: a run's spec without what run_rerun_failed left out. New string. */
+char *run_whole_spec(const char *spec);
 /* What the manifest said of a run with this spec: without the members that only runs have. New string. */
 char *run_manifest_spec(View spec);
 /* The run in whose workspace its steps work: its own id, or that of the run that --failed goes on with. */

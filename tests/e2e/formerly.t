@@ -77,5 +77,14 @@ rm src/there.yaml
 queue_of new '[old, old, "no name"]' 5 even >src/queue.yaml
 exits "no name" 1 mt validate src
 stop_daemon "$daemon"
+
+# With a prefix, former names have it too.
+mkdir blue && printf 'provider: local\nname: blue\nnamePrefix: blue-\n' >blue/muster.yaml
+resource ComputeEnvironment here '{type: MANAGED}' >blue/here.yaml
+queue one 1 >blue/queue.yaml
+exits "apply" 0 mt apply blue --yes
+named JobQueue two '[zero, one]' '{priority: 1, computeEnvironmentOrder: [here]}' >blue/queue.yaml
+exits "the plan" 2 mt plan blue --no-forecast
+like "renames" "$out" "*~ JobQueue/blue-two  renamed from blue-one*Plan: 0 to add, 1 to change, 0 to destroy*"
 exits "all that daemons did is done again alike" 0 mt simulate --replay "$STATE"
 finish

@@ -127,7 +127,7 @@ exits "suspend" 0 mt suspend source/e2e --reason kill
 "$MUSTER" rollback "$one" --yes --allow-deletes 3000 >/dev/null 2>&1 &
 client=$!
 ok "a large one begins" until_like "*$one*rollback*" mt history --limit 1
-kill -9 "$client" "$daemon"
+kill -9 "$client" "$daemon" 2>/dev/null
 wait "$client" "$daemon" 2>/dev/null
 start_daemon "$at@main" || { is "daemon starts" no yes; finish; }
 ok "the source still rests" until_like "*suspended*yes*" mt status
