@@ -18,6 +18,7 @@ struct ApplyTask {
     TaskPhase phase;
     Call *call;    /* NULL: a followed source */
     bool approves; /* the call approves a followed source's plan */
+    bool is_rollback;
     ApplyPlan *plan;
     char *path, *revision; /* followed: of the loaded set */
     int64_t changed_us;    /* followed: of the change's first event; 0: none */
@@ -112,6 +113,7 @@ void apply_take(Reconciler *reconciler, Call *call)
     task->plan->actor = text_member(request, "actor");
     task->started_ms = reconciler->now_ms;
     task->plan->destroy = json_is_true(json_object_get(request, "destroy"));
+    task->is_rollback = json_is_true(json_object_get(request, "rollback"));
     if (allow)
         task->plan->allow_deletes = json_integer_value(allow);
     if (saved) {
@@ -124,6 +126,18 @@ void apply_take(Reconciler *reconciler, Call *call)
     task->plan->first_run =
         first_run && strcmp(first_run, "record") == 0 ? FIRST_RUN_RECORD : FIRST_RUN_START;
     g_queue_push_tail(&reconciler->applies, task);
+}
+
+void applies_drop_waiting(Reconciler *reconciler, const char *name)
+{
+    for (GList *at = reconciler->applies.head, *next; at; at = next) {
+        ApplyTask *task = at->data;
+        next = at->next;
+        if (task->call || strcmp(task->plan->source_name, name) != 0 || task->phase != TASK_QUEUED)
+            continue;
+        g_queue_delete_link(&reconciler->applies, at);
+        apply_task_free(task);
+    }
 }
 
 /* A newer revision takes the place of an older one that waits or is being staged. */
@@ -242,9 +256,10 @@ static ApplyRecord record_of(const ApplyTask *task, const char *summary)
                          .plan_id = view_from(plan->plan ? plan->plan->id : NULL),
                          .message = VIEW(""),
                          .summary = view_from(summary),
-                         .trigger = !task->call     ? TRIGGER_FOLLOW
-                                    : plan->destroy ? TRIGGER_DESTROY
-                                                    : TRIGGER_APPLY,
+                         .trigger = !task->call         ? TRIGGER_FOLLOW
+                                    : plan->destroy     ? TRIGGER_DESTROY
+                                    : task->is_rollback ? TRIGGER_ROLLBACK
+                                                        : TRIGGER_APPLY,
                          .actor = view_from(plan->actor),
                          .author = view_from(plan->author),
                          .signature = view_from(plan->signature),
@@ -305,6 +320,18 @@ static void task_fail(ApplyTask *task, Fault fault, const char *message)
     else
         note_followed(task, fault == FAULT_REFUSED ? SOURCE_REFUSED : SOURCE_BROKEN, message);
     task_done(reconciler);
+}
+
+/* Suspended since it was taken up: nothing of it is carried out. */
+static void task_rest(ApplyTask *task)
+{
+    Reconciler *reconciler = task->reconciler;
+    g_autofree char *name = g_strdup(task->plan->source_name);
+    if (task->call)
+        answer_fault(task, FAULT_REFUSED,
+                     "the source was suspended meanwhile (muster status, muster resume)");
+    task_done(reconciler);
+    source_look_again(reconciler, name);
 }
 
 /* Nothing of it is carried out. */
@@ -385,6 +412,10 @@ static void plan_finished(ApplyTask *task)
     bool is_late = is_overtaken(task);
     if ((is_late || task->epoch != reconciler->epoch) && ++task->tries < PLAN_TRIES)
         return; /* what was compared has changed meanwhile: again */
+    if (is_of_followed(task) && source_is_suspended(reconciler, plan->source_name)) {
+        task_rest(task);
+        return;
+    }
     if (is_late) {
         task_fail(task, FAULT_REFUSED,
                   "the source changes all the time; approve what muster status shows then");
@@ -404,10 +435,12 @@ static void plan_finished(ApplyTask *task)
         return;
     case APPLY_READY: tell_planned(task); break;
     }
-    if (!is_of_followed(task) && source_is_followed(reconciler, plan->identity)) {
-        g_autofree char *text = g_strdup_printf(
-            "source %s is followed by the running daemon; change its files, or stop following it",
-            plan->identity);
+    if (!is_of_followed(task) && source_is_followed(reconciler, plan->identity) &&
+        !source_is_suspended(reconciler, plan->identity)) {
+        g_autofree char *text =
+            g_strdup_printf("source %s is followed by the running daemon; change its files, stop following "
+                            "it, or suspend it: muster suspend source/%s --reason …",
+                            plan->identity, plan->identity);
         task_refuse(task, FAULT_REFUSED, text);
         return;
     }
@@ -555,6 +588,17 @@ static void keep_values(Reconciler *reconciler, const ApplyPlan *plan)
     world_set_setting(reconciler->world, name, plan->destroy ? NULL : plan->values);
 }
 
+static void tell_rollback(const ApplyTask *task)
+{
+    Reconciler *reconciler = task->reconciler;
+    const ApplyPlan *plan = task->plan;
+    bool is_told = plan->actor && *plan->actor;
+    g_autofree char *subject = g_strdup_printf("source %s", plan->identity);
+    g_autofree char *text = g_strdup_printf("to revision %.12s%s%s", plan->plan->revision,
+                                            is_told ? " by " : "", is_told ? plan->actor : "");
+    world_event(reconciler->world, "source.rolledback", subject, text, reconciler->now_ms);
+}
+
 /* False: there is nothing to do for it. */
 static bool begin_staging(ApplyTask *task)
 {
@@ -566,6 +610,8 @@ static bool begin_staging(ApplyTask *task)
     }
     if (is_of_followed(task))
         note_followed(task, SOURCE_OK, NULL);
+    else
+        source_in_force(reconciler, task->plan);
     keep_values(reconciler, task->plan);
     if (nothing_new(reconciler, task))
         return false;
@@ -577,6 +623,8 @@ static bool begin_staging(ApplyTask *task)
     if (!task->plan->destroy)
         resource_set_provider(reconciler->world, task->plan->identity, task->plan->provider);
     task->apply_id = apply_begin(reconciler->world, &record, reconciler->now_ms);
+    if (task->is_rollback)
+        tell_rollback(task);
     task->next = 0;
     reconciler_log(reconciler, "source %s: applying revision %.12s: %u changes", plan->source_name,
                    plan->revision, plan->changes->len);
@@ -690,5 +738,9 @@ void applies_resume(Reconciler *reconciler)
     for (int64_t id = 0; (apply = world_apply_next(reconciler->world, id)); id = apply->id)
         if (apply->state == APPLY_STAGING)
             apply_set(reconciler->world, apply->id, APPLY_FAILED,
-                      "interrupted while it was staged; apply the source again", reconciler->now_ms);
+                      apply->trigger == TRIGGER_ROLLBACK
+                          ? "interrupted while it was staged; muster rollback to this revision again does "
+                            "the rest"
+                          : "interrupted while it was staged; apply the source again",
+                      reconciler->now_ms);
 }

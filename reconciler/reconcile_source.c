@@ -81,6 +81,7 @@ static void set_behind(json_t *source, json_t *remote, int64_t now_ms)
 typedef struct {
     const char *word, *message;
     json_t *waiting;
+    bool is_resting; /* it is suspended: what it was told is not in force */
 } Standing;
 
 static bool same_text(const json_t *a, const json_t *b, const char *member)
@@ -106,11 +107,16 @@ static void set_source(Reconciler *reconciler, const SourceState *state, const S
     json_set_text(source, "state", standing->word);
     json_set_text(source, "message", standing->message);
     json_set_text(source, "provider", state->provider);
-    if (!standing->message)
+    bool is_left = standing->message || standing->is_resting; /* the last good one is still in force */
+    if (!is_left)
         json_set_text(source, "revision", state->revision);
-    else if (json_object_get(before, "revision")) /* the last good one is still in force */
+    else if (json_object_get(before, "revision"))
         json_object_set(source, "revision", json_object_get(before, "revision"));
-    bool is_in_force = !standing->message && source_config_requires_approval(manifest_set_config(state->set));
+    if (standing->is_resting &&
+        g_strcmp0(json_string_value(json_object_get(source, "revision")), state->revision) != 0)
+        json_set_text(source, "newest", state->revision);
+    bool is_in_force = !standing->message && !standing->is_resting &&
+                       source_config_requires_approval(manifest_set_config(state->set));
     if (is_in_force || json_object_get(before, "approval"))
         json_set_text(source, "approval", "required");
     bool same = same_text(source, before, "state") && same_text(source, before, "message");
@@ -245,6 +251,50 @@ void sources_look_again(Reconciler *reconciler)
         followed->is_stopped = false;
         source_look_again(reconciler, followed->name);
     }
+}
+
+void source_rest(Reconciler *reconciler, const SourceState *state)
+{
+    FollowedSource *followed = followed_get(reconciler, state->name);
+    json_t *sources = sources_setting(reconciler->world), *after = NULL;
+    json_t *before = json_incref(json_object_get(sources, state->name));
+    Standing standing = {.word = "ok", .is_resting = true};
+    g_clear_pointer(&followed->recorded, g_free);
+    followed_hold(followed, NULL);
+    followed->is_stopped = false;
+    set_source(reconciler, state, &standing);
+    tell_standing(reconciler, followed, SOURCE_OK, NULL);
+    json_decref(sources);
+    sources = sources_setting(reconciler->world);
+    after = json_object_get(sources, state->name);
+    if (json_object_get(after, "newest") && !same_text(after, before, "newest")) {
+        g_autofree char *subject = g_strdup_printf("source %s", state->name);
+        g_autofree char *text = g_strdup_printf(
+            "revision %.12s is not carried out while the source is suspended", state->revision);
+        world_event(reconciler->world, "source.resting", subject, text, reconciler->now_ms);
+        reconciler_log(reconciler, "source %s: %s", state->name, text);
+    }
+    json_decref(before);
+    json_decref(sources);
+}
+
+void source_in_force(Reconciler *reconciler, const ApplyPlan *plan)
+{
+    const FollowedSource *followed = followed_find(reconciler, plan->identity);
+    json_t *sources = sources_setting(reconciler->world), *source = json_object_get(sources, plan->identity);
+    json_t *remote = json_object_get(source, "remote");
+    if (source && !plan->destroy) {
+        json_set_text(source, "revision", plan->plan->revision);
+        json_object_del(source, "newest");
+        if (followed && followed->newest && g_strcmp0(followed->revision, plan->plan->revision) != 0)
+            json_set_text(source, "newest", followed->revision);
+        if (source_config_requires_approval(manifest_set_config(plan->set)))
+            json_set_text(source, "approval", "required");
+        if (remote)
+            set_behind(source, remote, reconciler->now_ms);
+        set_sources(reconciler, sources);
+    }
+    json_decref(sources);
 }
 
 void source_hold(Reconciler *reconciler, const SourceState *state, const SourceHold *hold)
@@ -407,7 +457,10 @@ void source_look_again(Reconciler *reconciler, const char *name)
                          .set = followed->newest,
                          .approval_required = followed->approval_required,
                          .full_pass = true};
-    apply_followed(reconciler, &state);
+    if (source_is_suspended(reconciler, name))
+        source_rest(reconciler, &state);
+    else
+        apply_followed(reconciler, &state);
 }
 
 void reconciler_source(Reconciler *reconciler, const SourceState *state)
@@ -420,6 +473,8 @@ void reconciler_source(Reconciler *reconciler, const SourceState *state)
     if (state->broken) {
         record_broken(reconciler, state);
         source_note(reconciler, state, SOURCE_BROKEN, state->broken);
+    } else if (source_is_suspended(reconciler, state->name)) {
+        source_rest(reconciler, state);
     } else {
         apply_followed(reconciler, state);
     }

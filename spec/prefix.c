@@ -182,6 +182,23 @@ static bool name_is_right(const NamePrefix *prefix, Kind kind, const Node *name,
     return true;
 }
 
+/* Names that it had are of this source, too. */
+static Node *prefix_formerly(const Prefixing *prefixing, const Node *formerly)
+{
+    if (formerly->kind == NODE_STRING)
+        return prefixed(prefixing, formerly);
+    if (formerly->kind != NODE_SEQUENCE)
+        return (Node *)(uintptr_t)formerly;
+    size_t len = formerly->sequence.len;
+    Node *copy = arena_new0(prefixing->arena, Node);
+    *copy = *formerly;
+    Node **items = arena_new0_n(prefixing->arena, Node *, len + 1);
+    for (size_t i = 0; i < len; i++)
+        items[i] = prefixed(prefixing, formerly->sequence.items[i]);
+    copy->sequence.items = items;
+    return copy;
+}
+
 bool prefix_apply(const NamePrefix *prefix, Kind kind, Node *root, const ManifestContext *context,
                   Arena *arena, DiagnosticList *diagnostics)
 {
@@ -195,6 +212,9 @@ bool prefix_apply(const NamePrefix *prefix, Kind kind, Node *root, const Manifes
         return false;
     Node *copy = node_copy_members(metadata->value, arena);
     ((NodeMember *)(uintptr_t)node_member(copy, "name"))->value = prefixed(&prefixing, name->value);
+    NodeMember *formerly = (NodeMember *)(uintptr_t)node_member(copy, "formerly");
+    if (formerly)
+        formerly->value = prefix_formerly(&prefixing, formerly->value);
     metadata->value = copy;
     spec->value = reference_path_map(kind, spec->value, prefix_reference, &prefixing, arena);
     return true;

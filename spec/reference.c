@@ -4,6 +4,7 @@
 
 #include "spec/consistency.h"
 #include "spec/cycle.h"
+#include "spec/formerly.h"
 #include "spec/locate.h"
 #include "spec/share_check.h"
 #include "spec/variant.h"
@@ -357,6 +358,7 @@ void reference_check(const ManifestSet *set, ReferenceKnown known, ReferenceText
     }
     jobs_check(&check);
     share_check(set, &check.locator);
+    formerly_check(set, &check.locator);
     for (Kind kind = 0; kind < KIND_COUNT; kind++)
         g_strfreev(check.names[kind]);
     g_hash_table_unref(check.untold);

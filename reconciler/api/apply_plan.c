@@ -4,6 +4,7 @@
 #include "reconciler/provider/provider.h"
 #include "reconciler/schedule/feasible.h"
 #include "spec/base/units.h"
+#include "spec/formerly.h"
 #include "spec/reference.h"
 
 /* Changes told in the answer to an apply; who wants them all asks for the plan. 100,000 of them, with their
@@ -314,12 +315,21 @@ static void clear_attempt(ApplyPlan *plan)
     plan->diagnostics = diagnostic_list_new();
 }
 
+/* What has a former name, and what else claims it, may be anywhere. */
+static bool has_formerly(const ManifestSet *set)
+{
+    for (size_t i = 0; i < manifest_set_len(set); i++)
+        if (manifest_has_formerly(manifest_set_get(set, i)))
+            return true;
+    return false;
+}
+
 /* False: everything must be looked at. So it is, too, when something is wrong, so that a fault reads the same
  * whichever way it was found, and before anything is taken away: the guards count against the whole. */
 static bool plan_part(ApplyPlan *plan, SourceOptions *source)
 {
     g_autoptr(ManifestSet) part = plan->before ? manifest_set_part(plan->before, plan->set, PART_MAX) : NULL;
-    if (!part)
+    if (!part || has_formerly(part))
         return false;
     plan_set(plan, part, source);
     if ((plan->outcome == APPLY_READY || plan->outcome == APPLY_HELD) &&

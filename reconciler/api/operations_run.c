@@ -140,29 +140,6 @@ OperationStep start_step(OperationContext *context, Call *call)
     return run_begin(context, call, &start);
 }
 
-/* Whether the clock starts it. */
-OperationStep suspend_step(OperationContext *context, Call *call)
-{
-    const char *name = NULL;
-    bool is_suspended = true;
-    if (!request_string(call, "pipeline", &name) || !request_boolean(call, "suspended", &is_suspended))
-        return STEP_DONE;
-    View key = view_from(name);
-    const Resource *pipeline = world_resource(context->world, KIND_PIPELINE, key);
-    if (!pipeline)
-        return call_fail(call, FAULT_NOT_FOUND, "there is no Pipeline \"%s\"", name ? name : "");
-    bool was = pipeline_is_suspended(context->world, key);
-    pipeline_suspend(context->world, key, is_suspended);
-    if (was != is_suspended) {
-        g_autofree char *subject = g_strdup_printf("Pipeline/%s", name);
-        world_event(context->world, is_suspended ? "pipeline.suspended" : "pipeline.resumed", subject, "",
-                    context->now_ms);
-    }
-    return call_done(call,
-                     json_pack("{s:b,s:b,s:I}", "suspended", is_suspended, "changed", was != is_suspended,
-                               "schedules", (json_int_t)pipeline_schedules_len(pipeline)));
-}
-
 /* ---- rerun: the newest run again; --failed: only what did not succeed
  * ---------------------------------------------------- */
 

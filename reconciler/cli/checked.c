@@ -186,6 +186,7 @@ static void source_of(const CheckOptions *options, Checked *checked)
     checked->state_dir = g_strdup(options->state_dir);
     checked->name = g_strdup(options->name);
     checked->override = g_strdup(options->provider);
+    checked->commit = g_strdup(options->commit);
     if (g_file_test(options->state_dir, G_FILE_TEST_IS_DIR))
         checked->cache_dir = g_build_filename(options->state_dir, "cache", NULL);
     checked->source = (SourceOptions){.path = checked->path,
@@ -194,6 +195,7 @@ static void source_of(const CheckOptions *options, Checked *checked)
                                       .cache_dir = checked->cache_dir,
                                       .state_dir = checked->state_dir,
                                       .values = options->values,
+                                      .commit = checked->commit,
                                       .threads = options->observe ? 1 : 0,
                                       .observe = options->observe,
                                       .observer = options->observer};
@@ -238,6 +240,7 @@ void checked_clear(Checked *checked)
     g_clear_pointer(&checked->state_dir, g_free);
     g_clear_pointer(&checked->name, g_free);
     g_clear_pointer(&checked->override, g_free);
+    g_clear_pointer(&checked->commit, g_free);
     g_clear_pointer(&checked->path, g_free);
     g_clear_pointer(&checked->absolute, g_free);
     g_clear_pointer(&checked->identity, g_free);

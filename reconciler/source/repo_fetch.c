@@ -17,6 +17,11 @@ static bool fail(GError **error, int code, const char *what, const char *why)
 
 /* ---- what it said ---- */
 
+#define COMMIT_GONE                                                                                          \
+    "no branch and no tag of it leads to this commit any more, and it does not hand it out; push a branch "  \
+    "or "                                                                                                    \
+    "a tag that does"
+
 /* What git says, by a part of it, and what helps. */
 static const struct {
     const char *part, *cure;
@@ -33,6 +38,8 @@ static const struct {
     {"dubious ownership", "let the user that runs muster own the repository"},
     {"couldn't find remote ref HEAD", "the repository has no commit yet, or its HEAD names a branch that is "
                                       "not there: push one, or name a branch"},
+    {"not our ref", COMMIT_GONE},
+    {"unadvertised object", COMMIT_GONE},
     {"couldn't find remote ref", "there is no such reference"},
     {"does not appear to be a git repository", "is that the repository's path?"},
     {"not found", NULL},
@@ -107,9 +114,11 @@ static bool fail_fetch(const RepoFetch *fetch, const HelperEnd *end, GError **er
         if (strstr(said, cures[i].part))
             cure = cures[i].cure;
     g_autofree char *reason = reason_of(said);
-    g_set_error(error, SOURCE_ERROR, blames_mirror(said) ? SOURCE_ERROR_DAMAGED : SOURCE_ERROR_REMOTE,
-                "%s cannot be fetched: %s%s%s", fetch->location->url, reason, cure ? "; " : "",
-                cure ? cure : "");
+    SourceErrorCode code = g_strcmp0(cure, COMMIT_GONE) == 0 ? SOURCE_ERROR_REF
+                           : blames_mirror(said)             ? SOURCE_ERROR_DAMAGED
+                                                             : SOURCE_ERROR_REMOTE;
+    g_set_error(error, SOURCE_ERROR, code, "%s cannot be fetched: %s%s%s", fetch->location->url,
+                reason, cure ? "; " : "", cure ? cure : "");
     return false;
 }
 

@@ -20,6 +20,7 @@ typedef struct {
  */
 void repo_fetch_tidy(const RepoFetch *fetch);
 
-/* False with error: SOURCE_ERROR_REMOTE (what git said, and the cure), SOURCE_ERROR_DAMAGED (git says that
+/* False with error: SOURCE_ERROR_REMOTE (what git said, and the cure), SOURCE_ERROR_REF (a commit by its id,
+ * that it does not have), SOURCE_ERROR_DAMAGED (git says that
  * the mirror itself is), SOURCE_ERROR_CANCELLED, SOURCE_ERROR_UNREADABLE. refspecs: NULL-terminated. */
 bool repo_fetch_run(const RepoFetch *fetch, const char *const *refspecs, GError **error);

@@ -520,6 +520,11 @@ static bool definition_decodes(const Manifest *manifest, GError **error)
     return decoded != NULL;
 }
 
+void resource_entry_unbury(World *world, const Resource *resource)
+{
+    grave_open(world, resource);
+}
+
 static bool resource_create(World *world, const ResourceChange *change, int64_t now_ms, GError **error)
 {
     const Manifest *manifest = change->manifest;
@@ -538,6 +543,7 @@ static bool resource_create(World *world, const ResourceChange *change, int64_t 
     resource->created_ms = resource->updated_ms = now_ms;
     tree_insert(&world->resources, &entry->by_key);
     grave_open(world, resource);
+    renames_overtaken(world, resource);
     if (manifest->kind == KIND_JOB_DEFINITION)
         definition_put(world, resource, manifest, true, now_ms);
     resource_touch(world, resource);
@@ -680,6 +686,7 @@ void resource_remove(World *world, Resource *resource, int64_t now_ms)
     own_provider_clear(world, resource);
     overrides_drop(world, resource);
     schedules_drop(world, resource);
+    renames_drop(world, resource);
     transit_leave(world, entry);
     if (resource->dirty)
         g_queue_unlink(&world->dirty_resources, &entry->dirty);

@@ -220,6 +220,42 @@ static void ready_refresh(World *world, RunEntry *entry)
         tree_remove(&world->ready_runs, &entry->in_ready);
 }
 
+/* Which runs are active and ready does not depend on their name, only where they stand. */
+static void run_rename(World *world, RunEntry *entry, const ResourceRename *rename)
+{
+    bool is_active = tree_contains(&entry->in_active), is_ready = tree_contains(&entry->in_ready);
+    if (is_ready)
+        tree_remove(&world->ready_runs, &entry->in_ready);
+    if (is_active)
+        tree_remove(&world->active_runs, &entry->in_active);
+    tree_remove(&world->runs, &entry->by_key);
+    g_free(entry->run.name);
+    entry->run.name = view_dup(rename->to);
+    if (digest_equal(&entry->run.key, &rename->key))
+        entry->run.key = rename->new_key;
+    tree_insert(&world->runs, &entry->by_key);
+    if (is_active)
+        tree_insert(&world->active_runs, &entry->in_active);
+    if (is_ready)
+        tree_insert(&world->ready_runs, &entry->in_ready);
+    run_touch(world, &entry->run);
+}
+
+void runs_rekey(World *world, Kind kind, View name, const Digest *key, const Digest *new_key)
+{
+    for (Run *run = world_run_newest(world, kind, name); run; run = world_run_before(run))
+        if (digest_equal(&run->key, key)) {
+            run->key = *new_key;
+            run_touch(world, run);
+        }
+}
+
+void runs_rename(World *world, const ResourceRename *rename)
+{
+    for (Run *run; (run = world_run_newest(world, rename->kind, rename->from));)
+        run_rename(world, run_entry(run), rename);
+}
+
 static void active_insert(World *world, RunEntry *entry)
 {
     tree_insert(&world->active_runs, &entry->in_active);

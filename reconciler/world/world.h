@@ -252,6 +252,21 @@ void resource_delete(World *world, Kind kind, View name,
  * say of themselves. */
 void resource_set_provider(World *world, const char *owner, const char *provider);
 void resource_set_kept(World *world, Kind kind, View name, int64_t now_ms);
+/* Another name for what a manifest describes. */
+typedef struct {
+    Kind kind; /* JobQueue, SchedulingPolicy, Pipeline, Job */
+    View from, to;
+    Digest key, new_key; /* of a run that has `key`: `new_key` from then on, since names are in keys */
+} ResourceRename;
+/* It goes on under that name, with all that hangs on it: jobs, runs, usage of shares, positions of schedules,
+ * overrides, history. What of other resources names it is theirs to change. Of a Job: its runs. Nothing is
+ * done with WORLD_ERROR_NOT_FOUND or WORLD_ERROR_CONFLICT (the name is taken, or it is being deleted or
+ * replaced). */
+bool resource_rename(World *world, const ResourceRename *rename, int64_t now_ms, GError **error);
+/* Runs that have `key` have `new_key` from then on: what their manifest names was renamed. */
+void runs_rekey(World *world, Kind kind, View name, const Digest *key, const Digest *new_key);
+/* world_resource(), or what had this name once. */
+Resource *world_resource_renamed(const World *world, Kind kind, View name);
 /* Its source lets it go: it is nobody's from then on (owner "", kept), and stays in force as it is. Nothing
  * to do where nobody owns it. WORLD_ERROR_CONFLICT: it is being deleted or replaced. */
 bool resource_forget(World *world, Kind kind, View name, int64_t now_ms, GError **error);
