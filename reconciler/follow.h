@@ -20,8 +20,12 @@ typedef struct {
     Policy *policy;              /* borrowed; NULL: none */
     const char *values;          /* of variables (given_values.h), JSON; NULL or "": none */
     int64_t interval_ms;         /* git: how often the remote is asked; 0: as sources.yaml says */
+    /* Borrowed, outlives it; NULL: none. Where the state has no apply yet, this source is loaded once that
+     * one was, or could not be: who comes first where both make the same must not hang on whose remote is
+     * faster. */
+    Follow *earlier;
 } FollowOptions;
-/* Loads at once. */
+/* Loads at once, but for what waits for earlier ones. */
 Follow *follow_new(const FollowTarget *target, const FollowOptions *options, GError **error);
 /* From the next load on; takes a reference. */
 void follow_set_policy(Follow *follow, Policy *policy);

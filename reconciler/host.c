@@ -143,7 +143,8 @@ static bool start_follows(HostHandle *handle, GError **error)
             .provider = handle->provider_name,
             .policy = handle->policy,
             .values = handle->follow_values ? handle->follow_values[path - handle->follow_paths] : NULL,
-            .interval_ms = handle->interval_ms};
+            .interval_ms = handle->interval_ms,
+            .earlier = handle->follows->len ? handle->follows->pdata[handle->follows->len - 1] : NULL};
         Follow *follow = follow_new(&target, &options, error);
         if (!follow)
             return false;

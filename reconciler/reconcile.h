@@ -65,7 +65,10 @@ typedef struct {
     const char *path, *name, *provider; /* as in SourceState */
     const char *head;                   /* commit that the remote has, as far as known; may be NULL */
     const char *message;                /* why it could not be asked, or is not followed; NULL: all is well */
-    bool is_held; /* with a message: the remote was asked, and what it has is not taken */
+    const char *refused,
+        *refused_author; /* commit that nobody who is trusted signed, which is why; or NULL */
+    bool is_untrusted;   /* nor is what was told of it last trusted any more: a plan of it is not approved */
+    bool is_held;        /* with a message: the remote was asked, and what it has is not taken */
 } SourceRemote;
 /* The remote of a followed source was asked, or could not be: told by status and, when that changes, by an
  * event. */

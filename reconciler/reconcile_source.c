@@ -11,6 +11,7 @@ void followed_free(void *data)
     g_free(followed->message);
     g_free(followed->remote);
     g_free(followed->recorded);
+    g_free(followed->refused);
     manifest_set_unref(followed->carried);
     g_free(followed->path);
     g_free(followed->provider);
@@ -80,6 +81,7 @@ static void set_behind(json_t *source, json_t *remote, int64_t now_ms)
 typedef struct {
     const char *word, *message;
     json_t *waiting;
+    bool is_resting; /* it is suspended: what it was told is not in force */
 } Standing;
 
 static bool same_text(const json_t *a, const json_t *b, const char *member)
@@ -105,10 +107,16 @@ static void set_source(Reconciler *reconciler, const SourceState *state, const S
     json_set_text(source, "state", standing->word);
     json_set_text(source, "message", standing->message);
     json_set_text(source, "provider", state->provider);
-    json_set_text(source, "revision", standing->waiting ? NULL : state->revision);
-    if (before && (!state->revision || standing->waiting)) /* the last good one is still in force */
+    bool is_left = standing->message || standing->is_resting; /* the last good one is still in force */
+    if (!is_left)
+        json_set_text(source, "revision", state->revision);
+    else if (json_object_get(before, "revision"))
         json_object_set(source, "revision", json_object_get(before, "revision"));
-    bool is_in_force = !standing->message && source_config_requires_approval(manifest_set_config(state->set));
+    if (standing->is_resting &&
+        g_strcmp0(json_string_value(json_object_get(source, "revision")), state->revision) != 0)
+        json_set_text(source, "newest", state->revision);
+    bool is_in_force = !standing->message && !standing->is_resting &&
+                       source_config_requires_approval(manifest_set_config(state->set));
     if (is_in_force || json_object_get(before, "approval"))
         json_set_text(source, "approval", "required");
     bool same = same_text(source, before, "state") && same_text(source, before, "message");
@@ -194,15 +202,20 @@ static void followed_hold(FollowedSource *followed, const char *held)
     followed->held = g_strdup(held);
 }
 
-static void tell_standing(Reconciler *reconciler, FollowedSource *followed, const char *message)
+static const char *const standing_words[] = {
+    [SOURCE_OK] = "ok", [SOURCE_BROKEN] = "broken", [SOURCE_REFUSED] = "refused"};
+
+static void tell_standing(Reconciler *reconciler, FollowedSource *followed, SourceStanding standing,
+                          const char *message)
 {
     if (g_strcmp0(followed->message, message) == 0)
         return;
-    g_autofree char *subject = g_strdup_printf("source %s", followed->name);
-    const char *type = message ? "source.broken" : "source.mended";
+    const char *word = message ? standing_words[standing] : "mended";
+    g_autofree char *subject = g_strdup_printf("source %s", followed->name),
+                    *type = g_strdup_printf("source.%s", word);
     world_event(reconciler->world, type, subject, message ? message : "", reconciler->now_ms);
     if (message)
-        reconciler_log(reconciler, "source %s is broken, the last good state is kept: %s", followed->name,
+        reconciler_log(reconciler, "source %s is %s, the last good state is kept: %s", followed->name, word,
                        message);
     else
         reconciler_log(reconciler, "source %s is mended", followed->name);
@@ -210,15 +223,80 @@ static void tell_standing(Reconciler *reconciler, FollowedSource *followed, cons
     followed->message = g_strdup(message);
 }
 
-void source_note(Reconciler *reconciler, const SourceState *state, const char *message)
+void source_note(Reconciler *reconciler, const SourceState *state, SourceStanding standing,
+                 const char *message)
 {
     FollowedSource *followed = followed_get(reconciler, state->name);
+    followed->is_stopped = false;
     if (!message)
         g_clear_pointer(&followed->recorded, g_free);
-    Standing standing = {.word = message ? "broken" : "ok", .message = message};
+    Standing shown = {.word = standing_words[standing], .message = message};
     followed_hold(followed, NULL);
+    set_source(reconciler, state, &shown);
+    tell_standing(reconciler, followed, standing, message);
+}
+
+void source_wait_for_change(Reconciler *reconciler, const char *name, uint64_t epoch)
+{
+    FollowedSource *followed = followed_get(reconciler, name);
+    followed->is_stopped = true;
+    followed->stopped_epoch = epoch;
+}
+
+/* What another source makes, or gives up, may be what this one needs. */
+void sources_look_again(Reconciler *reconciler)
+{
+    for (guint i = 0; i < reconciler->followed->len; i++) {
+        FollowedSource *followed = reconciler->followed->pdata[i];
+        if (!followed->is_stopped || followed->stopped_epoch == reconciler->epoch)
+            continue;
+        followed->is_stopped = false;
+        source_look_again(reconciler, followed->name);
+    }
+}
+
+void source_rest(Reconciler *reconciler, const SourceState *state)
+{
+    FollowedSource *followed = followed_get(reconciler, state->name);
+    json_t *sources = sources_setting(reconciler->world), *after = NULL;
+    json_t *before = json_incref(json_object_get(sources, state->name));
+    Standing standing = {.word = "ok", .is_resting = true};
+    g_clear_pointer(&followed->recorded, g_free);
+    followed_hold(followed, NULL);
+    followed->is_stopped = false;
     set_source(reconciler, state, &standing);
-    tell_standing(reconciler, followed, message);
+    tell_standing(reconciler, followed, SOURCE_OK, NULL);
+    json_decref(sources);
+    sources = sources_setting(reconciler->world);
+    after = json_object_get(sources, state->name);
+    if (json_object_get(after, "newest") && !same_text(after, before, "newest")) {
+        g_autofree char *subject = g_strdup_printf("source %s", state->name);
+        g_autofree char *text = g_strdup_printf(
+            "revision %.12s is not carried out while the source is suspended", state->revision);
+        world_event(reconciler->world, "source.resting", subject, text, reconciler->now_ms);
+        reconciler_log(reconciler, "source %s: %s", state->name, text);
+    }
+    json_decref(before);
+    json_decref(sources);
+}
+
+void source_in_force(Reconciler *reconciler, const ApplyPlan *plan)
+{
+    const FollowedSource *followed = followed_find(reconciler, plan->identity);
+    json_t *sources = sources_setting(reconciler->world), *source = json_object_get(sources, plan->identity);
+    json_t *remote = json_object_get(source, "remote");
+    if (source && !plan->destroy) {
+        json_set_text(source, "revision", plan->plan->revision);
+        json_object_del(source, "newest");
+        if (followed && followed->newest && g_strcmp0(followed->revision, plan->plan->revision) != 0)
+            json_set_text(source, "newest", followed->revision);
+        if (source_config_requires_approval(manifest_set_config(plan->set)))
+            json_set_text(source, "approval", "required");
+        if (remote)
+            set_behind(source, remote, reconciler->now_ms);
+        set_sources(reconciler, sources);
+    }
+    json_decref(sources);
 }
 
 void source_hold(Reconciler *reconciler, const SourceState *state, const SourceHold *hold)
@@ -232,7 +310,8 @@ void source_hold(Reconciler *reconciler, const SourceState *state, const SourceH
                          .message = hold->reason,
                          .waiting = approval_waiting_json(old, state, hold, reconciler->now_ms)};
     json_decref(sources);
-    tell_standing(reconciler, followed, NULL);
+    followed->is_stopped = false;
+    tell_standing(reconciler, followed, SOURCE_OK, NULL);
     followed_hold(followed, hold->saved);
     set_source(reconciler, state, &standing);
     if (!is_new)
@@ -311,6 +390,28 @@ static void set_remote(Reconciler *reconciler, const SourceRemote *remote)
     json_decref(sources);
 }
 
+/* What nobody who is trusted signed: recorded once, however often the remote is asked. */
+static void record_refused(Reconciler *reconciler, FollowedSource *followed, const SourceRemote *remote)
+{
+    g_autofree char *fault =
+        remote->refused ? g_strdup_printf("%s %s", remote->refused, remote->message) : NULL;
+    bool is_new = fault && g_strcmp0(fault, followed->refused) != 0;
+    g_free(followed->refused);
+    followed->refused = g_steal_pointer(&fault);
+    if (is_new)
+        apply_note(reconciler->world,
+                   &(ApplyRecord){.owner = view_from(remote->name),
+                                  .source_path = view_from(remote->path),
+                                  .revision = view_from(remote->refused),
+                                  .state = APPLY_STATE_REFUSED,
+                                  .message = view_from(remote->message),
+                                  .summary = VIEW("{}"),
+                                  .trigger = TRIGGER_FOLLOW,
+                                  .author = view_from(remote->refused_author),
+                                  .started_ms = reconciler->now_ms},
+                   reconciler->now_ms);
+}
+
 void reconciler_source_remote(Reconciler *reconciler, const SourceRemote *remote)
 {
     if (reconciler->fault || reconciler->reload)
@@ -319,6 +420,9 @@ void reconciler_source_remote(Reconciler *reconciler, const SourceRemote *remote
         MAX(reconciler->now_ms, reconciler->ports.clock.now_ms(reconciler->ports.clock.self));
     FollowedSource *followed = followed_get(reconciler, remote->name);
     set_remote(reconciler, remote);
+    record_refused(reconciler, followed, remote);
+    if (remote->is_untrusted)
+        g_clear_pointer(&followed->newest, manifest_set_unref);
     reconciler_wake(reconciler);
     if (g_strcmp0(followed->remote, remote->message) == 0)
         return;
@@ -416,7 +520,10 @@ void source_look_again(Reconciler *reconciler, const char *name)
                          .set = followed->newest,
                          .approval_required = followed->approval_required,
                          .full_pass = true};
-    apply_followed(reconciler, &state);
+    if (source_is_suspended(reconciler, name))
+        source_rest(reconciler, &state);
+    else
+        apply_followed(reconciler, &state);
 }
 
 void reconciler_source(Reconciler *reconciler, const SourceState *state)
@@ -428,7 +535,9 @@ void reconciler_source(Reconciler *reconciler, const SourceState *state)
     followed_take(reconciler, state);
     if (state->broken) {
         record_broken(reconciler, state);
-        source_note(reconciler, state, state->broken);
+        source_note(reconciler, state, SOURCE_BROKEN, state->broken);
+    } else if (source_is_suspended(reconciler, state->name)) {
+        source_rest(reconciler, state);
     } else {
         apply_followed(reconciler, state);
     }

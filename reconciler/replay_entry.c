@@ -113,8 +113,11 @@ static void take_remote(Saved *from, Entry *entry)
     remote->provider = optional(from, entry);
     remote->head = optional(from, entry);
     remote->message = optional(from, entry);
+    remote->refused = optional(from, entry);
+    remote->refused_author = optional(from, entry);
+    remote->is_untrusted = saved_number(from) != 0;
     remote->is_held = saved_number(from) != 0;
-    from->is_bad |= !remote->path || !remote->name;
+    from->is_bad |= !remote->path || !remote->name || (remote->refused && !remote->message);
 }
 
 static void take_webhook(Saved *from, Entry *entry)
@@ -159,8 +162,11 @@ static void take_entry(Saved *from, Entry *entry)
     case ENTRY_NOW:
     case ENTRY_MONOTONIC:
     case ENTRY_TERM: entry->value = saved_number(from); return;
-    case ENTRY_ENTROPY:
-    case ENTRY_SET: entry->text = saved_text(from); return;
+    case ENTRY_ENTROPY: entry->text = saved_text(from); return;
+    case ENTRY_SET:
+        entry->name = saved_text(from);
+        entry->text = saved_text(from);
+        return;
     case ENTRY_LOAD:
     case ENTRY_REOPEN:
     case ENTRY_START: take_error(from, entry); return;

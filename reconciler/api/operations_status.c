@@ -1,5 +1,6 @@
 /* operations_status.c: `status` and `get`: what there is, and how it is. */
 #include "reconciler/api/operation.h"
+#include "reconciler/world/suspension.h"
 #include "spec/base/units.h"
 
 #ifndef MUSTER_VERSION
@@ -8,11 +9,42 @@
 
 /* ---- status: from the world alone ---- */
 
+/* One that nobody ever followed, and that is suspended all the same: what its newest apply says of it. */
+static void add_unfollowed(const World *world, const char *name, json_t *sources)
+{
+    const ApplyRecord *apply = world_apply_newest(world, name);
+    json_t *source = json_object();
+    if (apply) {
+        json_set_view(source, "path", apply->source_path);
+        json_set_view(source, "revision", apply->revision);
+    }
+    json_object_set_new(source, "followed", json_false());
+    json_object_set_new(sources, name, source);
+}
+
+static void add_suspensions(const World *world, json_t *sources, int64_t now_ms)
+{
+    g_autoptr(GPtrArray) suspensions = world_suspensions(world);
+    for (guint i = 0; i < suspensions->len; i++) {
+        const char *name = ((const Suspension *)suspensions->pdata[i])->source;
+        json_t *suspension = json_suspension(world, name, now_ms);
+        if (!suspension)
+            continue;
+        if (!json_object_get(sources, name))
+            add_unfollowed(world, name, sources);
+        json_t *source = json_object_get(sources, name);
+        json_set_text(source, "state", "suspended");
+        json_object_set(source, "since", json_object_get(suspension, "since"));
+        json_object_set_new(source, "suspended", suspension);
+    }
+}
+
 static json_t *status_sources(const World *world, int64_t now_ms)
 {
     json_t *array = json_array();
     json_t *sources = sources_setting(world), *source;
     const char *name;
+    add_suspensions(world, sources, now_ms);
     json_object_foreach(sources, name, source)
     {
         json_t *remote = json_object_get(source, "remote"), *behind = json_object_get(remote, "behindSince");

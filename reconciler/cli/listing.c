@@ -490,6 +490,30 @@ static void status_webhook(const json_t *source, const ListStyle *style, GString
     }
 }
 
+/* Who lets it rest, until when and why, and what it would bring. */
+static void status_suspended(const json_t *source, const ListStyle *style, GString *out)
+{
+    const json_t *suspended = json_object_get(source, "suspended");
+    const char *name = member_text(source, "name");
+    int64_t until_ms = member_integer(suspended, "until");
+    if (!suspended)
+        return;
+    g_autofree char *since = time_between(member_integer(suspended, "since"), style->now_ms),
+                    *until = until_ms ? time_local(until_ms) : NULL,
+                    *reason = printable(member_text(suspended, "reason")),
+                    *actor = printable(member_text(suspended, "actor"));
+    g_string_append_printf(out, "  %s: suspended for %s, until %s: %s%s%s%s\n", name, since,
+                           until ? until : "it is resumed", reason, *actor ? " (by " : "", actor,
+                           *actor ? ")" : "");
+    if (*member_text(source, "newest")) {
+        g_autofree char *newest = printable(member_text(source, "newest")),
+                        *revision = printable(member_text(source, "revision"));
+        g_string_append_printf(out, "  %s: its newest revision %.12s is not carried out; %.12s is in force\n",
+                               name, newest, *revision ? revision : "none");
+    }
+    g_string_append_printf(out, "    to go on: muster resume source/%s\n", name);
+}
+
 #define STATUS_SECTION(member, columns, row)                                                                 \
     status_section(status, member, columns, G_N_ELEMENTS(columns), row, style, out)
 
@@ -553,6 +577,7 @@ void list_status(const json_t *status, const ListStyle *style, GString *out)
             g_string_append_printf(out, "  %s: %s\n", member_text(source, "name"), message);
         status_remote(source, style, out);
         status_webhook(source, style, out);
+        status_suspended(source, style, out);
         const json_t *waiting = json_object_get(source, "waiting");
         if (waiting)
             status_waiting(waiting, style, out);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+#include "reconciler/source/repo_author.h"
 #include "reconciler/source/repo_fetch.h"
 #include "reconciler/source/source.h"
 #include "reconciler/source/version.h"
@@ -31,7 +32,7 @@
 
 struct RepoMirror {
     RepoLocation *location; /* of its own */
-    char *path, *lock_path, *damaged_path;
+    char *path, *lock_path, *damaged_path, *records_path;
     char *held_ref;
     const char *head_ref;       /* what HEAD of the remote is called here */
     bool is_in_place;           /* it is the remote: only read */
@@ -143,6 +144,7 @@ RepoMirror *repo_mirror_open(const char *base, const RepoLocation *location, GEr
     mirror->path = g_build_filename(directory, name, NULL);
     mirror->lock_path = g_strconcat(mirror->path, ".lock", NULL);
     mirror->damaged_path = g_strconcat(mirror->path, ".damaged", NULL);
+    mirror->records_path = g_strconcat(mirror->path, ".verified", NULL);
     mirror->held_ref = g_strconcat(HELD_REFS, held, NULL);
     return mirror;
 }
@@ -156,6 +158,7 @@ void repo_mirror_free(RepoMirror *mirror)
     g_free(mirror->path);
     g_free(mirror->lock_path);
     g_free(mirror->damaged_path);
+    g_free(mirror->records_path);
     g_free(mirror->held_ref);
     g_free(mirror);
 }
@@ -163,6 +166,11 @@ void repo_mirror_free(RepoMirror *mirror)
 const char *repo_mirror_path(const RepoMirror *mirror)
 {
     return mirror->path;
+}
+
+const char *repo_mirror_records(const RepoMirror *mirror)
+{
+    return mirror->records_path;
 }
 
 static int remove_one(const char *path, const struct stat *status, int type, struct FTW *place)
@@ -579,7 +587,8 @@ static bool resolve_short(RepoMirror *mirror, char *ret_commit)
     return is_found;
 }
 
-static bool resolve_range(RepoMirror *mirror, char *ret_commit, GError **error)
+/* refs/tags/…, new string; NULL: none is in the range. */
+static char *highest_tag(RepoMirror *mirror)
 {
     g_autoptr(GPtrArray) names = names_below(mirror, "refs/tags/");
     const char *best = NULL;
@@ -588,11 +597,37 @@ static bool resolve_range(RepoMirror *mirror, char *ret_commit, GError **error)
         if (version_in_range(name, mirror->location->ref) && (!best || version_compare(name, best) > 0))
             best = name;
     }
-    if (!best)
+    return best ? g_strconcat("refs/tags/", best, NULL) : NULL;
+}
+
+static bool resolve_range(RepoMirror *mirror, char *ret_commit, GError **error)
+{
+    g_autofree char *tag = highest_tag(mirror);
+    if (!tag)
         return fail_ref(mirror, error, "no tag is a version within ", mirror->location->ref);
-    g_autofree char *tag = g_strconcat("refs/tags/", best, NULL);
-    return commit_of(mirror, tag, ret_commit) ||
-           fail_ref(mirror, error, "no commit is behind the tag ", best);
+    return commit_of(mirror, tag, ret_commit) || fail_ref(mirror, error, "no commit is behind ", tag);
+}
+
+char *repo_mirror_tag(RepoMirror *mirror)
+{
+    const RepoLocation *location = mirror->location;
+    char commit[REPO_COMMIT_HEX + 1];
+    if (!open_repository(mirror))
+        return NULL;
+    if (location->want == REPO_WANT_SEMVER)
+        return highest_tag(mirror);
+    if (location->want != REPO_WANT_NAME)
+        return NULL;
+    g_autofree char *tag = g_str_has_prefix(location->ref, "refs/")
+                               ? g_strdup(location->ref)
+                               : g_strconcat("refs/tags/", location->ref, NULL);
+    bool is_tag = g_str_has_prefix(tag, "refs/tags/") && commit_of(mirror, tag, commit);
+    return is_tag ? g_steal_pointer(&tag) : NULL;
+}
+
+char *repo_mirror_author(RepoMirror *mirror, const char *commit)
+{
+    return open_repository(mirror) ? repo_author(mirror->repository, commit) : NULL;
 }
 
 bool repo_mirror_resolve(RepoMirror *mirror, char ret_commit[REPO_COMMIT_HEX + 1], GError **error)

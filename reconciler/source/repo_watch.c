@@ -6,6 +6,7 @@
 #include "reconciler/source/repo_mirror.h"
 #include "reconciler/source/repo_open.h"
 #include "reconciler/source/repo_refs.h"
+#include "reconciler/source/repo_verify.h"
 #include "reconciler/source/source.h"
 #include "reconciler/source/webhook_secret.h"
 
@@ -18,6 +19,8 @@ typedef struct {
     bool has_commit, has_head;
     char commit[REPO_COMMIT_HEX + 1], head[REPO_COMMIT_HEX + 1];
     char *message;
+    bool is_refused; /* for its signature: */
+    char refused[REPO_COMMIT_HEX + 1], *author;
     int64_t changed_us, interval_ms;
     int64_t retry_ms; /* what was told of is not there yet: look again after that; 0: it is */
 } Look;
@@ -76,6 +79,12 @@ static void ask(RepoWatch *watch, bool is_damaged, int64_t event_us)
     g_mutex_unlock(&watch->mutex);
 }
 
+static void look_clear(Look *look)
+{
+    g_free(look->message);
+    g_free(look->author);
+}
+
 /* ---- one look, on the thread ---- */
 
 static void G_GNUC_PRINTF(3, 4) note(Look *look, RepoNewsState state, const char *format, ...)
@@ -129,6 +138,48 @@ static void resolve(RepoMirror *mirror, const RepoSettings *settings, const Repo
         note(look, REPO_NEWS_UNREACHABLE, "%s", error->message);
 }
 
+/* ---- signatures ---- */
+
+static void note_unverified(RepoMirror *objects, const GError *error, Look *look)
+{
+    look->is_refused = g_error_matches(error, SOURCE_ERROR, SOURCE_ERROR_UNVERIFIED);
+    if (!look->is_refused)
+        return;
+    memcpy(look->refused, look->commit, sizeof look->commit);
+    look->author = repo_mirror_author(objects, look->commit);
+}
+
+/* The last gate: a commit that is not verified is not told, but the last good one, if that is; where none
+ * is, nothing. objects: where the commit is. */
+static void check_signature(const RepoWatch *watch, RepoMirror *mirror, RepoMirror *objects,
+                            const RepoSettings *settings, Look *look)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *signature = NULL, *none = NULL;
+    char held[REPO_COMMIT_HEX + 1];
+    RepoVerifying verifying = {.objects = objects,
+                               .records = repo_mirror_records(mirror),
+                               .settings = settings,
+                               .location = watch->location,
+                               .is_chosen = !look->has_head || strcmp(look->head, look->commit) != 0,
+                               .cancel_fd = watch->cancel_fd};
+    if (!look->has_commit || repo_verify(&verifying, look->commit, &signature, &error))
+        return;
+    note_unverified(objects, error, look);
+    verifying.objects = mirror;
+    verifying.is_chosen = true;
+    look->has_commit = repo_mirror_held(mirror, held) && strcmp(held, look->commit) != 0 &&
+                       repo_verify(&verifying, held, &none, NULL);
+    if (look->has_commit)
+        note(look, REPO_NEWS_HELD, "%s; %.*s stays in force", error->message, SHORT_ID, held);
+    else
+        note(look, REPO_NEWS_HELD, "%s; what is in force stays", error->message);
+    if (look->has_commit)
+        memcpy(look->commit, held, sizeof held);
+}
+
+/* ---- what became of it ---- */
+
 /* The commit differs from the one that was told last: when that was seen. */
 static void note_change(RepoWatch *watch, int64_t event_us, Look *look)
 {
@@ -152,11 +203,12 @@ static void look_in_place(RepoWatch *watch, RepoMirror *mirror, const RepoSettin
     look.has_head = look.has_commit = true;
     memcpy(look.commit, look.head, sizeof look.head);
     compare_with_held(mirror, place, settings, watch->location, &look);
+    check_signature(watch, mirror, place, settings, &look);
     note_change(watch, watch->looking_us, &look);
     if (look.changed_us)
         tell(watch, g_memdup2(&look, sizeof look));
     else
-        g_free(look.message);
+        look_clear(&look);
 }
 
 /* What the thread does next. */
@@ -195,11 +247,14 @@ static void look_with(RepoWatch *watch, RepoMirror *mirror, const RepoSettings *
         return; /* after a restart: nothing is taken back for want of the remote */
     if (is_fetched || !watch->last[0]) {
         resolve(mirror, settings, watch->location, look);
-        note_change(watch, watch->looking_us, look);
     } else { /* what was seen last may not have come into the mirror */
         look->has_commit = true;
         memcpy(look->commit, watch->last, sizeof look->commit);
     }
+    bool is_elsewhere = settings->verify && look->has_commit && !repo_mirror_has(mirror, look->commit);
+    g_autoptr(RepoMirror) place = is_elsewhere ? repo_mirror_in_place(watch->location) : NULL;
+    check_signature(watch, mirror, place ? place : mirror, settings, look);
+    note_change(watch, watch->looking_us, look);
 }
 
 /* Before the remote is asked: that may take minutes. */
@@ -301,17 +356,18 @@ static void timer_set(RepoWatch *watch, const Look *look)
 
 static void look_free(void *data)
 {
-    Look *look = data;
-    g_free(look->message);
-    g_free(look);
+    look_clear(data);
+    g_free(data);
 }
 
 static void hand_on(RepoWatch *watch, const Look *look)
 {
+    RepoRefused refused = {.commit = look->refused, .author = look->author};
     RepoNews news = {.state = look->state,
                      .commit = look->has_commit ? look->commit : NULL,
                      .head = look->has_head ? look->head : NULL,
                      .message = look->message,
+                     .refused = look->is_refused ? &refused : NULL,
                      .changed_us = look->changed_us};
     timer_set(watch, look);
     watch->news(&news, watch->data);

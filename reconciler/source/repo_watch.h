@@ -1,9 +1,10 @@
 /* repo_watch.h: asks a remote, time and again, what a git location names now.
  * Owns:   a thread that fetches, one timer on the thread-default GMainContext.
- * Calls:  repo_mirror.h.
+ * Calls:  repo_mirror.h, repo_verify.h.
  * Holds:  the loop is never blocked: it hears what came of a look, and when. What was good once stays what is
- * wanted while the remote cannot be asked, has lost the reference, or has rewritten its history (settings:
- * rewrites). */
+ * wanted while the remote cannot be asked, has lost the reference, has rewritten its history (settings:
+ * rewrites), or names what nobody who is trusted signed (settings: verify). No commit is told that is not
+ * verified where it has to be, not even one that was told before. */
 #pragma once
 #include <glib.h>
 #include <stdbool.h>
@@ -17,15 +18,23 @@
 typedef enum {
     REPO_NEWS_OK,
     REPO_NEWS_UNREACHABLE, /* the remote could not be asked: commit is the newest known */
-    REPO_NEWS_HELD         /* the reference is gone or was rewritten: commit is the last good one */
+    REPO_NEWS_HELD /* the reference is gone, was rewritten, or nobody who is trusted signed what it names:
+                      commit is the last good one */
 } RepoNewsState;
+
+/* What is not taken because of its signature. */
+typedef struct {
+    const char *commit, *author; /* author may be NULL */
+} RepoRefused;
 
 typedef struct {
     RepoNewsState state;
-    const char *commit;  /* what is to be in force; NULL: nothing is known that could be */
-    const char *head;    /* what the location names at the remote, as far as known; may be NULL */
-    const char *message; /* of a state that is not OK; else NULL */
-    int64_t changed_us;  /* monotonic time when the commit was first seen to differ; 0: it does not */
+    const char *commit;         /* what is to be in force; NULL: nothing is known that could be */
+    const char *head;           /* what the location names at the remote, as far as known; may be NULL */
+    const char *message;        /* of a state that is not OK; else NULL */
+    const RepoRefused *refused; /* held for that; else NULL. Without a commit nothing that is known may be
+                                   read any more: what is in force stays, and nothing is made of it */
+    int64_t changed_us;         /* monotonic time when the commit was first seen to differ; 0: it does not */
 } RepoNews;
 
 typedef struct RepoWatch RepoWatch;

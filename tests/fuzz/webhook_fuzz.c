@@ -90,7 +90,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     WebhookRequest request = {.body = input.body, .secrets = secrets, .now_ms = NOW_MS};
     for (size_t i = 0; i < WEBHOOK_HEADERS; i++)
         request.headers[i] = input.values[i];
-    g_assert(judge(&request) == WEBHOOK_REFUSED);
+    const char *token = request.headers[WEBHOOK_GITLAB_TOKEN];
+    bool is_guessed = token && g_strv_contains(secrets, token); /* comparisons tell the fuzzer what to try */
+    g_assert(is_guessed || judge(&request) == WEBHOOK_REFUSED);
 
     g_autofree char *mac =
         g_compute_hmac_for_data(G_CHECKSUM_SHA256, (const guchar *)SECRET, strlen(SECRET),

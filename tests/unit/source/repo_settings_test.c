@@ -228,6 +228,61 @@ static void test_secrets(Fixture *fixture, gconstpointer data)
     g_assert_nonnull(strstr(fixture->error->message, "set webhook for its url"));
 }
 
+/* verify holds below its url, whatever a longer one says of other things. */
+static void test_verify(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    static const char text[] =
+        "sources:\n"
+        "- {url: 'https://h.example/team/', interval: 5s}\n"
+        "- {url: 'https://h.example/', verify: {allowedSigners: /a, revokedKeys: /r, principals: [p, q]}}\n"
+        "- {url: 'https://h.example/open/', verify: none}\n"
+        "- {url: 'https://h.example/open/not', verify: {openpgpKeys: /k, what: tag}, interval: 7s}\n"
+        "- {url: 'https://h.example/keys', verify: {openpgpKeys: [/k, /l], what: commit}}\n";
+    g_assert_true(load(fixture, "git+https://h.example/team/x.git", text));
+    const RepoVerify *verify = fixture->settings->verify;
+    g_assert_cmpint(fixture->settings->interval_ms, ==, 5000);
+    g_assert_nonnull(verify);
+    g_assert_cmpstr(verify->allowed_signers, ==, "/a");
+    g_assert_cmpstr(verify->revoked_keys, ==, "/r");
+    g_assert_cmpuint(g_strv_length(verify->principals), ==, 2);
+    g_assert_cmpstr(verify->principals[1], ==, "q");
+    g_assert_null(verify->openpgp_keys);
+    g_assert_false(verify->wants_tag);
+    g_assert_true(load(fixture, "git+https://h.example/open/x.git", NULL));
+    g_assert_null(fixture->settings->verify);
+    g_assert_true(load(fixture, "git+https://h.example/open/not/x.git", NULL));
+    g_assert_cmpint(fixture->settings->interval_ms, ==, 7000);
+    g_assert_cmpstr(fixture->settings->verify->openpgp_keys[0], ==, "/k");
+    g_assert_null(fixture->settings->verify->openpgp_keys[1]);
+    g_assert_true(fixture->settings->verify->wants_tag);
+    g_assert_true(load(fixture, "git+https://h.example/keys/x.git", NULL));
+    g_assert_cmpstr(fixture->settings->verify->openpgp_keys[1], ==, "/l");
+    g_assert_true(load(fixture, "git+https://other.example/x.git", NULL));
+    g_assert_null(fixture->settings->verify);
+}
+
+static void test_verify_refused(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    static const char *const cases[][2] = {
+        {"{what: tag}", "needs allowedSigners"},
+        {"{allowedSigners: a}", "absolute path"},
+        {"{openpgpKeys: [k]}", "absolute path"},
+        {"{openpgpKeys: []}", "sources.yaml:1:"},
+        {"{allowedSigners: /a, what: all}", "what"},
+        {"{allowedSigners: /a, principals: []}", "sources.yaml:1:"},
+        {"maybe", "none"},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *text =
+            g_strdup_printf("sources: [{url: 'https://h.example/', verify: %s}]\n", cases[i][0]);
+        g_assert_false(load(fixture, "git+https://h.example/x.git", text));
+        if (!strstr(fixture->error->message, cases[i][1]))
+            g_error("%s: %s", cases[i][0], fixture->error->message);
+    }
+}
+
 #define TEST(name, function) g_test_add("/source/settings/" name, Fixture, NULL, set_up, function, tear_down)
 
 int main(int argc, char **argv)
@@ -239,5 +294,7 @@ int main(int argc, char **argv)
     TEST("unencrypted", test_unencrypted);
     TEST("told", test_told);
     TEST("secrets", test_secrets);
+    TEST("verify", test_verify);
+    TEST("verify-refused", test_verify_refused);
     return g_test_run();
 }
