@@ -118,8 +118,8 @@ static bool fail_fetch(const RepoFetch *fetch, const HelperEnd *end, GError **er
     SourceErrorCode code = is_unknown            ? SOURCE_ERROR_REF
                            : blames_mirror(said) ? SOURCE_ERROR_DAMAGED
                                                  : SOURCE_ERROR_REMOTE;
-    g_set_error(error, SOURCE_ERROR, code, "%s cannot be fetched: %s%s%s", fetch->location->url,
-                reason, cure ? "; " : "", cure ? cure : "");
+    g_set_error(error, SOURCE_ERROR, code, "%s cannot be fetched: %s%s%s", fetch->location->url, reason,
+                cure ? "; " : "", cure ? cure : "");
     return false;
 }
 
