@@ -5,6 +5,7 @@
 #include "reconciler/engine_ports.h"
 #include "reconciler/follow.h"
 #include "reconciler/future.h"
+#include "reconciler/hooks.h"
 #include "reconciler/notify/outbox.h"
 #include "reconciler/provider/provider.h"
 #include "reconciler/publish.h"
@@ -24,7 +25,7 @@ struct HostHandle {
     /* options, copied */
     char *state_dir, *command, *source_name, *provider_name, *publish_path, *notify_path;
     char **follow_paths, **follow_values;
-    char *policy_path; /* NULL: none */
+    char *policy_path, *listen; /* NULL: none */
     bool launch, log_to_stderr, notify_is_named;
     int64_t interval_ms, record_bytes;
     LoopMeter loop;
@@ -47,6 +48,7 @@ struct HostHandle {
     Reconciler *reconciler;
     Server *server;
     GPtrArray *follows;
+    Hooks *hooks;         /* NULL: nothing is served over TCP */
     Publisher *publisher; /* NULL: nothing is published */
     NotifyConfig *notify; /* who is told of events; NULL: nobody, whatever happens */
     Outbox *outbox;
@@ -158,7 +160,8 @@ static bool start_follows(HostHandle *handle, GError **error)
             .provider = handle->provider_name,
             .policy = handle->policy,
             .values = handle->follow_values ? handle->follow_values[path - handle->follow_paths] : NULL,
-            .interval_ms = handle->interval_ms};
+            .interval_ms = handle->interval_ms,
+            .earlier = handle->follows->len ? handle->follows->pdata[handle->follows->len - 1] : NULL};
         Follow *follow = follow_new(&target, &options, error);
         if (!follow)
             return false;
@@ -184,6 +187,26 @@ static void start_outbox(HostHandle *handle)
     entropy.fill(entropy.self, &options.seed, sizeof options.seed);
     if (handle->notify)
         handle->outbox = outbox_new(&options);
+}
+
+static bool start_hooks(HostHandle *handle, GError **error)
+{
+    if (!handle->listen)
+        return true;
+    HooksOptions options = {.follows = handle->follows,
+                            .clock = clock_port(handle->clock),
+                            .log = {.line = host_log, .self = handle},
+                            .call = on_call,
+                            .data = handle};
+    if (!listen_address_parse(handle->listen, &options.address, error))
+        return false;
+    handle->hooks = hooks_new(&options, error);
+    if (!handle->hooks)
+        return false;
+    g_autofree char *at = hooks_text(handle->hooks);
+    g_autofree char *text = g_strdup_printf("listening at http://%s/ (hooks, healthz, readyz, metrics)", at);
+    host_log(handle, text);
+    return true;
 }
 
 static void start_recording(HostHandle *handle, Ports *ports, const ReconcilerOptions *settings)
@@ -251,7 +274,7 @@ static bool start_all(HostHandle *handle, GError **error)
         return false;
     start_outbox(handle);
     handle->server = server_new(handle->state_dir, on_call, handle, error);
-    return handle->server && start_follows(handle, error);
+    return handle->server && start_follows(handle, error) && start_hooks(handle, error);
 }
 
 /* Reverse order. The store waits for what it was handed; completions that the loop has not seen are in it all
@@ -262,6 +285,7 @@ static void end_all(HostHandle *handle)
         g_source_destroy(handle->full_pass);
         g_clear_pointer(&handle->full_pass, g_source_unref);
     }
+    hooks_stop(handle->hooks);
     if (handle->clock)
         clock_stop(handle->clock); /* what is delivered from here on only waits to be refused */
     g_clear_pointer(&handle->outbox, outbox_free);
@@ -274,6 +298,7 @@ static void end_all(HostHandle *handle)
         recorder_end(handle->recorder);
     Reconciler *reconciler = g_steal_pointer(&handle->reconciler);
     reconciler_free(reconciler);
+    g_clear_pointer(&handle->hooks, hooks_free);
     g_clear_pointer(&handle->server, server_free);
     g_clear_pointer(&handle->ports, engine_ports_free);
     g_clear_pointer(&handle->publisher, publisher_free);
@@ -358,6 +383,7 @@ static void handle_free(HostHandle *handle)
     g_free(handle->publish_path);
     g_free(handle->policy_path);
     g_free(handle->notify_path);
+    g_free(handle->listen);
     g_free(handle);
 }
 
@@ -392,6 +418,7 @@ static HostHandle *host_start(const HostOptions *options, GError **error)
     handle->policy_path = g_strdup(options->policy);
     handle->notify_path = g_strdup(options->notify);
     handle->notify_is_named = options->notify_is_named;
+    handle->listen = g_strdup(options->listen);
     handle->follow_paths = g_strdupv((char **)(uintptr_t)options->follow);
     handle->follow_values = g_strdupv((char **)(uintptr_t)options->follow_values);
     handle->launch = options->launch;

@@ -119,7 +119,7 @@ typedef struct HostOptions {
     const char *source_name; /* --source NAME for a single followed source, or NULL */
     const char *provider;    /* --provider or NULL */
     const char *policy;      /* --policy: a file, absolute (policy.h); NULL: everything is allowed */
-    const char *listen;      /* --listen ADDR or NULL (a later issue) */
+    const char *listen;      /* --listen ADDRESS:PORT (listen_address.h, checked), or NULL */
     const char *publish;     /* --publish-snapshot FILE, absolute, or NULL */
     const char *notify;      /* who is told of events: a file, absolute (notify_config.h); NULL: nobody */
     bool notify_is_named;    /* it was asked for: it must be there */

@@ -1,5 +1,6 @@
 /* reconcile.c: one turn of the loop, and what happens when its batch is durable or is not. */
 #include "reconciler/world/override.h"
+#include "reconciler/world/suspension.h"
 #include "reconciler/growth_explain.h"
 #include "reconciler/growth_standing.h"
 #include "reconciler/reconcile_internal.h"
@@ -409,6 +410,7 @@ void reconciler_plan_next(Reconciler *reconciler)
     if (reconciler->decide_at_ms != INT64_MAX)
         next_ms = sooner(next_ms, reconciler->decide_at_ms);
     next_ms = sooner(next_ms, world_override_due_ms(reconciler->world));
+    next_ms = sooner(next_ms, world_suspension_due_ms(reconciler->world));
     if (starts_by_clock(reconciler))
         next_ms = sooner(next_ms, world_schedule_due_ms(reconciler->world));
     clock->wake_at(clock->self, next_ms ? next_ms : -1);
@@ -523,6 +525,7 @@ static void tick(Reconciler *reconciler)
     growth_accrue(reconciler->growth, reconciler->world, reconciler->now_ms);
     launch_events_apply(reconciler);
     calls_run(reconciler);
+    suspensions_run(reconciler);
     applies_run(reconciler);
     override_settle(reconciler->world, reconciler->now_ms);
     settle_schedules(reconciler);

@@ -162,8 +162,8 @@ void approval_take(Reconciler *reconciler, Call *call)
                   plan_id);
     else if (!followed || !followed->newest)
         call_fail(call, FAULT_REFUSED,
-                  "plan %.8s cannot be made again: its source is not followed here, or "
-                  "broken (muster status); muster serve has to follow it",
+                  "plan %.8s cannot be made again: its source is not followed here, broken, or not signed "
+                  "any more by anybody who is trusted (muster status); muster serve has to follow it",
                   plan_id);
     else
         apply_take_approved(reconciler, call, followed, id);

@@ -121,6 +121,7 @@ static const Member usage_members[] = {M(UsageRecord, queue),     M(UsageRecord,
                                        M(UsageRecord, bucket_ms), M(UsageRecord, first_bucket),
                                        M(UsageRecord, amounts),   M(UsageRecord, inactive_since_ms),
                                        M(UsageRecord, removed)};
+static const Member rename_members[] = {M(RenameRecord, kind), M(RenameRecord, from), M(RenameRecord, to)};
 #undef M
 
 /* The rows of one table. */
@@ -132,7 +133,7 @@ typedef struct {
     size_t rows_len, row_bytes;
 } Rows;
 
-#define TABLES 15
+#define TABLES 16
 
 static void rows_of(const Batch *batch, Rows rows[TABLES])
 {
@@ -159,6 +160,7 @@ static void rows_of(const Batch *batch, Rows rows[TABLES])
     TABLE(EventRecord, event)
     TABLE(SettingRecord, setting)
     TABLE(UsageRecord, usage)
+    TABLE(RenameRecord, rename)
 #undef TABLE
     g_assert(at == TABLES);
 }

@@ -25,6 +25,7 @@ typedef struct {
     SourceState source;
     SourceRemote remote;
     OutboxReport report;
+    SourceWebhook webhook;
     const char *renamed; /* RENAMED: the name before */
     /* BEGIN */
     ReconcilerOptions settings;

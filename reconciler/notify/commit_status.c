@@ -40,6 +40,7 @@ static const struct {
     {"apply.superseded", COMMIT_SUPERSEDED, NULL},
     {"apply.failed", COMMIT_FAILED, NULL},
     {"source.broken", COMMIT_FAILED, NULL},
+    {"source.refused", COMMIT_FAILED, NULL},
     {"source.held", COMMIT_FAILED, NULL},
 };
 

@@ -150,7 +150,7 @@ void apply_set(World *world, int64_t id, ApplyState state, const char *message, 
 {
     static const char *const types[] = {"apply.staging",    "apply.active", "apply.converged",
                                         "apply.superseded", "apply.failed", "apply.refused",
-                                        "apply.broken"};
+                                        "apply.broken",     "apply.noted"};
     ApplyEntry *entry = apply_find(world, id);
     if (!entry)
         return;

@@ -14,6 +14,8 @@ void override_free(void *data)
     g_free(override);
 }
 
+static const char *const all_fields[] = {"state", "priority", "minvCpus", "maxvCpus"};
+
 /* ---- as a setting ---- */
 
 static char *setting_name(Kind kind, const char *name, const char *field)
@@ -354,13 +356,28 @@ size_t override_settle(World *world, int64_t now_ms)
     return ended;
 }
 
-void overrides_drop(World *world, const Resource *resource)
+void overrides_move(World *world, const ResourceRename *rename)
 {
-    static const char *const fields[] = {"state", "priority", "minvCpus", "maxvCpus"};
     if (world->override_due_ms == 0)
         return;
-    for (size_t i = 0; i < G_N_ELEMENTS(fields); i++) {
-        g_autofree char *setting = setting_name(resource->kind, resource->name, fields[i]);
+    g_autofree char *from = view_dup(rename->from), *to = view_dup(rename->to);
+    for (size_t i = 0; i < G_N_ELEMENTS(all_fields); i++) {
+        g_autofree char *before = setting_name(rename->kind, from, all_fields[i]),
+                        *after = setting_name(rename->kind, to, all_fields[i]),
+                        *value = g_strdup(world_setting(world, before));
+        if (value) {
+            world_set_setting(world, before, NULL);
+            world_set_setting(world, after, value);
+        }
+    }
+}
+
+void overrides_drop(World *world, const Resource *resource)
+{
+    if (world->override_due_ms == 0)
+        return;
+    for (size_t i = 0; i < G_N_ELEMENTS(all_fields); i++) {
+        g_autofree char *setting = setting_name(resource->kind, resource->name, all_fields[i]);
         world_set_setting(world, setting, NULL);
     }
     due_again(world);

@@ -52,6 +52,7 @@ const char *apply_state_name(ApplyState state)
     case APPLY_FAILED: return "FAILED";
     case APPLY_STATE_REFUSED: return "REFUSED";
     case APPLY_STATE_BROKEN: return "BROKEN";
+    case APPLY_STATE_NOTED: return "NOTED";
     }
     g_assert_not_reached();
 }
@@ -63,6 +64,9 @@ const char *apply_trigger_name(ApplyTrigger trigger)
     case TRIGGER_APPLY: return "apply";
     case TRIGGER_DESTROY: return "destroy";
     case TRIGGER_FOLLOW: return "follow";
+    case TRIGGER_ROLLBACK: return "rollback";
+    case TRIGGER_SUSPEND: return "suspend";
+    case TRIGGER_RESUME: return "resume";
     }
     g_assert_not_reached();
 }
@@ -177,7 +181,8 @@ bool job_ref_from_text(View text, JobId *ret_id, int32_t *ret_index)
     X(ChangeRecord, change)                                                                                  \
     X(EventRecord, event)                                                                                    \
     X(SettingRecord, setting)                                                                                \
-    X(UsageRecord, usage)
+    X(UsageRecord, usage)                                                                                    \
+    X(RenameRecord, rename)
 
 /* A table is NULL until its first row, so that a batch of one row costs one table. */
 struct Batch {
@@ -346,6 +351,12 @@ static void own_usage(Batch *batch, UsageRecord *row)
     own(batch, &row->queue);
     own(batch, &row->share);
     own(batch, &row->amounts);
+}
+
+static void own_rename(Batch *batch, RenameRecord *row)
+{
+    own(batch, &row->from);
+    own(batch, &row->to);
 }
 
 #define BATCH_FUNCTIONS(Type, name)                                                                          \

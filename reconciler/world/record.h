@@ -223,7 +223,8 @@ typedef enum {
     APPLY_SUPERSEDED,
     APPLY_FAILED,
     APPLY_STATE_REFUSED, /* by a guard, a rule, or because the plan was stale */
-    APPLY_STATE_BROKEN   /* the source cannot be read, or its manifests have errors */
+    APPLY_STATE_BROKEN,  /* the source cannot be read, or its manifests have errors */
+    APPLY_STATE_NOTED    /* there was nothing to carry out: it was suspended or resumed */
 } ApplyState;
 const char *apply_state_name(ApplyState state);
 
@@ -232,7 +233,10 @@ typedef enum {
     TRIGGER_UNKNOWN, /* rows of formats that did not say */
     TRIGGER_APPLY,
     TRIGGER_DESTROY,
-    TRIGGER_FOLLOW /* the daemon saw a change */
+    TRIGGER_FOLLOW,   /* the daemon saw a change */
+    TRIGGER_ROLLBACK, /* by a command: to an older revision */
+    TRIGGER_SUSPEND,
+    TRIGGER_RESUME
 } ApplyTrigger;
 const char *apply_trigger_name(ApplyTrigger trigger); /* "apply" …; "" for UNKNOWN */
 
@@ -265,7 +269,8 @@ typedef enum {
 } ChangeAction;
 const char *change_action_name(ChangeAction action); /* "create" … */
 
-/* What was done to a resource, for people. In the order of commits; never changed. */
+/* What was done to a resource, for people. In the order of commits; nothing of it but the name ever changes
+ * (RenameRecord). */
 typedef struct {
     Kind kind;
     View name;
@@ -314,6 +319,14 @@ typedef struct {
     bool removed;
 } UsageRecord;
 
+/* What a manifest describes has another name. Before everything else in its batch: the rows that have the
+ * former name and are not written anew by the batch (jobs of a queue, changes) get the new one, and usage of
+ * a queue's shares goes. */
+typedef struct {
+    Kind kind;
+    View from, to;
+} RenameRecord;
+
 typedef struct Batch Batch;
 Batch *batch_new(void);
 void batch_free(Batch *batch);
@@ -340,6 +353,7 @@ BATCH_RECORD(ChangeRecord, change)
 BATCH_RECORD(EventRecord, event)
 BATCH_RECORD(SettingRecord, setting)
 BATCH_RECORD(UsageRecord, usage)
+BATCH_RECORD(RenameRecord, rename)
 
 /* The highest numbers given out so far, and the last committed now_ms. */
 typedef struct {

@@ -164,6 +164,20 @@ void schedules_begin(World *world, Resource *pipeline, int64_t now_ms)
         positions_store(world, pipeline);
 }
 
+void schedules_leave(World *world, Resource *pipeline)
+{
+    Timetable *timetable = timetable_of(pipeline);
+    for (size_t i = 0; timetable && i < timetable->specs.len; i++)
+        schedule_leave(world, &timetable->schedules[i]);
+}
+
+void schedules_enter(World *world, Resource *pipeline)
+{
+    Timetable *timetable = timetable_of(pipeline);
+    for (size_t i = 0; timetable && i < timetable->specs.len; i++)
+        schedule_enter(world, &timetable->schedules[i]);
+}
+
 void schedules_drop(World *world, Resource *pipeline)
 {
     if (pipeline->kind != KIND_PIPELINE)
