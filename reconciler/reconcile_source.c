@@ -207,8 +207,8 @@ static const char *const standing_words[] = {
     [SOURCE_OK] = "ok", [SOURCE_BROKEN] = "broken", [SOURCE_REFUSED] = "refused"};
 
 /* revision: the one that stands so, or was tried; NULL: none is known. */
-static void tell_standing(Reconciler *reconciler, FollowedSource *followed, const char *revision, SourceStanding standing,
-                          const char *message)
+static void tell_standing(Reconciler *reconciler, FollowedSource *followed, const char *revision,
+                          SourceStanding standing, const char *message)
 {
     if (g_strcmp0(followed->message, message) == 0 &&
         (!message || g_strcmp0(followed->broken, revision) == 0))
@@ -494,8 +494,8 @@ void reconciler_source_webhook(Reconciler *reconciler, const SourceWebhook *webh
                                                    webhook->refused_len)
                                  : g_strdup("");
     g_autofree char *text = g_strconcat(webhook->refused, count, NULL);
-    world_event_of(reconciler->world, &(EventOrigin){.source = webhook->name}, "source.webhook_refused", subject,
-                   text, reconciler->now_ms);
+    world_event_of(reconciler->world, &(EventOrigin){.source = webhook->name}, "source.webhook_refused",
+                   subject, text, reconciler->now_ms);
     reconciler_log(reconciler, "source %s: a webhook was refused: %s", webhook->name, text);
 }
 

@@ -408,9 +408,9 @@ static void row_status_destination(Table *table, const json_t *destination, cons
 {
     bool is_failing = member_integer(destination, "failingSince") > 0;
     table_cell(table, member_text(destination, "name"));
-    table_cell(table, is_failing                                                   ? "failing"
+    table_cell(table, is_failing                                              ? "failing"
                       : json_is_true(json_object_get(destination, "refuses")) ? "refuses"
-                                                                                   : "ok");
+                                                                              : "ok");
     cell_count(table, destination, "pending");
     cell_count(table, destination, "delivered");
     cell_count(table, destination, "givenUp");

@@ -7,9 +7,9 @@
 /* The vector that the libraries of Standard Webhooks are tested with. */
 static void test_signature(void)
 {
-    g_autofree char *good = webhook_signature("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-                                              "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330,
-                                              "{\"test\": 2432232314}");
+    g_autofree char *good =
+        webhook_signature("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "msg_p5jXN8AQM9LWM0D4loKWxJek",
+                          1614265330, "{\"test\": 2432232314}");
     g_assert_cmpstr(good, ==, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     g_assert_null(webhook_signature("whsec_not base64", "id", 1, "{}"));
     g_assert_null(webhook_signature("whsec_", "id", 1, "{}"));
@@ -103,7 +103,8 @@ static void test_requests(void)
     assert_request(&github, "git+git@github.com:team/jobs.git",
                    "https://api.github.com/repos/team/jobs/statuses/" COMMIT, "\"state\":\"success\"");
     assert_request(&github, "git+https://git.example.org/team/jobs.git",
-                   "https://git.example.org/api/v3/repos/team/jobs/statuses/" COMMIT, "\"description\":\"fine\"");
+                   "https://git.example.org/api/v3/repos/team/jobs/statuses/" COMMIT,
+                   "\"description\":\"fine\"");
     assert_request(&gitlab, "git+ssh://git@gitlab.example.org:2222/group/sub/jobs.git@main:envs/prod",
                    "https://gitlab.example.org/api/v4/projects/group%2Fsub%2Fjobs/statuses/" COMMIT,
                    "\"name\":\"muster\"");
