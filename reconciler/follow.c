@@ -17,7 +17,7 @@ struct Follow {
     SourceWatch *watch;          /* of a directory; or: */
     RepoWatch *remote;           /* of a repository */
     char *commit;                /* that is to be in force; NULL: a directory, or not known yet */
-    char *loading_commit;        /* of the load under way */
+    char *loading_commit;        /* of the load under way; the worker's until it is done */
     char *head, *remote_message; /* what the remote said last */
     bool is_held;
     char *refused, *refused_author; /* commit that the remote has and that is not signed as it has to be */
@@ -31,7 +31,7 @@ struct Follow {
     bool is_early;                  /* an earlier one is not known yet */
     bool is_known;                  /* it was loaded, or could not be; and so were those before it */
     int64_t changed_us, loading_us; /* first event since the last load began; that of the load under way */
-    /* of the load under way */
+    /* of the load under way; the worker's until it is done */
     ManifestSet *set;
     DiagnosticList *diagnostics;
     char *failure;
@@ -79,25 +79,26 @@ static void follow_load(void *data)
 
 /* What it is called, as far as is known: a source that could not be read yet has the name that it had the
  * last time, else one from its path, until it can. */
-static const char *name_of(Follow *follow)
+static const char *name_of(Follow *follow, const ManifestSet *set)
 {
     g_autofree char *before = NULL;
-    if (!follow->set && follow->identity)
+    if (!set && follow->identity)
         return follow->identity;
     before = g_steal_pointer(&follow->identity);
-    if (!follow->set)
+    if (!set)
         follow->identity = reconciler_source_name(follow->target.reconciler, follow->path);
     if (!follow->identity)
-        follow->identity = source_identity(&follow->options, follow->set);
+        follow->identity = source_identity(&follow->options, set);
     if (before && strcmp(before, follow->identity) != 0)
         recorder_source_renamed(follow->target.recorder, follow->target.reconciler, before);
     return follow->identity;
 }
 
-static void tell_remote(Follow *follow)
+/* set: what was loaded; NULL: nothing was, or the worker still has it. */
+static void tell_remote(Follow *follow, const ManifestSet *set)
 {
     SourceRemote remote = {.path = follow->path,
-                           .name = name_of(follow),
+                           .name = name_of(follow, set),
                            .provider = follow->provider,
                            .head = follow->head,
                            .message = follow->remote_message,
@@ -114,7 +115,7 @@ static void tell_remote(Follow *follow)
 static void follow_tried(Follow *follow, bool is_whole)
 {
     bool is_read = follow->set != NULL;
-    tell_remote(follow);
+    tell_remote(follow, follow->set);
     if (is_whole)
         repo_watch_good(follow->remote, follow->loading_commit);
     if (!is_read && g_strcmp0(follow->commit, follow->loading_commit) == 0)
@@ -210,7 +211,7 @@ static void follow_loaded(void *data)
         return;
     }
     bool whole = follow->set && !follow->failure;
-    const char *name = name_of(follow);
+    const char *name = name_of(follow, follow->set);
     SourceState state = {.path = follow->path,
                          .name = name,
                          .provider = follow->provider,
@@ -287,7 +288,7 @@ static void follow_news(const RepoNews *news, void *data)
     follow->remote_message = g_strdup(news->message);
     follow->is_held = news->state == REPO_NEWS_HELD;
     if (follow->identity || !follow->commit)
-        tell_remote(follow); /* else with what is loaded, which says its name */
+        tell_remote(follow, NULL); /* else with what is loaded, which says its name */
     if (is_new || follow->full_pass)
         follow_reload(follow);
     if (news->message && !follow->commit)
