@@ -40,7 +40,7 @@ static DestinationLimits limits_of(const DestinationConfig *config)
 void outbox_list_configure(OutboxList *list, NotifyConfig *config)
 {
     g_autoptr(GPtrArray) before = g_steal_pointer(&list->entries);
-    g_autoptr(NotifyConfig) old = g_steal_pointer(&list->config);
+    NotifyConfig *old = list->config;
     list->config = notify_config_ref(config);
     list->entries = g_ptr_array_new_with_free_func(entry_free);
     for (guint i = 0; i < config->destinations->len; i++) {
@@ -58,6 +58,7 @@ void outbox_list_configure(OutboxList *list, NotifyConfig *config)
         }
         g_ptr_array_add(list->entries, entry);
     }
+    notify_config_unref(old); /* what was compared refers to it */
 }
 
 void outbox_entry_begin(OutboxList *list, OutboxEntry *entry, uint64_t position,

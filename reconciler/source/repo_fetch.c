@@ -115,9 +115,9 @@ static bool fail_fetch(const RepoFetch *fetch, const HelperEnd *end, GError **er
             cure = cures[i].cure;
     g_autofree char *reason = reason_of(said);
     bool is_unknown = g_strcmp0(cure, COMMIT_GONE) == 0 || strstr(said, "couldn't find remote ref");
-    SourceErrorCode code = is_unknown            ? SOURCE_ERROR_REF
-                           : blames_mirror(said) ? SOURCE_ERROR_DAMAGED
-                                                 : SOURCE_ERROR_REMOTE;
+    int code = is_unknown            ? SOURCE_ERROR_REF
+               : blames_mirror(said) ? SOURCE_ERROR_DAMAGED
+                                     : SOURCE_ERROR_REMOTE;
     g_set_error(error, SOURCE_ERROR, code, "%s cannot be fetched: %s%s%s", fetch->location->url, reason,
                 cure ? "; " : "", cure ? cure : "");
     return false;

@@ -7,7 +7,7 @@
 
 #define RENAMED_SETTING "renamed "
 
-static bool refuse(GError **error, WorldErrorCode code, const ResourceRename *rename, const char *why)
+static bool refuse(GError **error, int code, const ResourceRename *rename, const char *why)
 {
     g_set_error(error, WORLD_ERROR, code, "%s/" VIEW_FMT " cannot become " VIEW_FMT ": %s",
                 kind_name(rename->kind), VIEW_ARG(rename->from), VIEW_ARG(rename->to), why);
