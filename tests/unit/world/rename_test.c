@@ -17,14 +17,15 @@ static bool rename_it(World *world, Kind kind, const char *from, const char *to)
 }
 
 /* What was written is what memory has, before and after what comes later. */
-static void assert_comes_back(Records *records, World *world)
+static World *again(Records *records, World *world)
 {
     world_check(world);
     records_take(records, world_take_batch(world));
-    g_autoptr(World) fresh = records_world(records);
+    World *fresh = records_world(records);
     g_autofree char *before = world_dump(world), *after = world_dump(fresh);
     g_assert_cmpstr(before, ==, after);
     world_check(fresh);
+    return fresh;
 }
 
 static void put(World *world, Kind kind, const char *name, const char *quoted)
@@ -46,7 +47,7 @@ static void test_queue(void)
     Records *records = records_new();
     Job *running = submit(world, 1, "main", ""), *waiting = submit(world, 2, "main", "");
     fixture_launch(world, running, NOT_A_CHILD, 7);
-    assert_comes_back(records, world);
+    world_free(again(records, world));
     Override override = {.kind = KIND_JOB_QUEUE,
                          .name = (char *)(uintptr_t) "main",
                          .field = (char *)(uintptr_t) "priority",
@@ -66,7 +67,7 @@ static void test_queue(void)
     g_autofree char *message = NULL; /* who submits has to know */
     fixture_try(world, 4, "{'jobName':'j','jobQueue':'main','jobDefinition':'one'}", &message);
     g_assert_cmpstr(message, ==, "Job queue main does not exist");
-    assert_comes_back(records, world);
+    g_autoptr(World) fresh = again(records, world);
     const Queue *loaded = world_resource(fresh, KIND_JOB_QUEUE, VIEW("other"))->queue;
     g_assert_cmpuint(loaded->unfinished, ==, 3);
     g_assert_cmpint(loaded->spec->priority, ==, 77);
@@ -87,14 +88,14 @@ static void test_shares(void)
     Job *job = submit(world, 1, "fair", ",'shareIdentifier':'a'");
     submit(world, 2, "fair", ",'shareIdentifier':'a'");
     fixture_run(world, job, NOT_A_CHILD, 7, 0);
-    assert_comes_back(records, world);
+    world_free(again(records, world));
     g_assert_true(rename_it(world, KIND_JOB_QUEUE, "fair", "just"));
-    assert_comes_back(records, world);
+    g_autoptr(World) fresh = again(records, world);
     Queue *queue = world_resource(fresh, KIND_JOB_QUEUE, VIEW("just"))->queue;
     g_assert_cmpint(share_find(queue, "a")->weight_e4, ==, 5000);
 
     g_assert_true(rename_it(world, KIND_SCHEDULING_POLICY, "policy", "rules"));
-    assert_comes_back(records, world); /* the queue names the policy that was */
+    g_autoptr(World) named = again(records, world); /* the queue names the policy that was */
     queue = world_resource(named, KIND_JOB_QUEUE, VIEW("just"))->queue;
     g_assert_cmpint(share_find(queue, "a")->weight_e4, ==, 5000);
     put(world, KIND_SCHEDULING_POLICY, "rules",
@@ -121,7 +122,7 @@ static void test_job(void)
     Records *records = records_new();
     Run *first = begin(world, KIND_JOB, "a", "{'jobQueue':'main','jobDefinition':'one'}", "one");
     Run *second = begin(world, KIND_JOB, "a", "{'jobQueue':'main','jobDefinition':'one'}", "two");
-    assert_comes_back(records, world);
+    world_free(again(records, world));
     ResourceRename rename = {.kind = KIND_JOB, .from = VIEW("a"), .to = VIEW("b")};
     Digest other = first->key;
     digest_of(VIEW("two"), &rename.key);
@@ -132,7 +133,7 @@ static void test_job(void)
     g_assert_true(digest_equal(&second->key, &rename.new_key) && digest_equal(&first->key, &other));
     g_assert_cmpint(begin(world, KIND_JOB, "b", "{'jobQueue':'main','jobDefinition':'one'}", "x")->number, ==,
                     3);
-    assert_comes_back(records, world);
+    g_autoptr(World) fresh = again(records, world);
     g_assert_cmpint(world_run_newest(fresh, KIND_JOB, VIEW("b"))->number, ==, 3);
     begin(world, KIND_JOB, "a", "{'jobQueue':'main','jobDefinition':'one'}", "x");
     g_assert_false(rename_it(world, KIND_JOB, "a", "b")); /* there are runs */
@@ -155,20 +156,20 @@ static void test_pipeline(void)
     pipeline_suspend(world, VIEW("p"), true);
     int64_t due_ms = world_schedule_due_ms(world);
     g_assert_cmpint(second->state, ==, RUN_WAITING);
-    assert_comes_back(records, world);
+    world_free(again(records, world));
     g_assert_true(rename_it(world, KIND_PIPELINE, "p", "q"));
     g_assert_true(rename_it(world, KIND_JOB_QUEUE, "main", "other"));
     g_assert_cmpint(world_schedule_due_ms(world), ==, due_ms);
     g_assert_true(pipeline_is_suspended(world, VIEW("q")));
     g_assert_false(pipeline_is_suspended(world, VIEW("p")));
-    assert_comes_back(records, world);
+    g_autoptr(World) fresh = again(records, world);
     g_assert_cmpint(world_schedule_due_ms(fresh), ==, due_ms);
     Job *job = (Job *)(uintptr_t)run_job_next(first, NULL);
     fixture_run(world, job, NOT_A_CHILD, 7, 0);
     g_assert_cmpuint(run_settle(world, 10, &rng, 2000), ==, 1);
     g_assert_cmpint(second->state, ==, RUN_RUNNING);
     g_assert_cmpstr(run_job_next(second, NULL)->queue->resource->name, ==, "other");
-    assert_comes_back(records, world);
+    world_free(again(records, world));
     records_free(records);
 }
 
@@ -190,14 +191,14 @@ static void test_name_taken_again(void)
     g_autoptr(World) world = fixture_world();
     Records *records = records_new();
     Job *job = submit(world, 1, "main", "");
-    assert_comes_back(records, world);
+    world_free(again(records, world));
     g_assert_true(rename_it(world, KIND_JOB_QUEUE, "main", "other"));
     fixture_queue(world, "main", 3, "here"); /* in the same batch */
     g_assert_true(world_resource_renamed(world, KIND_JOB_QUEUE, VIEW("main")) ==
                   world_resource(world, KIND_JOB_QUEUE, VIEW("main")));
     Job *later = submit(world, 2, "main", "");
     g_assert_true(later->queue != job->queue);
-    assert_comes_back(records, world);
+    g_autoptr(World) fresh = again(records, world);
     g_assert_cmpuint(world_resource(fresh, KIND_JOB_QUEUE, VIEW("main"))->queue->unfinished, ==, 1);
     g_assert_cmpuint(world_resource(fresh, KIND_JOB_QUEUE, VIEW("other"))->queue->unfinished, ==, 1);
     records_free(records);
