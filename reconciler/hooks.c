@@ -5,6 +5,7 @@
 #include "reconciler/api/metrics.h"
 #include "reconciler/api/rate.h"
 #include "reconciler/api/webhook.h"
+#include "reconciler/clock.h"
 
 #define STATUS_AGE_US INT64_C(1000000) /* an answer is given again for so long */
 
@@ -100,7 +101,7 @@ static Gate *gate_of(Hooks *hooks, const Follow *follow)
 
 static int64_t monotonic_ms(void)
 {
-    return g_get_monotonic_time() / 1000;
+    return clock_us() / 1000;
 }
 
 static void log_unknown(Hooks *hooks, const ListenerRequest *request, int64_t count)
@@ -338,7 +339,7 @@ static void on_status(Call *call)
     json_decref(hooks->status);
     hooks->status = call->result.http_status == 200 ? json_incref(call->result.body) : NULL;
     hooks->status_ms = hooks->clock.now_ms(hooks->clock.self);
-    hooks->status_us = g_get_monotonic_time();
+    hooks->status_us = clock_us();
     hooks->is_asked = false;
     call_free(call);
     for (guint i = 0; i < hooks->askers->len; i++)
@@ -350,7 +351,7 @@ static void on_status(Call *call)
 static void ask_status(Hooks *hooks, ListenerRequest *request, bool wants_metrics)
 {
     Asker asker = {request, wants_metrics};
-    if (hooks->status && g_get_monotonic_time() - hooks->status_us < STATUS_AGE_US) {
+    if (hooks->status && clock_us() - hooks->status_us < STATUS_AGE_US) {
         answer_asker(hooks, &asker);
         return;
     }

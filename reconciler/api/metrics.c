@@ -119,9 +119,10 @@ static void source_states(GString *out, const json_t *sources, const char *name,
 
 static void sources_text(GString *out, const json_t *sources)
 {
-    static const char *const states[] = {"ok", "broken", "refused", "waiting", NULL}, *const remotes[] = {"ok", "held",
-                                                                                               "unreachable",
-                                                                                               NULL};
+    static const char *const states[] = {"ok", "broken", "refused", "waiting", NULL}, *const remotes[] = {
+                                                                                          "ok", "held",
+                                                                                          "unreachable",
+                                                                                          NULL};
     static const SourceFigure figures[] = {
         {"source_behind_seconds", "For how long the remote has had what is not in force.", "remote",
          "behindSeconds", 1000},
