@@ -15,15 +15,15 @@ VERSION     := 0.1.0
 V           ?= 0
 Q           := $(if $(filter 0,$(V)),@)
 
-PACKAGES    := glib-2.0 jansson yaml-0.1 sqlite3 libmicrohttpd libcurl libcrypto libgit2
+PACKAGES    := glib-2.0 jansson yaml-0.1 sqlite3 libmicrohttpd libcurl libcrypto libgit2 gpgme
 DEBIAN_DEPS := gcc make pkg-config perl strace curl tmux groff-base libglib2.0-dev libjansson-dev libyaml-dev libsqlite3-dev libmicrohttpd-dev \
-               libcurl4-openssl-dev libssl-dev libgit2-dev git openssl openssh-client openssh-server \
+               libcurl4-openssl-dev libssl-dev libgit2-dev libgpgme-dev gnupg git openssl openssh-client openssh-server \
                lighttpd lighttpd-mod-openssl
 LINT_DEPS   := clang clang-format cppcheck libclang-rt-14-dev valgrind zsh fish jq
 # What nothing can be compiled without; and what `make test` and `make demo` install besides when it is not there.
 NO_LIBS     := $(shell { command -v $(firstword $(CC)) && command -v pkg-config && pkg-config --exists $(PACKAGES); } >/dev/null 2>&1 || echo yes)
 MISSING     := $(or $(NO_LIBS),$(shell { PATH=$$PATH:/usr/sbin; command -v prove && command -v strace && command -v curl && command -v git && \
-               command -v sshd && command -v lighttpd && command -v openssl; } >/dev/null 2>&1 || echo yes))
+               command -v sshd && command -v ssh-keygen && command -v gpg && command -v lighttpd && command -v openssl; } >/dev/null 2>&1 || echo yes))
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef \
             -Wwrite-strings
@@ -46,7 +46,7 @@ override LDFLAGS  += $(LDFLAGS_$(VARIANT))
 LIBS     := $(PKG_LIBS) -pthread -lm
 
 # ---- rooms, lowest first -----------------------------------------------------------------------------------------
-ROOMS := base spec world source plan schedule scale forecast store provider simulated api cli engine
+ROOMS := base spec world source plan schedule scale forecast store notify provider simulated api cli engine
 DIR_base     := spec/base
 DIR_spec     := spec
 DIR_world    := reconciler/world
@@ -56,6 +56,7 @@ DIR_schedule := reconciler/schedule
 DIR_scale    := reconciler/scale
 DIR_forecast := reconciler/forecast
 DIR_store    := reconciler/store
+DIR_notify   := reconciler/notify
 DIR_provider := reconciler/provider/local
 DIR_simulated := reconciler/provider/simulated
 DIR_api      := reconciler/api
@@ -71,11 +72,12 @@ LINK_scale    := scale world spec base
 LINK_schedule := schedule scale world spec base
 LINK_forecast := forecast schedule scale world spec base
 LINK_store    := store world spec base
+LINK_notify   := notify store source world spec base
 LINK_provider := provider base
 LINK_simulated := simulated spec base
 LINK_api      := api plan schedule scale store source provider world spec base
-LINK_cli      := cli api forecast plan schedule scale store source provider world spec base
-LINK_engine   := engine api cli forecast plan schedule scale store source provider simulated world spec base
+LINK_cli      := cli api notify forecast plan schedule scale store source provider world spec base
+LINK_engine   := engine api cli notify forecast plan schedule scale store source provider simulated world spec base
 
 sources = $(filter-out %_main.c reconciler/main.c,$(wildcard $(DIR_$(1))/*.c))
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(call sources,$(1)))
@@ -130,7 +132,7 @@ asan-run: all $(C_TEST_BINS) $(SIMULATION_BINS) $(FUZZ_REPLAYS)
 	@BUILD=$(BUILD) MUSTER_TEST_VARIANT=asan G_SLICE=always-malloc tools/run-tests $(C_TEST_BINS) $(SIMULATION_BINS) $(FUZZ_REPLAYS) $(SCRIPT_TESTS)
 
 # Of Debian 12's valgrind: it knows no pidfd_open, without which no launcher runs and no git is waited for, and takes mount() without a type for a fault.
-VALGRIND_TESTS := $(filter-out tests/unit/provider/local_test.c tests/unit/source/repo_test.c,$(UNIT_TESTS) $(PROPERTY_TESTS))
+VALGRIND_TESTS := $(filter-out tests/unit/provider/local_test.c tests/unit/source/repo_test.c tests/unit/source/helper_test.c,$(UNIT_TESTS) $(PROPERTY_TESTS))
 VALGRIND_BINS  := $(patsubst %.c,$(BUILD)/%,$(VALGRIND_TESTS))
 check-valgrind: ## the unit and property tests under valgrind's memcheck
 	@command -v valgrind >/dev/null || { echo 'make: valgrind is missing; `make deps-lint` installs it' >&2; exit 1; }

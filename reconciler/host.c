@@ -5,6 +5,8 @@
 #include "reconciler/engine_ports.h"
 #include "reconciler/follow.h"
 #include "reconciler/future.h"
+#include "reconciler/hooks.h"
+#include "reconciler/notify/outbox.h"
 #include "reconciler/provider/provider.h"
 #include "reconciler/publish.h"
 #include "reconciler/replay.h"
@@ -21,10 +23,10 @@
 
 struct HostHandle {
     /* options, copied */
-    char *state_dir, *command, *source_name, *provider_name, *publish_path;
+    char *state_dir, *command, *source_name, *provider_name, *publish_path, *notify_path;
     char **follow_paths, **follow_values;
-    char *policy_path; /* NULL: none */
-    bool launch, log_to_stderr;
+    char *policy_path, *listen; /* NULL: none */
+    bool launch, log_to_stderr, notify_is_named;
     int64_t interval_ms, record_bytes;
     LoopMeter loop;
 
@@ -46,7 +48,10 @@ struct HostHandle {
     Reconciler *reconciler;
     Server *server;
     GPtrArray *follows;
+    Hooks *hooks;         /* NULL: nothing is served over TCP */
     Publisher *publisher; /* NULL: nothing is published */
+    NotifyConfig *notify; /* who is told of events; NULL: nobody, whatever happens */
+    Outbox *outbox;
     GSource *full_pass;
 };
 
@@ -115,6 +120,20 @@ static void on_expected(uint64_t sequence, void *data)
         publisher_expect(handle->publisher, sequence);
 }
 
+static void on_durable(void *self, uint64_t event_sequence)
+{
+    const HostHandle *handle = self;
+    if (handle->outbox)
+        outbox_durable(handle->outbox, event_sequence);
+}
+
+static void on_told(const OutboxReport *reports, size_t len, void *data)
+{
+    HostHandle *handle = data;
+    if (handle->reconciler)
+        recorder_outbox(handle->recorder, handle->reconciler, reports, len);
+}
+
 static void full_pass(HostHandle *handle)
 {
     for (guint i = 0; i < handle->follows->len; i++)
@@ -141,7 +160,8 @@ static bool start_follows(HostHandle *handle, GError **error)
             .provider = handle->provider_name,
             .policy = handle->policy,
             .values = handle->follow_values ? handle->follow_values[path - handle->follow_paths] : NULL,
-            .interval_ms = handle->interval_ms};
+            .interval_ms = handle->interval_ms,
+            .earlier = handle->follows->len ? handle->follows->pdata[handle->follows->len - 1] : NULL};
         Follow *follow = follow_new(&target, &options, error);
         if (!follow)
             return false;
@@ -153,6 +173,39 @@ static bool start_follows(HostHandle *handle, GError **error)
         (guint)CLAMP(handle->interval_ms ? handle->interval_ms : FULL_PASS_MS, 1000, G_MAXINT));
     g_source_set_callback(handle->full_pass, on_full_pass, handle, NULL);
     g_source_attach(handle->full_pass, handle->context);
+    return true;
+}
+
+static void start_outbox(HostHandle *handle)
+{
+    OutboxOptions options = {.state_dir = handle->state_dir,
+                             .config = handle->notify,
+                             .durable = world_event_sequence(reconciler_world(handle->reconciler)),
+                             .told = on_told,
+                             .data = handle};
+    const EntropyPort entropy = engine_ports_get(handle->ports).entropy;
+    entropy.fill(entropy.self, &options.seed, sizeof options.seed);
+    if (handle->notify)
+        handle->outbox = outbox_new(&options);
+}
+
+static bool start_hooks(HostHandle *handle, GError **error)
+{
+    if (!handle->listen)
+        return true;
+    HooksOptions options = {.follows = handle->follows,
+                            .clock = clock_port(handle->clock),
+                            .log = {.line = host_log, .self = handle},
+                            .call = on_call,
+                            .data = handle};
+    if (!listen_address_parse(handle->listen, &options.address, error))
+        return false;
+    handle->hooks = hooks_new(&options, error);
+    if (!handle->hooks)
+        return false;
+    g_autofree char *at = hooks_text(handle->hooks);
+    g_autofree char *text = g_strdup_printf("listening at http://%s/ (hooks, healthz, readyz, metrics)", at);
+    host_log(handle, text);
     return true;
 }
 
@@ -178,6 +231,9 @@ static bool start_all(HostHandle *handle, GError **error)
 {
     if (handle->policy_path && !(handle->policy = policy_load(handle->policy_path, error)))
         return false;
+    if (handle->notify_path &&
+        !(handle->notify = notify_config_load(handle->notify_path, handle->notify_is_named, error)))
+        return false;
     handle->lease = lease_take(handle->state_dir, handle->command, error);
     if (!handle->lease)
         return false;
@@ -197,6 +253,7 @@ static bool start_all(HostHandle *handle, GError **error)
                                           (LogPort){.line = host_log, .self = handle});
     Ports ports = engine_ports_get(handle->ports);
     ports.clock = clock_port(handle->clock);
+    ports.outbox = (OutboxPort){on_durable, handle};
     g_autofree char *notice = NULL;
     Capacity machine = {0};
     int gpus;
@@ -215,8 +272,9 @@ static bool start_all(HostHandle *handle, GError **error)
     handle->reconciler = reconciler_new(&ports, &settings, error);
     if (!handle->reconciler)
         return false;
+    start_outbox(handle);
     handle->server = server_new(handle->state_dir, on_call, handle, error);
-    return handle->server && start_follows(handle, error);
+    return handle->server && start_follows(handle, error) && start_hooks(handle, error);
 }
 
 /* Reverse order. The store waits for what it was handed; completions that the loop has not seen are in it all
@@ -227,8 +285,10 @@ static void end_all(HostHandle *handle)
         g_source_destroy(handle->full_pass);
         g_clear_pointer(&handle->full_pass, g_source_unref);
     }
+    hooks_stop(handle->hooks);
     if (handle->clock)
         clock_stop(handle->clock); /* what is delivered from here on only waits to be refused */
+    g_clear_pointer(&handle->outbox, outbox_free);
     if (handle->ports)
         engine_ports_stop_work(handle->ports);
     while (g_main_context_iteration(handle->context, FALSE))
@@ -238,6 +298,7 @@ static void end_all(HostHandle *handle)
         recorder_end(handle->recorder);
     Reconciler *reconciler = g_steal_pointer(&handle->reconciler);
     reconciler_free(reconciler);
+    g_clear_pointer(&handle->hooks, hooks_free);
     g_clear_pointer(&handle->server, server_free);
     g_clear_pointer(&handle->ports, engine_ports_free);
     g_clear_pointer(&handle->publisher, publisher_free);
@@ -245,6 +306,7 @@ static void end_all(HostHandle *handle)
     g_clear_pointer(&handle->clock, clock_free);
     g_clear_pointer(&handle->lease, lease_release);
     g_clear_pointer(&handle->policy, policy_unref);
+    g_clear_pointer(&handle->notify, notify_config_unref);
 }
 
 static void wait_stop(HostHandle *handle)
@@ -261,6 +323,8 @@ static void wait_stop(HostHandle *handle)
         g_mutex_unlock(&handle->mutex);
         if (stopping && !unfollowed) {
             recorder_unfollow_all(handle->recorder, handle->reconciler);
+            if (handle->outbox)
+                outbox_stop(handle->outbox);
             unfollowed = true;
         }
         if (stopping && recorder_drain(handle->recorder, handle->reconciler))
@@ -318,6 +382,8 @@ static void handle_free(HostHandle *handle)
     g_free(handle->provider_name);
     g_free(handle->publish_path);
     g_free(handle->policy_path);
+    g_free(handle->notify_path);
+    g_free(handle->listen);
     g_free(handle);
 }
 
@@ -350,6 +416,9 @@ static HostHandle *host_start(const HostOptions *options, GError **error)
     handle->provider_name = g_strdup(options->provider);
     handle->publish_path = g_strdup(options->publish);
     handle->policy_path = g_strdup(options->policy);
+    handle->notify_path = g_strdup(options->notify);
+    handle->notify_is_named = options->notify_is_named;
+    handle->listen = g_strdup(options->listen);
     handle->follow_paths = g_strdupv((char **)(uintptr_t)options->follow);
     handle->follow_values = g_strdupv((char **)(uintptr_t)options->follow_values);
     handle->launch = options->launch;
@@ -414,11 +483,30 @@ static void reload_policy(HostHandle *handle)
         follow_set_policy(handle->follows->pdata[i], policy);
 }
 
+/* One that is faulty changes nothing; one that is gone, where it need not be there, tells nobody any more. */
+static void reload_notify(HostHandle *handle)
+{
+    g_autoptr(GError) error = NULL;
+    if (!handle->outbox)
+        return;
+    NotifyConfig *config = notify_config_load(handle->notify_path, handle->notify_is_named, &error);
+    if (!config) {
+        g_autofree char *text = g_strdup_printf("%s (whoever was told before is told)", error->message);
+        host_log(handle, text);
+        return;
+    }
+    notify_config_unref(handle->notify);
+    handle->notify = config;
+    outbox_set_config(handle->outbox, config);
+}
+
 static gboolean on_reload(gpointer data)
 {
     HostHandle *handle = data;
-    if (handle->follows && handle->reconciler)
+    if (handle->follows && handle->reconciler) {
         reload_policy(handle);
+        reload_notify(handle);
+    }
     if (handle->follows)
         full_pass(handle);
     return G_SOURCE_REMOVE;

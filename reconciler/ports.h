@@ -82,7 +82,14 @@ typedef struct LogPort {
     void *self;
 } LogPort;
 
-/* The inbox is reconciler_take_call(); the outbox is each call's answer(); the source port is follow.h on
+/* Who is told of events. It reads them where they are committed, and tells how far it came by
+ * reconciler_outbox(). durable NULL: there is nobody. */
+typedef struct OutboxPort {
+    void (*durable)(void *self, uint64_t event_sequence); /* events up to this one are committed */
+    void *self;
+} OutboxPort;
+
+/* The inbox is reconciler_take_call(), whose answers are each call's answer(); the source port is follow.h on
  * WorkPort. The lease is held by whoever makes the Ports, for as long as they are used. */
 typedef struct Ports {
     ClockPort clock;
@@ -90,6 +97,7 @@ typedef struct Ports {
     WorkPort work;
     FilePort files;
     LogPort log;
+    OutboxPort outbox;
     Provider *provider; /* NULL: commit only, nothing is launched */
     EntropyPort entropy;
 } Ports;
@@ -111,8 +119,10 @@ typedef struct HostOptions {
     const char *source_name; /* --source NAME for a single followed source, or NULL */
     const char *provider;    /* --provider or NULL */
     const char *policy;      /* --policy: a file, absolute (policy.h); NULL: everything is allowed */
-    const char *listen;      /* --listen ADDR or NULL (a later issue) */
+    const char *listen;      /* --listen ADDRESS:PORT (listen_address.h, checked), or NULL */
     const char *publish;     /* --publish-snapshot FILE, absolute, or NULL */
+    const char *notify;      /* who is told of events: a file, absolute (notify_config.h); NULL: nobody */
+    bool notify_is_named;    /* it was asked for: it must be there */
     int64_t interval_ms;     /* slow full pass; 0: default */
     bool log_to_stderr;      /* serve: log lines; else quiet */
     int64_t record_bytes;    /* at most, for replays; 0: nothing is recorded */

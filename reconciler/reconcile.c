@@ -1,6 +1,7 @@
 /* reconcile.c: one turn of the loop, and what happens when its batch is durable or is not. */
 #include "reconciler/world/drift.h"
 #include "reconciler/world/override.h"
+#include "reconciler/world/suspension.h"
 #include "reconciler/growth_explain.h"
 #include "reconciler/growth_standing.h"
 #include "reconciler/reconcile_internal.h"
@@ -367,6 +368,8 @@ void reconciler_committed(uint64_t sequence, const GError *error, void *data)
     }
     world_set_durable(reconciler->world,
                       world_batches(reconciler->world) - g_queue_get_length(&reconciler->in_flight));
+    if (reconciler->ports.outbox.durable)
+        reconciler->ports.outbox.durable(reconciler->ports.outbox.self, outgoing->event_sequence);
     outgoing_let_go(reconciler, outgoing);
     outgoing_free(outgoing);
     reconciler->waiters_due = true;
@@ -414,6 +417,7 @@ void reconciler_plan_next(Reconciler *reconciler)
     if (reconciler->decide_at_ms != INT64_MAX)
         next_ms = sooner(next_ms, reconciler->decide_at_ms);
     next_ms = sooner(next_ms, world_override_due_ms(reconciler->world));
+    next_ms = sooner(next_ms, world_suspension_due_ms(reconciler->world));
     next_ms = sooner(next_ms, world_drift_due_ms(reconciler->world));
     if (reconciler->resources_at_ms != INT64_MAX)
         next_ms = sooner(next_ms, reconciler->resources_at_ms);
@@ -533,6 +537,7 @@ static void tick(Reconciler *reconciler)
     growth_accrue(reconciler->growth, reconciler->world, reconciler->now_ms);
     launch_events_apply(reconciler);
     calls_run(reconciler);
+    suspensions_run(reconciler);
     applies_run(reconciler);
     override_settle(reconciler->world, reconciler->now_ms);
     drift_settle(reconciler->world, reconciler->now_ms);

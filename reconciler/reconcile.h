@@ -8,6 +8,7 @@
 #include "reconciler/api/operation.h"
 #include "reconciler/growth.h"
 #include "reconciler/loop_meter.h"
+#include "reconciler/notify/outbox_report.h"
 #include "reconciler/ports.h"
 #include "spec/policy.h"
 
@@ -54,6 +55,7 @@ typedef struct {
     const char *values;             /* what its variables are given (given_values.h), JSON; NULL: none */
     const char *author, *signature; /* of the revision, where the source tells; else NULL */
     const char *broken;             /* why the source cannot be used, or NULL; then set is NULL */
+    const char *tried;              /* the commit that is broken; NULL: not known, or none is */
     ManifestSet *set;               /* borrowed */
     bool approval_required;         /* the policy says so, whatever muster.yaml does */
     bool full_pass;                 /* compare everything, whatever differs from what was loaded before */
@@ -65,15 +67,31 @@ typedef struct {
     const char *path, *name, *provider; /* as in SourceState */
     const char *head;                   /* commit that the remote has, as far as known; may be NULL */
     const char *message;                /* why it could not be asked, or is not followed; NULL: all is well */
-    bool is_held; /* with a message: the remote was asked, and what it has is not taken */
+    const char *refused,
+        *refused_author; /* commit that nobody who is trusted signed, which is why; or NULL */
+    bool is_untrusted;   /* nor is what was told of it last trusted any more: a plan of it is not approved */
+    bool is_held;        /* with a message: the remote was asked, and what it has is not taken */
 } SourceRemote;
 /* The remote of a followed source was asked, or could not be: told by status and, when that changes, by an
  * event. */
 void reconciler_source_remote(Reconciler *reconciler, const SourceRemote *remote);
+/* A webhook came for a followed source. What is followed comes from its remote alone: this is told by status
+ * and, where it was refused, by an event. */
+typedef struct {
+    const char *path, *name, *provider; /* as in SourceState */
+    const char *form;                   /* "github" …; NULL: it had none */
+    const char *ref, *commit;           /* of a push; commit NULL: the reference was deleted */
+    bool is_followed;                   /* it led to a look at the remote */
+    const char *refused;                /* why it was not taken; NULL: it was */
+    int64_t refused_len;                /* so many were refused since the one that was told last, with it */
+} SourceWebhook;
+void reconciler_source_webhook(Reconciler *reconciler, const SourceWebhook *webhook);
 /* The name under which a source with this path was followed before; new string. NULL: none was. */
 char *reconciler_source_name(const Reconciler *reconciler, const char *path);
 /* What was told of under this name has another, which was found in its muster.yaml: the entry goes. */
 void reconciler_source_renamed(Reconciler *reconciler, const char *before);
+/* How far destinations of the outbox port are: kept, and told where it matters. */
+void reconciler_outbox(Reconciler *reconciler, const OutboxReport *reports, size_t len);
 /* From the next plan on; takes a reference. */
 void reconciler_set_policy(Reconciler *reconciler, Policy *policy);
 /* Settings of sources that nobody follows any more are corrected. */

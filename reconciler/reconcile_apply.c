@@ -1,6 +1,7 @@
 /* reconcile_apply.c: applies, one after the other: planned off the loop against committed state, staged in
  * slices, then left to converge. A crash in the middle leaves an Apply that says STAGING; what is already
  * staged is true, the rest is found by the next plan (level-triggered). */
+#include <malloc.h>
 #include "reconciler/api/apply_plan.h"
 #include "reconciler/plan/change.h"
 #include "reconciler/recording.h"
@@ -8,6 +9,7 @@
 #include "reconciler/stage.h"
 
 #define PLAN_TRIES 5
+#define LARGE_SET  10000 /* manifests */
 
 typedef enum { TASK_QUEUED, TASK_PLANNING, TASK_STAGING } TaskPhase;
 
@@ -16,6 +18,7 @@ struct ApplyTask {
     TaskPhase phase;
     Call *call;    /* NULL: a followed source */
     bool approves; /* the call approves a followed source's plan */
+    bool is_rollback;
     ApplyPlan *plan;
     char *path, *revision; /* followed: of the loaded set */
     int64_t changed_us;    /* followed: of the change's first event; 0: none */
@@ -54,9 +57,17 @@ static ApplyTask *task_head(const Reconciler *reconciler)
     return g_queue_peek_head((GQueue *)(uintptr_t)&reconciler->applies);
 }
 
+/* A followed set is compared by digests from now on: its texts need not stay in memory, nor what planning all
+ * of it left behind. */
 static void plan_free_work(void *data)
 {
+    const ApplyPlan *plan = data;
+    bool is_large = plan->is_whole && plan->set && manifest_set_len(plan->set) >= LARGE_SET;
+    if (is_large)
+        manifest_set_rest(plan->set);
     apply_plan_free(data);
+    if (is_large)
+        malloc_trim(0);
 }
 
 /* A plan of 100,000 changes takes longer to free than the loop may be busy. */
@@ -102,6 +113,7 @@ void apply_take(Reconciler *reconciler, Call *call)
     task->plan->actor = text_member(request, "actor");
     task->started_ms = reconciler->now_ms;
     task->plan->destroy = json_is_true(json_object_get(request, "destroy"));
+    task->is_rollback = json_is_true(json_object_get(request, "rollback"));
     if (allow)
         task->plan->allow_deletes = json_integer_value(allow);
     if (saved) {
@@ -114,6 +126,18 @@ void apply_take(Reconciler *reconciler, Call *call)
     task->plan->first_run =
         first_run && strcmp(first_run, "record") == 0 ? FIRST_RUN_RECORD : FIRST_RUN_START;
     g_queue_push_tail(&reconciler->applies, task);
+}
+
+void applies_drop_waiting(Reconciler *reconciler, const char *name)
+{
+    for (GList *at = reconciler->applies.head, *next; at; at = next) {
+        ApplyTask *task = at->data;
+        next = at->next;
+        if (task->call || strcmp(task->plan->source_name, name) != 0 || task->phase != TASK_QUEUED)
+            continue;
+        g_queue_delete_link(&reconciler->applies, at);
+        apply_task_free(task);
+    }
 }
 
 /* A newer revision takes the place of an older one that waits or is being staged. */
@@ -232,9 +256,10 @@ static ApplyRecord record_of(const ApplyTask *task, const char *summary)
                          .plan_id = view_from(plan->plan ? plan->plan->id : NULL),
                          .message = VIEW(""),
                          .summary = view_from(summary),
-                         .trigger = !task->call     ? TRIGGER_FOLLOW
-                                    : plan->destroy ? TRIGGER_DESTROY
-                                                    : TRIGGER_APPLY,
+                         .trigger = !task->call         ? TRIGGER_FOLLOW
+                                    : plan->destroy     ? TRIGGER_DESTROY
+                                    : task->is_rollback ? TRIGGER_ROLLBACK
+                                                        : TRIGGER_APPLY,
                          .actor = view_from(plan->actor),
                          .author = view_from(plan->author),
                          .signature = view_from(plan->signature),
@@ -278,11 +303,11 @@ static SourceState state_of(const ApplyTask *task)
                          .set = task->plan->set};
 }
 
-static void note_followed(ApplyTask *task, const char *message)
+static void note_followed(ApplyTask *task, SourceStanding standing, const char *message)
 {
     SourceState state = state_of(task);
     state.broken = message;
-    source_note(task->reconciler, &state, message);
+    source_note(task->reconciler, &state, standing, message);
 }
 
 static void task_fail(ApplyTask *task, Fault fault, const char *message)
@@ -293,8 +318,20 @@ static void task_fail(ApplyTask *task, Fault fault, const char *message)
     if (task->call)
         answer_fault(task, fault, message);
     else
-        note_followed(task, message);
+        note_followed(task, fault == FAULT_REFUSED ? SOURCE_REFUSED : SOURCE_BROKEN, message);
     task_done(reconciler);
+}
+
+/* Suspended since it was taken up: nothing of it is carried out. */
+static void task_rest(ApplyTask *task)
+{
+    Reconciler *reconciler = task->reconciler;
+    g_autofree char *name = g_strdup(task->plan->source_name);
+    if (task->call)
+        answer_fault(task, FAULT_REFUSED,
+                     "the source was suspended meanwhile (muster status, muster resume)");
+    task_done(reconciler);
+    source_look_again(reconciler, name);
 }
 
 /* Nothing of it is carried out. */
@@ -303,7 +340,13 @@ static void task_refuse(ApplyTask *task, Fault fault, const char *message)
     ApplyState state = fault == FAULT_REFUSED ? APPLY_STATE_REFUSED : APPLY_STATE_BROKEN;
     if (task->call || source_fault_is_new(task->reconciler, task->plan->source_name, task->revision, message))
         record_fault(task, state, message);
+    bool is_followed = !task->call;
+    uint64_t epoch = task->epoch;
+    g_autofree char *name = g_strdup(task->plan->source_name);
+    Reconciler *reconciler = task->reconciler;
     task_fail(task, fault, message);
+    if (is_followed)
+        source_wait_for_change(reconciler, name, epoch);
 }
 
 /* Waits for an approval. */
@@ -351,7 +394,10 @@ static void tell_planned(ApplyTask *task)
     g_autofree char *message =
         g_strdup_printf("revision %.12s: %u changes planned in %" G_GINT64_FORMAT ".%" G_GINT64_FORMAT " ms",
                         task->revision, task->plan->plan->changes->len, took_us / 1000, took_us / 100 % 10);
-    world_event(reconciler->world, "source.planned", subject, message, reconciler->now_ms);
+    g_autofree char *summary = summary_of(task->plan),
+                    *details = event_plan_details(task->plan->plan->id, summary);
+    EventOrigin origin = {task->plan->identity, task->revision, details};
+    world_event_of(reconciler->world, &origin, "source.planned", subject, message, reconciler->now_ms);
     task->changed_us = 0;
 }
 
@@ -369,6 +415,10 @@ static void plan_finished(ApplyTask *task)
     bool is_late = is_overtaken(task);
     if ((is_late || task->epoch != reconciler->epoch) && ++task->tries < PLAN_TRIES)
         return; /* what was compared has changed meanwhile: again */
+    if (is_of_followed(task) && source_is_suspended(reconciler, plan->source_name)) {
+        task_rest(task);
+        return;
+    }
     if (is_late) {
         task_fail(task, FAULT_REFUSED,
                   "the source changes all the time; approve what muster status shows then");
@@ -388,10 +438,12 @@ static void plan_finished(ApplyTask *task)
         return;
     case APPLY_READY: tell_planned(task); break;
     }
-    if (!is_of_followed(task) && source_is_followed(reconciler, plan->identity)) {
-        g_autofree char *text = g_strdup_printf(
-            "source %s is followed by the running daemon; change its files, or stop following it",
-            plan->identity);
+    if (!is_of_followed(task) && source_is_followed(reconciler, plan->identity) &&
+        !source_is_suspended(reconciler, plan->identity)) {
+        g_autofree char *text =
+            g_strdup_printf("source %s is followed by the running daemon; change its files, stop following "
+                            "it, or suspend it: muster suspend source/%s --reason …",
+                            plan->identity, plan->identity);
         task_refuse(task, FAULT_REFUSED, text);
         return;
     }
@@ -428,13 +480,15 @@ static PortFound found_save(const void *data, GByteArray *bytes)
 {
     const ApplyTask *task = data;
     ApplyPlan *plan = task->plan;
-    bool is_whole =
-        plan->outcome == APPLY_READY || plan->outcome == APPLY_REFUSED || plan->outcome == APPLY_HELD;
+    bool is_whole = plan->outcome == APPLY_READY || plan->outcome == APPLY_HELD ||
+                    (plan->outcome == APPLY_REFUSED && plan->set);
     g_autofree char *message = is_whole ? NULL : task->call ? g_strdup(plan->message) : first_errors(plan);
     saved_put_number(bytes, is_whole ? APPLY_READY : plan->outcome);
     saved_put_text(bytes, view_from(message));
     saved_put_text(bytes, view_from(is_whole ? NULL : plan->identity));
     saved_put_text(bytes, view_from(is_whole ? NULL : revision_of(task)));
+    saved_put_text(bytes, view_from(plan->author));
+    saved_put_text(bytes, view_from(plan->signature));
     return (PortFound){is_whole && !is_of_followed(task) ? plan->set : NULL, plan->has_position,
                        plan->position};
 }
@@ -448,12 +502,20 @@ static void failed_restore(ApplyTask *task, View identity, View revision)
         task->revision = g_strndup(revision.data, revision.len);
 }
 
+static void take_text(char **text, View saved)
+{
+    g_free(*text);
+    *text = saved.len ? g_strndup(saved.data, saved.len) : NULL;
+}
+
 static bool found_restore(void *data, View saved, ManifestSet *set, const char *state_dir)
 {
     ApplyPlan *plan = ((ApplyTask *)data)->plan;
     Saved from = {.rest = saved};
     int64_t outcome = saved_number(&from);
     View message = saved_text(&from), identity = saved_text(&from), revision = saved_text(&from);
+    take_text(&plan->author, saved_text(&from));
+    take_text(&plan->signature, saved_text(&from));
     g_free(plan->state_dir);
     plan->state_dir = g_strdup(state_dir);
     if (set) {
@@ -529,6 +591,18 @@ static void keep_values(Reconciler *reconciler, const ApplyPlan *plan)
     world_set_setting(reconciler->world, name, plan->destroy ? NULL : plan->values);
 }
 
+static void tell_rollback(const ApplyTask *task)
+{
+    Reconciler *reconciler = task->reconciler;
+    const ApplyPlan *plan = task->plan;
+    bool is_told = plan->actor && *plan->actor;
+    g_autofree char *subject = g_strdup_printf("source %s", plan->identity);
+    g_autofree char *text = g_strdup_printf("to revision %.12s%s%s", plan->plan->revision,
+                                            is_told ? " by " : "", is_told ? plan->actor : "");
+    EventOrigin origin = {.source = plan->identity, .revision = plan->plan->revision};
+    world_event_of(reconciler->world, &origin, "source.rolledback", subject, text, reconciler->now_ms);
+}
+
 /* False: there is nothing to do for it. */
 static bool begin_staging(ApplyTask *task)
 {
@@ -539,7 +613,9 @@ static bool begin_staging(ApplyTask *task)
         source_approved(reconciler, task->plan->source_name);
     }
     if (is_of_followed(task))
-        note_followed(task, NULL);
+        note_followed(task, SOURCE_OK, NULL);
+    else
+        source_in_force(reconciler, task->plan);
     keep_values(reconciler, task->plan);
     if (nothing_new(reconciler, task))
         return false;
@@ -551,6 +627,8 @@ static bool begin_staging(ApplyTask *task)
     if (!task->plan->destroy)
         resource_set_provider(reconciler->world, task->plan->identity, task->plan->provider);
     task->apply_id = apply_begin(reconciler->world, &record, reconciler->now_ms);
+    if (task->is_rollback)
+        tell_rollback(task);
     task->next = 0;
     reconciler_log(reconciler, "source %s: applying revision %.12s: %u changes", plan->source_name,
                    plan->revision, plan->changes->len);
@@ -642,6 +720,8 @@ void applies_settle(Reconciler *reconciler)
         if (apply->state == APPLY_ACTIVE &&
             (moving == 0 || (look && !world_owner_in_transit(reconciler->world, apply->owner))))
             apply_set(reconciler->world, apply->id, APPLY_CONVERGED, "", reconciler->now_ms);
+    if (g_queue_is_empty(&reconciler->applies))
+        sources_look_again(reconciler);
 }
 
 /* ---- after a failed commit, and after loading
@@ -662,5 +742,9 @@ void applies_resume(Reconciler *reconciler)
     for (int64_t id = 0; (apply = world_apply_next(reconciler->world, id)); id = apply->id)
         if (apply->state == APPLY_STAGING)
             apply_set(reconciler->world, apply->id, APPLY_FAILED,
-                      "interrupted while it was staged; apply the source again", reconciler->now_ms);
+                      apply->trigger == TRIGGER_ROLLBACK
+                          ? "interrupted while it was staged; muster rollback to this revision again does "
+                            "the rest"
+                          : "interrupted while it was staged; apply the source again",
+                      reconciler->now_ms);
 }

@@ -57,7 +57,9 @@ void approval_event(Reconciler *reconciler, const Call *call, const Plan *plan)
     if (allow)
         g_string_append_printf(text, ", with --allow-deletes %" JSON_INTEGER_FORMAT,
                                json_integer_value(allow));
-    world_event(reconciler->world, "source.approved", subject, text->str, reconciler->now_ms);
+    g_autofree char *details = event_plan_details(plan->id, NULL);
+    EventOrigin origin = {plan->source_name, plan->revision, details};
+    world_event_of(reconciler->world, &origin, "source.approved", subject, text->str, reconciler->now_ms);
     reconciler_log(reconciler, "source %s: %s", plan->source_name, text->str);
 }
 
@@ -160,8 +162,8 @@ void approval_take(Reconciler *reconciler, Call *call)
                   plan_id);
     else if (!followed || !followed->newest)
         call_fail(call, FAULT_REFUSED,
-                  "plan %.8s cannot be made again: its source is not followed here, or "
-                  "broken (muster status); muster serve has to follow it",
+                  "plan %.8s cannot be made again: its source is not followed here, broken, or not signed "
+                  "any more by anybody who is trusted (muster status); muster serve has to follow it",
                   plan_id);
     else
         apply_take_approved(reconciler, call, followed, id);

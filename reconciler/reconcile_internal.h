@@ -1,5 +1,6 @@
 /* reconcile_internal.h: the reconciler's inside, shared by reconcile*.c only. */
 #pragma once
+#include "reconciler/api/apply_plan.h"
 #include "reconciler/decide.h"
 #include "reconciler/plan/plan.h"
 #include "reconciler/reconcile.h"
@@ -27,8 +28,10 @@ typedef struct ApplyTask ApplyTask;
 typedef struct {
     char *name;
     char *message;        /* of what is broken, or NULL */
+    char *broken;         /* the revision that is, as it was told last, or NULL */
     char *remote;         /* what is wrong with its remote, or NULL */
     char *recorded;       /* "REVISION MESSAGE" of the fault that was recorded last, or NULL */
+    char *refused;        /* the same, of what was refused for its signature */
     ManifestSet *carried; /* carried out; NULL: none yet */
     uint64_t epoch;       /* when it had been */
     /* As it was told last: what an approval carries out. */
@@ -36,8 +39,11 @@ typedef struct {
     ManifestSet *newest; /* NULL: broken */
     uint64_t told;       /* how often it was */
     bool approval_required;
+    bool is_suspended;  /* as it was seen last */
     char *held;         /* the plan that waits, as plan_save() writes it; NULL: none, or not made again yet */
     GPtrArray *earlier; /* of char*: plans that waited before, oldest first */
+    bool is_stopped;    /* by what the state was at stopped_epoch */
+    uint64_t stopped_epoch;
 } FollowedSource;
 
 /* A plan that waits for an approval; all borrowed. */
@@ -197,9 +203,16 @@ void applies_reset(Reconciler *reconciler, const char *message); /* the world wa
 void applies_resume(Reconciler *reconciler);                     /* after loading: interrupted ones */
 void apply_task_free(void *task);
 
+/* Takes back what a followed source is to have done and has not begun. */
+void applies_drop_waiting(Reconciler *reconciler, const char *name);
 /* Queues the apply of a plan that waits, under the condition that it still is that plan. */
 void apply_take_approved(Reconciler *reconciler, Call *call, const FollowedSource *followed,
                          const char *plan_id);
+
+/* reconcile_suspend.c */
+bool source_is_suspended(const Reconciler *reconciler, const char *name);
+/* Ends those whose time is over; sources that were suspended or resumed since the last tick rest or go on. */
+void suspensions_run(Reconciler *reconciler);
 
 /* reconcile_approval.c */
 void approval_take(Reconciler *reconciler, Call *call);
@@ -222,8 +235,21 @@ bool source_approval_stands(const Reconciler *reconciler, const char *name);
 void source_approved(Reconciler *reconciler, const char *name);
 /* Planned once more, all of it; nothing while it is broken. */
 void source_look_again(Reconciler *reconciler, const char *name);
+/* What it was told last is good, and not carried out: it is suspended. */
+void source_rest(Reconciler *reconciler, const SourceState *state);
+/* A command carries out this revision of a source that was followed once. */
+void source_in_force(Reconciler *reconciler, const ApplyPlan *plan);
 bool source_is_followed(const Reconciler *reconciler, const char *name);
-void source_note(Reconciler *reconciler, const SourceState *state, const char *message);
+/* BROKEN: its files are at fault; REFUSED: a guard, the policy or another source is in its way. */
+typedef enum { SOURCE_OK, SOURCE_BROKEN, SOURCE_REFUSED } SourceStanding;
+/* message: why it is not SOURCE_OK. */
+void source_note(Reconciler *reconciler, const SourceState *state, SourceStanding standing,
+                 const char *message);
+/* What stopped it was found in the state, as that was at epoch: once that has changed it is looked at again.
+ */
+void source_wait_for_change(Reconciler *reconciler, const char *name, uint64_t epoch);
+/* Looks at those for which it has. */
+void sources_look_again(Reconciler *reconciler);
 /* False when the same fault of the same revision (may be NULL) was recorded last: each pass finds it again.
  */
 bool source_fault_is_new(Reconciler *reconciler, const char *name, const char *revision, const char *message);

@@ -9,8 +9,10 @@ void followed_free(void *data)
     FollowedSource *followed = data;
     g_free(followed->name);
     g_free(followed->message);
+    g_free(followed->broken);
     g_free(followed->remote);
     g_free(followed->recorded);
+    g_free(followed->refused);
     manifest_set_unref(followed->carried);
     g_free(followed->path);
     g_free(followed->provider);
@@ -80,6 +82,7 @@ static void set_behind(json_t *source, json_t *remote, int64_t now_ms)
 typedef struct {
     const char *word, *message;
     json_t *waiting;
+    bool is_resting; /* it is suspended: what it was told is not in force */
 } Standing;
 
 static bool same_text(const json_t *a, const json_t *b, const char *member)
@@ -105,10 +108,16 @@ static void set_source(Reconciler *reconciler, const SourceState *state, const S
     json_set_text(source, "state", standing->word);
     json_set_text(source, "message", standing->message);
     json_set_text(source, "provider", state->provider);
-    json_set_text(source, "revision", standing->waiting ? NULL : state->revision);
-    if (before && (!state->revision || standing->waiting)) /* the last good one is still in force */
+    bool is_left = standing->message || standing->is_resting; /* the last good one is still in force */
+    if (!is_left)
+        json_set_text(source, "revision", state->revision);
+    else if (json_object_get(before, "revision"))
         json_object_set(source, "revision", json_object_get(before, "revision"));
-    bool is_in_force = !standing->message && source_config_requires_approval(manifest_set_config(state->set));
+    if (standing->is_resting &&
+        g_strcmp0(json_string_value(json_object_get(source, "revision")), state->revision) != 0)
+        json_set_text(source, "newest", state->revision);
+    bool is_in_force = !standing->message && !standing->is_resting &&
+                       source_config_requires_approval(manifest_set_config(state->set));
     if (is_in_force || json_object_get(before, "approval"))
         json_set_text(source, "approval", "required");
     bool same = same_text(source, before, "state") && same_text(source, before, "message");
@@ -120,11 +129,13 @@ static void set_source(Reconciler *reconciler, const SourceState *state, const S
         json_object_set_new(source, "earlier", earlier);
     if (standing->waiting)
         json_object_set_new(source, "waiting", standing->waiting);
-    json_t *remote = json_object_get(before, "remote");
+    json_t *remote = json_object_get(before, "remote"), *webhook = json_object_get(before, "webhook");
     if (remote) {
         json_object_set(source, "remote", remote);
         set_behind(source, remote, reconciler->now_ms);
     }
+    if (webhook)
+        json_object_set(source, "webhook", webhook);
     json_object_set_new(sources, state->name, source);
     set_sources(reconciler, sources);
     json_decref(sources);
@@ -192,15 +203,25 @@ static void followed_hold(FollowedSource *followed, const char *held)
     followed->held = g_strdup(held);
 }
 
-static void tell_standing(Reconciler *reconciler, FollowedSource *followed, const char *message)
+static const char *const standing_words[] = {
+    [SOURCE_OK] = "ok", [SOURCE_BROKEN] = "broken", [SOURCE_REFUSED] = "refused"};
+
+/* revision: the one that stands so, or was tried; NULL: none is known. */
+static void tell_standing(Reconciler *reconciler, FollowedSource *followed, const char *revision,
+                          SourceStanding standing, const char *message)
 {
-    if (g_strcmp0(followed->message, message) == 0)
+    if (g_strcmp0(followed->message, message) == 0 &&
+        (!message || g_strcmp0(followed->broken, revision) == 0))
         return;
-    g_autofree char *subject = g_strdup_printf("source %s", followed->name);
-    const char *type = message ? "source.broken" : "source.mended";
-    world_event(reconciler->world, type, subject, message ? message : "", reconciler->now_ms);
+    g_free(followed->broken);
+    followed->broken = g_strdup(message ? revision : NULL);
+    const char *word = message ? standing_words[standing] : "mended";
+    g_autofree char *subject = g_strdup_printf("source %s", followed->name),
+                    *type = g_strdup_printf("source.%s", word);
+    EventOrigin origin = {.source = followed->name, .revision = revision};
+    world_event_of(reconciler->world, &origin, type, subject, message ? message : "", reconciler->now_ms);
     if (message)
-        reconciler_log(reconciler, "source %s is broken, the last good state is kept: %s", followed->name,
+        reconciler_log(reconciler, "source %s is %s, the last good state is kept: %s", followed->name, word,
                        message);
     else
         reconciler_log(reconciler, "source %s is mended", followed->name);
@@ -208,15 +229,81 @@ static void tell_standing(Reconciler *reconciler, FollowedSource *followed, cons
     followed->message = g_strdup(message);
 }
 
-void source_note(Reconciler *reconciler, const SourceState *state, const char *message)
+void source_note(Reconciler *reconciler, const SourceState *state, SourceStanding standing,
+                 const char *message)
 {
     FollowedSource *followed = followed_get(reconciler, state->name);
+    followed->is_stopped = false;
     if (!message)
         g_clear_pointer(&followed->recorded, g_free);
-    Standing standing = {.word = message ? "broken" : "ok", .message = message};
+    Standing shown = {.word = standing_words[standing], .message = message};
     followed_hold(followed, NULL);
+    set_source(reconciler, state, &shown);
+    tell_standing(reconciler, followed, state->revision ? state->revision : state->tried, standing, message);
+}
+
+void source_wait_for_change(Reconciler *reconciler, const char *name, uint64_t epoch)
+{
+    FollowedSource *followed = followed_get(reconciler, name);
+    followed->is_stopped = true;
+    followed->stopped_epoch = epoch;
+}
+
+/* What another source makes, or gives up, may be what this one needs. */
+void sources_look_again(Reconciler *reconciler)
+{
+    for (guint i = 0; i < reconciler->followed->len; i++) {
+        FollowedSource *followed = reconciler->followed->pdata[i];
+        if (!followed->is_stopped || followed->stopped_epoch == reconciler->epoch)
+            continue;
+        followed->is_stopped = false;
+        source_look_again(reconciler, followed->name);
+    }
+}
+
+void source_rest(Reconciler *reconciler, const SourceState *state)
+{
+    FollowedSource *followed = followed_get(reconciler, state->name);
+    json_t *sources = sources_setting(reconciler->world), *after = NULL;
+    json_t *before = json_incref(json_object_get(sources, state->name));
+    Standing standing = {.word = "ok", .is_resting = true};
+    g_clear_pointer(&followed->recorded, g_free);
+    followed_hold(followed, NULL);
+    followed->is_stopped = false;
     set_source(reconciler, state, &standing);
-    tell_standing(reconciler, followed, message);
+    tell_standing(reconciler, followed, state->revision, SOURCE_OK, NULL);
+    json_decref(sources);
+    sources = sources_setting(reconciler->world);
+    after = json_object_get(sources, state->name);
+    if (json_object_get(after, "newest") && !same_text(after, before, "newest")) {
+        g_autofree char *subject = g_strdup_printf("source %s", state->name);
+        g_autofree char *text = g_strdup_printf(
+            "revision %.12s is not carried out while the source is suspended", state->revision);
+        EventOrigin origin = {.source = state->name, .revision = state->revision};
+        world_event_of(reconciler->world, &origin, "source.resting", subject, text, reconciler->now_ms);
+        reconciler_log(reconciler, "source %s: %s", state->name, text);
+    }
+    json_decref(before);
+    json_decref(sources);
+}
+
+void source_in_force(Reconciler *reconciler, const ApplyPlan *plan)
+{
+    const FollowedSource *followed = followed_find(reconciler, plan->identity);
+    json_t *sources = sources_setting(reconciler->world), *source = json_object_get(sources, plan->identity);
+    json_t *remote = json_object_get(source, "remote");
+    if (source && !plan->destroy) {
+        json_set_text(source, "revision", plan->plan->revision);
+        json_object_del(source, "newest");
+        if (followed && followed->newest && g_strcmp0(followed->revision, plan->plan->revision) != 0)
+            json_set_text(source, "newest", followed->revision);
+        if (source_config_requires_approval(manifest_set_config(plan->set)))
+            json_set_text(source, "approval", "required");
+        if (remote)
+            set_behind(source, remote, reconciler->now_ms);
+        set_sources(reconciler, sources);
+    }
+    json_decref(sources);
 }
 
 void source_hold(Reconciler *reconciler, const SourceState *state, const SourceHold *hold)
@@ -230,7 +317,8 @@ void source_hold(Reconciler *reconciler, const SourceState *state, const SourceH
                          .message = hold->reason,
                          .waiting = approval_waiting_json(old, state, hold, reconciler->now_ms)};
     json_decref(sources);
-    tell_standing(reconciler, followed, NULL);
+    followed->is_stopped = false;
+    tell_standing(reconciler, followed, state->revision, SOURCE_OK, NULL);
     followed_hold(followed, hold->saved);
     set_source(reconciler, state, &standing);
     if (!is_new)
@@ -238,7 +326,11 @@ void source_hold(Reconciler *reconciler, const SourceState *state, const SourceH
     g_autofree char *subject = g_strdup_printf("source %s", state->name);
     g_autofree char *text = g_strdup_printf("plan %.8s of revision %.12s waits for an approval: %s",
                                             hold->plan_id, state->revision, hold->reason);
-    world_event(reconciler->world, "source.waiting", subject, text, reconciler->now_ms);
+    char *summary = json_dumps(hold->summary, JSON_COMPACT);
+    g_autofree char *details = event_plan_details(hold->plan_id, summary);
+    free(summary);
+    EventOrigin origin = {state->name, state->revision, details};
+    world_event_of(reconciler->world, &origin, "source.waiting", subject, text, reconciler->now_ms);
     reconciler_log(reconciler, "source %s: %s", state->name, text);
 }
 
@@ -263,23 +355,39 @@ void source_approved(Reconciler *reconciler, const char *name)
 
 /* ---- its remote ---- */
 
-static void set_remote(Reconciler *reconciler, const SourceRemote *remote)
+/* The entry of a followed source, made where it has not been loaded yet. Borrowed. */
+static json_t *followed_entry(const Reconciler *reconciler, json_t *sources, const char *name,
+                              const char *path, const char *provider)
 {
-    json_t *sources = sources_setting(reconciler->world), *source = json_object_get(sources, remote->name);
+    json_t *source = json_object_get(sources, name);
     if (!source) {
         source = json_object();
-        json_set_text(source, "path", remote->path);
-        json_set_text(source, "provider", remote->provider);
+        json_set_text(source, "path", path);
+        json_set_text(source, "provider", provider);
         json_set_text(source, "state", "ok");
         json_set_number(source, "since", reconciler->now_ms);
-        json_object_set_new(sources, remote->name, source);
+        json_object_set_new(sources, name, source);
     }
     json_object_set_new(source, "followed", json_true());
-    json_t *object = json_object_get(source, "remote");
+    return source;
+}
+
+/* Borrowed. */
+static json_t *member_object(json_t *source, const char *member)
+{
+    json_t *object = json_object_get(source, member);
     if (!object) {
         object = json_object();
-        json_object_set_new(source, "remote", object);
+        json_object_set_new(source, member, object);
     }
+    return object;
+}
+
+static void set_remote(Reconciler *reconciler, const SourceRemote *remote)
+{
+    json_t *sources = sources_setting(reconciler->world),
+           *source = followed_entry(reconciler, sources, remote->name, remote->path, remote->provider),
+           *object = member_object(source, "remote");
     bool is_answered = !remote->message || remote->is_held;
     json_set_text(object, "state", !remote->message ? "ok" : remote->is_held ? "held" : "unreachable");
     json_object_del(object, "message");
@@ -293,6 +401,28 @@ static void set_remote(Reconciler *reconciler, const SourceRemote *remote)
     json_decref(sources);
 }
 
+/* What nobody who is trusted signed: recorded once, however often the remote is asked. */
+static void record_refused(Reconciler *reconciler, FollowedSource *followed, const SourceRemote *remote)
+{
+    g_autofree char *fault =
+        remote->refused ? g_strdup_printf("%s %s", remote->refused, remote->message) : NULL;
+    bool is_new = fault && g_strcmp0(fault, followed->refused) != 0;
+    g_free(followed->refused);
+    followed->refused = g_steal_pointer(&fault);
+    if (is_new)
+        apply_note(reconciler->world,
+                   &(ApplyRecord){.owner = view_from(remote->name),
+                                  .source_path = view_from(remote->path),
+                                  .revision = view_from(remote->refused),
+                                  .state = APPLY_STATE_REFUSED,
+                                  .message = view_from(remote->message),
+                                  .summary = VIEW("{}"),
+                                  .trigger = TRIGGER_FOLLOW,
+                                  .author = view_from(remote->refused_author),
+                                  .started_ms = reconciler->now_ms},
+                   reconciler->now_ms);
+}
+
 void reconciler_source_remote(Reconciler *reconciler, const SourceRemote *remote)
 {
     if (reconciler->fault || reconciler->reload)
@@ -301,6 +431,9 @@ void reconciler_source_remote(Reconciler *reconciler, const SourceRemote *remote
         MAX(reconciler->now_ms, reconciler->ports.clock.now_ms(reconciler->ports.clock.self));
     FollowedSource *followed = followed_get(reconciler, remote->name);
     set_remote(reconciler, remote);
+    record_refused(reconciler, followed, remote);
+    if (remote->is_untrusted)
+        g_clear_pointer(&followed->newest, manifest_set_unref);
     reconciler_wake(reconciler);
     if (g_strcmp0(followed->remote, remote->message) == 0)
         return;
@@ -308,7 +441,9 @@ void reconciler_source_remote(Reconciler *reconciler, const SourceRemote *remote
                        : remote->is_held ? "source.held"
                                          : "source.unreachable";
     g_autofree char *subject = g_strdup_printf("source %s", remote->name);
-    world_event(reconciler->world, type, subject, remote->message ? remote->message : "", reconciler->now_ms);
+    EventOrigin origin = {.source = remote->name, .revision = remote->is_held ? remote->head : NULL};
+    world_event_of(reconciler->world, &origin, type, subject, remote->message ? remote->message : "",
+                   reconciler->now_ms);
     if (remote->message)
         reconciler_log(reconciler, "source %s: the last good state is kept: %s", remote->name,
                        remote->message);
@@ -316,6 +451,52 @@ void reconciler_source_remote(Reconciler *reconciler, const SourceRemote *remote
         reconciler_log(reconciler, "source %s: its remote is reached again", remote->name);
     g_free(followed->remote);
     followed->remote = g_strdup(remote->message);
+}
+
+/* ---- webhooks for it ---- */
+
+static void set_webhook(Reconciler *reconciler, const SourceWebhook *webhook)
+{
+    json_t *sources = sources_setting(reconciler->world),
+           *source = followed_entry(reconciler, sources, webhook->name, webhook->path, webhook->provider),
+           *object = member_object(source, "webhook");
+    if (webhook->refused) {
+        json_set_number(object, "refusedAt", reconciler->now_ms);
+        json_set_text(object, "refused", webhook->refused);
+    } else {
+        const char *const of_push[] = {"ref", "commit", "isFollowed"};
+        for (size_t i = 0; i < G_N_ELEMENTS(of_push); i++)
+            json_object_del(object, of_push[i]);
+        json_set_number(object, "acceptedAt", reconciler->now_ms);
+        json_set_text(object, "form", webhook->form);
+        json_set_text(object, "ref", webhook->ref);
+        json_set_text(object, "commit", webhook->commit);
+        if (webhook->ref)
+            json_object_set_new(object, "isFollowed", json_boolean(webhook->is_followed));
+    }
+    set_sources(reconciler, sources);
+    json_decref(sources);
+}
+
+void reconciler_source_webhook(Reconciler *reconciler, const SourceWebhook *webhook)
+{
+    if (reconciler->fault || reconciler->reload)
+        return; /* nothing rests on it */
+    reconciler->now_ms =
+        MAX(reconciler->now_ms, reconciler->ports.clock.now_ms(reconciler->ports.clock.self));
+    set_webhook(reconciler, webhook);
+    reconciler_wake(reconciler);
+    if (!webhook->refused)
+        return;
+    g_autofree char *subject = g_strdup_printf("source %s", webhook->name);
+    g_autofree char *count = webhook->refused_len > 1
+                                 ? g_strdup_printf(" (%" G_GINT64_FORMAT " since the last one that was told)",
+                                                   webhook->refused_len)
+                                 : g_strdup("");
+    g_autofree char *text = g_strconcat(webhook->refused, count, NULL);
+    world_event_of(reconciler->world, &(EventOrigin){.source = webhook->name}, "source.webhook_refused",
+                   subject, text, reconciler->now_ms);
+    reconciler_log(reconciler, "source %s: a webhook was refused: %s", webhook->name, text);
 }
 
 /* ---- what is told of them
@@ -353,7 +534,10 @@ void source_look_again(Reconciler *reconciler, const char *name)
                          .set = followed->newest,
                          .approval_required = followed->approval_required,
                          .full_pass = true};
-    apply_followed(reconciler, &state);
+    if (source_is_suspended(reconciler, name))
+        source_rest(reconciler, &state);
+    else
+        apply_followed(reconciler, &state);
 }
 
 void reconciler_source(Reconciler *reconciler, const SourceState *state)
@@ -365,7 +549,9 @@ void reconciler_source(Reconciler *reconciler, const SourceState *state)
     followed_take(reconciler, state);
     if (state->broken) {
         record_broken(reconciler, state);
-        source_note(reconciler, state, state->broken);
+        source_note(reconciler, state, SOURCE_BROKEN, state->broken);
+    } else if (source_is_suspended(reconciler, state->name)) {
+        source_rest(reconciler, state);
     } else {
         apply_followed(reconciler, state);
     }

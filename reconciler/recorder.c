@@ -52,6 +52,7 @@ static void tell_over(Recorder *recorder, const char *why)
         g_strdup_printf("the recording for `muster simulate --replay` ends here: %s", why);
     recorder->is_over = true;
     hand_over(recorder);
+    recorder_file_end(recorder->file);
     recorder->inner.log.line(recorder->inner.log.self, text);
 }
 
@@ -248,7 +249,7 @@ static void load_done(void *data)
         saved_put_number(recorder->bytes, found.set != NULL);
         if (found.set) {
             hand_over(recorder);
-            recorder_file_set(recorder->file, found.set);
+            recorder_file_set(recorder->file, found.set, "");
         }
     }
     work->load->done(work->data);
@@ -555,13 +556,14 @@ void recorder_source(Recorder *recorder, Reconciler *reconciler, const SourceSta
         put_optional(out, state->author);
         put_optional(out, state->signature);
         put_optional(out, state->broken);
+        put_optional(out, state->tried);
         saved_put_number(out, state->approval_required);
         saved_put_number(out, state->full_pass);
         saved_put_number(out, state->changed_us);
         saved_put_number(out, state->set != NULL);
         if (state->set) {
             hand_over(recorder);
-            recorder_file_set(recorder->file, state->set);
+            recorder_file_set(recorder->file, state->set, state->name);
         }
     }
     reconciler_source(reconciler, state);
@@ -570,13 +572,27 @@ void recorder_source(Recorder *recorder, Reconciler *reconciler, const SourceSta
 void recorder_source_remote(Recorder *recorder, Reconciler *reconciler, const SourceRemote *remote)
 {
     if (put(recorder, ENTRY_REMOTE)) {
-        const char *const texts[] = {remote->path, remote->name, remote->provider, remote->head,
-                                     remote->message};
+        const char *const texts[] = {remote->path,    remote->name,    remote->provider,      remote->head,
+                                     remote->message, remote->refused, remote->refused_author};
         for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
             put_optional(recorder->bytes, texts[i]);
+        saved_put_number(recorder->bytes, remote->is_untrusted);
         saved_put_number(recorder->bytes, remote->is_held);
     }
     reconciler_source_remote(reconciler, remote);
+}
+
+void recorder_source_webhook(Recorder *recorder, Reconciler *reconciler, const SourceWebhook *webhook)
+{
+    if (put(recorder, ENTRY_WEBHOOK)) {
+        const char *const texts[] = {webhook->path, webhook->name,   webhook->provider, webhook->form,
+                                     webhook->ref,  webhook->commit, webhook->refused};
+        for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
+            put_optional(recorder->bytes, texts[i]);
+        saved_put_number(recorder->bytes, webhook->is_followed);
+        saved_put_number(recorder->bytes, webhook->refused_len);
+    }
+    reconciler_source_webhook(reconciler, webhook);
 }
 
 void recorder_source_renamed(Recorder *recorder, Reconciler *reconciler, const char *before)
@@ -590,6 +606,34 @@ void recorder_unfollow_all(Recorder *recorder, Reconciler *reconciler)
 {
     put(recorder, ENTRY_UNFOLLOW);
     reconciler_unfollow_all(reconciler);
+}
+
+static void put_report(GByteArray *out, const OutboxReport *report)
+{
+    const char *const texts[] = {report->name, report->kind, report->place, report->error};
+    const int64_t numbers[] = {report->is_gone,
+                               (int64_t)report->position,
+                               (int64_t)report->counts.delivered,
+                               (int64_t)report->counts.given_up,
+                               (int64_t)report->counts.given_up_quietly,
+                               (int64_t)report->counts.dropped,
+                               (int64_t)report->pending,
+                               report->tries,
+                               report->failing_since_ms};
+    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
+        put_optional(out, texts[i]);
+    for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++)
+        saved_put_number(out, numbers[i]);
+}
+
+void recorder_outbox(Recorder *recorder, Reconciler *reconciler, const OutboxReport *reports, size_t len)
+{
+    for (size_t i = 0; i < len; i++) /* one by one, as they are replayed */
+    {
+        if (put(recorder, ENTRY_OUTBOX))
+            put_report(recorder->bytes, &reports[i]);
+        reconciler_outbox(reconciler, &reports[i], 1);
+    }
 }
 
 bool recorder_drain(Recorder *recorder, Reconciler *reconciler)

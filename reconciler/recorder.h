@@ -40,6 +40,8 @@ void recorder_event(Recorder *recorder, Reconciler *reconciler, const ProviderEv
 void recorder_committed(Recorder *recorder, Reconciler *reconciler, uint64_t sequence, const GError *error);
 void recorder_source(Recorder *recorder, Reconciler *reconciler, const SourceState *state);
 void recorder_source_remote(Recorder *recorder, Reconciler *reconciler, const SourceRemote *remote);
+void recorder_source_webhook(Recorder *recorder, Reconciler *reconciler, const SourceWebhook *webhook);
 void recorder_source_renamed(Recorder *recorder, Reconciler *reconciler, const char *before);
 void recorder_unfollow_all(Recorder *recorder, Reconciler *reconciler);
+void recorder_outbox(Recorder *recorder, Reconciler *reconciler, const OutboxReport *reports, size_t len);
 bool recorder_drain(Recorder *recorder, Reconciler *reconciler);

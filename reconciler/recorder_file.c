@@ -9,21 +9,22 @@
 #include <unistd.h>
 
 #define WAITING_MAX (INT64_C(64) << 20) /* a disk that cannot keep up ends the recording, not the run */
+#define REST_BYTES  (1u << 20)
 #define NAP_US      (20 * G_TIME_SPAN_MILLISECOND) /* after a write: ticks come by the thousand */
 
-/* One of the three. */
+/* One of the three; none of them: nothing more will come. */
 typedef struct {
     GByteArray *bytes;
     GBytes *body;
     ManifestSet *set;
+    char *source; /* of the set */
 } Item;
 
 struct RecorderFile {
     char *directory;
     int fd;
-    StoreReader *reader;   /* has the state of the beginning before it; the thread's */
-    uint64_t set_checksum; /* of the manifests written last; the thread's */
-    size_t set_len;
+    StoreReader *reader; /* has the state of the beginning before it; the thread's */
+    GHashTable *sets;    /* source → ManifestSet* that was written last; the thread's */
     GThread *thread;
 
     GMutex mutex; /* over what follows */
@@ -149,17 +150,17 @@ static void write_block(RecorderFile *file, const void *bytes, size_t len)
         fail(file, g_strdup_printf("%s/" RECORDING_INPUTS ": %s", file->directory, g_strerror(errno)));
 }
 
-/* A revision that is loaded again without a change is written once. */
-static void write_set(RecorderFile *file, const ManifestSet *set)
+/* Of 100,000 manifests one changes: only that is written. set: taken. */
+static void write_set(RecorderFile *file, ManifestSet *set, char *source /* taken */)
 {
     g_autoptr(GByteArray) manifests = g_byte_array_new(), entry = g_byte_array_new();
-    saved_put_set(manifests, set);
-    uint64_t checksum = checksum_of(0, manifests->data, manifests->len);
-    bool is_known = file->set_len == manifests->len && file->set_checksum == checksum;
+    saved_put_set(manifests, g_hash_table_lookup(file->sets, source), set);
     saved_put_number(entry, ENTRY_SET);
-    saved_put_text(entry, is_known ? VIEW("") : (View){(const char *)manifests->data, manifests->len});
-    file->set_len = manifests->len;
-    file->set_checksum = checksum;
+    saved_put_text(entry, view_from(source));
+    saved_put_text(entry, (View){(const char *)manifests->data, manifests->len});
+    g_hash_table_replace(file->sets, source, set);
+    if (manifests->len > REST_BYTES)
+        manifest_set_rest(set); /* all its texts were read */
     write_block(file, entry->data, entry->len);
     g_mutex_lock(&file->mutex);
     file->len += entry->len;
@@ -176,9 +177,10 @@ static void item_write(RecorderFile *file, Item *item)
         const void *bytes = g_bytes_get_data(item->body, &len);
         write_block(file, bytes, len);
         g_bytes_unref(item->body);
+    } else if (item->set) {
+        write_set(file, item->set, item->source);
     } else {
-        write_set(file, item->set);
-        manifest_set_unref(item->set);
+        g_hash_table_remove_all(file->sets);
     }
     g_free(item);
 }
@@ -259,11 +261,17 @@ static bool begin_inputs(RecorderFile *file, const char *recordings, uint64_t te
     return false;
 }
 
+static void set_unref(void *set)
+{
+    manifest_set_unref(set);
+}
+
 RecorderFile *recorder_file_new(const char *state_dir, uint64_t term, int64_t now_ms, GError **error)
 {
     g_autofree char *recordings = g_build_filename(state_dir, RECORDING_DIR, NULL);
     RecorderFile *file = g_new0(RecorderFile, 1);
     file->fd = -1;
+    file->sets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, set_unref);
     g_mutex_init(&file->mutex);
     g_cond_init(&file->work);
     g_cond_init(&file->closing);
@@ -288,6 +296,7 @@ void recorder_file_free(RecorderFile *file)
     if (file->thread)
         g_thread_join(file->thread);
     g_clear_pointer(&file->reader, store_reader_free);
+    g_hash_table_unref(file->sets);
     if (file->fd >= 0)
         close(file->fd);
     g_mutex_clear(&file->mutex);
@@ -323,9 +332,14 @@ void recorder_file_body(RecorderFile *file, GBytes *body)
     hand_over(file, (Item){.body = g_bytes_ref(body)}, (int64_t)g_bytes_get_size(body));
 }
 
-void recorder_file_set(RecorderFile *file, ManifestSet *set)
+void recorder_file_set(RecorderFile *file, ManifestSet *set, const char *source)
 {
-    hand_over(file, (Item){.set = manifest_set_ref(set)}, 0);
+    hand_over(file, (Item){.set = manifest_set_ref(set), .source = g_strdup(source)}, 0);
+}
+
+void recorder_file_end(RecorderFile *file)
+{
+    hand_over(file, (Item){0}, 0);
 }
 
 int64_t recorder_file_len(RecorderFile *file, const char **ret_fault)

@@ -15,7 +15,8 @@ void recorder_file_free(RecorderFile *file); /* writes what waits first */
 /* Taken; one block. */
 void recorder_file_bytes(RecorderFile *file, GByteArray *bytes);
 void recorder_file_body(RecorderFile *file, GBytes *body); /* a reference is taken */
-/* As an ENTRY_SET; a reference is taken. */
-void recorder_file_set(RecorderFile *file, ManifestSet *set);
+/* As an ENTRY_SET; a reference is taken. source: whose sets are compared with each other. */
+void recorder_file_set(RecorderFile *file, ManifestSet *set, const char *source);
+void recorder_file_end(RecorderFile *file); /* no more of it comes */
 /* Bytes written and waiting. fault: why nothing more is written, or NULL; borrowed. */
 int64_t recorder_file_len(RecorderFile *file, const char **ret_fault);

@@ -24,8 +24,10 @@ const char *entry_name(EntryType type)
                                                    [ENTRY_COMMITTED] = "the end of a commit",
                                                    [ENTRY_SOURCE] = "a revision",
                                                    [ENTRY_REMOTE] = "news of a remote",
+                                                   [ENTRY_WEBHOOK] = "a webhook",
                                                    [ENTRY_RENAMED] = "another name of a source",
                                                    [ENTRY_UNFOLLOW] = "the end of following",
+                                                   [ENTRY_OUTBOX] = "news of a destination",
                                                    [ENTRY_DRAIN] = "the stop",
                                                    [ENTRY_QUERIED] = "the end of a query",
                                                    [ENTRY_LOADED] = "the end of a load",
@@ -104,6 +106,8 @@ void saved_bytes(Saved *from, void *ret_bytes, size_t len)
 
 /* ---- manifests ---- */
 
+typedef enum { SET_WHOLE, SET_CHANGES } SetForm;
+
 static void put_config(GByteArray *out, const SourceConfig *config)
 {
     const char *const texts[] = {config->name, config->provider, config->region, config->account,
@@ -132,15 +136,88 @@ static void put_manifest(GByteArray *out, const Manifest *manifest)
     saved_put_number(out, manifest->deletion);
 }
 
-void saved_put_set(GByteArray *out, const ManifestSet *set)
+static void put_head(GByteArray *out, SetForm form, const ManifestSet *set)
 {
-    size_t len = manifest_set_len(set);
-    put_config(out, manifest_set_config(set));
+    saved_put_number(out, form);
     saved_put_text(out, view_from(manifest_set_content(set)));
     saved_put_text(out, view_from(manifest_set_revision(set)));
-    saved_put_number(out, (int64_t)len);
-    for (size_t i = 0; i < len; i++)
-        put_manifest(out, manifest_set_get(set, i));
+}
+
+static void put_manifests(GByteArray *out, const GPtrArray *manifests)
+{
+    saved_put_number(out, manifests->len);
+    for (guint i = 0; i < manifests->len; i++)
+        put_manifest(out, manifests->pdata[i]);
+}
+
+static int compare_names(const Manifest *a, const Manifest *b)
+{
+    return a->kind == b->kind ? view_compare(a->name, b->name) : (a->kind > b->kind) - (a->kind < b->kind);
+}
+
+static bool same_manifest(const Manifest *a, const Manifest *b)
+{
+    return a == b || (a->line == b->line && a->prune == b->prune && a->deletion == b->deletion &&
+                      digest_equal(&a->digest, &b->digest) && g_strcmp0(a->file, b->file) == 0 &&
+                      view_equal(a->metadata, b->metadata) && view_equal(a->spec, b->spec));
+}
+
+/* Manifests of one that the other does not have so; both are sorted. */
+static void find_changes(const ManifestSet *before, const ManifestSet *now, GPtrArray *removed,
+                         GPtrArray *added)
+{
+    size_t old = 0, fresh = 0, old_len = manifest_set_len(before), len = manifest_set_len(now);
+    while (old < old_len || fresh < len) {
+        const Manifest *was = old < old_len ? manifest_set_get(before, old) : NULL,
+                       *is = fresh < len ? manifest_set_get(now, fresh) : NULL;
+        int order = !was ? 1 : !is ? -1 : was == is ? 0 : compare_names(was, is);
+        bool is_same = order == 0 && same_manifest(was, is);
+        if (order <= 0 && !is_same)
+            g_ptr_array_add(removed, (void *)(uintptr_t)was);
+        if (order >= 0 && !is_same)
+            g_ptr_array_add(added, (void *)(uintptr_t)is);
+        old += order <= 0;
+        fresh += order >= 0;
+    }
+}
+
+static bool same_config(const ManifestSet *a, const ManifestSet *b)
+{
+    g_autoptr(GByteArray) first = g_byte_array_new(), second = g_byte_array_new();
+    put_config(first, manifest_set_config(a));
+    put_config(second, manifest_set_config(b));
+    return first->len == second->len && memcmp(first->data, second->data, first->len) == 0;
+}
+
+static void put_changes(GByteArray *out, const ManifestSet *before, const ManifestSet *set)
+{
+    g_autoptr(GPtrArray) removed = g_ptr_array_new(), added = g_ptr_array_new();
+    find_changes(before, set, removed, added);
+    if (removed->len == 0 && added->len == 0 &&
+        strcmp(manifest_set_revision(before), manifest_set_revision(set)) == 0)
+        return;
+    put_head(out, SET_CHANGES, set);
+    saved_put_number(out, removed->len);
+    for (guint i = 0; i < removed->len; i++) {
+        const Manifest *manifest = removed->pdata[i];
+        saved_put_number(out, manifest->kind);
+        saved_put_text(out, manifest->name);
+    }
+    put_manifests(out, added);
+}
+
+void saved_put_set(GByteArray *out, const ManifestSet *before, const ManifestSet *set)
+{
+    if (before && same_config(before, set)) {
+        put_changes(out, before, set);
+        return;
+    }
+    g_autoptr(GPtrArray) all = g_ptr_array_new();
+    for (size_t i = 0; i < manifest_set_len(set); i++)
+        g_ptr_array_add(all, (void *)(uintptr_t)manifest_set_get(set, i));
+    put_head(out, SET_WHOLE, set);
+    put_config(out, manifest_set_config(set));
+    put_manifests(out, all);
 }
 
 static char *text_or_null(Saved *from)
@@ -192,22 +269,66 @@ static void take_manifest(Saved *from, ManifestBatch *batch)
         manifest_batch_add(batch, &manifest);
 }
 
-ManifestSet *saved_set(Saved *from)
+static ManifestBatch *take_manifests(Saved *from)
 {
-    g_autoptr(SourceConfig) config = take_config(from);
-    View content = saved_text(from), revision = saved_text(from);
+    ManifestBatch *batch = manifest_batch_new();
     int64_t len = saved_number(from);
-    g_autoptr(ManifestBatch) batch = manifest_batch_new();
-    g_autoptr(DiagnosticList) diagnostics = diagnostic_list_new();
     for (int64_t i = 0; i < len && !from->is_bad; i++)
         take_manifest(from, batch);
+    return batch;
+}
+
+static ManifestSet *take_whole(Saved *from)
+{
+    g_autoptr(SourceConfig) config = take_config(from);
+    g_autoptr(DiagnosticList) diagnostics = diagnostic_list_new();
+    ManifestBatch *batches[] = {take_manifests(from)};
+    return manifest_set_build(batches, 1, config, diagnostics);
+}
+
+static void take_removed(Saved *from, const ManifestSet *before, GPtrArray *removed)
+{
+    int64_t len = saved_number(from);
+    for (int64_t i = 0; i < len && !from->is_bad; i++) {
+        int64_t kind = saved_number(from);
+        View name = saved_text(from);
+        const Manifest *manifest =
+            kind < 0 || kind >= KIND_COUNT ? NULL : manifest_set_find(before, (Kind)kind, name);
+        from->is_bad = from->is_bad || !manifest;
+        g_ptr_array_add(removed, (void *)(uintptr_t)manifest);
+    }
+}
+
+static ManifestSet *take_changed(Saved *from, const ManifestSet *before)
+{
+    g_autoptr(GPtrArray) removed = g_ptr_array_new();
+    take_removed(from, before, removed);
+    g_autoptr(ManifestBatch) added = take_manifests(from);
     if (from->is_bad)
         return NULL;
-    ManifestBatch *batches[] = {g_steal_pointer(&batch)};
-    g_autoptr(ManifestSet) set = manifest_set_build(batches, 1, config, diagnostics);
-    g_autofree char *commit = view_equal(content, revision) ? NULL : g_strndup(revision.data, revision.len);
-    if (commit)
-        manifest_set_set_commit(set, commit);
+    ManifestSet *set =
+        manifest_set_replace(before, (const Manifest *const *)removed->pdata, removed->len, added);
+    if (set)
+        g_steal_pointer(&added);
+    return set;
+}
+
+ManifestSet *saved_set(Saved *from, ManifestSet *before)
+{
+    if (from->rest.len == 0)
+        return before ? manifest_set_ref(before) : NULL;
+    int64_t form = saved_number(from);
+    View content = saved_text(from), revision = saved_text(from);
+    g_autoptr(ManifestSet) set = form == SET_WHOLE               ? take_whole(from)
+                                 : form == SET_CHANGES && before ? take_changed(from, before)
+                                                                 : NULL;
+    if (!set || from->is_bad) {
+        from->is_bad = true;
+        return NULL;
+    }
+    g_autofree char *commit =
+        view_equal(content, revision) ? g_strdup("") : g_strndup(revision.data, revision.len);
+    manifest_set_set_commit(set, commit);
     from->is_bad =
         !view_is(content, manifest_set_content(set)) || !view_is(revision, manifest_set_revision(set));
     return from->is_bad ? NULL : g_steal_pointer(&set);

@@ -16,7 +16,7 @@
                  */
 #define RECORDING_STATE  "muster.db"
 #define RECORDING_INPUTS "inputs"
-#define RECORDING_FORMAT 5
+#define RECORDING_FORMAT 9
 
 /* Entries. What the outside told comes before what the reconciler asked while it took it in, in that order.
  */
@@ -37,8 +37,10 @@ typedef enum {
     ENTRY_COMMITTED,
     ENTRY_SOURCE,
     ENTRY_REMOTE,
+    ENTRY_WEBHOOK,
     ENTRY_RENAMED,
     ENTRY_UNFOLLOW,
+    ENTRY_OUTBOX,
     ENTRY_DRAIN,
     ENTRY_QUERIED,
     ENTRY_LOADED,
@@ -59,7 +61,9 @@ const char *entry_name(EntryType type); /* "the clock", "a commit" …: what a d
 void saved_put_number(GByteArray *out, int64_t value);
 void saved_put_text(GByteArray *out, View text);
 void saved_put_bytes(GByteArray *out, const void *bytes, size_t len); /* without their length */
-void saved_put_set(GByteArray *out, const ManifestSet *set);
+/* Only what differs from before, the source's set that was written last (NULL: none), where that can be said;
+ * nothing where nothing does. */
+void saved_put_set(GByteArray *out, const ManifestSet *before, const ManifestSet *set);
 
 /* Reading never goes beyond the end: then zeros and empty texts come, and is_bad is set. */
 typedef struct {
@@ -69,7 +73,8 @@ typedef struct {
 int64_t saved_number(Saved *from);
 View saved_text(Saved *from); /* borrowed from what is read */
 void saved_bytes(Saved *from, void *ret_bytes, size_t len);
-ManifestSet *saved_set(Saved *from); /* new reference; NULL: damaged */
+/* before: the source's set that was read last, or NULL. New reference; NULL: damaged. */
+ManifestSet *saved_set(Saved *from, ManifestSet *before);
 
 /* ---- blocks ---- */
 typedef struct {

@@ -113,13 +113,15 @@ static const Member change_members[] = {
     M(ChangeRecord, apply_id), M(ChangeRecord, owner),  M(ChangeRecord, actor),
     M(ChangeRecord, action),   M(ChangeRecord, reason), M(ChangeRecord, fields)};
 static const Member event_members[] = {
-    M(EventRecord, sequence), M(EventRecord, at_ms), M(EventRecord, type), M(EventRecord, subject),
-    M(EventRecord, message),  M(EventRecord, first), M(EventRecord, last)};
+    M(EventRecord, sequence), M(EventRecord, at_ms),  M(EventRecord, type), M(EventRecord, subject),
+    M(EventRecord, message),  M(EventRecord, first),  M(EventRecord, last), M(EventRecord, source),
+    M(EventRecord, revision), M(EventRecord, details)};
 static const Member setting_members[] = {M(SettingRecord, name), M(SettingRecord, value)};
 static const Member usage_members[] = {M(UsageRecord, queue),     M(UsageRecord, share),
                                        M(UsageRecord, bucket_ms), M(UsageRecord, first_bucket),
                                        M(UsageRecord, amounts),   M(UsageRecord, inactive_since_ms),
                                        M(UsageRecord, removed)};
+static const Member rename_members[] = {M(RenameRecord, kind), M(RenameRecord, from), M(RenameRecord, to)};
 static const Member drift_members[] = {
     M(DriftRecord, kind),    M(DriftRecord, name),    M(DriftRecord, fields),      M(DriftRecord, since_ms),
     M(DriftRecord, seen_ms), M(DriftRecord, told_ms), M(DriftRecord, corrections), M(DriftRecord, refusals),
@@ -135,7 +137,7 @@ typedef struct {
     size_t rows_len, row_bytes;
 } Rows;
 
-#define TABLES 16
+#define TABLES 17
 
 static void rows_of(const Batch *batch, Rows rows[TABLES])
 {
@@ -162,6 +164,7 @@ static void rows_of(const Batch *batch, Rows rows[TABLES])
     TABLE(EventRecord, event)
     TABLE(SettingRecord, setting)
     TABLE(UsageRecord, usage)
+    TABLE(RenameRecord, rename)
     TABLE(DriftRecord, drift)
 #undef TABLE
     g_assert(at == TABLES);

@@ -96,28 +96,46 @@ static void take_call(Replay *replay, const Entry *entry)
     reconciler_take_call(replay->reconciler, call);
 }
 
-/* The manifests that the entry before refers to: an empty text says the same as those that were written last.
- */
-static bool take_set(Replay *replay)
+static void set_unref(void *set)
+{
+    manifest_set_unref(set);
+}
+
+static GHashTable *sets_new(void)
+{
+    return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, set_unref);
+}
+
+/* Borrowed from sets; NULL: damaged. */
+static ManifestSet *next_set(GHashTable *sets, const Entry *entry)
+{
+    g_autofree char *source = g_strndup(entry->name.data, entry->name.len);
+    Saved from = {.rest = entry->text};
+    ManifestSet *set = saved_set(&from, g_hash_table_lookup(sets, source));
+    if (set)
+        g_hash_table_replace(sets, g_steal_pointer(&source), set);
+    else
+        g_hash_table_remove(sets, source);
+    return set;
+}
+
+/* The manifests that the entry before refers to. */
+static ManifestSet *take_set(Replay *replay)
 {
     if (!replay_expect(replay, ENTRY_SET))
-        return false;
-    if (replay->at.text.len == 0)
-        return replay->set != NULL;
-    Saved from = {.rest = replay->at.text};
-    manifest_set_unref(replay->set);
-    replay->set = saved_set(&from);
-    if (!replay->set)
+        return NULL;
+    ManifestSet *set = next_set(replay->sets, &replay->at);
+    if (!set)
         replay_differs(replay, "its manifests cannot be read");
-    return replay->set != NULL;
+    return set;
 }
 
 /* entry is moved: the manifests are the next one. */
 static void take_source(Replay *replay, Entry *entry)
 {
-    if (entry->has_set && !take_set(replay))
+    entry->source.set = entry->has_set ? take_set(replay) : NULL;
+    if (entry->has_set && !entry->source.set)
         return;
-    entry->source.set = entry->has_set ? replay->set : NULL;
     replay->run->revisions++;
     reconciler_source(replay->reconciler, &entry->source);
 }
@@ -144,8 +162,10 @@ static void take_in(Replay *replay, Entry *entry)
     case ENTRY_COMMITTED: replay_committed(replay, entry); return;
     case ENTRY_SOURCE: take_source(replay, entry); return;
     case ENTRY_REMOTE: reconciler_source_remote(replay->reconciler, &entry->remote); return;
+    case ENTRY_WEBHOOK: reconciler_source_webhook(replay->reconciler, &entry->webhook); return;
     case ENTRY_RENAMED: reconciler_source_renamed(replay->reconciler, entry->renamed); return;
     case ENTRY_UNFOLLOW: reconciler_unfollow_all(replay->reconciler); return;
+    case ENTRY_OUTBOX: reconciler_outbox(replay->reconciler, &entry->report, 1); return;
     case ENTRY_DRAIN: reconciler_drain(replay->reconciler); return;
     case ENTRY_QUERIED: replay_work_done(replay, entry); return;
     case ENTRY_LOADED: take_loaded(replay, entry); return;
@@ -190,9 +210,15 @@ typedef struct {
     GHashTable *found,
         *bases; /* bases: term → uint64_t: batches before it. Positions count from each term on */
     uint64_t term, durable;
-    View set;          /* manifests that were written last */
+    GHashTable *sets;  /* source → ManifestSet* that was written last */
     ReplayFound *last; /* its manifests are the next entry; NULL: none is waited for */
 } Finding;
+
+static void found_free(void *data)
+{
+    manifest_set_unref(((ReplayFound *)data)->set);
+    g_free(data);
+}
 
 static void *keep_number(uint64_t number)
 {
@@ -220,10 +246,9 @@ static void find_in(Finding *finding, const Entry *entry)
     } else if (entry->type == ENTRY_QUERIED || entry->type == ENTRY_LOADED) {
         find_work(finding, entry);
     } else if (entry->type == ENTRY_SET) {
-        if (entry->text.len > 0)
-            finding->set = entry->text;
-        if (finding->last)
-            finding->last->set = finding->set;
+        ManifestSet *set = next_set(finding->sets, entry);
+        if (finding->last && set)
+            finding->last->set = manifest_set_ref(set);
         finding->last = NULL;
     }
 }
@@ -234,11 +259,13 @@ static void find_works(Replay *replay)
     Entry entry = {0};
     Finding finding = {.found = replay->found,
                        .bases = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free),
+                       .sets = sets_new(),
                        .term = replay->run->term};
     g_hash_table_insert(finding.bases, keep_number(finding.term), keep_number(0));
     while (entry_next(&from, &entry))
         find_in(&finding, &entry);
     entry_clear(&entry);
+    g_hash_table_unref(finding.sets);
     g_hash_table_unref(finding.bases);
 }
 
@@ -280,7 +307,7 @@ static void replay_free(Replay *replay)
     for (size_t i = 0; i < BODIES; i++)
         if (replay->bodies[i])
             g_string_free(replay->bodies[i], TRUE);
-    manifest_set_unref(replay->set);
+    g_hash_table_unref(replay->sets);
     g_hash_table_unref(replay->found);
     g_main_context_unref(replay->context);
 }
@@ -313,7 +340,8 @@ ReplayedRun *replay_generation(const char *directory, GError **error)
     Replay replay = {.run = run,
                      .rng = rng_from_seed(1),
                      .context = g_main_context_new(),
-                     .found = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free)};
+                     .found = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, found_free),
+                     .sets = sets_new()};
     g_autoptr(GByteArray) entries = recording_read(inputs, &run->end, &run->damaged_at, error);
     if (entries)
         replay.entries.rest = (View){(const char *)entries->data, entries->len};

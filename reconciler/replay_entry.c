@@ -107,6 +107,7 @@ static void take_source(Saved *from, Entry *entry)
     source->author = optional(from, entry);
     source->signature = optional(from, entry);
     source->broken = optional(from, entry);
+    source->tried = optional(from, entry);
     source->approval_required = saved_number(from) != 0;
     source->full_pass = saved_number(from) != 0;
     source->changed_us = saved_number(from);
@@ -122,8 +123,45 @@ static void take_remote(Saved *from, Entry *entry)
     remote->provider = optional(from, entry);
     remote->head = optional(from, entry);
     remote->message = optional(from, entry);
+    remote->refused = optional(from, entry);
+    remote->refused_author = optional(from, entry);
+    remote->is_untrusted = saved_number(from) != 0;
     remote->is_held = saved_number(from) != 0;
-    from->is_bad |= !remote->path || !remote->name;
+    from->is_bad |= !remote->path || !remote->name || (remote->refused && !remote->message);
+}
+
+static void take_webhook(Saved *from, Entry *entry)
+{
+    SourceWebhook *webhook = &entry->webhook;
+    webhook->path = optional(from, entry);
+    webhook->name = optional(from, entry);
+    webhook->provider = optional(from, entry);
+    webhook->form = optional(from, entry);
+    webhook->ref = optional(from, entry);
+    webhook->commit = optional(from, entry);
+    webhook->refused = optional(from, entry);
+    webhook->is_followed = saved_number(from) != 0;
+    webhook->refused_len = saved_number(from);
+    from->is_bad |= !webhook->path || !webhook->name;
+}
+
+static void take_report(Saved *from, Entry *entry)
+{
+    OutboxReport *report = &entry->report;
+    report->name = optional(from, entry);
+    report->kind = optional(from, entry);
+    report->place = optional(from, entry);
+    report->error = optional(from, entry);
+    report->is_gone = saved_number(from) != 0;
+    report->position = (uint64_t)saved_number(from);
+    report->counts.delivered = (uint64_t)saved_number(from);
+    report->counts.given_up = (uint64_t)saved_number(from);
+    report->counts.given_up_quietly = (uint64_t)saved_number(from);
+    report->counts.dropped = (uint64_t)saved_number(from);
+    report->pending = (uint64_t)saved_number(from);
+    report->tries = (unsigned)limited(from, UINT32_MAX);
+    report->failing_since_ms = saved_number(from);
+    from->is_bad |= !report->name;
 }
 
 static void take_position(Saved *from, Entry *entry)
@@ -153,8 +191,11 @@ static void take_entry(Saved *from, Entry *entry)
     case ENTRY_NOW:
     case ENTRY_MONOTONIC:
     case ENTRY_TERM: entry->value = saved_number(from); return;
-    case ENTRY_ENTROPY:
-    case ENTRY_SET: entry->text = saved_text(from); return;
+    case ENTRY_ENTROPY: entry->text = saved_text(from); return;
+    case ENTRY_SET:
+        entry->name = saved_text(from);
+        entry->text = saved_text(from);
+        return;
     case ENTRY_LOAD:
     case ENTRY_REOPEN:
     case ENTRY_START: take_error(from, entry); return;
@@ -172,6 +213,8 @@ static void take_entry(Saved *from, Entry *entry)
         return;
     case ENTRY_SOURCE: take_source(from, entry); return;
     case ENTRY_REMOTE: take_remote(from, entry); return;
+    case ENTRY_OUTBOX: take_report(from, entry); return;
+    case ENTRY_WEBHOOK: take_webhook(from, entry); return;
     case ENTRY_RENAMED: entry->renamed = keep(entry, saved_text(from)); return;
     case ENTRY_QUERIED:
         entry->value = saved_number(from);

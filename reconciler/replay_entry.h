@@ -24,6 +24,8 @@ typedef struct {
     ProviderEvent event;
     SourceState source;
     SourceRemote remote;
+    OutboxReport report;
+    SourceWebhook webhook;
     const char *renamed; /* RENAMED: the name before */
     /* BEGIN */
     ReconcilerOptions settings;

@@ -6,9 +6,9 @@
 /* What the recording knows of a work that was done, from anywhere in it. */
 typedef struct {
     bool has_seen;
-    uint64_t seen; /* batches that were in the store when it read */
-    View saved;    /* of a load */
-    View set;      /* its manifests, written; empty: none */
+    uint64_t seen;    /* batches that were in the store when it read */
+    View saved;       /* of a load */
+    ManifestSet *set; /* its manifests; NULL: none */
 } ReplayFound;
 
 /* What the reconciler asked to be done off the loop. */
@@ -46,7 +46,7 @@ typedef struct Replay {
     GHashTable *works; /* number → ReplayWork */
     uint64_t works_len;
     GString *bodies[BODIES]; /* large requests; may be NULL */
-    ManifestSet *set;        /* read last */
+    GHashTable *sets;        /* source → ManifestSet* that was read last */
     Provider provider;
     Reconciler *reconciler;
 } Replay;

@@ -101,9 +101,7 @@ static void query_run(Replay *replay, ReplayWork *work)
 
 static void load_run(Replay *replay, ReplayWork *work, const ReplayFound *found)
 {
-    Saved from = {.rest = found->set};
-    g_autoptr(ManifestSet) set = found->set.len > 0 ? saved_set(&from) : NULL;
-    if ((found->set.len > 0 && !set) || !work->load->restore(work->data, found->saved, set, replay->dir))
+    if (!work->load->restore(work->data, found->saved, found->set, replay->dir))
         replay_differs(replay, "what was loaded cannot be read");
 }
 

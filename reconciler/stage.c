@@ -2,9 +2,26 @@
 #include "reconciler/plan/change.h"
 #include "reconciler/plan/recorded.h"
 
+static bool stage_rename(const Stage *stage, const Change *change, GError **error)
+{
+    ResourceRename rename = {.kind = change->kind,
+                             .from = view_from(change->formerly),
+                             .to = view_from(change->name),
+                             .key = change->former_key,
+                             .new_key = change->run_key};
+    return resource_rename(stage->world, &rename, stage->now_ms, error);
+}
+
 static bool stage_put(const Stage *stage, const Change *change, GError **error)
 {
     const Manifest *manifest = change->manifest;
+    if (change->formerly && !stage_rename(stage, change, error))
+        return false;
+    if (!change->formerly && !digest_is_zero(&change->former_key))
+        runs_rekey(stage->world, change->kind, view_from(change->name), &change->former_key,
+                   &change->run_key);
+    if (change->kind == KIND_JOB)
+        return true;
     ResourceChange put = {.manifest = manifest, .owner = stage->owner};
     /* What was being deleted when the plan was made may be gone by now. */
     if (change->action != ACTION_REPLACE || !world_resource(stage->world, manifest->kind, manifest->name))

@@ -48,7 +48,7 @@ typedef struct {
     const char *file;
     View text;
     SourceConfig *config;
-    Node *variables, *patches;
+    VariantNodes nodes;
     bool seen;
     DiagnosticList *diagnostics;
 } ConfigParse;
@@ -76,19 +76,6 @@ static void config_report(ConfigParse *parse, const Node *node, Severity severit
     int width = node->end_column > node->column ? node->end_column - node->column : 1;
     document_report(parse->diagnostics, parse->file, parse->text, 1, node->line, node->column, width,
                     severity, path, message, detail);
-}
-
-/* What the language has and this program does not act on must not pass in silence. */
-static void config_warn_unused(ConfigParse *parse, const Node *root)
-{
-    static const char *const unused[] = {"namePrefix"};
-    for (size_t i = 0; i < G_N_ELEMENTS(unused); i++) {
-        const Node *node = node_get(root, unused[i]);
-        if (!node)
-            continue;
-        g_autofree char *message = g_strdup_printf("this version does not act on %s yet", unused[i]);
-        config_report(parse, node, SEVERITY_WARNING, unused[i], message, NULL);
-    }
 }
 
 static void members_drop_null(Node *root)
@@ -123,13 +110,13 @@ static bool config_document(const Document *document, void *data)
     config->approval = text_of(root, "approval");
     config->uses = texts_of(root, "uses");
     config->bases = texts_of(root, "bases");
-    parse->variables = node_get(root, "variables");
-    parse->patches = node_get(root, "patches");
+    parse->nodes = (VariantNodes){.variables = node_get(root, "variables"),
+                                  .patches = node_get(root, "patches"),
+                                  .name_prefix = node_get(root, "namePrefix")};
     const Node *retention = node_get(root, "retention");
     if (retention && !duration_parse(retention->text, &config->retention_ms))
         config_report(parse, retention, SEVERITY_ERROR, "retention", "retention is not a duration",
                       "write it as 90s, 12h or 7d");
-    config_warn_unused(parse, root);
     return true;
 }
 
@@ -149,10 +136,9 @@ SourceConfig *source_config_parse(View text, const char *file, DiagnosticList *d
         document_parse(kept, file, 1, arena, &document_limits_default, config_document, &parse, diagnostics);
     if (!good || diagnostic_list_count(diagnostics, SEVERITY_ERROR) > before)
         return NULL;
-    if (parse.variables || parse.patches) {
+    if (parse.nodes.variables || parse.nodes.patches || parse.nodes.name_prefix) {
         config->layers = g_ptr_array_new_with_free_func(layer_unref);
-        g_ptr_array_add(config->layers, variant_layer_new(g_steal_pointer(&arena), file, kept,
-                                                          parse.variables, parse.patches));
+        g_ptr_array_add(config->layers, variant_layer_new(g_steal_pointer(&arena), file, kept, parse.nodes));
     }
     return g_steal_pointer(&config);
 }
@@ -206,8 +192,8 @@ void source_config_settle(SourceConfig *config, const GivenValues *given, Diagno
     if (config->is_faulty)
         config->variant = variant_faulty();
     else if (layers || given_values_len(given))
-        config->variant =
-            variant_settle(layers, config->layers ? config->layers->len : 0, given, diagnostics);
+        config->variant = variant_settle(layers, config->layers ? config->layers->len : 0, given,
+                                         config->uses, diagnostics);
 }
 
 SourceConfig *source_config_faulty(void)

@@ -619,6 +619,16 @@ const NodeMember *node_member(const Node *node, const char *key)
     return NULL;
 }
 
+Node *node_copy_members(const Node *node, Arena *arena)
+{
+    Node *copy = arena_new0(arena, Node);
+    *copy = *node;
+    copy->mapping.members = arena_new0_n(arena, NodeMember, node->mapping.len);
+    if (node->mapping.len)
+        memcpy(copy->mapping.members, node->mapping.members, node->mapping.len * sizeof(NodeMember));
+    return copy;
+}
+
 Node *node_get(const Node *node, const char *key)
 {
     const NodeMember *member = node_member(node, key);

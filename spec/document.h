@@ -30,6 +30,7 @@ typedef struct {
     const Variable *const *variables; /* whose values were put in */
     size_t variables_len;
     const char *values; /* what they are, in words for a message; NULL: none was */
+    const char *prefix; /* "muster.yaml:3": the namePrefix that was put before it; NULL: none was */
     bool is_settled;    /* its references were followed: what was put in is not looked at again */
 } NodeOrigin;
 
@@ -95,6 +96,8 @@ bool document_cut(View text, size_t from, size_t *ret_offset, int *ret_lines);
 /* NULL when node is not a mapping or has no such member. */
 Node *node_get(const Node *node, const char *key);
 const NodeMember *node_member(const Node *node, const char *key);
+/* Of a mapping: the same values in members that can be changed, where aliases may share node itself. */
+Node *node_copy_members(const Node *node, Arena *arena);
 /* Adds a diagnostic at node: file:line:col and the source line, cut out of text. */
 void document_report(DiagnosticList *diagnostics, const char *file, View text, int first_line, int line,
                      int column, int width, Severity severity, const char *path, const char *message,

@@ -34,4 +34,6 @@ const SchemaNode *sources_schema(void); /* of sources.yaml */
 View sources_schema_text(void);
 const SchemaNode *policy_schema(void); /* of the policy (policy.h) */
 View policy_schema_text(void);
+const SchemaNode *notify_schema(void); /* of notify.yaml (reconciler/notify/notify_config.h) */
+View notify_schema_text(void);
 View common_schema_text(void);

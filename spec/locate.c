@@ -65,9 +65,15 @@ static bool item_has(const Node *item, View key)
     return false;
 }
 
-static const Node *walk(const Node *node, const char *path, View wanted, GString *trail);
+/* Of a scalar, either of two readings: names are looked for as they are, and as they are written. data NULL:
+ * whatever it reads. */
+typedef struct {
+    View as_is, written;
+} Wanted;
 
-static const Node *walk_item(const Node *list, size_t index, const char *rest, View wanted, GString *trail)
+static const Node *walk(const Node *node, const char *path, Wanted wanted, GString *trail);
+
+static const Node *walk_item(const Node *list, size_t index, const char *rest, Wanted wanted, GString *trail)
 {
     size_t mark = trail->len;
     g_string_append_printf(trail, "[%zu]", index);
@@ -78,7 +84,7 @@ static const Node *walk_item(const Node *list, size_t index, const char *rest, V
 }
 
 /* "[]", "[3]" or "[NAME]" and what follows. */
-static const Node *walk_list(const Node *list, const char *path, View wanted, GString *trail)
+static const Node *walk_list(const Node *list, const char *path, Wanted wanted, GString *trail)
 {
     const char *close = strchr(path, ']');
     if (!close || list->kind != NODE_SEQUENCE)
@@ -99,20 +105,21 @@ static const Node *walk_list(const Node *list, const char *path, View wanted, GS
 
 /* As wanted: a scalar with a reference to a variable. */
 static const char reference_mark[] = "${var.";
-#define REFERENCE ((View){reference_mark, sizeof reference_mark - 1})
+#define REFERENCE ((Wanted){.as_is = {reference_mark, sizeof reference_mark - 1}})
 
-static bool reads(const Node *node, View wanted)
+static bool reads(const Node *node, Wanted wanted)
 {
-    bool any = wanted.data == REFERENCE.data;
-    return any ? memmem(node->text.data, node->text.len, wanted.data, wanted.len) != NULL
-               : view_equal(node->text, wanted);
+    bool any = wanted.as_is.data == reference_mark;
+    return any ? memmem(node->text.data, node->text.len, wanted.as_is.data, wanted.as_is.len) != NULL
+               : view_equal(node->text, wanted.as_is) ||
+                     (wanted.written.data && view_equal(node->text, wanted.written));
 }
 
 /* A scalar ends the walk: short forms have no members to go on with. */
-static const Node *walk(const Node *node, const char *path, View wanted, GString *trail)
+static const Node *walk(const Node *node, const char *path, Wanted wanted, GString *trail)
 {
     if (!*path || scalar(node))
-        return !wanted.data || (scalar(node) && reads(node, wanted)) ? node : NULL;
+        return !wanted.as_is.data || (scalar(node) && reads(node, wanted)) ? node : NULL;
     if (*path == '[')
         return walk_list(node, path, wanted, trail);
     if (*path == '.')
@@ -144,7 +151,7 @@ static bool search_document(const Document *document, void *data)
     return false;
 }
 
-static const Node *walk_paths(const Node *root, const char *const *paths, View wanted, GString *trail)
+static const Node *walk_paths(const Node *root, const char *const *paths, Wanted wanted, GString *trail)
 {
     const Node *found = NULL;
     for (size_t i = 0; root && paths[i] && !found; i++) {
@@ -225,12 +232,12 @@ static bool counts_items(const char *const *paths)
 }
 
 /* What a patch says is what holds; the last one first. */
-static bool report_in_patch(Locator *locator, const Manifest *manifest, const char *const *paths, View wanted,
-                            const Fault *fault)
+static bool report_in_patch(Locator *locator, const Manifest *manifest, const char *const *paths,
+                            Wanted wanted, const Fault *fault)
 {
     g_autoptr(GString) trail = g_string_new(NULL);
     VariantPatch patch;
-    if (!wanted.data && counts_items(paths))
+    if (!wanted.as_is.data && counts_items(paths))
         return false;
     for (size_t at = SIZE_MAX; variant_patch_before(locator->variant, manifest, &at, &patch);) {
         const Node *found = walk_paths(patch.root, paths, wanted, trail);
@@ -269,7 +276,8 @@ void locate_report_part(Locator *locator, const Manifest *manifest, const char *
     if (locator->text && manifest->file && locator->done++ < LOCATE_MAX)
         text = locator->text(manifest->file, locator->data);
     Spot spot = {manifest->file, paths[0], NULL, (View){0}, manifest->line, underline_of(NULL)};
-    if (text.len && report_in_patch(locator, manifest, paths, wanted, fault))
+    Wanted either = {wanted, wanted.len ? prefix_strip(variant_prefix(locator->variant), wanted) : wanted};
+    if (text.len && report_in_patch(locator, manifest, paths, either, fault))
         return;
     if (!text.len) {
         fault_add(locator, fault, &spot);
@@ -282,7 +290,7 @@ void locate_report_part(Locator *locator, const Manifest *manifest, const char *
     Search search = {manifest->line, NULL};
     (void)document_parse(excerpt.text, manifest->file, excerpt.first_line, arena, &document_limits_default,
                          search_document, &search, ignored);
-    const Node *found = walk_paths(search.root, paths, wanted, trail);
+    const Node *found = walk_paths(search.root, paths, either, trail);
     if (!found && wanted.data) /* what is nowhere may have come from a variable */
         found = walk_paths(search.root, paths, REFERENCE, trail);
     spot.line = found ? found->line : manifest->line;

@@ -10,7 +10,7 @@
 ManifestBatch *manifest_batch_new(void)
 {
     ManifestBatch *batch = g_new0(ManifestBatch, 1);
-    batch->arena = arena_new();
+    batch->arena = arena_new_tight();
     batch->scratch = arena_new();
     batch->manifests = g_ptr_array_new();
     batch->references = g_array_new(FALSE, FALSE, sizeof(ManifestReference));
@@ -45,6 +45,8 @@ void manifest_batch_free(ManifestBatch *batch)
     batch_finish(batch);
     g_ptr_array_free(batch->manifests, TRUE);
     arena_free(batch->arena);
+    if (batch->memory)
+        manifest_memory_unref(batch->memory);
     g_free(batch->referrers);
     g_free(batch);
 }
@@ -80,13 +82,19 @@ static size_t references_scan(ManifestBatch *batch, const Manifest *manifest)
     return batch->references->len * sizeof(ManifestReference);
 }
 
-char *manifest_batch_room(ManifestBatch *batch, size_t len)
+void manifest_memory_unref(ManifestMemory *memory)
 {
-    return arena_alloc_raw(batch->arena, len); /* read into at once: zeroing it first is a fifth of a plan */
+    if (g_atomic_int_dec_and_test(&memory->references))
+        memory->free(memory);
 }
 
-void manifest_batch_add_placed(ManifestBatch *batch, const Manifest *manifest)
+void manifest_batch_add_placed(ManifestBatch *batch, const Manifest *manifest, ManifestMemory *memory)
 {
+    g_assert(!batch->memory || batch->memory == memory);
+    if (!batch->memory) {
+        g_atomic_int_inc(&memory->references);
+        batch->memory = memory;
+    }
     size_t references = references_scan(batch, manifest);
     char *block = arena_alloc_raw(batch->arena, sizeof(Manifest) + references);
     Manifest *copy = (Manifest *)(void *)block;
@@ -121,6 +129,17 @@ void manifest_batch_add(ManifestBatch *batch, const Manifest *manifest)
         list[i].text.data = copy->spec.data + (list[i].text.data - manifest->spec.data);
     }
     g_ptr_array_add(batch->manifests, copy);
+}
+
+void manifest_set_rest(const ManifestSet *set)
+{
+    ManifestMemory *last = NULL;
+    for (size_t i = 0; i < set->batches_len; i++) {
+        ManifestMemory *memory = set->batches[i]->memory;
+        if (memory && memory != last)
+            memory->rest(memory);
+        last = memory ? memory : last;
+    }
 }
 
 size_t manifest_batch_len(const ManifestBatch *batch)

@@ -68,6 +68,8 @@ const char *manifest_set_revision(const ManifestSet *set);
 const char *manifest_set_content(const ManifestSet *set);
 /* Hexadecimal; of a set that nobody else has a reference to yet. What is made of the set has it too. */
 void manifest_set_set_commit(ManifestSet *set, const char *commit);
+/* Nobody will read its texts for a while: those that a file holds leave memory until somebody does. */
+void manifest_set_rest(const ManifestSet *set);
 
 /* Building. The builder is single-threaded; parser threads make ManifestBatches and the builder takes them.
  */
@@ -77,10 +79,16 @@ void manifest_batch_free(ManifestBatch *batch);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ManifestBatch, manifest_batch_free)
 /* Copies everything. */
 void manifest_batch_add(ManifestBatch *batch, const Manifest *manifest);
-/* Memory that lives as long as the batch, to read texts into; manifest_batch_add_placed() then takes a
- * manifest whose name, spec and metadata lie there, without copying them. */
-char *manifest_batch_room(ManifestBatch *batch, size_t len);
-void manifest_batch_add_placed(ManifestBatch *batch, const Manifest *manifest);
+/* Memory of somebody else's that texts lie in. */
+typedef struct ManifestMemory ManifestMemory;
+struct ManifestMemory {
+    gint references;
+    void (*rest)(ManifestMemory *memory); /* gives back what can be had again; any thread, any time */
+    void (*free)(ManifestMemory *memory);
+};
+/* Takes a manifest whose name, spec and metadata lie in memory, which it refers to, without copying them. */
+void manifest_batch_add_placed(ManifestBatch *batch, const Manifest *manifest, ManifestMemory *memory);
+void manifest_memory_unref(ManifestMemory *memory);
 size_t manifest_batch_len(const ManifestBatch *batch);
 const Manifest *manifest_batch_get(const ManifestBatch *batch, size_t index);
 
@@ -120,7 +128,8 @@ ManifestOutcome manifest_from_document(const Document *document, const ManifestC
                                        ManifestBatch *batch, DiagnosticList *diagnostics);
 /* Parses muster.yaml. NULL with diagnostics when invalid. New, caller frees with source_config_free. */
 SourceConfig *source_config_parse(View text, const char *file, DiagnosticList *diagnostics);
-/* What config does not say itself is as base says: variables, patches, uses and defaults; not its name. */
+/* What config does not say itself is as base says: variables, patches, namePrefix, uses and defaults; not
+ * its name. */
 void source_config_inherit(SourceConfig *config, const SourceConfig *base);
 /* Gives the variables their values; once, when all bases are inherited. given may be NULL. Faults are
  * diagnostics. */

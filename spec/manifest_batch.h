@@ -13,9 +13,10 @@ typedef struct {
 } Referrer;
 
 struct ManifestBatch {
-    gint sets;            /* references by sets; a batch that none has taken yet is its maker's */
-    Arena *arena;         /* manifests and their texts */
-    GPtrArray *manifests; /* in the arena */
+    gint sets;              /* references by sets; a batch that none has taken yet is its maker's */
+    Arena *arena;           /* manifests and their texts, but for those in memory */
+    ManifestMemory *memory; /* NULL: none */
+    GPtrArray *manifests;   /* in the arena */
     const char *last_file;
     Arena *scratch;     /* nodes made while normalising one document */
     GArray *references; /* of the manifest that is being added */

@@ -153,8 +153,8 @@ ManifestOutcome manifest_from_document(const Document *document, const ManifestC
     if (!envelope_kind(root, context, &kind, diagnostics))
         return MANIFEST_INVALID;
     arena_reset(batch->scratch);
-    VariantOutcome variant = variant_apply(context->config ? context->config->variant : NULL, kind, root,
-                                           context, batch->scratch, diagnostics);
+    const SourceVariant *settled = context->config ? context->config->variant : NULL;
+    VariantOutcome variant = variant_apply(settled, kind, root, context, batch->scratch, diagnostics);
     if (variant == VARIANT_UNUSABLE)
         return MANIFEST_INVALID;
     Node *spec = node_get(root, "spec"), *metadata = node_get(root, "metadata");
@@ -170,6 +170,8 @@ ManifestOutcome manifest_from_document(const Document *document, const ManifestC
                             diagnostics))
         return MANIFEST_INVALID;
     if (!document_check(kind, spec, context, diagnostics))
+        return MANIFEST_INVALID;
+    if (!prefix_apply(variant_prefix(settled), kind, root, context, batch->scratch, diagnostics))
         return MANIFEST_INVALID;
     document_add(document, kind, context, batch);
     if (context->observe)

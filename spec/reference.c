@@ -4,8 +4,10 @@
 
 #include "spec/consistency.h"
 #include "spec/cycle.h"
+#include "spec/formerly.h"
 #include "spec/locate.h"
 #include "spec/share_check.h"
+#include "spec/variant.h"
 
 /* With more names than this, or after so many faults, looking for a near name costs more than it helps. */
 #define SUGGEST_NAMES_MAX  20000
@@ -73,18 +75,31 @@ typedef struct {
     Locator locator;
     char **names[KIND_COUNT]; /* for suggestions, made when first needed */
     int suggestions;
+    GHashTable *untold; /* "KIND/NAME" of what was warned of */
 } Check;
+
+static void check_tell(Check *check, const Manifest *manifest, const char *path, View wanted,
+                       const Fault *fault)
+{
+    const char *const paths[] = {path, NULL};
+    locate_report(&check->locator, manifest, paths, wanted, fault);
+}
 
 static void check_report(Check *check, const Manifest *manifest, const char *path, View wanted,
                          const char *message)
 {
-    const char *const paths[] = {path, NULL};
     Fault fault = {SEVERITY_ERROR, DIAGNOSTIC_PLAIN, message, NULL};
-    locate_report(&check->locator, manifest, paths, wanted, &fault);
+    check_tell(check, manifest, path, wanted, &fault);
 }
 
 /* ---- names */
 
+static const NamePrefix *prefix_of(const Check *check)
+{
+    return variant_prefix(check->locator.variant);
+}
+
+/* As it is written in the source. */
 static const char *suggest(Check *check, Kind kind, View name)
 {
     size_t first, len = manifest_set_kind(check->set, kind, &first);
@@ -93,7 +108,7 @@ static const char *suggest(Check *check, Kind kind, View name)
     if (!check->names[kind]) {
         check->names[kind] = g_new0(char *, len + 1);
         for (size_t i = 0; i < len; i++) {
-            View other = manifest_set_get(check->set, first + i)->name;
+            View other = prefix_strip(prefix_of(check), manifest_set_get(check->set, first + i)->name);
             check->names[kind][i] = g_strndup(other.data, other.len);
         }
     }
@@ -123,16 +138,48 @@ static bool arn_is_elsewhere(const Check *check, View text)
            (config->account && !view_is(arn.account, config->account));
 }
 
+/* Both names, where the one that is looked for is not the one that is written. */
 static void missing_report(Check *check, const Manifest *manifest, const ManifestReference *reference,
                            View name)
 {
-    const char *near = suggest(check, reference->kind, name);
-    g_autoptr(GString) message = g_string_new(NULL);
-    g_string_append_printf(message, "no %s is named \"" VIEW_FMT "\"", kind_name(reference->kind),
-                           VIEW_ARG(name));
+    const char *kind = kind_name(reference->kind);
+    bool is_arn = reference->text.len >= 4 && memcmp(reference->text.data, "arn:", 4) == 0;
+    View written = is_arn ? name : prefix_strip(prefix_of(check), name);
+    const char *near = suggest(check, reference->kind, written);
+    g_autoptr(GString) message = g_string_new(NULL), detail = g_string_new(NULL);
+    g_string_append_printf(message, "no %s is named \"" VIEW_FMT "\"", kind, VIEW_ARG(written));
     if (near)
         g_string_append_printf(message, "; did you mean \"%s\"?", near);
-    check_report(check, manifest, reference->path, reference->text, message->str);
+    if (written.len < name.len)
+        g_string_append_printf(detail,
+                               "with namePrefix it is \"" VIEW_FMT
+                               "\"; one of another source is named under `uses:`: [%s/" VIEW_FMT "]",
+                               VIEW_ARG(name), kind, VIEW_ARG(written));
+    Fault fault = {SEVERITY_ERROR, DIAGNOSTIC_PLAIN, message->str, detail->len ? detail->str : NULL};
+    check_tell(check, manifest, reference->path, reference->text, &fault);
+}
+
+/* Once for each name: it may be right. */
+static void untold_report(Check *check, const Manifest *manifest, const ManifestReference *reference,
+                          View name)
+{
+    g_autofree char *key = g_strdup_printf("%s/" VIEW_FMT, kind_name(reference->kind), VIEW_ARG(name));
+    if (!g_hash_table_add(check->untold, g_strdup(key)))
+        return;
+    g_autofree char *message =
+        g_strdup_printf("%s, of `uses:` in muster.yaml, cannot be looked for: there is no state", key);
+    Fault fault = {SEVERITY_WARNING, DIAGNOSTIC_PLAIN, message, NULL};
+    check_tell(check, manifest, reference->path, reference->text, &fault);
+}
+
+static void unused_report(Check *check, const Manifest *manifest, const ManifestReference *reference,
+                          View name)
+{
+    g_autofree char *message =
+        g_strdup_printf("no %s is named \"" VIEW_FMT "\": `uses:` in muster.yaml says that another source "
+                        "makes it, and none has",
+                        kind_name(reference->kind), VIEW_ARG(name));
+    check_report(check, manifest, reference->path, reference->text, message);
 }
 
 static void reference_resolve(Check *check, const Manifest *manifest, const ManifestReference *reference)
@@ -143,10 +190,26 @@ static void reference_resolve(Check *check, const Manifest *manifest, const Mani
                      "this ARN is of another region or account than muster.yaml names");
         return;
     }
-    if (manifest_set_find(check->set, reference->kind, name) || used(check, reference->kind, name) ||
-        (check->known && check->known(reference->kind, name, check->data)))
+    if (manifest_set_find(check->set, reference->kind, name))
         return;
-    missing_report(check, manifest, reference, name);
+    ReferenceStanding standing =
+        check->known ? check->known(reference->kind, name, check->data) : REFERENCE_UNTOLD;
+    bool is_used = used(check, reference->kind, name);
+    switch (standing) {
+    case REFERENCE_KNOWN: return;
+    case REFERENCE_UNTOLD:
+        if (is_used)
+            untold_report(check, manifest, reference, name);
+        else
+            missing_report(check, manifest, reference, name);
+        return;
+    case REFERENCE_MISSING:
+        if (is_used)
+            unused_report(check, manifest, reference, name);
+        else
+            missing_report(check, manifest, reference, name);
+        return;
+    }
 }
 
 /* ---- jobs that wait for jobs */
@@ -280,6 +343,7 @@ void reference_check(const ManifestSet *set, ReferenceKnown known, ReferenceText
     Check check = {.set = set,
                    .known = known,
                    .data = data,
+                   .untold = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
                    .locator = {.text = text,
                                .data = data,
                                .variant = manifest_set_config(set)->variant,
@@ -294,6 +358,8 @@ void reference_check(const ManifestSet *set, ReferenceKnown known, ReferenceText
     }
     jobs_check(&check);
     share_check(set, &check.locator);
+    formerly_check(set, &check.locator);
     for (Kind kind = 0; kind < KIND_COUNT; kind++)
         g_strfreev(check.names[kind]);
+    g_hash_table_unref(check.untold);
 }

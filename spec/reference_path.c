@@ -221,3 +221,68 @@ void reference_path_scan(Kind kind, View spec, ReferenceFunc func, void *data)
     if (root && spec.len)
         (void)scan_value(&scan, root, 0);
 }
+
+/* ---- nodes
+ * -----------------------------------------------------------------------------------------------------------------
+ */
+
+typedef struct {
+    ReferenceMap func;
+    void *data;
+    Arena *arena;
+} Map;
+
+static Node *map_node(const Map *map, const PathNode *path, Node *node);
+
+static Node *map_list(const Map *map, const PathNode *path, Node *list)
+{
+    Node *copy = NULL;
+    for (size_t i = 0; i < list->sequence.len; i++) {
+        Node *item = list->sequence.items[i], *mapped = map_node(map, path->items, item);
+        if (mapped == item)
+            continue;
+        if (!copy) {
+            copy = arena_new0(map->arena, Node);
+            *copy = *list;
+            copy->sequence.items = arena_new0_n(map->arena, Node *, list->sequence.len);
+            memcpy(copy->sequence.items, list->sequence.items, list->sequence.len * sizeof(Node *));
+        }
+        copy->sequence.items[i] = mapped;
+    }
+    return copy ? copy : list;
+}
+
+static Node *map_members(const Map *map, const PathNode *path, Node *mapping)
+{
+    Node *copy = NULL;
+    for (size_t i = 0; i < mapping->mapping.len; i++) {
+        const NodeMember *member = &mapping->mapping.members[i];
+        Node *mapped = map_node(map, path_child(path, member->key), member->value);
+        if (mapped == member->value)
+            continue;
+        if (!copy)
+            copy = node_copy_members(mapping, map->arena);
+        copy->mapping.members[i].value = mapped;
+    }
+    return copy ? copy : mapping;
+}
+
+/* No deeper than the table. */
+static Node *map_node(const Map *map, const PathNode *path, Node *node)
+{
+    if (!path)
+        return node;
+    if (node->kind == NODE_MAPPING)
+        return map_members(map, path, node);
+    if (node->kind == NODE_SEQUENCE)
+        return path->items ? map_list(map, path, node) : node;
+    return node->kind == NODE_STRING && path->kind != NOT_A_KIND
+               ? map->func((Kind)path->kind, node, map->data)
+               : node;
+}
+
+Node *reference_path_map(Kind kind, Node *spec, ReferenceMap func, void *data, Arena *arena)
+{
+    Map map = {func, data, arena};
+    return map_node(&map, path_table()->roots[kind], spec);
+}

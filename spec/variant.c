@@ -10,7 +10,7 @@ struct VariantLayer {
     gint references;
     Arena *arena;
     VariableLayer variables;
-    Node *patches;
+    Node *patches, *name_prefix;
 };
 
 typedef struct {
@@ -29,20 +29,22 @@ struct SourceVariant {
     size_t variables_len;
     Patch *patches;
     size_t patches_len;
-    bool is_faulty; /* a muster.yaml could not be read */
+    const NamePrefix *prefix; /* NULL: none */
+    bool is_faulty;           /* a muster.yaml could not be read */
 };
 
 /* ---- layers
  * ---------------------------------------------------------------------------------------------------------------
  */
 
-VariantLayer *variant_layer_new(Arena *arena, const char *file, View text, Node *variables, Node *patches)
+VariantLayer *variant_layer_new(Arena *arena, const char *file, View text, VariantNodes nodes)
 {
     VariantLayer *layer = g_new0(VariantLayer, 1);
     layer->references = 1;
     layer->arena = arena;
-    layer->variables = (VariableLayer){arena_strndup(arena, file, strlen(file)), text, variables};
-    layer->patches = patches;
+    layer->variables = (VariableLayer){arena_strndup(arena, file, strlen(file)), text, nodes.variables};
+    layer->patches = nodes.patches;
+    layer->name_prefix = nodes.name_prefix;
     return layer;
 }
 
@@ -118,15 +120,22 @@ static bool patch_read(Patch *patch, const VariantLayer *layer, const Node *item
     return !wrong && patch_target(patch, diagnostics);
 }
 
-static void settle_layer(SourceVariant *variant, const VariantLayer *layer, GArray *patches,
-                         size_t *nodes_left, DiagnosticList *diagnostics)
+static Substitution layer_substitution(const SourceVariant *variant, const VariantLayer *layer,
+                                       DiagnosticList *diagnostics)
 {
-    NodeOrigin *origin = arena_new0(variant->arena, NodeOrigin);
     Substitution substitution = substitution_of(variant, variant->arena, diagnostics);
     substitution.file = layer->variables.file;
     substitution.text = layer->variables.text;
     substitution.first_line = 1;
     substitution.is_foreign = true;
+    return substitution;
+}
+
+static void settle_layer(SourceVariant *variant, const VariantLayer *layer, GArray *patches,
+                         size_t *nodes_left, DiagnosticList *diagnostics)
+{
+    NodeOrigin *origin = arena_new0(variant->arena, NodeOrigin);
+    Substitution substitution = layer_substitution(variant, layer, diagnostics);
     *origin = (NodeOrigin){.file = layer->variables.file, .text = layer->variables.text};
     for (size_t i = 0; layer->patches && i < layer->patches->sequence.len; i++) {
         const Node *item = layer->patches->sequence.items[i];
@@ -144,8 +153,22 @@ static void settle_layer(SourceVariant *variant, const VariantLayer *layer, GArr
     }
 }
 
+/* The outermost muster.yaml that says one; an empty one says that there is none. */
+static void settle_prefix(SourceVariant *variant, VariantLayer *const *layers, size_t len, char *const *uses,
+                          DiagnosticList *diagnostics)
+{
+    while (len > 0 && !layers[len - 1]->name_prefix)
+        len--;
+    if (len == 0)
+        return;
+    const VariantLayer *layer = layers[len - 1];
+    Substitution substitution = layer_substitution(variant, layer, diagnostics);
+    PrefixDeclaration declaration = {layer->variables.file, layer->variables.text, layer->name_prefix, uses};
+    variant->prefix = prefix_settle(&declaration, &substitution);
+}
+
 SourceVariant *variant_settle(VariantLayer *const *layers, size_t len, const GivenValues *given,
-                              DiagnosticList *diagnostics)
+                              char *const *uses, DiagnosticList *diagnostics)
 {
     SourceVariant *variant = g_new0(SourceVariant, 1);
     g_autofree VariableLayer *declared = g_new0(VariableLayer, len + 1);
@@ -166,6 +189,7 @@ SourceVariant *variant_settle(VariantLayer *const *layers, size_t len, const Giv
     variant->patches = arena_new0_n(variant->arena, Patch, patches->len + 1);
     for (guint i = 0; i < patches->len; i++)
         variant->patches[i] = g_array_index(patches, Patch, i);
+    settle_prefix(variant, layers, len, uses, diagnostics);
     return variant;
 }
 
@@ -201,6 +225,11 @@ const Variable *const *variant_variables(const SourceVariant *variant, size_t *r
     return variant ? variant->variables : NULL;
 }
 
+const NamePrefix *variant_prefix(const SourceVariant *variant)
+{
+    return variant ? variant->prefix : NULL;
+}
+
 /* ---- digest
  * ---------------------------------------------------------------------------------------------------------------
  */
@@ -233,7 +262,8 @@ static void sum_node(DigestSum *sum, const Node *node)
 void variant_digest(const SourceVariant *variant, Digest *ret_digest)
 {
     *ret_digest = (Digest){0};
-    if (!variant || (!variant->variables_len && !variant->patches_len && !variant->is_faulty))
+    if (!variant ||
+        (!variant->variables_len && !variant->patches_len && !variant->prefix && !variant->is_faulty))
         return;
     DigestSum *sum = digest_begin();
     digest_add(sum, variant->is_faulty ? VIEW("faulty\n") : VIEW("variant\n"));
@@ -252,6 +282,7 @@ void variant_digest(const SourceVariant *variant, Digest *ret_digest)
         if (patch->spec)
             sum_node(sum, patch->spec);
     }
+    prefix_sum(variant->prefix, sum);
     digest_end(sum, ret_digest);
 }
 
@@ -266,6 +297,12 @@ static bool patch_matches(const Patch *patch, Kind kind, View name)
     return patch->is_prefix
                ? name.len >= patch->name.len && !memcmp(name.data, patch->name.data, patch->name.len)
                : view_equal(name, patch->name);
+}
+
+/* A patch selects by the name as it is written. */
+static bool patch_matches_manifest(const SourceVariant *variant, const Patch *patch, const Manifest *manifest)
+{
+    return patch_matches(patch, manifest->kind, prefix_strip(variant->prefix, manifest->name));
 }
 
 /* Lays one part of the patch over the document's member of that name. */
@@ -330,7 +367,7 @@ bool variant_patch_before(const SourceVariant *variant, const Manifest *manifest
 {
     for (size_t i = variant ? MIN(*at, variant->patches_len) : 0; i-- > 0;) {
         const Patch *patch = &variant->patches[i];
-        if (patch->deletes || !patch_matches(patch, manifest->kind, manifest->name))
+        if (patch->deletes || !patch_matches_manifest(variant, patch, manifest))
             continue;
         *at = i;
         *ret_patch = (VariantPatch){patch->root, patch->layer->variables.file, patch->layer->variables.text};
@@ -343,12 +380,13 @@ bool variant_patch_before(const SourceVariant *variant, const Manifest *manifest
  * --------------------------------------------------------------------------------------------------------------
  */
 
-static void report_untargeted(const ManifestSet *set, const Patch *patch, DiagnosticList *diagnostics)
+static void report_untargeted(const SourceVariant *variant, const ManifestSet *set, const Patch *patch,
+                              DiagnosticList *diagnostics)
 {
     size_t first, len = manifest_set_kind(set, patch->kind, &first);
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
     for (size_t i = first; i < first + len; i++) {
-        View name = manifest_set_get(set, i)->name;
+        View name = prefix_strip(variant->prefix, manifest_set_get(set, i)->name);
         g_ptr_array_add(names, g_strndup(name.data, name.len));
     }
     g_ptr_array_add(names, NULL);
@@ -362,16 +400,24 @@ static void report_untargeted(const ManifestSet *set, const Patch *patch, Diagno
     patch_report(patch->layer, patch->target, message, detail, diagnostics);
 }
 
+static bool is_in_set(const SourceVariant *variant, const ManifestSet *set, const Patch *patch)
+{
+    View prefix = prefix_text(variant->prefix);
+    g_autofree char *name = g_strdup_printf(VIEW_FMT VIEW_FMT, VIEW_ARG(prefix), VIEW_ARG(patch->name));
+    return manifest_set_find(set, patch->kind, view_from(name)) != NULL;
+}
+
 /* Whether there is a target; what the patch deletes is added to removed. */
-static bool patch_finish(const ManifestSet *set, const Patch *patch, GHashTable *removed)
+static bool patch_finish(const SourceVariant *variant, const ManifestSet *set, const Patch *patch,
+                         GHashTable *removed)
 {
     if (!patch->is_prefix && !patch->deletes)
-        return manifest_set_find(set, patch->kind, patch->name) != NULL;
+        return is_in_set(variant, set, patch);
     size_t first, len = manifest_set_kind(set, patch->kind, &first);
     bool found = false;
     for (size_t i = first; i < first + len; i++) {
         const Manifest *manifest = manifest_set_get(set, i);
-        if (!patch_matches(patch, manifest->kind, manifest->name))
+        if (!patch_matches_manifest(variant, patch, manifest))
             continue;
         found = true;
         if (!patch->deletes)
@@ -389,8 +435,8 @@ ManifestSet *variant_finish(ManifestSet *set, DiagnosticList *diagnostics)
     bool is_clean = diagnostic_list_count(diagnostics, SEVERITY_ERROR) == 0;
     g_autoptr(GHashTable) removed = g_hash_table_new(NULL, NULL);
     for (size_t i = 0; i < variant->patches_len; i++)
-        if (!patch_finish(set, &variant->patches[i], removed) && is_clean)
-            report_untargeted(set, &variant->patches[i], diagnostics);
+        if (!patch_finish(variant, set, &variant->patches[i], removed) && is_clean)
+            report_untargeted(variant, set, &variant->patches[i], diagnostics);
     if (g_hash_table_size(removed) == 0)
         return set;
     guint len;

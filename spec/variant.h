@@ -1,23 +1,28 @@
-/* variant.h: what muster.yaml makes of the manifests of its source: variables and patches.
+/* variant.h: what muster.yaml makes of the manifests of its source: variables, patches, a prefix of names.
  * Owns:   a SourceVariant owns its values and patches and shares its layers; immutable, reference counted,
  * shared by threads.
- * Calls:  spec/substitute, spec/patch.
+ * Calls:  spec/substitute, spec/patch, spec/prefix.
  * Holds:  references are followed first, patches are laid over the result in their order, base first; then
- * the schema judges. Equal digests and equal documents give equal manifests. */
+ * the schema judges, and names get their prefix. Equal digests and equal documents give equal manifests. */
 #pragma once
 #include "spec/manifest.h"
+#include "spec/prefix.h"
 #include "spec/variable.h"
 
-/* The variables and patches of one muster.yaml. */
+/* What one muster.yaml says of them: nodes that are valid by the schema; NULL where it says nothing. */
 typedef struct VariantLayer VariantLayer;
-/* Takes arena, in which all else lives; nodes are valid by the schema and may be NULL. */
-VariantLayer *variant_layer_new(Arena *arena, const char *file, View text, Node *variables, Node *patches);
+typedef struct {
+    Node *variables, *patches, *name_prefix;
+} VariantNodes;
+/* Takes arena, in which all else lives. */
+VariantLayer *variant_layer_new(Arena *arena, const char *file, View text, VariantNodes nodes);
 VariantLayer *variant_layer_ref(VariantLayer *layer);
 void variant_layer_unref(VariantLayer *layer);
 
-/* layers: base first; references are taken. given may be NULL. Faults are diagnostics. Never NULL. */
+/* layers: base first; references are taken. Of several prefixes the last counts. given and uses (whose names
+ * no prefix is put before) may be NULL. Faults are diagnostics. Never NULL. */
 SourceVariant *variant_settle(VariantLayer *const *layers, size_t len, const GivenValues *given,
-                              DiagnosticList *diagnostics);
+                              char *const *uses, DiagnosticList *diagnostics);
 /* Of a muster.yaml that is at fault: what refers to variables is refused in silence. */
 SourceVariant *variant_faulty(void);
 SourceVariant *variant_ref(SourceVariant *variant); /* NULL stays NULL */
@@ -26,6 +31,9 @@ void variant_unref(SourceVariant *variant);
 const Variable *const *variant_variables(const SourceVariant *variant, size_t *ret_len);
 /* Of all that manifests can depend on; zeroes where there is nothing. variant may be NULL. */
 void variant_digest(const SourceVariant *variant, Digest *ret_digest);
+
+/* What stands before the names of the set; variant may be NULL: nothing. */
+const NamePrefix *variant_prefix(const SourceVariant *variant);
 
 /* FAULTY: a patch is at fault, what else is can still be told. UNUSABLE: values are missing. Both are told.
  */

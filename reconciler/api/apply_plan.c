@@ -4,6 +4,7 @@
 #include "reconciler/provider/provider.h"
 #include "reconciler/schedule/feasible.h"
 #include "spec/base/units.h"
+#include "spec/formerly.h"
 #include "spec/reference.h"
 
 /* Changes told in the answer to an apply; who wants them all asks for the plan. 100,000 of them, with their
@@ -74,10 +75,11 @@ typedef struct {
     SourceOptions *source;
 } Check;
 
-static bool is_known(Kind kind, View name, void *data)
+static ReferenceStanding is_known(Kind kind, View name, void *data)
 {
     Check *check = data;
-    return committed_knows(check->committed, kind, name, check->identity);
+    return committed_knows(check->committed, kind, name, check->identity) ? REFERENCE_KNOWN
+                                                                          : REFERENCE_MISSING;
 }
 
 static View text_of(const char *file, void *data)
@@ -142,16 +144,29 @@ static bool check_providers(ApplyPlan *plan, const ManifestSet *set)
     return true;
 }
 
+/* A followed source's are known, and it is not opened. */
+static void note_origin(ApplyPlan *plan, const SourceOptions *source)
+{
+    if (!source_author(source))
+        return;
+    g_free(plan->author);
+    g_free(plan->signature);
+    plan->author = g_strdup(source_author(source));
+    plan->signature = g_strdup(source_signature(source));
+}
+
 static bool load(ApplyPlan *plan, SourceOptions *source)
 {
     g_autoptr(GError) error = NULL;
     SourceStatistics statistics = {0};
     if (!plan->set && !source_load(source, &plan->set, &statistics, plan->diagnostics, &error)) {
+        bool is_unverified = g_error_matches(error, SOURCE_ERROR, SOURCE_ERROR_UNVERIFIED);
         source_statistics_clear(&statistics);
-        stop(plan, APPLY_BROKEN, g_strdup(error->message));
+        stop(plan, is_unverified ? APPLY_REFUSED : APPLY_BROKEN, g_strdup(error->message));
         return false;
     }
     source_statistics_clear(&statistics);
+    note_origin(plan, source);
     plan->identity = source_identity(source, plan->set);
     return true;
 }
@@ -300,12 +315,21 @@ static void clear_attempt(ApplyPlan *plan)
     plan->diagnostics = diagnostic_list_new();
 }
 
+/* What has a former name, and what else claims it, may be anywhere. */
+static bool has_formerly(const ManifestSet *set)
+{
+    for (size_t i = 0; i < manifest_set_len(set); i++)
+        if (manifest_has_formerly(manifest_set_get(set, i)))
+            return true;
+    return false;
+}
+
 /* False: everything must be looked at. So it is, too, when something is wrong, so that a fault reads the same
  * whichever way it was found, and before anything is taken away: the guards count against the whole. */
 static bool plan_part(ApplyPlan *plan, SourceOptions *source)
 {
     g_autoptr(ManifestSet) part = plan->before ? manifest_set_part(plan->before, plan->set, PART_MAX) : NULL;
-    if (!part)
+    if (!part || has_formerly(part))
         return false;
     plan_set(plan, part, source);
     if ((plan->outcome == APPLY_READY || plan->outcome == APPLY_HELD) &&
@@ -336,8 +360,11 @@ void apply_plan_run(void *data)
     plan->diagnostics = diagnostic_list_new();
     if (!values)
         stop(plan, APPLY_BROKEN, g_strdup(error->message));
-    else if (load(plan, &source) && !plan_part(plan, &source))
-        plan_set(plan, plan->set, &source);
+    else if (load(plan, &source)) {
+        plan->is_whole = !plan_part(plan, &source);
+        if (plan->is_whole)
+            plan_set(plan, plan->set, &source);
+    }
     source_options_clear(&source);
 }
 

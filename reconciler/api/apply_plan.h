@@ -39,6 +39,7 @@ typedef struct {
     bool may_wait, policy_requires_approval, approval_stands;
     /* out */
     ApplyOutcome outcome;
+    bool is_whole; /* not only what differs from before was looked at */
     char *identity, *message;
     DiagnosticList *diagnostics;
     Plan *plan;

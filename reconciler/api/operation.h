@@ -149,6 +149,8 @@ void json_set_time(json_t *object, const char *name, int64_t at_ms); /* absent w
 void json_set_number(json_t *object, const char *name, int64_t value);
 json_t *json_counts(const int64_t counts[JOB_STATE_COUNT]); /* states with a count above 0 */
 json_t *json_apply(const ApplyRecord *apply);
+/* The suspension of a source; NULL: it is not suspended. New reference. */
+json_t *json_suspension(const World *world, const char *source, int64_t now_ms);
 /* Overrides of a resource; name NULL: all. */
 json_t *json_overrides(const World *world, Kind kind, const char *name);
 json_t *json_run(const Run *run);

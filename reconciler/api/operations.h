@@ -14,7 +14,9 @@
  *
  * Ours (request → response):
  *   status {}        → {"version","pid","host","mode":"serve|apply|…|offline","startedAt","committedAt",
- *                       "sources":[{"name","path","revision","state":"ok|broken|suspended","message","since","followed":bool,
+ *                       "sources":[{"name","path","revision","state":"ok|broken|waiting|suspended","message","since","followed":bool,
+ *                                   "newest": of one that is suspended, told and not carried out,
+ *                                   "suspended"?:{"since","until"?,"reason","actor"},
  *                                   "remote"?:{"state":"ok|unreachable|held","message","head","checkedAt","behindSince","behindSeconds"}}],
  *                       "applies":[{apply}],
  * "queues":[{"name","state","priority","counts":{"SUBMITTED":n,…},"environments":[…]}],

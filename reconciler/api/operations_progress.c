@@ -52,6 +52,7 @@ static bool is_done(const ApplyRecord *apply, const ProgressTrack *track, bool j
     case APPLY_SUPERSEDED:
     case APPLY_STATE_REFUSED:
     case APPLY_STATE_BROKEN:
+    case APPLY_STATE_NOTED:
     case APPLY_FAILED: return true;
     case APPLY_CONVERGED: return !jobs || progress_track_unfinished(track) == 0;
     }

@@ -140,34 +140,12 @@ OperationStep start_step(OperationContext *context, Call *call)
     return run_begin(context, call, &start);
 }
 
-/* Whether the clock starts it. */
-OperationStep suspend_step(OperationContext *context, Call *call)
-{
-    const char *name = NULL;
-    bool is_suspended = true;
-    if (!request_string(call, "pipeline", &name) || !request_boolean(call, "suspended", &is_suspended))
-        return STEP_DONE;
-    View key = view_from(name);
-    const Resource *pipeline = world_resource(context->world, KIND_PIPELINE, key);
-    if (!pipeline)
-        return call_fail(call, FAULT_NOT_FOUND, "there is no Pipeline \"%s\"", name ? name : "");
-    bool was = pipeline_is_suspended(context->world, key);
-    pipeline_suspend(context->world, key, is_suspended);
-    if (was != is_suspended) {
-        g_autofree char *subject = g_strdup_printf("Pipeline/%s", name);
-        world_event(context->world, is_suspended ? "pipeline.suspended" : "pipeline.resumed", subject, "",
-                    context->now_ms);
-    }
-    return call_done(call,
-                     json_pack("{s:b,s:b,s:I}", "suspended", is_suspended, "changed", was != is_suspended,
-                               "schedules", (json_int_t)pipeline_schedules_len(pipeline)));
-}
-
 /* ---- rerun: the newest run again; --failed: only what did not succeed
  * ---------------------------------------------------- */
 
 typedef struct {
     char *run_id;
+    char *spec;            /* what it ran; NULL: it is no longer kept */
     GHashTable *succeeded; /* steps whose job succeeded */
 } Rerun;
 
@@ -175,6 +153,7 @@ static void rerun_free(void *data)
 {
     Rerun *rerun = data;
     g_free(rerun->run_id);
+    g_free(rerun->spec);
     g_hash_table_unref(rerun->succeeded);
     g_free(rerun);
 }
@@ -192,7 +171,8 @@ void rerun_gather(StoreReader *reader, Call *call)
     Rerun *rerun = call->state;
     g_autoptr(GError) error = NULL;
     JobFilter filter = {.run = view_from(rerun->run_id), .limit = SIZE_MAX >> 1};
-    if (!store_reader_jobs(reader, &filter, rerun_job, rerun, &error))
+    if (!store_reader_run_spec(reader, view_from(rerun->run_id), &rerun->spec, &error) ||
+        !store_reader_jobs(reader, &filter, rerun_job, rerun, &error))
         call->gather_error = g_strdup(error->message);
 }
 
@@ -201,7 +181,8 @@ static OperationStep rerun_failed(OperationContext *context, Call *call, const R
     Rerun *rerun = call->state;
     g_autoptr(GError) error = NULL;
     g_autofree const char **succeeded = (const char **)g_hash_table_get_keys_as_array(rerun->succeeded, NULL);
-    Run *fresh = run_rerun_failed(context->world, run, succeeded, context->rng, context->now_ms, &error);
+    Run *fresh =
+        run_rerun_failed(context->world, run, rerun->spec, succeeded, context->rng, context->now_ms, &error);
     if (!fresh)
         return call_fail_error(call, error);
     return call_done(call, json_pack("{s:o,s:o}", "run", json_run(fresh), "jobs", job_ids_of(fresh)));
@@ -209,7 +190,9 @@ static OperationStep rerun_failed(OperationContext *context, Call *call, const R
 
 static OperationStep rerun_whole(OperationContext *context, Call *call, const Run *run)
 {
-    g_autofree char *owner = g_strdup(run->owner), *name = g_strdup(run->name), *spec = run_whole_spec(run);
+    const Rerun *rerun = call->state;
+    g_autofree char *owner = g_strdup(run->owner), *name = g_strdup(run->name),
+                    *spec = run_whole_spec(rerun->spec);
     RunStart start = {
         .owner = owner, .kind = run->kind, .name = view_from(name), .spec = view_from(spec), .key = run->key};
     return run_begin(context, call, &start);
@@ -236,6 +219,17 @@ static OperationStep rerun_refused(Call *call, const Run *run)
                      run->jobs_unfinished == 1 ? " that has not ended" : "s that have not ended", id, id);
 }
 
+static void rerun_gather_next(Call *call, const Run *run)
+{
+    Rerun *rerun = g_new0(Rerun, 1);
+    rerun->run_id = g_strdup(run->id);
+    rerun->succeeded = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    if (call->state)
+        rerun_free(call->state);
+    call->state = rerun;
+    call->state_free = rerun_free;
+}
+
 OperationStep rerun_step(OperationContext *context, Call *call)
 {
     const char *kind_text = NULL, *name = NULL;
@@ -252,19 +246,16 @@ OperationStep rerun_step(OperationContext *context, Call *call)
         return call_fail(call, FAULT_NOT_FOUND, "%s/%s has never run", kind_name(kind), name ? name : "");
     if (run->state == RUN_WAITING || run->state == RUN_RUNNING || run->jobs_unfinished > 0)
         return rerun_refused(call, run);
-    if (!run->spec || !*run->spec)
-        return call_fail(call, FAULT_REFUSED,
-                         "what %s/%s ran is no longer kept; change its manifest to run it", kind_name(kind),
-                         name);
-    if (failed && !call->state) {
-        Rerun *rerun = g_new0(Rerun, 1);
-        rerun->run_id = g_strdup(run->id);
-        rerun->succeeded = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-        call->state = rerun;
-        call->state_free = rerun_free;
+    const Rerun *rerun = call->state;
+    if (!rerun || strcmp(rerun->run_id, run->id) != 0) { /* a newer one may have come and gone since */
+        rerun_gather_next(call, run);
         return STEP_GATHER;
     }
     if (call->gather_error)
         return call_fail(call, FAULT_INTERNAL, "%s", call->gather_error);
+    if (!rerun->spec)
+        return call_fail(call, FAULT_REFUSED,
+                         "what %s/%s ran is no longer kept; change its manifest to run it", kind_name(kind),
+                         name);
     return failed ? rerun_failed(context, call, run) : rerun_whole(context, call, run);
 }

@@ -1,5 +1,7 @@
 /* operations_status.c: `status` and `get`: what there is, and how it is. */
 #include "reconciler/api/operation.h"
+#include "reconciler/notify/outbox_report.h"
+#include "reconciler/world/suspension.h"
 #include "spec/base/units.h"
 
 #ifndef MUSTER_VERSION
@@ -8,11 +10,42 @@
 
 /* ---- status: from the world alone ---- */
 
+/* One that nobody ever followed, and that is suspended all the same: what its newest apply says of it. */
+static void add_unfollowed(const World *world, const char *name, json_t *sources)
+{
+    const ApplyRecord *apply = world_apply_newest(world, name);
+    json_t *source = json_object();
+    if (apply) {
+        json_set_view(source, "path", apply->source_path);
+        json_set_view(source, "revision", apply->revision);
+    }
+    json_object_set_new(source, "followed", json_false());
+    json_object_set_new(sources, name, source);
+}
+
+static void add_suspensions(const World *world, json_t *sources, int64_t now_ms)
+{
+    g_autoptr(GPtrArray) suspensions = world_suspensions(world);
+    for (guint i = 0; i < suspensions->len; i++) {
+        const char *name = ((const Suspension *)suspensions->pdata[i])->source;
+        json_t *suspension = json_suspension(world, name, now_ms);
+        if (!suspension)
+            continue;
+        if (!json_object_get(sources, name))
+            add_unfollowed(world, name, sources);
+        json_t *source = json_object_get(sources, name);
+        json_set_text(source, "state", "suspended");
+        json_object_set(source, "since", json_object_get(suspension, "since"));
+        json_object_set_new(source, "suspended", suspension);
+    }
+}
+
 static json_t *status_sources(const World *world, int64_t now_ms)
 {
     json_t *array = json_array();
     json_t *sources = sources_setting(world), *source;
     const char *name;
+    add_suspensions(world, sources, now_ms);
     json_object_foreach(sources, name, source)
     {
         json_t *remote = json_object_get(source, "remote"), *behind = json_object_get(remote, "behindSince");
@@ -104,6 +137,34 @@ static json_t *status_applies(const World *world)
     return array;
 }
 
+/* ---- who is told ---- */
+
+static void add_destination(const char *name, const char *value, void *data)
+{
+    if (!g_str_has_prefix(name, OUTBOX_SETTING) || !*value)
+        return;
+    json_t *destination = json_loads(value, 0, NULL);
+    json_set_text(destination, "name", name + strlen(OUTBOX_SETTING));
+    g_ptr_array_add(data, destination);
+}
+
+static int compare_destinations(gconstpointer a, gconstpointer b)
+{
+    return strcmp(json_string_value(json_object_get(*(json_t *const *)a, "name")),
+                  json_string_value(json_object_get(*(json_t *const *)b, "name")));
+}
+
+static json_t *status_destinations(const World *world)
+{
+    json_t *array = json_array();
+    g_autoptr(GPtrArray) destinations = g_ptr_array_new();
+    world_settings_each(world, add_destination, destinations);
+    g_ptr_array_sort(destinations, compare_destinations);
+    for (guint i = 0; i < destinations->len; i++)
+        json_array_append_new(array, destinations->pdata[i]);
+    return array;
+}
+
 static json_t *status_instance(const EngineFacts *facts)
 {
     json_t *object = json_object();
@@ -129,6 +190,7 @@ OperationStep status_step(OperationContext *context, Call *call)
     json_set_time(body, "committedAt", facts->committed_ms);
     json_object_set_new(body, "omitted", json_object());
     json_object_set_new(body, "sources", status_sources(world, context->now_ms));
+    json_object_set_new(body, "destinations", status_destinations(world));
     json_object_set_new(body, "applies", status_applies(world));
     json_object_set_new(body, "overrides", json_overrides(world, KIND_COUNT, NULL));
     int64_t unfinished = status_queues(world, body);

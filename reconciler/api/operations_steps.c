@@ -5,6 +5,7 @@
 
 typedef struct {
     char *run_id;      /* NULL: it has never run */
+    char *spec;        /* of that run; NULL: none is kept */
     GHashTable *views; /* step's name → JobView* */
 } StepsState;
 
@@ -12,6 +13,7 @@ static void steps_state_free(void *data)
 {
     StepsState *steps = data;
     g_free(steps->run_id);
+    g_free(steps->spec);
     g_hash_table_unref(steps->views);
     g_free(steps);
 }
@@ -52,7 +54,8 @@ void steps_gather(StoreReader *reader, Call *call)
     StepsState *steps = call->state;
     g_autoptr(GError) error = NULL;
     JobFilter filter = {.run = view_from(steps->run_id), .limit = SIZE_MAX >> 1};
-    if (steps->run_id && (!store_reader_jobs(reader, &filter, take_stored, steps, &error) ||
+    if (steps->run_id && (!store_reader_run_spec(reader, view_from(steps->run_id), &steps->spec, &error) ||
+                          !store_reader_jobs(reader, &filter, take_stored, steps, &error) ||
                           !count_failed(reader, steps, &error)))
         call->gather_error = g_strdup(error->message);
 }
@@ -189,8 +192,7 @@ static OperationStep steps_done(OperationContext *context, Call *call, const Res
     GHashTableIter iter;
     void *value;
     StepsState *steps = call->state;
-    bool has_spec = run && run->spec && *run->spec;
-    json_t *root = json_loads(has_spec ? run->spec : pipeline ? pipeline->spec : "{}", 0, NULL);
+    json_t *root = json_loads(run && steps->spec ? steps->spec : pipeline ? pipeline->spec : "{}", 0, NULL);
     StepsView view = {.world = context->world, .run = run, .root = root, .steps = steps};
     view.done = json_object_get(json_object_get(root, "continues"), "done");
     g_hash_table_iter_init(&iter, steps->views);

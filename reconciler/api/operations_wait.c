@@ -1,5 +1,6 @@
 /* operations_wait.c: long polls over jobs and events. */
 #include "reconciler/api/job_lookup.h"
+#include "reconciler/world/event_json.h"
 
 /* ---- wait: `since` is a digest of the states that the caller has seen
  * --------------------------------------------------- */
@@ -127,17 +128,7 @@ static void events_free(void *data)
 static bool add_event(const EventRecord *event, void *data)
 {
     EventsState *state = data;
-    json_t *object = json_object();
-    json_set_number(object, "sequence", (int64_t)event->sequence);
-    json_set_number(object, "at", event->at_ms);
-    json_set_view(object, "type", event->type);
-    json_set_view(object, "subject", event->subject);
-    json_set_view(object, "message", event->message);
-    if (event->first != NOT_A_CHILD) {
-        json_set_number(object, "first", event->first);
-        json_set_number(object, "last", event->last);
-    }
-    json_array_append_new(state->events, object);
+    json_array_append_new(state->events, event_json(event));
     state->last = event->sequence;
     return true;
 }

@@ -1,5 +1,6 @@
 /* server.c: requests become calls, answers become responses. */
 #include "reconciler/api/server.h"
+#include "reconciler/api/http_source.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <microhttpd.h>
@@ -107,8 +108,7 @@ static void call_answered(Call *call)
     request->answered = true;
     call_free(call);
     MHD_resume_connection(request->connection);
-    /* libmicrohttpd notices it in its next run; neither its descriptor nor its timeout calls for one. */
-    g_source_set_ready_time(request->server->source, 0);
+    http_source_resumed(request->server->source);
 }
 
 static Request *request_begin(Server *server, struct MHD_Connection *connection, const char *url,
@@ -248,57 +248,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **st
     *state = NULL;
 }
 
-/* ---- the loop
- * ---------------------------------------------------------------------------------------------------------------------
- */
-
-typedef struct {
-    GSource source;
-    struct MHD_Daemon *daemon;
-    gpointer tag;
-} ServerSource;
-
-/* Asked before every poll, hence after every run and every resume. */
-static gboolean source_prepare(GSource *source, gint *timeout_ms)
-{
-    MHD_UNSIGNED_LONG_LONG timeout;
-    if (MHD_get_timeout(((ServerSource *)source)->daemon, &timeout) != MHD_YES) {
-        *timeout_ms = -1;
-        return FALSE;
-    }
-    *timeout_ms = (gint)MIN(timeout, (MHD_UNSIGNED_LONG_LONG)G_MAXINT);
-    return timeout == 0;
-}
-
-static gboolean source_check(GSource *source)
-{
-    MHD_UNSIGNED_LONG_LONG timeout;
-    ServerSource *server = (ServerSource *)source;
-    if (g_source_query_unix_fd(source, server->tag))
-        return TRUE;
-    return MHD_get_timeout(server->daemon, &timeout) == MHD_YES && timeout == 0;
-}
-
-static gboolean source_dispatch(GSource *source, GSourceFunc callback, gpointer data)
-{
-    (void)callback, (void)data;
-    g_source_set_ready_time(source, -1);
-    MHD_run(((ServerSource *)source)->daemon);
-    return G_SOURCE_CONTINUE;
-}
-
-static GSourceFuncs source_funcs = {
-    .prepare = source_prepare, .check = source_check, .dispatch = source_dispatch};
-
-static void attach(Server *server)
-{
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-    ServerSource *source = (ServerSource *)g_source_new(&source_funcs, sizeof(ServerSource));
-    source->daemon = server->daemon;
-    source->tag = g_source_add_unix_fd(&source->source, info->epoll_fd, G_IO_IN);
-    server->source = &source->source;
-    g_source_attach(server->source, g_main_context_get_thread_default());
-}
+/* ---- the face ---- */
 
 Server *server_new(const char *state_dir, ServerFunc func, void *data, GError **error)
 {
@@ -324,7 +274,7 @@ Server *server_new(const char *state_dir, ServerFunc func, void *data, GError **
         close(fd);
         return NULL;
     }
-    attach(server);
+    server->source = http_source_attach(server->daemon);
     return g_steal_pointer(&server);
 }
 

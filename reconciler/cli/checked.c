@@ -9,6 +9,7 @@
 #include "reconciler/store/store.h"
 #include "spec/base/units.h"
 #include "spec/reference.h"
+#include "spec/variant.h"
 
 /* ---- checks across documents
  * -------------------------------------------------------------------------------------- */
@@ -43,6 +44,7 @@ bool text_names(View text, View name)
 /* A manifest that is at fault is not in the set, but what refers to it is not wrong for that. */
 static bool is_in_faulty_file(CrossCheck *check, View name)
 {
+    name = prefix_strip(variant_prefix(manifest_set_config(check->checked->set)->variant), name);
     for (guint i = 0; check->faulty && i < check->faulty->len; i++)
         if (text_names(source_text(check->faulty->pdata[i], check->source), name))
             return true;
@@ -61,30 +63,34 @@ static StoreReader *open_state(CrossCheck *check)
 }
 
 /* What this source owns is about to go when its manifest is gone: it is not "known". */
-static bool state_knows(CrossCheck *check, Kind kind, View name)
+static ReferenceStanding state_knows(CrossCheck *check, Kind kind, View name)
 {
+    const char *identity = check->checked->identity;
     if (check->against)
-        return state_snapshot_knows(check->against, kind, name, check->checked->identity);
+        return state_snapshot_knows(check->against, kind, name, identity) ? REFERENCE_KNOWN
+                                                                          : REFERENCE_MISSING;
     StoreReader *reader = open_state(check);
     ResourceRecord record;
     bool found = false;
-    return reader && store_reader_resource(reader, kind, name, &found, &record, NULL) && found &&
-           record.phase == RESOURCE_ACTIVE && !view_is(record.owner, check->checked->identity);
+    if (!reader || !store_reader_resource(reader, kind, name, &found, &record, NULL))
+        return REFERENCE_UNTOLD;
+    return found && record.phase == RESOURCE_ACTIVE && !view_is(record.owner, identity) ? REFERENCE_KNOWN
+                                                                                        : REFERENCE_MISSING;
 }
 
-static bool marker_known(Kind kind, View name, void *data)
+static ReferenceStanding marker_known(Kind kind, View name, void *data)
 {
     return state_knows(data, kind, name);
 }
 
-static bool is_known(Kind kind, View name, void *data)
+static ReferenceStanding is_known(Kind kind, View name, void *data)
 {
     CrossCheck *check = data;
     if (is_in_faulty_file(check, name))
-        return true;
-    bool known = state_knows(check, kind, name);
-    marker_questions_add(check->questions, kind, name, known);
-    return known;
+        return REFERENCE_KNOWN;
+    ReferenceStanding standing = state_knows(check, kind, name);
+    marker_questions_add(check->questions, kind, name, standing);
+    return standing;
 }
 
 static View text_of(const char *file, void *data)
@@ -180,6 +186,7 @@ static void source_of(const CheckOptions *options, Checked *checked)
     checked->state_dir = g_strdup(options->state_dir);
     checked->name = g_strdup(options->name);
     checked->override = g_strdup(options->provider);
+    checked->commit = g_strdup(options->commit);
     if (g_file_test(options->state_dir, G_FILE_TEST_IS_DIR))
         checked->cache_dir = g_build_filename(options->state_dir, "cache", NULL);
     checked->source = (SourceOptions){.path = checked->path,
@@ -188,9 +195,23 @@ static void source_of(const CheckOptions *options, Checked *checked)
                                       .cache_dir = checked->cache_dir,
                                       .state_dir = checked->state_dir,
                                       .values = options->values,
+                                      .commit = checked->commit,
                                       .threads = options->observe ? 1 : 0,
                                       .observe = options->observe,
                                       .observer = options->observer};
+}
+
+/* What is not signed by anybody who is trusted is refused like what a rule forbids. */
+static bool load(SourceOptions *source, Checked *checked, GError **error)
+{
+    g_autoptr(GError) fault = NULL;
+    if (source_load(source, &checked->set, &checked->statistics, checked->diagnostics, &fault))
+        return true;
+    if (g_error_matches(fault, SOURCE_ERROR, SOURCE_ERROR_UNVERIFIED))
+        g_set_error(error, CLI_ERROR, EXIT_REFUSED, "%s: %s", checked->path, fault->message);
+    else
+        g_propagate_error(error, g_steal_pointer(&fault));
+    return false;
 }
 
 bool checked_load(const CheckOptions *options, Checked *ret_checked, GError **error)
@@ -200,8 +221,7 @@ bool checked_load(const CheckOptions *options, Checked *ret_checked, GError **er
     g_auto(Checked) checked = {.path = g_strdup(options->path), .diagnostics = diagnostic_list_new()};
     source_of(options, &checked);
     SourceOptions *source = &checked.source;
-    if (!source_load(source, &checked.set, &checked.statistics, checked.diagnostics, error) ||
-        (!options->may_be_empty && !check_ours(&checked, error)))
+    if (!load(source, &checked, error) || (!options->may_be_empty && !check_ours(&checked, error)))
         return false;
     checked.identity = source_identity(source, checked.set);
     const SourceConfig *config = manifest_set_config(checked.set);
@@ -220,6 +240,7 @@ void checked_clear(Checked *checked)
     g_clear_pointer(&checked->state_dir, g_free);
     g_clear_pointer(&checked->name, g_free);
     g_clear_pointer(&checked->override, g_free);
+    g_clear_pointer(&checked->commit, g_free);
     g_clear_pointer(&checked->path, g_free);
     g_clear_pointer(&checked->absolute, g_free);
     g_clear_pointer(&checked->identity, g_free);

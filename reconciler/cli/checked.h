@@ -14,6 +14,7 @@ typedef struct {
     const char *provider;      /* --provider or NULL */
     const char *state_dir;     /* absolute; may not exist */
     const GivenValues *values; /* of variables; may be NULL */
+    const char *commit;        /* of a repository: this one; NULL: what its reference names */
     /* As SourceOptions; with it everything is parsed by one thread. */
     void (*observe)(Kind kind, const Node *root, const char *file, void *observer);
     void *observer;
@@ -24,7 +25,7 @@ typedef struct {
 typedef struct {
     char *path, *absolute; /* as given; absolute */
     SourceOptions source; /* as it was loaded: its texts can still be asked for; strings borrowed from here */
-    char *cache_dir, *state_dir, *name, *override; /* what source's members point to */
+    char *cache_dir, *state_dir, *name, *override, *commit; /* what source's members point to */
     char *identity;
     char *provider; /* effective default: --provider, else muster.yaml's, else "aws" */
     ManifestSet *set;

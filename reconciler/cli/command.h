@@ -34,9 +34,10 @@ typedef struct {
     char *created_before, *created_after;
     char **set, **values;
     char *policy;
-    gboolean reset_values, defaults, clear;
+    gboolean reset_values, defaults, clear, dry_run;
     char *lasting;
-    char *against, *installation, *publish_snapshot;
+    char *against, *installation, *publish_snapshot, *notify, *listen;
+    gboolean behind_proxy;
     char *record, *replay, *workload, *seed, *compare, *html, *until, *begin, *spot_reclaim, *spot_refuse;
 } Options;
 
@@ -142,9 +143,9 @@ void command_each_option(const Command *command, OptionFunc func, void *data);
 /* Made on first use: from then on SIGINT and SIGTERM are events, not the end. */
 Interrupt *invocation_interrupt(Invocation *invocation);
 
-extern const Command command_approve, command_init, command_validate, command_render, command_plan,
-    command_apply, command_serve, command_destroy, command_get, command_describe, command_explain,
-    command_status, command_submit, command_wait, command_logs, command_cancel, command_terminate,
-    command_start, command_rerun, command_suspend, command_resume, command_events, command_history,
-    command_forget, command_override, command_graph, command_schema, command_simulate, command_export,
-    command_snapshot, command_version, command_completion, command_help;
+extern const Command command_approve, command_rollback, command_init, command_validate, command_render,
+    command_plan, command_apply, command_serve, command_destroy, command_get, command_describe,
+    command_explain, command_status, command_submit, command_wait, command_logs, command_cancel,
+    command_terminate, command_start, command_rerun, command_suspend, command_resume, command_events,
+    command_history, command_forget, command_override, command_graph, command_schema, command_simulate,
+    command_export, command_snapshot, command_version, command_completion, command_help;

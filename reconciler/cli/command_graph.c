@@ -168,6 +168,6 @@ const Command command_graph = {
     .argument = ARGUMENT_SOURCE,
     .min_arguments = 1,
     .max_arguments = 1,
-    .exits = EXITS(EXIT_NOT_FOUND),
+    .exits = EXITS(EXIT_REFUSED) | EXITS(EXIT_NOT_FOUND),
     .run = run,
 };

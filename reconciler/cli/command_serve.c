@@ -2,10 +2,12 @@
 #include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
+#include "reconciler/api/listen_address.h"
 #include "reconciler/cli/options.h"
 #include "reconciler/cli/planning.h"
 #include "reconciler/cli/report.h"
 #include "reconciler/cli/state_dir.h"
+#include "reconciler/notify/notify_config.h"
 #include "reconciler/source/location.h"
 #include "reconciler/cli/values.h"
 #include "reconciler/store/lease.h"
@@ -121,6 +123,35 @@ static char *publish_path(const Options *options, GError **error)
     return NULL;
 }
 
+/* --notify, else the variable, else the state directory's, if there is one. */
+static char *notify_path(const Options *options, const char *state_dir, bool *ret_is_named)
+{
+    const char *variable = g_getenv(NOTIFY_VARIABLE);
+    const char *named = options->notify ? options->notify : variable && *variable ? variable : NULL;
+    *ret_is_named = named != NULL;
+    return named ? g_canonicalize_filename(named, NULL) : g_build_filename(state_dir, NOTIFY_FILE, NULL);
+}
+
+/* What is served there is not encrypted, and what is asked for not authenticated but for the webhooks. */
+static bool check_listen(const Options *options, GError **error)
+{
+    ListenAddress address;
+    if (!options->listen)
+        return true;
+    if (!listen_address_parse(options->listen, &address, error)) {
+        g_prefix_error(error, "--listen: ");
+        return false;
+    }
+    if (address.is_loopback || options->behind_proxy)
+        return true;
+    g_set_error(
+        error, CLI_ERROR, EXIT_ERROR,
+        "--listen %s: other machines reach that, and nothing is encrypted there; listen at 127.0.0.1 with "
+        "a proxy in front that does TLS, or add --behind-proxy where the proxy is on another machine",
+        options->listen);
+    return false;
+}
+
 static int run(Invocation *invocation)
 {
     const Options *options = &invocation->options;
@@ -130,10 +161,12 @@ static int run(Invocation *invocation)
                         .launch = true,
                         .source_name = options->source,
                         .provider = options->provider,
+                        .listen = options->listen,
                         .log_to_stderr = true};
     int64_t record_mib = RECORD_MIB_DEFAULT;
     if (!option_duration("interval", options->interval, &host.interval_ms, &error) ||
         !option_integer("record", options->record, 0, RECORD_MIB_MAX, &record_mib, &error) ||
+        !check_listen(options, &error) ||
         !state_dir_of(options->state, (const char *const *)invocation->arguments,
                       (size_t)invocation->arguments_len, &state_dir, &error))
         return report_error(error);
@@ -153,6 +186,8 @@ static int run(Invocation *invocation)
     if (!policy_path(options->policy, (const char *const *)follow, &policy, &error))
         return report_error(error);
     host.policy = policy;
+    g_autofree char *notify = notify_path(options, state_dir, &host.notify_is_named);
+    host.notify = notify;
     host.state_dir = state_dir;
     host.record_bytes = record_mib << 20;
     host.follow = (const char *const *)follow;
@@ -168,10 +203,16 @@ static const OptionSpec options[] = {
      NULL},
     {"record", 0, OPTION_TEXT, OPTION(record), "MIB",
      "keep so much of what it takes in, for simulate --replay (64); 0: nothing", NULL},
+    {"listen", 0, OPTION_TEXT, OPTION(listen), "ADDRESS:PORT",
+     "serve webhooks, health and metrics over HTTP; :PORT is for this machine alone", NULL},
+    {"behind-proxy", 0, OPTION_FLAG, OPTION(behind_proxy), NULL,
+     "--listen may be at an address that other machines reach: a proxy in front does TLS", NULL},
     OPTION_POLICY,
     OPTION_VARIABLES,
     {"publish-snapshot", 0, OPTION_TEXT, OPTION(publish_snapshot), "FILE",
      "keep FILE as muster snapshot would write it, for plan --against", NULL},
+    {"notify", 0, OPTION_TEXT, OPTION(notify), "FILE",
+     "who is told of events; without it notify.yaml of the state directory", NULL},
     OPTION_PROVIDER,
     OPTION_SOURCE,
 };
@@ -189,15 +230,25 @@ const Command command_serve = {
         "validate keeps the last "
         "good state; muster status says so.\n\n"
         "A git source is fetched into a mirror in the state directory every minute or so, and at once on "
-        "SIGHUP. A remote that cannot be asked, a branch that is gone and a history that was rewritten keep "
-        "the last good commit in force. sources.yaml of the state directory holds credentials and intervals "
+        "SIGHUP. A remote that cannot be asked, a branch that is gone, a history that was rewritten and a "
+        "commit that is not signed as it has to be keep the last good commit in force. sources.yaml of the "
+        "state directory holds credentials, intervals and whose signatures count "
         "(muster schema sources.yaml; docs/gitops.md).\n\n"
         "Without SOURCE it follows none and only runs what is submitted or applied. When it ends, "
         "running jobs go on; the "
         "next host takes them over. SIGHUP reads every source again.\n\n"
+        "--listen serves HTTP for others: POST /hooks/SOURCE-NAME takes webhooks of GitHub, GitLab, Gitea, "
+        "Forgejo and a plain form, so that a push is fetched at once; GET /metrics gives Prometheus' "
+        "figures, "
+        "/healthz and /readyz say whether it lives and answers. Webhooks need a secret in sources.yaml "
+        "(docs/gitops.md). Nothing is encrypted there, so it takes loopback addresses only, unless "
+        "--behind-proxy says that a proxy does TLS. The operations are not served there.\n\n"
         "--policy names the file that says what each source may do, and whose plans wait for muster approve "
         "(docs/approval.md). It belongs to whoever runs the daemon: no source may hold it. SIGHUP reads it "
         "again.\n\n"
+        "notify.yaml of the state directory (or --notify FILE, or $MUSTER_NOTIFY) names who is told of what "
+        "happens: signed webhooks, programs, and the commit statuses of GitHub and GitLab "
+        "(docs/notifications.md). SIGHUP reads it again.\n\n"
         "From its start on it records what it takes in (--record), with a copy of the state that it "
         "began with, in the state directory: muster simulate --replay runs that again.\n\n"
         "docs/muster.service is a systemd unit for it.",
@@ -207,6 +258,8 @@ const Command command_serve = {
         "muster serve git+https://git.example.org/team/jobs.git@main:envs/prod\tpushes become plans, "
         "and are applied\n"
         "muster serve envs/prod --publish-snapshot /srv/www/prod.json\tfor plans of pull requests\n"
+        "muster serve git+https://git.example.org/team/jobs.git --listen :8080\tand webhooks at "
+        "/hooks/NAME\n"
         "muster serve teams/a teams/b --policy /etc/muster/policy.yaml\tteams that may not do everything",
     .options = options,
     .options_len = G_N_ELEMENTS(options),

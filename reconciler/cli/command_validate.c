@@ -139,6 +139,6 @@ const Command command_validate = {
     .argument = ARGUMENT_SOURCE,
     .min_arguments = 1,
     .max_arguments = -1,
-    .exits = EXITS(EXIT_INFEASIBLE),
+    .exits = EXITS(EXIT_REFUSED) | EXITS(EXIT_INFEASIBLE),
     .run = run,
 };

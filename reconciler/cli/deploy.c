@@ -55,6 +55,11 @@ static int check_saved(const DeployOptions *options, const Planning *planning)
 static int check_planning(const DeployOptions *options, const Planning *planning)
 {
     int code = check_saved(options, planning);
+    if (options->rolled_back && strcmp(options->rolled_back, planning->checked.identity) != 0)
+        return report_failure(EXIT_REFUSED,
+                              "at commit %.12s the source is named %s, not %s: rolling back to it would make "
+                              "another source beside this one",
+                              options->planning.commit, planning->checked.identity, options->rolled_back);
     if (code == EXIT_OK && planning->guard != GUARD_OK)
         code = report_failure(EXIT_REFUSED, "%s", planning->guard_message);
     return code;
@@ -86,6 +91,8 @@ static json_t *apply_request(const DeployOptions *options, const Planning *plann
         json_object_set_new(request, "allowDeletes", json_integer(planned->allow_deletes));
     if (planned->destroy)
         json_object_set_new(request, "destroy", json_true());
+    if (options->rolled_back)
+        json_object_set_new(request, "rollback", json_true());
     json_object_set_new(request, "actor", json_string(g_get_user_name()));
     return request;
 }
@@ -144,10 +151,12 @@ static int open_and_carry_out(Invocation *invocation, const DeployOptions *optio
     return session_close(&session, carry_out(invocation, &session, options, planning));
 }
 
-/* Nothing to do and nothing under way to wait for. */
+/* Nothing to do and nothing under way to wait for. That an older revision is in force is something to keep,
+ * though it differs in nothing. */
 static bool is_done(const DeployOptions *options, const Planning *planning)
 {
-    return plan_is_empty(planning->plan) && planning->plan->pending->len == 0 && options->want != WANT_JOBS;
+    return !options->rolled_back && plan_is_empty(planning->plan) && planning->plan->pending->len == 0 &&
+           options->want != WANT_JOBS;
 }
 
 /* Who is asked wants to know what comes of it; what was said yes to already is checked only where something
@@ -181,6 +190,8 @@ int deploy(Invocation *invocation, const DeployOptions *options)
     if (code != EXIT_OK)
         return code;
     int feasible = options->planning.destroy ? EXIT_OK : checked_exit_code(&planning.checked);
+    if (options->is_dry)
+        return exit_code_worse(plan_is_empty(planning.plan) ? EXIT_OK : EXIT_PENDING, feasible);
     if (is_done(options, &planning))
         return feasible;
     code = plan_is_empty(planning.plan) ? EXIT_OK : confirm(options);

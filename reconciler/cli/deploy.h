@@ -13,6 +13,8 @@ typedef struct {
     bool no_forecast;
     bool is_confirmed; /* --yes, or a saved plan: that file is the yes */
     const char *question;
+    const char *rolled_back; /* whose source: to planning.commit; NULL: it is no rollback */
+    bool is_dry;             /* only the plan is shown */
 } DeployOptions;
 
 int deploy(Invocation *invocation, const DeployOptions *options);

@@ -391,6 +391,50 @@ static void row_status_source(Table *table, const json_t *source, const ListStyl
     table_cell(table, member_text(source, "path"));
 }
 
+static const Column status_destination_columns[] = {
+    {"TOLD", ALIGN_LEFT, COLUMN_ALWAYS},      {"STATE", ALIGN_LEFT, COLUMN_ALWAYS},
+    {"WAITING", ALIGN_RIGHT, COLUMN_ALWAYS},  {"DELIVERED", ALIGN_RIGHT, COLUMN_ALWAYS},
+    {"GIVEN UP", ALIGN_RIGHT, COLUMN_ALWAYS}, {"DROPPED", ALIGN_RIGHT, COLUMN_ALWAYS},
+    {"LAST", ALIGN_RIGHT, COLUMN_ALWAYS},     {"HOW", ALIGN_LEFT, COLUMN_ALWAYS},
+    {"PLACE", ALIGN_LEFT, COLUMN_WIDE},
+};
+
+static void cell_count(Table *table, const json_t *object, const char *member)
+{
+    table_cell_take(table, g_strdup_printf("%" G_GINT64_FORMAT, member_integer(object, member)));
+}
+
+static void row_status_destination(Table *table, const json_t *destination, const ListStyle *style)
+{
+    bool is_failing = member_integer(destination, "failingSince") > 0;
+    table_cell(table, member_text(destination, "name"));
+    table_cell(table, is_failing                                              ? "failing"
+                      : json_is_true(json_object_get(destination, "refuses")) ? "refuses"
+                                                                              : "ok");
+    cell_count(table, destination, "pending");
+    cell_count(table, destination, "delivered");
+    cell_count(table, destination, "givenUp");
+    cell_count(table, destination, "dropped");
+    cell_age(table, member_integer(destination, "deliveredAt"), style);
+    table_cell(table, member_text(destination, "kind"));
+    table_cell(table, member_text(destination, "place"));
+}
+
+/* Why the last try failed. */
+static void status_destination(const json_t *destination, const ListStyle *style, GString *out)
+{
+    int64_t since_ms = member_integer(destination, "failingSince");
+    g_autofree char *error = printable(member_text(destination, "error"));
+    if (!*error)
+        return;
+    g_string_append_printf(out, "  %s: %s", member_text(destination, "name"), error);
+    if (since_ms) {
+        g_autofree char *since = time_between(since_ms, style->now_ms);
+        g_string_append_printf(out, " (for %s; it is tried again)", since);
+    }
+    g_string_append_c(out, '\n');
+}
+
 static const Column status_apply_columns[] = {
     {"APPLY", ALIGN_RIGHT, COLUMN_ALWAYS}, {"SOURCE", ALIGN_LEFT, COLUMN_ALWAYS},
     {"STATE", ALIGN_LEFT, COLUMN_ALWAYS},  {"REVISION", ALIGN_LEFT, COLUMN_WIDE},
@@ -469,6 +513,51 @@ static void status_remote(const json_t *source, const ListStyle *style, GString 
     }
 }
 
+/* When a webhook came last, and when one was refused after that. */
+static void status_webhook(const json_t *source, const ListStyle *style, GString *out)
+{
+    const json_t *webhook = json_object_get(source, "webhook");
+    const char *name = member_text(source, "name");
+    int64_t accepted = member_integer(webhook, "acceptedAt"), refused = member_integer(webhook, "refusedAt");
+    if (accepted) {
+        g_autofree char *ago = time_between(accepted, style->now_ms),
+                        *ref = printable(member_text(webhook, "ref"));
+        g_string_append_printf(
+            out, "  %s: a webhook came last %s ago (%s%s%s%s)\n", name, ago, member_text(webhook, "form"),
+            *ref ? ", " : "", ref,
+            *ref && !json_is_true(json_object_get(webhook, "isFollowed")) ? ", not followed" : "");
+    }
+    if (refused > accepted) {
+        g_autofree char *ago = time_between(refused, style->now_ms),
+                        *reason = printable(member_text(webhook, "refused"));
+        g_string_append_printf(out, "  %s: a webhook was refused %s ago: %s\n", name, ago, reason);
+    }
+}
+
+/* Who lets it rest, until when and why, and what it would bring. */
+static void status_suspended(const json_t *source, const ListStyle *style, GString *out)
+{
+    const json_t *suspended = json_object_get(source, "suspended");
+    const char *name = member_text(source, "name");
+    int64_t until_ms = member_integer(suspended, "until");
+    if (!suspended)
+        return;
+    g_autofree char *since = time_between(member_integer(suspended, "since"), style->now_ms),
+                    *until = until_ms ? time_local(until_ms) : NULL,
+                    *reason = printable(member_text(suspended, "reason")),
+                    *actor = printable(member_text(suspended, "actor"));
+    g_string_append_printf(out, "  %s: suspended for %s, until %s: %s%s%s%s\n", name, since,
+                           until ? until : "it is resumed", reason, *actor ? " (by " : "", actor,
+                           *actor ? ")" : "");
+    if (*member_text(source, "newest")) {
+        g_autofree char *newest = printable(member_text(source, "newest")),
+                        *revision = printable(member_text(source, "revision"));
+        g_string_append_printf(out, "  %s: its newest revision %.12s is not carried out; %.12s is in force\n",
+                               name, newest, *revision ? revision : "none");
+    }
+    g_string_append_printf(out, "    to go on: muster resume source/%s\n", name);
+}
+
 #define STATUS_SECTION(member, columns, row)                                                                 \
     status_section(status, member, columns, G_N_ELEMENTS(columns), row, style, out)
 
@@ -531,10 +620,15 @@ void list_status(const json_t *status, const ListStyle *style, GString *out)
         if (*message)
             g_string_append_printf(out, "  %s: %s\n", member_text(source, "name"), message);
         status_remote(source, style, out);
+        status_webhook(source, style, out);
+        status_suspended(source, style, out);
         const json_t *waiting = json_object_get(source, "waiting");
         if (waiting)
             status_waiting(waiting, style, out);
     }
+    STATUS_SECTION("destinations", status_destination_columns, row_status_destination);
+    json_array_foreach(json_object_get(status, "destinations"), index, source)
+        status_destination(source, style, out);
     if (json_array_size(json_object_get(status, "overrides")))
         g_string_append(out, "\nOverridden for now:\n");
     list_overrides(json_object_get(status, "overrides"), out);

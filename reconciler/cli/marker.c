@@ -5,7 +5,7 @@
 #define MARKER_BYTES_MAX ((gsize)4 * 1024 * 1024)
 
 struct MarkerQuestions {
-    GString *lines; /* "KIND NAME 0|1\n" */
+    GString *lines; /* "KIND NAME 0|1|2\n": ReferenceStanding */
 };
 
 static void append_text(GString *out, const char *text)
@@ -56,9 +56,10 @@ void marker_questions_free(MarkerQuestions *questions)
     g_free(questions);
 }
 
-void marker_questions_add(MarkerQuestions *questions, Kind kind, View name, bool known)
+void marker_questions_add(MarkerQuestions *questions, Kind kind, View name, ReferenceStanding standing)
 {
-    g_string_append_printf(questions->lines, "%s " VIEW_FMT " %d\n", kind_name(kind), VIEW_ARG(name), known);
+    g_string_append_printf(questions->lines, "%s " VIEW_FMT " %d\n", kind_name(kind), VIEW_ARG(name),
+                           (int)standing);
 }
 
 static bool answer_holds(const char *line, ReferenceKnown known, void *data)
@@ -67,7 +68,8 @@ static bool answer_holds(const char *line, ReferenceKnown known, void *data)
     Kind kind;
     if (g_strv_length(parts) != 3 || !kind_from_exact(view_from(parts[0]), &kind))
         return false;
-    return known(kind, view_from(parts[1]), data) == (strcmp(parts[2], "1") == 0);
+    g_autofree char *standing = g_strdup_printf("%d", (int)known(kind, view_from(parts[1]), data));
+    return strcmp(parts[2], standing) == 0;
 }
 
 static char *marker_path(const char *cache_dir)

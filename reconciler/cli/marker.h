@@ -15,7 +15,7 @@ char *marker_key(const ManifestSet *set, const char *identity, const char *provi
 typedef struct MarkerQuestions MarkerQuestions;
 MarkerQuestions *marker_questions_new(void);
 void marker_questions_free(MarkerQuestions *questions);
-void marker_questions_add(MarkerQuestions *questions, Kind kind, View name, bool known);
+void marker_questions_add(MarkerQuestions *questions, Kind kind, View name, ReferenceStanding standing);
 
 /* cache_dir NULL: false. */
 bool marker_holds(const char *cache_dir, const char *key, ReferenceKnown known, void *data);

@@ -42,9 +42,10 @@ Color state_color(const char *state)
         Color color;
     } colors[] = {
         {"SUCCEEDED", COLOR_GREEN},  {"FAILED", COLOR_RED},       {"RUNNING", COLOR_CYAN},
-        {"STARTING", COLOR_CYAN},    {"broken", COLOR_RED},       {"ok", COLOR_GREEN},
-        {"CONVERGED", COLOR_GREEN},  {"CANCELLED", COLOR_YELLOW}, {"DELETING", COLOR_YELLOW},
-        {"suspended", COLOR_YELLOW}, {"INVALID", COLOR_RED},      {"REPLACING", COLOR_YELLOW},
+        {"STARTING", COLOR_CYAN},    {"broken", COLOR_RED},       {"refused", COLOR_RED},
+        {"waiting", COLOR_YELLOW},   {"ok", COLOR_GREEN},         {"CONVERGED", COLOR_GREEN},
+        {"CANCELLED", COLOR_YELLOW}, {"DELETING", COLOR_YELLOW},  {"suspended", COLOR_YELLOW},
+        {"INVALID", COLOR_RED},      {"REPLACING", COLOR_YELLOW},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(colors); i++)
         if (strcmp(colors[i].state, state) == 0)

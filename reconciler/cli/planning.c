@@ -179,6 +179,7 @@ bool planning_make(const PlanningOptions *options, Planning *ret_planning, GErro
                           .provider = options->provider,
                           .state_dir = options->state_dir,
                           .values = options->values,
+                          .commit = options->commit,
                           .may_be_empty = options->destroy,
                           .against = options->against};
     memset(planning, 0, sizeof(*planning));

@@ -12,6 +12,7 @@ typedef struct {
     const char *first_run;   /* "start", "record" or NULL */
     const char *state_dir;
     const GivenValues *values; /* of variables; may be NULL */
+    const char *commit;        /* of a repository: this one; NULL: what its reference names */
     StateSnapshot *against;    /* taken: compared with, in place of the state; NULL: the state */
     int64_t allow_deletes;     /* -1: not given */
     const char *policy;        /* --policy or NULL */

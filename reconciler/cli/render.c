@@ -94,6 +94,8 @@ static char *comment_of(const Walk *walk, const Node *node)
         g_string_append(out, i ? ", " : " <- ");
         append_set_at(out, origin->variables[i]);
     }
+    if (origin && origin->prefix)
+        g_string_append_printf(out, "%snamePrefix %s", origin->variables_len ? ", " : " <- ", origin->prefix);
     return g_string_free(out, FALSE);
 }
 
@@ -113,6 +115,8 @@ static json_t *origin_json(const Walk *walk, const Node *node)
     const NodeOrigin *origin = node->origin;
     json_t *object =
         json_pack("{s:s,s:i,s:i}", "file", file_of(walk, node), "line", node->line, "column", node->column);
+    if (origin && origin->prefix)
+        json_object_set_new(object, "namePrefix", json_string(origin->prefix));
     if (!origin || !origin->variables_len)
         return object;
     json_t *variables = json_array();

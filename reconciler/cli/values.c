@@ -14,8 +14,9 @@
 /* Whose values. */
 typedef struct {
     const char *state_dir, *path;
-    const char *name; /* of a source whose muster.yaml has none; may be NULL */
-    bool is_offline;  /* a remote is not asked */
+    const char *name;     /* of a source whose muster.yaml has none; may be NULL */
+    bool is_offline;      /* a remote is not asked */
+    const char *identity; /* where that is known; what is kept may be of no use then */
 } ValuesOf;
 
 static bool too_many(const char *name, GError **error)
@@ -113,7 +114,8 @@ static char *name_now(const ValuesOf *of)
 
 static bool add_kept(GivenValues *values, const ValuesOf *of, GError **error)
 {
-    g_autofree char *identity = name_now(of), *text = identity ? kept_text(of->state_dir, identity) : NULL;
+    g_autofree char *identity = of->identity ? g_strdup(of->identity) : name_now(of),
+                    *text = identity ? kept_text(of->state_dir, identity) : NULL;
     g_autoptr(GivenValues) kept = given_values_from_json(text, error);
     if (!kept)
         return false;
@@ -122,6 +124,7 @@ static bool add_kept(GivenValues *values, const ValuesOf *of, GError **error)
         g_autofree char *from = kept_from(&value);
         value.from = from;
         value.file = NULL;
+        value.is_optional |= of->identity != NULL;
         (void)given_values_add(values, &value); /* within the limits: it was given once */
     }
     return true;
@@ -202,14 +205,20 @@ static GivenValues *read_all(const Options *options, const ValuesOf *of, GError 
     return g_steal_pointer(&values);
 }
 
+GivenValues *values_read_named(const Options *options, const char *state_dir, const char *identity,
+                               GError **error)
+{
+    return read_all(options, &(ValuesOf){.state_dir = state_dir, .identity = identity}, error);
+}
+
 GivenValues *values_read(const Options *options, const char *state_dir, const char *path, const char *name,
                          GError **error)
 {
-    return read_all(options, &(ValuesOf){state_dir, path, name, false}, error);
+    return read_all(options, &(ValuesOf){state_dir, path, name, false, NULL}, error);
 }
 
 GivenValues *values_read_followed(const Options *options, const char *state_dir, const char *path,
                                   const char *name, GError **error)
 {
-    return read_all(options, &(ValuesOf){state_dir, path, name, true}, error);
+    return read_all(options, &(ValuesOf){state_dir, path, name, true, NULL}, error);
 }

@@ -12,6 +12,10 @@
  * values. NULL with error. */
 GivenValues *values_read(const Options *options, const char *state_dir, const char *path, const char *name,
                          GError **error);
+/* The same for a source whose identity is known, as it was at any time: what is kept and its muster.yaml does
+ * not declare is no fault. */
+GivenValues *values_read_named(const Options *options, const char *state_dir, const char *identity,
+                               GError **error);
 /* The same for a daemon, which begins whether a remote can be reached or not: what its mirror says, or the
  * state. */
 GivenValues *values_read_followed(const Options *options, const char *state_dir, const char *path,

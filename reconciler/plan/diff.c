@@ -3,14 +3,25 @@
 #include "reconciler/plan/json_walk.h"
 #include <jansson.h>
 #include "reconciler/world/world.h"
+#include "spec/formerly.h"
+#include "spec/reference.h"
 
 typedef struct {
     Plan *plan;
     const PlanActual *actual;
     const PlanOptions *options;
-    GArray *specs;   /* View: the spec of each change, for the order */
-    size_t next_run; /* in actual->runs, which are sorted as everything else */
+    GArray *specs;       /* View: the spec of each change, for the order */
+    size_t next_run;     /* in actual->runs, which are sorted as everything else */
+    GHashTable *renames; /* Manifest* → Rename*, which it owns; NULL: there is none */
+    GHashTable *former;  /* RenameKey → Rename* */
 } Diff;
+
+/* What is there under a former name of a manifest, and becomes what the manifest says. */
+typedef struct {
+    Kind kind;
+    View name;                      /* first two: its key */
+    const ResourceRecord *resource; /* NULL: of a Job */
+} Rename;
 
 static int compare_key(Kind kind, View name, Kind other_kind, View other_name)
 {
@@ -183,6 +194,103 @@ static GPtrArray *compare_with_actual(const Diff *diff, Kind kind, View before, 
     return compare_specs(kind, before, after);
 }
 
+/* ---- renames ---- */
+
+static guint rename_hash(gconstpointer key)
+{
+    const Rename *rename = key;
+    guint hash = (guint)rename->kind;
+    for (size_t i = 0; i < rename->name.len; i++)
+        hash = hash * 33 + (guchar)rename->name.data[i];
+    return hash;
+}
+
+static gboolean rename_equal(gconstpointer a, gconstpointer b)
+{
+    const Rename *left = a, *right = b;
+    return left->kind == right->kind && view_equal(left->name, right->name);
+}
+
+static const Rename *rename_of(const Diff *diff, const Manifest *manifest)
+{
+    return diff->renames && manifest ? g_hash_table_lookup(diff->renames, manifest) : NULL;
+}
+
+static bool is_renamed(const Diff *diff, Kind kind, View name)
+{
+    return diff->former && g_hash_table_contains(diff->former, &(Rename){.kind = kind, .name = name});
+}
+
+static size_t first_run_of(const Diff *diff, Kind kind, View name)
+{
+    size_t low = 0, high = diff->actual->runs_len;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const RunRecord *run = &diff->actual->runs[middle];
+        if (compare_key(run->kind, run->name, kind, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static bool has_runs(const Diff *diff, Kind kind, View name)
+{
+    size_t first = first_run_of(diff, kind, name);
+    return first < diff->actual->runs_len &&
+           compare_key(diff->actual->runs[first].kind, diff->actual->runs[first].name, kind, name) == 0;
+}
+
+/* What a reference to a renamed resource was; NULL: it is to none. */
+static const Rename *rename_referred(const Diff *diff, const ManifestReference *reference)
+{
+    View qualifier, name = reference_name(reference->kind, reference->text, &qualifier);
+    return rename_of(diff, manifest_set_find(diff->plan->desired, reference->kind, name));
+}
+
+/* Canonical text: a member stands in it as "MEMBER":"VALUE", and nothing else reads so. */
+static void replace_value(GString *spec, const char *member, View from, View to)
+{
+    g_autofree char *old = g_strdup_printf("\"%s\":\"" VIEW_FMT "\"", member, VIEW_ARG(from)),
+                    *fresh = g_strdup_printf("\"%s\":\"" VIEW_FMT "\"", member, VIEW_ARG(to));
+    g_string_replace(spec, old, fresh, 0);
+}
+
+/* An ARN ends in the name. */
+static void restore_reference(GString *spec, const ManifestReference *reference, const Rename *rename)
+{
+    View qualifier, name = reference_name(reference->kind, reference->text, &qualifier);
+    const char *dot = strrchr(reference->path, '.');
+    size_t before = (size_t)(name.data - reference->text.data);
+    g_autofree char *former =
+        g_strdup_printf("%.*s" VIEW_FMT, (int)before, reference->text.data, VIEW_ARG(rename->name));
+    replace_value(spec, dot ? dot + 1 : reference->path, reference->text, view_from(former));
+}
+
+/* The manifest as it would be under the former names, its own and of what it refers to: names are in digests
+ * and run keys. False: it is the same. The text lives as long as the plan. */
+static bool manifest_before(Diff *diff, const Manifest *manifest, Manifest *ret_former)
+{
+    const Rename *own = rename_of(diff, manifest);
+    g_autoptr(GString) spec = g_string_new_len(manifest->spec.data, (gssize)manifest->spec.len);
+    for (size_t i = 0; i < manifest->references_len; i++) {
+        const Rename *rename = rename_referred(diff, &manifest->references[i]);
+        if (rename)
+            restore_reference(spec, &manifest->references[i], rename);
+    }
+    *ret_former = *manifest;
+    ret_former->name = own ? own->name : manifest->name;
+    ret_former->spec = (View){arena_strndup(diff->plan->arena, spec->str, spec->len), spec->len};
+    canonical_digest(ret_former->kind, ret_former->name, ret_former->spec, &ret_former->digest);
+    return !digest_equal(&ret_former->digest, &manifest->digest);
+}
+
+static bool may_have_former_keys(const Diff *diff, const Manifest *manifest)
+{
+    return diff->renames || manifest_has_formerly(manifest);
+}
+
 static void add_run(Diff *diff, const Manifest *manifest, const Digest *key, const RunsOfName *runs)
 {
     bool is_recorded = !diff->actual->source_known && diff->options->first_run == FIRST_RUN_RECORD;
@@ -231,10 +339,50 @@ static RunsOfName take_runs_of(Diff *diff, const Manifest *manifest, Digest *ret
     return take_runs(diff, manifest->kind, manifest->name, ret_key);
 }
 
+/* The runs that stand under the name at, with the key that the manifest would have as name. */
+static RunsOfName take_runs_as(Diff *diff, const Manifest *manifest, View name, View at, Digest *ret_key)
+{
+    Manifest as = *manifest;
+    size_t next = diff->next_run;
+    as.name = name;
+    canonical_digest(as.kind, name, as.spec, &as.digest);
+    run_key_of(&as, diff->plan->desired, diff->actual, diff->options->source_name, ret_key);
+    diff->next_run = first_run_of(diff, manifest->kind, at);
+    RunsOfName runs = take_runs(diff, manifest->kind, at, ret_key);
+    diff->next_run = next;
+    return runs;
+}
+
+/* The same; where it or what it refers to was renamed, now or before, also by the names that were: a run has
+ * the name that it had when its content was the manifest's last. *ret_former_key: of the run found by those;
+ * zero: none was. */
+static RunsOfName take_runs_by_all_names(Diff *diff, const Manifest *manifest, Digest *ret_key,
+                                         Digest *ret_former_key)
+{
+    RunsOfName runs = take_runs_of(diff, manifest, ret_key);
+    const Rename *own = rename_of(diff, manifest);
+    View at = own ? own->name : manifest->name;
+    Manifest before = *manifest;
+    memset(ret_former_key, 0, sizeof *ret_former_key);
+    if (runs.same || !may_have_former_keys(diff, manifest))
+        return runs;
+    bool has_before = manifest_before(diff, manifest, &before);
+    g_auto(GStrv) names = manifest_formerly(manifest);
+    for (guint i = 0; i <= g_strv_length(names) && !runs.same; i++) {
+        View name = names[i] ? view_from(names[i]) : manifest->name;
+        runs = take_runs_as(diff, manifest, name, at, ret_former_key);
+        if (!runs.same && has_before)
+            runs = take_runs_as(diff, &before, name, at, ret_former_key);
+    }
+    if (!runs.same)
+        memset(ret_former_key, 0, sizeof *ret_former_key);
+    return runs;
+}
+
 static bool want_run(Diff *diff, const Manifest *manifest)
 {
-    Digest key;
-    RunsOfName runs = take_runs_of(diff, manifest, &key);
+    Digest key, former_key;
+    RunsOfName runs = take_runs_by_all_names(diff, manifest, &key, &former_key);
     if (!is_selected(diff, manifest->kind, manifest->name))
         return true;
     if (!runs.same && run_triggered_by_change(manifest)) {
@@ -256,6 +404,8 @@ static char *stop_step(const Diff *diff, const RunRecord *run)
 static void unwanted_runs(Diff *diff, Kind kind, View name)
 {
     RunsOfName runs = take_runs(diff, kind, name, NULL);
+    if (is_renamed(diff, kind, name))
+        return;
     if (!runs.unfinished || !is_selected(diff, kind, name))
         return;
     if (!runs.stoppable) {
@@ -284,30 +434,6 @@ static char *annotation_of(const Manifest *manifest, const char *name)
     char *value = g_strdup(json_string_value(json_object_get(json_object_get(root, "annotations"), name)));
     json_decref(root);
     return value;
-}
-
-/* A rename is not followed: who asked for one is to know before anything is deleted. */
-static void note_formerly(Diff *diff, const Manifest *manifest)
-{
-    g_autofree char *former = annotation_of(manifest, "muster/formerly");
-    const ResourceRecord *resource =
-        former ? actual_find(diff->actual, manifest->kind, view_from(former)) : NULL;
-    if (resource && is_ours(diff, resource))
-        add_note(
-            diff->plan->warnings, manifest->kind, manifest->name,
-            g_strdup_printf("muster/formerly: %s is not followed by this version: this one is made anew, and "
-                            "%s/%s is deleted with what it had",
-                            former, kind_name(manifest->kind), former));
-}
-
-static void add_create(Diff *diff, const Manifest *manifest)
-{
-    note_formerly(diff, manifest);
-    Change *change = change_new(diff->plan, ACTION_CREATE, manifest->kind, manifest->name);
-    change_set_manifest(change, manifest);
-    change->after = manifest->digest;
-    change->reason = "not there yet";
-    add_change(diff, change, manifest->spec);
 }
 
 static void compare_resource(Diff *diff, const ResourceRecord *resource, const Manifest *manifest,
@@ -370,8 +496,78 @@ static void add_busy_steps(const Diff *diff, Change *change, const ResourceRecor
     change_take_sub_steps(diff->plan, change, steps);
 }
 
+/* The run that stands for the content by the former names, and does by the new ones from then on. */
+static void set_keys(Diff *diff, Change *change, const Manifest *manifest)
+{
+    size_t next = diff->next_run;
+    Digest key, former_key;
+    if (!may_have_former_keys(diff, manifest) ||
+        (manifest->kind != KIND_JOB && manifest->kind != KIND_PIPELINE))
+        return;
+    diff->next_run = first_run_of(diff, manifest->kind, manifest->name);
+    (void)take_runs_by_all_names(diff, manifest, &key, &former_key);
+    diff->next_run = next;
+    if (!digest_is_zero(&former_key)) {
+        change->former_key = former_key;
+        change->run_key = key;
+    }
+}
+
+static void set_formerly(Diff *diff, Change *change, const Rename *rename)
+{
+    g_autofree char *what = change->fields->len ? change_reason(change->fields) : NULL;
+    bool is_adopted = rename->resource && rename->resource->owner.len == 0;
+    change->formerly = arena_strndup(diff->plan->arena, rename->name.data, rename->name.len);
+    change_take_reason(diff->plan, change,
+                       g_strdup_printf("renamed from %s%s%s%s", change->formerly,
+                                       is_adopted ? "; adopted" : "", what ? "; " : "", what ? what : ""));
+}
+
+/* A pipeline that is gone left its runs: they are this one's. */
+static void add_create(Diff *diff, const Manifest *manifest)
+{
+    const Rename *rename = rename_of(diff, manifest);
+    Change *change = change_new(diff->plan, ACTION_CREATE, manifest->kind, manifest->name);
+    change_set_manifest(change, manifest);
+    change->after = manifest->digest;
+    change->reason = "not there yet";
+    if (rename) {
+        set_keys(diff, change, manifest);
+        change->formerly = arena_strndup(diff->plan->arena, rename->name.data, rename->name.len);
+        change_take_reason(diff->plan, change,
+                           g_strdup_printf("not there yet; takes the runs of %s", change->formerly));
+    }
+    add_change(diff, change, manifest->spec);
+}
+
+/* Of a Job there are only runs. True: they are renamed, or stand for what names something that is. */
+static bool rename_job(Diff *diff, const Manifest *manifest)
+{
+    const Rename *rename = rename_of(diff, manifest);
+    Manifest former;
+    if (!may_have_former_keys(diff, manifest) || !is_selected(diff, manifest->kind, manifest->name))
+        return false;
+    (void)manifest_before(diff, manifest, &former);
+    Change *change = change_new(diff->plan, ACTION_UPDATE, manifest->kind, manifest->name);
+    change_set_manifest(change, manifest);
+    change->before = former.digest;
+    change->after = manifest->digest;
+    set_keys(diff, change, manifest);
+    if (!rename && digest_is_zero(&change->former_key))
+        return false; /* the plan's arena keeps it */
+    change_take_fields(change, compare_specs(manifest->kind, former.spec, manifest->spec));
+    change->unchanged_fields = compare_unchanged(manifest->kind, former.spec, manifest->spec);
+    if (rename)
+        set_formerly(diff, change, rename);
+    else
+        change->reason = "its names changed; what ran by the former ones stands for it";
+    add_change(diff, change, manifest->spec);
+    return true;
+}
+
 static void add_update(Diff *diff, const ResourceRecord *resource, const Manifest *manifest)
 {
+    const Rename *rename = rename_of(diff, manifest);
     Change *change = change_new(diff->plan, ACTION_UPDATE, manifest->kind, manifest->name);
     change_set_manifest(change, manifest);
     change->before = resource->digest;
@@ -379,7 +575,11 @@ static void add_update(Diff *diff, const ResourceRecord *resource, const Manifes
     compare_resource(diff, resource, manifest, change);
     if (fields_effect(change->fields) == UPDATE_REPLACE)
         change->action = ACTION_REPLACE;
-    change_take_reason(diff->plan, change, update_reason(diff, resource, manifest, change));
+    set_keys(diff, change, manifest);
+    if (rename)
+        set_formerly(diff, change, rename);
+    else
+        change_take_reason(diff->plan, change, update_reason(diff, resource, manifest, change));
     add_busy_steps(diff, change, resource);
     add_change(diff, change, manifest->spec);
 }
@@ -454,11 +654,24 @@ static void note_left_alone(Diff *diff, const ResourceRecord *resource, const Ma
                              differs ? "differs from it" : "agrees with it"));
 }
 
+static bool is_found_by_former_key(Diff *diff, const Manifest *manifest)
+{
+    size_t next = diff->next_run;
+    Digest key, former_key;
+    if (manifest->kind != KIND_PIPELINE || !manifest_has_formerly(manifest))
+        return false;
+    diff->next_run = first_run_of(diff, manifest->kind, manifest->name);
+    (void)take_runs_by_all_names(diff, manifest, &key, &former_key);
+    diff->next_run = next;
+    return !digest_is_zero(&former_key);
+}
+
 /* Whether something is to be done. */
 static bool match_resource(Diff *diff, const ResourceRecord *resource, const Manifest *manifest)
 {
     bool is_unowned = resource->owner.len == 0;
     if (!is_ours(diff, resource) && !is_unowned) { /* plan_guard stops an apply */
+        diff->plan->foreign++;
         add_note(diff->plan->warnings, manifest->kind, manifest->name,
                  g_strdup_printf("belongs to source " VIEW_FMT "; this source must not declare it too",
                                  VIEW_ARG(resource->owner)));
@@ -468,7 +681,8 @@ static bool match_resource(Diff *diff, const ResourceRecord *resource, const Man
         note_left_alone(diff, resource, manifest);
         return false;
     }
-    if (is_in_force(resource, manifest) && !(is_unowned && adoption_of(manifest) != ADOPT_UNSAID)) {
+    if (is_in_force(resource, manifest) && !is_found_by_former_key(diff, manifest) &&
+        !(is_unowned && adoption_of(manifest) != ADOPT_UNSAID)) {
         if (is_unowned)
             add_note(diff->plan->unmanaged, manifest->kind, manifest->name,
                      g_strdup("not made by this source; its manifest agrees with it"));
@@ -518,7 +732,8 @@ static void unwanted_resource(Diff *diff, const ResourceRecord *resource)
     RunsOfName runs = {0};
     if (resource->kind == KIND_PIPELINE)
         runs = take_runs(diff, resource->kind, resource->name, NULL);
-    if (!is_selected(diff, resource->kind, resource->name))
+    if (is_renamed(diff, resource->kind, resource->name) ||
+        !is_selected(diff, resource->kind, resource->name))
         return;
     if (!is_ours(diff, resource)) {
         add_note(diff->plan->unmanaged, resource->kind, resource->name,
@@ -549,9 +764,15 @@ static void visit(Diff *diff, const Manifest *manifest, const ResourceRecord *re
         return;
     }
     bool is_changed = false, is_selected_here = is_selected(diff, manifest->kind, manifest->name);
+    const Rename *rename = rename_of(diff, manifest);
+    if (manifest->kind == KIND_JOB)
+        is_changed = rename_job(diff, manifest);
+    if (rename)
+        resource = rename->resource;
     if (manifest->kind != KIND_JOB && is_selected_here) {
         if (resource) {
-            is_changed = match_resource(diff, resource, manifest);
+            is_changed = rename ? (add_update(diff, resource, manifest), true)
+                                : match_resource(diff, resource, manifest);
         } else {
             add_create(diff, manifest);
             is_changed = true;
@@ -605,6 +826,87 @@ static void walk(Diff *diff, const ManifestSet *desired)
     pass_runs(diff, KIND_COUNT, (View){"", 0});
 }
 
+/* ---- what is renamed ---- */
+
+/* What may be taken: this source's, or nobody's where the manifest adopts it, and nothing that is going. */
+static bool is_takeable(const Diff *diff, const ResourceRecord *resource, const Manifest *manifest)
+{
+    bool is_takeable =
+        is_ours(diff, resource) || (resource->owner.len == 0 && adoption_of(manifest) == ADOPT_ALWAYS);
+    return is_takeable && resource->phase == RESOURCE_ACTIVE;
+}
+
+static bool find_former(const Diff *diff, const Manifest *manifest, View name, Rename *ret_rename)
+{
+    const ResourceRecord *resource =
+        manifest->kind == KIND_JOB ? NULL : actual_find(diff->actual, manifest->kind, name);
+    bool may_be_runs = manifest->kind == KIND_JOB || manifest->kind == KIND_PIPELINE;
+    bool is_there = resource      ? is_takeable(diff, resource, manifest)
+                    : may_be_runs ? has_runs(diff, manifest->kind, name)
+                                  : false;
+    *ret_rename = (Rename){manifest->kind, name, resource};
+    return is_there && !is_renamed(diff, manifest->kind, name) &&
+           !manifest_set_find(diff->plan->desired, manifest->kind, name);
+}
+
+static void add_rename(Diff *diff, const Manifest *manifest, const Rename *found)
+{
+    Rename *rename = arena_alloc(diff->plan->arena, sizeof *rename);
+    *rename = *found;
+    rename->name.data = arena_strndup(diff->plan->arena, found->name.data, found->name.len);
+    if (!diff->renames) {
+        diff->renames = g_hash_table_new(NULL, NULL);
+        diff->former = g_hash_table_new(rename_hash, rename_equal);
+    }
+    g_hash_table_insert(diff->renames, (gpointer)(uintptr_t)manifest, rename);
+    g_hash_table_add(diff->former, rename);
+}
+
+/* Who asked for a rename is to know before anything is deleted. */
+static void note_not_renamed(Diff *diff, const Manifest *manifest, const char *former)
+{
+    const ResourceRecord *resource = actual_find(diff->actual, manifest->kind, view_from(former));
+    if (!resource || !is_ours(diff, resource))
+        return;
+    add_note(diff->plan->warnings, manifest->kind, manifest->name,
+             g_strdup_printf("%s/%s is not renamed, but deleted, and this one made anew: %s",
+                             kind_name(manifest->kind), former,
+                             resource->phase != RESOURCE_ACTIVE ? "it is being deleted or replaced"
+                                                                : "there are runs of this name already"));
+}
+
+static void look_for_rename(Diff *diff, const Manifest *manifest)
+{
+    if (actual_find(diff->actual, manifest->kind, manifest->name) || !kind_is_renamed(manifest->kind) ||
+        !is_selected(diff, manifest->kind, manifest->name))
+        return;
+    g_auto(GStrv) names = manifest_formerly(manifest);
+    bool is_used = has_runs(diff, manifest->kind, manifest->name);
+    Rename rename;
+    for (char **name = names; *name; name++) {
+        if (!is_used && find_former(diff, manifest, view_from(*name), &rename)) {
+            add_rename(diff, manifest, &rename);
+            return;
+        }
+        note_not_renamed(diff, manifest, *name);
+    }
+}
+
+static void find_renames(Diff *diff, const ManifestSet *desired)
+{
+    for (size_t i = 0; desired && i < manifest_set_len(desired); i++) {
+        const Manifest *manifest = manifest_set_get(desired, i);
+        if (manifest_has_formerly(manifest))
+            look_for_rename(diff, manifest);
+    }
+}
+
+static void renames_clear(Diff *diff)
+{
+    g_clear_pointer(&diff->renames, g_hash_table_unref);
+    g_clear_pointer(&diff->former, g_hash_table_unref);
+}
+
 /* What a source owns and holds another value than it says: shown, and nothing to correct. */
 static void note_overridden(Diff *diff)
 {
@@ -627,7 +929,9 @@ Plan *plan_build(ManifestSet *desired, const PlanActual *actual, const PlanOptio
         add_note(plan->warnings, KIND_COUNT, (View){"", 0}, g_strdup(*notice));
     Diff diff = {.plan = plan, .actual = actual, .options = options};
     diff.specs = g_array_new(FALSE, FALSE, sizeof(View));
+    find_renames(&diff, options->destroy ? NULL : desired);
     walk(&diff, options->destroy ? NULL : desired);
+    renames_clear(&diff);
     runs_note_ending(plan, actual, options);
     note_overridden(&diff);
     plan_order(plan, (const View *)(void *)diff.specs->data);

@@ -21,9 +21,29 @@ static GuardResult guard_empty(const Plan *plan, char **ret_message)
     return GUARD_EMPTY;
 }
 
+#define CONFLICTS_TOLD 3
+
+static void append_place(GString *out, View file, int line)
+{
+    if (file.len)
+        g_string_append_printf(out, " (" VIEW_FMT ":%d)", VIEW_ARG(file), line);
+}
+
+/* Whose it is, with both places. */
+static void append_conflict(GString *out, const ResourceRecord *resource, const Manifest *manifest)
+{
+    g_string_append_printf(out, "%s%s/" VIEW_FMT, out->len ? ", " : "", kind_name(resource->kind),
+                           VIEW_ARG(resource->name));
+    append_place(out, view_from(manifest->file), manifest->line);
+    g_string_append_printf(out, " belongs to source " VIEW_FMT, VIEW_ARG(resource->owner));
+    append_place(out, resource->file, resource->line);
+}
+
 static GuardResult guard_conflict(const Plan *plan, const PlanActual *actual, const PlanOptions *options,
                                   char **ret_message)
 {
+    size_t found = 0;
+    g_autoptr(GString) conflicts = g_string_new(NULL);
     if (plan->destroys || !plan->desired)
         return GUARD_OK;
     for (size_t i = 0; i < actual->resources_len; i++) {
@@ -31,16 +51,17 @@ static GuardResult guard_conflict(const Plan *plan, const PlanActual *actual, co
         if (resource->owner.len == 0 || view_is(resource->owner, options->source_name))
             continue;
         const Manifest *manifest = manifest_set_find(plan->desired, resource->kind, resource->name);
-        if (!manifest)
-            continue;
-        *ret_message =
-            g_strdup_printf("%s/" VIEW_FMT " (%s:%d) belongs to source " VIEW_FMT
-                            "; remove it here and name it under `uses:` in muster.yaml, or remove it there",
-                            kind_name(resource->kind), VIEW_ARG(resource->name), manifest->file,
-                            manifest->line, VIEW_ARG(resource->owner));
-        return GUARD_CONFLICT;
+        if (manifest && found++ < CONFLICTS_TOLD)
+            append_conflict(conflicts, resource, manifest);
     }
-    return GUARD_OK;
+    if (found == 0)
+        return GUARD_OK;
+    if (found > CONFLICTS_TOLD)
+        g_string_append_printf(conflicts, ", and %zu more do", found - CONFLICTS_TOLD);
+    *ret_message = g_strdup_printf("%s; name what another source makes under `uses:` in muster.yaml, give "
+                                   "this source a namePrefix, or take it out of one of them",
+                                   conflicts->str);
+    return GUARD_CONFLICT;
 }
 
 static GuardResult guard_refused(const Plan *plan, const PlanActual *actual, char **ret_message)

@@ -32,6 +32,11 @@ static void append_change(GString *out, const Change *change)
     g_string_append_c(out, '\n');
     append_hex(out, &change->run_key);
     g_string_append_c(out, '\n');
+    if (change->formerly || !digest_is_zero(&change->former_key)) {
+        append_text(out, change->formerly);
+        append_hex(out, &change->former_key);
+        g_string_append_c(out, '\n');
+    }
     for (guint i = 0; i < change->fields->len; i++) {
         const FieldChange *field = g_ptr_array_index(change->fields, i);
         if (!g_str_has_prefix(field->path, "metadata."))

@@ -187,6 +187,11 @@ static void order_clear(Order *order)
     g_free(order->entries);
 }
 
+static bool is_renamed(const Change *change)
+{
+    return change->formerly && change->action != ACTION_CREATE;
+}
+
 void plan_order(Plan *plan, const View *specs)
 {
     GPtrArray *changes = plan->changes;
@@ -200,8 +205,12 @@ void plan_order(Plan *plan, const View *specs)
     }
     link_all(&order);
     g_autoptr(GPtrArray) ordered = g_ptr_array_sized_new((guint)len);
+    for (size_t i = 0; i < len; i++) /* what others refer to by its new name */
+        if (is_renamed(order.entries[i].change))
+            g_ptr_array_add(ordered, order.entries[i].change);
     for (size_t i = 0; i < len; i++)
-        if (order.entries[i].change->action != ACTION_RUN && order.entries[i].change->action != ACTION_DELETE)
+        if (order.entries[i].change->action != ACTION_RUN &&
+            order.entries[i].change->action != ACTION_DELETE && !is_renamed(order.entries[i].change))
             g_ptr_array_add(ordered, order.entries[i].change);
     order_runs(order.entries, len, ordered);
     for (size_t i = len; i-- > 0;)

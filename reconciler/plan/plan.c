@@ -226,6 +226,22 @@ static int compare_fields(gconstpointer a, gconstpointer b)
     return strcmp((*first)->path, (*second)->path);
 }
 
+static void formerly_compare(GPtrArray *fields, size_t *unchanged, const json_t *before, const json_t *after)
+{
+    if (!before && !after)
+        return;
+    if (before && after && json_equal(before, after)) {
+        (*unchanged)++;
+        return;
+    }
+    FieldChange *field = g_new0(FieldChange, 1);
+    field->path = g_strdup("metadata.formerly");
+    field->before = before ? dump_value(before) : NULL;
+    field->after = after ? dump_value(after) : NULL;
+    field->effect = UPDATE_IN_PLACE;
+    g_ptr_array_add(fields, field);
+}
+
 void metadata_compare(View before, View after, GPtrArray *fields, size_t *unchanged)
 {
     json_t *old = json_loadb(before.data ? before.data : "", before.len, 0, NULL);
@@ -234,6 +250,7 @@ void metadata_compare(View before, View after, GPtrArray *fields, size_t *unchan
     for (size_t i = 0; i < G_N_ELEMENTS(groups); i++)
         metadata_group(fields, unchanged, groups[i], json_object_get(old, groups[i]),
                        json_object_get(new, groups[i]));
+    formerly_compare(fields, unchanged, json_object_get(old, "formerly"), json_object_get(new, "formerly"));
     g_ptr_array_sort(fields, compare_fields);
     json_decref(old);
     json_decref(new);

@@ -27,7 +27,11 @@ typedef struct {
     size_t unchanged_fields;
     const char *const *sub_steps; /* "drains first: 3 running jobs", NULL-terminated; may be NULL */
     const Manifest *manifest;     /* desired; NULL for deletions; borrowed from the ManifestSet in the plan */
-    Digest run_key;               /* ACTION_RUN */
+    const char *formerly; /* an update: the name that it has until then; of a Pipeline's create: that its runs
+                             have; NULL: none */
+    Digest former_key;    /* an update: of the runs that stand for its content, by names that it or
+                             what it refers to has until then; zero: none */
+    Digest run_key;       /* ACTION_RUN; of these runs from then on */
     bool recorded; /* ACTION_RUN under --first-run record: the run is entered as done (RUN_RECORDED), not
                       started */
     Digest before, after; /* of the spec; all zero: absent. For runs: key of the run before, run_key */
@@ -48,6 +52,7 @@ typedef struct {
     GPtrArray *overridden; /* of PlanNote*: fields that hold another value for a while; no part of the id */
     size_t counts[5];      /* by ActionType; recorded runs are not counted in ACTION_RUN but in recorded */
     size_t recorded;
+    size_t foreign; /* manifests of resources that belong to other sources */
     size_t unchanged;
     bool destroys;              /* made by `destroy` */
     char *salt, *compared_with; /* as in PlanActual ("" for none) and PlanOptions (may be NULL) */
@@ -109,6 +114,9 @@ typedef struct {
  * adopted by an update. One that its source let go (kept too) is left alone. The manifest's annotation
  * muster/adopt decides for both: never; if-identical: when the specs are equal; always. What is left alone is
  * noted in unmanaged; a pipeline among them is not run.
+ *   - A manifest with metadata.formerly (spec/formerly.h) whose name nothing has, while something of this
+ * source has a former one, gives an ACTION_UPDATE (or REPLACE) with `formerly`, before all others: the
+ * resource, of a Job its runs, get the new name and then what the manifest says.
  *   - ACTION_DELETE of a Job ends its unfinished runs by onDelete and marks them RUN_CANCELLED at once; of a
  * Pipeline too.
  *   - Notes in kept: the record is to be marked kept.

@@ -176,6 +176,13 @@ void render_no_changes(const Plan *plan, GString *out)
         g_string_append(out, " owns is left to destroy.");
         return;
     }
+    if (plan->foreign > 0) {
+        g_string_append_printf(out, "No changes can be made: of what source ");
+        render_safe(view_from(plan->source_name), out);
+        g_string_append_printf(out, " declares, %zu belong%s to another.", plan->foreign,
+                               plan->foreign == 1 ? "s" : "");
+        return;
+    }
     g_string_append(out, "No changes. What is there matches source ");
     render_safe(view_from(plan->source_name), out);
     if (plan->pending->len > 0)

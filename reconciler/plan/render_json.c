@@ -91,6 +91,10 @@ static void append_change(GString *out, const Change *change)
                            kind_name(change->kind));
     append_member(out, "name", change->name);
     g_string_append_c(out, ',');
+    if (change->formerly) {
+        append_member(out, "formerly", change->formerly);
+        g_string_append_c(out, ',');
+    }
     append_member(out, "file", change->file);
     g_string_append_printf(out, ",\"line\":%d,", change->line);
     append_member(out, "reason", change->reason);

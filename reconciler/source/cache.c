@@ -10,15 +10,17 @@
 #include <glib.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "spec/variant.h"
 
-#define CACHE_VERSION   1u
+#define CACHE_VERSION   2u
 #define CACHE_MAGIC     0x4548434154534d55u
 #define CACHE_BYTES_MAX ((uint64_t)2 << 30)
 #define ENTRIES_MAX     4000000u
+#define ALIGNMENT       _Alignof(Entry)
 #define REWRITE_SHARE   20u /* written anew when a 20th of what was used was missing */
 
 typedef struct {
@@ -48,11 +50,18 @@ typedef struct {
     Digest digest;
 } ManifestHead;
 
+/* The file as it was when it was opened, mapped as git's packs are: what was found lies there. */
+typedef struct {
+    ManifestMemory memory;
+    char *bytes;
+    size_t len;
+} CacheFile;
+
 struct Cache {
     Digest key;
     char *path, *temporary;
-    int fd; /* the file read; -1: none */
-    Entry *entries;
+    CacheFile *file; /* NULL: none, or it cannot be used */
+    const Entry *entries;
     size_t entries_len;
     gint *used; /* by entry: found in this pass */
     GMutex mutex;
@@ -116,18 +125,34 @@ static char *file_path(const CacheKey *key)
 /* ---- reading
  * ------------------------------------------------------------------------------------------------------ */
 
-static bool read_exactly(int fd, uint64_t offset, void *data, size_t len)
+static void file_rest(ManifestMemory *memory)
 {
-    size_t done = 0;
-    while (done < len) {
-        ssize_t got = pread(fd, (char *)data + done, len - done, (off_t)(offset + done));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return false;
-        done += (size_t)got;
-    }
-    return true;
+    CacheFile *file = (CacheFile *)memory;
+    (void)madvise(file->bytes, file->len, MADV_DONTNEED);
+}
+
+static void file_free(ManifestMemory *memory)
+{
+    CacheFile *file = (CacheFile *)memory;
+    munmap(file->bytes, file->len);
+    g_free(file);
+}
+
+static CacheFile *file_map(int fd)
+{
+    struct stat status;
+    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || (size_t)status.st_size < sizeof(Header) ||
+        (uint64_t)status.st_size > CACHE_BYTES_MAX)
+        return NULL;
+    void *bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (bytes == MAP_FAILED)
+        return NULL;
+#ifdef MADV_POPULATE_READ
+    (void)madvise(bytes, (size_t)status.st_size, MADV_POPULATE_READ); /* all of it is looked at, mostly */
+#endif
+    CacheFile *file = g_new0(CacheFile, 1);
+    *file = (CacheFile){{1, file_rest, file_free}, bytes, (size_t)status.st_size};
+    return file;
 }
 
 static void header_checksum(const Header *header, Digest *ret_checksum)
@@ -161,27 +186,36 @@ static bool entries_are_good(const Entry *entries, size_t len, uint64_t index_of
     return true;
 }
 
-static bool read_index(Cache *cache, int fd)
+static bool read_index(Cache *cache)
 {
-    struct stat status;
     Header header;
     Digest checksum;
-    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || (uint64_t)status.st_size > CACHE_BYTES_MAX ||
-        !read_exactly(fd, 0, &header, sizeof header) ||
-        !header_is_good(&header, &cache->key, (uint64_t)status.st_size))
+    memcpy(&header, cache->file->bytes, sizeof header);
+    if (!header_is_good(&header, &cache->key, cache->file->len) || header.index_offset % ALIGNMENT != 0)
         return false;
+    const Entry *entries = (const void *)(cache->file->bytes + header.index_offset);
     size_t len = (size_t)header.entries;
-    g_autofree Entry *entries = g_new(Entry, len + 1);
-    if (!read_exactly(fd, header.index_offset, entries, len * sizeof(Entry)))
-        return false;
     digest_of((View){(const char *)entries, len * sizeof(Entry)}, &checksum);
     if (!digest_equal(&checksum, &header.index_checksum) ||
         !entries_are_good(entries, len, header.index_offset))
         return false;
-    cache->entries = g_steal_pointer(&entries);
+    cache->entries = entries;
     cache->entries_len = len;
     cache->used = g_new0(gint, len + 1);
     return true;
+}
+
+static void open_file(Cache *cache)
+{
+    int fd = open(cache->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0)
+        return;
+    cache->file = file_map(fd);
+    close(fd);
+    if (cache->file && !read_index(cache)) {
+        manifest_memory_unref(&cache->file->memory);
+        cache->file = NULL;
+    }
 }
 
 Cache *cache_open(const CacheKey *key)
@@ -194,11 +228,7 @@ Cache *cache_open(const CacheKey *key)
     mkdir(key->directory, 0700); /* where this fails, so does opening below */
     cache->path = file_path(key);
     cache->temporary = g_strconcat(cache->path, ".new", NULL);
-    cache->fd = open(cache->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (cache->fd >= 0 && !read_index(cache, cache->fd)) {
-        close(cache->fd);
-        cache->fd = -1;
-    }
+    open_file(cache);
     return cache;
 }
 
@@ -266,8 +296,8 @@ static bool payload_is_good(View payload)
     return payload.len == 0;
 }
 
-static void payload_add(View payload, const char *file, int first_line, ManifestBatch *batch,
-                        CacheFacts *ret_facts)
+static void payload_add(View payload, const Cache *cache, const char *file, int first_line,
+                        ManifestBatch *batch, CacheFacts *ret_facts)
 {
     PayloadHead head;
     Manifest manifest;
@@ -275,9 +305,14 @@ static void payload_add(View payload, const char *file, int first_line, Manifest
     for (uint32_t i = 0; i < head.manifests && take_manifest(&payload, &manifest); i++) {
         manifest.file = file;
         manifest.line += first_line - 1;
-        manifest_batch_add_placed(batch, &manifest); /* payload lies in the batch */
+        manifest_batch_add_placed(batch, &manifest, &cache->file->memory);
     }
     *ret_facts = (CacheFacts){head.documents_skipped, (int)head.first_skipped_line, head.is_ours == 1};
+}
+
+static View payload_of(const Cache *cache, const Entry *entry)
+{
+    return (View){cache->file->bytes + entry->offset, (size_t)entry->len};
 }
 
 bool cache_find(Cache *cache, const Digest *text, const char *file, int first_line, ManifestBatch *batch,
@@ -287,14 +322,11 @@ bool cache_find(Cache *cache, const Digest *text, const char *file, int first_li
     if (!entry)
         return false;
     Digest checksum;
-    char *payload = manifest_batch_room(batch, (size_t)entry->len); /* wasted when it proves damaged */
-    View view = {payload, (size_t)entry->len};
-    if (!read_exactly(cache->fd, entry->offset, payload, (size_t)entry->len))
+    View payload = payload_of(cache, entry);
+    digest_of(payload, &checksum);
+    if (!digest_equal(&checksum, &entry->checksum) || !payload_is_good(payload))
         return false;
-    digest_of(view, &checksum);
-    if (!digest_equal(&checksum, &entry->checksum) || !payload_is_good(view))
-        return false;
-    payload_add(view, file, first_line, batch, ret_facts);
+    payload_add(payload, cache, file, first_line, batch, ret_facts);
     g_atomic_int_set(&cache->used[entry - cache->entries], 1);
     return true;
 }
@@ -336,7 +368,7 @@ static bool open_temporary(Cache *cache)
     return true;
 }
 
-/* Room in the file for len bytes; false when nothing is to be written. */
+/* Room in the file for len bytes, where an Entry may lie; false when nothing is to be written. */
 static bool reserve(Cache *cache, size_t len, uint64_t *ret_offset)
 {
     g_mutex_lock(&cache->mutex);
@@ -345,7 +377,7 @@ static bool reserve(Cache *cache, size_t len, uint64_t *ret_offset)
     bool is_good = !cache->is_broken && cache->out_len + len <= CACHE_BYTES_MAX;
     *ret_offset = cache->out_len;
     if (is_good)
-        cache->out_len += len;
+        cache->out_len += (len + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     g_mutex_unlock(&cache->mutex);
     return is_good;
 }
@@ -400,15 +432,13 @@ static size_t count_used(const Cache *cache)
 /* What is still used moves over from the old file. */
 static bool copy_used(Cache *cache)
 {
-    g_autoptr(GByteArray) buffer = g_byte_array_new();
     for (size_t i = 0; i < cache->entries_len; i++) {
         Entry entry = cache->entries[i];
         if (!cache->used[i])
             continue;
-        g_byte_array_set_size(buffer, (guint)entry.len);
-        if (!read_exactly(cache->fd, entry.offset, buffer->data, (size_t)entry.len) ||
-            !reserve(cache, (size_t)entry.len, &entry.offset) ||
-            !write_exactly(cache->out, entry.offset, buffer->data, (size_t)entry.len))
+        View payload = payload_of(cache, &entry);
+        if (!reserve(cache, payload.len, &entry.offset) ||
+            !write_exactly(cache->out, entry.offset, payload.data, payload.len))
             return false;
         g_array_append_val(cache->added, entry);
     }
@@ -465,10 +495,9 @@ void cache_close(Cache *cache, CacheEnd end)
             unlink(cache->temporary);
         close(cache->out);
     }
-    if (cache->fd >= 0)
-        close(cache->fd);
+    if (cache->file)
+        manifest_memory_unref(&cache->file->memory);
     g_array_unref(cache->added);
-    g_free(cache->entries);
     g_free(cache->used);
     g_free(cache->path);
     g_free(cache->temporary);

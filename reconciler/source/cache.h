@@ -3,7 +3,8 @@
  * Calls:  the file system, spec/manifest.h.
  * Holds:  a text is recognised by its SHA-256, never by name or time; everything in the file is checked
  * against its checksum and its bounds before it is used, and a damaged or foreign file is as good as none.
- * Threads may look up and add at the same time. The file is replaced whole, by rename. */
+ * Threads may look up and add at the same time. The file is replaced whole, by rename, and never changed: it
+ * is mapped, and the texts of manifests that were found stay there for as long as their batch lives. */
 #pragma once
 #include "spec/manifest.h"
 

@@ -13,13 +13,15 @@
 #include "reconciler/source/watch.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include "spec/variant.h"
 
 /* Each step adds a batch to the set and leaves the memory of what it replaced: after so many, all is loaded
  * afresh. */
-#define STEPS_MAX 500
+#define STEPS_MAX        500
+#define PARSED_BYTES_MAX ((size_t)4 << 20)
 
 typedef struct {
     char *path;
@@ -116,6 +118,16 @@ void source_follower_attach(SourceFollower *follower, SourceWatch *watch)
     follower->watch = watch;
 }
 
+const char *source_follower_author(const SourceFollower *follower)
+{
+    return source_author(&follower->options);
+}
+
+const char *source_follower_signature(const SourceFollower *follower)
+{
+    return source_signature(&follower->options);
+}
+
 const GPtrArray *source_follower_bases(const SourceFollower *follower)
 {
     return follower->bases;
@@ -165,8 +177,8 @@ static void forget_base(SourceFollower *follower)
     follower->steps = 0;
 }
 
-static bool load_everything(SourceFollower *follower, ManifestSet **ret_set, SourceStatistics *ret_statistics,
-                            DiagnosticList *diagnostics, GError **error)
+static bool load_all(SourceFollower *follower, ManifestSet **ret_set, SourceStatistics *ret_statistics,
+                     DiagnosticList *diagnostics, GError **error)
 {
     size_t faults = diagnostic_list_len(diagnostics);
     LoadedFiles files = {.file = follow_file, .data = follower};
@@ -184,6 +196,21 @@ static bool load_everything(SourceFollower *follower, ManifestSet **ret_set, Sou
     } else
         g_hash_table_remove_all(follower->files);
     return true;
+}
+
+/* What was parsed is in memory for as long as it is followed; what comes out of the cache is in its file. */
+static bool load_everything(SourceFollower *follower, ManifestSet **ret_set, SourceStatistics *ret_statistics,
+                            DiagnosticList *diagnostics, GError **error)
+{
+    if (!load_all(follower, ret_set, ret_statistics, diagnostics, error))
+        return false;
+    bool is_parsed =
+        ret_statistics->bytes > PARSED_BYTES_MAX && ret_statistics->files_cached * 2 < ret_statistics->files;
+    if (!is_parsed || !follower->base || !follower->options.cache_dir)
+        return true;
+    g_clear_pointer(ret_set, manifest_set_unref);
+    source_statistics_clear(ret_statistics);
+    return load_all(follower, ret_set, ret_statistics, diagnostics, error);
 }
 
 /* ---- what changed
@@ -412,7 +439,8 @@ static bool take_commit(SourceFollower *follower, bool *ret_everything, GError *
     if (!repo_open(&follower->options, false, error))
         return false;
     bool is_known = follower->base && follower->base_tree && !follower->has_links &&
-                    follower->steps < STEPS_MAX && same_bases(follower) &&
+                    follower->steps < STEPS_MAX && repo_tree_wake(follower->base_tree, NULL) &&
+                    same_bases(follower) &&
                     repo_tree_differences(follower->base_tree, follower->options.git, paths);
     g_hash_table_remove_all(follower->dirty);
     for (guint i = 0; is_known && i < paths->len; i++)
@@ -452,6 +480,14 @@ static bool load_manifests(SourceFollower *follower, ManifestSet **ret_set, Sour
     return load_everything(follower, ret_set, ret_statistics, diagnostics, error);
 }
 
+/* What only reading needed; the threads that read leave their heaps full of holes. */
+static void give_back(SourceFollower *follower)
+{
+    if (follower->base_tree)
+        repo_tree_rest(follower->base_tree);
+    malloc_trim(0);
+}
+
 /* Sizes from files of the source are looked at anew each time: base is what the manifests say themselves. */
 bool source_follower_load(SourceFollower *follower, ManifestSet **ret_set, SourceStatistics *ret_statistics,
                           DiagnosticList *diagnostics, GError **error)
@@ -464,5 +500,7 @@ bool source_follower_load(SourceFollower *follower, ManifestSet **ret_set, Sourc
     *ret_set = array_files_fill(&follower->options, *ret_set, paths, diagnostics);
     if (follower->watch)
         source_watch_also(follower->watch, paths);
+    if (follower->base && follower->steps == 0) /* everything was read */
+        give_back(follower);
     return true;
 }

@@ -294,6 +294,12 @@ RepoLocation *repo_location_parse(const char *text, GError **error)
     return NULL;
 }
 
+bool repo_location_set_ref(RepoLocation *location, const char *ref, GError **error)
+{
+    g_clear_pointer(&location->ref, g_free);
+    return take_ref(location, ref, error);
+}
+
 bool repo_location_is_loopback(const RepoLocation *location)
 {
     struct in_addr address;

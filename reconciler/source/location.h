@@ -37,6 +37,9 @@ typedef struct {
 bool repo_location_is(const char *text);
 /* NULL with error (SOURCE_ERROR_LOCATION), which names the place and the cure. */
 RepoLocation *repo_location_parse(const char *text, GError **error);
+/* Another @REF of the same location: a branch, a tag, a commit, semver:RANGE. False with error: it is none of
+ * them. */
+bool repo_location_set_ref(RepoLocation *location, const char *ref, GError **error);
 void repo_location_free(RepoLocation *location);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RepoLocation, repo_location_free)
 /* A remote on this machine by its name or address: where what is not encrypted can be trusted. */

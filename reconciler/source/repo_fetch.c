@@ -1,32 +1,13 @@
 /* repo_fetch.c: see repo_fetch.h. */
 #include "reconciler/source/repo_fetch.h"
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "reconciler/source/helper.h"
 #include "reconciler/source/repo_config.h"
 #include "reconciler/source/source.h"
 
 #define CONFIG_NAME    "fetch.config"
-#define SAID_MAX       ((size_t)64 << 10) /* of what git writes to stderr */
 #define LINE_MAX_SHOWN 400
 #define PACK_BLOCKS    "8388608" /* of 512 bytes: the largest pack or loose object that git may write, 4 GiB */
-
-/* ulimit: RLIMIT_FSIZE cannot be set by posix_spawn. timeout: ends git when nobody is left to do it. */
-#define WRAPPER "ulimit -c 0; ulimit -f " PACK_BLOCKS "; exec timeout -s KILL \"$0\" git \"$@\""
-
-typedef struct {
-    const RepoFetch *fetch;
-    pid_t pid;
-    int pidfd, said_fd;
-    int64_t deadline_us;
-    GString *said;
-} Helper;
 
 static bool fail(GError **error, int code, const char *what, const char *why)
 {
@@ -34,130 +15,12 @@ static bool fail(GError **error, int code, const char *what, const char *why)
     return false;
 }
 
-/* ---- starting ---- */
-
-/* git with our directory and time limit, and then what it is to do: both NULL-terminated. */
-static char **arguments_of(const RepoFetch *fetch, const char *const *command, const char *const *more)
-{
-    g_autoptr(GStrvBuilder) arguments = g_strv_builder_new();
-    g_autofree char *seconds =
-        g_strdup_printf("%" G_GINT64_FORMAT ".%03d", fetch->settings->timeout_ms / 1000 + 1,
-                        (int)(fetch->settings->timeout_ms % 1000));
-    g_autofree char *directory = g_strconcat("--git-dir=", fetch->mirror, NULL);
-    const char *const fixed[] = {"sh", "-c", WRAPPER, seconds, directory};
-    for (size_t i = 0; i < G_N_ELEMENTS(fixed); i++)
-        g_strv_builder_add(arguments, fixed[i]);
-    for (const char *const *word = command; *word; word++)
-        g_strv_builder_add(arguments, *word);
-    for (const char *const *word = more; *word; word++)
-        g_strv_builder_add(arguments, *word);
-    return g_strv_builder_end(arguments);
-}
-
-/* A group of its own, so that ssh and all else that git starts ends with it. */
-static int spawn(const RepoFetch *fetch, int said, char **arguments, char **environment, pid_t *ret_pid)
-{
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none, all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_adddup2(&actions, said, STDERR_FILENO);
-    if (fetch->lock_fd >= 0)
-        posix_spawn_file_actions_adddup2(&actions, fetch->lock_fd, fetch->lock_fd); /* clears FD_CLOEXEC */
-    posix_spawnattr_init(&attributes);
-    posix_spawnattr_setflags(&attributes,
-                             POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    posix_spawnattr_setpgroup(&attributes, 0);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setsigdefault(&attributes, &all);
-    int fault = posix_spawn(ret_pid, "/bin/sh", &actions, &attributes, arguments, environment);
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    return fault;
-}
-
-static void helper_kill(const Helper *helper)
-{
-    kill(-helper->pid, SIGKILL);
-    kill(helper->pid, SIGKILL);
-}
-
-static int reap(const Helper *helper)
-{
-    int status = 0;
-    while (waitpid(helper->pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    return status;
-}
-
-static bool helper_start(Helper *helper, char **arguments, char **environment, GError **error)
-{
-    int said[2];
-    if (pipe2(said, O_CLOEXEC) != 0)
-        return fail(error, SOURCE_ERROR_UNREADABLE, "git", g_strerror(errno));
-    int fault = spawn(helper->fetch, said[1], arguments, environment, &helper->pid);
-    close(said[1]);
-    helper->said_fd = said[0];
-    if (fault) {
-        close(said[0]);
-        return fail(error, SOURCE_ERROR_UNREADABLE, "git cannot be started", g_strerror(fault));
-    }
-    fcntl(helper->said_fd, F_SETFL, O_NONBLOCK);
-    helper->pidfd = (int)syscall(SYS_pidfd_open, helper->pid, 0);
-    if (helper->pidfd >= 0)
-        return true;
-    fail(error, SOURCE_ERROR_UNREADABLE, "pidfd_open", g_strerror(errno));
-    helper_kill(helper);
-    reap(helper);
-    close(helper->said_fd);
-    return false;
-}
-
-/* ---- waiting ---- */
-
-/* Keeps the end of it: the reason stands last. False at its end. */
-static bool hear(Helper *helper)
-{
-    char buffer[4096];
-    for (;;) {
-        ssize_t got = read(helper->said_fd, buffer, sizeof buffer);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return got < 0;
-        g_string_append_len(helper->said, buffer, got);
-        if (helper->said->len > 2 * SAID_MAX)
-            g_string_erase(helper->said, 0, (gssize)(helper->said->len - SAID_MAX));
-    }
-}
-
-typedef enum { WAIT_ENDED, WAIT_TIMED_OUT, WAIT_CANCELLED } WaitResult;
-
-static WaitResult helper_wait(Helper *helper)
-{
-    struct pollfd fds[] = {{.fd = helper->pidfd, .events = POLLIN},
-                           {.fd = helper->fetch->cancel_fd, .events = POLLIN},
-                           {.fd = helper->said_fd, .events = POLLIN}};
-    for (;;) {
-        int64_t left_ms = (helper->deadline_us - g_get_monotonic_time()) / 1000;
-        if (left_ms <= 0)
-            return WAIT_TIMED_OUT;
-        if (poll(fds, G_N_ELEMENTS(fds), (int)MIN(left_ms + 1, G_MAXINT)) < 0)
-            continue;
-        if (fds[2].revents && !hear(helper))
-            fds[2].fd = -1;
-        if (fds[0].revents)
-            return WAIT_ENDED;
-        if (fds[1].revents)
-            return WAIT_CANCELLED;
-    }
-}
-
 /* ---- what it said ---- */
+
+#define COMMIT_GONE                                                                                          \
+    "no branch and no tag of it leads to this commit any more, and it does not hand it out; push a branch "  \
+    "or "                                                                                                    \
+    "a tag that does"
 
 /* What git says, by a part of it, and what helps. */
 static const struct {
@@ -175,6 +38,8 @@ static const struct {
     {"dubious ownership", "let the user that runs muster own the repository"},
     {"couldn't find remote ref HEAD", "the repository has no commit yet, or its HEAD names a branch that is "
                                       "not there: push one, or name a branch"},
+    {"not our ref", COMMIT_GONE},
+    {"unadvertised object", COMMIT_GONE},
     {"couldn't find remote ref", "there is no such reference"},
     {"does not appear to be a git repository", "is that the repository's path?"},
     {"not found", NULL},
@@ -239,59 +104,72 @@ static char *reason_of(const char *said)
     return text;
 }
 
-static bool fail_fetch(const Helper *helper, int status, GError **error)
+static bool fail_fetch(const RepoFetch *fetch, const HelperEnd *end, GError **error)
 {
-    const char *said = helper->said->str, *cure = NULL;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-        return fail(error, SOURCE_ERROR_UNREADABLE, helper->fetch->location->url,
+    const char *said = end->error->str, *cure = NULL;
+    if (helper_is_missing(end))
+        return fail(error, SOURCE_ERROR_UNREADABLE, fetch->location->url,
                     "the git executable is missing: install git");
     for (size_t i = 0; !cure && i < G_N_ELEMENTS(cures); i++)
         if (strstr(said, cures[i].part))
             cure = cures[i].cure;
     g_autofree char *reason = reason_of(said);
-    g_set_error(error, SOURCE_ERROR, blames_mirror(said) ? SOURCE_ERROR_DAMAGED : SOURCE_ERROR_REMOTE,
-                "%s cannot be fetched: %s%s%s", helper->fetch->location->url, reason, cure ? "; " : "",
-                cure ? cure : "");
+    bool is_unknown = g_strcmp0(cure, COMMIT_GONE) == 0 || strstr(said, "couldn't find remote ref");
+    int code = is_unknown            ? SOURCE_ERROR_REF
+               : blames_mirror(said) ? SOURCE_ERROR_DAMAGED
+                                     : SOURCE_ERROR_REMOTE;
+    g_set_error(error, SOURCE_ERROR, code, "%s cannot be fetched: %s%s%s", fetch->location->url, reason,
+                cure ? "; " : "", cure ? cure : "");
     return false;
 }
 
-static bool helper_end(Helper *helper, WaitResult result, GError **error)
+static bool check_end(const RepoFetch *fetch, const HelperEnd *end, GError **error)
 {
-    if (result != WAIT_ENDED)
-        helper_kill(helper);
-    int status = reap(helper);
-    hear(helper);
-    switch (result) {
-    case WAIT_TIMED_OUT:
+    switch (end->outcome) {
+    case HELPER_TIMED_OUT:
         g_set_error(error, SOURCE_ERROR, SOURCE_ERROR_REMOTE,
                     "%s cannot be fetched: not done within %" G_GINT64_FORMAT " s (timeout in sources.yaml)",
-                    helper->fetch->location->url, helper->fetch->settings->timeout_ms / 1000);
+                    fetch->location->url, fetch->settings->timeout_ms / 1000);
         return false;
-    case WAIT_CANCELLED:
-        return fail(error, SOURCE_ERROR_CANCELLED, helper->fetch->location->url, "the fetch was ended");
-    case WAIT_ENDED: break;
+    case HELPER_CANCELLED:
+        return fail(error, SOURCE_ERROR_CANCELLED, fetch->location->url, "the fetch was ended");
+    case HELPER_ENDED: break;
     }
-    return (WIFEXITED(status) && WEXITSTATUS(status) == 0) || fail_fetch(helper, status, error);
+    return helper_is_good(end) || fail_fetch(fetch, end, error);
+}
+
+/* git with our directory, and then what it is to do: both NULL-terminated. */
+static char **arguments_of(const RepoFetch *fetch, const char *const *command, const char *const *more)
+{
+    g_autoptr(GStrvBuilder) arguments = g_strv_builder_new();
+    g_autofree char *directory = g_strconcat("--git-dir=", fetch->mirror, NULL);
+    g_strv_builder_add(arguments, "git");
+    g_strv_builder_add(arguments, directory);
+    for (const char *const *word = command; *word; word++)
+        g_strv_builder_add(arguments, *word);
+    for (const char *const *word = more; *word; word++)
+        g_strv_builder_add(arguments, *word);
+    return g_strv_builder_end(arguments);
 }
 
 static bool run(const RepoFetch *fetch, const char *const *command, const char *const *more, GError **error)
 {
-    Helper helper = {.fetch = fetch, .said_fd = -1, .pidfd = -1};
+    g_auto(HelperEnd) end = {0};
     g_autofree char *config = g_build_filename(fetch->mirror, CONFIG_NAME, NULL);
     g_autofree char *text = repo_config_text(fetch->location, fetch->settings, fetch->mirror);
     if (!g_file_set_contents_full(config, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, error))
         return false;
     g_auto(GStrv) arguments = arguments_of(fetch, command, more);
     g_auto(GStrv) environment = repo_config_environment(fetch->location, fetch->settings, config, error);
-    helper.deadline_us = g_get_monotonic_time() + fetch->settings->timeout_ms * 1000;
-    if (!environment || !helper_start(&helper, arguments, environment, error))
-        return false;
-    helper.said = g_string_new(NULL);
-    bool is_good = helper_end(&helper, helper_wait(&helper), error);
-    g_string_free(helper.said, TRUE);
-    close(helper.pidfd);
-    close(helper.said_fd);
-    return is_good;
+    HelperCommand helper = {.arguments = (const char *const *)arguments,
+                            .environment = environment,
+                            .kept = &fetch->lock_fd,
+                            .kept_len = fetch->lock_fd >= 0 ? 1 : 0,
+                            .input_fd = -1,
+                            .max_512 = PACK_BLOCKS,
+                            .timeout_ms = fetch->settings->timeout_ms,
+                            .cancel_fd = fetch->cancel_fd};
+    return environment && helper_run(&helper, &end, error) && check_end(fetch, &end, error);
 }
 
 bool repo_fetch_run(const RepoFetch *fetch, const char *const *refspecs, GError **error)

@@ -20,6 +20,7 @@ typedef struct {
  */
 void repo_fetch_tidy(const RepoFetch *fetch);
 
-/* False with error: SOURCE_ERROR_REMOTE (what git said, and the cure), SOURCE_ERROR_DAMAGED (git says that
- * the mirror itself is), SOURCE_ERROR_CANCELLED, SOURCE_ERROR_UNREADABLE. refspecs: NULL-terminated. */
+/* False with error: SOURCE_ERROR_REMOTE (what git said, and the cure), SOURCE_ERROR_REF (the remote has no
+ * such reference, or not the commit that was named by its id), SOURCE_ERROR_DAMAGED (git says that the mirror
+ * itself is), SOURCE_ERROR_CANCELLED, SOURCE_ERROR_UNREADABLE. refspecs: NULL-terminated. */
 bool repo_fetch_run(const RepoFetch *fetch, const char *const *refspecs, GError **error);

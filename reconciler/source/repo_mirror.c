@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+#include "reconciler/source/repo_author.h"
 #include "reconciler/source/repo_fetch.h"
 #include "reconciler/source/source.h"
 #include "reconciler/source/version.h"
@@ -31,7 +32,7 @@
 
 struct RepoMirror {
     RepoLocation *location; /* of its own */
-    char *path, *lock_path, *damaged_path;
+    char *path, *lock_path, *damaged_path, *records_path;
     char *held_ref;
     const char *head_ref;       /* what HEAD of the remote is called here */
     bool is_in_place;           /* it is the remote: only read */
@@ -143,6 +144,7 @@ RepoMirror *repo_mirror_open(const char *base, const RepoLocation *location, GEr
     mirror->path = g_build_filename(directory, name, NULL);
     mirror->lock_path = g_strconcat(mirror->path, ".lock", NULL);
     mirror->damaged_path = g_strconcat(mirror->path, ".damaged", NULL);
+    mirror->records_path = g_strconcat(mirror->path, ".verified", NULL);
     mirror->held_ref = g_strconcat(HELD_REFS, held, NULL);
     return mirror;
 }
@@ -156,6 +158,7 @@ void repo_mirror_free(RepoMirror *mirror)
     g_free(mirror->path);
     g_free(mirror->lock_path);
     g_free(mirror->damaged_path);
+    g_free(mirror->records_path);
     g_free(mirror->held_ref);
     g_free(mirror);
 }
@@ -163,6 +166,11 @@ void repo_mirror_free(RepoMirror *mirror)
 const char *repo_mirror_path(const RepoMirror *mirror)
 {
     return mirror->path;
+}
+
+const char *repo_mirror_records(const RepoMirror *mirror)
+{
+    return mirror->records_path;
 }
 
 static int remove_one(const char *path, const struct stat *status, int type, struct FTW *place)
@@ -283,6 +291,19 @@ bool repo_mirror_has(RepoMirror *mirror, const char *commit_hex)
     return is_there;
 }
 
+bool repo_mirror_knows(RepoMirror *mirror, const char *object_hex)
+{
+    git_oid id;
+    git_object *object = NULL, *commit = NULL;
+    bool is_there = open_repository(mirror) && git_oid_fromstr(&id, object_hex) == 0 &&
+                    git_object_lookup(&object, mirror->repository, &id, GIT_OBJECT_ANY) == 0 &&
+                    git_object_peel(&commit, object, GIT_OBJECT_COMMIT) == 0 &&
+                    is_whole(mirror, git_object_id(commit));
+    git_object_free(commit);
+    git_object_free(object);
+    return is_there;
+}
+
 /* That each reference leads to something that can be read. What lies deeper shows when it is read. */
 static bool is_sound(RepoMirror *mirror)
 {
@@ -326,6 +347,16 @@ static char **refspecs_of(const RepoLocation *location)
     return g_strv_builder_end(refspecs);
 }
 
+/* Of one reference alone. */
+static char **refspecs_of_one(const RepoLocation *location, const char *ref)
+{
+    g_autoptr(GStrvBuilder) refspecs = g_strv_builder_new();
+    g_autofree char *own =
+        location->want == REPO_WANT_HEAD ? g_strdup("+HEAD:" HEAD_REF) : g_strdup_printf("+%s:%s", ref, ref);
+    g_strv_builder_add(refspecs, own);
+    return g_strv_builder_end(refspecs);
+}
+
 /* A commit that no branch or tag holds is asked for by itself; most servers give it. */
 static bool fetch_commit(RepoMirror *mirror, const RepoFetch *fetch, GError **error)
 {
@@ -338,6 +369,20 @@ static bool fetch_commit(RepoMirror *mirror, const RepoFetch *fetch, GError **er
     g_autofree char *refspec = g_strdup_printf("+%s:" COMMIT_REFS "%s", commit, commit);
     const char *const refspecs[] = {refspec, NULL};
     return repo_fetch_run(fetch, refspecs, error);
+}
+
+/* One that the remote has no more is missed by what brings all of them. */
+static bool fetch_one(RepoMirror *mirror, const RepoSettings *settings, const char *ref, int cancel_fd,
+                      int lock_fd, bool *ret_is_missing, GError **error)
+{
+    g_autoptr(GError) fault = NULL;
+    g_auto(GStrv) refspecs = refspecs_of_one(mirror->location, ref);
+    RepoFetch fetch = {mirror->location, settings, mirror->path, cancel_fd, lock_fd};
+    if (repo_fetch_run(&fetch, (const char *const *)refspecs, &fault))
+        return true;
+    *ret_is_missing = g_error_matches(fault, SOURCE_ERROR, SOURCE_ERROR_REF);
+    g_propagate_error(error, g_steal_pointer(&fault));
+    return false;
 }
 
 static bool fetch_into(RepoMirror *mirror, const char *path, const RepoSettings *settings, int cancel_fd,
@@ -398,14 +443,27 @@ static void tidy(const RepoMirror *mirror, const RepoFetch *fetch)
         repo_fetch_tidy(fetch);
 }
 
-static bool fetch_locked(RepoMirror *mirror, const RepoSettings *settings, int cancel_fd, int lock_fd,
-                         GError **error)
+static bool fetch_wanted(RepoMirror *mirror, const RepoSettings *settings, const char *ref, int cancel_fd,
+                         int lock_fd, GError **error)
+{
+    g_autoptr(GError) fault = NULL;
+    bool is_missing = false;
+    if (ref && fetch_one(mirror, settings, ref, cancel_fd, lock_fd, &is_missing, &fault))
+        return true;
+    if (!ref || is_missing)
+        return fetch_into(mirror, mirror->path, settings, cancel_fd, lock_fd, error);
+    g_propagate_error(error, g_steal_pointer(&fault));
+    return false;
+}
+
+static bool fetch_locked(RepoMirror *mirror, const RepoSettings *settings, const char *ref, int cancel_fd,
+                         int lock_fd, GError **error)
 {
     g_autoptr(GError) fault = NULL;
     close_repository(mirror); /* somebody else may have put another in its place */
     nftw(mirror->path, remove_leftover, FILES_OPEN, FTW_PHYS | FTW_MOUNT);
     bool is_damaged = access(mirror->damaged_path, F_OK) == 0 || !is_sound(mirror);
-    if (!is_damaged && fetch_into(mirror, mirror->path, settings, cancel_fd, lock_fd, &fault))
+    if (!is_damaged && fetch_wanted(mirror, settings, ref, cancel_fd, lock_fd, &fault))
         return true;
     if (is_damaged || g_error_matches(fault, SOURCE_ERROR, SOURCE_ERROR_DAMAGED))
         return rebuild(mirror, settings, cancel_fd, lock_fd, error);
@@ -413,7 +471,8 @@ static bool fetch_locked(RepoMirror *mirror, const RepoSettings *settings, int c
     return false;
 }
 
-bool repo_mirror_fetch(RepoMirror *mirror, const RepoSettings *settings, int cancel_fd, GError **error)
+bool repo_mirror_fetch(RepoMirror *mirror, const RepoSettings *settings, const char *ref, int cancel_fd,
+                       GError **error)
 {
     g_assert(!mirror->is_in_place);
     if (!repo_settings_check(settings, mirror->location, error))
@@ -425,7 +484,7 @@ bool repo_mirror_fetch(RepoMirror *mirror, const RepoSettings *settings, int can
     int lock_fd = take_lock(mirror, settings, cancel_fd, error);
     if (lock_fd < 0)
         return false;
-    bool is_good = fetch_locked(mirror, settings, cancel_fd, lock_fd, error);
+    bool is_good = fetch_locked(mirror, settings, ref, cancel_fd, lock_fd, error);
     if (is_good)
         tidy(mirror, &(RepoFetch){mirror->location, settings, mirror->path, cancel_fd, lock_fd});
     close(lock_fd);
@@ -528,7 +587,8 @@ static bool resolve_short(RepoMirror *mirror, char *ret_commit)
     return is_found;
 }
 
-static bool resolve_range(RepoMirror *mirror, char *ret_commit, GError **error)
+/* refs/tags/…, new string; NULL: none is in the range. */
+static char *highest_tag(RepoMirror *mirror)
 {
     g_autoptr(GPtrArray) names = names_below(mirror, "refs/tags/");
     const char *best = NULL;
@@ -537,11 +597,37 @@ static bool resolve_range(RepoMirror *mirror, char *ret_commit, GError **error)
         if (version_in_range(name, mirror->location->ref) && (!best || version_compare(name, best) > 0))
             best = name;
     }
-    if (!best)
+    return best ? g_strconcat("refs/tags/", best, NULL) : NULL;
+}
+
+static bool resolve_range(RepoMirror *mirror, char *ret_commit, GError **error)
+{
+    g_autofree char *tag = highest_tag(mirror);
+    if (!tag)
         return fail_ref(mirror, error, "no tag is a version within ", mirror->location->ref);
-    g_autofree char *tag = g_strconcat("refs/tags/", best, NULL);
-    return commit_of(mirror, tag, ret_commit) ||
-           fail_ref(mirror, error, "no commit is behind the tag ", best);
+    return commit_of(mirror, tag, ret_commit) || fail_ref(mirror, error, "no commit is behind ", tag);
+}
+
+char *repo_mirror_tag(RepoMirror *mirror)
+{
+    const RepoLocation *location = mirror->location;
+    char commit[REPO_COMMIT_HEX + 1];
+    if (!open_repository(mirror))
+        return NULL;
+    if (location->want == REPO_WANT_SEMVER)
+        return highest_tag(mirror);
+    if (location->want != REPO_WANT_NAME)
+        return NULL;
+    g_autofree char *tag = g_str_has_prefix(location->ref, "refs/")
+                               ? g_strdup(location->ref)
+                               : g_strconcat("refs/tags/", location->ref, NULL);
+    bool is_tag = g_str_has_prefix(tag, "refs/tags/") && commit_of(mirror, tag, commit);
+    return is_tag ? g_steal_pointer(&tag) : NULL;
+}
+
+char *repo_mirror_author(RepoMirror *mirror, const char *commit)
+{
+    return open_repository(mirror) ? repo_author(mirror->repository, commit) : NULL;
 }
 
 bool repo_mirror_resolve(RepoMirror *mirror, char ret_commit[REPO_COMMIT_HEX + 1], GError **error)

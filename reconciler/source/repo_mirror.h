@@ -21,13 +21,24 @@ RepoMirror *repo_mirror_in_place(const RepoLocation *location);
 void repo_mirror_free(RepoMirror *mirror);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RepoMirror, repo_mirror_free)
 const char *repo_mirror_path(const RepoMirror *mirror);
-/* Brings it up to the remote. cancel_fd: see RepoFetch. Returns at once for a commit that is there already.
- * Blocks; not on the loop. */
-bool repo_mirror_fetch(RepoMirror *mirror, const RepoSettings *settings, int cancel_fd, GError **error);
+/* Where repo_verify.h keeps its records: beside it. Not of one that is in place. */
+const char *repo_mirror_records(const RepoMirror *mirror);
+/* Brings it up to the remote: all branches and tags, or ref alone (refs/…; for a location without @REF the
+ * remote's HEAD is asked in its place). cancel_fd: see RepoFetch. Returns at once for a commit that is there
+ * already. Blocks; not on the loop. */
+bool repo_mirror_fetch(RepoMirror *mirror, const RepoSettings *settings, const char *ref, int cancel_fd,
+                       GError **error);
 /* What the location's REF names in the mirror as it is. False with error (SOURCE_ERROR_REF): nothing. */
 bool repo_mirror_resolve(RepoMirror *mirror, char ret_commit[REPO_COMMIT_HEX + 1], GError **error);
+/* The tag that the location's REF names: a range, its highest. refs/tags/…, new string; NULL: it names none.
+ */
+char *repo_mirror_tag(RepoMirror *mirror);
+/* NAME <MAIL> of a commit; new string. NULL: it is not there. */
+char *repo_mirror_author(RepoMirror *mirror, const char *commit);
 /* Whether the commit is there with all its files. */
 bool repo_mirror_has(RepoMirror *mirror, const char *commit);
+/* The same of what a forge names after a push: a commit, or a tag that leads to one. */
+bool repo_mirror_knows(RepoMirror *mirror, const char *object);
 /* To be fetched anew the next time: what is in it could not be read. */
 void repo_mirror_mark_damaged(const RepoMirror *mirror);
 

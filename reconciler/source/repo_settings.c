@@ -1,16 +1,25 @@
 /* repo_settings.c: see repo_settings.h. */
 #include "reconciler/source/repo_settings.h"
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
-#include "reconciler/source/scan.h"
+#include "reconciler/source/own_file.h"
+#include "reconciler/source/source.h"
 #include "spec/base/units.h"
 #include "spec/kinds.h"
 
 #define FILE_NAME "sources.yaml"
 #define VARIABLE  "MUSTER_SOURCES"
-#define BYTES_MAX ((size_t)1 << 20)
+
+static void verify_free(RepoVerify *verify)
+{
+    if (!verify)
+        return;
+    g_free(verify->allowed_signers);
+    g_free(verify->revoked_keys);
+    g_strfreev(verify->principals);
+    g_strfreev(verify->openpgp_keys);
+    g_free(verify);
+}
 
 static void settings_clear(RepoSettings *settings)
 {
@@ -22,6 +31,8 @@ static void settings_clear(RepoSettings *settings)
     g_free(settings->known_hosts);
     g_free(settings->ca_file);
     g_free(settings->proxy);
+    g_free(settings->webhook_file);
+    g_free(settings->webhook_env);
 }
 
 void repo_settings_free(RepoSettings *settings)
@@ -29,33 +40,8 @@ void repo_settings_free(RepoSettings *settings)
     if (!settings)
         return;
     settings_clear(settings);
+    verify_free(settings->verify);
     g_free(settings);
-}
-
-static bool fail(GError **error, const char *file, const char *what)
-{
-    g_set_error(error, SOURCE_ERROR, SOURCE_ERROR_UNREADABLE, "%s: %s", file, what);
-    return false;
-}
-
-/* *ret_text stays NULL where no file is there and none was named. */
-static bool read_file(const char *path, bool is_named, char **ret_text, size_t *ret_len, GError **error)
-{
-    struct stat status;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0 && errno == ENOENT && !is_named)
-        return true;
-    if (fd < 0)
-        return fail(error, path, g_strerror(errno));
-    bool is_good = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
-    if (!is_good)
-        fail(error, path, "not a regular file");
-    else if (status.st_mode & (S_IWGRP | S_IWOTH))
-        is_good = fail(error, path, "others may write it, and it names what git runs; chmod go-w it");
-    if (is_good)
-        *ret_text = scan_read_all(fd, path, BYTES_MAX, ret_len, error);
-    close(fd);
-    return is_good && *ret_text;
 }
 
 /* ---- one entry ---- */
@@ -65,7 +51,8 @@ typedef struct {
     View text;
     const RepoLocation *location;
     RepoSettings *settings;
-    size_t best; /* length of the url that fits so far */
+    size_t best;        /* length of the url that fits so far */
+    size_t best_verify; /* of one that says something of verify */
     DiagnosticList *diagnostics;
 } Reading;
 
@@ -103,6 +90,43 @@ static bool fits(const RepoLocation *location, View url)
     return next == '\0' || next == '/' || last == '/' || last == ':';
 }
 
+/* One text is short for a list of it. NULL: not given. */
+static char **texts_of(const Node *entry, const char *member)
+{
+    const Node *node = node_get(entry, member);
+    g_autoptr(GStrvBuilder) texts = g_strv_builder_new();
+    if (!node)
+        return NULL;
+    size_t len = node->kind == NODE_STRING ? 1 : node->sequence.len;
+    for (size_t i = 0; i < len; i++) {
+        const Node *item = node->kind == NODE_STRING ? node : node->sequence.items[i];
+        g_autofree char *text = g_strndup(item->text.data, item->text.len);
+        g_strv_builder_add(texts, text);
+    }
+    return g_strv_builder_end(texts);
+}
+
+/* Unlike all else it holds below a url whatever a longer one says of other things: a new entry must not take
+ * it away unseen. `none` does. */
+static void take_verify(Reading *reading, View url, const Node *entry)
+{
+    const Node *node = node_get(entry, "verify");
+    RepoSettings *settings = reading->settings;
+    if (!node || url.len <= reading->best_verify)
+        return;
+    reading->best_verify = url.len;
+    g_clear_pointer(&settings->verify, verify_free);
+    if (node->kind == NODE_STRING)
+        return;
+    const Node *what = node_get(node, "what");
+    settings->verify = g_new0(RepoVerify, 1);
+    *settings->verify = (RepoVerify){.allowed_signers = text_of(node, "allowedSigners"),
+                                     .revoked_keys = text_of(node, "revokedKeys"),
+                                     .principals = texts_of(node, "principals"),
+                                     .openpgp_keys = texts_of(node, "openpgpKeys"),
+                                     .wants_tag = what && view_is(what->text, "tag")};
+}
+
 static void take_entry(Reading *reading, const Node *entry)
 {
     const Node *url = node_get(entry, "url");
@@ -110,7 +134,10 @@ static void take_entry(Reading *reading, const Node *entry)
     RepoSettings fresh = {.interval_ms = REPO_INTERVAL_MS, .timeout_ms = REPO_TIMEOUT_MS};
     take_duration(reading, entry, "interval", &fresh.interval_ms);
     take_duration(reading, entry, "timeout", &fresh.timeout_ms);
-    if (!fits(reading->location, url->text) || url->text.len <= reading->best)
+    if (!fits(reading->location, url->text))
+        return;
+    take_verify(reading, url->text, entry);
+    if (url->text.len <= reading->best)
         return;
     reading->best = url->text.len;
     fresh.user = text_of(entry, "user");
@@ -124,6 +151,10 @@ static void take_entry(Reading *reading, const Node *entry)
     fresh.allow_unencrypted = is_true(entry, "allowUnencrypted");
     const Node *rewrites = node_get(entry, "rewrites");
     fresh.follow_rewrites = rewrites && view_is(rewrites->text, "follow");
+    const Node *webhook = node_get(entry, "webhook");
+    fresh.webhook_file = webhook ? text_of(webhook, "secretFile") : NULL;
+    fresh.webhook_env = webhook ? text_of(webhook, "secretEnv") : NULL;
+    fresh.verify = settings->verify;
     settings_clear(settings);
     *settings = fresh;
 }
@@ -145,7 +176,8 @@ static bool parse(const char *file, View text, const RepoLocation *location, Rep
 {
     g_autoptr(Arena) arena = arena_new();
     g_autoptr(DiagnosticList) diagnostics = diagnostic_list_new();
-    Reading reading = {file, text, location, settings, 0, diagnostics};
+    Reading reading = {
+        .file = file, .text = text, .location = location, .settings = settings, .diagnostics = diagnostics};
     kinds_init();
     document_parse(text, file, 1, arena, &document_limits_default, take_document, &reading, diagnostics);
     if (diagnostic_list_len(diagnostics) == 0)
@@ -168,7 +200,7 @@ RepoSettings *repo_settings_load(const char *state_dir, const RepoLocation *loca
     g_autofree char *path = is_named ? g_strdup(named) : g_build_filename(state_dir, FILE_NAME, NULL),
                     *text = NULL;
     size_t len = 0;
-    if (!read_file(path, is_named, &text, &len, error) ||
+    if (!own_file_read(path, is_named, "it names what git runs", &text, &len, error) ||
         (text && !parse(path, (View){text, len}, location, settings, error)))
         return NULL;
     return g_steal_pointer(&settings);

@@ -12,11 +12,20 @@
 #define REPO_INTERVAL_MS ((int64_t)60 * 1000)
 #define REPO_TIMEOUT_MS  ((int64_t)5 * 60 * 1000)
 
+/* Whose signatures count: files that are read when something is verified (repo_trust.h). */
+typedef struct {
+    char *allowed_signers, *revoked_keys;
+    char **principals, **openpgp_keys; /* NULL: not given */
+    bool wants_tag;                    /* the tag is signed, not the commit */
+} RepoVerify;
+
 typedef struct {
     char *user, *token_file, *token_env, *credential_helper; /* NULL: not given, as all below */
     char *ssh_key, *known_hosts, *ca_file, *proxy;
+    char *webhook_file, *webhook_env; /* at most one of them */
     bool allow_unencrypted, follow_rewrites;
     int64_t interval_ms, timeout_ms;
+    RepoVerify *verify; /* NULL: nothing is verified */
 } RepoSettings;
 
 /* Those for this location; the defaults when no file is there. NULL with error, which has file:line. */

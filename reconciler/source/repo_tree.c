@@ -1,6 +1,7 @@
 /* repo_tree.c: a commit is opened and read. See repo_tree.h. */
 #include "reconciler/source/repo_tree_internal.h"
 #include <string.h>
+#include "reconciler/source/repo_author.h"
 #include "spec/document.h"
 
 #define LFS_SIGN    "version https://git-lfs.github.com/spec/"
@@ -104,9 +105,9 @@ static bool open_commit(RepoTree *tree, GError **error)
 
 static bool open_database(RepoTree *tree, const char *path, GError **error)
 {
-    return (git_repository_open_bare(&tree->repository, path) == 0 &&
-            git_repository_odb(&tree->odb, tree->repository) == 0) ||
-           fail(error, SOURCE_ERROR_DAMAGED, "%s: %s", path, repo_library_message());
+    g_assert(!tree->database);
+    tree->database = g_strdup(path);
+    return repo_tree_wake(tree, error);
 }
 
 RepoTree *repo_tree_open(const RepoMirror *mirror, const RepoLocation *location, const char *commit,
@@ -120,6 +121,7 @@ RepoTree *repo_tree_open(const RepoMirror *mirror, const RepoLocation *location,
     if (!open_database(tree, path, error))
         return NULL;
     g_strlcpy(tree->commit, commit, sizeof tree->commit);
+    tree->author = repo_author(tree->repository, commit);
     return open_commit(tree, error) ? g_steal_pointer(&tree) : NULL;
 }
 
@@ -128,20 +130,40 @@ RepoTree *repo_tree_elsewhere(const RepoTree *tree, const char *path, GError **e
     g_autoptr(RepoTree) other = g_new0(RepoTree, 1);
     other->path = g_strdup(path);
     other->origin = g_strdup_printf("%s\n%s", tree->origin, path);
-    if (!open_database(other, git_repository_path(tree->repository), error))
+    if (!open_database(other, tree->database, error))
         return NULL;
     g_strlcpy(other->commit, tree->commit, sizeof other->commit);
     return open_commit(other, error) ? g_steal_pointer(&other) : NULL;
+}
+
+bool repo_tree_wake(RepoTree *tree, GError **error)
+{
+    if (tree->odb)
+        return true;
+    if (git_repository_open_bare(&tree->repository, tree->database) == 0 &&
+        git_repository_odb(&tree->odb, tree->repository) == 0)
+        return true;
+    fail(error, SOURCE_ERROR_DAMAGED, "%s: %s", tree->database, repo_library_message());
+    repo_tree_rest(tree);
+    return false;
+}
+
+void repo_tree_rest(RepoTree *tree)
+{
+    g_clear_pointer(&tree->odb, git_odb_free);
+    g_clear_pointer(&tree->repository, git_repository_free);
 }
 
 void repo_tree_free(RepoTree *tree)
 {
     if (!tree)
         return;
-    git_odb_free(tree->odb);
-    git_repository_free(tree->repository);
+    repo_tree_rest(tree);
+    g_free(tree->database);
     g_free(tree->path);
     g_free(tree->origin);
+    g_free(tree->author);
+    g_free(tree->signature);
     g_free(tree->single);
     g_free(tree);
 }
@@ -149,6 +171,22 @@ void repo_tree_free(RepoTree *tree)
 const char *repo_tree_commit(const RepoTree *tree)
 {
     return tree->commit;
+}
+
+const char *repo_tree_author(const RepoTree *tree)
+{
+    return tree->author;
+}
+
+const char *repo_tree_signature(const RepoTree *tree)
+{
+    return tree->signature;
+}
+
+void repo_tree_set_signature(RepoTree *tree, const char *signature)
+{
+    g_free(tree->signature);
+    tree->signature = g_strdup(signature);
 }
 
 const char *repo_tree_path(const RepoTree *tree)

@@ -21,9 +21,18 @@ RepoTree *repo_tree_elsewhere(const RepoTree *tree, const char *path, GError **e
 void repo_tree_free(RepoTree *tree);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RepoTree, repo_tree_free)
 const char *repo_tree_commit(const RepoTree *tree); /* 40 hexadecimal digits */
+const char *repo_tree_author(const RepoTree *tree); /* of the commit, NAME <MAIL>; NULL: not known */
+/* Who signed it, where that was verified; else NULL. */
+const char *repo_tree_signature(const RepoTree *tree);
+void repo_tree_set_signature(RepoTree *tree, const char *signature);
 const char *repo_tree_path(const RepoTree *tree);   /* the location's path; "": the repository's root */
 bool repo_tree_is_single(const RepoTree *tree);     /* the path is one file */
 const char *repo_tree_origin(const RepoTree *tree); /* URL and path: the same for all its commits */
+
+/* Gives back what libgit2 keeps of the mirror (mapped packs, objects that were read). Nothing but its names
+ * and repo_tree_wake() may be asked then. */
+void repo_tree_rest(RepoTree *tree);
+bool repo_tree_wake(RepoTree *tree, GError **error); /* nothing to do where it does not rest */
 
 /* Its files, as scan_new() gives a directory's; sizes are known where there are few files only, else 0. */
 Scan *repo_tree_scan(RepoTree *tree, GError **error);

@@ -5,13 +5,15 @@
 #include "reconciler/source/ignore.h"
 
 struct RepoTree {
-    git_repository *repository;
+    git_repository *repository; /* NULL while it rests */
     git_odb *odb;
+    char *database;      /* directory */
     git_oid commit_root; /* tree of the whole commit */
     git_oid root;        /* tree that the path names, or (single) holds the file */
     char commit[REPO_COMMIT_HEX + 1];
     char *path, *origin;
-    char *single; /* name of the file; NULL: the path is a directory */
+    char *author, *signature; /* of the commit; NULL: not known, not verified */
+    char *single;             /* name of the file; NULL: the path is a directory */
 };
 
 /* More than these are no tree that somebody wrote: a few small objects can name themselves billions of times.

@@ -6,7 +6,9 @@
 #include "reconciler/source/repo_mirror.h"
 #include "reconciler/source/repo_open.h"
 #include "reconciler/source/repo_refs.h"
+#include "reconciler/source/repo_verify.h"
 #include "reconciler/source/source.h"
+#include "reconciler/source/webhook_secret.h"
 
 #define JITTER_PERCENT 10
 #define SHORT_ID       8
@@ -17,14 +19,25 @@ typedef struct {
     bool has_commit, has_head;
     char commit[REPO_COMMIT_HEX + 1], head[REPO_COMMIT_HEX + 1];
     char *message;
+    bool is_refused; /* for its signature: */
+    char refused[REPO_COMMIT_HEX + 1], *author;
     int64_t changed_us, interval_ms;
+    int64_t retry_ms; /* what was told of is not there yet: look again after that; 0: it is */
 } Look;
+
+/* A push that was told of, and is looked for. */
+typedef struct {
+    char *ref; /* NULL: none is */
+    char commit[REPO_COMMIT_HEX + 1];
+    unsigned looks;  /* that did not find it */
+    uint64_t number; /* of the push, from 1 */
+} Wanted;
 
 struct RepoWatch {
     /* constant */
     RepoLocation *location;
     char *state_dir;
-    int64_t interval_ms;
+    int64_t interval_ms, behind_ms;
     RepoWatchFunc news;
     void *data;
     GMainContext *context;
@@ -39,20 +52,37 @@ struct RepoWatch {
     GMutex mutex;       /* over what follows */
     GCond wanted;
     bool is_asked, is_ending, is_damaged;
+    bool is_all; /* asked for more than what is wanted */
+    Wanted wanted_push;
+    char **secrets; /* of webhooks, as read last; NULL: none, and why: */
+    GError *secrets_error;
     char *good;       /* to be noted; NULL: nothing */
     int64_t event_us; /* of the first change that was asked for; 0: none was */
     GQueue told;      /* of Look*: for the loop */
 };
 
-static void ask(RepoWatch *watch, bool is_damaged, int64_t event_us)
+/* With the mutex. */
+static void ask_locked(RepoWatch *watch, int64_t event_us)
 {
-    g_mutex_lock(&watch->mutex);
     watch->is_asked = true;
     if (!watch->event_us)
         watch->event_us = event_us;
-    watch->is_damaged |= is_damaged;
     g_cond_signal(&watch->wanted);
+}
+
+static void ask(RepoWatch *watch, bool is_damaged, int64_t event_us)
+{
+    g_mutex_lock(&watch->mutex);
+    watch->is_all = true;
+    watch->is_damaged |= is_damaged;
+    ask_locked(watch, event_us);
     g_mutex_unlock(&watch->mutex);
+}
+
+static void look_clear(Look *look)
+{
+    g_free(look->message);
+    g_free(look->author);
 }
 
 /* ---- one look, on the thread ---- */
@@ -108,6 +138,48 @@ static void resolve(RepoMirror *mirror, const RepoSettings *settings, const Repo
         note(look, REPO_NEWS_UNREACHABLE, "%s", error->message);
 }
 
+/* ---- signatures ---- */
+
+static void note_unverified(RepoMirror *objects, const GError *error, Look *look)
+{
+    look->is_refused = g_error_matches(error, SOURCE_ERROR, SOURCE_ERROR_UNVERIFIED);
+    if (!look->is_refused)
+        return;
+    memcpy(look->refused, look->commit, sizeof look->commit);
+    look->author = repo_mirror_author(objects, look->commit);
+}
+
+/* The last gate: a commit that is not verified is not told, but the last good one, if that is; where none
+ * is, nothing. objects: where the commit is. */
+static void check_signature(const RepoWatch *watch, RepoMirror *mirror, RepoMirror *objects,
+                            const RepoSettings *settings, Look *look)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *signature = NULL, *none = NULL;
+    char held[REPO_COMMIT_HEX + 1];
+    RepoVerifying verifying = {.objects = objects,
+                               .records = repo_mirror_records(mirror),
+                               .settings = settings,
+                               .location = watch->location,
+                               .is_chosen = !look->has_head || strcmp(look->head, look->commit) != 0,
+                               .cancel_fd = watch->cancel_fd};
+    if (!look->has_commit || repo_verify(&verifying, look->commit, &signature, &error))
+        return;
+    note_unverified(objects, error, look);
+    verifying.objects = mirror;
+    verifying.is_chosen = true;
+    look->has_commit = repo_mirror_held(mirror, held) && strcmp(held, look->commit) != 0 &&
+                       repo_verify(&verifying, held, &none, NULL);
+    if (look->has_commit)
+        note(look, REPO_NEWS_HELD, "%s; %.*s stays in force", error->message, SHORT_ID, held);
+    else
+        note(look, REPO_NEWS_HELD, "%s; what is in force stays", error->message);
+    if (look->has_commit)
+        memcpy(look->commit, held, sizeof held);
+}
+
+/* ---- what became of it ---- */
+
 /* The commit differs from the one that was told last: when that was seen. */
 static void note_change(RepoWatch *watch, int64_t event_us, Look *look)
 {
@@ -131,36 +203,89 @@ static void look_in_place(RepoWatch *watch, RepoMirror *mirror, const RepoSettin
     look.has_head = look.has_commit = true;
     memcpy(look.commit, look.head, sizeof look.head);
     compare_with_held(mirror, place, settings, watch->location, &look);
+    check_signature(watch, mirror, place, settings, &look);
     note_change(watch, watch->looking_us, &look);
     if (look.changed_us)
         tell(watch, g_memdup2(&look, sizeof look));
     else
-        g_free(look.message);
+        look_clear(&look);
 }
 
-static void look_with(RepoWatch *watch, RepoMirror *mirror, const RepoSettings *settings, bool is_damaged,
+/* What the thread does next. */
+typedef struct {
+    bool is_asked, is_damaged;
+    bool is_all;   /* every reference, not only the wanted one's */
+    char *good;    /* NULL: nothing is to be noted */
+    Wanted wanted; /* a copy */
+} Order;
+
+static void order_clear(Order *order)
+{
+    g_free(order->good);
+    g_free(order->wanted.ref);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Order, order_clear)
+
+/* A range of versions looks at all tags. */
+static const char *only_ref(const RepoWatch *watch, const Order *order)
+{
+    return order->is_all || watch->location->want == REPO_WANT_SEMVER ? NULL : order->wanted.ref;
+}
+
+static void look_with(RepoWatch *watch, RepoMirror *mirror, const RepoSettings *settings, const Order *order,
                       Look *look)
 {
     g_autoptr(GError) error = NULL;
-    if (is_damaged)
+    if (order->is_damaged)
         repo_mirror_mark_damaged(mirror);
     else
         look_in_place(watch, mirror, settings, look);
-    bool is_fetched = repo_mirror_fetch(mirror, settings, watch->cancel_fd, &error);
+    bool is_fetched = repo_mirror_fetch(mirror, settings, only_ref(watch, order), watch->cancel_fd, &error);
     if (!is_fetched)
         note(look, REPO_NEWS_UNREACHABLE, "%s", error->message);
     if (!is_fetched && !watch->last[0] && repo_mirror_is_behind(mirror))
         return; /* after a restart: nothing is taken back for want of the remote */
     if (is_fetched || !watch->last[0]) {
         resolve(mirror, settings, watch->location, look);
-        note_change(watch, watch->looking_us, look);
     } else { /* what was seen last may not have come into the mirror */
         look->has_commit = true;
         memcpy(look->commit, watch->last, sizeof look->commit);
     }
+    bool is_elsewhere = settings->verify && look->has_commit && !repo_mirror_has(mirror, look->commit);
+    g_autoptr(RepoMirror) place = is_elsewhere ? repo_mirror_in_place(watch->location) : NULL;
+    check_signature(watch, mirror, place ? place : mirror, settings, look);
+    note_change(watch, watch->looking_us, look);
 }
 
-static void look_around(RepoWatch *watch, const char *good, bool is_asked, bool is_damaged, Look *look)
+/* Before the remote is asked: that may take minutes. */
+static void read_secrets(RepoWatch *watch, const RepoSettings *settings, const GError *fault)
+{
+    GError *error = fault ? g_error_copy(fault) : NULL;
+    char **secrets = settings ? webhook_secrets_read(settings, &error) : NULL;
+    g_mutex_lock(&watch->mutex);
+    g_strfreev(watch->secrets);
+    g_clear_error(&watch->secrets_error);
+    watch->secrets = secrets;
+    watch->secrets_error = error;
+    g_mutex_unlock(&watch->mutex);
+}
+
+/* Whether a push is still looked for that this look was to bring. */
+static void settle_wanted(RepoWatch *watch, RepoMirror *mirror, const Wanted *wanted, Look *look)
+{
+    bool is_there = mirror && repo_mirror_knows(mirror, wanted->commit);
+    g_mutex_lock(&watch->mutex);
+    Wanted *newest = &watch->wanted_push;
+    if (newest->number == wanted->number) {
+        if (is_there || ++newest->looks >= REPO_BEHIND_LOOKS)
+            g_clear_pointer(&newest->ref, g_free);
+        else
+            look->retry_ms = watch->behind_ms << (newest->looks - 1);
+    }
+    g_mutex_unlock(&watch->mutex);
+}
+
+static void look_around(RepoWatch *watch, const Order *order, Look *look)
 {
     g_autoptr(GError) error = NULL;
     g_autofree char *base = repo_mirror_base(watch->state_dir);
@@ -170,14 +295,17 @@ static void look_around(RepoWatch *watch, const char *good, bool is_asked, bool 
     look->interval_ms = watch->interval_ms ? watch->interval_ms
                         : settings         ? settings->interval_ms
                                            : REPO_INTERVAL_MS;
-    if (mirror && good)
-        repo_mirror_hold(mirror, good);
-    if (!is_asked)
+    if (mirror && order->good)
+        repo_mirror_hold(mirror, order->good);
+    if (!order->is_asked)
         return;
+    read_secrets(watch, settings, error);
     if (settings)
-        look_with(watch, mirror, settings, is_damaged, look);
+        look_with(watch, mirror, settings, order, look);
     else
         note(look, REPO_NEWS_UNREACHABLE, "%s", error->message);
+    if (order->wanted.ref)
+        settle_wanted(watch, mirror, &order->wanted, look);
 }
 
 /* ---- back on the loop ---- */
@@ -185,6 +313,15 @@ static void look_around(RepoWatch *watch, const char *good, bool is_asked, bool 
 static gboolean on_timer(gpointer data)
 {
     ask(data, false, 0);
+    return G_SOURCE_REMOVE;
+}
+
+static gboolean on_retry(gpointer data)
+{
+    RepoWatch *watch = data;
+    g_mutex_lock(&watch->mutex);
+    ask_locked(watch, 0);
+    g_mutex_unlock(&watch->mutex);
     return G_SOURCE_REMOVE;
 }
 
@@ -208,29 +345,31 @@ static int64_t with_jitter(int64_t interval_ms)
     return interval_ms + (spread > 0 ? (int64_t)(g_random_double_range(-1.0, 1.0) * (double)spread) : 0);
 }
 
-static void timer_set(RepoWatch *watch, int64_t interval_ms)
+static void timer_set(RepoWatch *watch, const Look *look)
 {
+    int64_t wait_ms = look->retry_ms ? look->retry_ms : look->interval_ms;
     timer_clear(watch);
-    watch->timer = g_timeout_source_new((guint)CLAMP(with_jitter(interval_ms), 1, G_MAXINT));
-    g_source_set_callback(watch->timer, on_timer, watch, NULL);
+    watch->timer = g_timeout_source_new((guint)CLAMP(with_jitter(wait_ms), 1, G_MAXINT));
+    g_source_set_callback(watch->timer, look->retry_ms ? on_retry : on_timer, watch, NULL);
     g_source_attach(watch->timer, watch->context);
 }
 
 static void look_free(void *data)
 {
-    Look *look = data;
-    g_free(look->message);
-    g_free(look);
+    look_clear(data);
+    g_free(data);
 }
 
 static void hand_on(RepoWatch *watch, const Look *look)
 {
+    RepoRefused refused = {.commit = look->refused, .author = look->author};
     RepoNews news = {.state = look->state,
                      .commit = look->has_commit ? look->commit : NULL,
                      .head = look->has_head ? look->head : NULL,
                      .message = look->message,
+                     .refused = look->is_refused ? &refused : NULL,
                      .changed_us = look->changed_us};
-    timer_set(watch, look->interval_ms);
+    timer_set(watch, look);
     watch->news(&news, watch->data);
 }
 
@@ -265,17 +404,22 @@ static gpointer watch_main(gpointer data)
         g_mutex_lock(&watch->mutex);
         while (!watch->is_asked && !watch->is_ending && !watch->good)
             g_cond_wait(&watch->wanted, &watch->mutex);
-        bool is_asked = watch->is_asked, is_damaged = watch->is_damaged, is_ending = watch->is_ending;
-        g_autofree char *good = g_steal_pointer(&watch->good);
-        watch->is_asked = watch->is_damaged = false;
+        bool is_ending = watch->is_ending;
+        g_auto(Order) order = {.is_asked = watch->is_asked && !is_ending,
+                               .is_damaged = watch->is_damaged,
+                               .is_all = watch->is_all,
+                               .good = g_steal_pointer(&watch->good),
+                               .wanted = watch->wanted_push};
+        order.wanted.ref = g_strdup(order.wanted.ref);
+        watch->is_asked = watch->is_damaged = watch->is_all = false;
         watch->looking_us = watch->event_us;
         watch->event_us = 0;
         g_mutex_unlock(&watch->mutex);
-        if (is_ending && !good)
+        if (is_ending && !order.good)
             return NULL;
         Look *look = g_new0(Look, 1);
-        look_around(watch, good, is_asked && !is_ending, is_damaged, look);
-        if (is_asked && !is_ending)
+        look_around(watch, &order, look);
+        if (order.is_asked)
             tell(watch, look);
         else
             look_free(look);
@@ -293,13 +437,16 @@ RepoWatch *repo_watch_new(const RepoWatchOptions *options, RepoWatchFunc news, v
     watch->location = location;
     watch->state_dir = g_strdup(options->state_dir);
     watch->interval_ms = options->interval_ms;
+    watch->behind_ms = options->behind_ms ? options->behind_ms : REPO_BEHIND_MS;
     watch->news = news;
     watch->data = data;
     watch->context = g_main_context_ref_thread_default();
     watch->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     g_mutex_init(&watch->mutex);
     g_cond_init(&watch->wanted);
-    watch->is_asked = true;
+    watch->is_asked = watch->is_all = true;
+    g_set_error(&watch->secrets_error, SOURCE_ERROR, SOURCE_ERROR_UNREADABLE,
+                "sources.yaml was not read yet");
     g_autoptr(RepoMirror) place = repo_mirror_in_place(location);
     if (place)
         watch->refs = repo_refs_new(repo_mirror_path(place), on_reference, watch);
@@ -338,12 +485,40 @@ void repo_watch_free(RepoWatch *watch)
     repo_location_free(watch->location);
     g_free(watch->state_dir);
     g_free(watch->good);
+    g_free(watch->wanted_push.ref);
+    g_strfreev(watch->secrets);
+    g_clear_error(&watch->secrets_error);
     g_free(watch);
 }
 
 void repo_watch_now(RepoWatch *watch)
 {
     ask(watch, false, 0);
+}
+
+void repo_watch_push(RepoWatch *watch, const char *ref, const char *commit)
+{
+    g_mutex_lock(&watch->mutex);
+    Wanted *wanted = &watch->wanted_push;
+    if (wanted->ref && strcmp(wanted->ref, ref) != 0)
+        watch->is_all = true; /* both of them */
+    g_free(wanted->ref);
+    wanted->ref = g_strdup(ref);
+    g_strlcpy(wanted->commit, commit, sizeof wanted->commit);
+    wanted->looks = 0;
+    wanted->number++;
+    ask_locked(watch, g_get_monotonic_time());
+    g_mutex_unlock(&watch->mutex);
+}
+
+char **repo_watch_secrets(RepoWatch *watch, GError **error)
+{
+    g_mutex_lock(&watch->mutex);
+    char **secrets = g_strdupv(watch->secrets);
+    if (!secrets)
+        g_propagate_error(error, g_error_copy(watch->secrets_error));
+    g_mutex_unlock(&watch->mutex);
+    return secrets;
 }
 
 void repo_watch_damaged(RepoWatch *watch)

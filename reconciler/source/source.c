@@ -72,6 +72,16 @@ static SourceConfig *config_now(const SourceOptions *options, const char *shown)
     return is_read ? source_config_parse((View){text, len}, shown, nobody) : NULL;
 }
 
+const char *source_author(const SourceOptions *options)
+{
+    return options->git ? repo_tree_author(options->git) : NULL;
+}
+
+const char *source_signature(const SourceOptions *options)
+{
+    return options->git ? repo_tree_signature(options->git) : NULL;
+}
+
 char *source_identity_now(const SourceOptions *options)
 {
     SourceOptions held = {.path = options->path,

@@ -54,7 +54,8 @@ typedef enum {
     SOURCE_ERROR_REMOTE,   /* the remote cannot be asked, now: trying again later may do */
     SOURCE_ERROR_REF,      /* no such branch, tag, version or commit */
     SOURCE_ERROR_DAMAGED,  /* what the mirror holds cannot be read: fetching anew mends it */
-    SOURCE_ERROR_CANCELLED
+    SOURCE_ERROR_CANCELLED,
+    SOURCE_ERROR_UNVERIFIED /* nobody who is trusted signed it */
 } SourceErrorCode;
 
 /* Reads everything. *ret_set is set when the source could be read whole, even with diagnostics (validate
@@ -62,6 +63,11 @@ typedef enum {
  * could not be read. A SOURCE that is a single YAML file is read alone. "-" is standard input. */
 bool source_load(SourceOptions *options, ManifestSet **ret_set, SourceStatistics *ret_statistics,
                  DiagnosticList *diagnostics, GError **error);
+/* Of the commit that was read: who wrote it (NAME <MAIL>), and who signed it, with which key, where `verify`
+ * of sources.yaml wants that. Borrowed from the options until they are cleared or opened anew; NULL: a
+ * directory, or not known. */
+const char *source_author(const SourceOptions *options);
+const char *source_signature(const SourceOptions *options);
 /* Identity: name of muster.yaml, else options->name, else the directory's or repository's base name. New
  * string. */
 char *source_identity(const SourceOptions *options, const ManifestSet *set);
@@ -104,4 +110,7 @@ const GPtrArray *source_follower_bases(const SourceFollower *follower);
 void source_follower_doubt(SourceFollower *follower);
 bool source_follower_load(SourceFollower *follower, ManifestSet **ret_set, SourceStatistics *ret_statistics,
                           DiagnosticList *diagnostics, GError **error);
+/* As source_author() and source_signature(), of the last load; valid until the next. */
+const char *source_follower_author(const SourceFollower *follower);
+const char *source_follower_signature(const SourceFollower *follower);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SourceFollower, source_follower_free)

@@ -51,6 +51,9 @@ typedef enum {
     EVENT_TRIM,
     SETTING_PUT,
     SETTING_DELETE,
+    RENAME_JOBS,
+    RENAME_CHANGES,
+    RENAME_USAGE,
     STATEMENT_COUNT
 } Statement;
 
@@ -91,7 +94,7 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [DRIFT_PUT] = PUT("drifts", DRIFT),
     [DRIFT_DELETE] = "DELETE FROM drifts WHERE kind = ? AND name = ?",
     [RUN_INSERT] = INSERT("runs", RUN),
-    [RUN_UPDATE] = PUT("runs", RUN),
+    [RUN_UPDATE] = "UPDATE runs SET " RUN_CHANGES,
     [APPLY_PUT] = PUT("applies", APPLY),
     /* The newest that was carried out stays, and the newest that was staged to its end: a source without it
      * would have no history and start what has run (store_reader_applied). */
@@ -119,6 +122,10 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [EVENT_TRIM] = "DELETE FROM events WHERE sequence <= ?",
     [SETTING_PUT] = PUT("settings", SETTING),
     [SETTING_DELETE] = "DELETE FROM settings WHERE name = ?",
+    /* Rare, so it may look at every job. */
+    [RENAME_JOBS] = "UPDATE jobs SET queue = ?2 WHERE queue = ?1",
+    [RENAME_CHANGES] = "UPDATE changes SET name = ?2 WHERE kind = ?3 AND name = ?1",
+    [RENAME_USAGE] = "DELETE FROM share_usage WHERE queue = ?",
 };
 
 typedef struct {
@@ -289,7 +296,10 @@ static bool commit_run(Committer *committer, const RunRecord *record, GError **e
     Cursor cursor;
     if (!statement_get(committer, record->is_new ? RUN_INSERT : RUN_UPDATE, &cursor, error))
         return false;
-    put_run(&cursor, record);
+    if (record->is_new)
+        put_run(&cursor, record);
+    else
+        put_run_changes(&cursor, record);
     return run(committer, &cursor, error);
 }
 
@@ -484,9 +494,30 @@ static bool commit_setting(Committer *committer, const SettingRecord *record, GE
     return run(committer, &cursor, error);
 }
 
+static bool commit_rename(Committer *committer, const RenameRecord *record, GError **error)
+{
+    Cursor jobs, changes, usage;
+    if (!statement_get(committer, RENAME_CHANGES, &changes, error))
+        return false;
+    put_text(&changes, record->from);
+    put_text(&changes, record->to);
+    put_int(&changes, record->kind);
+    if (!run(committer, &changes, error))
+        return false;
+    if (record->kind != KIND_JOB_QUEUE)
+        return true;
+    if (!statement_get(committer, RENAME_JOBS, &jobs, error) ||
+        !statement_get(committer, RENAME_USAGE, &usage, error))
+        return false;
+    put_text(&jobs, record->from);
+    put_text(&jobs, record->to);
+    put_text(&usage, record->from);
+    return run(committer, &jobs, error) && run(committer, &usage, error);
+}
+
 /* ---- a transaction ---- */
 
-/* Templates before the jobs that refer to them; the rest in RecordSink's order. */
+/* Renames first; templates before the jobs that refer to them; the rest in RecordSink's order. */
 static bool commit_batch(Committer *committer, const Batch *batch, GError **error)
 {
 #define COMMIT_TABLE(Type, name)                                                                             \
@@ -498,6 +529,7 @@ static bool commit_batch(Committer *committer, const Batch *batch, GError **erro
                 return false;                                                                                \
         }                                                                                                    \
     } while (0)
+    COMMIT_TABLE(RenameRecord, rename);
     COMMIT_TABLE(ResourceRecord, resource);
     COMMIT_TABLE(UsageRecord, usage);
     COMMIT_TABLE(DriftRecord, drift);

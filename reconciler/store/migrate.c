@@ -14,8 +14,9 @@ G_STATIC_ASSERT(LAUNCH_ENDED == 4 && RUN_WAITING == 0 && RUN_RUNNING == 1 && RUN
                 RUN_FAILED == 3);
 G_STATIC_ASSERT(RUN_CANCELLED == 4 && RUN_RECORDED == 5 && APPLY_STAGING == 0 && APPLY_ACTIVE == 1);
 G_STATIC_ASSERT(APPLY_CONVERGED == 2 && APPLY_SUPERSEDED == 3 && APPLY_FAILED == 4);
-G_STATIC_ASSERT(APPLY_STATE_REFUSED == 5 && APPLY_STATE_BROKEN == 6);
+G_STATIC_ASSERT(APPLY_STATE_REFUSED == 5 && APPLY_STATE_BROKEN == 6 && APPLY_STATE_NOTED == 7);
 G_STATIC_ASSERT(TRIGGER_UNKNOWN == 0 && TRIGGER_APPLY == 1 && TRIGGER_DESTROY == 2 && TRIGGER_FOLLOW == 3);
+G_STATIC_ASSERT(TRIGGER_ROLLBACK == 4 && TRIGGER_SUSPEND == 5 && TRIGGER_RESUME == 6);
 G_STATIC_ASSERT(CHANGE_CREATE == 0 && CHANGE_UPDATE == 1 && CHANGE_REPLACE == 2 && CHANGE_DELETE == 3);
 G_STATIC_ASSERT(CHANGE_KEEP == 4 && CHANGE_FORGET == 5 && CHANGE_OVERRIDE == 6 && CHANGE_RESTORE == 7);
 G_STATIC_ASSERT(CHANGE_DRIFT == 8 && CHANGE_UNDRIFT == 9);
@@ -127,14 +128,19 @@ static const char version_3[] =
     " action INTEGER NOT NULL, reason TEXT NOT NULL, fields TEXT NOT NULL);"
     "CREATE INDEX changes_by_name ON changes (kind, name);";
 
+/* Whose doing an event is, and of which revision and plan. */
+static const char version_4[] = "ALTER TABLE events ADD COLUMN source TEXT NOT NULL DEFAULT '';"
+                                "ALTER TABLE events ADD COLUMN revision TEXT NOT NULL DEFAULT '';"
+                                "ALTER TABLE events ADD COLUMN details TEXT NOT NULL DEFAULT '';";
+
 /* What is observed to differ from what is in force. */
-static const char version_4[] =
+static const char version_5[] =
     "CREATE TABLE drifts (kind INTEGER NOT NULL, name TEXT NOT NULL, fields TEXT NOT NULL,"
     " since_ms INTEGER NOT NULL, seen_ms INTEGER NOT NULL, told_ms INTEGER NOT NULL,"
     " corrections INTEGER NOT NULL, refusals INTEGER NOT NULL, next_ms INTEGER NOT NULL,"
     " flags INTEGER NOT NULL, problem TEXT NOT NULL, PRIMARY KEY (kind, name)) WITHOUT ROWID;";
 
-const char *const store_migrations[] = {version_1, version_2, version_3, version_4};
+const char *const store_migrations[] = {version_1, version_2, version_3, version_4, version_5};
 const int store_version = G_N_ELEMENTS(store_migrations);
 
 /* The version of a file that is ours or empty. */

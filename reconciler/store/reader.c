@@ -334,6 +334,18 @@ bool store_reader_run(StoreReader *reader, View id, bool *ret_found, RunRecord *
     return true;
 }
 
+bool store_reader_run_spec(StoreReader *reader, View id, char **ret_spec, GError **error)
+{
+    RunRecord record;
+    bool found;
+    *ret_spec = NULL;
+    if (!store_reader_run(reader, id, &found, &record, error))
+        return false;
+    if (found && record.spec.len > 0)
+        *ret_spec = g_strndup(record.spec.data, record.spec.len);
+    return true;
+}
+
 static bool read_runs(StoreReader *reader, Cursor *cursor, RunFunc func, void *data, GError **error)
 {
     bool row, ok;

@@ -14,8 +14,8 @@
 #define LAUNCH_STATE_COUNT         (LAUNCH_ENDED + 1)
 #define INSTANCE_STATE_COUNT       (INSTANCE_GONE + 1)
 #define RUN_STATE_COUNT            (RUN_RECORDED + 1)
-#define APPLY_STATE_COUNT          (APPLY_STATE_BROKEN + 1)
-#define APPLY_TRIGGER_COUNT        (TRIGGER_FOLLOW + 1)
+#define APPLY_STATE_COUNT          (APPLY_STATE_NOTED + 1)
+#define APPLY_TRIGGER_COUNT        (TRIGGER_RESUME + 1)
 #define CHANGE_ACTION_COUNT        (CHANGE_UNDRIFT + 1)
 #define DEPENDENCY_TYPE_COUNT      (DEPENDENCY_SEQUENTIAL + 1)
 #define DEPENDENCY_CONDITION_COUNT (CONDITION_COMPLETION + 1)
@@ -161,7 +161,7 @@ void get_template(Cursor *cursor, TemplateRecord *ret_record)
 
 /* ---- runs and applies ---- */
 
-void put_run(Cursor *cursor, const RunRecord *record)
+void put_run_changes(Cursor *cursor, const RunRecord *record)
 {
     put_text(cursor, record->id);
     put_text(cursor, record->owner);
@@ -173,6 +173,11 @@ void put_run(Cursor *cursor, const RunRecord *record)
     put_int(cursor, record->created_ms);
     put_int(cursor, record->stopped_ms);
     put_text(cursor, record->status_reason);
+}
+
+void put_run(Cursor *cursor, const RunRecord *record)
+{
+    put_run_changes(cursor, record);
     put_text(cursor, record->spec);
 }
 
@@ -627,6 +632,9 @@ void put_event(Cursor *cursor, const EventRecord *record)
     put_text(cursor, record->message);
     put_int(cursor, record->first);
     put_int(cursor, record->last);
+    put_text(cursor, record->source);
+    put_text(cursor, record->revision);
+    put_text(cursor, record->details);
 }
 
 void get_event(Cursor *cursor, EventRecord *ret_record)
@@ -638,6 +646,9 @@ void get_event(Cursor *cursor, EventRecord *ret_record)
     record.message = get_text(cursor);
     record.first = get_int32(cursor);
     record.last = get_int32(cursor);
+    record.source = get_text(cursor);
+    record.revision = get_text(cursor);
+    record.details = get_text(cursor);
     *ret_record = record;
 }
 

@@ -34,6 +34,12 @@ void get_template(Cursor *cursor, TemplateRecord *ret_record);
 #define RUN_COLUMNS    "id, owner, kind, name, key, number, state, created_ms, stopped_ms, status_reason, spec"
 #define RUN_PARAMETERS "?,?,?,?,?,?,?,?,?,?,?"
 void put_run(Cursor *cursor, const RunRecord *record);
+/* A run's spec is written once: of one that has ended the record has none any more. */
+#define RUN_CHANGES                                                                                          \
+    "owner = ?2, kind = ?3, name = ?4, key = ?5, number = ?6, state = ?7, created_ms = ?8, stopped_ms = "    \
+    "?9, "                                                                                                   \
+    "status_reason = ?10 WHERE id = ?1"
+void put_run_changes(Cursor *cursor, const RunRecord *record);
 void get_run(Cursor *cursor, RunRecord *ret_record);
 
 #define APPLY_COLUMNS                                                                                        \
@@ -110,8 +116,8 @@ void get_usage(Cursor *cursor, UsageRecord *ret_record);
 void put_drift(Cursor *cursor, const DriftRecord *record);
 void get_drift(Cursor *cursor, DriftRecord *ret_record);
 
-#define EVENT_COLUMNS    "sequence, at_ms, type, subject, message, first, last"
-#define EVENT_PARAMETERS "?,?,?,?,?,?,?"
+#define EVENT_COLUMNS    "sequence, at_ms, type, subject, message, first, last, source, revision, details"
+#define EVENT_PARAMETERS "?,?,?,?,?,?,?,?,?,?"
 void put_event(Cursor *cursor, const EventRecord *record);
 void get_event(Cursor *cursor, EventRecord *ret_record);
 

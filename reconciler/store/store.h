@@ -102,6 +102,8 @@ bool store_reader_runs(StoreReader *reader, const char *owner, StoreDetail detai
                        GError **error);
 /* *ret_found tells; the record's text is valid until the next call on this reader. */
 bool store_reader_run(StoreReader *reader, View id, bool *ret_found, RunRecord *ret_record, GError **error);
+/* New string, the caller's; NULL where the run or what it ran is no longer kept. */
+bool store_reader_run_spec(StoreReader *reader, View id, char **ret_spec, GError **error);
 /* A setting's value, new; *ret_value is NULL where it is not set. */
 bool store_reader_setting(StoreReader *reader, const char *name, char **ret_value, GError **error);
 /* Whether any whose name begins with prefix has a value. */

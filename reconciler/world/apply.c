@@ -150,7 +150,7 @@ void apply_set(World *world, int64_t id, ApplyState state, const char *message, 
 {
     static const char *const types[] = {"apply.staging",    "apply.active", "apply.converged",
                                         "apply.superseded", "apply.failed", "apply.refused",
-                                        "apply.broken"};
+                                        "apply.broken",     "apply.noted"};
     ApplyEntry *entry = apply_find(world, id);
     if (!entry)
         return;
@@ -168,7 +168,11 @@ void apply_set(World *world, int64_t id, ApplyState state, const char *message, 
     if (!moved)
         return;
     g_autofree char *subject = g_strdup_printf("source " VIEW_FMT, VIEW_ARG(record->owner));
-    world_event(world, types[state], subject, message, now_ms);
+    g_autofree char *owner = view_dup(record->owner), *revision = view_dup(record->revision),
+                    *plan_id = view_dup(record->plan_id), *summary = view_dup(record->summary),
+                    *details = event_plan_details(plan_id, summary);
+    EventOrigin origin = {owner, revision, details};
+    world_event_of(world, &origin, types[state], subject, message, now_ms);
 }
 
 /* Like an event it goes straight into the batch: nobody waits on it, and what is in force is of another. */

@@ -10,14 +10,32 @@ static void event_put(World *world, const EventRecord *event)
     batch_put_event(world_batch(world), &record);
 }
 
-void world_event(World *world, const char *type, const char *subject, const char *message, int64_t now_ms)
+void world_event_of(World *world, const EventOrigin *origin, const char *type, const char *subject,
+                    const char *message, int64_t now_ms)
 {
     event_put(world, &(EventRecord){.at_ms = now_ms,
                                     .type = view_from(type),
                                     .subject = view_from(subject),
                                     .message = view_from(message),
                                     .first = NOT_A_CHILD,
-                                    .last = NOT_A_CHILD});
+                                    .last = NOT_A_CHILD,
+                                    .source = view_from(origin->source),
+                                    .revision = view_from(origin->revision),
+                                    .details = view_from(origin->details)});
+}
+
+void world_event(World *world, const char *type, const char *subject, const char *message, int64_t now_ms)
+{
+    static const EventOrigin nobody = {0};
+    world_event_of(world, &nobody, type, subject, message, now_ms);
+}
+
+/* An id is hexadecimal, and a summary is JSON already. */
+char *event_plan_details(const char *plan_id, const char *summary)
+{
+    bool has_summary = summary && *summary && strcmp(summary, "{}") != 0;
+    return g_strdup_printf("{\"planId\":\"%s\"%s%s}", plan_id, has_summary ? ",\"summary\":" : "",
+                           has_summary ? summary : "");
 }
 
 uint64_t world_event_sequence(const World *world)
@@ -64,6 +82,12 @@ static EventSubject event_subject(const Job *job, int32_t index)
     return subject;
 }
 
+/* A run's: what is submitted by hand is nobody's. */
+static View source_of(const Job *job)
+{
+    return view_from(job->run ? job->run->owner : NULL);
+}
+
 #define MOVE(from, to)                                                                                       \
     {                                                                                                        \
         from " -> " to, sizeof from " -> " to - 1                                                            \
@@ -87,7 +111,8 @@ void event_job(World *world, const Job *job, int32_t index, JobState from, JobSt
                                     .subject = {subject.text, subject.len},
                                     .message = move_texts[from][to],
                                     .first = index,
-                                    .last = index});
+                                    .last = index,
+                                    .source = source_of(job)});
 }
 
 void event_range(World *world, const Job *job, int32_t first, int32_t last, const char *message,
@@ -99,5 +124,6 @@ void event_range(World *world, const Job *job, int32_t first, int32_t last, cons
                                     .subject = {subject.text, subject.len},
                                     .message = view_from(message),
                                     .first = first,
-                                    .last = last});
+                                    .last = last,
+                                    .source = source_of(job)});
 }

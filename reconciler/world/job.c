@@ -33,12 +33,13 @@ static View queue_name(View reference)
     return reference;
 }
 
-static bool draft_queue(World *world, View reference, JobDraft *draft, GError **error)
+static bool draft_queue(World *world, View reference, QueueNames names, JobDraft *draft, GError **error)
 {
     View name = queue_name(reference);
     if (name.len == 0)
         return invalid(error, WORLD_ERROR_INVALID, "jobQueue is required");
-    Resource *resource = world_resource(world, KIND_JOB_QUEUE, name);
+    Resource *resource = names == NAMES_FORMER_TOO ? world_resource_renamed(world, KIND_JOB_QUEUE, name)
+                                                   : world_resource(world, KIND_JOB_QUEUE, name);
     if (!resource || !resource->queue)
         return invalid(error, WORLD_ERROR_NOT_FOUND, "Job queue " VIEW_FMT " does not exist", VIEW_ARG(name));
     if (resource->phase == RESOURCE_DELETING)
@@ -121,13 +122,13 @@ static bool draft_runs_here(const World *world, const JobDraft *draft, GError **
                    draft->template->template.definition, kind->beyond);
 }
 
-bool job_draft(World *world, const json_t *request, const char *default_queue, int64_t now_ms,
-               JobDraft *ret_draft, GError **error)
+bool job_draft(World *world, const json_t *request, const char *default_queue, QueueNames names,
+               int64_t now_ms, JobDraft *ret_draft, GError **error)
 {
     JobDraft draft = {.name = member_text(request, "jobName")};
     View queue = member_text(request, "jobQueue");
     View definition = member_text(request, "jobDefinition");
-    if (!draft_queue(world, queue.len > 0 ? queue : view_from(default_queue), &draft, error))
+    if (!draft_queue(world, queue.len > 0 ? queue : view_from(default_queue), names, &draft, error))
         return false;
     if (definition.len == 0)
         return invalid(error, WORLD_ERROR_INVALID, "jobDefinition is required");
@@ -186,7 +187,7 @@ static bool submission_draft(World *world, const Submission *submission, int64_t
                              DependencyRecord *records, JobDraft *ret_draft, GError **error)
 {
     JobDraft draft;
-    if (!job_draft(world, submission->request, NULL, now_ms, &draft, error) ||
+    if (!job_draft(world, submission->request, NULL, NAMES_PRESENT, now_ms, &draft, error) ||
         !request_dependencies(submission->request, records, &draft.depends_on_len, error) ||
         !dependencies_check(world, records, draft.depends_on_len, draft.array_size, &draft.dependency_failed,
                             error))

@@ -150,6 +150,7 @@ void share_record(const ShareEntry *entry, int64_t *amounts, UsageRecord *ret_re
 bool share_restore(World *world, const UsageRecord *record, GError **error);
 void shares_loaded(World *world);
 void queue_shares_clear(World *world, Queue *queue, bool forget); /* forget: their rows go too */
+void queue_shares_touch(World *world, Queue *queue);              /* their rows are written anew */
 void queue_policy_apply(World *world, Queue *queue);
 void policy_changed(World *world, const Resource *policy);
 /* transition.c */
@@ -172,9 +173,11 @@ typedef struct {
     bool dependency_failed; /* known to have failed before */
     bool unsized;
 } JobDraft;
+/* A run may have been made before its queue was renamed; who submits now has to know. */
+typedef enum { NAMES_PRESENT, NAMES_FORMER_TOO } QueueNames;
 /* Looks up what the request names. The draft borrows from request and from the world. */
-bool job_draft(World *world, const json_t *request, const char *default_queue, int64_t now_ms,
-               JobDraft *ret_draft, GError **error);
+bool job_draft(World *world, const json_t *request, const char *default_queue, QueueNames names,
+               int64_t now_ms, JobDraft *ret_draft, GError **error);
 /* Cannot fail once the draft and its dependencies are checked. */
 Job *job_create(World *world, const JobDraft *draft, int64_t now_ms);
 void job_touch(World *world, Job *job);

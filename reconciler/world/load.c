@@ -236,6 +236,7 @@ bool world_loaded(World *world, GError **error)
     runs_loaded(world);
     shares_loaded(world);
     overrides_loaded(world);
+    suspensions_loaded(world);
     world->loading = false;
     return true;
 }

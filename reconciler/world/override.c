@@ -15,6 +15,8 @@ void override_free(void *data)
     g_free(override);
 }
 
+static const char *const all_fields[] = {"state", "priority", "minvCpus", "maxvCpus"};
+
 /* ---- as a setting ---- */
 
 static char *setting_name(Kind kind, const char *name, const char *field)
@@ -302,7 +304,8 @@ static void tell(World *world, const Override *override, ChangeAction action, co
 {
     const Resource *resource = world_resource(world, override->kind, view_from(override->name));
     g_autofree char *subject = g_strdup_printf("%s/%s", kind_name(override->kind), override->name);
-    world_event(world, type, subject, text, now_ms);
+    world_event_of(world, &(EventOrigin){.source = resource ? resource->owner : NULL}, type, subject, text,
+                   now_ms);
     world_change(world, &(ChangeRecord){.kind = override->kind,
                                         .name = view_from(override->name),
                                         .at_ms = now_ms,
@@ -381,13 +384,28 @@ size_t override_settle(World *world, int64_t now_ms)
     return ended;
 }
 
-void overrides_drop(World *world, const Resource *resource)
+void overrides_move(World *world, const ResourceRename *rename)
 {
-    static const char *const fields[] = {"state", "priority", "minvCpus", "maxvCpus"};
     if (world->override_due_ms == 0)
         return;
-    for (size_t i = 0; i < G_N_ELEMENTS(fields); i++) {
-        g_autofree char *setting = setting_name(resource->kind, resource->name, fields[i]);
+    g_autofree char *from = view_dup(rename->from), *to = view_dup(rename->to);
+    for (size_t i = 0; i < G_N_ELEMENTS(all_fields); i++) {
+        g_autofree char *before = setting_name(rename->kind, from, all_fields[i]),
+                        *after = setting_name(rename->kind, to, all_fields[i]),
+                        *value = g_strdup(world_setting(world, before));
+        if (value) {
+            world_set_setting(world, before, NULL);
+            world_set_setting(world, after, value);
+        }
+    }
+}
+
+void overrides_drop(World *world, const Resource *resource)
+{
+    if (world->override_due_ms == 0)
+        return;
+    for (size_t i = 0; i < G_N_ELEMENTS(all_fields); i++) {
+        g_autofree char *setting = setting_name(resource->kind, resource->name, all_fields[i]);
         world_set_setting(world, setting, NULL);
     }
     due_again(world);

@@ -52,6 +52,7 @@ const char *apply_state_name(ApplyState state)
     case APPLY_FAILED: return "FAILED";
     case APPLY_STATE_REFUSED: return "REFUSED";
     case APPLY_STATE_BROKEN: return "BROKEN";
+    case APPLY_STATE_NOTED: return "NOTED";
     }
     g_assert_not_reached();
 }
@@ -63,6 +64,9 @@ const char *apply_trigger_name(ApplyTrigger trigger)
     case TRIGGER_APPLY: return "apply";
     case TRIGGER_DESTROY: return "destroy";
     case TRIGGER_FOLLOW: return "follow";
+    case TRIGGER_ROLLBACK: return "rollback";
+    case TRIGGER_SUSPEND: return "suspend";
+    case TRIGGER_RESUME: return "resume";
     }
     g_assert_not_reached();
 }
@@ -180,6 +184,7 @@ bool job_ref_from_text(View text, JobId *ret_id, int32_t *ret_index)
     X(EventRecord, event)                                                                                    \
     X(SettingRecord, setting)                                                                                \
     X(UsageRecord, usage)                                                                                    \
+    X(RenameRecord, rename)                                                                                  \
     X(DriftRecord, drift)
 
 /* A table is NULL until its first row, so that a batch of one row costs one table. */
@@ -333,6 +338,9 @@ static void own_event(Batch *batch, EventRecord *row)
     own(batch, &row->type);
     own(batch, &row->subject);
     own(batch, &row->message);
+    own(batch, &row->source);
+    own(batch, &row->revision);
+    own(batch, &row->details);
 }
 
 static void own_setting(Batch *batch, SettingRecord *row)
@@ -346,6 +354,12 @@ static void own_usage(Batch *batch, UsageRecord *row)
     own(batch, &row->queue);
     own(batch, &row->share);
     own(batch, &row->amounts);
+}
+
+static void own_rename(Batch *batch, RenameRecord *row)
+{
+    own(batch, &row->from);
+    own(batch, &row->to);
 }
 
 static void own_drift(Batch *batch, DriftRecord *row)

@@ -223,7 +223,8 @@ typedef enum {
     APPLY_SUPERSEDED,
     APPLY_FAILED,
     APPLY_STATE_REFUSED, /* by a guard, a rule, or because the plan was stale */
-    APPLY_STATE_BROKEN   /* the source cannot be read, or its manifests have errors */
+    APPLY_STATE_BROKEN,  /* the source cannot be read, or its manifests have errors */
+    APPLY_STATE_NOTED    /* there was nothing to carry out: it was suspended or resumed */
 } ApplyState;
 const char *apply_state_name(ApplyState state);
 
@@ -232,7 +233,10 @@ typedef enum {
     TRIGGER_UNKNOWN, /* rows of formats that did not say */
     TRIGGER_APPLY,
     TRIGGER_DESTROY,
-    TRIGGER_FOLLOW /* the daemon saw a change */
+    TRIGGER_FOLLOW,   /* the daemon saw a change */
+    TRIGGER_ROLLBACK, /* by a command: to an older revision */
+    TRIGGER_SUSPEND,
+    TRIGGER_RESUME
 } ApplyTrigger;
 const char *apply_trigger_name(ApplyTrigger trigger); /* "apply" …; "" for UNKNOWN */
 
@@ -267,7 +271,8 @@ typedef enum {
 } ChangeAction;
 const char *change_action_name(ChangeAction action); /* "create" … */
 
-/* What was done to a resource, for people. In the order of commits; never changed. */
+/* What was done to a resource, for people. In the order of commits; nothing of it but the name ever changes
+ * (RenameRecord). */
 typedef struct {
     Kind kind;
     View name;
@@ -297,6 +302,9 @@ typedef struct {
     View subject; /* "JobQueue/high", "job UUID:3", "source NAME" */
     View message;
     int32_t first, last; /* range of children; NOT_A_CHILD when none */
+    View source;         /* whose doing it is; "": nobody's */
+    View revision;       /* of it, where that matters; "" */
+    View details;        /* JSON: {"planId"?, "summary"?} of the plan that it is about; "" */
 } EventRecord;
 
 /* Small named values: sources followed, last revision, notices. value "" removes. */
@@ -312,6 +320,14 @@ typedef struct {
     int64_t inactive_since_ms; /* when its last job ended; 0: it had some */
     bool removed;
 } UsageRecord;
+
+/* What a manifest describes has another name. Before everything else in its batch: the rows that have the
+ * former name and are not written anew by the batch (jobs of a queue, changes) get the new one, and usage of
+ * a queue's shares goes. */
+typedef struct {
+    Kind kind;
+    View from, to;
+} RenameRecord;
 
 /* What is observed of a resource to differ from what is in force. By (kind, name). fields "": nothing does
  * now, and what was put back is remembered (drift.h). */
@@ -352,6 +368,7 @@ BATCH_RECORD(ChangeRecord, change)
 BATCH_RECORD(EventRecord, event)
 BATCH_RECORD(SettingRecord, setting)
 BATCH_RECORD(UsageRecord, usage)
+BATCH_RECORD(RenameRecord, rename)
 BATCH_RECORD(DriftRecord, drift)
 
 /* The highest numbers given out so far, and the last committed now_ms. */

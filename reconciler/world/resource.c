@@ -99,7 +99,8 @@ void resource_entry_free(World *world, ResourceEntry *entry)
     g_free(resource->owner);
     g_free(resource->file);
     g_free(resource->status_reason);
-    g_free(resource->spec);
+    if (resource->spec)
+        g_ref_string_release(resource->spec);
     g_free(resource->metadata);
     g_free(resource->next_spec);
     g_free(entry);
@@ -395,9 +396,10 @@ bool resource_in_force(World *world, Resource *resource, View spec, GError **err
         done = schedules_in_force(world, resource, spec, error);
     if (!done)
         return false;
-    char *copy = view_dup(spec);
-    g_free(resource->spec);
-    resource->spec = copy;
+    char *before = resource->spec;
+    resource->spec = g_ref_string_new_len(spec.data, (gssize)spec.len);
+    if (before)
+        g_ref_string_release(before);
     return true;
 }
 
@@ -482,7 +484,7 @@ static void resource_event(World *world, const Resource *resource, const char *t
                            int64_t now_ms)
 {
     g_autofree char *subject = g_strdup_printf("%s/%s", kind_name(resource->kind), resource->name);
-    world_event(world, type, subject, message, now_ms);
+    world_event_of(world, &(EventOrigin){.source = resource->owner}, type, subject, message, now_ms);
 }
 
 static void transit_leave(World *world, ResourceEntry *entry)
@@ -520,6 +522,11 @@ static bool definition_decodes(const Manifest *manifest, GError **error)
     return decoded != NULL;
 }
 
+void resource_entry_unbury(World *world, const Resource *resource)
+{
+    grave_open(world, resource);
+}
+
 static bool resource_create(World *world, const ResourceChange *change, int64_t now_ms, GError **error)
 {
     const Manifest *manifest = change->manifest;
@@ -538,6 +545,7 @@ static bool resource_create(World *world, const ResourceChange *change, int64_t 
     resource->created_ms = resource->updated_ms = now_ms;
     tree_insert(&world->resources, &entry->by_key);
     grave_open(world, resource);
+    renames_overtaken(world, resource);
     if (manifest->kind == KIND_JOB_DEFINITION)
         definition_put(world, resource, manifest, true, now_ms);
     resource_touch(world, resource);
@@ -683,6 +691,7 @@ void resource_remove(World *world, Resource *resource, int64_t now_ms)
     overrides_drop(world, resource);
     drift_drop(world, resource);
     schedules_drop(world, resource);
+    renames_drop(world, resource);
     transit_leave(world, entry);
     if (resource->dirty)
         g_queue_unlink(&world->dirty_resources, &entry->dirty);

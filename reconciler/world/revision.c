@@ -28,7 +28,7 @@ void revisions_init(World *world)
 void revision_entry_free(RevisionEntry *revision)
 {
     g_free((char *)(uintptr_t)revision->record.name.data);
-    g_free((char *)(uintptr_t)revision->record.spec.data);
+    g_ref_string_release((char *)(uintptr_t)revision->record.spec.data);
     job_definition_spec_free(revision->decoded);
     g_free(revision);
 }
@@ -41,12 +41,22 @@ void revisions_clear(World *world)
     }
 }
 
+/* The definition's own text where it is the same. */
+static View shared_spec(const World *world, const RevisionRecord *record)
+{
+    const Resource *definition = world_resource(world, KIND_JOB_DEFINITION, record->name);
+    bool is_same = definition && view_equal(view_from(definition->spec), record->spec);
+    char *text = is_same ? g_ref_string_acquire(definition->spec)
+                         : g_ref_string_new_len(record->spec.data, (gssize)record->spec.len);
+    return (View){text, record->spec.len};
+}
+
 RevisionEntry *revision_put(World *world, const RevisionRecord *record)
 {
     RevisionEntry *revision = g_new0(RevisionEntry, 1);
     revision->record = *record;
     revision->record.name = (View){view_dup(record->name), record->name.len};
-    revision->record.spec = (View){view_dup(record->spec), record->spec.len};
+    revision->record.spec = shared_spec(world, record);
     revision->dirty.data = revision;
     bool fresh = tree_insert(&world->revisions, &revision->by_key);
     g_assert(fresh);

@@ -53,7 +53,7 @@ void run_entry_free(RunEntry *entry)
     Run *run = &entry->run;
     pipeline_spec_free(run->pipeline);
     g_free(run->id);
-    g_free(run->owner);
+    g_ref_string_release(run->owner);
     g_free(run->name);
     g_free(run->spec);
     g_free(run->status_reason);
@@ -220,6 +220,42 @@ static void ready_refresh(World *world, RunEntry *entry)
         tree_remove(&world->ready_runs, &entry->in_ready);
 }
 
+/* Which runs are active and ready does not depend on their name, only where they stand. */
+static void run_rename(World *world, RunEntry *entry, const ResourceRename *rename)
+{
+    bool is_active = tree_contains(&entry->in_active), is_ready = tree_contains(&entry->in_ready);
+    if (is_ready)
+        tree_remove(&world->ready_runs, &entry->in_ready);
+    if (is_active)
+        tree_remove(&world->active_runs, &entry->in_active);
+    tree_remove(&world->runs, &entry->by_key);
+    g_free(entry->run.name);
+    entry->run.name = view_dup(rename->to);
+    if (digest_equal(&entry->run.key, &rename->key))
+        entry->run.key = rename->new_key;
+    tree_insert(&world->runs, &entry->by_key);
+    if (is_active)
+        tree_insert(&world->active_runs, &entry->in_active);
+    if (is_ready)
+        tree_insert(&world->ready_runs, &entry->in_ready);
+    run_touch(world, &entry->run);
+}
+
+void runs_rekey(World *world, Kind kind, View name, const Digest *key, const Digest *new_key)
+{
+    for (Run *run = world_run_newest(world, kind, name); run; run = world_run_before(run))
+        if (digest_equal(&run->key, key)) {
+            run->key = *new_key;
+            run_touch(world, run);
+        }
+}
+
+void runs_rename(World *world, const ResourceRename *rename)
+{
+    for (Run *run; (run = world_run_newest(world, rename->kind, rename->from));)
+        run_rename(world, run_entry(run), rename);
+}
+
 static void active_insert(World *world, RunEntry *entry)
 {
     tree_insert(&world->active_runs, &entry->in_active);
@@ -267,6 +303,13 @@ bool run_is_active(const Run *run)
     return run->state == RUN_WAITING || run->state == RUN_RUNNING || run->jobs_unfinished > 0;
 }
 
+void run_written(RunEntry *entry)
+{
+    entry->is_dirty = entry->is_new = false;
+    if (!run_is_active(&entry->run))
+        g_clear_pointer(&entry->run.spec, g_free);
+}
+
 static void run_leave_active(World *world, Run *run)
 {
     RunEntry *entry = run_entry(run);
@@ -290,7 +333,7 @@ void run_move(World *world, Run *run, RunState state, int64_t now_ms)
     g_autofree char *subject =
         g_strdup_printf("%s/%s run %" G_GINT64_FORMAT, kind_name(run->kind), run->name, run->number);
     g_autofree char *message = g_strdup_printf("%s -> %s", run_state_name(from), run_state_name(state));
-    world_event(world, "run.state", subject, message, now_ms);
+    world_event_of(world, &(EventOrigin){.source = run->owner}, "run.state", subject, message, now_ms);
 }
 
 void run_set_reason(World *world, Run *run, const char *reason)
@@ -361,7 +404,7 @@ RunEntry *run_new(World *world, const RunStart *start, Rng *rng, int64_t now_ms)
     JobId id = run_random_id(rng);
     job_id_to_text(&id, id_text);
     run->id = g_strdup(id_text);
-    run->owner = g_strdup(start->owner ? start->owner : "");
+    run->owner = g_ref_string_new_intern(start->owner ? start->owner : "");
     run->name = view_dup(start->name);
     run->spec = view_dup(start->spec);
     run->kind = start->kind;
@@ -507,12 +550,18 @@ bool run_load_job(World *world, Run *run, GError **error)
     return false;
 }
 
+static char *owner_intern(View owner)
+{
+    g_autofree char *text = view_dup(owner);
+    return g_ref_string_new_intern(text);
+}
+
 bool run_restore(World *world, const RunRecord *record, GError **error)
 {
     RunEntry *entry = g_new0(RunEntry, 1);
     Run *run = &entry->run;
     run->id = view_dup(record->id);
-    run->owner = view_dup(record->owner);
+    run->owner = owner_intern(record->owner);
     run->name = view_dup(record->name);
     run->spec = view_dup(record->spec);
     run->status_reason = view_dup_or_null(record->status_reason);
@@ -529,12 +578,24 @@ bool run_restore(World *world, const RunRecord *record, GError **error)
         return false;
     }
     run_add(world, entry);
+    if (!run_is_active(run) && run->state != RUN_CANCELLED) /* whose unfinished jobs are yet to come */
+        g_clear_pointer(&run->spec, g_free);
     return true;
+}
+
+static void forget_specs(World *world)
+{
+    for (TreeNode *node = tree_first(&world->runs); node; node = tree_next(node)) {
+        Run *run = &TREE_ENTRY(node, RunEntry, by_key)->run;
+        if (!run_is_active(run))
+            g_clear_pointer(&run->spec, g_free);
+    }
 }
 
 /* A run whose last job ended and whose own end is in the same commit: nothing to do here but to be sure. */
 void runs_loaded(World *world)
 {
+    forget_specs(world);
     for (TreeNode *node = tree_first(&world->active_runs); node;) {
         Run *run = &TREE_ENTRY(node, RunEntry, in_active)->run;
         node = tree_next(node);

@@ -9,8 +9,10 @@
 /* run.c */
 RunEntry *run_new(World *world, const RunStart *start, Rng *rng, int64_t now_ms);
 bool run_is_active(const Run *run);
+void run_written(RunEntry *entry); /* its row is in a batch */
 bool run_load_job(World *world, Run *run, GError **error);
 void run_touch(World *world, Run *run);
+void runs_rename(World *world, const ResourceRename *rename);
 void run_move(World *world, Run *run, RunState state, int64_t now_ms);
 void run_set_reason(World *world, Run *run, const char *reason);
 void run_maybe_end(World *world, Run *run, int64_t now_ms);

@@ -34,9 +34,9 @@ static char *spec_dump(json_t *root)
     return text;
 }
 
-char *run_whole_spec(const Run *run)
+char *run_whole_spec(const char *spec)
 {
-    json_t *root = json_loads(run->spec, 0, NULL);
+    json_t *root = json_loads(spec, 0, NULL);
     json_object_del(root, CONTINUES);
     char *text = spec_dump(root);
     json_decref(root);
@@ -132,10 +132,10 @@ static bool step_runs_again(Repeat *repeat, size_t at)
 }
 
 /* ret_left: how many steps run again. */
-static char *spec_of_failed(const Run *run, const char *const *succeeded, size_t *ret_left)
+static char *spec_of_failed(const Run *run, const char *spec, const char *const *succeeded, size_t *ret_left)
 {
     g_auto(Repeat) repeat;
-    json_t *root = json_loads(run->spec, 0, NULL), *done = json_array();
+    json_t *root = json_loads(spec, 0, NULL), *done = json_array();
     repeat_init(&repeat, root, run, succeeded);
     *ret_left = 0;
     for (size_t i = 0; i < json_array_size(repeat.jobs); i++)
@@ -150,11 +150,11 @@ static char *spec_of_failed(const Run *run, const char *const *succeeded, size_t
     return text;
 }
 
-Run *run_rerun_failed(World *world, const Run *previous, const char *const *succeeded, Rng *rng,
-                      int64_t now_ms, GError **error)
+Run *run_rerun_failed(World *world, const Run *previous, const char *spec, const char *const *succeeded,
+                      Rng *rng, int64_t now_ms, GError **error)
 {
     size_t left = 1;
-    g_autofree char *spec = NULL;
+    g_autofree char *again = NULL;
     if (previous->state == RUN_WAITING || previous->state == RUN_RUNNING) {
         g_set_error(error, WORLD_ERROR, WORLD_ERROR_CONFLICT, "run %" G_GINT64_FORMAT " of %s is still %s",
                     previous->number, previous->name, run_state_name(previous->state));
@@ -168,9 +168,7 @@ Run *run_rerun_failed(World *world, const Run *previous, const char *const *succ
         return NULL;
     }
     if (previous->kind == KIND_PIPELINE)
-        spec = spec_of_failed(previous, succeeded, &left);
-    else
-        spec = g_strdup(previous->spec);
+        again = spec_of_failed(previous, spec, succeeded, &left);
     if (previous->state == RUN_SUCCEEDED || left == 0) {
         g_set_error(error, WORLD_ERROR, WORLD_ERROR_CONFLICT,
                     "nothing failed in run %" G_GINT64_FORMAT " of %s", previous->number, previous->name);
@@ -181,7 +179,7 @@ Run *run_rerun_failed(World *world, const Run *previous, const char *const *succ
     RunStart start = {.owner = owner,
                       .kind = previous->kind,
                       .name = view_from(name),
-                      .spec = view_from(spec),
+                      .spec = view_from(again ? again : spec),
                       .key = previous->key};
     return run_start(world, &start, rng, now_ms, error);
 }

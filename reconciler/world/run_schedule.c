@@ -164,6 +164,20 @@ void schedules_begin(World *world, Resource *pipeline, int64_t now_ms)
         positions_store(world, pipeline);
 }
 
+void schedules_leave(World *world, Resource *pipeline)
+{
+    Timetable *timetable = timetable_of(pipeline);
+    for (size_t i = 0; timetable && i < timetable->specs.len; i++)
+        schedule_leave(world, &timetable->schedules[i]);
+}
+
+void schedules_enter(World *world, Resource *pipeline)
+{
+    Timetable *timetable = timetable_of(pipeline);
+    for (size_t i = 0; timetable && i < timetable->specs.len; i++)
+        schedule_enter(world, &timetable->schedules[i]);
+}
+
 void schedules_drop(World *world, Resource *pipeline)
 {
     if (pipeline->kind != KIND_PIPELINE)
@@ -239,7 +253,7 @@ static void schedule_event(World *world, const Schedule *schedule, const char *t
     g_autofree char *at = time_text(at_ms);
     g_autofree char *subject = g_strdup_printf("Pipeline/%s", schedule->pipeline->name);
     g_autofree char *text = g_strdup_printf("%s: %s", at, message);
-    world_event(world, type, subject, text, now_ms);
+    world_event_of(world, &(EventOrigin){.source = schedule->pipeline->owner}, type, subject, text, now_ms);
 }
 
 static void key_of(const Resource *pipeline, int64_t at_ms, Digest *ret_key)

@@ -160,7 +160,7 @@ static bool step_array(Step *step, GError **error)
 static bool step_draft(World *world, const StepList *list, Step *step, Rng *rng, GError **error)
 {
     const char *queue = json_string_value(json_object_get(list->root, "jobQueue"));
-    if (!job_draft(world, step->request, queue, INT64_MIN, &step->draft, error)) {
+    if (!job_draft(world, step->request, queue, NAMES_FORMER_TOO, INT64_MIN, &step->draft, error)) {
         g_prefix_error(error, "%s: ", step->name);
         return false;
     }

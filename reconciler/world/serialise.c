@@ -1,5 +1,5 @@
 /* serialise.c: what changed since the last batch, each object once. */
-#include "reconciler/world/job.h"
+#include "reconciler/world/run.h"
 
 static void write_resources(World *world, Batch *batch)
 {
@@ -123,7 +123,7 @@ static void write_runs(World *world, Batch *batch)
         RunEntry *entry = link->data;
         RunRecord record = run_record(&entry->run);
         batch_put_run(batch, &record);
-        entry->is_dirty = entry->is_new = false;
+        run_written(entry);
     }
     for (GList *link = g_queue_pop_head_link(&world->dirty_applies); link;
          link = g_queue_pop_head_link(&world->dirty_applies)) {

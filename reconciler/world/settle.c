@@ -90,8 +90,8 @@ static void resource_become_next(World *world, Resource *resource, int64_t now_m
     drift_declared(world, resource, now_ms);
     resource_touch(world, resource);
     g_autofree char *subject = g_strdup_printf("%s/%s", kind_name(resource->kind), resource->name);
-    world_event(world, "resource.replaced", subject, resource->status_reason ? resource->status_reason : "",
-                now_ms);
+    world_event_of(world, &(EventOrigin){.source = resource->owner}, "resource.replaced", subject,
+                   resource->status_reason ? resource->status_reason : "", now_ms);
 }
 
 static ResourceEntry *transit_first(const World *world)

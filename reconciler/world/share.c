@@ -302,7 +302,8 @@ void queue_policy_apply(World *world, Queue *queue)
 {
     QueueEntry *owner = queue_entry(queue);
     const char *name = queue->spec->scheduling_policy;
-    const Resource *resource = name ? world_resource(world, KIND_SCHEDULING_POLICY, view_from(name)) : NULL;
+    const Resource *resource =
+        name ? world_resource_renamed(world, KIND_SCHEDULING_POLICY, view_from(name)) : NULL;
     bool fair_before = queue->fair;
     int64_t decay_before = owner->decay_ms;
     queue->fair = name != NULL;
@@ -320,10 +321,24 @@ void queue_policy_apply(World *world, Queue *queue)
         queue_regroup(world, queue);
 }
 
+void queue_shares_touch(World *world, Queue *queue)
+{
+    for (Share *share = share_next(queue, NULL); share; share = share_next(queue, share))
+        share_touch(world, share_entry(share));
+}
+
+/* By its name, or a former one; one that goes may be found by what the queue has of it only. */
+static bool has_policy(const World *world, const Queue *queue, const Resource *policy)
+{
+    const char *name = queue->spec->scheduling_policy;
+    return name && (strcmp(name, policy->name) == 0 || queue->policy == policy->policy ||
+                    world_resource_renamed(world, KIND_SCHEDULING_POLICY, view_from(name)) == policy);
+}
+
 void policy_changed(World *world, const Resource *policy)
 {
     for (const Resource *at = world_resource_next(world, NULL); at; at = world_resource_next(world, at))
-        if (at->queue && g_strcmp0(at->queue->spec->scheduling_policy, policy->name) == 0)
+        if (at->queue && has_policy(world, at->queue, policy))
             queue_policy_apply(world, at->queue);
 }
 

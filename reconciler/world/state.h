@@ -202,9 +202,11 @@ struct World {
     Job *finished, *finished_tail; /* may be forgotten when nothing depends on them */
     uint64_t job_sequence, event_sequence, front;
     int64_t template_id, apply_id;
-    int64_t override_due_ms; /* when the next override ends; 0: there is none */
-    size_t runnable;         /* items in all groups */
-    size_t parked;           /* groups */
+    int64_t override_due_ms;   /* when the next override ends; 0: there is none */
+    int64_t suspension_due_ms; /* when the next suspension ends by itself; 0: none does */
+    size_t suspensions;
+    size_t runnable; /* items in all groups */
+    size_t parked;   /* groups */
     uint64_t feasibility;
 
     Tree histories;
@@ -400,6 +402,16 @@ void timetable_free(ResourceEntry *entry);
 void schedules_check(const World *world);
 /* override.c */
 void overrides_loaded(World *world);
+void overrides_move(World *world, const ResourceRename *rename);
+void schedules_leave(World *world, Resource *pipeline); /* the order by due times, which names are part of */
+void schedules_enter(World *world, Resource *pipeline);
+/* rename.c: what led to it by a former name leads nowhere; its own name, if it was a former one, is its own.
+ */
+void renames_drop(World *world, const Resource *resource);
+void renames_overtaken(World *world, const Resource *resource);
+/* Its name was that of one whose removal waits to be written: it is not removed. */
+void resource_entry_unbury(World *world, const Resource *resource);
+void suspensions_loaded(World *world);
 void overrides_drop(World *world, const Resource *resource); /* with their resource, unrecorded */
 
 /* apply.c */

@@ -34,7 +34,8 @@ typedef bool (*FinalStateFunc)(const JobId *id, int32_t index, JobState *ret_sta
 struct Resource {
     Kind kind;
     char *name, *owner, *file, *status_reason;
-    char *spec, *metadata, *next_spec; /* canonical JSON */
+    char *spec; /* canonical JSON; GRefString, which a JobDefinition shares with its newest revision */
+    char *metadata, *next_spec; /* canonical JSON */
     Digest digest, next_digest;
     int line;
     ResourcePhase phase;
@@ -189,7 +190,9 @@ struct Launch {
 };
 
 struct Run {
-    char *id, *owner, *name, *spec, *status_reason;
+    char *id, *name, *status_reason;
+    char *owner; /* interned GRefString */
+    char *spec;  /* NULL once it has ended and its row is written: the store has it */
     Kind kind;
     Digest key;
     int64_t number, created_ms, stopped_ms;
@@ -249,6 +252,21 @@ void resource_delete(World *world, Kind kind, View name,
  * say of themselves. */
 void resource_set_provider(World *world, const char *owner, const char *provider);
 void resource_set_kept(World *world, Kind kind, View name, int64_t now_ms);
+/* Another name for what a manifest describes. */
+typedef struct {
+    Kind kind; /* JobQueue, SchedulingPolicy, Pipeline, Job */
+    View from, to;
+    Digest key, new_key; /* of a run that has `key`: `new_key` from then on, since names are in keys */
+} ResourceRename;
+/* It goes on under that name, with all that hangs on it: jobs, runs, usage of shares, positions of schedules,
+ * overrides, history. What of other resources names it is theirs to change. Of a Job: its runs. Nothing is
+ * done with WORLD_ERROR_NOT_FOUND or WORLD_ERROR_CONFLICT (the name is taken, or it is being deleted or
+ * replaced). */
+bool resource_rename(World *world, const ResourceRename *rename, int64_t now_ms, GError **error);
+/* Runs that have `key` have `new_key` from then on: what their manifest names was renamed. */
+void runs_rekey(World *world, Kind kind, View name, const Digest *key, const Digest *new_key);
+/* world_resource(), or what had this name once. */
+Resource *world_resource_renamed(const World *world, Kind kind, View name);
 /* Its source lets it go: it is nobody's from then on (owner "", kept), and stays in force as it is. Nothing
  * to do where nobody owns it. WORLD_ERROR_CONFLICT: it is being deleted or replaced. */
 bool resource_forget(World *world, Kind kind, View name, int64_t now_ms, GError **error);
@@ -380,13 +398,14 @@ typedef struct {
     bool record_only; /* --first-run record */
 } RunStart;
 Run *run_start(World *world, const RunStart *start, Rng *rng, int64_t now_ms, GError **error);
-/* As run_start with the same key, but only the steps that did not succeed in `previous` and what depends on
- * them, in the same workspace. succeeded: names of steps that the store knows as SUCCEEDED, NULL-terminated
- * or NULL; what is in memory is known by itself. WORLD_ERROR_CONFLICT: nothing failed, or it still runs. */
-Run *run_rerun_failed(World *world, const Run *previous, const char *const *succeeded, Rng *rng,
-                      int64_t now_ms, GError **error);
-/* What a run of the whole would run: its spec without what run_rerun_failed left out. New string. */
-char *run_whole_spec(const Run *run);
+/* As run_start with the same key, but only the steps that did not succeed in `previous`, whose spec that is,
+ * and what depends on them, in the same workspace. succeeded: names of steps that the store knows as
+ * SUCCEEDED, NULL-terminated or NULL; what is in memory is known by itself. WORLD_ERROR_CONFLICT: nothing
+ * failed, or it still runs. */
+Run *run_rerun_failed(World *world, const Run *previous, const char *spec, const char *const *succeeded,
+                      Rng *rng, int64_t now_ms, GError **error);
+/* What a run of the whole would run: a run's spec without what run_rerun_failed left out. New string. */
+char *run_whole_spec(const char *spec);
 /* What the manifest said of a run with this spec: without the members that only runs have. New string. */
 char *run_manifest_spec(View spec);
 /* The run in whose workspace its steps work: its own id, or that of the run that --failed goes on with. */
@@ -449,6 +468,14 @@ void world_set_setting(World *world, const char *name, const char *value);
 void world_settings_each(const World *world, void (*each)(const char *name, const char *value, void *data),
                          void *data);
 void world_event(World *world, const char *type, const char *subject, const char *message, int64_t now_ms);
+/* Whose doing it is, of which revision and plan; each may be NULL. details: as in EventRecord. */
+typedef struct {
+    const char *source, *revision, *details;
+} EventOrigin;
+void world_event_of(World *world, const EventOrigin *origin, const char *type, const char *subject,
+                    const char *message, int64_t now_ms);
+/* The details of an event that is about this plan; summary: JSON, may be "". New string. */
+char *event_plan_details(const char *plan_id, const char *summary);
 uint64_t world_event_sequence(const World *world); /* highest given out */
 int64_t world_committed_ms(const World *world); /* now_ms of the last commit before it was loaded; 0: none */
 /* Finished jobs leave memory once their final state is durable and nothing unfinished depends on them: at

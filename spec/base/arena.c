@@ -1,10 +1,12 @@
 #include "spec/base/arena.h"
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #define BLOCK_FIRST  ((size_t)64 * 1024)
+#define BLOCK_TIGHT  ((size_t)16 * 1024)
 #define BLOCK_MAX    ((size_t)1024 * 1024)
 #define ALIGNMENT    ((size_t)16)
 #define POPULATE_MIN ((size_t)256 * 1024)
@@ -20,6 +22,7 @@ struct Block {
 struct Arena {
     Block *current; /* the one that is filled; the oldest is last in the chain */
     size_t size;
+    bool is_tight;
 };
 
 /* Large blocks are fetched from the kernel in one call: a page fault for each 4 KiB is a fifth of the time
@@ -53,6 +56,13 @@ static Block *block_new(Arena *arena, size_t capacity)
 Arena *arena_new(void)
 {
     return g_new0(Arena, 1);
+}
+
+Arena *arena_new_tight(void)
+{
+    Arena *arena = arena_new();
+    arena->is_tight = true;
+    return arena;
 }
 
 static void blocks_free_down_to(Arena *arena, const Block *keep)
@@ -89,14 +99,20 @@ void arena_reset(Arena *arena)
 
 #else
 
+static size_t next_capacity(const Arena *arena)
+{
+    if (arena->is_tight)
+        return CLAMP(arena->size / 4, BLOCK_TIGHT, BLOCK_MAX);
+    return arena->current ? MIN(arena->current->capacity * 2, BLOCK_MAX) : BLOCK_FIRST;
+}
+
 static void *take(Arena *arena, size_t size)
 {
     g_assert(size <= G_MAXSIZE / 2);
     size_t rounded = (size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
     Block *block = arena->current;
     if (G_UNLIKELY(!block || block->capacity - block->used < rounded)) {
-        size_t capacity = block ? MIN(block->capacity * 2, BLOCK_MAX) : BLOCK_FIRST;
-        block = block_new(arena, MAX(capacity, rounded));
+        block = block_new(arena, MAX(next_capacity(arena), rounded));
     }
     void *memory = block->bytes + block->used;
     block->used += rounded;

@@ -10,6 +10,8 @@
 typedef struct Arena Arena;
 
 Arena *arena_new(void);
+/* For what stays for long: it takes at most a quarter more than is used, and that in more pieces. */
+Arena *arena_new_tight(void);
 void arena_free(Arena *arena);
 /* Zero-filled. Aborts when memory is exhausted, as GLib does: callers cap what comes from outside. */
 void *arena_alloc(Arena *arena, size_t size);

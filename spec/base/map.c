@@ -3,8 +3,9 @@
 
 /* Open addressing with linear probing in two tables while growing: every call that changes the map moves
  * MOVE_STEP slots of the old table into the new one. The new table is at least twice what is in use, so the
- * move is over long before the new one is full. Memory for a table comes zeroed from calloc, that is lazily
- * from the kernel, so making one costs nothing at once. Freeing the old one is a single munmap.
+ * move is over long before the new one is three quarters full. Memory for a table comes zeroed from calloc,
+ * that is lazily from the kernel, so making one costs nothing at once. Freeing the old one is a single
+ * munmap.
  *
  * A removed slot becomes a tombstone; tombstones count as used until the next move. */
 #define SLOTS_MIN ((size_t)16)
@@ -129,7 +130,7 @@ static void map_resize_if_due(Map *map)
     if (map->old.slots || (!full && !empty))
         return;
     size_t wanted = SLOTS_MIN;
-    while (wanted < map->main.live * 4)
+    while (wanted < map->main.live * 2)
         wanted *= 2;
     map->old = map->main;
     map->main = table_new(wanted);

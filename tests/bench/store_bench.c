@@ -57,7 +57,8 @@ static EventRecord event_at(uint64_t sequence)
 {
     return (EventRecord){
         sequence,        1,           VIEW("job.state"), VIEW("job 0f8fad5b-d9cb-469f-a165-70867728950e"),
-        VIEW("RUNNING"), NOT_A_CHILD, NOT_A_CHILD};
+        VIEW("RUNNING"), NOT_A_CHILD, NOT_A_CHILD,       VIEW(""),
+        VIEW(""),        VIEW("")};
 }
 
 /* rows per batch, `window` batches handed over and not yet durable. */

@@ -16,9 +16,9 @@ static const struct {
     [THING_INSTANCES] = {5, THING_ALWAYS,
                          "here and there buy EC2 and Spot instances; else they share one machine"},
     [THING_MONEY] = {6, THING_INSTANCES, "prices are known, and here and there have budgets at times"},
-    [THING_SHARES] =
-        {5, THING_ALWAYS,
-         "queue main is shared by a policy: weights, decay, reservation, limits; other at times"},
+    [THING_SHARES] = {5, THING_ALWAYS,
+                      "queue main is shared by a policy: weights, decay, reservation, limits; other at "
+                      "times; policy, pipeline and runs are renamed"},
     [THING_TASKS] = {5, THING_INSTANCES, "queue tasks runs on Fargate: each task is its own capacity"},
     [THING_HOSTS] =
         {5, THING_INSTANCES,
@@ -163,6 +163,27 @@ static void add_definition(Writer *writer, const Definition *definition)
                                definition->more);
 }
 
+#define NAMES 3
+
+/* What is renamed from revision to revision: "NAME", "NAME1" or "NAME2", and was one of the others. */
+static const char *add_renamed(Writer *writer, const char *kind, const char *name)
+{
+    static char text[32];
+    g_autoptr(GString) formerly = g_string_new(", formerly: [");
+    int now = draw(writer, 0, NAMES - 1);
+    for (int i = 0; i < NAMES; i++) {
+        g_autofree char *number = i ? g_strdup_printf("%d", i) : g_strdup("");
+        if (i == now)
+            g_snprintf(text, sizeof text, "%s%s", name, number);
+        else
+            g_string_append_printf(formerly, "%s%s, ", name, number);
+    }
+    g_string_truncate(formerly, formerly->len - 2);
+    g_string_append_c(formerly, ']');
+    add(writer, kind, text, formerly->str);
+    return text;
+}
+
 static void add_definitions(Writer *writer)
 {
     const Definition *there[DEFINITIONS_MAX];
@@ -176,7 +197,7 @@ static void add_definitions(Writer *writer)
 
 /* Weights by name and by prefix, and none for some; in the last revision nothing is held back from anybody.
  */
-static void add_policy(Writer *writer)
+static char *add_policy(Writer *writer)
 {
     static const char *const distributions[] = {
         "", "{shareIdentifier: \"team*\", weightFactor: 0.5}",
@@ -186,7 +207,7 @@ static void add_policy(Writer *writer)
     bool limited = rng_below(&writer->rng, 3) == 0 && !writer->revision->is_last;
     int reservation = writer->revision->is_last ? 0 : draw(writer, 0, 2) * 40, decay = draw(writer, 0, 3),
         distribution = draw(writer, 0, 3);
-    add(writer, "SchedulingPolicy", "fair", "");
+    char *name = g_strdup(add_renamed(writer, "SchedulingPolicy", "fair"));
     g_string_append_printf(writer->out,
                            "spec:\n  fairsharePolicy: {shareDecaySeconds: %d, computeReservation: %d,\n"
                            "    shareDistribution: [%s]}\n",
@@ -194,14 +215,17 @@ static void add_policy(Writer *writer)
     if (limited)
         g_string_append_printf(writer->out, "  shareLimits: [{shareIdentifier: \"team*\", maxvCpus: %d}]\n",
                                draw(writer, 1, 3));
+    return name;
 }
 
+/* policy: NULL: none. */
 static void add_queue(Writer *writer, const char *name, const char *environments, const char *metadata,
-                      bool shared)
+                      const char *policy)
 {
     add(writer, "JobQueue", name, metadata);
-    g_string_append_printf(writer->out, "spec: {priority: %d, computeEnvironmentOrder: [%s]%s}\n",
-                           draw(writer, 0, 4), environments, shared ? ", schedulingPolicy: fair" : "");
+    g_string_append_printf(writer->out, "spec: {priority: %d, computeEnvironmentOrder: [%s]%s%s}\n",
+                           draw(writer, 0, 4), environments, policy ? ", schedulingPolicy: " : "",
+                           policy ? policy : "");
 }
 
 /* An hour of the smallest instance costs 0.085. */
@@ -277,14 +301,14 @@ static void add_tasks(Writer *writer)
                            "       computeResources: {type: %s, maxvCpus: %d}}\n",
                            disabled && !is_last ? "DISABLED" : "ENABLED", spot ? "FARGATE_SPOT" : "FARGATE",
                            max_vcpus);
-    add_queue(writer, "tasks", "fargate", "", false);
+    add_queue(writer, "tasks", "fargate", "", NULL);
 }
 
 static void add_hosts(Writer *writer)
 {
     add_environment_head(writer, "hosts");
     g_string_append(writer->out, "spec: {type: UNMANAGED, provider: simulated, unmanagedvCpus: 4}\n");
-    add_queue(writer, "own", "hosts", "", false);
+    add_queue(writer, "own", "hosts", "", NULL);
 }
 
 /* Runs are kept when their manifest goes, or ended. */
@@ -295,10 +319,10 @@ static void add_runs(Writer *writer)
     for (int i = 0; i < 3; i++) {
         bool there = draw(writer, 0, 2), which = draw(writer, 0, 1);
         const char *end = on_delete[draw(writer, 0, 2)];
-        g_autofree char *name = g_strdup_printf("run%d", i);
+        g_autofree char *name = g_strdup_printf("run%c", 'a' + i);
         if (!there)
             continue;
-        add(writer, "Job", name, "");
+        (void)add_renamed(writer, "Job", name);
         g_string_append_printf(writer->out, "spec: {jobQueue: main, jobDefinition: d%d, onDelete: %s%s}\n",
                                which ? 4 : 0, end, share);
     }
@@ -307,7 +331,7 @@ static void add_runs(Writer *writer)
     int size = draw(writer, 2, 3);
     if (!there)
         return;
-    add(writer, "Pipeline", "pipe", "");
+    (void)add_renamed(writer, "Pipeline", "pipe");
     g_string_append_printf(
         writer->out,
         "spec:\n  jobQueue: main\n  onDelete: %s\n%s  jobs:\n"
@@ -335,11 +359,10 @@ char *scene_manifests(const Scene *scene, const Revision *revision)
     bool hosts = scene_has(scene, THING_HOSTS), on_hosts = draw(&writer, 0, 1);
     if (hosts)
         add_hosts(&writer);
-    if (shares)
-        add_policy(&writer);
-    add_queue(&writer, "main", hosts && on_hosts ? "here, hosts" : "here", "", shares);
+    g_autofree char *policy = shares ? add_policy(&writer) : NULL;
+    add_queue(&writer, "main", hosts && on_hosts ? "here, hosts" : "here", "", policy);
     if (other)
-        add_queue(&writer, "other", both ? "there, here" : "there", deletion, shares && other_shared);
+        add_queue(&writer, "other", both ? "there, here" : "there", deletion, other_shared ? policy : NULL);
     add_definitions(&writer);
     add_runs(&writer);
     return g_string_free(writer.out, FALSE);

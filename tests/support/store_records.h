@@ -238,7 +238,7 @@ static inline void print_event(GString *out, const EventRecord *r)
     int64_t ints[] = {(int64_t)r->sequence, r->at_ms, r->first, r->last};
     for (size_t i = 0; i < G_N_ELEMENTS(ints); i++)
         print_int(out, ints[i]);
-    View texts[] = {r->type, r->subject, r->message};
+    View texts[] = {r->type, r->subject, r->message, r->source, r->revision, r->details};
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         print_text(out, texts[i]);
     g_string_append_c(out, '\n');

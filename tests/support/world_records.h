@@ -165,12 +165,52 @@ static inline void records_take_jobs(Records *records, const Batch *batch)
     }
 }
 
+/* All rows of a table whose key begins with "PREFIX" begin with another; a key is made of it by the caller.
+ */
+static inline void records_rekey(Records *records, int table, const char *from, const char *to)
+{
+    g_autoptr(GPtrArray) keys = g_ptr_array_new();
+    for (GTreeNode *node = g_tree_node_first(records->tables[table]); node; node = g_tree_node_next(node))
+        if (g_str_has_prefix(g_tree_node_key(node), from))
+            g_ptr_array_add(keys, g_tree_node_key(node));
+    for (guint i = 0; i < keys->len; i++) {
+        const char *key = keys->pdata[i];
+        const void *record = g_tree_lookup(records->tables[table], key);
+        char *fresh = to ? g_strconcat(to, key + strlen(from), NULL) : NULL;
+        g_tree_remove(records->tables[table], key);
+        if (fresh)
+            records_put(records, table, fresh, record);
+    }
+}
+
+static inline void records_take_renames(Records *records, const Batch *batch)
+{
+    RECORDS_EACH(RenameRecord, rename, batch)
+    {
+        const RenameRecord *r = &renames[i];
+        g_autofree char *from = g_strdup_printf("%d/" VIEW_FMT "/", r->kind, VIEW_ARG(r->from)),
+                        *to = g_strdup_printf("%d/" VIEW_FMT "/", r->kind, VIEW_ARG(r->to)),
+                        *usage = g_strdup_printf(VIEW_FMT "/", VIEW_ARG(r->from));
+        records_rekey(records, TABLE_RUN, from, to);
+        if (r->kind != KIND_JOB_QUEUE)
+            continue;
+        records_rekey(records, TABLE_USAGE, usage, NULL);
+        for (GTreeNode *node = g_tree_node_first(records->tables[TABLE_JOB]); node;
+             node = g_tree_node_next(node)) {
+            JobRecord *job = g_tree_node_value(node);
+            if (view_equal(job->queue, r->from))
+                job->queue = r->to;
+        }
+    }
+}
+
 /* Takes the batch; NULL is nothing. */
 static inline void records_take(Records *records, Batch *batch)
 {
     if (!batch)
         return;
     g_ptr_array_add(records->batches, batch);
+    records_take_renames(records, batch);
     records_take_resources(records, batch);
     records_take_jobs(records, batch);
     RECORDS_EACH(SettingRecord, setting, batch)

@@ -1,5 +1,6 @@
 /* Random desired and actual states: when a plan's changes are carried out on a model of the state, the next
  * plan is empty; equal inputs give equal bytes; what is exported plans to no change. */
+#include "reconciler/plan/change.h"
 #include "reconciler/plan/plan.h"
 #include "spec/base/rng.h"
 #include "spec/reference.h"
@@ -94,6 +95,17 @@ static Manifest random_manifest(Model *model, Rng *rng, Kind kind, int name)
     return manifest;
 }
 
+/* Some claim former names, which may be declared, or claimed by others. A revision with any is planned whole.
+ */
+static void add_formerly(Model *model, Manifest *manifest, Rng *rng)
+{
+    if (rng_below(rng, 3) != 0)
+        return;
+    g_autofree char *formerly = g_strdup_printf("{\"formerly\":[\"n%d\",\"n%d\"]}",
+                                                (int)rng_below(rng, NAMES), (int)rng_below(rng, NAMES));
+    manifest->metadata = keep(model, view_from(formerly));
+}
+
 static ManifestSet *random_set(Model *model, Rng *rng)
 {
     g_autoptr(DiagnosticList) diagnostics = diagnostic_list_new();
@@ -101,6 +113,7 @@ static ManifestSet *random_set(Model *model, Rng *rng)
     for (int kind = 0; kind < KIND_COUNT; kind++)
         for (int name = 0; name < NAMES; name++) {
             Manifest manifest = random_manifest(model, rng, (Kind)kind, name);
+            add_formerly(model, &manifest, rng);
             if (rng_below(rng, 3) != 0)
                 manifest_batch_add(batch, &manifest);
         }
@@ -223,10 +236,37 @@ static void run(Model *model, const Change *change, Rng *rng)
     g_array_append_val(model->runs, record);
 }
 
+/* What names it has, and which content its runs stand for. */
+static void rename_runs(Model *model, const Change *change)
+{
+    const char *from = change->formerly ? change->formerly : change->name;
+    for (guint i = 0; i < model->runs->len; i++) {
+        RunRecord *one = &g_array_index(model->runs, RunRecord, i);
+        if (one->kind != change->kind || !view_is(one->name, from))
+            continue;
+        one->name = keep(model, view_from(change->name));
+        if (!digest_is_zero(&change->former_key) && digest_equal(&one->key, &change->former_key))
+            one->key = change->run_key;
+    }
+}
+
+static void rename_resource(Model *model, const Change *change)
+{
+    ResourceRecord *record = change->formerly ? find(model, change->kind, view_from(change->formerly)) : NULL;
+    if (record)
+        record->name = keep(model, view_from(change->name));
+}
+
 static void carry_out(Model *model, const Plan *plan, Rng *rng)
 {
     for (guint i = 0; i < plan->changes->len; i++) {
         const Change *change = g_ptr_array_index(plan->changes, i);
+        if (change->action <= ACTION_REPLACE) {
+            rename_resource(model, change);
+            rename_runs(model, change);
+        }
+        if (change->kind == KIND_JOB && change->action == ACTION_UPDATE)
+            continue; /* there are only runs */
         switch (change->action) {
         case ACTION_CREATE:
         case ACTION_UPDATE: put(model, change->manifest); break;

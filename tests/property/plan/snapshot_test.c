@@ -197,7 +197,10 @@ static void check_guards(const Plan *plan, const PlanActual *actual, const Plan 
     g_autofree char *message = NULL, *other_message = NULL;
     g_assert_cmpint(plan_guard(plan, actual, options, -1, &message), ==,
                     plan_guard(other, other_actual, options, -1, &other_message));
-    g_assert_cmpstr(message, ==, other_message);
+    g_autoptr(GString) shown = g_string_new(message);
+    g_string_replace(shown, "/srv/secret-place/", "",
+                     0); /* a snapshot does not say where another source lies */
+    g_assert_cmpstr(shown->str, ==, other_message ? other_message : "");
 }
 
 static void test_seed(uint64_t seed)

@@ -27,7 +27,7 @@ static void step_apply(Model *model, Batch *batch)
                           .source_path = random_text(rng, model->arena, 20),
                           .revision = random_text(rng, model->arena, 20),
                           .plan_id = random_text(rng, model->arena, 20),
-                          .state = (ApplyState)rng_below(rng, APPLY_STATE_BROKEN + 1),
+                          .state = (ApplyState)rng_below(rng, APPLY_STATE_NOTED + 1),
                           .message = random_text(rng, model->arena, 40),
                           .summary = random_text(rng, model->arena, 40),
                           .created_ms = (int64_t)rng_below(rng, 1000),

@@ -26,6 +26,16 @@ static void test_blocks(void)
     memset(arena_alloc(arena, 5000000), 1, 5000000);
 }
 
+static void test_tight(void)
+{
+    g_autoptr(Arena) arena = arena_new_tight();
+    size_t used = 0;
+    for (int i = 0; i < 20000; i++, used += 160)
+        memset(arena_alloc_raw(arena, 160), i, 160);
+    g_assert_cmpuint(arena_size(arena), >=, used);
+    g_assert_cmpuint(arena_size(arena), <, used + used / 3);
+}
+
 static void test_rng(void)
 {
     /* The first outputs of xoshiro256** seeded by splitmix64 of 0, from its authors' reference code. */
@@ -53,6 +63,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/arena/blocks", test_blocks);
+    g_test_add_func("/arena/tight", test_tight);
     g_test_add_func("/rng/sequence", test_rng);
     return g_test_run();
 }

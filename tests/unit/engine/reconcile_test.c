@@ -505,6 +505,58 @@ static void test_followed_after_others(Engine *engine, gconstpointer data)
     g_assert_true(command_is(engine, "first", "b") && command_is(engine, "second", "a"));
 }
 
+/* Of a followed source: member of what the setting says of its webhooks; new string. */
+static char *webhook_text(const Engine *engine, const char *member)
+{
+    json_t *sources = sources_setting(reconciler_world(engine->reconciler));
+    const json_t *webhook = json_object_get(json_object_get(sources, "followed"), "webhook");
+    char *text = json_dumps(json_object_get(webhook, member), JSON_ENCODE_ANY), *copy = g_strdup(text);
+    free(text);
+    json_decref(sources);
+    return copy;
+}
+
+static void assert_webhook(const Engine *engine, const char *member, const char *expected)
+{
+    g_autofree char *text = webhook_text(engine, member);
+    g_assert_cmpstr(text, ==, expected);
+}
+
+/* Told even before the source was loaded, kept when it is; a refusal takes nothing from what was accepted. */
+static void test_webhook(Engine *engine, gconstpointer data)
+{
+    (void)data;
+    g_autoptr(ManifestSet) one = definitions("a", "a");
+    SourceWebhook webhook = {.path = "/followed",
+                             .name = "followed",
+                             .form = "github",
+                             .ref = "refs/heads/main",
+                             .commit = "3f2a91c",
+                             .is_followed = true};
+    engine->now_ms = 5000000;
+    reconciler_source_webhook(engine->reconciler, &webhook);
+    engine_settle(engine);
+    follow(engine, one, false);
+    assert_webhook(engine, "acceptedAt", "5000000");
+    assert_webhook(engine, "ref", "\"refs/heads/main\"");
+    assert_webhook(engine, "isFollowed", "true");
+    engine->now_ms = 5001000;
+    webhook = (SourceWebhook){.path = "/followed", .name = "followed", .refused = "why", .refused_len = 3};
+    reconciler_source_webhook(engine->reconciler, &webhook);
+    engine_settle(engine);
+    assert_webhook(engine, "acceptedAt", "5000000");
+    assert_webhook(engine, "commit", "\"3f2a91c\"");
+    assert_webhook(engine, "refusedAt", "5001000");
+    assert_webhook(engine, "refused", "\"why\"");
+    webhook = (SourceWebhook){.path = "/followed", .name = "followed", .form = "gitlab"};
+    engine->now_ms = 5002000;
+    reconciler_source_webhook(engine->reconciler, &webhook);
+    assert_webhook(engine, "acceptedAt", "5002000");
+    assert_webhook(engine, "refusedAt", "5001000");
+    assert_webhook(engine, "ref", NULL);
+    assert_webhook(engine, "isFollowed", NULL);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -532,5 +584,6 @@ int main(int argc, char **argv)
     ENGINE_TEST(bulk_answer);
     ENGINE_TEST(followed_part);
     ENGINE_TEST(followed_after_others);
+    ENGINE_TEST(webhook);
     return g_test_run();
 }

@@ -55,9 +55,9 @@ static void test_manifests(gconstpointer commit)
     g_autoptr(ManifestSet) set = manifest_set_from_text(yaml, NULL, &config, diagnostics);
     g_autoptr(GByteArray) bytes = g_byte_array_new();
     manifest_set_set_commit(set, commit);
-    saved_put_set(bytes, set);
+    saved_put_set(bytes, NULL, set);
     Saved from = {.rest = view_of(bytes)};
-    g_autoptr(ManifestSet) read = saved_set(&from);
+    g_autoptr(ManifestSet) read = saved_set(&from, NULL);
     g_assert_nonnull(read);
     g_assert_cmpuint(from.rest.len, ==, 0);
     g_assert_cmpstr(manifest_set_revision(read), ==, manifest_set_revision(set));
@@ -72,8 +72,70 @@ static void test_manifests(gconstpointer commit)
     g_assert_null(manifest_set_config(read)->name);
     for (guint len = 0; len < bytes->len; len++) { /* cut off anywhere it is none */
         Saved part = {.rest = {(const char *)bytes->data, len}};
-        g_assert_null(saved_set(&part));
+        g_assert_null(saved_set(&part, NULL));
     }
+}
+
+static ManifestSet *set_of(const char *text, const SourceConfig *config, const char *commit)
+{
+    g_autoptr(DiagnosticList) diagnostics = diagnostic_list_new();
+    ManifestSet *set = manifest_set_from_text(text, NULL, config, diagnostics);
+    manifest_set_set_commit(set, commit);
+    return set;
+}
+
+/* Reads back what was written of now after before, and returns how many bytes that were. */
+static guint assert_comes_back(ManifestSet *before, const ManifestSet *now)
+{
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    saved_put_set(bytes, before, now);
+    Saved from = {.rest = view_of(bytes)};
+    g_autoptr(ManifestSet) read = saved_set(&from, before);
+    g_assert_nonnull(read);
+    g_assert_cmpuint(from.rest.len, ==, 0);
+    g_assert_cmpstr(manifest_set_revision(read), ==, manifest_set_revision(now));
+    g_assert_cmpuint(manifest_set_len(read), ==, manifest_set_len(now));
+    for (size_t i = 0; i < manifest_set_len(now); i++) {
+        const Manifest *is = manifest_set_get(read, i), *was = manifest_set_get(now, i);
+        g_assert_true(view_equal(is->spec, was->spec) && view_equal(is->metadata, was->metadata));
+        g_assert_cmpint(is->line, ==, was->line);
+        g_assert_cmpint(is->prune, ==, was->prune);
+    }
+    for (guint len = 1; len < bytes->len; len++) {
+        Saved part = {.rest = {(const char *)bytes->data, len}};
+        g_assert_null(saved_set(&part, before));
+    }
+    return bytes->len;
+}
+
+static void test_changes(void)
+{
+    static const char here[] =
+        "---\napiVersion: muster/v1\nkind: ComputeEnvironment\nmetadata: {name: here}\n"
+        "spec: {type: MANAGED}\n";
+    static const char other[] = "apiVersion: muster/v1\nkind: JobQueue\nmetadata: {name: %s%s}\n"
+                                "spec: {priority: %d, computeEnvironmentOrder: [here]}\n%s";
+    SourceConfig config = {.name = (char[]){"a"}}, renamed = {.name = (char[]){"b"}};
+    g_autofree char *one = g_strdup_printf(other, "q", "", 1, here),
+                    *two = g_strdup_printf(other, "q", "", 2, here),
+                    *label = g_strdup_printf(other, "q", ", annotations: {muster/prune: \"false\"}", 1, here),
+                    *gone = g_strdup_printf(other, "r", "", 1, "");
+    g_autoptr(ManifestSet) first = set_of(one, &config, "");
+    g_autoptr(ManifestSet) same = set_of(one, &config, "");
+    g_autoptr(ManifestSet) committed = set_of(one, &config, "0123456789012345678901234567890123456789");
+    g_autoptr(ManifestSet) changed = set_of(two, &config, "");
+    g_autoptr(ManifestSet) labelled = set_of(label, &config, "");
+    g_autoptr(ManifestSet) replaced = set_of(gone, &config, "");
+    g_autoptr(ManifestSet) named = set_of(one, &renamed, "");
+    guint whole = assert_comes_back(NULL, first);
+    g_assert_cmpuint(assert_comes_back(first, same), ==, 0);
+    g_assert_cmpuint(assert_comes_back(first, changed), <, whole);
+    g_assert_cmpuint(assert_comes_back(first, labelled), <, assert_comes_back(NULL, labelled));
+    assert_comes_back(first, replaced);
+    assert_comes_back(first, committed);
+    assert_comes_back(committed, first);
+    g_assert_cmpuint(assert_comes_back(first, named), >=,
+                     whole); /* what a muster.yaml says is written whole */
 }
 
 /* ---- blocks ---- */
@@ -301,6 +363,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     kinds_init();
     g_test_add_func("/recording/numbers", test_numbers);
+    g_test_add_func("/recording/changes", test_changes);
     g_test_add_data_func("/recording/manifests", "", test_manifests);
     g_test_add_data_func("/recording/manifests/commit", "0123456789abcdef0123456789abcdef01234567",
                          test_manifests);

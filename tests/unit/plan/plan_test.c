@@ -405,21 +405,115 @@ static void test_adoption(Fixture *fixture, gconstpointer data)
     g_assert_cmpint(plan_guard(plan, &fixture->actual, &fixture->options, -1, &message), ==, GUARD_OK);
 }
 
-static void test_formerly_is_told(Fixture *fixture, gconstpointer data)
+#define FORMERLY(name) VIEW("{\"formerly\":\"" name "\"}")
+#define JOB_RENAMED    "{\"jobDefinition\":\"d\",\"jobQueue\":\"high\"}"
+
+static const Change *change_of(const Plan *plan, Kind kind, const char *name, ActionType action)
+{
+    for (guint i = 0; i < plan->changes->len; i++) {
+        const Change *change = plan->changes->pdata[i];
+        if (change->kind == kind && strcmp(change->name, name) == 0 && change->action == action)
+            return change;
+    }
+    return NULL;
+}
+
+static void test_renamed(Fixture *fixture, gconstpointer data)
 {
     (void)data;
-    want_adopting(fixture, KIND_JOB_QUEUE, "new", QUEUE_SPEC,
-                  VIEW("{\"annotations\":{\"muster/formerly\":\"old\"}}"));
-    want_adopting(fixture, KIND_JOB_QUEUE, "other", QUEUE_SPEC,
-                  VIEW("{\"annotations\":{\"muster/formerly\":\"nothing\"}}"));
+    want_adopting(fixture, KIND_JOB_QUEUE, "new", QUEUE_SPEC, VIEW("{\"formerly\":[\"older\",\"old\"]}"));
+    want_adopting(fixture, KIND_JOB_QUEUE, "other", QUEUE_SPEC, FORMERLY("nothing"));
     have(fixture, KIND_JOB_QUEUE, "old", QUEUE_SPEC);
     g_autoptr(Plan) plan = build(fixture);
-    g_assert_cmpuint(plan->counts[ACTION_CREATE], ==, 2);
+    g_assert_cmpuint(plan->counts[ACTION_CREATE], ==, 1);
+    g_assert_cmpuint(plan->counts[ACTION_UPDATE], ==, 1);
+    g_assert_cmpuint(plan->counts[ACTION_DELETE], ==, 0);
+    g_assert_cmpuint(plan->warnings->len, ==, 0);
+    const Change *change = plan->changes->pdata[0]; /* before what may refer to it */
+    g_assert_cmpstr(change->name, ==, "new");
+    g_assert_cmpstr(change->formerly, ==, "old");
+    g_test_message("%s", change->reason);
+    g_assert_true(g_str_has_prefix(change->reason, "renamed from old"));
+    g_autoptr(GString) json = g_string_new(NULL), text = g_string_new(NULL);
+    plan_render_json(plan, NULL, json);
+    g_assert_nonnull(strstr(json->str, "\"name\":\"new\",\"formerly\":\"old\""));
+    plan_render_text(plan, &(PlanRender){0}, text);
+    g_assert_nonnull(strstr(text->str, "~ JobQueue/new  renamed from old"));
+}
+
+/* What is there is never renamed, nor what is declared, another source's, or on its way out. */
+static void test_not_renamed(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    want(fixture, KIND_JOB_QUEUE, "declared", QUEUE_SPEC);
+    want_adopting(fixture, KIND_JOB_QUEUE, "n1", QUEUE_SPEC, FORMERLY("declared"));
+    want_adopting(fixture, KIND_JOB_QUEUE, "n2", QUEUE_SPEC, FORMERLY("foreign"));
+    want_adopting(fixture, KIND_JOB_QUEUE, "n3", QUEUE_SPEC, FORMERLY("going"));
+    want_adopting(fixture, KIND_JOB_QUEUE, "there", QUEUE_SPEC, FORMERLY("was"));
+    have(fixture, KIND_JOB_QUEUE, "declared", QUEUE_SPEC);
+    have(fixture, KIND_JOB_QUEUE, "foreign", QUEUE_SPEC)->owner = VIEW("others");
+    have(fixture, KIND_JOB_QUEUE, "going", QUEUE_SPEC)->phase = RESOURCE_DELETING;
+    have(fixture, KIND_JOB_QUEUE, "there", QUEUE_SPEC);
+    have(fixture, KIND_JOB_QUEUE, "was", QUEUE_SPEC);
+    g_autoptr(Plan) plan = build(fixture);
+    g_assert_cmpuint(plan->counts[ACTION_CREATE], ==, 3);
     g_assert_cmpuint(plan->counts[ACTION_DELETE], ==, 1);
-    g_assert_cmpuint(plan->warnings->len, ==, 1);
-    const PlanNote *note = plan->warnings->pdata[0];
-    g_assert_cmpstr(note->name, ==, "new");
-    g_assert_true(g_str_has_prefix(note->message, "muster/formerly: old is not followed by this version"));
+    for (guint i = 0; i < plan->changes->len; i++)
+        g_assert_null(((const Change *)plan->changes->pdata[i])->formerly);
+    g_assert_nonnull(change_of(plan, KIND_JOB_QUEUE, "was", ACTION_DELETE));
+}
+
+/* Names are in keys: a job that was done under the former one is done. */
+static void test_job_renamed(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    want_adopting(fixture, KIND_JOB, "new", JOB_RENAMED, FORMERLY("old"));
+    have_run(fixture, KIND_JOB, "old", JOB_RENAMED, 1, RUN_SUCCEEDED);
+    g_autoptr(Plan) plan = build(fixture);
+    g_assert_cmpuint(plan->changes->len, ==, 1);
+    const Change *change = plan->changes->pdata[0];
+    g_assert_cmpint(change->action, ==, ACTION_UPDATE);
+    g_assert_cmpstr(change->formerly, ==, "old");
+    const RunRecord *run = &g_array_index(fixture->runs, RunRecord, 0);
+    g_assert_true(digest_equal(&change->former_key, &run->key));
+    g_assert_true(digest_equal(&change->run_key, &change->manifest->digest));
+    g_autofree char *id = g_strdup(plan->id);
+    want_adopting(fixture, KIND_JOB, "new", JOB_RENAMED, VIEW("{\"formerly\":[\"old\"]}"));
+    g_autoptr(Plan) same = build(fixture);
+    g_assert_cmpstr(same->id, ==, id);
+}
+
+/* What ran by an older name is known as long as that is named; a pipeline that is gone left its runs. */
+static void test_known_by_older_names(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    want_adopting(fixture, KIND_JOB, "new", JOB_RENAMED, FORMERLY("old"));
+    RunRecord *run = have_run(fixture, KIND_JOB, "new", JOB_RENAMED, 1, RUN_SUCCEEDED);
+    canonical_digest(KIND_JOB, VIEW("old"), run->spec, &run->key);
+    g_autoptr(Plan) plan = build(fixture);
+    g_assert_cmpuint(plan->counts[ACTION_RUN], ==, 0);
+    g_assert_cmpuint(plan->counts[ACTION_UPDATE], ==, 1);
+    const Change *change = plan->changes->pdata[0];
+    g_assert_null(change->formerly);
+    g_assert_true(digest_equal(&change->former_key, &run->key));
+    run->key = change->run_key;
+    want_adopting(fixture, KIND_JOB, "new", JOB_RENAMED, FORMERLY("old"));
+    g_autoptr(Plan) empty = build(fixture);
+    g_assert_true(plan_is_empty(empty));
+}
+
+/* With other content it runs, and the run that is under way is not ended for want of a manifest. */
+static void test_job_renamed_and_changed(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    want_adopting(fixture, KIND_JOB, "new", JOB_RENAMED, FORMERLY("old"));
+    have_run(fixture, KIND_JOB, "old", "{\"jobDefinition\":\"e\",\"jobQueue\":\"high\"}", 1, RUN_RUNNING);
+    g_autoptr(Plan) plan = build(fixture);
+    g_assert_cmpuint(plan->changes->len, ==, 2);
+    g_assert_cmpstr(((const Change *)plan->changes->pdata[0])->formerly, ==, "old");
+    const Change *run = change_of(plan, KIND_JOB, "new", ACTION_RUN);
+    g_assert_true(g_str_has_prefix(run->reason, "first run of this content; run 1 had another"));
+    g_assert_cmpuint(plan->counts[ACTION_DELETE], ==, 0);
 }
 
 /* What was made by hand and equals its manifest is left alone unless the manifest asks for it. */
@@ -977,7 +1071,11 @@ int main(int argc, char **argv)
     ADD("owners", test_owners);
     ADD("only", test_only);
     ADD("overridden", test_overridden);
-    ADD("formerly-is-told", test_formerly_is_told);
+    ADD("renamed", test_renamed);
+    ADD("not-renamed", test_not_renamed);
+    ADD("job-renamed", test_job_renamed);
+    ADD("known-by-older-names", test_known_by_older_names);
+    ADD("job-renamed-and-changed", test_job_renamed_and_changed);
     ADD("adoption", test_adoption);
     ADD("adoption-by-hand", test_adoption_by_hand);
     ADD("let-go-is-not-run", test_let_go_is_not_run);

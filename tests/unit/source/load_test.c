@@ -255,6 +255,25 @@ static void test_cache_equals_parsing(Fixture *fixture, gconstpointer data)
 }
 
 /* Content decides: the same size and time do not hide a change. */
+/* What lies in the cache's file leaves memory and comes back, whatever became of the file's name. */
+static void test_cache_rests(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    write_cached_tree(fixture);
+    load(fixture);
+    g_assert_cmpuint(fixture->statistics.files_cached, ==, 2);
+    g_autofree char *path = cache_file(fixture);
+    g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
+    for (size_t i = 0; i < manifest_set_len(fixture->set); i++) {
+        View spec = manifest_set_get(fixture->set, i)->spec;
+        g_ptr_array_add(texts, g_strndup(spec.data, spec.len));
+    }
+    manifest_set_rest(fixture->set);
+    g_assert_cmpint(g_unlink(path), ==, 0);
+    for (size_t i = 0; i < manifest_set_len(fixture->set); i++)
+        g_assert_true(view_is(manifest_set_get(fixture->set, i)->spec, texts->pdata[i]));
+}
+
 static void test_cache_sees_content(Fixture *fixture, gconstpointer data)
 {
     (void)data;
@@ -333,6 +352,7 @@ int main(int argc, char **argv)
     ADD("single-file", test_single_file);
     ADD("big-stream", test_big_stream);
     ADD("cache-equals-parsing", test_cache_equals_parsing);
+    ADD("cache-rests", test_cache_rests);
     ADD("cache-sees-content", test_cache_sees_content);
     ADD("cache-key", test_cache_key);
     ADD("cache-keeps-no-faults", test_cache_keeps_no_faults);

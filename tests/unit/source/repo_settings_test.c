@@ -1,6 +1,7 @@
 #include <sys/stat.h>
 #include "reconciler/source/repo_config.h"
 #include "reconciler/source/source.h"
+#include "reconciler/source/webhook_secret.h"
 #include "tests/unit/source/tree.h"
 
 typedef struct {
@@ -166,6 +167,122 @@ static void test_told(Fixture *fixture, gconstpointer data)
     g_unsetenv("GIT_SSL_NO_VERIFY");
 }
 
+/* ---- what webhooks are signed with ---- */
+
+#define SECRET "0123456789abcdef"
+
+static char *secrets_of(Fixture *fixture, const char *file, const char *webhook)
+{
+    g_autofree char *path = g_build_filename(fixture->state, "secret", NULL);
+    g_autofree char *text = g_strdup_printf("sources:\n- {url: 'https://h.example/', webhook: {%s%s}}\n",
+                                            webhook, g_str_has_suffix(webhook, ": ") ? path : "");
+    if (file)
+        tree_write(fixture->state, "secret", file);
+    g_assert_true(load(fixture, "git+https://h.example/x.git", text));
+    g_auto(GStrv) secrets = webhook_secrets_read(fixture->settings, &fixture->error);
+    g_assert_true((secrets == NULL) == (fixture->error != NULL));
+    return secrets ? g_strjoinv("|", secrets) : NULL;
+}
+
+static void assert_secrets(Fixture *fixture, const char *file, const char *webhook, const char *expected)
+{
+    g_autofree char *found = secrets_of(fixture, file, webhook);
+    g_assert_no_error(fixture->error);
+    g_assert_cmpstr(found, ==, expected);
+}
+
+static void assert_no_secret(Fixture *fixture, const char *file, const char *webhook, const char *why)
+{
+    g_autofree char *found = secrets_of(fixture, file, webhook);
+    g_assert_null(found);
+    g_assert_nonnull(strstr(fixture->error->message, why));
+    g_assert_null(strstr(fixture->error->message, "0123"));
+}
+
+static void test_secrets(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    g_autofree char *large = g_strnfill(WEBHOOK_SECRET_MAX + 1, 'x'), *huge = g_strnfill(10000, '\n');
+    assert_secrets(fixture, SECRET "\n", "secretFile: ", SECRET);
+    assert_secrets(fixture, SECRET, "secretFile: ", SECRET);
+    assert_secrets(fixture, "\n" SECRET " \r\n\r\n" SECRET "7\n", "secretFile: ", SECRET " |" SECRET "7");
+    assert_no_secret(fixture, "\n\n", "secretFile: ", "no secret is in it");
+    assert_no_secret(fixture, SECRET "\n0123456789abcde\n", "secretFile: ", "16 to 1024 characters");
+    assert_no_secret(fixture, large, "secretFile: ", "16 to 1024 characters");
+    assert_no_secret(fixture, huge, "secretFile: ", "secret");
+    assert_no_secret(fixture, SECRET "\n" SECRET "\n" SECRET "\n" SECRET "\n" SECRET,
+                     "secretFile: ", "more than four");
+    assert_no_secret(fixture, NULL, "secretFile: /nowhere/at/all",
+                     "/nowhere/at/all (webhook in sources.yaml)");
+    g_setenv("MUSTER_TEST_SECRET", SECRET, TRUE);
+    assert_secrets(fixture, NULL, "secretEnv: MUSTER_TEST_SECRET", SECRET);
+    g_unsetenv("MUSTER_TEST_SECRET");
+    assert_no_secret(fixture, NULL, "secretEnv: MUSTER_TEST_SECRET", "MUSTER_TEST_SECRET");
+    g_assert_false(
+        load(fixture, "git+https://h.example/x.git",
+             "sources:\n- {url: 'https://h.example/', webhook: {secretFile: /a, secretEnv: B}}\n"));
+    g_assert_false(load(fixture, "git+https://h.example/x.git",
+                        "sources:\n- {url: 'https://h.example/', webhook: {}}\n"));
+    g_assert_true(load(fixture, "git+https://h.example/x.git", "sources:\n- {url: 'https://h.example/'}\n"));
+    g_assert_null(webhook_secrets_read(fixture->settings, &fixture->error));
+    g_assert_nonnull(strstr(fixture->error->message, "set webhook for its url"));
+}
+
+/* verify holds below its url, whatever a longer one says of other things. */
+static void test_verify(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    static const char text[] =
+        "sources:\n"
+        "- {url: 'https://h.example/team/', interval: 5s}\n"
+        "- {url: 'https://h.example/', verify: {allowedSigners: /a, revokedKeys: /r, principals: [p, q]}}\n"
+        "- {url: 'https://h.example/open/', verify: none}\n"
+        "- {url: 'https://h.example/open/not', verify: {openpgpKeys: /k, what: tag}, interval: 7s}\n"
+        "- {url: 'https://h.example/keys', verify: {openpgpKeys: [/k, /l], what: commit}}\n";
+    g_assert_true(load(fixture, "git+https://h.example/team/x.git", text));
+    const RepoVerify *verify = fixture->settings->verify;
+    g_assert_cmpint(fixture->settings->interval_ms, ==, 5000);
+    g_assert_nonnull(verify);
+    g_assert_cmpstr(verify->allowed_signers, ==, "/a");
+    g_assert_cmpstr(verify->revoked_keys, ==, "/r");
+    g_assert_cmpuint(g_strv_length(verify->principals), ==, 2);
+    g_assert_cmpstr(verify->principals[1], ==, "q");
+    g_assert_null(verify->openpgp_keys);
+    g_assert_false(verify->wants_tag);
+    g_assert_true(load(fixture, "git+https://h.example/open/x.git", NULL));
+    g_assert_null(fixture->settings->verify);
+    g_assert_true(load(fixture, "git+https://h.example/open/not/x.git", NULL));
+    g_assert_cmpint(fixture->settings->interval_ms, ==, 7000);
+    g_assert_cmpstr(fixture->settings->verify->openpgp_keys[0], ==, "/k");
+    g_assert_null(fixture->settings->verify->openpgp_keys[1]);
+    g_assert_true(fixture->settings->verify->wants_tag);
+    g_assert_true(load(fixture, "git+https://h.example/keys/x.git", NULL));
+    g_assert_cmpstr(fixture->settings->verify->openpgp_keys[1], ==, "/l");
+    g_assert_true(load(fixture, "git+https://other.example/x.git", NULL));
+    g_assert_null(fixture->settings->verify);
+}
+
+static void test_verify_refused(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    static const char *const cases[][2] = {
+        {"{what: tag}", "needs allowedSigners"},
+        {"{allowedSigners: a}", "absolute path"},
+        {"{openpgpKeys: [k]}", "absolute path"},
+        {"{openpgpKeys: []}", "sources.yaml:1:"},
+        {"{allowedSigners: /a, what: all}", "what"},
+        {"{allowedSigners: /a, principals: []}", "sources.yaml:1:"},
+        {"maybe", "none"},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *text =
+            g_strdup_printf("sources: [{url: 'https://h.example/', verify: %s}]\n", cases[i][0]);
+        g_assert_false(load(fixture, "git+https://h.example/x.git", text));
+        if (!strstr(fixture->error->message, cases[i][1]))
+            g_error("%s: %s", cases[i][0], fixture->error->message);
+    }
+}
+
 #define TEST(name, function) g_test_add("/source/settings/" name, Fixture, NULL, set_up, function, tear_down)
 
 int main(int argc, char **argv)
@@ -176,5 +293,8 @@ int main(int argc, char **argv)
     TEST("refused", test_refused);
     TEST("unencrypted", test_unencrypted);
     TEST("told", test_told);
+    TEST("secrets", test_secrets);
+    TEST("verify", test_verify);
+    TEST("verify-refused", test_verify_refused);
     return g_test_run();
 }

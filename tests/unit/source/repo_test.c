@@ -1,5 +1,7 @@
 #include <git2.h>
+#include "reconciler/source/repo_mirror.h"
 #include "reconciler/source/repo_tree.h"
+#include "reconciler/source/repo_watch.h"
 #include "reconciler/source/source.h"
 #include "spec/base/rng.h"
 #include "tests/unit/source/tree.h"
@@ -576,6 +578,152 @@ static void test_bases_followed(Fixture *fixture, gconstpointer data)
     }
 }
 
+/* ---- one reference alone; a push that is looked for ---- */
+
+static void assert_at(RepoMirror *mirror, const char *ref, const char *commit)
+{
+    git_repository *repository = NULL;
+    git_oid id;
+    char text[GIT_OID_HEXSZ + 1] = "nothing";
+    g_assert_cmpint(git_repository_open_bare(&repository, repo_mirror_path(mirror)), ==, 0);
+    if (git_reference_name_to_id(&id, repository, ref) == 0)
+        git_oid_tostr(text, sizeof text, &id);
+    git_repository_free(repository);
+    g_assert_cmpstr(text, ==, commit);
+}
+
+static void commit_both(Fixture *fixture, char ret_main[GIT_OID_HEXSZ + 1], char ret_other[GIT_OID_HEXSZ + 1])
+{
+    commit(fixture);
+    g_strlcpy(ret_main, fixture->commit, GIT_OID_HEXSZ + 1);
+    put(fixture, "other.yaml", fixture->commit);
+    commit_tree_to(fixture, "refs/heads/other");
+    g_strlcpy(ret_other, fixture->commit, GIT_OID_HEXSZ + 1);
+}
+
+static void fetch(RepoMirror *mirror, const char *ref)
+{
+    g_autoptr(GError) error = NULL;
+    RepoSettings settings = {.interval_ms = REPO_INTERVAL_MS, .timeout_ms = REPO_TIMEOUT_MS};
+    g_assert_true(repo_mirror_fetch(mirror, &settings, ref, -1, &error));
+    g_assert_no_error(error);
+}
+
+static RepoMirror *mirror_of(const Fixture *fixture, const char *suffix)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *text = g_strdup_printf("git+file://%s%s", fixture->remote, suffix);
+    g_autofree char *base = g_build_filename(fixture->state, "git", NULL);
+    g_autoptr(RepoLocation) location = repo_location_parse(text, &error);
+    RepoMirror *mirror = repo_mirror_open(base, location, &error);
+    g_assert_no_error(error);
+    return mirror;
+}
+
+static void test_one_reference(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    char main_at[GIT_OID_HEXSZ + 1], other_at[GIT_OID_HEXSZ + 1], new_main[GIT_OID_HEXSZ + 1],
+        new_other[GIT_OID_HEXSZ + 1];
+    g_autoptr(RepoMirror) mirror = mirror_of(fixture, "@main");
+    put(fixture, "a.yaml", TREE_POLICY("a"));
+    commit_both(fixture, main_at, other_at);
+    fetch(mirror, "refs/heads/main"); /* there is no mirror yet: all of them come */
+    assert_at(mirror, "refs/heads/other", other_at);
+    put(fixture, "b.yaml", TREE_POLICY("b"));
+    commit_both(fixture, new_main, new_other);
+    g_assert_false(repo_mirror_knows(mirror, new_main));
+    fetch(mirror, "refs/heads/main");
+    assert_at(mirror, "refs/heads/main", new_main);
+    assert_at(mirror, "refs/heads/other", other_at);
+    g_assert_true(repo_mirror_knows(mirror, new_main));
+    g_assert_true(repo_mirror_knows(mirror, other_at));
+    g_assert_false(repo_mirror_knows(mirror, new_other));
+    g_assert_false(repo_mirror_knows(mirror, "nothing at all"));
+    /* One that is gone there is gone here, and all others are looked at. */
+    git_reference *gone = NULL;
+    g_assert_cmpint(git_reference_lookup(&gone, fixture->repository, "refs/heads/main"), ==, 0);
+    g_assert_cmpint(git_reference_delete(gone), ==, 0);
+    git_reference_free(gone);
+    fetch(mirror, "refs/heads/main");
+    assert_at(mirror, "refs/heads/main", "nothing");
+    assert_at(mirror, "refs/heads/other", new_other);
+}
+
+/* Forges name the tag itself, not the commit behind it. */
+static void test_tag_object(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    git_signature *author = NULL;
+    git_object *target = NULL;
+    git_oid id;
+    char text[GIT_OID_HEXSZ + 1], tree[GIT_OID_HEXSZ + 1];
+    put(fixture, "a.yaml", TREE_POLICY("a"));
+    commit(fixture);
+    g_assert_cmpint(git_revparse_single(&target, fixture->repository, fixture->commit), ==, 0);
+    g_assert_cmpint(git_signature_new(&author, "t", "t@example.org", 1700000000, 0), ==, 0);
+    g_assert_cmpint(git_tag_create(&id, fixture->repository, "v1", target, author, "m", 0), ==, 0);
+    git_object_free(target);
+    git_signature_free(author);
+    g_autoptr(RepoMirror) mirror = mirror_of(fixture, "@v1");
+    fetch(mirror, NULL);
+    g_assert_true(repo_mirror_knows(mirror, git_oid_tostr(text, sizeof text, &id)));
+    g_assert_false(repo_mirror_knows(mirror, git_oid_tostr(tree, sizeof tree, &fixture->tree)));
+}
+
+typedef struct {
+    unsigned news;
+    char head[GIT_OID_HEXSZ + 1];
+} Heard;
+
+static void hear(const RepoNews *news, void *data)
+{
+    Heard *heard = data;
+    heard->news++;
+    g_strlcpy(heard->head, news->head ? news->head : "", sizeof heard->head);
+}
+
+static gboolean set_true(gpointer data)
+{
+    *(bool *)data = true;
+    return G_SOURCE_REMOVE;
+}
+
+/* So many news and no more, for as long as it is listened. */
+static void assert_news(const Heard *heard, unsigned expected)
+{
+    bool is_over = false;
+    while (heard->news < expected)
+        g_main_context_iteration(NULL, TRUE);
+    g_timeout_add(300, set_true, &is_over);
+    while (!is_over)
+        g_main_context_iteration(NULL, TRUE);
+    g_assert_cmpuint(heard->news, ==, expected);
+}
+
+/* Twice at first: in place, and when the mirror has it. */
+static void test_push_that_does_not_come(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    Heard heard = {0};
+    g_autofree char *location = g_strdup_printf("git+file://%s@main", fixture->remote);
+    RepoWatchOptions options = {
+        .location = location, .state_dir = fixture->state, .interval_ms = 3600000, .behind_ms = 1};
+    put(fixture, "a.yaml", TREE_POLICY("a"));
+    commit(fixture);
+    g_autoptr(RepoWatch) watch = repo_watch_new(&options, hear, &heard, NULL);
+    assert_news(&heard, 2);
+    repo_watch_push(watch, "refs/heads/main", fixture->commit);
+    assert_news(&heard, 3); /* it is there */
+    repo_watch_push(watch, "refs/heads/main", "da1560886d4f094c3e6c9ef40349f7d38b5d27d7");
+    assert_news(&heard, 3 + REPO_BEHIND_LOOKS);
+    g_assert_cmpstr(heard.head, ==, fixture->commit); /* what was told changed nothing */
+    repo_watch_push(watch, "refs/heads/main", "da1560886d4f094c3e6c9ef40349f7d38b5d27d8");
+    assert_news(&heard, 3 + 2 * REPO_BEHIND_LOOKS);
+    g_assert_null(repo_watch_secrets(watch, &fixture->error));
+    g_assert_nonnull(strstr(fixture->error->message, "no secret is given"));
+}
+
 #define TEST(name, function) g_test_add("/source/repo/" name, Fixture, NULL, set_up, function, tear_down)
 
 int main(int argc, char **argv)
@@ -594,5 +742,8 @@ int main(int argc, char **argv)
     TEST("bases-cached", test_bases_cached);
     TEST("bases-refused", test_bases_refused);
     TEST("bases-followed", test_bases_followed);
+    TEST("one-reference", test_one_reference);
+    TEST("tag-object", test_tag_object);
+    TEST("push-that-does-not-come", test_push_that_does_not_come);
     return g_test_run();
 }

@@ -45,10 +45,12 @@ static void test_names(void)
     "apiVersion: muster/v1\nkind: Job\nmetadata: {name: " name                                               \
     "}\nspec:\n  jobQueue: q\n  jobDefinition: d\n" rest "---\n"
 
-static bool known_elsewhere(Kind kind, View name, void *data)
+static ReferenceStanding known_elsewhere(Kind kind, View name, void *data)
 {
     (void)data;
-    return kind == KIND_JOB_QUEUE && view_is(name, "elsewhere");
+    bool is_known = (kind == KIND_JOB_QUEUE && view_is(name, "elsewhere")) ||
+                    (kind == KIND_COMPUTE_ENVIRONMENT && view_is(name, "shared"));
+    return is_known ? REFERENCE_KNOWN : REFERENCE_MISSING;
 }
 
 static DiagnosticList *check(const char *yaml, const SourceConfig *config)

@@ -129,7 +129,8 @@ static void test_round_trip(Fixture *fixture, gconstpointer data)
     ChildRecord child = {2, 6, JOB_RUNNING, true, true, VIEW("child"), 2, 3, 61, 62, true};
     RangeRecord range = {2, 7, 23, JOB_FAILED, true, VIEW("range"), 63};
     AttemptRecord attempt = full_attempt();
-    EventRecord event = {9, 71, VIEW("job.state"), VIEW("job x"), VIEW("text"), 1, 5};
+    EventRecord event = {9, 71, VIEW("job.state"), VIEW("job x"), VIEW("text"),
+                         1, 5,  VIEW("team"),      VIEW("abc"),   VIEW("{}")};
     SettingRecord setting = {VIEW("followed"), VIEW("a\0b")};
     GString *expected = g_string_new(NULL);
     Batch *batch = batch_new();

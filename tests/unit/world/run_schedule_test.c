@@ -243,7 +243,7 @@ static void test_workspace_and_rerun(void)
     Run *run = newest(world);
     g_assert_cmpint(run->created_ms, ==, NIGHT + HOUR + MINUTE);
     fixture_run(world, run_job_next(run, NULL), NOT_A_CHILD, 5, 1);
-    Run *repeat = run_rerun_failed(world, run, NULL, &rng, NIGHT + 9 * HOUR, &error);
+    Run *repeat = run_rerun_failed(world, run, run->spec, NULL, &rng, NIGHT + 9 * HOUR, &error);
     g_assert_no_error(error);
     g_assert_cmpint(run_scheduled_ms(repeat), ==, NIGHT + HOUR); /* it is about that hour */
 }

@@ -51,7 +51,7 @@ static void test_pipeline(void)
     world_check(world);
 
     g_autoptr(GError) error = NULL;
-    Run *again = run_rerun_failed(world, run, NULL, &rng, 200, &error);
+    Run *again = run_rerun_failed(world, run, run->spec, NULL, &rng, 200, &error);
     g_assert_no_error(error);
     g_assert_cmpint(again->number, ==, 2);
     g_assert_true(digest_equal(&again->key, &run->key));
@@ -61,10 +61,14 @@ static void test_pipeline(void)
     fixture_run(world, step(again, "b"), NOT_A_CHILD, 4, 0);
     fixture_run(world, step(again, "c"), NOT_A_CHILD, 5, 0);
     g_assert_cmpint(again->state, ==, RUN_SUCCEEDED);
-    g_assert_null(run_rerun_failed(world, again, NULL, &rng, 300, &error));
+    g_assert_null(run_rerun_failed(world, again, again->spec, NULL, &rng, 300, &error));
     g_assert_error(error, WORLD_ERROR, WORLD_ERROR_CONFLICT);
     g_assert_true(world_run_newest(world, KIND_PIPELINE, VIEW("p")) == again);
     world_check(world);
+    g_assert_nonnull(again->spec);
+    batch_free(world_take_batch(world));
+    g_assert_null(again->spec); /* from now on the store has what they ran */
+    g_assert_null(run->spec);
 }
 
 /* What a pipeline says once holds for each step that says nothing else. */
@@ -226,7 +230,7 @@ static void test_rerun_failed(void)
     fixture_run(world, step(run, "last"), NOT_A_CHILD, 4, 0);
     fixture_run(world, step(run, "sum"), NOT_A_CHILD, 5, 0);
     g_assert_cmpint(run->state, ==, RUN_FAILED);
-    Run *again = run_rerun_failed(world, run, NULL, &rng, 200, &error);
+    Run *again = run_rerun_failed(world, run, run->spec, NULL, &rng, 200, &error);
     g_assert_no_error(error);
     g_assert_cmpuint(again->jobs_unfinished, ==, 3);
     g_assert_true(!step(again, "a") && !step(again, "c") && !step(again, "e"));
@@ -236,11 +240,12 @@ static void test_rerun_failed(void)
     fixture_run(world, step(again, "b"), NOT_A_CHILD, 6, 1);
     fixture_run(world, step(again, "last"), NOT_A_CHILD, 7, 0);
     fixture_run(world, step(again, "sum"), NOT_A_CHILD, 8, 0);
-    Run *third = run_rerun_failed(world, again, NULL, &rng, 300, &error); /* what run 1 did stays done */
+    Run *third =
+        run_rerun_failed(world, again, again->spec, NULL, &rng, 300, &error); /* what run 1 did stays done */
     g_assert_no_error(error);
     g_assert_cmpuint(third->jobs_unfinished, ==, 3);
     g_assert_cmpstr(run_workspace(third), ==, run->id);
-    g_autofree char *whole = run_whole_spec(third), *first = run_whole_spec(run);
+    g_autofree char *whole = run_whole_spec(third->spec), *first = run_whole_spec(run->spec);
     g_assert_cmpstr(whole, ==, first);
     world_check(world);
 }

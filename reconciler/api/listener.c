@@ -1,0 +1,361 @@
+/* listener.c: see listener.h. */
+#include "reconciler/api/listener.h"
+#include <errno.h>
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "reconciler/api/http_source.h"
+
+#define IDLE_S 10 /* between two bytes of a client */
+#define TEXT   "text/plain; charset=utf-8"
+
+struct Listener {
+    struct MHD_Daemon *daemon;
+    GSource *source;
+    const ListenerRoute *routes;
+    size_t routes_len;
+    void *data;
+    ListenAddress address;
+    GQueue connections; /* of Connection*, the oldest first */
+    GSource *timer;     /* of the oldest one's deadline; NULL: there is none */
+    size_t body_bytes;  /* of all requests */
+    int64_t request_ms;
+    bool is_closing;
+};
+
+typedef struct {
+    int fd;
+    int64_t deadline_us;
+} Connection;
+
+struct ListenerRequest {
+    Listener *listener;
+    struct MHD_Connection *connection;
+    const ListenerRoute *route; /* NULL: there is none */
+    char *below;
+    GByteArray *body;
+    bool is_taken;         /* take() was called: suspended until it is answered */
+    ListenerAnswer answer; /* status 0: none yet */
+};
+
+/* ---- connections and their time ---- */
+
+static void timer_set(Listener *listener);
+
+/* libmicrohttpd knows only how long a client may be silent. One that sends a byte now and then is cut off
+ * here, which it sees as the client's leaving. */
+static gboolean on_timer(gpointer data)
+{
+    Listener *listener = data;
+    int64_t now_us = g_get_monotonic_time();
+    for (GList *link = listener->connections.head; link; link = link->next) {
+        const Connection *connection = link->data;
+        if (connection->deadline_us > now_us)
+            break;
+        shutdown(connection->fd, SHUT_RDWR);
+    }
+    timer_set(listener);
+    return G_SOURCE_REMOVE;
+}
+
+static void timer_clear(Listener *listener)
+{
+    if (!listener->timer)
+        return;
+    g_source_destroy(listener->timer);
+    g_clear_pointer(&listener->timer, g_source_unref);
+}
+
+/* Those that were cut off and are not gone yet are looked at again after a second. */
+static void timer_set(Listener *listener)
+{
+    const Connection *oldest = g_queue_peek_head(&listener->connections);
+    timer_clear(listener);
+    if (!oldest)
+        return;
+    int64_t wait_ms = (oldest->deadline_us - g_get_monotonic_time()) / 1000 + 1;
+    listener->timer = g_timeout_source_new((guint)(wait_ms > 0 ? wait_ms : 1000));
+    g_source_set_callback(listener->timer, on_timer, listener, NULL);
+    g_source_attach(listener->timer, g_main_context_get_thread_default());
+}
+
+static void on_connection(void *cls, struct MHD_Connection *mhd, void **state,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    Listener *listener = cls;
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        GList *link = *state;
+        g_free(link->data);
+        g_queue_delete_link(&listener->connections, link);
+        *state = NULL;
+        return;
+    }
+    Connection *connection = g_new0(Connection, 1);
+    connection->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    connection->deadline_us = g_get_monotonic_time() + listener->request_ms * 1000;
+    g_queue_push_tail(&listener->connections, connection);
+    *state = listener->connections.tail;
+    if (!listener->timer)
+        timer_set(listener);
+}
+
+/* ---- answers ---- */
+
+static enum MHD_Result respond(ListenerRequest *request)
+{
+    ListenerAnswer *answer = &request->answer;
+    char *text = answer->text ? g_steal_pointer(&answer->text) : g_strdup("");
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer_with_free_callback(strlen(text), text, g_free);
+    MHD_add_response_header(response, "Content-Type", answer->type ? answer->type : TEXT);
+    MHD_add_response_header(response, "Cache-Control", "no-store");
+    MHD_add_response_header(response, "Connection", "close");
+    if (answer->retry_after_s > 0) {
+        g_autofree char *seconds = g_strdup_printf("%" G_GINT64_FORMAT, answer->retry_after_s);
+        MHD_add_response_header(response, "Retry-After", seconds);
+    }
+    if (answer->status == MHD_HTTP_UNAUTHORIZED)
+        MHD_add_response_header(response, "WWW-Authenticate", "HMAC");
+    if (answer->status == MHD_HTTP_METHOD_NOT_ALLOWED)
+        MHD_add_response_header(response, "Allow", request->route->method);
+    enum MHD_Result queued = MHD_queue_response(request->connection, answer->status, response);
+    MHD_destroy_response(response);
+    return queued;
+}
+
+static void request_fail(ListenerRequest *request, unsigned status, const char *text)
+{
+    request->answer = (ListenerAnswer){.status = status, .text = g_strdup(text)};
+}
+
+void listener_answer(ListenerRequest *request, const ListenerAnswer *answer)
+{
+    g_assert(request->answer.status == 0);
+    request->answer = *answer;
+    if (!request->is_taken)
+        return;
+    MHD_resume_connection(request->connection);
+    http_source_resumed(request->listener->source);
+}
+
+/* ---- requests ---- */
+
+static bool is_of(const ListenerRoute *route, const char *path)
+{
+    return g_str_has_suffix(route->path, "/") ? g_str_has_prefix(path, route->path)
+                                              : strcmp(path, route->path) == 0;
+}
+
+static bool is_method(const ListenerRoute *route, const char *method)
+{
+    bool is_head = strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
+    return strcmp(route->method, is_head ? MHD_HTTP_METHOD_GET : method) == 0;
+}
+
+/* What is wrong with it already, once its headers have come. */
+static void request_look(ListenerRequest *request, const char *path, const char *method)
+{
+    Listener *listener = request->listener;
+    for (size_t i = 0; !request->route && i < listener->routes_len; i++)
+        if (is_of(&listener->routes[i], path))
+            request->route = &listener->routes[i];
+    if (!request->route)
+        request_fail(request, MHD_HTTP_NOT_FOUND, "there is nothing here\n");
+    else if (!is_method(request->route, method))
+        request_fail(request, MHD_HTTP_METHOD_NOT_ALLOWED, "not with this method\n");
+    else if (MHD_get_connection_values(request->connection, MHD_HEADER_KIND, NULL, NULL) >
+             LISTENER_HEADERS_MAX)
+        request_fail(request, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, "too many headers\n");
+    else if (listener->is_closing)
+        request_fail(request, MHD_HTTP_SERVICE_UNAVAILABLE, "muster stops\n");
+    if (request->answer.status)
+        return;
+    request->below = g_strdup(path + strlen(request->route->path));
+    if (request->route->begin)
+        request->route->begin(request, listener->data);
+}
+
+static bool is_declared_too_large(const ListenerRequest *request)
+{
+    const char *length = listener_header(request, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    size_t max = request->route ? request->route->body_max : 0;
+    return length && g_ascii_strtoull(length, NULL, 10) > max;
+}
+
+static ListenerRequest *request_new(Listener *listener, struct MHD_Connection *connection)
+{
+    ListenerRequest *request = g_new0(ListenerRequest, 1);
+    request->listener = listener;
+    request->connection = connection;
+    request->body = g_byte_array_new();
+    return request;
+}
+
+static void body_drop(ListenerRequest *request)
+{
+    request->listener->body_bytes -= request->body->len;
+    g_byte_array_unref(request->body);
+    request->body = g_byte_array_new();
+}
+
+static void body_add(ListenerRequest *request, const char *data, size_t len)
+{
+    Listener *listener = request->listener;
+    if (request->answer.status)
+        return; /* read and dropped, so that the answer is seen */
+    if (request->body->len + len > request->route->body_max) {
+        request_fail(request, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large\n");
+        body_drop(request);
+    } else if (listener->body_bytes + len > LISTENER_BODIES_MAX) {
+        request_fail(request, MHD_HTTP_SERVICE_UNAVAILABLE, "too much at once\n");
+        request->answer.retry_after_s = 1;
+        body_drop(request);
+    } else {
+        g_byte_array_append(request->body, (const guint8 *)data, (guint)len);
+        listener->body_bytes += len;
+    }
+}
+
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *path,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *upload_len, void **state)
+{
+    ListenerRequest *request = *state;
+    (void)version;
+    if (!request) {
+        *state = request = request_new(cls, connection);
+        request_look(request, path, method);
+        if (!is_declared_too_large(request))
+            return MHD_YES;
+        if (!request->answer.status)
+            request_fail(request, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large\n");
+        return respond(request);
+    }
+    if (*upload_len) {
+        body_add(request, upload, *upload_len);
+        *upload_len = 0;
+        return MHD_YES;
+    }
+    if (request->answer.status)
+        return respond(request);
+    request->is_taken = true;
+    MHD_suspend_connection(connection);
+    request->route->take(request, request->listener->data);
+    return MHD_YES;
+}
+
+static void on_completed(void *cls, struct MHD_Connection *connection, void **state,
+                         enum MHD_RequestTerminationCode code)
+{
+    ListenerRequest *request = *state;
+    (void)cls, (void)connection, (void)code;
+    if (!request)
+        return;
+    request->listener->body_bytes -= request->body->len;
+    g_byte_array_unref(request->body);
+    g_free(request->answer.text);
+    g_free(request->below);
+    g_free(request);
+    *state = NULL;
+}
+
+const char *listener_below(const ListenerRequest *request)
+{
+    return request->below;
+}
+
+const char *listener_header(const ListenerRequest *request, const char *name)
+{
+    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+View listener_body(const ListenerRequest *request)
+{
+    return (View){(const char *)request->body->data, request->body->len};
+}
+
+/* ---- the socket ---- */
+
+static bool fail(const ListenerOptions *options, GError **error)
+{
+    int fault = errno;
+    g_autofree char *text = listen_address_text(&options->address);
+    g_set_error(error, G_FILE_ERROR, (gint)g_file_error_from_errno(fault), "--listen %s: %s", text,
+                g_strerror(fault));
+    return false;
+}
+
+static int listen_at(const ListenerOptions *options, GError **error)
+{
+    const ListenAddress *address = &options->address;
+    const int yes = 1;
+    int fd = socket(address->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd >= 0 && address->address.ss_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes);
+    if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
+        bind(fd, (const struct sockaddr *)&address->address, address->len) == 0 && listen(fd, SOMAXCONN) == 0)
+        return fd;
+    fail(options, error);
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+static bool start(Listener *listener, int fd)
+{
+    listener->daemon =
+        MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, listener,
+                         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, on_completed, listener,
+                         MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener, MHD_OPTION_CONNECTION_LIMIT,
+                         (unsigned)LISTENER_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
+                         MHD_OPTION_CONNECTION_MEMORY_LIMIT, LISTENER_HEADER_BYTES,
+                         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+    return listener->daemon != NULL;
+}
+
+Listener *listener_new(const ListenerOptions *options, GError **error)
+{
+    int fd = listen_at(options, error);
+    if (fd < 0)
+        return NULL;
+    Listener *listener = g_new0(Listener, 1);
+    *listener = (Listener){.routes = options->routes,
+                           .routes_len = options->routes_len,
+                           .request_ms = options->request_ms ? options->request_ms : LISTENER_REQUEST_MS,
+                           .data = options->data,
+                           .address = options->address};
+    listener->address.len = sizeof listener->address.address;
+    getsockname(fd, (struct sockaddr *)&listener->address.address, &listener->address.len);
+    if (start(listener, fd)) {
+        listener->source = http_source_attach(listener->daemon);
+        return listener;
+    }
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "the HTTP server cannot be started");
+    close(fd);
+    g_free(listener);
+    return NULL;
+}
+
+void listener_close(Listener *listener)
+{
+    listener->is_closing = true;
+}
+
+void listener_free(Listener *listener)
+{
+    if (!listener)
+        return;
+    MHD_run(listener->daemon); /* answers that were given go out */
+    g_source_destroy(listener->source);
+    g_source_unref(listener->source);
+    MHD_stop_daemon(listener->daemon);
+    timer_clear(listener);
+    g_free(listener);
+}
+
+char *listener_text(const Listener *listener)
+{
+    return listen_address_text(&listener->address);
+}

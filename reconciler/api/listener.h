@@ -1,0 +1,61 @@
+/* listener.h: HTTP over TCP (serve --listen): libmicrohttpd on the thread-default GMainContext, a table of
+ * routes.
+ * Owns:   the listening socket, its connections and their bodies.
+ * Calls:  libmicrohttpd. Logs nothing, and knows nothing of what its routes do.
+ * Holds:  nothing is served but the routes: the operations of the Unix socket (server.h) are not among them.
+ * Everything has a limit: connections, the bytes of headers and their number, the body of each route, the
+ * bodies of all together, and the time from a connection's begin to its answer; each connection is for one
+ * request. */
+#pragma once
+#include "reconciler/api/listen_address.h"
+#include "spec/base/view.h"
+
+#define LISTENER_CONNECTIONS_MAX 256
+#define LISTENER_HEADERS_MAX     64
+#define LISTENER_HEADER_BYTES    ((size_t)32 << 10) /* of a connection: the request line and all headers */
+#define LISTENER_BODIES_MAX      ((size_t)32 << 20) /* of all requests that are under way */
+#define LISTENER_REQUEST_MS      30000
+
+typedef struct Listener Listener;
+typedef struct ListenerRequest ListenerRequest;
+
+typedef struct {
+    const char *method; /* "GET", which HEAD is too, or "POST" */
+    const char *path;   /* the whole path; when it ends in '/': what is below it */
+    size_t body_max;
+    /* When the headers have come and before the body is read: it may answer, and the body is dropped. May be
+     * NULL. */
+    void (*begin)(ListenerRequest *request, void *data);
+    /* The whole request: to be answered once, now or later. */
+    void (*take)(ListenerRequest *request, void *data);
+} ListenerRoute;
+
+typedef struct {
+    ListenAddress address;
+    const ListenerRoute *routes; /* of the static kind */
+    size_t routes_len;
+    int64_t request_ms; /* 0: LISTENER_REQUEST_MS */
+    void *data;         /* of begin and take */
+} ListenerOptions;
+
+Listener *listener_new(const ListenerOptions *options, GError **error);
+/* New requests are answered with 503. */
+void listener_close(Listener *listener);
+/* Requests that were taken must have been answered. */
+void listener_free(Listener *listener);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Listener, listener_free)
+/* Where it listens, with the port that was free; new string. */
+char *listener_text(const Listener *listener);
+
+/* ---- in begin, in take, and until it is answered ---- */
+const char *listener_below(const ListenerRequest *request); /* of the path: what follows the route's */
+const char *listener_header(const ListenerRequest *request, const char *name); /* the first; NULL: none */
+View listener_body(const ListenerRequest *request);                            /* borrowed */
+typedef struct {
+    unsigned status;
+    const char *type;      /* NULL: text/plain */
+    char *text;            /* taken */
+    int64_t retry_after_s; /* 0: not told */
+} ListenerAnswer;
+/* The request is gone when it was taken. */
+void listener_answer(ListenerRequest *request, const ListenerAnswer *answer);

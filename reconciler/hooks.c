@@ -1,0 +1,445 @@
+/* hooks.c: see hooks.h. */
+#include "reconciler/hooks.h"
+#include "reconciler/api/deliveries.h"
+#include "reconciler/api/listener.h"
+#include "reconciler/api/metrics.h"
+#include "reconciler/api/rate.h"
+#include "reconciler/api/webhook.h"
+#include "reconciler/clock.h"
+
+#define STATUS_AGE_US INT64_C(1000000) /* an answer is given again for so long */
+
+/* Of each source, for who can sign: sixty at once, then two in a second. */
+static const RateLimit taken_limit = {.every_ms = 500, .burst = 60};
+/* Of each source, for who cannot: then 429 in place of 401. */
+static const RateLimit refused_limit = {.every_ms = 1000, .burst = 30};
+/* Of each source: so often a refusal is told. */
+static const RateLimit told_limit = {.every_ms = 60000, .burst = 3};
+
+/* What is remembered of the webhooks of one source. */
+typedef struct {
+    Rate taken, refused, told;
+    int64_t refused_len; /* since one was told last */
+    Deliveries deliveries;
+} Gate;
+
+struct Hooks {
+    Listener *listener;
+    GPtrArray *follows; /* NULL: it stops */
+    ClockPort clock;
+    LogPort log;
+    void (*call)(Call *call, void *data);
+    void *data;
+    GMainContext *context;
+    GHashTable *gates; /* name of a source → Gate*; "": of names that no source has */
+    GThreadPool *pool; /* one thread: judges */
+    GAsyncQueue *judged;
+    /* of /metrics and /readyz */
+    GArray *askers; /* of Asker: wait for the answer of status */
+    bool is_asked;
+    json_t *status;               /* NULL: not asked yet, or it failed */
+    int64_t status_ms, status_us; /* the clock then, and the monotonic one */
+};
+
+typedef struct {
+    ListenerRequest *request;
+    bool wants_metrics;
+} Asker;
+
+typedef struct {
+    Hooks *hooks;
+    ListenerRequest *request;
+    Follow *follow;
+    char **secrets;
+    char *headers[WEBHOOK_HEADERS];
+    int64_t now_ms;
+    WebhookVerdict verdict;
+} Arrival;
+
+static void answer(ListenerRequest *request, unsigned status, const char *text)
+{
+    listener_answer(request, &(ListenerAnswer){.status = status, .text = g_strconcat(text, "\n", NULL)});
+}
+
+static void answer_later(ListenerRequest *request, unsigned status, const char *text, int64_t wait_ms)
+{
+    listener_answer(request, &(ListenerAnswer){.status = status,
+                                               .text = g_strconcat(text, "\n", NULL),
+                                               .retry_after_s = (wait_ms + 999) / 1000});
+}
+
+/* ---- sources ---- */
+
+static Follow *follow_find(const Hooks *hooks, const char *name)
+{
+    for (guint i = 0; i < hooks->follows->len; i++)
+        if (g_strcmp0(follow_name(hooks->follows->pdata[i]), name) == 0)
+            return hooks->follows->pdata[i];
+    return NULL;
+}
+
+static bool is_any_unnamed(const Hooks *hooks)
+{
+    for (guint i = 0; i < hooks->follows->len; i++)
+        if (!follow_name(hooks->follows->pdata[i]))
+            return true;
+    return false;
+}
+
+static Gate *gate_of(Hooks *hooks, const Follow *follow)
+{
+    const char *name = follow ? follow_name(follow) : "";
+    Gate *gate = g_hash_table_lookup(hooks->gates, name);
+    if (!gate) {
+        gate = g_new0(Gate, 1);
+        g_hash_table_insert(hooks->gates, g_strdup(name), gate);
+    }
+    return gate;
+}
+
+/* ---- refusals ---- */
+
+static int64_t monotonic_ms(void)
+{
+    return clock_us() / 1000;
+}
+
+static void log_unknown(Hooks *hooks, const ListenerRequest *request, int64_t count)
+{
+    g_autofree char *name = g_strescape(listener_below(request), NULL);
+    g_autofree char *text = g_strdup_printf("a webhook was refused: no source is called \"%.128s\" "
+                                            "(%" G_GINT64_FORMAT " since the last one that was told)",
+                                            name, count);
+    hooks->log.line(hooks->log.self, text);
+}
+
+/* follow NULL: no source is called so. */
+static void tell_refused(Hooks *hooks, ListenerRequest *request, Follow *follow, const char *form,
+                         const char *reason)
+{
+    Gate *gate = gate_of(hooks, follow);
+    int64_t wait_ms;
+    gate->refused_len++;
+    if (!rate_take(&gate->told, told_limit, monotonic_ms(), &wait_ms))
+        return;
+    if (follow)
+        follow_tell_webhook(
+            follow, &(SourceWebhook){.form = form, .refused = reason, .refused_len = gate->refused_len});
+    else
+        log_unknown(hooks, request, gate->refused_len);
+    gate->refused_len = 0;
+}
+
+/* All that the sender learns is the same whatever is wrong. */
+static void refuse(Hooks *hooks, ListenerRequest *request, Follow *follow, const char *form,
+                   const char *reason)
+{
+    int64_t wait_ms = 0;
+    tell_refused(hooks, request, follow, form, reason);
+    if (rate_take(&gate_of(hooks, follow)->refused, refused_limit, monotonic_ms(), &wait_ms))
+        answer(request, 401, "refused");
+    else
+        answer_later(request, 429, "refused, too often", wait_ms);
+}
+
+/* ---- what is signed ---- */
+
+/* Every source of the repository hears of it: one webhook does for all. Whether any follows it. */
+static bool push_all(const Arrival *arrival)
+{
+    const WebhookVerdict *push = &arrival->verdict;
+    const char *url = follow_location(arrival->follow)->url;
+    bool is_followed = false;
+    for (guint i = 0; i < arrival->hooks->follows->len; i++) {
+        Follow *follow = arrival->hooks->follows->pdata[i];
+        const RepoLocation *location = follow_location(follow);
+        if (!location || strcmp(location->url, url) != 0)
+            continue;
+        bool is_mine = webhook_match(push, location) == WEBHOOK_FOLLOWED;
+        if (is_mine)
+            follow_push(follow, push->ref, push->commit);
+        if (is_mine || follow == arrival->follow)
+            follow_tell_webhook(follow, &(SourceWebhook){.form = push->form,
+                                                         .ref = push->ref,
+                                                         .commit = push->commit,
+                                                         .is_followed = is_mine});
+        is_followed |= is_mine;
+    }
+    return is_followed;
+}
+
+static void take_push(const Arrival *arrival)
+{
+    bool is_other =
+        webhook_match(&arrival->verdict, follow_location(arrival->follow)) == WEBHOOK_OTHER_REPOSITORY;
+    if (is_other)
+        follow_tell_webhook(arrival->follow, &(SourceWebhook){.form = arrival->verdict.form});
+    if (is_other)
+        answer(arrival->request, 200, "not followed: another repository");
+    else if (push_all(arrival))
+        answer(arrival->request, 202, "taken");
+    else
+        answer(arrival->request, 200, "not followed: another reference");
+}
+
+static void take_signed(Arrival *arrival)
+{
+    const WebhookVerdict *verdict = &arrival->verdict;
+    Gate *gate = gate_of(arrival->hooks, arrival->follow);
+    int64_t wait_ms = 0;
+    if (deliveries_has(&gate->deliveries, verdict->key)) {
+        answer(arrival->request, 200, "already taken");
+        return;
+    }
+    if (!rate_take(&gate->taken, taken_limit, monotonic_ms(), &wait_ms)) {
+        answer_later(arrival->request, 429, "too often; what was pushed is found by the next look", wait_ms);
+        return;
+    }
+    deliveries_add(&gate->deliveries, verdict->key);
+    switch (verdict->result) {
+    case WEBHOOK_PUSH: take_push(arrival); return;
+    case WEBHOOK_BAD:
+        tell_refused(arrival->hooks, arrival->request, arrival->follow, verdict->form, verdict->reason);
+        answer(arrival->request, 400, verdict->reason);
+        return;
+    case WEBHOOK_PING:
+    case WEBHOOK_OTHER:
+        follow_tell_webhook(arrival->follow, &(SourceWebhook){.form = verdict->form});
+        answer(arrival->request, 200, verdict->result == WEBHOOK_PING ? "pong" : "not followed: no push");
+        return;
+    case WEBHOOK_REFUSED: break;
+    }
+    g_assert_not_reached();
+}
+
+/* ---- judging ---- */
+
+static void arrival_free(Arrival *arrival)
+{
+    for (size_t i = 0; i < WEBHOOK_HEADERS; i++)
+        g_free(arrival->headers[i]);
+    g_strfreev(arrival->secrets);
+    webhook_verdict_clear(&arrival->verdict);
+    g_free(arrival);
+}
+
+static void arrival_end(Arrival *arrival)
+{
+    if (!arrival->hooks->follows)
+        answer(arrival->request, 503, "muster stops");
+    else if (arrival->verdict.result == WEBHOOK_REFUSED)
+        refuse(arrival->hooks, arrival->request, arrival->follow, arrival->verdict.form,
+               arrival->verdict.reason);
+    else
+        take_signed(arrival);
+    arrival_free(arrival);
+}
+
+static gboolean on_judged(gpointer data)
+{
+    Hooks *hooks = data;
+    for (Arrival *arrival; (arrival = g_async_queue_try_pop(hooks->judged));)
+        arrival_end(arrival);
+    return G_SOURCE_REMOVE;
+}
+
+/* On the thread. The body stays where it is until the request is answered. */
+static void judge(void *data, void *user_data)
+{
+    Arrival *arrival = data;
+    Hooks *hooks = user_data;
+    WebhookRequest request = {.body = listener_body(arrival->request),
+                              .secrets = (const char *const *)arrival->secrets,
+                              .now_ms = arrival->now_ms};
+    for (size_t i = 0; i < WEBHOOK_HEADERS; i++)
+        request.headers[i] = arrival->headers[i];
+    webhook_judge(&request, &arrival->verdict);
+    g_async_queue_push(hooks->judged, arrival);
+    g_autoptr(GSource) source = g_idle_source_new();
+    g_source_set_priority(source, G_PRIORITY_DEFAULT);
+    g_source_set_callback(source, on_judged, hooks, NULL);
+    g_source_attach(source, hooks->context);
+}
+
+/* ---- the routes ---- */
+
+static void webhook_begin(ListenerRequest *request, void *data)
+{
+    Hooks *hooks = data;
+    g_autoptr(GError) error = NULL;
+    const char *headers[WEBHOOK_HEADERS];
+    Follow *follow = follow_find(hooks, listener_below(request));
+    if (!follow && is_any_unnamed(hooks)) {
+        answer_later(request, 503, "not every source was read yet", 1000);
+        return;
+    }
+    if (!follow) {
+        refuse(hooks, request, NULL, NULL, NULL);
+        return;
+    }
+    g_auto(GStrv) secrets = follow_secrets(follow, &error);
+    for (WebhookHeader i = 0; i < WEBHOOK_HEADERS; i++)
+        headers[i] = listener_header(request, webhook_header_name(i));
+    if (!secrets)
+        refuse(hooks, request, follow, NULL, error->message);
+    else if (!webhook_is_signed(headers))
+        refuse(hooks, request, follow, NULL, "it is not signed");
+}
+
+static void webhook_take(ListenerRequest *request, void *data)
+{
+    Hooks *hooks = data;
+    Follow *follow = hooks->follows ? follow_find(hooks, listener_below(request)) : NULL;
+    char **secrets = follow ? follow_secrets(follow, NULL) : NULL;
+    if (!secrets) { /* gone since its headers came */
+        answer(request, 503, "not now");
+        return;
+    }
+    Arrival *arrival = g_new0(Arrival, 1);
+    *arrival = (Arrival){.hooks = hooks,
+                         .request = request,
+                         .follow = follow,
+                         .secrets = secrets,
+                         .now_ms = hooks->clock.now_ms(hooks->clock.self)};
+    for (WebhookHeader i = 0; i < WEBHOOK_HEADERS; i++)
+        arrival->headers[i] = g_strdup(listener_header(request, webhook_header_name(i)));
+    g_thread_pool_push(hooks->pool, arrival, NULL);
+}
+
+static void health_take(ListenerRequest *request, void *data)
+{
+    (void)data;
+    answer(request, 200, "ok");
+}
+
+/* ---- what status says ---- */
+
+static void answer_metrics(const Hooks *hooks, ListenerRequest *request)
+{
+    listener_answer(request, &(ListenerAnswer){.status = 200,
+                                               .type = METRICS_TYPE,
+                                               .text = metrics_text(hooks->status, hooks->status_ms)});
+}
+
+static void answer_asker(const Hooks *hooks, const Asker *asker)
+{
+    if (!hooks->status)
+        answer(asker->request, 503, "the engine does not answer");
+    else if (asker->wants_metrics)
+        answer_metrics(hooks, asker->request);
+    else if (json_object_get(hooks->status, "refusal"))
+        answer(asker->request, 503, "the state cannot be written");
+    else
+        answer(asker->request, 200, "ready");
+}
+
+static void on_status(Call *call)
+{
+    Hooks *hooks = call->owner;
+    json_decref(hooks->status);
+    hooks->status = call->result.http_status == 200 ? json_incref(call->result.body) : NULL;
+    hooks->status_ms = hooks->clock.now_ms(hooks->clock.self);
+    hooks->status_us = clock_us();
+    hooks->is_asked = false;
+    call_free(call);
+    for (guint i = 0; i < hooks->askers->len; i++)
+        answer_asker(hooks, &g_array_index(hooks->askers, Asker, i));
+    g_array_set_size(hooks->askers, 0);
+}
+
+/* Whoever asks often, and how many do, costs the engine one call a second. */
+static void ask_status(Hooks *hooks, ListenerRequest *request, bool wants_metrics)
+{
+    Asker asker = {request, wants_metrics};
+    if (hooks->status && clock_us() - hooks->status_us < STATUS_AGE_US) {
+        answer_asker(hooks, &asker);
+        return;
+    }
+    g_array_append_val(hooks->askers, asker);
+    if (hooks->is_asked)
+        return;
+    Call *call = call_new(operation_find_name("status"), json_object());
+    call->answer = on_status;
+    call->owner = hooks;
+    hooks->is_asked = true;
+    hooks->call(call, hooks->data);
+}
+
+static void metrics_take(ListenerRequest *request, void *data)
+{
+    ask_status(data, request, true);
+}
+
+static void ready_take(ListenerRequest *request, void *data)
+{
+    ask_status(data, request, false);
+}
+
+static const ListenerRoute routes[] = {
+    {.method = "POST",
+     .path = "/hooks/",
+     .body_max = WEBHOOK_BODY_MAX,
+     .begin = webhook_begin,
+     .take = webhook_take},
+    {.method = "GET", .path = "/healthz", .take = health_take},
+    {.method = "GET", .path = "/readyz", .take = ready_take},
+    {.method = "GET", .path = "/metrics", .take = metrics_take},
+};
+
+/* ---- the face ---- */
+
+Hooks *hooks_new(const HooksOptions *options, GError **error)
+{
+    Hooks *hooks = g_new0(Hooks, 1);
+    *hooks = (Hooks){.follows = options->follows,
+                     .clock = options->clock,
+                     .log = options->log,
+                     .call = options->call,
+                     .data = options->data,
+                     .context = g_main_context_ref_thread_default()};
+    hooks->gates = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    hooks->judged = g_async_queue_new();
+    hooks->askers = g_array_new(FALSE, FALSE, sizeof(Asker));
+    hooks->pool = g_thread_pool_new(judge, hooks, 1, FALSE, NULL);
+    ListenerOptions listener = {
+        .address = options->address, .routes = routes, .routes_len = G_N_ELEMENTS(routes), .data = hooks};
+    hooks->listener = listener_new(&listener, error);
+    if (hooks->listener)
+        return hooks;
+    hooks_stop(hooks);
+    hooks_free(hooks);
+    return NULL;
+}
+
+char *hooks_text(const Hooks *hooks)
+{
+    return listener_text(hooks->listener);
+}
+
+void hooks_stop(Hooks *hooks)
+{
+    if (!hooks)
+        return;
+    if (hooks->listener)
+        listener_close(hooks->listener);
+    hooks->follows = NULL;
+    g_thread_pool_free(hooks->pool, FALSE, TRUE);
+    hooks->pool = NULL;
+    on_judged(hooks);
+}
+
+void hooks_free(Hooks *hooks)
+{
+    GSource *source;
+    if (!hooks)
+        return;
+    while ((source = g_main_context_find_source_by_user_data(hooks->context, hooks)))
+        g_source_destroy(source);
+    listener_free(hooks->listener);
+    g_hash_table_unref(hooks->gates);
+    g_async_queue_unref(hooks->judged);
+    g_array_unref(hooks->askers);
+    json_decref(hooks->status);
+    g_main_context_unref(hooks->context);
+    g_free(hooks);
+}

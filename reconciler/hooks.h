@@ -1,0 +1,26 @@
+/* hooks.h: what serve --listen answers: webhooks of the followed sources, health, metrics.
+ * Owns:   the listener, a thread that checks signatures, what is remembered of each source's webhooks.
+ * Calls:  api/ (listener, webhook), follow.h; asks the reconciler as a client of the socket would.
+ * Holds:  who cannot sign learns nothing but that, costs no tick and keeps nobody out who can; a webhook only
+ * ever leads to a look at the remote. The loop neither computes a signature nor parses a body. */
+#pragma once
+#include "reconciler/api/listen_address.h"
+#include "reconciler/follow.h"
+
+typedef struct Hooks Hooks;
+typedef struct {
+    ListenAddress address;
+    GPtrArray *follows; /* of Follow*; borrowed until hooks_stop() */
+    ClockPort clock;
+    LogPort log;
+    void (*call)(Call *call, void *data); /* takes the call */
+    void *data;
+} HooksOptions;
+
+Hooks *hooks_new(const HooksOptions *options, GError **error);
+/* Where it listens; new string. */
+char *hooks_text(const Hooks *hooks);
+/* Takes no more; what is under way is answered. */
+void hooks_stop(Hooks *hooks);
+/* Calls must have been answered. */
+void hooks_free(Hooks *hooks);

@@ -1,0 +1,14 @@
+/* own_file.h: a settings file that belongs to whoever runs muster.
+ * Owns:   nothing.
+ * Calls:  the file system.
+ * Holds:  one that its group or others may write is refused. */
+#pragma once
+#include <glib.h>
+#include <stdbool.h>
+
+#define OWN_FILE_MAX ((size_t)1 << 20)
+
+/* *ret_text (new) stays NULL where no file is there and must_exist is false. why: what it could do in other
+ * hands, for the message. False with error (SOURCE_ERROR_UNREADABLE). */
+bool own_file_read(const char *path, bool must_exist, const char *why, char **ret_text, size_t *ret_len,
+                   GError **error);
