@@ -153,6 +153,8 @@ json_t *json_apply(const ApplyRecord *apply);
 json_t *json_suspension(const World *world, const char *source, int64_t now_ms);
 /* Overrides of a resource; name NULL: all. */
 json_t *json_overrides(const World *world, Kind kind, const char *name);
+/* What of a resource was changed outside; name NULL: of all, as many as status shows. */
+json_t *json_drift(const World *world, Kind kind, const char *name);
 json_t *json_run(const Run *run);
 void json_run_progress(json_t *object, const Run *run); /* what only the world knows of it */
 json_t *json_run_record(const RunRecord *run);

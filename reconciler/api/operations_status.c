@@ -193,6 +193,7 @@ OperationStep status_step(OperationContext *context, Call *call)
     json_object_set_new(body, "destinations", status_destinations(world));
     json_object_set_new(body, "applies", status_applies(world));
     json_object_set_new(body, "overrides", json_overrides(world, KIND_COUNT, NULL));
+    json_object_set_new(body, "drift", json_drift(world, KIND_COUNT, NULL));
     int64_t unfinished = status_queues(world, body);
     status_environments(context, body);
     status_runs(world, body);
@@ -347,6 +348,10 @@ static void get_live(OperationContext *context, json_t *item, Kind kind)
     if (json_array_size(overrides))
         json_object_set(item, "overrides", overrides);
     json_decref(overrides);
+    json_t *drift = json_drift(world, kind, name);
+    if (json_array_size(drift))
+        json_object_set(item, "drift", drift);
+    json_decref(drift);
     if (resource->queue) {
         json_object_set_new(item, "live", live_queue(context, resource->queue));
     } else if (resource->environment) {

@@ -247,6 +247,9 @@ void describe_resource(const json_t *item, const ListStyle *style, GString *out)
     if (json_is_true(json_object_get(item, "kept")))
         field(out,
               "Kept:", *owner ? "its manifest is gone, muster/prune is \"false\"" : "let go (muster forget)");
+    if (json_array_size(json_object_get(item, "drift")))
+        section(out, "Changed outside");
+    list_drift(json_object_get(item, "drift"), out);
     if (json_array_size(json_object_get(item, "overrides")))
         section(out, "Overridden for now");
     list_overrides(json_object_get(item, "overrides"), out);

@@ -1,4 +1,5 @@
 #include "reconciler/cli/listing.h"
+#include "reconciler/world/drift.h"
 
 #include "spec/base/units.h"
 
@@ -561,6 +562,38 @@ static void status_suspended(const json_t *source, const ListStyle *style, GStri
 #define STATUS_SECTION(member, columns, row)                                                                 \
     status_section(status, member, columns, G_N_ELEMENTS(columns), row, style, out)
 
+static void list_drift_line(const json_t *one, const char *text, GString *out)
+{
+    g_autofree char *safe = printable(text);
+    g_string_append_printf(out, "  %s/%s  %s\n", member_text(one, "kind"), member_text(one, "name"), safe);
+}
+
+/* A line for each field, one for what is done about it, and what is wrong with that. */
+void list_drift(const json_t *drift, GString *out)
+{
+    size_t index, i;
+    json_t *one, *field;
+    json_array_foreach(drift, index, one)
+    {
+        json_array_foreach(json_object_get(one, "fields"), i, field)
+        {
+            g_autofree char *words = drift_field_words(field);
+            list_drift_line(one, words, out);
+        }
+        g_autofree char *since = time_local(member_integer(one, "since")),
+                        *seen = time_local(member_integer(one, "seen"));
+        bool is_left = strcmp(member_text(one, "mode"), "warn") == 0;
+        g_string_append_printf(out, "    since %s, last seen %s; %s\n", since, seen,
+                               is_left                                    ? "left so (muster/drift: warn)"
+                               : json_object_get(one, "nextCorrectionAt") ? "to be put back"
+                                                                          : "stays so");
+        if (*member_text(one, "problem")) {
+            g_autofree char *problem = printable(member_text(one, "problem"));
+            g_string_append_printf(out, "    %s\n", problem);
+        }
+    }
+}
+
 /* Each is a sentence: what it is about is read whole. */
 void list_overrides(const json_t *overrides, GString *out)
 {
@@ -629,6 +662,9 @@ void list_status(const json_t *status, const ListStyle *style, GString *out)
     STATUS_SECTION("destinations", status_destination_columns, row_status_destination);
     json_array_foreach(json_object_get(status, "destinations"), index, source)
         status_destination(source, style, out);
+    if (json_array_size(json_object_get(status, "drift")))
+        g_string_append(out, "\nChanged outside:\n");
+    list_drift(json_object_get(status, "drift"), out);
     if (json_array_size(json_object_get(status, "overrides")))
         g_string_append(out, "\nOverridden for now:\n");
     list_overrides(json_object_get(status, "overrides"), out);
