@@ -13,6 +13,7 @@ struct Committed {
     StoreReader *reader; /* NULL: there is no state */
     char *installation;  /* NULL: none yet */
     GArray *resources, *runs;
+    GArray *drifts;       /* of DriftRecord */
     GPtrArray *overrides; /* of PlanNote; NULL: not read yet */
     View owner;
     PlanActual actual;
@@ -105,6 +106,7 @@ Committed *committed_open(const char *state_dir, GError **error)
     committed->arena = arena_new();
     committed->resources = g_array_new(FALSE, FALSE, sizeof(ResourceRecord));
     committed->runs = g_array_new(FALSE, FALSE, sizeof(RunRecord));
+    committed->drifts = g_array_new(FALSE, FALSE, sizeof(DriftRecord));
     committed->installation = installation_read(state_dir, NULL); /* without: plain digests */
     committed->reader = store_reader_open(state_dir, &cause);
     if (!committed->reader && !g_error_matches(cause, STORE_ERROR, STORE_ERROR_MISSING)) {
@@ -125,6 +127,7 @@ void committed_free(Committed *committed)
     store_reader_free(committed->reader);
     g_array_unref(committed->resources);
     g_array_unref(committed->runs);
+    g_array_unref(committed->drifts);
     g_clear_pointer(&committed->overrides, g_ptr_array_unref);
     arena_free(committed->arena);
     g_free(committed->installation);
@@ -139,6 +142,8 @@ static void use(Committed *committed)
     actual->resources_len = committed->resources->len;
     actual->runs = (const RunRecord *)(void *)committed->runs->data;
     actual->runs_len = committed->runs->len;
+    actual->drifts = (const DriftRecord *)(void *)committed->drifts->data;
+    actual->drifts_len = committed->drifts->len;
     actual->spec = spec_of_resource;
     actual->run_spec = spec_of_run;
     actual->busy = busy_of;
@@ -153,6 +158,17 @@ static bool add_override(const SettingRecord *record, void *data)
     if (override)
         g_ptr_array_add(committed->overrides,
                         plan_note_new(override->kind, view_from(override->name), override_text(override)));
+    return true;
+}
+
+static bool add_drift(const DriftRecord *record, void *data)
+{
+    Committed *committed = data;
+    DriftRecord copy = *record;
+    copy.name = keep(committed, record->name);
+    copy.fields = keep(committed, record->fields);
+    copy.problem = keep(committed, record->problem);
+    g_array_append_val(committed->drifts, copy);
     return true;
 }
 
@@ -175,6 +191,7 @@ bool committed_read(Committed *committed, const char *owner, GError **error)
     committed->owner = keep(committed, view_from(owner));
     if (reader && (!store_reader_resources(reader, DETAIL_BRIEF, add_resource, committed, error) ||
                    !store_reader_runs(reader, owner, DETAIL_BRIEF, add_run, committed, error) ||
+                   !store_reader_drifts(reader, add_drift, committed, error) ||
                    !store_reader_applied(reader, owner, &committed->actual.source_known, error)))
         return false;
     if (!read_overrides(committed, error))

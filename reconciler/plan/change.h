@@ -21,6 +21,11 @@ bool change_is_whole(const Change *change);
 void change_set_manifest(Change *change, const Manifest *manifest);
 PlanNote *plan_note_new(Kind kind, View name, char *message); /* takes message */
 void plan_note_free(PlanNote *note);
+void plan_drift_free(void *drift);
+
+/* changed_outside.c: fills plan->drift; the changes are known. */
+void note_changed_outside(Plan *plan, const PlanActual *actual, const PlanOptions *options);
+char *drift_heading(const GPtrArray *drift); /* "Changed outside since …", of one or more; new string */
 
 /* Fields of the two metadata texts that differ, appended to fields; counts the equal ones in *unchanged. */
 void metadata_compare(View before, View after, GPtrArray *fields, size_t *unchanged);

@@ -934,6 +934,7 @@ Plan *plan_build(ManifestSet *desired, const PlanActual *actual, const PlanOptio
     renames_clear(&diff);
     runs_note_ending(plan, actual, options);
     note_overridden(&diff);
+    note_changed_outside(plan, actual, options);
     plan_order(plan, (const View *)(void *)diff.specs->data);
     g_array_unref(diff.specs);
     plan_identify(plan);

@@ -125,7 +125,7 @@ Plan *plan_new(ManifestSet *desired, const PlanOptions *options)
     plan->source_name = g_strdup(options->source_name);
     plan->revision = g_strdup(desired ? manifest_set_revision(desired) : "");
     plan->changes = g_ptr_array_new_with_free_func(change_clear);
-    plan->drift = new_notes();
+    plan->drift = g_ptr_array_new_with_free_func(plan_drift_free);
     plan->pending = new_notes();
     plan->kept = new_notes();
     plan->unmanaged = new_notes();

@@ -44,11 +44,24 @@ typedef struct {
     char *name, *message;
 } PlanNote; /* pending, kept, unmanaged, warnings */
 
+/* What was observed of a resource to differ from what was applied. Shown first and apart: no part of the
+ * plan's id, and nothing that an apply has to do. */
 typedef struct {
-    ManifestSet *desired;              /* reference held */
-    char *source_name, *revision, *id; /* id: 64 hex */
-    GPtrArray *changes;                /* of Change*, in the order they are carried out */
-    GPtrArray *drift, *pending, *kept, *unmanaged, *warnings; /* of PlanNote* */
+    Kind kind;
+    char *name;
+    const char *mode; /* "correct" or "warn": muster/drift as it will be */
+    int64_t since_ms;
+    char *fields;         /* JSON: drift_fields_text() */
+    GPtrArray *sentences; /* of char*: "computeResources.maxvCpus: 256 was set to 512; will be 256 again" */
+    char *problem;        /* why it is not put back, or is again and again; NULL */
+} PlanDrift;
+
+typedef struct {
+    ManifestSet *desired;                             /* reference held */
+    char *source_name, *revision, *id;                /* id: 64 hex */
+    GPtrArray *changes;                               /* of Change*, in the order they are carried out */
+    GPtrArray *drift;                                 /* of PlanDrift* */
+    GPtrArray *pending, *kept, *unmanaged, *warnings; /* of PlanNote* */
     GPtrArray *overridden; /* of PlanNote*: fields that hold another value for a while; no part of the id */
     size_t counts[5];      /* by ActionType; recorded runs are not counted in ACTION_RUN but in recorded */
     size_t recorded;
@@ -75,7 +88,9 @@ typedef struct {
     const RunRecord *runs; /* of this source, sorted by kind, name, number */
     size_t runs_len;
     const GPtrArray *overrides; /* of PlanNote*, of any resource; may be NULL */
-    bool source_known;          /* this source has history in this state directory */
+    const DriftRecord *drifts;  /* of any resource, sorted; may be NULL */
+    size_t drifts_len;
+    bool source_known; /* this source has history in this state directory */
     /* jobs of a queue or environment not yet finished, for sub-steps; NULL: not known */
     size_t (*busy)(Kind kind, View name, void *data);
     /* Joins the digests that stand for what is private; NULL: "". is_redacted: they stand in the specs here.

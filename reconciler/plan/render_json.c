@@ -129,6 +129,35 @@ static void append_notes(GString *out, const char *name, const GPtrArray *notes)
     g_string_append_c(out, ']');
 }
 
+/* The sentences of one, a line each. New string. */
+static char *join(const GPtrArray *sentences)
+{
+    GString *out = g_string_new(NULL);
+    for (guint i = 0; i < sentences->len; i++)
+        g_string_append_printf(out, "%s%s", i > 0 ? "\n" : "", (const char *)sentences->pdata[i]);
+    return g_string_free(out, FALSE);
+}
+
+static void append_drift(GString *out, const GPtrArray *all)
+{
+    g_string_append(out, ",\n \"drift\":[");
+    for (guint i = 0; i < all->len; i++) {
+        const PlanDrift *drift = all->pdata[i];
+        g_autofree char *message = join(drift->sentences);
+        g_string_append_printf(out, "%s{\"kind\":\"%s\",", i > 0 ? ",\n  " : "\n  ", kind_name(drift->kind));
+        append_member(out, "name", drift->name);
+        g_string_append_printf(out, ",\"mode\":\"%s\",\"since\":%" G_GINT64_FORMAT ",\"fields\":%s,",
+                               drift->mode, drift->since_ms, drift->fields);
+        append_member(out, "message", message);
+        if (drift->problem) {
+            g_string_append_c(out, ',');
+            append_member(out, "problem", drift->problem);
+        }
+        g_string_append_c(out, '}');
+    }
+    g_string_append_c(out, ']');
+}
+
 static void append_summary(GString *out, const Plan *plan)
 {
     g_string_append(out, ",\n \"summary\":{");
@@ -161,7 +190,7 @@ static void render_json(const Plan *plan, guint max, const PlanForecast *forecas
     g_string_append_c(out, ']');
     if (shown < plan->changes->len)
         g_string_append_printf(out, ",\n \"omittedChanges\":%u", plan->changes->len - shown);
-    append_notes(out, "drift", plan->drift);
+    append_drift(out, plan->drift);
     if (plan->overridden->len > 0)
         append_notes(out, "overridden", plan->overridden);
     append_notes(out, "pending", plan->pending);

@@ -193,6 +193,37 @@ static void append_notes(Page *page, const char *heading, const GPtrArray *notes
     end_section(page, is_folded);
 }
 
+static void add_drift_row(List *list, const PlanDrift *drift, const char *text)
+{
+    g_string_append(list->row, "- ");
+    append_title(list->row, drift->kind, drift->name);
+    g_string_append_c(list->row, ' ');
+    markdown_text(list->row, text, TEXT_BYTES);
+    g_string_append_c(list->row, '\n');
+    list_add(list);
+}
+
+static void append_drift(Page *page, const GPtrArray *all)
+{
+    if (all->len == 0)
+        return;
+    g_autofree char *heading = drift_heading(all);
+    guint rows = 0;
+    for (guint i = 0; i < all->len; i++)
+        rows += ((const PlanDrift *)all->pdata[i])->sentences->len;
+    bool is_folded = begin_section(page, heading, rows);
+    List list = list_begin(page, 25);
+    for (guint i = 0; i < all->len; i++) {
+        const PlanDrift *drift = all->pdata[i];
+        for (guint j = 0; j < drift->sentences->len; j++)
+            add_drift_row(&list, drift, drift->sentences->pdata[j]);
+        if (drift->problem)
+            add_drift_row(&list, drift, drift->problem);
+    }
+    list_end(&list, "- ", "\n");
+    end_section(page, is_folded);
+}
+
 static void append_row(GString *row, const Page *page, const Change *change)
 {
     g_string_append_printf(row, "| `%s` | ", change_symbol(change));
@@ -427,7 +458,7 @@ static void append_sections(Page *page)
     append_diagnostics(page);
     if (!plan)
         return;
-    append_notes(page, "Changed outside", plan->drift);
+    append_drift(page, plan->drift);
     append_notes(page, "Overridden for now", plan->overridden);
     if (!plan_is_empty(plan))
         append_table(page);

@@ -116,6 +116,35 @@ static void write_notes(Writer *writer, const char *heading, char sign, const GP
         g_string_append_printf(writer->out, "    ... and %u more\n", notes->len - NOTES_SHOWN);
 }
 
+static void write_drift_line(Writer *writer, const PlanDrift *drift, char sign, const char *text)
+{
+    g_string_append_printf(writer->out, "  %c %s/", sign, kind_name(drift->kind));
+    render_safe(view_from(drift->name), writer->out);
+    g_string_append(writer->out, "  ");
+    render_safe(view_from(text), writer->out);
+    g_string_append_c(writer->out, '\n');
+}
+
+/* A line for each field, as far as they are shown, and one for each problem. */
+static void write_drift(Writer *writer, const GPtrArray *all)
+{
+    if (all->len == 0)
+        return;
+    g_autofree char *heading = drift_heading(all);
+    guint lines = 0;
+    g_string_append_printf(writer->out, "\n%s:\n", heading);
+    for (guint i = 0; i < all->len; i++) {
+        const PlanDrift *drift = all->pdata[i];
+        for (guint j = 0; j < drift->sentences->len; j++)
+            if (lines++ < NOTES_SHOWN)
+                write_drift_line(writer, drift, '~', drift->sentences->pdata[j]);
+        if (drift->problem && lines++ < NOTES_SHOWN)
+            write_drift_line(writer, drift, '!', drift->problem);
+    }
+    if (lines > NOTES_SHOWN)
+        g_string_append_printf(writer->out, "    ... and %u more\n", lines - NOTES_SHOWN);
+}
+
 static void write_heading(Writer *writer, const Plan *plan)
 {
     g_string_append(writer->out, plan->destroys ? "Destroys what source " : "Source ");
@@ -175,7 +204,7 @@ void plan_render_text(const Plan *plan, const PlanRender *render, GString *out)
     Writer writer = {.out = out, .render = render, .pipelines = pipelines};
     writer.width = render->width > 0 ? (size_t)render->width : DEFAULT_WIDTH;
     write_heading(&writer, plan);
-    write_notes(&writer, "Changed outside:", '~', plan->drift);
+    write_drift(&writer, plan->drift);
     write_notes(&writer, "Overridden for now (muster override), left so:", '^', plan->overridden);
     if (plan->changes->len > 0)
         g_string_append_c(out, '\n');
