@@ -1,11 +1,13 @@
 #include "reconciler/plan/plan.h"
 #include <glib.h>
+#include <jansson.h>
 
 #define QUEUE_SPEC                                                                                           \
     "{\"computeEnvironmentOrder\":[{\"computeEnvironment\":\"spot\",\"order\":1}],\"priority\":10}"
 #define QUEUE_SPEC_7                                                                                         \
     "{\"computeEnvironmentOrder\":[{\"computeEnvironment\":\"spot\",\"order\":1}],\"priority\":7}"
 #define ENVIRONMENT_SPEC "{\"computeResources\":{\"maxvCpus\":16,\"type\":\"EC2\"},\"type\":\"MANAGED\"}"
+#define ENVIRONMENT_MORE "{\"computeResources\":{\"maxvCpus\":32,\"type\":\"EC2\"},\"type\":\"MANAGED\"}"
 #define ENVIRONMENT_SPOT "{\"computeResources\":{\"maxvCpus\":16,\"type\":\"SPOT\"},\"type\":\"MANAGED\"}"
 #define ENVIRONMENT_FARGATE                                                                                  \
     "{\"computeResources\":{\"maxvCpus\":32,\"type\":\"FARGATE\"},\"type\":\"MANAGED\"}"
@@ -548,6 +550,119 @@ static void test_let_go_is_not_run(Fixture *fixture, gconstpointer data)
     assert_changes(plan, "update Pipeline/ours; run Pipeline/ours");
 }
 
+#define DRIFT_MAX                                                                                            \
+    "[{\"applied\":16,\"observed\":512,\"path\":\"spec.computeResources.maxvCpus\"},"                        \
+    "{\"observed\":\"x\",\"path\":\"spec.computeResources.tags.who\"}]"
+
+static const DriftRecord drifted = {.kind = KIND_COMPUTE_ENVIRONMENT,
+                                    .name = {"spot", 4},
+                                    .fields = {DRIFT_MAX, sizeof DRIFT_MAX - 1},
+                                    .since_ms = INT64_C(1795701720000)};
+
+static char *drift_text(const Plan *plan)
+{
+    GString *text = g_string_new(NULL);
+    plan_render_text(plan, &(PlanRender){0}, text);
+    return g_string_free(text, FALSE);
+}
+
+/* One environment whose manifest (NULL: there is none) has this spec and these annotations. */
+static Plan *build_drifted(Fixture *fixture, const DriftRecord *drift, const char *spec,
+                           const char *annotations)
+{
+    g_autofree char *metadata = g_strdup_printf("{\"annotations\":{%s}}", annotations);
+    Manifest manifest = manifest_of(KIND_COMPUTE_ENVIRONMENT, "spot", spec ? spec : ENVIRONMENT_SPEC);
+    manifest.metadata = view_from(metadata);
+    if (spec)
+        manifest_batch_add(fixture->batch, &manifest);
+    else
+        want(fixture, KIND_JOB_QUEUE, "other", QUEUE_SPEC);
+    g_array_set_size(fixture->resources, 0);
+    have(fixture, KIND_COMPUTE_ENVIRONMENT, "spot", ENVIRONMENT_SPEC)->metadata = manifest.metadata;
+    if (!spec)
+        have(fixture, KIND_JOB_QUEUE, "other", QUEUE_SPEC);
+    fixture->actual.drifts = drift;
+    fixture->actual.drifts_len = drift ? 1 : 0;
+    return build(fixture);
+}
+
+/* First and apart: no change, no other id, and nothing to do. */
+static void test_drift(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    g_autoptr(Plan) without = build_drifted(fixture, NULL, ENVIRONMENT_SPEC, "");
+    g_autoptr(Plan) plan = build_drifted(fixture, &drifted, ENVIRONMENT_SPEC, "");
+    assert_changes(plan, "");
+    g_assert_true(plan_is_empty(plan));
+    g_assert_cmpstr(plan->id, ==, without->id);
+    g_autofree char *text = drift_text(plan);
+    g_assert_nonnull(strstr(
+        text,
+        "\n\nChanged outside since 2026-11-26 14:02 UTC:\n"
+        "  ~ ComputeEnvironment/spot  computeResources.maxvCpus: 16 was set to 512; will be 16 again\n"
+        "  ~ ComputeEnvironment/spot  computeResources.tags.who: was set to \"x\"; will be removed again\n"
+        "\nNo changes."));
+    g_autoptr(GString) json = g_string_new(NULL);
+    plan_render_json(plan, NULL, json);
+    g_assert_nonnull(strstr(
+        json->str, "\"drift\":[\n  {\"kind\":\"ComputeEnvironment\",\"name\":\"spot\",\"mode\":\"correct\","
+                   "\"since\":1795701720000,\"fields\":" DRIFT_MAX ","
+                   "\"message\":\"computeResources.maxvCpus: 16 was set to 512; will be 16 again\\n"));
+    json_t *parsed = json_loads(json->str, 0, NULL);
+    g_assert_nonnull(parsed);
+    json_decref(parsed);
+    g_autoptr(GString) page = g_string_new(NULL);
+    plan_render_markdown(plan, &(PlanRender){0}, page);
+    g_assert_nonnull(strstr(page->str, "Changed outside since 2026"));
+    g_assert_nonnull(strstr(page->str, "16 was set to 512; will be 16 again"));
+}
+
+/* What becomes of it follows from what will be declared. */
+static void test_drift_becomes(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    static const struct {
+        const char *spec, *annotations;
+        bool is_given_up;
+        const char *said; /* NULL: nothing of it */
+    } cases[] = {
+        {ENVIRONMENT_SPEC, "\"muster/drift\":\"warn\"", false, "512; left so (muster/drift: warn)\n"},
+        {ENVIRONMENT_SPEC, "\"muster/drift\":\"ignore\"", false, NULL},
+        {ENVIRONMENT_SPEC, "\"muster/drift\":\"correct\"", false, "512; will be 16 again\n"},
+        {ENVIRONMENT_SPEC, "", true, "512; stays so\n"},
+        {ENVIRONMENT_MORE, "", false, "512; this plan changes it\n"},
+        {NULL, "", false, "512; goes with it\n"},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        DriftRecord record = drifted;
+        record.is_given_up = cases[i].is_given_up;
+        if (record.is_given_up)
+            record.problem = VIEW("given up after 6 tries: \033[31mno");
+        g_autoptr(Plan) plan = build_drifted(fixture, &record, cases[i].spec, cases[i].annotations);
+        g_autofree char *text = drift_text(plan);
+        g_assert_cmpuint(plan->drift->len, ==, cases[i].said ? 1 : 0);
+        g_assert_true(!cases[i].said || strstr(text, cases[i].said));
+        g_assert_null(strchr(text, '\033'));
+        g_assert_true(!record.is_given_up ||
+                      strstr(text, "  ! ComputeEnvironment/spot  given up after 6 tries: "));
+    }
+    /* Another source's, another resource than the one asked for, and what is only remembered. */
+    DriftRecord remembered = drifted;
+    remembered.fields = VIEW("");
+    g_autoptr(Plan) none = build_drifted(fixture, &remembered, ENVIRONMENT_SPEC, "");
+    g_assert_cmpuint(none->drift->len, ==, 0);
+    fixture->options.only = "JobQueue/other";
+    g_autoptr(Plan) other = build_drifted(fixture, &drifted, ENVIRONMENT_SPEC, "");
+    g_assert_cmpuint(other->drift->len, ==, 0);
+    fixture->options.only = "ComputeEnvironment/spot";
+    g_autoptr(Plan) only = build_drifted(fixture, &drifted, ENVIRONMENT_SPEC, "");
+    g_assert_cmpuint(only->drift->len, ==, 1);
+    fixture->options.only = NULL;
+    fixture->options.source_name = "bank";
+    g_autoptr(Plan) theirs = build_drifted(fixture, &drifted, ENVIRONMENT_SPEC, "");
+    g_assert_cmpuint(theirs->drift->len, ==, 0);
+}
+
 /* Of what the source owns; it changes neither the plan nor its id. */
 static void test_overridden(Fixture *fixture, gconstpointer data)
 {
@@ -1071,6 +1186,8 @@ int main(int argc, char **argv)
     ADD("owners", test_owners);
     ADD("only", test_only);
     ADD("overridden", test_overridden);
+    ADD("drift", test_drift);
+    ADD("drift-becomes", test_drift_becomes);
     ADD("renamed", test_renamed);
     ADD("not-renamed", test_not_renamed);
     ADD("job-renamed", test_job_renamed);
