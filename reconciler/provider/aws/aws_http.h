@@ -31,7 +31,8 @@ typedef struct {
     int64_t connect_ms, timeout_ms; /* above 0 */
     size_t answer_max;              /* bytes of the body; 0: 16 MiB */
     const char *ca_bundle;          /* file; NULL: the system's */
-    bool skips_proxy;               /* metadata services: whatever the environment says of proxies */
+    const char *proxy;              /* NULL: what the environment says, as libcurl reads it */
+    bool skips_proxy;               /* metadata services: whatever proxy and environment say */
 } AwsHttpRequest;
 
 /* Borrowed during the call of AwsHttpDone. */
@@ -45,9 +46,10 @@ typedef struct {
 
 typedef void (*AwsHttpDone)(const AwsHttpAnswer *answer, void *data);
 
-/* context: referenced. connections_max: in all; more requests wait for one. */
+/* context: referenced. connections_max: in all; more requests wait for one,
+ * and their time runs. */
 AwsHttp *aws_http_new(GMainContext *context, int connections_max);
-/* Ends what is under way without a word. */
+/* Ends what is under way without a word. Not from within done. */
 void aws_http_free(AwsHttp *http);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AwsHttp, aws_http_free)
 /* Returns an id for aws_http_cancel(), never 0. */
