@@ -1,10 +1,7 @@
 #include "reconciler/notify/message.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <string.h>
-#include <unistd.h>
 #include "reconciler/notify/commit_status.h"
 #include "reconciler/source/scan.h"
 #include "reconciler/world/event_json.h"
@@ -73,15 +70,8 @@ static char *read_secret(const DestinationConfig *config, GError **error)
             fail(error, config->secret_env, "the environment variable is not set");
         return value && *value ? g_strdup(value) : NULL;
     }
-    int fd = open(config->secret_file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     size_t len;
-    if (fd < 0) {
-        fail(error, config->secret_file, g_strerror(errno));
-        return NULL;
-    }
-    char *text = scan_read_all(fd, config->secret_file, SECRET_BYTES_MAX, &len, error);
-    close(fd);
-    return text;
+    return scan_read_path(config->secret_file, config->secret_file, SECRET_BYTES_MAX, &len, error);
 }
 
 /* Its lines that hold something, without blanks around. NULL with error. */

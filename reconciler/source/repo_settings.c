@@ -200,7 +200,8 @@ RepoSettings *repo_settings_load(const char *state_dir, const RepoLocation *loca
     g_autofree char *path = is_named ? g_strdup(named) : g_build_filename(state_dir, FILE_NAME, NULL),
                     *text = NULL;
     size_t len = 0;
-    if (!own_file_read(path, is_named, "it names what git runs", &text, &len, error) ||
+    const OwnFile file = {.path = path, .must_exist = is_named, .why = "it names what git runs"};
+    if (!own_file_read(&file, &text, &len, error) ||
         (text && !parse(path, (View){text, len}, location, settings, error)))
         return NULL;
     return g_steal_pointer(&settings);
