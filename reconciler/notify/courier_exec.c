@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "reconciler/notify/courier_internal.h"
+#include "reconciler/notify/one_line.h"
 
 #define EXIT_NEVER   65 /* EX_DATAERR of sysexits.h */
 #define REASON_SHOWN 200
@@ -54,16 +55,10 @@ void exec_hear(Delivery *delivery)
 /* Its last line. */
 static char *said_text(const Delivery *delivery)
 {
-    g_autofree char *text = g_utf8_make_valid(delivery->answer->str, (gssize)delivery->answer->len);
-    g_strchomp(text);
-    char *line = strrchr(text, '\n');
-    line = line ? line + 1 : text;
-    for (char *byte = line; *byte; byte++)
-        if (g_ascii_iscntrl(*byte))
-            *byte = ' ';
-    if (g_utf8_strlen(line, -1) > REASON_SHOWN)
-        *g_utf8_offset_to_pointer(line, REASON_SHOWN) = '\0';
-    return g_strdup(line);
+    GString *said = delivery->answer;
+    g_strchomp(said->str);
+    const char *end = strrchr(said->str, '\n');
+    return one_line(view_from(end ? end + 1 : said->str), REASON_SHOWN);
 }
 
 DeliveryOutcome exec_end(Delivery *delivery, bool is_late, char **ret_error)
