@@ -15,10 +15,10 @@ VERSION     := 0.1.0
 V           ?= 0
 Q           := $(if $(filter 0,$(V)),@)
 
-PACKAGES    := glib-2.0 jansson yaml-0.1 sqlite3 libmicrohttpd libcurl libcrypto libgit2 gpgme
+PACKAGES    := glib-2.0 jansson yaml-0.1 sqlite3 libmicrohttpd libcurl libcrypto libgit2 gpgme expat
 DEBIAN_DEPS := gcc make pkg-config perl sqlite3 strace curl tmux groff-base libglib2.0-dev libjansson-dev libyaml-dev libsqlite3-dev libmicrohttpd-dev \
-               libcurl4-openssl-dev libssl-dev libgit2-dev libgpgme-dev gnupg git openssl openssh-client openssh-server \
-               lighttpd lighttpd-mod-openssl
+               libcurl4-openssl-dev libssl-dev libgit2-dev libgpgme-dev libexpat1-dev gnupg git openssl openssh-client openssh-server \
+               lighttpd lighttpd-mod-openssl python3-botocore
 LINT_DEPS   := clang clang-format cppcheck libclang-rt-14-dev valgrind zsh fish jq
 # What nothing can be compiled without; and what `make test` and `make demo` install besides when it is not there.
 NO_LIBS     := $(shell { command -v $(firstword $(CC)) && command -v pkg-config && pkg-config --exists $(PACKAGES); } >/dev/null 2>&1 || echo yes)
@@ -46,7 +46,7 @@ override LDFLAGS  += $(LDFLAGS_$(VARIANT))
 LIBS     := $(PKG_LIBS) -pthread -lm
 
 # ---- rooms, lowest first -----------------------------------------------------------------------------------------
-ROOMS := base spec world source plan schedule scale forecast store notify provider simulated api cli engine
+ROOMS := base spec world source plan schedule scale forecast store notify provider simulated aws api cli engine
 DIR_base     := spec/base
 DIR_spec     := spec
 DIR_world    := reconciler/world
@@ -59,6 +59,7 @@ DIR_store    := reconciler/store
 DIR_notify   := reconciler/notify
 DIR_provider := reconciler/provider/local
 DIR_simulated := reconciler/provider/simulated
+DIR_aws      := reconciler/provider/aws
 DIR_api      := reconciler/api
 DIR_cli      := reconciler/cli
 DIR_engine   := reconciler
@@ -75,6 +76,7 @@ LINK_store    := store world spec base
 LINK_notify   := notify store source world spec base
 LINK_provider := provider base
 LINK_simulated := simulated spec base
+LINK_aws      := aws spec base
 LINK_api      := api plan schedule scale store source provider world spec base
 LINK_cli      := cli api notify forecast plan schedule scale store source provider world spec base
 LINK_engine   := engine api cli notify forecast plan schedule scale store source provider simulated world spec base

@@ -150,11 +150,6 @@ static void put_manifests(GByteArray *out, const GPtrArray *manifests)
         put_manifest(out, manifests->pdata[i]);
 }
 
-static int compare_names(const Manifest *a, const Manifest *b)
-{
-    return a->kind == b->kind ? view_compare(a->name, b->name) : (a->kind > b->kind) - (a->kind < b->kind);
-}
-
 static bool same_manifest(const Manifest *a, const Manifest *b)
 {
     return a == b || (a->line == b->line && a->prune == b->prune && a->deletion == b->deletion &&
@@ -170,7 +165,7 @@ static void find_changes(const ManifestSet *before, const ManifestSet *now, GPtr
     while (old < old_len || fresh < len) {
         const Manifest *was = old < old_len ? manifest_set_get(before, old) : NULL,
                        *is = fresh < len ? manifest_set_get(now, fresh) : NULL;
-        int order = !was ? 1 : !is ? -1 : was == is ? 0 : compare_names(was, is);
+        int order = !was ? 1 : !is ? -1 : was == is ? 0 : manifest_compare(was, is);
         bool is_same = order == 0 && same_manifest(was, is);
         if (order <= 0 && !is_same)
             g_ptr_array_add(removed, (void *)(uintptr_t)was);

@@ -57,6 +57,8 @@ ManifestSet *manifest_set_ref(ManifestSet *set);
 void manifest_set_unref(ManifestSet *set);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ManifestSet, manifest_set_unref)
 size_t manifest_set_len(const ManifestSet *set);
+/* The order of a set: kind, then name. */
+int manifest_compare(const Manifest *a, const Manifest *b);
 const Manifest *manifest_set_get(const ManifestSet *set, size_t index);          /* sorted by kind, name */
 const Manifest *manifest_set_find(const ManifestSet *set, Kind kind, View name); /* NULL: not there */
 /* Manifests of one kind stand at ret_first .. ret_first + result - 1. */

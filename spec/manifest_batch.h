@@ -61,5 +61,3 @@ void manifest_set_share_batches(ManifestSet *set, const ManifestSet *old, Manife
  * manifests. The batch is no longer added to. */
 const Referrer *manifest_batch_referrers(ManifestBatch *batch, size_t *ret_len);
 uint32_t reference_hash(Kind kind, View name);
-/* Order of a set: kind, then name. */
-int manifest_compare(const Manifest *a, const Manifest *b);

@@ -3,6 +3,7 @@
  * of node ranges and of tasks, overrides, steps. */
 #include <jansson.h>
 
+#include "spec/base/glob.h"
 #include "spec/decode.h"
 #include "spec/json_scan.h"
 #include "spec/locate.h"
@@ -21,29 +22,6 @@ typedef struct {
 /* ---- matching
  * ---------------------------------------------------------------------------------------------------- */
 
-/* `*` stands for any number of characters, everything else for itself. */
-static bool matches(const char *pattern, const char *text)
-{
-    const char *star = NULL, *retry = NULL;
-    while (*text) {
-        if (*pattern == '*') {
-            star = pattern++;
-            retry = text;
-        } else if (*pattern == *text) {
-            pattern++;
-            text++;
-        } else if (star) {
-            pattern = star + 1;
-            text = ++retry;
-        } else {
-            return false;
-        }
-    }
-    while (*pattern == '*')
-        pattern++;
-    return *pattern == '\0';
-}
-
 /* A directory allows what is below it. A path that is not absolute is no path of the host that could be
  * compared. */
 static bool covers(const char *directory, const char *path)
@@ -61,7 +39,7 @@ static bool is_allowed(const PolicyEntry *entry, Allow allow, const char *text)
     if (!at)
         return true;
     for (; *at; at++)
-        if (allow == ALLOW_HOST_PATHS ? covers(*at, text) : matches(*at, text))
+        if (allow == ALLOW_HOST_PATHS ? covers(*at, text) : glob_matches(*at, view_from(text)))
             return true;
     return false;
 }

@@ -1,13 +1,10 @@
 /* webhook_signature.c: see webhook_signature.h. */
 #include "reconciler/api/webhook_signature.h"
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/params.h>
 #include <string.h>
 #include "spec/base/view.h"
+#include "spec/mac.h"
 
-#define MAC_BYTES        32
 #define ID_MAX           256
 #define STANDARD_PREFIX  "whsec_"
 #define STANDARD_KEY_MIN 16
@@ -41,36 +38,6 @@ const char *webhook_header_name(WebhookHeader header)
 
 /* ---- computing ---- */
 
-/* HMAC-SHA256 over the texts, one after the other. */
-static void mac_of(View key, const View *texts, size_t len, unsigned char ret_mac[MAC_BYTES])
-{
-    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char[]){"SHA256"}, 0),
-                           OSSL_PARAM_construct_end()};
-    EVP_MAC *algorithm = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    EVP_MAC_CTX *context = EVP_MAC_CTX_new(algorithm);
-    size_t written = 0;
-    bool is_good = EVP_MAC_init(context, (const unsigned char *)key.data, key.len, params) == 1;
-    for (size_t i = 0; i < len; i++)
-        is_good &= EVP_MAC_update(context, (const unsigned char *)texts[i].data, texts[i].len) == 1;
-    is_good &= EVP_MAC_final(context, ret_mac, &written, MAC_BYTES) == 1 && written == MAC_BYTES;
-    EVP_MAC_CTX_free(context);
-    EVP_MAC_free(algorithm);
-    if (!is_good)
-        g_error("libcrypto computes no HMAC-SHA256");
-}
-
-static void digest_of(const View *texts, size_t len, unsigned char ret_digest[WEBHOOK_KEY_BYTES])
-{
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    bool is_good = EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1;
-    for (size_t i = 0; i < len; i++)
-        is_good &= EVP_DigestUpdate(context, texts[i].data, texts[i].len) == 1;
-    is_good &= EVP_DigestFinal_ex(context, ret_digest, NULL) == 1;
-    EVP_MD_CTX_free(context);
-    if (!is_good)
-        g_error("libcrypto computes no SHA-256");
-}
-
 static bool is_equal(const unsigned char a[MAC_BYTES], const unsigned char b[MAC_BYTES])
 {
     return CRYPTO_memcmp(a, b, MAC_BYTES) == 0;
@@ -93,7 +60,7 @@ static bool is_signed_with_any(const WebhookRequest *request, const View *texts,
     bool is_good = false;
     for (const char *const *secret = request->secrets; *secret; secret++) {
         unsigned char right[MAC_BYTES];
-        mac_of(view_from(*secret), texts, len, right);
+        mac_sha256(view_from(*secret), texts, len, right);
         is_good |= is_equal(right, mac);
     }
     return is_good;
@@ -139,7 +106,7 @@ static const char *plain_fault(const WebhookRequest *request, WebhookSigned *ret
     const View texts[] = {view_from(timestamp), VIEW("."), request->body};
     if (!is_signed_with_any(request, texts, G_N_ELEMENTS(texts), mac))
         return "its signature is of another secret, time or body";
-    digest_of(texts, G_N_ELEMENTS(texts), ret_signed->key);
+    sha256_bytes(texts, G_N_ELEMENTS(texts), ret_signed->key);
     return NULL;
 }
 
@@ -149,10 +116,10 @@ static const char *token_fault(const WebhookRequest *request)
     View given = view_from(request->headers[WEBHOOK_GITLAB_TOKEN]);
     unsigned char mine[WEBHOOK_KEY_BYTES], right[WEBHOOK_KEY_BYTES];
     bool is_good = false;
-    digest_of(&given, 1, mine);
+    sha256_bytes(&given, 1, mine);
     for (const char *const *secret = request->secrets; *secret; secret++) {
         View text = view_from(*secret);
-        digest_of(&text, 1, right);
+        sha256_bytes(&text, 1, right);
         is_good |= is_equal(mine, right);
     }
     return is_good ? NULL : "its token is another one";
@@ -166,7 +133,7 @@ static bool is_standard(const char *text, const View *texts, size_t len, View ke
     if (!g_str_has_prefix(text, "v1,"))
         return false;
     g_autofree guchar *given = g_base64_decode(text + strlen("v1,"), &given_len);
-    mac_of(key, texts, len, right);
+    mac_sha256(key, texts, len, right);
     return given_len == MAC_BYTES && is_equal(given, right);
 }
 
@@ -194,7 +161,7 @@ static const char *standard_fault(const WebhookRequest *request, WebhookSigned *
     }
     if (!has_key)
         return "it has a webhook-signature, and no secret is a signing token (whsec_ and base64)";
-    digest_of(texts, 1, ret_signed->key);
+    sha256_bytes(texts, 1, ret_signed->key);
     return is_good ? NULL : "its signature is of another secret, time or body";
 }
 
@@ -216,7 +183,7 @@ const char *webhook_signature_fault(const WebhookRequest *request, WebhookSigned
             headers[WEBHOOK_STANDARD_ID] ? headers[WEBHOOK_STANDARD_ID] : headers[WEBHOOK_GITLAB_DELIVERY];
         if (headers[WEBHOOK_STANDARD_SIGNATURE])
             return standard_fault(request, ret_signed);
-        digest_of(&request->body, 1, ret_signed->key);
+        sha256_bytes(&request->body, 1, ret_signed->key);
         return token_fault(request);
     }
     if (headers[WEBHOOK_PLAIN_SIGNATURE]) {
@@ -238,7 +205,7 @@ const char *webhook_signature_fault(const WebhookRequest *request, WebhookSigned
             continue;
         *ret_signed = (WebhookSigned){
             .form = forms[i].form, .event = headers[forms[i].event], .delivery = headers[forms[i].delivery]};
-        digest_of(&request->body, 1, ret_signed->key);
+        sha256_bytes(&request->body, 1, ret_signed->key);
         return hex_fault(request, text, forms[i].prefix);
     }
     return "it is not signed";

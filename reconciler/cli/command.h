@@ -117,6 +117,31 @@ struct Command {
         "reset-values", 0, OPTION_FLAG, OPTION(reset_values), NULL,                                          \
             "leave out the values kept from the last apply", NULL                                            \
     }
+#define OPTION_YES                                                                                           \
+    {                                                                                                        \
+        "yes", 'y', OPTION_FLAG, OPTION(yes), NULL, "do not ask", NULL                                       \
+    }
+#define OPTION_TIMEOUT                                                                                       \
+    {                                                                                                        \
+        "timeout", 0, OPTION_TEXT, OPTION(timeout), "D", "stop waiting after this long (90s, 10m, 2h)", NULL \
+    }
+/* Of every command that begins an apply. */
+#define OPTION_WAIT_FOR                                                                                      \
+    {                                                                                                        \
+        "wait", 0, OPTION_TEXT, OPTION(wait_for), "FOR",                                                     \
+            "resources (default): until they are as wanted; jobs: until the jobs ended; none",               \
+            "resources|jobs|none"                                                                            \
+    }
+#define OPTION_ALLOW_DELETES                                                                                 \
+    {                                                                                                        \
+        "allow-deletes", 0, OPTION_TEXT, OPTION(allow_deletes), "N",                                         \
+            "let up to N resources of a kind be deleted", NULL                                               \
+    }
+#define OPTION_NO_FORECAST                                                                                   \
+    {                                                                                                        \
+        "no-forecast", 0, OPTION_FLAG, OPTION(no_forecast), NULL,                                            \
+            "leave the forecast out, and what queues assert unchecked", NULL                                 \
+    }
 #define OPTION_SOURCE                                                                                        \
     {                                                                                                        \
         "source", 0, OPTION_TEXT, OPTION(source), "NAME",                                                    \

@@ -1,20 +1,7 @@
 #include "reconciler/cli/deploy.h"
-#include "reconciler/cli/options.h"
 #include "reconciler/cli/report.h"
 #include "reconciler/cli/state_dir.h"
 #include "reconciler/cli/values.h"
-
-static bool read_options(const Options *options, DeployOptions *deployed, GError **error)
-{
-    deployed->planning.allow_deletes = -1;
-    deployed->want = want_from(options->wait_for, WANT_RESOURCES);
-    deployed->is_confirmed = options->yes;
-    deployed->no_forecast = options->no_forecast;
-    deployed->planning.policy = options->policy;
-    return option_integer("allow-deletes", options->allow_deletes, 0, INT64_MAX,
-                          &deployed->planning.allow_deletes, error) &&
-           option_duration("timeout", options->timeout, &deployed->timeout_ms, error);
-}
 
 static int run_source(Invocation *invocation, DeployOptions *deployed)
 {
@@ -87,11 +74,12 @@ static int run_saved(Invocation *invocation, DeployOptions *deployed)
 
 static int run(Invocation *invocation)
 {
-    DeployOptions deployed = {.question = "Do you want to apply these changes? Only 'yes' is accepted:"};
+    DeployOptions deployed;
     g_autoptr(GError) error = NULL;
     kinds_init();
-    if (!read_options(&invocation->options, &deployed, &error))
+    if (!deploy_options_read(&invocation->options, &deployed, &error))
         return report_error(error);
+    deployed.question = "Do you want to apply these changes? Only 'yes' is accepted:";
     bool has_plan = invocation->options.plan != NULL;
     if (has_plan == (invocation->arguments_len == 1))
         return report_failure(EXIT_ERROR,
@@ -101,17 +89,13 @@ static int run(Invocation *invocation)
 
 static const OptionSpec options[] = {
     {"plan", 0, OPTION_TEXT, OPTION(plan), "FILE", "do exactly what this saved plan says, or stop", NULL},
-    {"yes", 'y', OPTION_FLAG, OPTION(yes), NULL, "do not ask", NULL},
-    {"wait", 0, OPTION_TEXT, OPTION(wait_for), "FOR",
-     "resources (default): until they are as wanted; jobs: until the jobs ended; none",
-     "resources|jobs|none"},
-    {"timeout", 0, OPTION_TEXT, OPTION(timeout), "D", "stop waiting after this long (90s, 10m, 2h)", NULL},
-    {"allow-deletes", 0, OPTION_TEXT, OPTION(allow_deletes), "N",
-     "let up to N resources of a kind be deleted", NULL},
+    OPTION_YES,
+    OPTION_WAIT_FOR,
+    OPTION_TIMEOUT,
+    OPTION_ALLOW_DELETES,
     {"first-run", 0, OPTION_TEXT, OPTION(first_run), "MODE",
      "where the source has no history here: start its jobs, or record them as done", "start|record"},
-    {"no-forecast", 0, OPTION_FLAG, OPTION(no_forecast), NULL,
-     "leave the forecast out, and what queues assert unchecked", NULL},
+    OPTION_NO_FORECAST,
     OPTION_VARIABLES,
     OPTION_POLICY,
     OPTION_PROVIDER,

@@ -80,10 +80,8 @@ static int run(Invocation *invocation)
 static const OptionSpec options[] = {
     {"allow-deletes", 0, OPTION_TEXT, OPTION(allow_deletes), "N",
      "let up to N resources be deleted or replaced, as muster status says", NULL},
-    {"wait", 0, OPTION_TEXT, OPTION(wait_for), "FOR",
-     "resources (default): until they are as wanted; jobs: until the jobs ended; none",
-     "resources|jobs|none"},
-    {"timeout", 0, OPTION_TEXT, OPTION(timeout), "D", "stop waiting after this long (90s, 10m, 2h)", NULL},
+    OPTION_WAIT_FOR,
+    OPTION_TIMEOUT,
 };
 
 const Command command_approve = {

@@ -1,5 +1,4 @@
 #include "reconciler/cli/deploy.h"
-#include "reconciler/cli/options.h"
 #include "reconciler/cli/report.h"
 #include "reconciler/cli/state_dir.h"
 #include "reconciler/cli/values.h"
@@ -10,19 +9,16 @@ static int run(Invocation *invocation)
     const char *sources[] = {invocation->arguments[0]};
     g_autoptr(GError) error = NULL;
     g_autofree char *state_dir = NULL;
-    DeployOptions deployed = {
-        .want = want_from(options->wait_for, WANT_RESOURCES),
-        .is_confirmed = options->yes,
-        .question = "Do you want to destroy all of this? Only 'yes' is accepted:",
-    };
+    DeployOptions deployed;
     kinds_init();
-    if (!option_duration("timeout", options->timeout, &deployed.timeout_ms, &error) ||
+    if (!deploy_options_read(options, &deployed, &error) ||
         !state_dir_of(options->state, sources, 1, &state_dir, &error))
         return report_error(error);
     g_autoptr(GivenValues) values =
         values_read(options, state_dir, invocation->arguments[0], options->source, &error);
     if (!values)
         return report_error(error);
+    deployed.question = "Do you want to destroy all of this? Only 'yes' is accepted:";
     deployed.planning = (PlanningOptions){
         .values = values,
         .source = invocation->arguments[0],
@@ -35,10 +31,10 @@ static int run(Invocation *invocation)
 }
 
 static const OptionSpec options[] = {
-    {"yes", 'y', OPTION_FLAG, OPTION(yes), NULL, "do not ask", NULL},
+    OPTION_YES,
     {"wait", 0, OPTION_TEXT, OPTION(wait_for), "FOR", "resources (default): until they are gone; none",
      "resources|none"},
-    {"timeout", 0, OPTION_TEXT, OPTION(timeout), "D", "stop waiting after this long (90s, 10m, 2h)", NULL},
+    OPTION_TIMEOUT,
     OPTION_VARIABLES,
     OPTION_SOURCE,
 };

@@ -1,7 +1,6 @@
 /* command_rollback.c: an older revision of a repository is in force again. */
 #include "reconciler/cli/deploy.h"
 #include "reconciler/cli/listing.h"
-#include "reconciler/cli/options.h"
 #include "reconciler/cli/report.h"
 #include "reconciler/cli/values.h"
 #include "reconciler/source/repo_revision.h"
@@ -289,19 +288,13 @@ static int roll_back(Invocation *invocation, const Subject *subject, const char 
 static int run(Invocation *invocation)
 {
     Options *options = &invocation->options;
-    DeployOptions deployed = {.want = want_from(options->wait_for, WANT_RESOURCES),
-                              .is_confirmed = options->yes,
-                              .no_forecast = options->no_forecast,
-                              .is_dry = options->dry_run,
-                              .planning = {.allow_deletes = -1, .policy = options->policy}};
+    DeployOptions deployed;
     g_autoptr(GError) error = NULL;
     g_auto(Subject) subject = {0};
     g_autofree char *state_dir = NULL;
     char commit[REPO_COMMIT_HEX + 1];
     kinds_init();
-    if (!option_integer("allow-deletes", options->allow_deletes, 0, INT64_MAX,
-                        &deployed.planning.allow_deletes, &error) ||
-        !option_duration("timeout", options->timeout, &deployed.timeout_ms, &error) ||
+    if (!deploy_options_read(options, &deployed, &error) ||
         !resolve(invocation, &subject, commit, &state_dir, &error))
         return report_error(error);
     /* The one that was asked, whatever the source's location would say. */
@@ -314,15 +307,11 @@ static const OptionSpec options[] = {
     {"source", 0, OPTION_TEXT, OPTION(source), "NAME", "the source, where there are several", NULL},
     {"dry-run", 0, OPTION_FLAG, OPTION(dry_run), NULL,
      "show the plan and change nothing (ends with 2 when there is one)", NULL},
-    {"yes", 'y', OPTION_FLAG, OPTION(yes), NULL, "do not ask", NULL},
-    {"wait", 0, OPTION_TEXT, OPTION(wait_for), "FOR",
-     "resources (default): until they are as wanted; jobs: until the jobs ended; none",
-     "resources|jobs|none"},
-    {"timeout", 0, OPTION_TEXT, OPTION(timeout), "D", "stop waiting after this long (90s, 10m, 2h)", NULL},
-    {"allow-deletes", 0, OPTION_TEXT, OPTION(allow_deletes), "N",
-     "let up to N resources of a kind be deleted", NULL},
-    {"no-forecast", 0, OPTION_FLAG, OPTION(no_forecast), NULL,
-     "leave the forecast out, and what queues assert unchecked", NULL},
+    OPTION_YES,
+    OPTION_WAIT_FOR,
+    OPTION_TIMEOUT,
+    OPTION_ALLOW_DELETES,
+    OPTION_NO_FORECAST,
     OPTION_VARIABLES,
     OPTION_POLICY,
 };

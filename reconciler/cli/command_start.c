@@ -92,9 +92,7 @@ static int run_rerun(Invocation *invocation)
     {"wait",           0,     OPTION_TEXT,                                                                   \
      OPTION(wait_for), "FOR", "jobs: until the run has ended (default without a daemon); none",              \
      "jobs|none"},                                                                                           \
-    {                                                                                                        \
-        "timeout", 0, OPTION_TEXT, OPTION(timeout), "D", "stop waiting after this long (90s, 10m, 2h)", NULL \
-    }
+        OPTION_TIMEOUT
 
 static const OptionSpec start_options[] = {
     {"parameter", 0, OPTION_LIST, OPTION(parameters), "K=V", "a parameter of this run; may be repeated",

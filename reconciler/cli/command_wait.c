@@ -87,7 +87,7 @@ static int run(Invocation *invocation)
 }
 
 static const OptionSpec options[] = {
-    {"timeout", 0, OPTION_TEXT, OPTION(timeout), "D", "stop waiting after this long (90s, 10m, 2h)", NULL},
+    OPTION_TIMEOUT,
     OPTION_OUTPUT,
 };
 

@@ -3,8 +3,21 @@
 #include <stdio.h>
 #include <unistd.h>
 #include "reconciler/cli/forecasting.h"
+#include "reconciler/cli/options.h"
 #include "reconciler/cli/output.h"
 #include "reconciler/cli/report.h"
+
+bool deploy_options_read(const Options *options, DeployOptions *ret_options, GError **error)
+{
+    *ret_options = (DeployOptions){.want = want_from(options->wait_for, WANT_RESOURCES),
+                                   .is_confirmed = options->yes,
+                                   .no_forecast = options->no_forecast,
+                                   .is_dry = options->dry_run,
+                                   .planning = {.allow_deletes = -1, .policy = options->policy}};
+    return option_integer("allow-deletes", options->allow_deletes, 0, INT64_MAX,
+                          &ret_options->planning.allow_deletes, error) &&
+           option_duration("timeout", options->timeout, &ret_options->timeout_ms, error);
+}
 
 /* ---- asking
  * ------------------------------------------------------------------------------------------------------- */

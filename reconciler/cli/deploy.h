@@ -1,4 +1,4 @@
-/* deploy.h: plan, ask, carry out, wait: what apply and destroy share.
+/* deploy.h: plan, ask, carry out, wait: what apply, destroy and rollback share.
  * Calls:  cli/planning, cli/follow. */
 #pragma once
 #include "reconciler/cli/follow.h"
@@ -17,4 +17,7 @@ typedef struct {
     bool is_dry;             /* only the plan is shown */
 } DeployOptions;
 
+/* What the options of any command that deploys say: everything but the question and what planning reads.
+ * False with error (EXIT_ERROR). */
+bool deploy_options_read(const Options *options, DeployOptions *ret_options, GError **error);
 int deploy(Invocation *invocation, const DeployOptions *options);

@@ -1,4 +1,5 @@
 #include "reconciler/notify/commit_status.h"
+#include "reconciler/notify/one_line.h"
 #include "reconciler/world/state.h"
 #include <jansson.h>
 #include <string.h>
@@ -19,14 +20,7 @@ void commit_status_clear(CommitStatus *status)
 
 char *commit_description(const char *text)
 {
-    g_autofree char *line = g_utf8_make_valid(text, -1);
-    for (char *byte = line; *byte; byte++)
-        if (g_ascii_iscntrl(*byte))
-            *byte = ' ';
-    if (g_utf8_strlen(line, -1) <= COMMIT_DESCRIPTION_MAX)
-        return g_steal_pointer(&line);
-    char *end = g_utf8_offset_to_pointer(line, COMMIT_DESCRIPTION_MAX - 1);
-    return g_strdup_printf("%.*s…", (int)(end - line), line);
+    return one_line(view_from(text), COMMIT_DESCRIPTION_MAX);
 }
 
 static const struct {

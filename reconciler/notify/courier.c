@@ -1,7 +1,5 @@
 #include "reconciler/notify/courier.h"
-#include <signal.h>
 #include <sys/wait.h>
-#include <unistd.h>
 #include "reconciler/notify/courier_internal.h"
 
 struct Courier {
@@ -20,14 +18,9 @@ static void delivery_free(Courier *courier, Delivery *delivery)
         curl_easy_cleanup(delivery->easy);
         curl_slist_free_all(delivery->headers);
     }
-    if (delivery->pid) {
-        kill(-delivery->pid, SIGKILL);
-        waitpid(delivery->pid, NULL, 0);
-    }
-    if (delivery->pidfd >= 0)
-        close(delivery->pidfd);
-    if (delivery->said_fd >= 0)
-        close(delivery->said_fd);
+    if (delivery->process.pid)
+        helper_reap(&delivery->process, true);
+    helper_close(&delivery->process);
     g_string_free(delivery->answer, TRUE);
     g_free(delivery->body);
     g_free(delivery->name);
@@ -74,7 +67,7 @@ void courier_send(Courier *courier, const DestinationConfig *config, const Messa
     delivery->name = g_strdup(config->name);
     delivery->kind = config->kind;
     delivery->answer = g_string_new(NULL);
-    delivery->pidfd = delivery->said_fd = -1;
+    delivery->process = helper_none;
     g_ptr_array_add(courier->deliveries, delivery);
     bool is_begun = config->kind == DESTINATION_EXEC
                         ? exec_begin(delivery, courier->directory, config, message, &error)
@@ -117,7 +110,8 @@ static void finish_requests(Courier *courier)
 static bool has_ended(const Delivery *delivery)
 {
     siginfo_t info = {0};
-    return waitid(P_PID, (id_t)delivery->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != 0;
+    return waitid(P_PID, (id_t)delivery->process.pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+           info.si_pid != 0;
 }
 
 static void finish_programs(Courier *courier)
@@ -125,10 +119,9 @@ static void finish_programs(Courier *courier)
     int64_t now_us = g_get_monotonic_time();
     for (guint i = courier->deliveries->len; i > 0; i--) {
         Delivery *delivery = courier->deliveries->pdata[i - 1];
-        if (!delivery->pid)
+        if (!delivery->process.pid)
             continue;
-        if (delivery->said_fd >= 0)
-            exec_hear(delivery);
+        exec_hear(delivery);
         bool is_over = has_ended(delivery);
         if (!is_over && now_us < delivery->deadline_us)
             continue;
@@ -146,12 +139,13 @@ static GArray *program_fds(const Courier *courier, int64_t *timeout_ms)
     int64_t now_us = g_get_monotonic_time();
     for (guint i = 0; i < courier->deliveries->len; i++) {
         const Delivery *delivery = courier->deliveries->pdata[i];
-        if (!delivery->pid)
+        const HelperProcess *process = &delivery->process;
+        if (!process->pid)
             continue;
-        struct curl_waitfd ended = {.fd = delivery->pidfd, .events = CURL_WAIT_POLLIN},
-                           said = {.fd = delivery->said_fd, .events = CURL_WAIT_POLLIN};
+        struct curl_waitfd ended = {.fd = process->pidfd, .events = CURL_WAIT_POLLIN},
+                           said = {.fd = process->error_fd, .events = CURL_WAIT_POLLIN};
         g_array_append_val(fds, ended);
-        if (delivery->said_fd >= 0)
+        if (process->error_fd >= 0)
             g_array_append_val(fds, said);
         int64_t left_ms = MAX(delivery->deadline_us - now_us, 0) / 1000 + 1;
         *timeout_ms = *timeout_ms < 0 ? left_ms : MIN(*timeout_ms, left_ms);

@@ -2,6 +2,7 @@
 #include <string.h>
 #include "reconciler/notify/commit_status.h"
 #include "reconciler/notify/courier_internal.h"
+#include "reconciler/notify/one_line.h"
 
 #ifndef MUSTER_VERSION
 #error "MUSTER_VERSION comes from the Makefile"
@@ -96,13 +97,7 @@ DeliveryOutcome http_outcome(DestinationKind kind, long code, int64_t asked_ms, 
 /* "HTTP 404: {"message":"Not Found"}" */
 static char *answer_text(const Delivery *delivery, long code)
 {
-    g_autofree char *text = g_utf8_make_valid(delivery->answer->str, (gssize)delivery->answer->len);
-    for (char *byte = text; *byte; byte++)
-        if (g_ascii_iscntrl(*byte))
-            *byte = ' ';
-    g_strstrip(text);
-    if (g_utf8_strlen(text, -1) > REASON_SHOWN)
-        *g_utf8_offset_to_pointer(text, REASON_SHOWN) = '\0';
+    g_autofree char *text = one_line((View){delivery->answer->str, delivery->answer->len}, REASON_SHOWN);
     const char *more = code >= 300 && code < 400 ? " (redirects are not followed)" : "";
     return g_strdup_printf("HTTP %ld%s%s%s", code, more, *text ? ": " : "", text);
 }

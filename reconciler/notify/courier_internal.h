@@ -1,8 +1,8 @@
 /* courier_internal.h: one delivery under way, shared by courier*.c only. */
 #pragma once
 #include <curl/curl.h>
-#include <sys/types.h>
 #include "reconciler/notify/courier.h"
+#include "reconciler/source/helper.h"
 
 #define ANSWER_KEPT 4096
 
@@ -17,8 +17,7 @@ typedef struct {
     size_t answer_len;
     char error[CURL_ERROR_SIZE];
     /* of a program */
-    pid_t pid; /* 0: none */
-    int pidfd, said_fd;
+    HelperProcess process;
     int64_t deadline_us, timeout_ms;
 } Delivery;
 

@@ -1,15 +1,11 @@
 #include "reconciler/notify/message.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <string.h>
-#include <unistd.h>
 #include "reconciler/notify/commit_status.h"
 #include "reconciler/source/scan.h"
 #include "reconciler/world/event_json.h"
+#include "spec/mac.h"
 
 #define SECRET_BYTES_MAX ((size_t)16 << 10)
 #define SECRETS_MAX      4
@@ -48,14 +44,13 @@ char *webhook_signature(const char *secret, const char *id, int64_t at_s, const 
     gsize len = strlen(secret);
     g_autofree guchar *key =
         is_encoded ? decode_base64(secret + strlen(SECRET_PREFIX), &len) : g_memdup2(secret, len + 1);
-    g_autofree char *text = g_strdup_printf("%s.%" PRId64 ".%s", id, at_s, body);
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned digest_len = 0;
     if (!key)
         return NULL;
-    g_assert_nonnull(
-        HMAC(EVP_sha256(), key, (int)len, (const unsigned char *)text, strlen(text), digest, &digest_len));
-    g_autofree char *encoded = g_base64_encode(digest, digest_len);
+    g_autofree char *start = g_strdup_printf("%s.%" PRId64 ".", id, at_s);
+    const View texts[] = {view_from(start), view_from(body)};
+    unsigned char mac[MAC_BYTES];
+    mac_sha256((View){(const char *)key, len}, texts, G_N_ELEMENTS(texts), mac);
+    g_autofree char *encoded = g_base64_encode(mac, sizeof mac);
     return g_strconcat("v1,", encoded, NULL);
 }
 
@@ -75,15 +70,8 @@ static char *read_secret(const DestinationConfig *config, GError **error)
             fail(error, config->secret_env, "the environment variable is not set");
         return value && *value ? g_strdup(value) : NULL;
     }
-    int fd = open(config->secret_file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     size_t len;
-    if (fd < 0) {
-        fail(error, config->secret_file, g_strerror(errno));
-        return NULL;
-    }
-    char *text = scan_read_all(fd, config->secret_file, SECRET_BYTES_MAX, &len, error);
-    close(fd);
-    return text;
+    return scan_read_path(config->secret_file, config->secret_file, SECRET_BYTES_MAX, &len, error);
 }
 
 /* Its lines that hold something, without blanks around. NULL with error. */

@@ -3,6 +3,7 @@
 #include <string.h>
 #include "reconciler/source/own_file.h"
 #include "reconciler/source/source.h"
+#include "spec/base/glob.h"
 #include "spec/base/units.h"
 #include "spec/kinds.h"
 
@@ -270,7 +271,9 @@ NotifyConfig *notify_config_load(const char *path, bool must_exist, GError **err
     g_autofree char *text = NULL;
     size_t len = 0;
     g_autoptr(DiagnosticList) diagnostics = diagnostic_list_new();
-    if (!own_file_read(path, must_exist, "it names what is run and where tokens go", &text, &len, error))
+    const OwnFile file = {
+        .path = path, .must_exist = must_exist, .why = "it names what is run and where tokens go"};
+    if (!own_file_read(&file, &text, &len, error))
         return NULL;
     NotifyConfig *config = text ? notify_config_parse((View){text, len}, path, diagnostics) : config_new();
     if (config)
@@ -284,29 +287,6 @@ NotifyConfig *notify_config_load(const char *path, bool must_exist, GError **err
 }
 
 /* ---- what is told ---- */
-
-bool text_matches(const char *pattern, View text)
-{
-    const char *star = NULL;
-    size_t at = 0, after_star = 0;
-    while (at < text.len) {
-        if (*pattern == '*') {
-            star = ++pattern;
-            after_star = at;
-        } else if (*pattern && *pattern == text.data[at]) {
-            pattern++;
-            at++;
-        } else if (star) {
-            pattern = star;
-            at = ++after_star;
-        } else {
-            return false;
-        }
-    }
-    while (*pattern == '*')
-        pattern++;
-    return *pattern == '\0';
-}
 
 /* "RUNNING -> FAILED", or "-> FAILED" for a range. */
 char *event_name(const EventRecord *event)
@@ -327,7 +307,7 @@ char *event_name(const EventRecord *event)
 static bool any_matches(char **patterns, View text)
 {
     for (char **pattern = patterns; *pattern; pattern++)
-        if (text_matches(*pattern, text))
+        if (glob_matches(*pattern, text))
             return true;
     return false;
 }

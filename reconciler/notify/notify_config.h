@@ -50,7 +50,5 @@ char *destination_place(const DestinationConfig *config);
 
 /* "job.failed" for a job.state event that ends there; else its type. New string. */
 char *event_name(const EventRecord *event);
-/* * stands for any characters, also none. */
-bool text_matches(const char *pattern, View text);
 /* Whether it is told of this event; a destination is never told of itself. */
 bool destination_takes(const DestinationConfig *config, const EventRecord *event);

@@ -16,19 +16,13 @@
 
 /* ulimit: RLIMIT_FSIZE cannot be set by posix_spawn. timeout: ends the program when nobody is left to do it.
  */
-#define WRAPPER "ulimit -c 0; ulimit -f \"$1\"; shift; exec timeout -s KILL \"$0\" \"$@\""
+#define WRAPPER "ulimit -c 0; [ -z \"$1\" ] || ulimit -f \"$1\"; shift; exec timeout -s KILL \"$0\" \"$@\""
 
-typedef struct {
-    const HelperCommand *command;
-    pid_t pid;
-    int pidfd, out_fd, error_fd;
-    int64_t deadline_us;
-    HelperEnd *end;
-} Helper;
+const HelperProcess helper_none = {.pidfd = -1, .out_fd = -1, .error_fd = -1};
 
-static bool fail(GError **error, const char *what)
+static bool fail(GError **error, const char *what, int fault)
 {
-    g_set_error(error, SOURCE_ERROR, SOURCE_ERROR_UNREADABLE, "%s: %s", what, g_strerror(errno));
+    g_set_error(error, SOURCE_ERROR, SOURCE_ERROR_UNREADABLE, "%s: %s", what, g_strerror(fault));
     return false;
 }
 
@@ -39,8 +33,7 @@ static char **arguments_of(const HelperCommand *command)
     g_autoptr(GStrvBuilder) arguments = g_strv_builder_new();
     g_autofree char *seconds = g_strdup_printf("%" G_GINT64_FORMAT ".%03d", command->timeout_ms / 1000 + 1,
                                                (int)(command->timeout_ms % 1000));
-    const char *const fixed[] = {"sh", "-c", WRAPPER, seconds,
-                                 command->max_512 ? command->max_512 : "unlimited"};
+    const char *const fixed[] = {"sh", "-c", WRAPPER, seconds, command->max_512 ? command->max_512 : ""};
     for (size_t i = 0; i < G_N_ELEMENTS(fixed); i++)
         g_strv_builder_add(arguments, fixed[i]);
     for (const char *const *word = command->arguments; *word; word++)
@@ -62,6 +55,8 @@ static void set_files(const HelperCommand *command, int out, int error, posix_sp
     posix_spawn_file_actions_adddup2(actions, error, STDERR_FILENO);
     for (size_t i = 0; i < command->kept_len; i++)
         posix_spawn_file_actions_adddup2(actions, command->kept[i], command->kept[i]);
+    if (command->directory)
+        posix_spawn_file_actions_addchdir_np(actions, command->directory);
 }
 
 /* A group of its own, so that all that the program starts ends with it. */
@@ -87,69 +82,63 @@ static int spawn(const HelperCommand *command, int out, int error, pid_t *ret_pi
     return fault;
 }
 
-static void helper_kill(const Helper *helper)
+/* Ours to read from, without blocking. False: errno says why. */
+static bool open_pipe(int fds[2])
 {
-    kill(-helper->pid, SIGKILL);
-    kill(helper->pid, SIGKILL);
+    return pipe2(fds, O_CLOEXEC) == 0 && fcntl(fds[0], F_SETFL, O_NONBLOCK) == 0;
 }
 
-static int reap(const Helper *helper)
+static void close_end(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+void helper_close(HelperProcess *process)
+{
+    close_end(&process->pidfd);
+    close_end(&process->out_fd);
+    close_end(&process->error_fd);
+}
+
+int helper_reap(HelperProcess *process, bool is_killed)
 {
     int status = 0;
-    while (waitpid(helper->pid, &status, 0) < 0 && errno == EINTR)
+    if (is_killed) {
+        kill(-process->pid, SIGKILL);
+        kill(process->pid, SIGKILL);
+    }
+    while (waitpid(process->pid, &status, 0) < 0 && errno == EINTR)
         ;
+    process->pid = 0;
     return status;
 }
 
-static void close_both(int fds[2])
-{
-    for (int i = 0; i < 2; i++)
-        if (fds[i] >= 0)
-            close(fds[i]);
-}
-
-static bool helper_start(Helper *helper, GError **error)
+int helper_begin(const HelperCommand *command, HelperProcess *ret_process)
 {
     int out[2] = {-1, -1}, said[2] = {-1, -1};
-    const char *program = helper->command->arguments[0];
-    bool is_piped =
-        pipe2(said, O_CLOEXEC) == 0 && (!helper->command->keeps_output || pipe2(out, O_CLOEXEC) == 0);
-    if (!is_piped) {
-        fail(error, program);
-        close_both(said);
-        return false;
-    }
-    errno = spawn(helper->command, out[1], said[1], &helper->pid);
-    int fault = errno;
-    close(said[1]);
-    said[1] = -1;
-    if (out[1] >= 0)
-        close(out[1]);
-    out[1] = -1;
-    if (fault == 0 && (helper->pidfd = (int)syscall(SYS_pidfd_open, helper->pid, 0)) < 0) {
+    bool is_piped = open_pipe(said) && (!command->keeps_output || open_pipe(out));
+    *ret_process = helper_none;
+    int fault = is_piped ? spawn(command, out[1], said[1], &ret_process->pid) : errno;
+    close_end(&out[1]);
+    close_end(&said[1]);
+    ret_process->out_fd = out[0];
+    ret_process->error_fd = said[0];
+    if (fault == 0 && (ret_process->pidfd = (int)syscall(SYS_pidfd_open, ret_process->pid, 0)) < 0) {
         fault = errno;
-        helper_kill(helper);
-        reap(helper);
+        helper_reap(ret_process, true);
     }
-    if (fault != 0) {
-        errno = fault;
-        fail(error, program);
-        close_both(said);
-        close_both(out);
-        return false;
+    if (fault) {
+        helper_close(ret_process);
+        ret_process->pid = 0;
     }
-    helper->error_fd = said[0];
-    helper->out_fd = out[0];
-    fcntl(said[0], F_SETFL, O_NONBLOCK);
-    if (out[0] >= 0)
-        fcntl(out[0], F_SETFL, O_NONBLOCK);
-    return true;
+    return fault;
 }
 
 /* ---- waiting ---- */
 
-/* Keeps the end of it: the reason stands last. False at its end. */
-static bool hear(int fd, GString *text)
+bool helper_hear(int fd, GString *text, size_t kept)
 {
     char buffer[4096];
     for (;;) {
@@ -159,26 +148,27 @@ static bool hear(int fd, GString *text)
         if (got <= 0)
             return got < 0;
         g_string_append_len(text, buffer, got);
-        if (text->len > 2 * SAID_MAX)
-            g_string_erase(text, 0, (gssize)(text->len - SAID_MAX));
+        if (text->len > 2 * kept)
+            g_string_erase(text, 0, (gssize)(text->len - kept));
     }
 }
 
-static HelperOutcome helper_wait(Helper *helper)
+static HelperOutcome helper_wait(const HelperProcess *process, const HelperCommand *command,
+                                 int64_t deadline_us, HelperEnd *end)
 {
-    struct pollfd fds[] = {{.fd = helper->pidfd, .events = POLLIN},
-                           {.fd = helper->command->cancel_fd, .events = POLLIN},
-                           {.fd = helper->error_fd, .events = POLLIN},
-                           {.fd = helper->out_fd, .events = POLLIN}};
+    struct pollfd fds[] = {{.fd = process->pidfd, .events = POLLIN},
+                           {.fd = command->cancel_fd, .events = POLLIN},
+                           {.fd = process->error_fd, .events = POLLIN},
+                           {.fd = process->out_fd, .events = POLLIN}};
     for (;;) {
-        int64_t left_ms = (helper->deadline_us - g_get_monotonic_time()) / 1000;
+        int64_t left_ms = (deadline_us - g_get_monotonic_time()) / 1000;
         if (left_ms <= 0)
             return HELPER_TIMED_OUT;
         if (poll(fds, G_N_ELEMENTS(fds), (int)MIN(left_ms + 1, G_MAXINT)) < 0)
             continue;
-        if (fds[2].revents && !hear(fds[2].fd, helper->end->error))
+        if (fds[2].revents && !helper_hear(fds[2].fd, end->error, SAID_MAX))
             fds[2].fd = -1;
-        if (fds[3].revents && !hear(fds[3].fd, helper->end->out))
+        if (fds[3].revents && !helper_hear(fds[3].fd, end->out, SAID_MAX))
             fds[3].fd = -1;
         if (fds[0].revents)
             return HELPER_ENDED;
@@ -189,23 +179,19 @@ static HelperOutcome helper_wait(Helper *helper)
 
 bool helper_run(const HelperCommand *command, HelperEnd *ret_end, GError **error)
 {
-    Helper helper = {.command = command, .pidfd = -1, .out_fd = -1, .error_fd = -1, .end = ret_end};
-    helper.deadline_us = g_get_monotonic_time() + command->timeout_ms * 1000;
-    if (!helper_start(&helper, error))
-        return false;
+    HelperProcess process;
+    int64_t deadline_us = g_get_monotonic_time() + command->timeout_ms * 1000;
+    int fault = helper_begin(command, &process);
+    if (fault)
+        return fail(error, command->arguments[0], fault);
     ret_end->out = g_string_new(NULL);
     ret_end->error = g_string_new(NULL);
-    ret_end->outcome = helper_wait(&helper);
-    if (ret_end->outcome != HELPER_ENDED)
-        helper_kill(&helper);
-    ret_end->status = reap(&helper);
-    hear(helper.error_fd, ret_end->error);
-    if (helper.out_fd >= 0) {
-        hear(helper.out_fd, ret_end->out);
-        close(helper.out_fd);
-    }
-    close(helper.error_fd);
-    close(helper.pidfd);
+    ret_end->outcome = helper_wait(&process, command, deadline_us, ret_end);
+    ret_end->status = helper_reap(&process, ret_end->outcome != HELPER_ENDED);
+    helper_hear(process.error_fd, ret_end->error, SAID_MAX);
+    if (process.out_fd >= 0)
+        helper_hear(process.out_fd, ret_end->out, SAID_MAX);
+    helper_close(&process);
     return true;
 }
 
@@ -233,17 +219,15 @@ int helper_file(const void *data, size_t len, GError **error)
     int fd = memfd_create("muster", MFD_CLOEXEC);
     for (size_t at = 0; fd >= 0 && at < len;) {
         ssize_t put = write(fd, (const char *)data + at, len - at);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put < 0) {
-            close(fd);
-            fd = -1;
-        } else {
+        int fault = put < 0 ? errno : 0;
+        if (fault && fault != EINTR)
+            close_end(&fd);
+        else if (!fault)
             at += (size_t)put;
-        }
+        errno = fault;
     }
     if (fd < 0)
-        fail(error, "a file in memory");
+        fail(error, "a file in memory", errno);
     else
         lseek(fd, 0, SEEK_SET);
     return fd;

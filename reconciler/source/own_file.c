@@ -11,23 +11,23 @@ static bool fail(GError **error, const char *file, const char *what)
     return false;
 }
 
-bool own_file_read(const char *path, bool must_exist, const char *why, char **ret_text, size_t *ret_len,
-                   GError **error)
+bool own_file_read(const OwnFile *file, char **ret_text, size_t *ret_len, GError **error)
 {
     struct stat status;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0 && errno == ENOENT && !must_exist)
+    const char *name = file->name ? file->name : file->path;
+    int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 && errno == ENOENT && !file->must_exist)
         return true;
     if (fd < 0)
-        return fail(error, path, g_strerror(errno));
+        return fail(error, name, g_strerror(errno));
     bool is_good = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
     if (!is_good) {
-        fail(error, path, "not a regular file");
+        fail(error, name, "not a regular file");
     } else if (status.st_mode & (S_IWGRP | S_IWOTH)) {
-        g_autofree char *what = g_strdup_printf("others may write it, and %s; chmod go-w it", why);
-        is_good = fail(error, path, what);
+        g_autofree char *what = g_strdup_printf("others may write it, and %s; chmod go-w it", file->why);
+        is_good = fail(error, name, what);
     } else {
-        *ret_text = scan_read_all(fd, path, OWN_FILE_MAX, ret_len, error);
+        *ret_text = scan_read_all(fd, name, file->max ? file->max : OWN_FILE_MAX, ret_len, error);
         is_good = *ret_text != NULL;
     }
     close(fd);

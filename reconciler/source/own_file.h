@@ -8,7 +8,13 @@
 
 #define OWN_FILE_MAX ((size_t)1 << 20)
 
-/* *ret_text (new) stays NULL where no file is there and must_exist is false. why: what it could do in other
- * hands, for the message. False with error (SOURCE_ERROR_UNREADABLE). */
-bool own_file_read(const char *path, bool must_exist, const char *why, char **ret_text, size_t *ret_len,
-                   GError **error);
+typedef struct {
+    const char *path, *name; /* name: how messages call it; NULL: its path */
+    size_t max;              /* bytes; 0: OWN_FILE_MAX */
+    bool must_exist;
+    const char *why; /* what it could do in other hands, for the message */
+} OwnFile;
+
+/* *ret_text (new) stays NULL where no file is there and none must be. False with error
+ * (SOURCE_ERROR_UNREADABLE). */
+bool own_file_read(const OwnFile *file, char **ret_text, size_t *ret_len, GError **error);

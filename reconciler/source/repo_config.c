@@ -1,7 +1,5 @@
 /* repo_config.c: see repo_config.h. */
 #include "reconciler/source/repo_config.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <unistd.h>
 #include "reconciler/source/scan.h"
 
@@ -122,15 +120,9 @@ static bool read_token(const RepoSettings *settings, char **ret_token, GError **
     }
     if (!settings->token_file)
         return true;
-    int fd = open(settings->token_file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) {
-        g_set_error(error, SOURCE_ERROR, SOURCE_ERROR_UNREADABLE, "tokenFile %s: %s", settings->token_file,
-                    g_strerror(errno));
-        return false;
-    }
     size_t len;
-    *ret_token = scan_read_all(fd, settings->token_file, TOKEN_MAX, &len, error);
-    close(fd);
+    g_autofree char *name = g_strdup_printf("tokenFile %s", settings->token_file);
+    *ret_token = scan_read_path(settings->token_file, name, TOKEN_MAX, &len, error);
     if (*ret_token)
         (*ret_token)[strcspn(*ret_token, "\r\n")] = '\0';
     return *ret_token != NULL;

@@ -31,7 +31,10 @@ static bool differs(Difference *difference, const git_tree_entry *before, const 
     const char *name = git_tree_entry_name(some);
     git_filemode_t modes[] = {before ? git_tree_entry_filemode(before) : GIT_FILEMODE_UNREADABLE,
                               now ? git_tree_entry_filemode(now) : GIT_FILEMODE_UNREADABLE};
-    bool is_tree = modes[0] == GIT_FILEMODE_TREE || modes[1] == GIT_FILEMODE_TREE;
+    git_oid trees[2];
+    bool was_tree = before && repo_tree_of(difference->before, before, &trees[0]),
+         is_now_tree = now && repo_tree_of(difference->now, now, &trees[1]),
+         is_tree = was_tree || is_now_tree;
     g_autofree char *path = repo_tree_below(directory, name);
     if (++difference->entries > REPO_ENTRIES_MAX || difference->paths->len > DIFFERENCES_MAX)
         return false;
@@ -39,9 +42,9 @@ static bool differs(Difference *difference, const git_tree_entry *before, const 
         return false;
     if (scan_is_never_read(name) || ignore_matches(ignore, path, is_tree ? IGNORE_DIRECTORY : IGNORE_FILE))
         return true;
-    if (is_tree && (modes[0] == modes[1] || !before || !now))
-        return compare_trees(difference, before ? git_tree_entry_id(before) : NULL,
-                             now ? git_tree_entry_id(now) : NULL, path, depth + 1, ignore);
+    if (is_tree && (was_tree == is_now_tree || !before || !now))
+        return compare_trees(difference, before ? &trees[0] : NULL, now ? &trees[1] : NULL, path, depth + 1,
+                             ignore);
     if ((before && !is_plain(modes[0])) || (now && !is_plain(modes[1])))
         return false;
     if (scan_is_manifest_name(name)) {

@@ -492,6 +492,21 @@ bool repo_mirror_fetch(RepoMirror *mirror, const RepoSettings *settings, const c
     return is_good;
 }
 
+bool repo_mirror_fetch_from(RepoMirror *mirror, const RepoLocation *other, const RepoSettings *settings,
+                            const char *const *refspecs, int cancel_fd, GError **error)
+{
+    g_assert(!mirror->is_in_place);
+    int lock_fd =
+        repo_settings_check(settings, other, error) ? take_lock(mirror, settings, cancel_fd, error) : -1;
+    if (lock_fd < 0)
+        return false;
+    RepoFetch fetch = {other, settings, mirror->path, cancel_fd, lock_fd};
+    bool is_good = repo_fetch_run(&fetch, refspecs, error);
+    close(lock_fd);
+    close_repository(mirror);
+    return is_good;
+}
+
 /* ---- resolving ---- */
 
 /* The commit that a reference leads to, through tags. False: there is no such reference, or it leads to no

@@ -28,6 +28,9 @@ const char *repo_mirror_records(const RepoMirror *mirror);
  * already. Blocks; not on the loop. */
 bool repo_mirror_fetch(RepoMirror *mirror, const RepoSettings *settings, const char *ref, int cancel_fd,
                        GError **error);
+/* Brings refspecs (NULL-terminated) of another remote into it. */
+bool repo_mirror_fetch_from(RepoMirror *mirror, const RepoLocation *other, const RepoSettings *settings,
+                            const char *const *refspecs, int cancel_fd, GError **error);
 /* What the location's REF names in the mirror as it is. False with error (SOURCE_ERROR_REF): nothing. */
 bool repo_mirror_resolve(RepoMirror *mirror, char ret_commit[REPO_COMMIT_HEX + 1], GError **error);
 /* The tag that the location's REF names: a range, its highest. refs/tags/…, new string; NULL: it names none.

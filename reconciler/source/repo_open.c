@@ -1,5 +1,6 @@
 /* repo_open.c: see repo_open.h. */
 #include "reconciler/source/repo_open.h"
+#include "reconciler/source/repo_submodule.h"
 #include "reconciler/source/repo_tree.h"
 #include "reconciler/source/repo_verify.h"
 
@@ -41,10 +42,17 @@ static bool open_once(SourceOptions *options, const Opening *opening, GError **e
                                .location = opening->location,
                                .is_chosen = options->commit != NULL,
                                .cancel_fd = -1};
+    RepoSubmodules submodules = {.mirror = opening->mirror,
+                                 .location = opening->location,
+                                 .settings = opening->settings,
+                                 .state_dir = options->state_dir,
+                                 .cancel_fd = -1};
     if (!settle(options, opening->objects, opening->settings, !options->is_offline, commit, error) ||
+        (!options->is_offline && !repo_submodules_fetch(&submodules, commit, error)) ||
         !repo_verify(&verifying, commit, &signature, error))
         return false;
-    options->git = repo_tree_open(opening->objects, opening->location, commit, error);
+    options->git = repo_tree_open(opening->objects, opening->location, commit,
+                                  opening->settings->submodules != NULL, error);
     if (options->git)
         repo_tree_set_signature(options->git, signature);
     return options->git != NULL;
@@ -79,7 +87,8 @@ bool repo_open(SourceOptions *options, bool is_damaged, GError **error)
     g_clear_pointer(&options->git, repo_tree_free);
     if (!settings)
         return false;
-    if (options->is_offline && options->commit && !repo_mirror_has(mirror, options->commit))
+    if (options->is_offline && options->commit && !settings->submodules &&
+        !repo_mirror_has(mirror, options->commit))
         place = repo_mirror_in_place(location); /* can be read before it is fetched */
     Opening opening = {mirror, place ? place : mirror, settings, location};
     return open_tree(options, &opening, is_damaged, error);

@@ -33,6 +33,7 @@ static void settings_clear(RepoSettings *settings)
     g_free(settings->proxy);
     g_free(settings->webhook_file);
     g_free(settings->webhook_env);
+    g_strfreev(settings->submodules);
 }
 
 void repo_settings_free(RepoSettings *settings)
@@ -88,6 +89,14 @@ static bool fits(const RepoLocation *location, View url)
         return false;
     char next = location->url[url.len], last = url.data[url.len - 1];
     return next == '\0' || next == '/' || last == '/' || last == ':';
+}
+
+bool repo_settings_allow_submodule(const RepoSettings *settings, const RepoLocation *location)
+{
+    for (char **url = settings->submodules; url && *url; url++)
+        if (fits(location, view_from(*url)))
+            return true;
+    return false;
 }
 
 /* One text is short for a list of it. NULL: not given. */
@@ -154,6 +163,7 @@ static void take_entry(Reading *reading, const Node *entry)
     const Node *webhook = node_get(entry, "webhook");
     fresh.webhook_file = webhook ? text_of(webhook, "secretFile") : NULL;
     fresh.webhook_env = webhook ? text_of(webhook, "secretEnv") : NULL;
+    fresh.submodules = texts_of(entry, "submodules");
     fresh.verify = settings->verify;
     settings_clear(settings);
     *settings = fresh;
@@ -200,7 +210,8 @@ RepoSettings *repo_settings_load(const char *state_dir, const RepoLocation *loca
     g_autofree char *path = is_named ? g_strdup(named) : g_build_filename(state_dir, FILE_NAME, NULL),
                     *text = NULL;
     size_t len = 0;
-    if (!own_file_read(path, is_named, "it names what git runs", &text, &len, error) ||
+    const OwnFile file = {.path = path, .must_exist = is_named, .why = "it names what git runs"};
+    if (!own_file_read(&file, &text, &len, error) ||
         (text && !parse(path, (View){text, len}, location, settings, error)))
         return NULL;
     return g_steal_pointer(&settings);

@@ -25,6 +25,7 @@ typedef struct {
     char *webhook_file, *webhook_env; /* at most one of them */
     bool allow_unencrypted, follow_rewrites;
     int64_t interval_ms, timeout_ms;
+    char **submodules;  /* where from they may be; NULL: they are not read */
     RepoVerify *verify; /* NULL: nothing is verified */
 } RepoSettings;
 
@@ -32,5 +33,7 @@ typedef struct {
 RepoSettings *repo_settings_load(const char *state_dir, const RepoLocation *location, GError **error);
 void repo_settings_free(RepoSettings *settings);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RepoSettings, repo_settings_free)
+/* Whether a submodule from there is read. */
+bool repo_settings_allow_submodule(const RepoSettings *settings, const RepoLocation *location);
 /* What is named is there, and fits the transport. */
 bool repo_settings_check(const RepoSettings *settings, const RepoLocation *location, GError **error);

@@ -2,6 +2,7 @@
 #include "reconciler/source/repo_tree_internal.h"
 #include <string.h>
 #include "reconciler/source/repo_author.h"
+#include "reconciler/source/repo_submodule.h"
 #include "spec/document.h"
 
 #define LFS_SIGN    "version https://git-lfs.github.com/spec/"
@@ -34,6 +35,67 @@ bool repo_tree_lookup_id(const RepoTree *tree, const git_oid *id, git_tree **ret
     return git_tree_lookup(ret_object, tree->repository, id) == 0 || repo_tree_fail_damaged(id, error);
 }
 
+bool repo_tree_fail_submodule(const RepoTree *tree, const char *path, GError **error)
+{
+    return fail(
+        error, SOURCE_ERROR_UNREADABLE,
+        tree->reads_submodules
+            ? "%s: a submodule whose commit is not here: .gitmodules has to name it, and submodules in "
+              "sources.yaml "
+              "its URL; or list it in .musterignore"
+            : "%s: a submodule, which is not read: allow its URL (submodules in sources.yaml), list it in "
+              ".musterignore, or name its repository as a source of its own",
+        path);
+}
+
+bool repo_tree_of(const RepoTree *tree, const git_tree_entry *entry, git_oid *ret_id)
+{
+    git_filemode_t mode = git_tree_entry_filemode(entry);
+    git_reference *reference = NULL;
+    git_object *object = NULL;
+    char commit[REPO_COMMIT_HEX + 1], name[sizeof REPO_SUBMODULE_REFS + REPO_COMMIT_HEX];
+    *ret_id = *git_tree_entry_id(entry);
+    if (mode != GIT_FILEMODE_COMMIT || !tree->reads_submodules)
+        return mode == GIT_FILEMODE_TREE;
+    git_oid_tostr(commit, sizeof commit, git_tree_entry_id(entry));
+    g_snprintf(name, sizeof name, REPO_SUBMODULE_REFS "%s", commit);
+    bool is_found = git_reference_lookup(&reference, tree->repository, name) == 0 &&
+                    git_reference_peel(&object, reference, GIT_OBJECT_TREE) == 0;
+    if (is_found)
+        *ret_id = *git_object_id(object);
+    git_object_free(object);
+    git_reference_free(reference);
+    return is_found;
+}
+
+/* One name in one directory. */
+static int step_into(const RepoTree *tree, const git_oid *directory, const char *name,
+                     git_filemode_t *ret_mode, git_oid *ret_id)
+{
+    git_tree *object = NULL;
+    int result = git_tree_lookup(&object, tree->repository, directory);
+    const git_tree_entry *entry = result == 0 ? git_tree_entry_byname(object, name) : NULL;
+    if (entry)
+        *ret_mode = repo_tree_of(tree, entry, ret_id) ? GIT_FILEMODE_TREE : git_tree_entry_filemode(entry);
+    git_tree_free(object);
+    return result != 0 ? result : entry ? 0 : GIT_ENOTFOUND;
+}
+
+int repo_tree_at(const RepoTree *tree, const git_oid *root, const char *path, git_filemode_t *ret_mode,
+                 git_oid *ret_id)
+{
+    g_auto(GStrv) names = g_strsplit(path, "/", -1);
+    int result = 0;
+    *ret_mode = GIT_FILEMODE_TREE;
+    *ret_id = *root;
+    for (char **name = names; result == 0 && *name; name++) {
+        const git_oid directory = *ret_id;
+        result = *ret_mode == GIT_FILEMODE_TREE ? step_into(tree, &directory, *name, ret_mode, ret_id)
+                                                : GIT_ENOTFOUND;
+    }
+    return result;
+}
+
 char *repo_tree_below(const char *directory, const char *name)
 {
     return directory[0] ? g_strconcat(directory, "/", name, NULL) : g_strdup(name);
@@ -61,29 +123,22 @@ static bool fail_path(const RepoTree *tree, const char *path, GError **error)
 /* The entry that path names; a link on the way is not followed. */
 static bool open_path(RepoTree *tree, const char *path, GError **error)
 {
-    git_tree *root = NULL;
-    git_tree_entry *entry = NULL;
+    git_filemode_t mode;
+    git_oid id;
     tree->root = tree->commit_root;
     if (!path[0])
         return true;
-    if (!repo_tree_lookup_id(tree, &tree->commit_root, &root, error))
-        return false;
-    int result = git_tree_entry_bypath(&entry, root, path);
-    git_tree_free(root);
+    int result = repo_tree_at(tree, &tree->commit_root, path, &mode, &id);
     if (result == GIT_ENOTFOUND)
         return fail_path(tree, path, error);
     if (result != 0)
         return repo_tree_fail_damaged(&tree->commit_root, error);
-    git_filemode_t mode = git_tree_entry_filemode(entry);
-    git_oid id = *git_tree_entry_id(entry);
-    git_tree_entry_free(entry);
     if (mode == GIT_FILEMODE_TREE) {
         tree->root = id;
         return true;
     }
     if (mode == GIT_FILEMODE_COMMIT)
-        return fail(error, SOURCE_ERROR_UNREADABLE,
-                    "%s: it is a submodule; name its repository as the source", path);
+        return repo_tree_fail_submodule(tree, path, error);
     if (mode == GIT_FILEMODE_LINK)
         return fail(error, SOURCE_ERROR_UNREADABLE, "%s: it is a symbolic link; name what it leads to", path);
     g_autofree char *directory = g_path_get_dirname(path);
@@ -111,11 +166,12 @@ static bool open_database(RepoTree *tree, const char *path, GError **error)
 }
 
 RepoTree *repo_tree_open(const RepoMirror *mirror, const RepoLocation *location, const char *commit,
-                         GError **error)
+                         bool reads_submodules, GError **error)
 {
     g_autoptr(RepoTree) tree = g_new0(RepoTree, 1);
     const char *path = repo_mirror_path(mirror);
     repo_library_init();
+    tree->reads_submodules = reads_submodules;
     tree->path = g_strdup(location->path);
     tree->origin = g_strdup_printf("%s:%s", location->url, location->path);
     if (!open_database(tree, path, error))
@@ -128,6 +184,7 @@ RepoTree *repo_tree_open(const RepoMirror *mirror, const RepoLocation *location,
 RepoTree *repo_tree_elsewhere(const RepoTree *tree, const char *path, GError **error)
 {
     g_autoptr(RepoTree) other = g_new0(RepoTree, 1);
+    other->reads_submodules = tree->reads_submodules;
     other->path = g_strdup(path);
     other->origin = g_strdup_printf("%s\n%s", tree->origin, path);
     if (!open_database(other, tree->database, error))
@@ -265,21 +322,16 @@ bool repo_tree_read(const RepoTree *tree, const unsigned char id[SCAN_ID_BYTES],
 RepoFind repo_tree_find(const RepoTree *tree, const char *path, unsigned char ret_id[SCAN_ID_BYTES],
                         GError **error)
 {
-    git_tree *root = NULL;
-    git_tree_entry *entry = NULL;
-    if (!repo_tree_lookup_id(tree, &tree->root, &root, error))
-        return REPO_FIND_FAILED;
-    int result = git_tree_entry_bypath(&entry, root, path);
-    git_tree_free(root);
+    git_filemode_t mode;
+    git_oid id;
+    int result = repo_tree_at(tree, &tree->root, path, &mode, &id);
     if (result == GIT_ENOTFOUND)
         return REPO_FIND_NOTHING;
     if (result != 0) {
         repo_tree_fail_damaged(&tree->root, error);
         return REPO_FIND_FAILED;
     }
-    git_filemode_t mode = git_tree_entry_filemode(entry);
-    memcpy(ret_id, git_tree_entry_id(entry)->id, SCAN_ID_BYTES);
-    git_tree_entry_free(entry);
+    memcpy(ret_id, id.id, SCAN_ID_BYTES);
     if (mode == GIT_FILEMODE_BLOB || mode == GIT_FILEMODE_BLOB_EXECUTABLE)
         return REPO_FIND_FILE;
     fail(error, SOURCE_ERROR_UNREADABLE, "%s: not a regular file", path);

@@ -2,7 +2,7 @@
  * Owns:   a RepoTree owns its handle of the mirror. Reading is safe from several threads at a time, all else
  * is not. Calls:  libgit2, repo_mirror.h. Holds:  the rules of scan.h, on trees and blobs: .musterignore,
  * links below the source's root only, limits before memory is taken. A file that is not what it seems (a Git
- * LFS pointer, a submodule) is an error: absence would delete.
+ * LFS pointer, a submodule that is not to be read) is an error: absence would delete.
  */
 #pragma once
 #include <glib.h>
@@ -13,9 +13,10 @@
 
 typedef struct RepoTree RepoTree;
 
-/* The mirror as it is (nothing is fetched), at commit; NULL: at what the location's REF names. */
+/* The mirror as it is (nothing is fetched), at commit. reads_submodules: those that repo_submodule.h has
+ * brought are directories like others. */
 RepoTree *repo_tree_open(const RepoMirror *mirror, const RepoLocation *location, const char *commit,
-                         GError **error);
+                         bool reads_submodules, GError **error);
 /* Another directory, or file, of the same commit; path: in the repository. NULL with error. */
 RepoTree *repo_tree_elsewhere(const RepoTree *tree, const char *path, GError **error);
 void repo_tree_free(RepoTree *tree);

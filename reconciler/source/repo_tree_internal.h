@@ -13,7 +13,8 @@ struct RepoTree {
     char commit[REPO_COMMIT_HEX + 1];
     char *path, *origin;
     char *author, *signature; /* of the commit; NULL: not known, not verified */
-    char *single;             /* name of the file; NULL: the path is a directory */
+    bool reads_submodules;
+    char *single; /* name of the file; NULL: the path is a directory */
 };
 
 /* More than these are no tree that somebody wrote: a few small objects can name themselves billions of times.
@@ -26,6 +27,15 @@ struct RepoTree {
 /* Fails as SOURCE_ERROR_DAMAGED, with libgit2's message. */
 bool repo_tree_fail_damaged(const git_oid *id, GError **error);
 bool repo_tree_lookup_id(const RepoTree *tree, const git_oid *id, git_tree **ret_object, GError **error);
+/* The tree that an entry is: of a directory, or of a submodule's commit where they are read and it is there.
+ */
+bool repo_tree_of(const RepoTree *tree, const git_tree_entry *entry, git_oid *ret_id);
+/* What is at path below root, through submodules, which are directories (GIT_FILEMODE_TREE). 0, GIT_ENOTFOUND
+ * or another error of libgit2. */
+int repo_tree_at(const RepoTree *tree, const git_oid *root, const char *path, git_filemode_t *ret_mode,
+                 git_oid *ret_id);
+/* Fails: a submodule that cannot be read. */
+bool repo_tree_fail_submodule(const RepoTree *tree, const char *path, GError **error);
 /* Names that mean something to a path, or break a line, are refused. */
 bool repo_tree_check_name(const char *directory, const char *name, GError **error);
 /* The rules of a directory's .musterignore under those from above; *ret_own NULL: it has none. */

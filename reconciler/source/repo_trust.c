@@ -1,38 +1,20 @@
 /* repo_trust.c: see repo_trust.h. */
 #include "reconciler/source/repo_trust.h"
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include "reconciler/source/scan.h"
+#include "reconciler/source/own_file.h"
 #include "reconciler/source/source.h"
 
 #define TRUST_FILE_MAX ((size_t)4 << 20)
 
-static bool fail(GError **error, const char *member, const char *path, const char *why)
-{
-    g_set_error(error, SOURCE_ERROR, SOURCE_ERROR_UNREADABLE, "%s %s (verify in sources.yaml): %s", member,
-                path, why);
-    return false;
-}
-
 static bool read_file(const char *member, const char *path, TrustFile *file, GError **error)
 {
-    struct stat status;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return fail(error, member, path, g_strerror(errno));
-    bool is_good = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
-    if (!is_good)
-        fail(error, member, path, "not a regular file");
-    else if (status.st_mode & (S_IWGRP | S_IWOTH))
-        is_good = fail(error, member, path, "others may write it, and it says who is trusted; chmod go-w it");
-    if (is_good) {
-        file->path = g_strdup(path);
-        file->data = scan_read_all(fd, path, TRUST_FILE_MAX, &file->len, error);
-    }
-    close(fd);
-    return is_good && file->data;
+    g_autofree char *name = g_strdup_printf("%s %s (verify in sources.yaml)", member, path);
+    const OwnFile own = {.path = path,
+                         .name = name,
+                         .max = TRUST_FILE_MAX,
+                         .must_exist = true,
+                         .why = "it says who is trusted"};
+    file->path = g_strdup(path);
+    return own_file_read(&own, &file->data, &file->len, error);
 }
 
 static void file_clear(TrustFile *file)

@@ -49,16 +49,15 @@ static bool walk_entry(Walk *walk, const git_tree_entry *entry, const char *dire
     if (scan_is_never_read(name) ||
         ignore_matches(ignore, path, is_directory ? IGNORE_DIRECTORY : IGNORE_FILE))
         return true;
-    if (mode == GIT_FILEMODE_COMMIT)
-        return fail(error, path,
-                    "a submodule, which is not read: list it in .musterignore, or name its repository as a "
-                    "source of its own");
+    git_oid tree;
+    if (is_directory && !repo_tree_of(walk->tree, entry, &tree))
+        return repo_tree_fail_submodule(walk->tree, path, error);
     if (mode == GIT_FILEMODE_LINK) {
         g_ptr_array_add(walk->scan->links, g_strdup(path));
         return true;
     }
     return is_file ? add_file(walk, path, git_tree_entry_id(entry), error)
-                   : walk_directory(walk, git_tree_entry_id(entry), path, depth + 1, ignore, error);
+                   : walk_directory(walk, &tree, path, depth + 1, ignore, error);
 }
 
 static bool walk_entries(Walk *walk, const git_tree *object, const char *path, int depth,
@@ -115,7 +114,6 @@ static bool fail_link(GError **error, const char *path, const char *what)
 
 typedef struct {
     const RepoTree *tree;
-    git_tree *root;
     const char *link; /* where it began */
     GPtrArray *at;    /* names from the source's root to where it is */
     GPtrArray *ahead; /* names that are still to be followed, the next one last */
@@ -159,7 +157,6 @@ static bool follow(Resolving *resolving, GError **error)
 static bool step(Resolving *resolving, GError **error)
 {
     g_autofree char *name = g_ptr_array_steal_index(resolving->ahead, resolving->ahead->len - 1);
-    git_tree_entry *entry = NULL;
     if (strcmp(name, "..") == 0) {
         if (resolving->at->len == 0)
             return fail_link(error, resolving->link,
@@ -173,11 +170,8 @@ static bool step(Resolving *resolving, GError **error)
         return fail_link(error, resolving->link, "into a directory that is never read");
     g_ptr_array_add(resolving->at, g_steal_pointer(&name));
     g_autofree char *path = path_at(resolving);
-    if (git_tree_entry_bypath(&entry, resolving->root, path) != 0)
+    if (repo_tree_at(resolving->tree, &resolving->tree->root, path, &resolving->mode, &resolving->id) != 0)
         return fail_link(error, resolving->link, "to nowhere");
-    resolving->mode = git_tree_entry_filemode(entry);
-    resolving->id = *git_tree_entry_id(entry);
-    git_tree_entry_free(entry);
     return resolving->mode != GIT_FILEMODE_LINK || follow(resolving, error);
 }
 
@@ -185,7 +179,7 @@ static bool step(Resolving *resolving, GError **error)
 static bool resolve(const RepoTree *tree, const char *link, Resolving *resolving, char **ret_path,
                     GError **error)
 {
-    bool is_good = repo_tree_lookup_id(tree, &tree->root, &resolving->root, error);
+    bool is_good = true;
     resolving->tree = tree;
     resolving->link = link;
     resolving->id = tree->root;
@@ -199,7 +193,6 @@ static bool resolve(const RepoTree *tree, const char *link, Resolving *resolving
         *ret_path = path_at(resolving);
     g_ptr_array_unref(resolving->at);
     g_ptr_array_unref(resolving->ahead);
-    git_tree_free(resolving->root);
     return is_good;
 }
 

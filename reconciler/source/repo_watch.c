@@ -6,6 +6,7 @@
 #include "reconciler/source/repo_mirror.h"
 #include "reconciler/source/repo_open.h"
 #include "reconciler/source/repo_refs.h"
+#include "reconciler/source/repo_submodule.h"
 #include "reconciler/source/repo_verify.h"
 #include "reconciler/source/source.h"
 #include "reconciler/source/webhook_secret.h"
@@ -232,15 +233,30 @@ static const char *only_ref(const RepoWatch *watch, const Order *order)
     return order->is_all || watch->location->want == REPO_WANT_SEMVER ? NULL : order->wanted.ref;
 }
 
+/* Of what would be in force next; where nothing is named, resolving says so. */
+static bool fetch_submodules(const RepoWatch *watch, RepoMirror *mirror, const RepoSettings *settings,
+                             GError **error)
+{
+    char commit[REPO_COMMIT_HEX + 1];
+    const RepoSubmodules submodules = {.mirror = mirror,
+                                       .location = watch->location,
+                                       .settings = settings,
+                                       .state_dir = watch->state_dir,
+                                       .cancel_fd = watch->cancel_fd};
+    return !settings->submodules || !repo_mirror_resolve(mirror, commit, NULL) ||
+           repo_submodules_fetch(&submodules, commit, error);
+}
+
 static void look_with(RepoWatch *watch, RepoMirror *mirror, const RepoSettings *settings, const Order *order,
                       Look *look)
 {
     g_autoptr(GError) error = NULL;
     if (order->is_damaged)
         repo_mirror_mark_damaged(mirror);
-    else
+    else if (!settings->submodules)
         look_in_place(watch, mirror, settings, look);
-    bool is_fetched = repo_mirror_fetch(mirror, settings, only_ref(watch, order), watch->cancel_fd, &error);
+    bool is_fetched = repo_mirror_fetch(mirror, settings, only_ref(watch, order), watch->cancel_fd, &error) &&
+                      fetch_submodules(watch, mirror, settings, &error);
     if (!is_fetched)
         note(look, REPO_NEWS_UNREACHABLE, "%s", error->message);
     if (!is_fetched && !watch->last[0] && repo_mirror_is_behind(mirror))

@@ -93,6 +93,18 @@ char *scan_read_all(int fd, const char *name, size_t limit, size_t *ret_len, GEr
     return text;
 }
 
+char *scan_read_path(const char *path, const char *name, size_t limit, size_t *ret_len, GError **error)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        fail_errno(error, name, errno);
+        return NULL;
+    }
+    char *text = scan_read_all(fd, name, limit, ret_len, error);
+    close(fd);
+    return text;
+}
+
 /* ---- what was seen
  * ------------------------------------------------------------------------------------------------ */
 

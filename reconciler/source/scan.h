@@ -73,3 +73,5 @@ bool scan_is_manifest_name(const char *name);
 bool scan_is_never_read(const char *name);
 /* All of an open file, at most limit bytes; NULL with error. Ends in a NUL that is not counted. */
 char *scan_read_all(int fd, const char *name, size_t limit, size_t *ret_len, GError **error);
+/* The same of a file by its path; no pipe is waited for. name: how messages call it. */
+char *scan_read_path(const char *path, const char *name, size_t limit, size_t *ret_len, GError **error);

@@ -1,9 +1,6 @@
 /* webhook_secret.c: see webhook_secret.h. */
 #include "reconciler/source/webhook_secret.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 #include "reconciler/source/scan.h"
 
 #define FILE_MAX ((size_t)WEBHOOK_SECRETS_MAX * (WEBHOOK_SECRET_MAX + 2))
@@ -18,14 +15,8 @@ static bool fail(GError **error, const char *what, const char *name, const char 
 static char *read_file(const char *path, GError **error)
 {
     size_t len;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) {
-        fail(error, "secretFile", path, g_strerror(errno));
-        return NULL;
-    }
-    char *text = scan_read_all(fd, path, FILE_MAX, &len, error);
-    close(fd);
-    return text;
+    g_autofree char *name = g_strdup_printf("secretFile %s (webhook in sources.yaml)", path);
+    return scan_read_path(path, name, FILE_MAX, &len, error);
 }
 
 /* Lines without what ends them; empty ones left out. */

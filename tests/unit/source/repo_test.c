@@ -313,7 +313,7 @@ static void test_not_files(Fixture *fixture, gconstpointer data)
     put_mode(fixture, "vendor/lib", "0123456789abcdef0123456789abcdef01234567", GIT_FILEMODE_COMMIT);
     commit(fixture);
     assert_fails(fixture, "", SOURCE_ERROR_UNREADABLE, "vendor/lib: a submodule");
-    assert_fails(fixture, ":vendor/lib", SOURCE_ERROR_UNREADABLE, "it is a submodule");
+    assert_fails(fixture, ":vendor/lib", SOURCE_ERROR_UNREADABLE, "vendor/lib: a submodule");
 }
 
 static void test_tricks(Fixture *fixture, gconstpointer data)
@@ -538,7 +538,7 @@ static void test_bases_refused(Fixture *fixture, gconstpointer data)
     assert_refused(fixture, "../../nowhere", "commit ");
     assert_refused(fixture, "../../base/q.yaml", "not a directory");
     assert_refused(fixture, "../../link", "link: it is a symbolic link");
-    assert_refused(fixture, "../../other", "other: it is a submodule");
+    assert_refused(fixture, "../../other", "other: a submodule");
     assert_refused(fixture, "../..", "the source is inside of it");
     put(fixture, "envs/prod/below/q.yaml", QUEUE("below", "1"));
     assert_refused(fixture, "below", "it is inside of the source");

@@ -1,0 +1,412 @@
+/* task_definition.c: what is registered. */
+#include "reconciler/provider/aws/task_definition.h"
+#include <string.h>
+#include "reconciler/provider/aws/task_state.h"
+#include "spec/base/units.h"
+#include "spec/mac.h"
+
+#define LOG_GROUP        "/aws/batch/job"
+#define WORKSPACE_VOLUME "muster-workspace"
+#define CPU_UNITS        1024 /* of one vCPU */
+#define FAMILY_PREFIX    "muster-"
+#define FAMILY_MAX       255
+#define FAMILY_DIGITS    12
+
+typedef struct {
+    const TaskDefinitionOptions *options;
+    const json_t *task; /* the members that are the task's: containerProperties, or of taskProperties */
+    json_t *body;
+} Building;
+
+static const char *text_of(const json_t *object, const char *name)
+{
+    return json_string_value(json_object_get(object, name));
+}
+
+/* Members that ECS calls the same and reads the same. */
+static void copy_members(json_t *to, const json_t *from, const char *const *names)
+{
+    for (; *names; names++) {
+        json_t *value = json_object_get(from, *names);
+        if (value && !json_is_null(value))
+            json_object_set_new(to, *names, json_deep_copy(value));
+    }
+}
+
+/* ---- resources ---- */
+
+typedef struct {
+    int64_t vcpus_e4, memory_mib, gpus; /* 0: not said */
+} Need;
+
+static Need need_of(const json_t *container)
+{
+    Need need = {.vcpus_e4 = json_integer_value(json_object_get(container, "vcpus")) * 10000,
+                 .memory_mib = json_integer_value(json_object_get(container, "memory"))};
+    size_t index;
+    json_t *item;
+    json_array_foreach(json_object_get(container, "resourceRequirements"), index, item)
+    {
+        const char *type = text_of(item, "type"), *value = text_of(item, "value");
+        int64_t e4 = 0;
+        if (!type || !value || !decimal_parse(view_from(value), &e4))
+            continue;
+        if (strcmp(type, "VCPU") == 0)
+            need.vcpus_e4 = e4;
+        else if (strcmp(type, "MEMORY") == 0)
+            need.memory_mib = e4 / 10000;
+        else if (strcmp(type, "GPU") == 0)
+            need.gpus = e4 / 10000;
+    }
+    return need;
+}
+
+static int64_t cpu_units(int64_t vcpus_e4)
+{
+    return vcpus_e4 * CPU_UNITS / 10000;
+}
+
+static void set_gpus(json_t *container, int64_t gpus)
+{
+    char value[24];
+    g_snprintf(value, sizeof value, "%" G_GINT64_FORMAT, gpus);
+    if (gpus > 0)
+        json_object_set_new(container, "resourceRequirements",
+                            json_pack("[{s:s,s:s}]", "type", "GPU", "value", value));
+}
+
+/* A container's shares and its hard limit. */
+static void set_size(json_t *container, const Need *need)
+{
+    if (need->vcpus_e4 > 0)
+        json_object_set_new(container, "cpu", json_integer(cpu_units(need->vcpus_e4)));
+    if (need->memory_mib > 0)
+        json_object_set_new(container, "memory", json_integer(need->memory_mib));
+    set_gpus(container, need->gpus);
+}
+
+/* ---- one container ---- */
+
+/* batch: READ, WRITE, MKNOD; ECS writes them small. */
+static void lower_permissions(json_t *linux_parameters)
+{
+    size_t device_index, index;
+    json_t *device, *permission;
+    json_array_foreach(json_object_get(linux_parameters, "devices"), device_index, device)
+    {
+        json_array_foreach(json_object_get(device, "permissions"), index, permission)
+        {
+            g_autofree char *small = g_ascii_strdown(json_string_value(permission), -1);
+            json_string_set(permission, small);
+        }
+    }
+}
+
+static void set_default(json_t *options, const char *name, const char *value)
+{
+    if (!json_object_get(options, name))
+        json_object_set_new(options, name, json_string(value));
+}
+
+/* batch: "default driver awslogs to group /aws/batch/job". */
+static json_t *log_configuration(const Building *building, const json_t *own)
+{
+    json_t *configuration = own ? json_deep_copy(own) : json_pack("{s:s}", "logDriver", "awslogs");
+    if (g_strcmp0(text_of(configuration, "logDriver"), "awslogs") != 0)
+        return configuration;
+    json_t *options = json_object_get(configuration, "options");
+    if (!json_is_object(options)) {
+        options = json_object();
+        json_object_set_new(configuration, "options", options);
+    }
+    set_default(options, "awslogs-group", LOG_GROUP);
+    set_default(options, "awslogs-region", building->options->region);
+    set_default(options, "awslogs-stream-prefix", building->options->name);
+    return configuration;
+}
+
+static void mount_workspace(json_t *container)
+{
+    json_t *mounts = json_object_get(container, "mountPoints");
+    if (!json_is_array(mounts)) {
+        mounts = json_array();
+        json_object_set_new(container, "mountPoints", mounts);
+    }
+    json_array_append_new(mounts, json_pack("{s:s,s:s}", "sourceVolume", WORKSPACE_VOLUME, "containerPath",
+                                            TASK_WORKSPACE_PATH));
+}
+
+static json_t *container_of(const Building *building, const json_t *own, const char *name)
+{
+    static const char *const same[] = {"image",
+                                       "command",
+                                       "environment",
+                                       "mountPoints",
+                                       "readonlyRootFilesystem",
+                                       "privileged",
+                                       "ulimits",
+                                       "user",
+                                       "linuxParameters",
+                                       "secrets",
+                                       "repositoryCredentials",
+                                       "dependsOn",
+                                       "firelensConfiguration",
+                                       "startTimeout",
+                                       "stopTimeout",
+                                       NULL};
+    json_t *container = json_pack("{s:s}", "name", name);
+    const json_t *essential = json_object_get(own, "essential");
+    copy_members(container, own, same);
+    json_object_set_new(container, "essential", json_boolean(!essential || json_is_true(essential)));
+    lower_permissions(json_object_get(container, "linuxParameters"));
+    json_object_set_new(container, "logConfiguration",
+                        log_configuration(building, json_object_get(own, "logConfiguration")));
+    if (building->options->workspace)
+        mount_workspace(container);
+    return container;
+}
+
+/* ---- the task ---- */
+
+static void add_workspace(json_t *volumes, const TaskWorkspace *workspace)
+{
+    json_t *efs =
+        json_pack("{s:s,s:s}", "fileSystemId", workspace->file_system_id, "transitEncryption", "ENABLED");
+    if (workspace->root_directory)
+        json_object_set_new(efs, "rootDirectory", json_string(workspace->root_directory));
+    if (workspace->access_point_id)
+        json_object_set_new(
+            efs, "authorizationConfig",
+            json_pack("{s:s,s:s}", "accessPointId", workspace->access_point_id, "iam", "ENABLED"));
+    json_array_append_new(volumes,
+                          json_pack("{s:s,s:o}", "name", WORKSPACE_VOLUME, "efsVolumeConfiguration", efs));
+}
+
+static void set_volumes(Building *building)
+{
+    static const char *const same[] = {"name", "host", "efsVolumeConfiguration", "s3filesVolumeConfiguration",
+                                       NULL};
+    json_t *volumes = json_array(), *own;
+    size_t index;
+    json_array_foreach(json_object_get(building->task, "volumes"), index, own)
+    {
+        json_t *volume = json_object();
+        copy_members(volume, own, same);
+        json_array_append_new(volumes, volume);
+    }
+    if (building->options->workspace)
+        add_workspace(volumes, building->options->workspace);
+    if (json_array_size(volumes) > 0)
+        json_object_set(building->body, "volumes", volumes);
+    json_decref(volumes);
+}
+
+static void set_text(json_t *object, const char *name, const char *value)
+{
+    if (value)
+        json_object_set_new(object, name, json_string(value));
+}
+
+static void set_task_size(json_t *object, const Need *need)
+{
+    char cpu[24], memory[24];
+    g_snprintf(cpu, sizeof cpu, "%" G_GINT64_FORMAT, cpu_units(need->vcpus_e4));
+    g_snprintf(memory, sizeof memory, "%" G_GINT64_FORMAT, need->memory_mib);
+    if (need->vcpus_e4 > 0)
+        json_object_set_new(object, "cpu", json_string(cpu));
+    if (need->memory_mib > 0)
+        json_object_set_new(object, "memory", json_string(memory));
+}
+
+/* batch: "network": EC2 single: host; multinode, Fargate: awsvpc. */
+static void set_platform(Building *building, const Need *sum)
+{
+    const TaskDefinitionOptions *options = building->options;
+    static const char *const of_fargate[] = {"runtimePlatform", "ephemeralStorage", NULL};
+    bool has_own_network = options->is_fargate || options->node >= 0;
+    json_object_set_new(building->body, "networkMode", json_string(has_own_network ? "awsvpc" : "host"));
+    json_object_set_new(building->body, "requiresCompatibilities",
+                        json_pack("[s]", options->is_fargate ? "FARGATE" : "EC2"));
+    if (options->is_fargate) {
+        copy_members(building->body, building->task, of_fargate);
+        set_task_size(building->body, sum);
+    }
+}
+
+static void set_roles(Building *building)
+{
+    static const char *const of_tasks[] = {"ipcMode", "pidMode", NULL};
+    const char *job_role = text_of(building->task, "jobRoleArn");
+    set_text(building->body, "taskRoleArn", job_role ? job_role : text_of(building->task, "taskRoleArn"));
+    set_text(building->body, "executionRoleArn", text_of(building->task, "executionRoleArn"));
+    copy_members(building->body, building->task, of_tasks);
+}
+
+/* Of several containers each may have its own size; on Fargate the sum of them is the task's. */
+static void add_container(Building *building, const json_t *own, const char *name, bool is_alone, Need *sum)
+{
+    json_t *container = container_of(building, own, name);
+    Need need = need_of(own);
+    sum->vcpus_e4 += need.vcpus_e4;
+    sum->memory_mib += need.memory_mib;
+    if (building->options->is_fargate && is_alone)
+        need = (Need){.gpus = need.gpus};
+    set_size(container, &need);
+    json_array_append_new(json_object_get(building->body, "containerDefinitions"), container);
+}
+
+static void add_containers(Building *building, const json_t *several, Need *sum)
+{
+    size_t index, len = json_array_size(several);
+    json_t *own;
+    if (!several)
+        add_container(building, building->task, TASK_CONTAINER, true, sum);
+    json_array_foreach(several, index, own)
+    {
+        g_autofree char *numbered =
+            index == 0 ? g_strdup(TASK_CONTAINER) : g_strdup_printf(TASK_CONTAINER "-%zu", index + 1);
+        const char *name = text_of(own, "name");
+        add_container(building, own, name ? name : numbered, len == 1, sum);
+    }
+}
+
+/* ---- which part of the definition ---- */
+
+/* "N", "A:B", "A:", ":B", ":"; -1: open. */
+static void range_of(const char *target, int64_t *ret_first, int64_t *ret_last)
+{
+    const char *colon = strchr(target, ':');
+    *ret_first = g_ascii_strtoll(target, NULL, 10);
+    *ret_last = !colon ? *ret_first : colon[1] ? g_ascii_strtoll(colon + 1, NULL, 10) : -1;
+}
+
+/* batch: "the inner (narrower) range overrides the outer". */
+static const json_t *node_properties(const json_t *spec, int node)
+{
+    const json_t *ranges = json_object_get(json_object_get(spec, "nodeProperties"), "nodeRangeProperties"),
+                 *found = NULL;
+    int64_t narrowest = G_MAXINT64;
+    size_t index;
+    json_t *range;
+    json_array_foreach(ranges, index, range)
+    {
+        const char *target = text_of(range, "targetNodes");
+        int64_t first = 0, last = -1;
+        if (!target)
+            continue;
+        range_of(target, &first, &last);
+        int64_t width = last < 0 ? G_MAXINT64 - first - 1 : last - first;
+        if (node >= first && (last < 0 || node <= last) && width < narrowest) {
+            narrowest = width;
+            found = range;
+        }
+    }
+    return found;
+}
+
+/* Where the task's members stand, and its containers, if there are several. */
+static bool find_task(const json_t *spec, int node, const json_t **ret_task, const json_t **ret_several,
+                      GError **error)
+{
+    const json_t *part = node < 0 ? spec : node_properties(spec, node);
+    const json_t *alone = json_object_get(part, node < 0 ? "containerProperties" : "container");
+    const json_t *several =
+        json_array_get(json_object_get(json_object_get(part, "ecsProperties"), "taskProperties"), 0);
+    *ret_task = alone ? alone : several;
+    *ret_several = alone ? NULL : json_object_get(several, "containers");
+    if (*ret_task && (alone || json_array_size(*ret_several) > 0))
+        return true;
+    if (node >= 0)
+        g_set_error(error, G_CONVERT_ERROR, G_CONVERT_ERROR_ILLEGAL_SEQUENCE,
+                    "the job definition says nothing of node %d", node);
+    else
+        g_set_error_literal(error, G_CONVERT_ERROR, G_CONVERT_ERROR_ILLEGAL_SEQUENCE,
+                            "the job definition has no container");
+    return false;
+}
+
+static bool has_images(const json_t *body, GError **error)
+{
+    size_t index;
+    json_t *container;
+    json_array_foreach(json_object_get(body, "containerDefinitions"), index, container)
+    {
+        if (text_of(container, "image"))
+            continue;
+        g_set_error(error, G_CONVERT_ERROR, G_CONVERT_ERROR_ILLEGAL_SEQUENCE,
+                    "container %s has no image: on aws a job runs in a container",
+                    text_of(container, "name"));
+        return false;
+    }
+    return true;
+}
+
+json_t *task_definition_body(const json_t *spec, const TaskDefinitionOptions *options, GError **error)
+{
+    Building building = {.options = options};
+    const json_t *several;
+    Need sum = {0};
+    if (!find_task(spec, options->node, &building.task, &several, error))
+        return NULL;
+    building.body = json_pack("{s:[]}", "containerDefinitions");
+    add_containers(&building, several, &sum);
+    set_platform(&building, &sum);
+    set_roles(&building);
+    set_volumes(&building);
+    if (!has_images(building.body, error))
+        g_clear_pointer(&building.body, json_decref);
+    return building.body;
+}
+
+/* ---- what it is called ---- */
+
+static char *hex_of(const char *text, size_t digits)
+{
+    unsigned char digest[MAC_BYTES];
+    const View all = view_from(text);
+    GString *hex = g_string_new(NULL);
+    sha256_bytes(&all, 1, digest);
+    for (size_t i = 0; 2 * i < digits; i++)
+        g_string_append_printf(hex, "%02x", digest[i]);
+    return g_string_free(hex, FALSE);
+}
+
+char *task_definition_digest(const json_t *body)
+{
+    char *text = json_dumps(body, JSON_COMPACT | JSON_SORT_KEYS);
+    char *hex = hex_of(text, (size_t)2 * MAC_BYTES);
+    free(text);
+    return hex;
+}
+
+/* [A-Za-z0-9_-]{1,255} */
+char *task_definition_family(const char *name)
+{
+    GString *family = g_string_new(FAMILY_PREFIX);
+    bool is_changed = strlen(name) > FAMILY_MAX - strlen(FAMILY_PREFIX);
+    for (const char *byte = name; *byte; byte++) {
+        bool is_taken = g_ascii_isalnum(*byte) || *byte == '-' || *byte == '_';
+        g_string_append_c(family, is_taken ? *byte : '-');
+        is_changed |= !is_taken;
+    }
+    if (is_changed) {
+        g_autofree char *hex = hex_of(name, FAMILY_DIGITS);
+        g_string_truncate(family, MIN(family->len, FAMILY_MAX - FAMILY_DIGITS - 1));
+        g_string_append_printf(family, "-%s", hex);
+    }
+    return g_string_free(family, FALSE);
+}
+
+const char **task_definition_essential(const json_t *body)
+{
+    GPtrArray *names = g_ptr_array_new();
+    size_t index;
+    json_t *container;
+    json_array_foreach(json_object_get(body, "containerDefinitions"), index, container)
+    {
+        if (json_is_true(json_object_get(container, "essential")))
+            g_ptr_array_add(names, (gpointer)(uintptr_t)text_of(container, "name"));
+    }
+    g_ptr_array_add(names, NULL);
+    return (const char **)g_ptr_array_free(names, FALSE);
+}

@@ -1,0 +1,171 @@
+#include "reconciler/provider/aws/task_state.h"
+#include <glib.h>
+#include <math.h>
+#include <string.h>
+
+#define EXIT_KILLED 137
+
+/* ---- reading ---- */
+
+static const char *text_of(const json_t *object, const char *name)
+{
+    return json_string_value(json_object_get(object, name));
+}
+
+/* Seconds since the epoch, with a fraction. */
+static int64_t time_of(const json_t *object, const char *name)
+{
+    double seconds = json_number_value(json_object_get(object, name));
+    return seconds > 0 && seconds < 1e11 ? (int64_t)llround(seconds * 1000) : 0;
+}
+
+static bool phase_of(const char *status, TaskPhase *ret_phase)
+{
+    static const struct {
+        const char *status;
+        TaskPhase phase;
+    } phases[] = {
+        {"PROVISIONING", TASK_PENDING},   {"PENDING", TASK_PENDING},      {"ACTIVATING", TASK_PENDING},
+        {"RUNNING", TASK_RUNNING},        {"DEACTIVATING", TASK_RUNNING}, {"STOPPING", TASK_RUNNING},
+        {"DEPROVISIONING", TASK_RUNNING}, {"STOPPED", TASK_ENDED},        {"DELETED", TASK_ENDED},
+    };
+    for (size_t i = 0; status && i < G_N_ELEMENTS(phases); i++)
+        if (strcmp(status, phases[i].status) == 0) {
+            *ret_phase = phases[i].phase;
+            return true;
+        }
+    return false;
+}
+
+/* ---- containers ---- */
+
+static const json_t *container_named(const json_t *containers, const char *name)
+{
+    size_t index;
+    json_t *container;
+    json_array_foreach(containers, index, container)
+    {
+        if (g_strcmp0(text_of(container, "name"), name) == 0)
+            return container;
+    }
+    return NULL;
+}
+
+static bool has_failed(const json_t *container)
+{
+    const json_t *code = json_object_get(container, "exitCode");
+    return json_is_integer(code) ? json_integer_value(code) != 0 : text_of(container, "reason") != NULL;
+}
+
+/* The one that says how the task ended. NULL: none does. */
+static const json_t *telling_container(const json_t *task, const char *const *essential)
+{
+    const json_t *containers = json_object_get(task, "containers"), *first = NULL;
+    for (const char *const *name = essential; *name; name++) {
+        const json_t *container = container_named(containers, *name);
+        if (container && has_failed(container))
+            return container;
+        if (!first)
+            first = container;
+    }
+    return first ? first : json_array_get(containers, 0);
+}
+
+/* ---- how it ended ---- */
+
+static bool begins_with(const char *text, const char *const *beginnings)
+{
+    for (; text && *beginnings; beginnings++)
+        if (g_str_has_prefix(text, *beginnings))
+            return true;
+    return false;
+}
+
+/* What ECS says of a task that no host could take in. */
+static bool says_not_placed(const char *reason)
+{
+    static const char *const beginnings[] = {
+        "RESOURCE:", "ATTRIBUTE", "AGENT", "NO ACTIVE INSTANCES", "MemberOf placement constraint unsatisfied",
+        NULL};
+    return begins_with(reason, beginnings);
+}
+
+static bool says_host_lost(const char *reason)
+{
+    static const char *const beginnings[] = {"Host EC2", "Your Spot Task was interrupted", NULL};
+    return begins_with(reason, beginnings);
+}
+
+static TaskEnd end_of(const char *stop_code, const TaskState *state)
+{
+    bool is_oom = state->reason && g_str_has_prefix(state->reason, "OutOfMemoryError");
+    if (g_strcmp0(stop_code, "SpotInterruption") == 0 || says_host_lost(state->stopped_reason))
+        return TASK_END_LOST;
+    if (g_strcmp0(stop_code, "UserInitiated") == 0)
+        return TASK_END_STOPPED;
+    if (g_strcmp0(stop_code, "TaskFailedToStart") == 0)
+        return says_not_placed(state->stopped_reason) ? TASK_END_NOT_PLACED : TASK_END_START_FAILED;
+    if (is_oom)
+        return TASK_END_OOM;
+    if (g_strcmp0(stop_code, "EssentialContainerExited") == 0)
+        return state->has_exit_code || state->started_ms ? TASK_END_EXITED : TASK_END_START_FAILED;
+    /* TerminationNotice, ServiceSchedulerInitiated, those to come, and none at all. */
+    return TASK_END_LOST;
+}
+
+static void read_end(const json_t *task, const char *const *essential, TaskState *state)
+{
+    const json_t *container = telling_container(task, essential),
+                 *code = json_object_get(container, "exitCode");
+    state->ended_ms = time_of(task, "stoppedAt");
+    state->has_exit_code = json_is_integer(code);
+    state->exit_code = state->has_exit_code ? (int)json_integer_value(code) : 0;
+    state->reason = text_of(container, "reason");
+    state->end = end_of(text_of(task, "stopCode"), state);
+    if (state->end == TASK_END_EXITED && !state->has_exit_code) {
+        state->has_exit_code = true; /* it ran, and nobody saw it end by itself */
+        state->exit_code = EXIT_KILLED;
+    }
+}
+
+bool task_state_read(const json_t *task, const char *const *essential, TaskState *ret_state)
+{
+    *ret_state = (TaskState){.arn = text_of(task, "taskArn"),
+                             .started_by = text_of(task, "startedBy"),
+                             .container_instance_arn = text_of(task, "containerInstanceArn"),
+                             .version = json_integer_value(json_object_get(task, "version")),
+                             .started_ms = time_of(task, "startedAt"),
+                             .stopped_reason = text_of(task, "stoppedReason")};
+    if (!ret_state->arn || !phase_of(text_of(task, "lastStatus"), &ret_state->phase))
+        return false;
+    if (ret_state->phase == TASK_RUNNING && !ret_state->started_ms)
+        ret_state->phase = TASK_PENDING; /* on its way down, and never was up */
+    if (ret_state->phase == TASK_ENDED)
+        read_end(task, essential, ret_state);
+    return true;
+}
+
+/* ---- refusals ---- */
+
+TaskRefusal task_refusal_of(const char *reason)
+{
+    static const struct {
+        const char *part;
+        TaskRefusal refusal;
+    } refusals[] = {
+        {"RESOURCE:", TASK_REFUSAL_PLACE},
+        {"AGENT", TASK_REFUSAL_PLACE},
+        {"LOCATION", TASK_REFUSAL_PLACE},
+        {"MISSING", TASK_REFUSAL_PLACE},
+        {"INACTIVE", TASK_REFUSAL_PLACE},
+        {"NO ACTIVE INSTANCES", TASK_REFUSAL_PLACE},
+        {"MemberOf placement constraint unsatisfied", TASK_REFUSAL_PLACE},
+        {"ATTRIBUTE", TASK_REFUSAL_HOST},
+        {"Capacity is unavailable", TASK_REFUSAL_CAPACITY},
+        {"You've reached the limit", TASK_REFUSAL_CAPACITY},
+    };
+    for (size_t i = 0; reason && i < G_N_ELEMENTS(refusals); i++)
+        if (g_str_has_prefix(reason, refusals[i].part))
+            return refusals[i].refusal;
+    return TASK_REFUSAL_FINAL;
+}
