@@ -79,7 +79,7 @@ LINK_simulated := simulated spec base
 LINK_aws      := aws spec base
 LINK_api      := api plan schedule scale store source provider world spec base
 LINK_cli      := cli api notify forecast plan schedule scale store source provider world spec base
-LINK_engine   := engine api cli notify forecast plan schedule scale store source provider simulated world spec base
+LINK_engine   := engine api cli notify forecast plan schedule scale store source provider simulated aws world spec base
 
 sources = $(filter-out %_main.c reconciler/main.c,$(wildcard $(DIR_$(1))/*.c))
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(call sources,$(1)))

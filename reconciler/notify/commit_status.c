@@ -1,5 +1,5 @@
 #include "reconciler/notify/commit_status.h"
-#include "reconciler/notify/one_line.h"
+#include "spec/base/one_line.h"
 #include "reconciler/world/state.h"
 #include <jansson.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "reconciler/notify/courier_internal.h"
-#include "reconciler/notify/one_line.h"
+#include "spec/base/one_line.h"
 
 #define EXIT_NEVER   65 /* EX_DATAERR of sysexits.h */
 #define REASON_SHOWN 200

@@ -2,7 +2,7 @@
 #include <string.h>
 #include "reconciler/notify/commit_status.h"
 #include "reconciler/notify/courier_internal.h"
-#include "reconciler/notify/one_line.h"
+#include "spec/base/one_line.h"
 
 #ifndef MUSTER_VERSION
 #error "MUSTER_VERSION comes from the Makefile"

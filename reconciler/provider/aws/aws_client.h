@@ -6,10 +6,8 @@
 #pragma once
 #include <jansson.h>
 #include "reconciler/provider/aws/aws_credentials.h"
+#include "reconciler/provider/aws/aws_error.h"
 #include "reconciler/provider/aws/aws_http.h"
-
-/* Wire form, host and signing name of each are in aws_service.c. */
-typedef enum { AWS_EC2, AWS_ECS, AWS_SSM, AWS_LOGS, AWS_PRICING, AWS_IAM, AWS_STS, AWS_SERVICES } AwsService;
 
 typedef enum { AWS_RETRY_STANDARD, AWS_RETRY_ADAPTIVE } AwsRetryMode;
 

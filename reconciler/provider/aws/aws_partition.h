@@ -4,7 +4,8 @@
 #pragma once
 #include <glib.h>
 #include <stdbool.h>
-#include "reconciler/provider/aws/aws_client.h"
+
+typedef enum { AWS_EC2, AWS_ECS, AWS_SSM, AWS_LOGS, AWS_PRICING, AWS_IAM, AWS_STS, AWS_SERVICES } AwsService;
 
 typedef struct AwsPartition AwsPartition;
 

@@ -1,9 +1,9 @@
-#include "reconciler/notify/one_line.h"
+#include "spec/base/one_line.h"
 #include <glib.h>
 
 char *one_line(View text, long max)
 {
-    g_autofree char *line = g_utf8_make_valid(text.data, (gssize)text.len);
+    g_autofree char *line = g_utf8_make_valid(text.data ? text.data : "", (gssize)text.len);
     for (char *byte = line; *byte; byte++)
         if (g_ascii_iscntrl(*byte))
             *byte = ' ';
