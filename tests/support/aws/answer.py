@@ -31,8 +31,9 @@ class Fragment:
 
 
 def iso_time(seconds):
-    moment = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    milliseconds = round(seconds * 1000)
+    moment = datetime.datetime.fromtimestamp(milliseconds // 1000, datetime.timezone.utc)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03d}Z"
 
 
 def xml_text(text):
@@ -164,7 +165,7 @@ def write_json_members(shape, value, out, path):
 
 def fragment(service, shape_name, value, item="item"):
     """value as a Fragment: an element <item> of EC2, an object of a JSON service."""
-    shape = models.service(service).shape_for(shape_name)
+    shape = models.shape(service, shape_name)
     out = []
     if models.protocol(service) == "json":
         write_json(shape, value, out, shape_name)

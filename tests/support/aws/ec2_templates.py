@@ -91,7 +91,7 @@ def shown(shape, value):
 
 def version_answer(call, template, number):
     version = template.versions[number]
-    shape = models.service("ec2").shape_for("ResponseLaunchTemplateData")
+    shape = models.shape("ec2", "ResponseLaunchTemplateData")
     return {
         "LaunchTemplateId": template.id,
         "LaunchTemplateName": template.name,

@@ -2,7 +2,7 @@
 import re
 
 from ecs_definitions import page_size
-from ecs_state import ACTIVE_STATES, Cluster, as_tags, read_tags
+from ecs_state import Cluster, as_tags, read_tags
 from errors import AwsError
 from pages import cut
 import placement
@@ -10,7 +10,7 @@ from registry import operation
 
 
 def cluster_answer(cluster, include=("TAGS", "SETTINGS")):
-    waiting = cluster.task_count("PROVISIONING", "PENDING", "ACTIVATING")
+    counts = cluster.task_counts()
     return {
         "clusterArn": cluster.arn,
         "clusterName": cluster.name,
@@ -18,8 +18,8 @@ def cluster_answer(cluster, include=("TAGS", "SETTINGS")):
         "registeredContainerInstancesCount": sum(
             host.status in ("ACTIVE", "DRAINING") for host in cluster.hosts.values()
         ),
-        "runningTasksCount": cluster.task_count("RUNNING"),
-        "pendingTasksCount": waiting,
+        "runningTasksCount": counts["RUNNING"],
+        "pendingTasksCount": counts["PROVISIONING"] + counts["PENDING"] + counts["ACTIVATING"],
         "activeServicesCount": 0,
         "statistics": [],
         "tags": as_tags(cluster.tags) if "TAGS" in include else [],
@@ -111,7 +111,7 @@ def delete_cluster(call, parameters):
             "ClusterContainsContainerInstancesException",
             "The Cluster cannot be deleted while Container Instances are active or draining.",
         )
-    if cluster.task_count(*ACTIVE_STATES):
+    if set(cluster.task_counts()) - {"STOPPED"}:
         raise AwsError(
             "ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active."
         )

@@ -7,16 +7,6 @@ import catalogue
 from answer import fragment
 from errors import AwsError
 
-ACTIVE_STATES = (
-    "PROVISIONING",
-    "PENDING",
-    "ACTIVATING",
-    "RUNNING",
-    "DEACTIVATING",
-    "STOPPING",
-    "DEPROVISIONING",
-)
-
 
 def as_tags(tags):
     return [{"key": key, "value": value} for key, value in tags.items()]
@@ -55,8 +45,9 @@ class Cluster:
         self.tasks = {}  # ARN -> Task
         self.tokens = {}
 
-    def task_count(self, *states):
-        return sum(task.last_status in states for task in self.tasks.values())
+    def task_counts(self):
+        """How many tasks are in each state."""
+        return collections.Counter(task.last_status for task in self.tasks.values())
 
     def short(self, arn_or_id):
         return arn_or_id.rsplit("/", 1)[-1]

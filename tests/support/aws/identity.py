@@ -109,7 +109,7 @@ def session_answer(credential, in_partition):
             "AccessKeyId": credential.access_key,
             "SecretAccessKey": credential.secret,
             "SessionToken": credential.token,
-            "Expiration": credential.expires,
+            "Expiration": int(credential.expires),
         },
         "AssumedRoleUser": {
             "AssumedRoleId": f"AROA{credential.account}:{credential.session}",

@@ -112,6 +112,12 @@ def service(name):
 
 
 @functools.lru_cache(maxsize=None)
+def shape(service_name, name):
+    """A shape of a service; always the same object, so that what botocore caches in it lasts."""
+    return service(service_name).shape_for(name)
+
+
+@functools.lru_cache(maxsize=None)
 def operation(service_name, name):
     """The model of an operation, or None where the service has none of that name."""
     model = service(service_name)
