@@ -1,4 +1,5 @@
-"""The agents on the hosts, and Fargate: instances register, tasks run, end, are stopped, die with their host."""
+"""The agents on the hosts, and Fargate: instances register, tasks run, end, are stopped, die with
+their host."""
 import email
 import re
 import uuid
@@ -9,6 +10,10 @@ from outcome import TimerWork
 
 SETTING = re.compile(r"^\s*(?:echo\s+|export\s+)?[\"']?(ECS_[A-Z0-9_]+)=(.*)$", re.MULTILINE)
 EXITED = "EssentialContainerExited"
+NO_LOG_GROUP = (
+    "failed to create Cloudwatch log stream: ResourceNotFoundException: "
+    "The specified log group does not exist."
+)
 
 
 def parts_of(user_data):
@@ -56,7 +61,8 @@ class Agents:
             self.after("registerSeconds", lambda: self.register(instance, config))
 
     def can_register(self, instance, config):
-        """An agent needs an image that has one, a profile, and a way to ECS; a test may hold it back."""
+        """An agent needs an image that has one, a profile, and a way to ECS; a test may hold it
+        back."""
         return (
             instance.launch.image["has_agent"]
             and instance.launch.profile_arn
@@ -174,7 +180,8 @@ class Agents:
         task.work.begin()
 
     def initialization_fault(self, task):
-        """(stopped reason, reason of the container) of logs, secrets and volumes that are not there; or None."""
+        """(stopped reason, reason of the container) of logs, secrets and volumes that are not
+        there; or None."""
         region = task.cluster.region
         for container in task.containers:
             log = container.definition.get("logConfiguration") or {}
@@ -182,7 +189,7 @@ class Agents:
             if log.get("logDriver") == "awslogs" and options.get("awslogs-create-group") != "true":
                 home = self.double.region(region.account, options["awslogs-region"])
                 if options["awslogs-group"] not in home.logs.groups:
-                    text = "failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist."
+                    text = NO_LOG_GROUP
                     if task.is_fargate:
                         return (
                             f"ResourceInitializationError: failed to validate logger args: {text}",
@@ -190,12 +197,14 @@ class Agents:
                         )
                     return (
                         "Task failed to start",
-                        f"CannotStartContainerError: Error response from daemon: failed to initialize logging driver: {text}",
+                        "CannotStartContainerError: Error response from daemon: failed to "
+                        f"initialize logging driver: {text}",
                     )
             for secret in container.definition.get("secrets") or ():
                 if self.double.secret(region, secret["valueFrom"]) is None:
                     return (
-                        f"ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secret {secret['valueFrom']}",
+                        "ResourceInitializationError: unable to pull secrets or registry auth: "
+                        f"unable to retrieve secret {secret['valueFrom']}",
                         None,
                     )
         return None

@@ -1,6 +1,6 @@
 """Writes answers by the service's model, and reads them back with botocore's own parser.
 
-A value that the model does not know raises AnswerFault: it is a fault of the double, not of its client."""
+A value that the model does not know raises AnswerFault: the double is at fault."""
 import base64
 import datetime
 import json
@@ -21,7 +21,8 @@ XML_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#1
 
 
 class Fragment:
-    """A value with its text: written once, sent often. Made by fragment() for a member of a list."""
+    """A value with its text: written once, sent often. Made by fragment() for a member of a
+    list."""
 
     __slots__ = ("value", "text")
 
@@ -218,14 +219,15 @@ def error_body(service, error, request_id):
     code, message = xml_text(error.code), xml_text(error.message)
     if protocol == "ec2":
         text = (
-            f"<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>"
-            f"<RequestID>{request_id}</RequestID></Response>"
+            f"<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error>"
+            f"</Errors><RequestID>{request_id}</RequestID></Response>"
         )
     else:
         side = "Sender" if error.status < 500 else "Receiver"
         text = (
-            f'<ErrorResponse xmlns="{NAMESPACES[service]}"><Error><Type>{side}</Type><Code>{code}</Code>'
-            f"<Message>{message}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+            f'<ErrorResponse xmlns="{NAMESPACES[service]}"><Error><Type>{side}</Type>'
+            f"<Code>{code}</Code><Message>{message}</Message></Error>"
+            f"<RequestId>{request_id}</RequestId></ErrorResponse>"
         )
     return (
         "text/xml;charset=UTF-8",

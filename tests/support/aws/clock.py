@@ -1,7 +1,8 @@
 """Time of the double: what happens later waits here, in real or in virtual time.
 
-Resources live by now(): real time plus what was skipped, or, frozen, only what was advanced. Signatures, the Date header
-and credentials live by wire_now(): real time plus an offset that a test sets, since clients have no virtual clock."""
+Resources live by now(): real time plus what was skipped, or, frozen, only what was advanced.
+Signatures, the Date header and credentials live by wire_now(): real time plus an offset that a test
+sets, since clients have no virtual clock."""
 import heapq
 import itertools
 import time

@@ -123,7 +123,8 @@ def violations(control, given):
 
 @verb("counters")
 def counters(control, given):
-    """Calls by service:Operation, answers by service:Operation:status, seconds spent on answering."""
+    """Calls by service:Operation, answers by service:Operation:status, seconds spent on
+    answering."""
     front = control.front
     answer = {
         "calls": dict(front.counters),
@@ -171,7 +172,8 @@ def latency(control, given):
 
 @verb("throttle")
 def throttle(control, given):
-    """published: the limits of §2.2; scale: times so much; own: {operation: [size, refill a second]}."""
+    """published: the limits that AWS publishes; scale: times so much; own:
+    {operation: [size, refill a second]}."""
     limits = control.world.faults.throttle
     limits.is_published = bool(given.get("published", False))
     limits.scale = float(given.get("scale", 1))
@@ -199,7 +201,8 @@ def credential(control, given):
 
 @verb("expire")
 def expire(control, given):
-    """Every credential with a token (or accessKeyId alone) is over now; sessionSeconds caps those to come."""
+    """Every credential with a token (or accessKeyId alone) is over now; sessionSeconds caps those
+    to come."""
     identity = control.world.identity
     if "sessionSeconds" in given:
         identity.session_seconds = given["sessionSeconds"]
@@ -217,7 +220,8 @@ def expire(control, given):
 
 @verb("deny")
 def deny(control, given):
-    """actions: patterns as ec2:RunInstances that nobody may; roles: patterns of ARNs that nobody assumes. Both replace what was."""
+    """actions: patterns as ec2:RunInstances that nobody may; roles: patterns of ARNs that nobody
+    assumes. Both replace what was."""
     control.world.identity.denied = given.get("actions", [])
     control.world.identity.refused_roles = given.get("roles", [])
     return {}
@@ -314,7 +318,8 @@ def network(control, given):
 
 @verb("image")
 def image(control, given):
-    """release: newer ECS images; or id with architecture, accelerator, agent, state: an image of one's own; delete: its end."""
+    """release: newer ECS images; or id with architecture, accelerator, agent, state: an image of
+    one's own; delete: its end."""
     images = control.region(given).ec2.images
     if given.get("release"):
         images.release()
@@ -388,7 +393,8 @@ def agent(control, given):
 
 @verb("spot-notice")
 def spot_notice(control, given):
-    """Two minutes (noticeSeconds), then the Spot instances that are meant are reclaimed; agents that drain say so at once."""
+    """Two minutes (noticeSeconds), then the Spot instances that are meant are reclaimed; agents
+    that drain say so at once."""
     world = control.world
     seconds = given.get("noticeSeconds", world.settings["spotNoticeSeconds"])
     meant = [
@@ -420,7 +426,8 @@ def end_instance(control, given):
 # ---- looking in
 @verb("state")
 def state(control, given):
-    """What is there, for checks of leaks: instances, clusters with hosts and tasks, templates, task definitions."""
+    """What is there, for checks of leaks: instances, clusters with hosts and tasks, templates,
+    task definitions."""
     return {"regions": [region_state(region) for region in control.world.regions.values()]}
 
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The double of AWS that the tests of the provider run against; README.md says how it is started and scripted."""
+"""The double of AWS that the tests of the provider run against; README.md says how it is started
+and scripted."""
 import sys
 
 sys.dont_write_bytecode = True

@@ -1,4 +1,5 @@
-"""CreateFleet of type instant: which pools it takes, and what it says of those that gave nothing."""
+"""CreateFleet of type instant: which pools it takes, and what it says of those that gave
+nothing."""
 import catalogue
 from ec2_launch import Launch, check_quota, end, pool_fault, quota_room, start
 from ec2_templates import find_template, specified_tags
@@ -57,7 +58,8 @@ class Choice:
         if not region.ec2.is_offered(*self.key[:2]):
             self.fault = (
                 "Unsupported",
-                f"Your requested instance type ({self.key[0]}) is not supported in your requested Availability Zone ({self.key[1]}).",
+                f"Your requested instance type ({self.key[0]}) is not supported in your "
+                f"requested Availability Zone ({self.key[1]}).",
             )
             return
         self.price = region.ec2.price(self.key) / self.weight
@@ -261,7 +263,7 @@ def create_fleet(call, parameters):
 
 
 def fill(call, parameters, total, market, strategy, options):
-    fleet_id = f"fleet-{call.region.hexadecimal(8)}-{call.region.hexadecimal(4)}-{call.region.hexadecimal(4)}"
+    fleet_id = "fleet-" + "-".join(call.region.hexadecimal(digits) for digits in (8, 4, 4, 4, 12))
     choices = choices_of(call, parameters, market)
     for choice in choices:
         choice.settle(call.region)

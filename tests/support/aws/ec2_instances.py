@@ -5,7 +5,7 @@ import re
 from answer import Fragment, iso_time
 import catalogue
 from ec2_launch import Launch, check_quota, check_tags, end, pool_fault, quota_room, start
-from errors import AwsError
+from errors import AwsError, dry_run
 from pages import cut, matches, tag_filter
 from registry import operation
 
@@ -26,9 +26,7 @@ def run_instances(call, parameters):
         )
     launch = Launch(call, parameters, parameters.get("ClientToken")).place()
     if parameters.get("DryRun"):
-        raise AwsError(
-            "DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412
-        )
+        raise dry_run()
     count = room(call.region, launch, least, most)
     pool_key = (launch.type_name, launch.subnet.zone, launch.market)
     reservation = call.region.new_id("r")
@@ -44,7 +42,8 @@ def room(region, launch, least, most):
     if not region.ec2.is_offered(*pool_key[:2]):
         raise AwsError(
             "Unsupported",
-            f"Your requested instance type ({pool_key[0]}) is not supported in your requested Availability Zone ({pool_key[1]}).",
+            f"Your requested instance type ({pool_key[0]}) is not supported in your requested "
+            f"Availability Zone ({pool_key[1]}).",
         )
     check_quota(region, entry, launch.market, least)
     fault = pool_fault(region, pool_key, launch.subnet, launch.max_price)
@@ -55,7 +54,8 @@ def room(region, launch, least, most):
     if fault or min(bounds) < least:
         code, message = fault or (
             "InsufficientInstanceCapacity",
-            f"We currently do not have sufficient {pool_key[0]} capacity in the Availability Zone you requested ({pool_key[1]}).",
+            f"We currently do not have sufficient {pool_key[0]} capacity in the Availability "
+            f"Zone you requested ({pool_key[1]}).",
         )
         if not fault and launch.subnet.free < least:
             code = "InsufficientFreeAddressesInSubnet"
@@ -131,7 +131,8 @@ def check_page_size(parameters, least=5):
     if size is not None and not least <= size <= 1000:
         raise AwsError(
             "InvalidParameterValue",
-            f"Value ( {size} ) for parameter maxResults is invalid. Expecting a value between {least} and 1000.",
+            f"Value ( {size} ) for parameter maxResults is invalid. Expecting a value between "
+            f"{least} and 1000.",
         )
 
 
@@ -170,7 +171,8 @@ def describe_instances(call, parameters):
 def reservation_fragment(call, reservation, instances):
     answers = [instance.answer() for instance in instances]
     text = (
-        f"<item><reservationId>{reservation}</reservationId><ownerId>{call.region.account}</ownerId><groupSet></groupSet>"
+        f"<item><reservationId>{reservation}</reservationId>"
+        f"<ownerId>{call.region.account}</ownerId><groupSet></groupSet>"
         f"<instancesSet>{''.join(each.text for each in answers)}</instancesSet></item>"
     )
     return Fragment(

@@ -1,4 +1,5 @@
-"""Starts instances: what a request and its launch template ask for together, and whether a pool has it."""
+"""Starts instances: what a request and its launch template ask for together, and whether a pool
+has it."""
 import base64
 import binascii
 
@@ -77,7 +78,8 @@ class Launch:
         return tags
 
     def place(self, subnet_id=None):
-        """Checks the members and settles image, subnet, profile and user data; AwsError where one is wrong."""
+        """Checks the members and settles image, subnet, profile and user data; AwsError where one
+        is wrong."""
         ec2 = self.region.ec2
         if not self.image_id:
             raise AwsError("MissingParameter", "The request must contain the parameter ImageId")
@@ -110,7 +112,8 @@ class Launch:
         if entry.architecture != self.image["Architecture"]:
             raise AwsError(
                 "InvalidParameterValue",
-                f"The architecture '{entry.architecture}' of the specified instance type does not match the architecture '{self.image['Architecture']}' of the specified AMI.",
+                f"The architecture '{entry.architecture}' of the specified instance type does "
+                f"not match the architecture '{self.image['Architecture']}' of the specified AMI.",
             )
         if self.market == "spot" and "s" not in entry.flags:
             raise AwsError(
@@ -138,7 +141,8 @@ class Launch:
         ):
             raise AwsError(
                 "InvalidParameterCombination",
-                "Network interfaces and an instance-level subnet ID or security groups may not be specified on the same request",
+                "Network interfaces and an instance-level subnet ID or security groups may not "
+                "be specified on the same request",
             )
         for group in self.groups:
             vpc = self.region.ec2.groups.get(group)
@@ -149,7 +153,8 @@ class Launch:
             if vpc != self.subnet.vpc:
                 raise AwsError(
                     "InvalidParameter",
-                    f"Security group {group} and subnet {self.subnet.id} belong to different networks.",
+                    f"Security group {group} and subnet {self.subnet.id} belong to different "
+                    "networks.",
                 )
 
     def check_profile(self):
@@ -161,7 +166,9 @@ class Launch:
         if (self.region.account, name) not in self.region.double.identity.profiles or given != arn:
             raise AwsError(
                 "InvalidParameterValue",
-                f"Value ({given}) for parameter iamInstanceProfile.{'arn' if 'Arn' in self.profile else 'name'} is invalid. Invalid IAM Instance Profile",
+                f"Value ({given}) for parameter "
+                f"iamInstanceProfile.{'arn' if 'Arn' in self.profile else 'name'} is invalid. "
+                "Invalid IAM Instance Profile",
             )
         self.profile_arn = arn
 
@@ -211,7 +218,8 @@ def check_quota(region, entry, market, count):
         raise AwsError("MaxSpotInstanceCountExceeded", "Max spot instance count exceeded")
     raise AwsError(
         "VcpuLimitExceeded",
-        f"You have requested more vCPU capacity than your current vCPU limit of {quota} allows for the instance bucket that the specified instance type belongs to.",
+        f"You have requested more vCPU capacity than your current vCPU limit of {quota} allows "
+        "for the instance bucket that the specified instance type belongs to.",
     )
 
 
@@ -232,17 +240,20 @@ def pool_fault(region, pool_key, subnet, max_price=None):
     if market == "spot" and max_price and float(max_price) < region.ec2.price(pool_key):
         return (
             "SpotMaxPriceTooLow",
-            f"Your Spot request price of {max_price} is lower than the minimum required Spot request fulfillment price of {region.ec2.price(pool_key):.6f}.",
+            f"Your Spot request price of {max_price} is lower than the minimum required Spot "
+            f"request fulfillment price of {region.ec2.price(pool_key):.6f}.",
         )
     if pool.left is not None and pool.left <= 0:
         return (
             "InsufficientInstanceCapacity",
-            f"We currently do not have sufficient {name} capacity in the Availability Zone you requested ({zone}).",
+            f"We currently do not have sufficient {name} capacity in the Availability Zone you "
+            f"requested ({zone}).",
         )
     if subnet.free <= 0:
         return (
             "InsufficientFreeAddressesInSubnet",
-            f"There are not enough free addresses in subnet '{subnet.id}' to satisfy the requested number of instances.",
+            f"There are not enough free addresses in subnet '{subnet.id}' to satisfy the "
+            "requested number of instances.",
         )
     return None
 

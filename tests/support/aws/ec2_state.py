@@ -1,4 +1,5 @@
-"""EC2's state in one region: the network that is there from the start, instances, fleets, templates, tokens."""
+"""EC2's state in one region: the network that is there from the start, instances, fleets,
+templates, tokens."""
 import copy
 import fnmatch
 
@@ -36,7 +37,8 @@ class Subnet:
 
 
 class Pool:
-    """Capacity of one type in one zone and market. left: how many more can be started; None: as many as one likes."""
+    """Capacity of one type in one zone and market. left: how many more can be started; None: as
+    many as one likes."""
 
     def __init__(self, left=None, price=None, rank=None, error=None):
         self.left = left
@@ -89,6 +91,10 @@ class Instance:
         self.tags = tags
         self.text = None
 
+    @property
+    def host_name(self):
+        return f"ip-{self.address.replace('.', '-')}.{self.region.name}.compute.internal"
+
     def answer(self):
         """As DescribeInstances has it."""
         if not self.text:
@@ -102,9 +108,7 @@ class Instance:
             "InstanceId": self.id,
             "ImageId": launch.image["ImageId"],
             "State": {"Code": STATE_CODES[self.state], "Name": self.state},
-            "PrivateDnsName": f"ip-{self.address.replace('.', '-')}.{self.region.name}.compute.internal"
-            if there
-            else "",
+            "PrivateDnsName": self.host_name if there else "",
             "PublicDnsName": "",
             "StateTransitionReason": self.reason,
             "KeyName": launch.key,
@@ -155,7 +159,8 @@ def is_of(key, patterns):
 
 
 class Ec2:
-    """pools: what a test set, for patterns of (type, zone, market); each pool counts for itself, the last that fits rules."""
+    """pools: what a test set, for patterns of (type, zone, market); each pool counts for itself,
+    the last that fits rules."""
 
     def __init__(self, region):
         self.region = region
@@ -184,7 +189,8 @@ class Ec2:
 
     # ---- client tokens
     def replayed(self, call, token, parameters):
-        """What a call with the same token gave, or None; AwsError where it was asked for something else."""
+        """What a call with the same token gave, or None; AwsError where it was asked for something
+        else."""
         if token and (len(token) > 64 or not token.isascii()):
             raise AwsError(
                 "InvalidParameterValue", "A client token has at most 64 ASCII characters"

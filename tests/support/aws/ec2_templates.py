@@ -30,7 +30,8 @@ class Template:
         if number not in self.versions:
             raise AwsError(
                 "InvalidLaunchTemplateId.VersionNotFound",
-                f"Could not find the specified version {version} for the launch template with ID {self.id}.",
+                f"Could not find the specified version {version} for the launch template with ID "
+                f"{self.id}.",
             )
         return number
 

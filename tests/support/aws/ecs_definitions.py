@@ -19,6 +19,10 @@ FARGATE_GRID = {
     8192: (16384, 61440, 4096),
     16384: (32768, 122880, 8192),
 }
+STILL_ACTIVE = (
+    "The specified task definition is still in ACTIVE status. "
+    "Please deregister the target and try again."
+)
 CAPABILITY = "com.amazonaws.ecs.capability."
 
 
@@ -60,7 +64,8 @@ def check_container(container, parameters):
         container.get("memory") or container.get("memoryReservation") or parameters.get("memory")
     ):
         raise bad(
-            f"Invalid setting for container '{name}'. At least one of 'memory' or 'memoryReservation' must be specified."
+            f"Invalid setting for container '{name}'. At least one of 'memory' or "
+            "'memoryReservation' must be specified."
         )
     if (container.get("memory") or 6) < 6:
         raise bad("Memory must be at least 6 MiB")
@@ -105,7 +110,8 @@ def check_fargate(parameters):
             raise bad("When you are using awslogs with Fargate, awslogs-stream-prefix is required.")
         if (log or container.get("secrets")) and not parameters.get("executionRoleArn"):
             raise bad(
-                "Fargate requires task definition to have execution role ARN to support log driver awslogs."
+                "Fargate requires task definition to have execution role ARN to support log "
+                "driver awslogs."
             )
     for volume in parameters.get("volumes") or ():
         if (volume.get("host") or {}).get("sourcePath") or volume.get("dockerVolumeConfiguration"):
@@ -238,7 +244,7 @@ def delete_task_definitions(call, parameters):
             failures.append(
                 {
                     "arn": definition["taskDefinitionArn"],
-                    "reason": "The specified task definition is still in ACTIVE status. Please deregister the target and try again.",
+                    "reason": STILL_ACTIVE,
                 }
             )
             continue

@@ -1,4 +1,5 @@
-"""ECS's state in one region: clusters with their container instances and tasks, and task definitions."""
+"""ECS's state in one region: clusters with their container instances and tasks, and task
+definitions."""
 import collections
 import json
 import re
@@ -346,7 +347,8 @@ class Task:
         self.texts.clear()
 
     def change(self, status=None, *times):
-        """A step of its life; times: names of times that are now, as startedAt; each is set once."""
+        """A step of its life; times: names of times that are now, as startedAt; each is set
+        once."""
         now = self.cluster.region.double.clock.now()
         if status:
             self.last_status = status

@@ -11,7 +11,10 @@ import placement
 from registry import operation
 
 OVERRIDES_MAX = 8192
-NO_FARGATE = "Capacity is unavailable at this time. Please try again later or in a different availability zone"
+NO_FARGATE = (
+    "Capacity is unavailable at this time. "
+    "Please try again later or in a different availability zone"
+)
 UNSATISFIED = "MemberOf placement constraint unsatisfied"
 
 
@@ -39,13 +42,15 @@ def check_common(parameters, definition, started_by_max):
     for override in overrides.get("containerOverrides") or ():
         if override.get("name") not in names:
             raise bad(
-                f"Override for container named {override.get('name')} is not a container in the TaskDefinition."
+                f"Override for container named {override.get('name')} is not a container in the "
+                "TaskDefinition."
             )
     if not re.fullmatch(
         rf"[A-Za-z0-9_/-]{{0,{started_by_max}}}", parameters.get("startedBy") or ""
     ):
         raise bad(
-            f"startedBy has at most {started_by_max} letters, digits, hyphens, slashes and underscores."
+            f"startedBy has at most {started_by_max} letters, digits, hyphens, slashes and "
+            "underscores."
         )
     is_awsvpc = definition.get("networkMode") == "awsvpc"
     if is_awsvpc and not (parameters.get("networkConfiguration") or {}).get("awsvpcConfiguration"):
@@ -127,7 +132,8 @@ def launch_of(call, cluster, parameters, definition):
     strategy = parameters.get("capacityProviderStrategy")
     if strategy and parameters.get("launchType"):
         raise bad(
-            "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again."
+            "Specifying both a launch type and capacity provider strategy is not supported. "
+            "Remove one and try again."
         )
     subnet = network(call, parameters)
     if strategy:

@@ -11,8 +11,15 @@ class AwsError(Exception):
         self.status = status
 
 
+def dry_run():
+    """What a call with DryRun that would have worked is answered with."""
+    text = "Request would have succeeded, but DryRun flag is set."
+    return AwsError("DryRunOperation", text, 412)
+
+
 class AnswerFault(Exception):
-    """An answer of the double that does not fit the service's model: a fault of the double itself."""
+    """An answer of the double that does not fit the service's model: a fault of the double
+    itself."""
 
 
 class ControlError(Exception):

@@ -4,7 +4,7 @@ import re
 
 from errors import ControlError
 
-# §2.2 of the published limits: (size, refill per second).
+# The limits that AWS publishes: (size, refill per second).
 EC2_MUTATING = ("mutating", 50, 5)
 EC2_READING = ("reading", 100, 20)
 EC2_UNFILTERED = ("unfiltered", 50, 10)
@@ -23,7 +23,8 @@ ECS_BUCKETS = (
         "tasks",
         100,
         40,
-        "RunTask StartTask StopTask DeregisterContainerInstance UpdateContainerInstancesState PutAttributes",
+        "RunTask StartTask StopTask DeregisterContainerInstance UpdateContainerInstancesState "
+        "PutAttributes",
     ),
     (
         "reading",
@@ -133,7 +134,8 @@ class Throttle:
 
 
 class Script:
-    """The next `count` calls of an operation: fail, are lost, or wait. after: so many go well before."""
+    """The next `count` calls of an operation: fail, are lost, or wait. after: so many go well
+    before."""
 
     MEMBERS = {
         "operation",

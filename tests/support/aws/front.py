@@ -1,4 +1,5 @@
-"""One request from its bytes to the bytes of its answer: judged, its signature checked, refused or worked on, judged again."""
+"""One request from its bytes to the bytes of its answer: judged, its signature checked, refused or
+worked on, judged again."""
 import calendar
 import collections
 import json
@@ -11,7 +12,7 @@ import models
 import partition
 import request_judge
 import sigv4
-from errors import AnswerFault, AwsError
+from errors import AnswerFault, AwsError, dry_run
 from http_server import Reply
 from identity import Credential
 from registry import HANDLERS, Call
@@ -116,7 +117,9 @@ class Front:
             asked = self.asked(request, signature)
         except AwsError as error:
             self.violation("request", "", "", str(error))
-            return self.refusal("ec2", error, request_id)
+            return self.refusal(
+                "ecs" if "x-amz-target" in request.headers else "ec2", error, request_id
+            )
         service, name = asked.service, asked.name
         self.counters[f"{service}:{name}"] += 1
         region_name = signature.region if signature else ""
@@ -162,6 +165,8 @@ class Front:
             if service == "ec2":
                 raise AwsError("RequestLimitExceeded", "Request limit exceeded.", 503)
             raise AwsError("ThrottlingException", "Rate exceeded")
+        if parameters.get("DryRun") and (service, name) != ("ec2", "RunInstances"):
+            raise dry_run()
         handler = HANDLERS.get((service, name))
         if not handler:
             raise AnswerFault(f"{service} {name}: the double does not know it")
@@ -173,7 +178,8 @@ class Front:
             code, status = DENIED.get(service, ("AccessDeniedException", 400))
             raise AwsError(
                 code,
-                f"User: {credential.arn(region.partition)} is not authorized to perform: {service}:{name}",
+                f"User: {credential.arn(region.partition)} is not authorized to perform: "
+                f"{service}:{name}",
                 status,
             )
 

@@ -14,7 +14,8 @@ SPOT_ROLE = "AWSServiceRoleForEC2Spot"
 
 
 class Credential:
-    """partition: the one it works in, or None for each. expires: in time of the wire, or None. role: of an assumed one."""
+    """partition: the one it works in, or None for each. expires: in time of the wire, or None.
+    role: of an assumed one."""
 
     def __init__(
         self,
@@ -137,7 +138,8 @@ def assume_role(call, parameters):
     in_partition, account, role = role_of(arn)
     denied = AwsError(
         "AccessDenied",
-        f"User: {call.credential.arn(call.region.partition)} is not authorized to perform: sts:AssumeRole on resource: {arn}",
+        f"User: {call.credential.arn(call.region.partition)} is not authorized to perform: "
+        f"sts:AssumeRole on resource: {arn}",
         403,
     )
     if in_partition != call.region.partition or any(
@@ -150,7 +152,8 @@ def assume_role(call, parameters):
     if call.credential.role and seconds > 3600:
         raise AwsError(
             "ValidationError",
-            "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining",
+            "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by "
+            "role chaining",
         )
     credential = identity.open_session(
         account,

@@ -1,7 +1,9 @@
-"""A task as real local processes: each container has a root of its own, and shares only what a volume of the task maps.
+"""A task as real local processes: each container has a root of its own, and shares only what a
+volume of the task maps.
 
-As root a container is a mount namespace with chroot: /usr and /etc of this machine are there to read, all else is empty
-and the container's own. Without root it is a working directory, HOME and TMPDIR: an absolute path is then this machine's."""
+As root a container is a mount namespace with chroot: /usr and /etc of this machine are there to
+read, all else is empty and the container's own. Without root it is a working directory, HOME and
+TMPDIR: an absolute path is then this machine's."""
 import os
 import shutil
 import signal
@@ -11,7 +13,7 @@ from outcome import merged_command, merged_environment
 
 READ_ONLY = ("usr", "etc", "bin", "sbin", "lib", "lib32", "lib64", "libx32")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# $1: the new root, $2: user, $3: working directory; then pairs SOURCE TARGET up to --, then the command.
+# $1: new root, $2: user, $3: working directory; then SOURCE TARGET pairs up to --, then the command.
 ENTER = r"""
 set -e
 root=$1 user=$2 directory=$3
@@ -127,7 +129,10 @@ class ProcessWork:
                 lambda code: self.exited(container, code),
             )
         except OSError as fault:
-            reason = f"CannotStartContainerError: Error response from daemon: failed to create task: exec: {command[0]!r}: {fault.strerror}"
+            reason = (
+                "CannotStartContainerError: Error response from daemon: failed to create task: "
+                f"exec: {command[0]!r}: {fault.strerror}"
+            )
             self.timers.append(
                 self.double.clock.after(0, lambda: self.ended(container, 127, reason))
             )

@@ -6,7 +6,7 @@ import botocore.model
 
 SERVICES = ("ec2", "ecs", "ssm", "logs", "iam", "sts", "service-quotas")
 
-# What the model of Debian 12's botocore (1.29, November 2022) does not know yet. A newer model wins.
+# What the model of Debian 12's botocore (1.29, November 2022) does not know. A newer model wins.
 NEWER_MEMBERS = {
     ("ecs", "RunTaskRequest"): {"clientToken": {"shape": "String"}},
     ("ec2", "InstanceTypeInfo"): {

@@ -1,4 +1,5 @@
-"""How tasks run and end: rules of a test, by family, command, environment and tags; and work that only takes time."""
+"""How tasks run and end: rules of a test, by family, command, environment and tags; and work that
+only takes time."""
 import fnmatch
 
 from errors import ControlError

@@ -1,4 +1,5 @@
-"""Cuts lists into pages. A token names the list and the last item, so that items may come and go between pages."""
+"""Cuts lists into pages. A token names the list and the last item, so that items may come and go
+between pages."""
 import base64
 import fnmatch
 import re
@@ -45,7 +46,8 @@ def wildcard(pattern):
 
 
 def matches(value_lists, filters, code="InvalidParameterValue"):
-    """Whether an item passes. value_lists: {filter name: its values}, or a function of the name; all filters have to match."""
+    """Whether an item passes. value_lists: {filter name: its values}, or a function of the name;
+    all filters have to match."""
     for each in filters or ():
         values = (
             value_lists(each["Name"]) if callable(value_lists) else value_lists.get(each["Name"])

@@ -151,6 +151,7 @@ SINGLE = re.compile(r"\s*ec2InstanceId\s*(?:==|in)\s*\[?\s*['\"]?(i-[0-9a-f]+)['
 
 
 def single_instance(text):
-    """The EC2 instance that an expression names alone, so that none has to be searched for; or None."""
+    """The EC2 instance that an expression names alone, so that none has to be searched for; or
+    None."""
     found = SINGLE.fullmatch(text)
     return found[1] if found else None

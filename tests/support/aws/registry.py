@@ -1,4 +1,5 @@
-"""Which function answers which operation. A handler gets (Call, parameters) and returns the answer's members."""
+"""Which function answers which operation. A handler gets (Call, parameters) and returns the
+answer's members."""
 HANDLERS = {}
 
 

@@ -1,4 +1,5 @@
-"""Processes on the event loop: their lines as they come, their end when both the process and its output have ended."""
+"""Processes on the event loop: their lines as they come, their end when both the process and its
+output have ended."""
 import os
 import signal
 import subprocess

@@ -1,4 +1,5 @@
-"""The whole double: accounts and regions, time, faults, agents; everything that a handler reaches."""
+"""The whole double: accounts and regions, time, faults, agents; everything that a handler
+reaches."""
 import gc
 
 from agent import Agents

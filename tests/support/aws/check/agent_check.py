@@ -1,4 +1,5 @@
-"""Agents and tasks: registration, states, exit codes, stops, lost hosts, and tasks as real processes."""
+"""Agents and tasks: registration, states, exit codes, stops, lost hosts, and tasks as real
+processes."""
 from agent import agent_config
 from harness import DoubleTest
 from outcome import OOM
@@ -23,7 +24,8 @@ class Registration(DoubleTest):
         self.assertEqual(agent_config(quoted), {"ECS_CLUSTER": "one"})
         archive = (
             b'Content-Type: multipart/mixed; boundary="B"\nMIME-Version: 1.0\n\n'
-            b"--B\nContent-Type: text/x-shellscript\n\n#!/bin/sh\necho ECS_CLUSTER=users >>/etc/ecs/ecs.config\n"
+            b"--B\nContent-Type: text/x-shellscript\n\n"
+            b"#!/bin/sh\necho ECS_CLUSTER=users >>/etc/ecs/ecs.config\n"
             b"--B\nContent-Type: text/x-shellscript\n\n#!/bin/sh\ncat >>/etc/ecs/ecs.config <<'E'\n"
             b'ECS_CLUSTER=ours\nECS_INSTANCE_ATTRIBUTES={"a":"b"}\nE\n--B--\n'
         )
@@ -81,7 +83,7 @@ class Tasks(DoubleTest):
         return task
 
     def test_life(self):
-        """PENDING, RUNNING, STOPPED with times, rising versions, an exit code; forgotten after an hour"""
+        """PENDING, RUNNING, STOPPED with times and an exit code; forgotten after an hour"""
         self.hosts()
         self.define()
         self.control("outcome", match={"family": "f"}, seconds=10, exitCode=7)
@@ -172,7 +174,7 @@ class Tasks(DoubleTest):
         self.assertEqual(self.ended(arn)["stopCode"], "UserInitiated")
 
     def test_host_lost(self):
-        """tasks of a terminated instance stop with its text and no exit code; the host is INACTIVE"""
+        """tasks of a terminated instance stop with its text and without an exit code"""
         ecs = self.client("ecs")
         self.control("settings", taskSeconds=None)
         (instance_id,) = self.hosts()
@@ -389,7 +391,7 @@ class Processes(DoubleTest):
         )
 
     def test_missing(self):
-        """a command that is not there ends with 127; a log group or secret that is not there fails the start"""
+        """a missing command ends with 127; a missing log group or secret fails the start"""
         self.shell("", command=["/no/such/command"])
         self.assertEqual(self.end_of(self.run_task()["taskArn"])["containers"][0]["exitCode"], 127)
         options = {"awslogs-group": "none", "awslogs-region": "us-east-1"}

@@ -232,6 +232,8 @@ class Launches(DoubleTest):
         """one bad id fails a whole TerminateInstances"""
         ec2 = self.client("ec2")
         ids = self.launch(2)
+        dry = {"InstanceIds": ids, "DryRun": True}
+        self.refused("DryRunOperation", ec2.terminate_instances, http_status=412, **dry)
         bad = [*ids, "i-00000000000000000"]
         self.refused("InvalidInstanceID.NotFound", ec2.terminate_instances, InstanceIds=bad)
         self.refused(
@@ -252,7 +254,7 @@ class Launches(DoubleTest):
         self.assertEqual(len(found["Reservations"][0]["Instances"]), 2)
 
     def test_counts(self):
-        """as many as there is room for between MinCount and MaxCount, and back again when they end"""
+        """as many as there is room for between MinCount and MaxCount; ends give room back"""
         self.control("pool", type="m5.large", zone="us-east-1a", capacity=3)
         ec2 = self.client("ec2")
         ids = self.launch(MinCount=1, MaxCount=5, SubnetId=SUBNETS[0])
@@ -485,7 +487,7 @@ class Fleets(DoubleTest):
         return {"InstanceType": name, "SubnetId": SUBNETS[at], **more}
 
     def test_lowest_price(self):
-        """lowest-price fills the cheapest pool first, then the next, and reports the one that ran out"""
+        """lowest-price fills the cheapest pool, then the next, and reports what ran out"""
         self.control("pool", type="t3.micro", zone="us-east-1a", capacity=2)
         started, errors = self.fleet(
             [self.pool("m5.large"), self.pool("t3.micro")], 3, "on-demand", "lowest-price"
@@ -509,7 +511,7 @@ class Fleets(DoubleTest):
         self.assertEqual(started, [("m5.4xlarge", "a", 2)])
 
     def test_spot_strategies(self):
-        """the capacity strategies take the deepest pool; with prices, the cheap one of two alike; diversified all"""
+        """capacity strategies take the deepest pool, with prices the cheap one of two alike"""
         self.control(
             "pool", type="m5.large", zone="us-east-1a", market="spot", rank=9, price="0.01"
         )

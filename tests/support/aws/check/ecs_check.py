@@ -13,7 +13,7 @@ NETWORK = {"awsvpcConfiguration": {"subnets": SUBNETS[:1]}}
 
 class Clusters(DoubleTest):
     def test_life(self):
-        """an ACTIVE cluster of a name is returned as it is; a deleted one is INACTIVE, then a new one"""
+        """an ACTIVE cluster of a name is returned as it is; a deleted one is made anew"""
         ecs = self.client("ecs")
         tags = [{"key": "owner", "value": "me"}]
         ecs.create_cluster(clusterName="c", tags=tags)
@@ -77,7 +77,7 @@ class Clusters(DoubleTest):
         self.assertEqual(ecs.list_tasks(cluster="c1")["taskArns"], [task])
 
     def test_tags(self):
-        """tags of clusters, definitions and tasks; those that ECS refuses; StopTask takes a task's"""
+        """tags of clusters, definitions and tasks; StopTask takes a task's away"""
         ecs = self.client("ecs")
         self.control("settings", taskSeconds=None)
         self.hosts()
@@ -114,7 +114,7 @@ class Definitions(DoubleTest):
         return self.refused(refused, call, **body) if refused else call(**body)["taskDefinition"]
 
     def test_revisions(self):
-        """each registration is a revision; INACTIVE ones do not run; deleting wants them INACTIVE"""
+        """each registration is a revision; INACTIVE ones do not run"""
         ecs = self.client("ecs")
         first, second = self.register(), self.register()
         self.assertEqual((first["revision"], second["revision"]), (1, 2))
@@ -202,7 +202,7 @@ class Placement(DoubleTest):
         return [{"type": "memberOf", "expression": f"ec2InstanceId == {instance_id}"}]
 
     def test_resources(self):
-        """a host registers what its type has, below the nominal memory; tasks take of it and give back"""
+        """a host registers what its type has; tasks take of it and give back"""
         ecs = self.client("ecs")
         (instance_id,) = self.hosts(lines=["ECS_RESERVED_MEMORY=32"])
         self.define(cpu=1024, memory=1000)

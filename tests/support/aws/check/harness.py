@@ -91,7 +91,8 @@ def user_data(cluster, *lines):
 
 
 class DoubleTest(unittest.TestCase):
-    """A test with a double in virtual time, which is reset before each; no test may leave a violation."""
+    """A test with a double in virtual time, which is reset before each; no test may leave a
+    violation."""
 
     OPTIONS = ("--virtual-time",)
     REGION = "us-east-1"

@@ -1,4 +1,5 @@
-"""The scripting port: faults, lost answers, latency, throttles, counters, resets; and the double as a process."""
+"""The scripting port: faults, lost answers, latency, throttles, counters, resets; and the double
+as a process."""
 import json
 import os
 import subprocess
@@ -10,6 +11,13 @@ import unittest
 import botocore.exceptions
 
 from harness import PROGRAM, SUBNETS, DoubleTest
+
+
+STARTER = """
+import subprocess, sys
+child = subprocess.Popen([sys.executable, sys.argv[1]], stdout=subprocess.PIPE, text=True)
+print(child.pid, child.stdout.readline(), flush=True)
+"""
 
 
 class Faults(DoubleTest):
@@ -234,10 +242,8 @@ class Logs(DoubleTest):
 class Process(unittest.TestCase):
     def test_ends_with_parent(self):
         """the double ends when the process that started it does"""
-        text = "import subprocess,sys,time\nchild=subprocess.Popen([sys.executable,sys.argv[1]],stdout=subprocess.PIPE,text=True)\n"
-        text += "print(child.pid,child.stdout.readline(),flush=True)"
         starter = subprocess.run(
-            [sys.executable, "-c", text, PROGRAM],
+            [sys.executable, "-c", STARTER, PROGRAM],
             capture_output=True,
             text=True,
             check=True,
