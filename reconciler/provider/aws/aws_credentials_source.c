@@ -115,8 +115,8 @@ uint64_t aws_credentials_get(AwsCredentialsSource *source, AwsCredentialsDone do
     g_array_append_val(source->waiters, waiter);
     g_autoptr(AwsCredentialsSource) kept = aws_credentials_source_ref(source);
     begin(source);
-    for (guint i = 0; i < source->waiters->len; i++)
-        if (g_array_index(source->waiters, Waiter, i).id == waiter.id)
+    for (guint i = 0; i < kept->waiters->len; i++)
+        if (g_array_index(kept->waiters, Waiter, i).id == waiter.id)
             return waiter.id;
     return 0; /* it was fetched at once */
 }
