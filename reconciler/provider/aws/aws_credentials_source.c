@@ -52,15 +52,18 @@ static bool is_usable(const AwsCredentialsSource *source)
 
 /* ---- fetching ---- */
 
-/* Those that wait now: who asks in an answer waits for the next. */
+/* Those that wait now, one by one: who is told may cancel another; who asks in an answer waits for the next.
+ */
 static void tell_all(AwsCredentialsSource *source, const GError *error)
 {
-    g_autoptr(GArray) waiters = source->waiters;
-    source->waiters = g_array_new(FALSE, FALSE, sizeof(Waiter));
+    uint64_t last_id = source->last_id;
     g_autoptr(AwsCredentials) set = is_usable(source) ? aws_credentials_ref(source->current) : NULL;
-    for (guint i = 0; i < waiters->len; i++) {
-        const Waiter *waiter = &g_array_index(waiters, Waiter, i);
-        waiter->done(set, set ? NULL : error, waiter->data);
+    while (source->waiters->len > 0) {
+        const Waiter waiter = g_array_index(source->waiters, Waiter, 0);
+        if (waiter.id > last_id)
+            break;
+        g_array_remove_index(source->waiters, 0);
+        waiter.done(set, set ? NULL : error, waiter.data);
     }
 }
 

@@ -1,9 +1,9 @@
 #include "reconciler/provider/aws/aws_client.h"
 #include "reconciler/provider/aws/sigv4.h"
-#include "tests/support/fake_credentials.h"
 #include "tests/support/http_script.h"
 
 #define HEADERS_MAX 16
+#define SECRET      "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 
 /* The client over real connections, before a server that checks what arrives: byte for byte what was signed,
  * and what happens when connections break. */
@@ -34,7 +34,7 @@ static SigV4Verdict verdict_of(const char *request, int64_t now_ms)
     g_auto(SigV4Claim) claim = {0};
     if (!claimed || !sigv4_claim_parse(claimed, &claim))
         return SIGV4_INCOMPLETE;
-    return sigv4_verify(&came, &claim, FAKE_SECRET, now_ms);
+    return sigv4_verify(&came, &claim, SECRET, now_ms);
 }
 
 /* As the body says; the first time and the times after it. */
@@ -115,8 +115,9 @@ static void set_up(Fixture *fixture, const void *data)
     fixture->context = g_main_context_new();
     fixture->server = http_server_new(serve, &fixture->service);
     fixture->http = aws_http_new(fixture->context, 4);
-    fixture->source = aws_credentials_source_fixed(NULL);
-    fake_credentials_set(fixture->source, 1);
+    g_autoptr(AwsCredentials) credentials =
+        aws_credentials_new("AKIDEXAMPLE", SECRET, "session", 0, "the test");
+    fixture->source = aws_credentials_source_fixed(credentials);
     g_autofree char *url = http_url(fixture->server, "/some/path");
     const AwsClientConfig config = {.service = AWS_EC2, .region = "us-gov-west-1", .endpoint = url};
     fixture->client =

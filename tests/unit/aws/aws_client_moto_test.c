@@ -4,7 +4,6 @@
 #include <sys/wait.h>
 #include "reconciler/provider/aws/aws_client.h"
 #include "reconciler/provider/aws/query.h"
-#include "tests/support/fake_credentials.h"
 
 /* Against moto's server, which somebody else wrote: it checks signatures, and says what AWS would. Left out
  * where moto_server is not installed. */

@@ -143,6 +143,44 @@ static void test_shared(Fixture *fixture, const void *data)
     g_assert_cmpint(fixture->fetches, ==, 1);
 }
 
+typedef struct {
+    Fixture *fixture;
+    uint64_t other; /* who is cancelled; 0: who asks again */
+    Got again;
+    int times;
+} Meddler;
+
+static void meddle(AwsCredentials *credentials, const GError *error, void *data)
+{
+    (void)credentials;
+    (void)error;
+    Meddler *meddler = data;
+    meddler->times++;
+    if (meddler->other)
+        aws_credentials_cancel(meddler->fixture->source, meddler->other);
+    else
+        aws_credentials_get(meddler->fixture->source, take, &meddler->again);
+}
+
+/* In an answer others are cancelled, and asked for: these wait for the next. */
+static void test_meddling(Fixture *fixture, const void *data)
+{
+    (void)data;
+    Meddler first = {.fixture = fixture}, again = {.fixture = fixture};
+    Got second = {0}, third = {0};
+    aws_credentials_get(fixture->source, meddle, &first);
+    aws_credentials_get(fixture->source, meddle, &again);
+    first.other = aws_credentials_get(fixture->source, take, &second);
+    aws_credentials_get(fixture->source, take, &third);
+    answer(fixture, -1);
+    g_assert_cmpint(first.times, ==, 1);
+    g_assert_cmpint(second.times, ==, 0);
+    g_assert_cmpstr(third.error, ==, "nobody answers");
+    g_assert_cmpint(again.again.times, ==, 0);
+    answer(fixture, 0);
+    g_assert_cmpstr(again.again.id, ==, "AKID2");
+}
+
 /* Renewed on the side, then insisted on; the old set is used as long as it is good. */
 static void test_refresh(Fixture *fixture, const void *data)
 {
@@ -242,6 +280,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/aws-credentials/table", test_table);
     g_test_add("/aws-credentials/shared", Fixture, NULL, set_up, test_shared, tear_down);
+    g_test_add("/aws-credentials/meddling", Fixture, NULL, set_up, test_meddling, tear_down);
     g_test_add("/aws-credentials/refresh", Fixture, NULL, set_up, test_refresh, tear_down);
     g_test_add("/aws-credentials/expired", Fixture, NULL, set_up, test_expired, tear_down);
     g_test_add("/aws-credentials/lenient", Fixture, "lenient", set_up, test_lenient, tear_down);
