@@ -93,7 +93,7 @@ static bool take_profile(AwsSettings *settings, const char *profile, GError **er
         return true;
     g_free(settings->profile);
     settings->profile = g_strdup(named.text);
-    settings->is_profile_named = true;
+    settings->is_profile_named = profile != NULL;
     if (aws_config_has_profile(settings->file, named.text))
         return true;
     g_autofree const char **names = aws_config_profiles(settings->file);

@@ -15,7 +15,7 @@ typedef struct {
 
 typedef struct {
     char *profile;
-    bool is_profile_named; /* asked for, not the default that need not be there */
+    bool is_profile_named; /* by whoever asked, not by the environment: then its keys do not count */
     AwsSetting region, ca_bundle;
     bool uses_fips, uses_dualstack;
     AwsRetryMode retry_mode;

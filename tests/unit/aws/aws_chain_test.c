@@ -155,6 +155,17 @@ static void test_named_profile(Fixture *fixture, const void *data)
     g_assert_cmpstr(fixture->id, ==, "AKIDC");
 }
 
+/* A profile that a variable names does not keep the keys of others from counting, as in the SDKs. */
+static void test_profile_of_environment(Fixture *fixture, const void *data)
+{
+    (void)data;
+    say(fixture, "AWS_PROFILE", "ci");
+    say(fixture, "AWS_ACCESS_KEY_ID", "AKIDE");
+    say(fixture, "AWS_SECRET_ACCESS_KEY", "s");
+    find(fixture, keys, NULL, NULL);
+    g_assert_cmpstr(fixture->id, ==, "AKIDE");
+}
+
 static void test_half(Fixture *fixture, const void *data)
 {
     (void)data;
@@ -286,6 +297,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     ADD("/aws-chain/environment", test_environment);
     ADD("/aws-chain/named-profile", test_named_profile);
+    ADD("/aws-chain/profile-of-environment", test_profile_of_environment);
     ADD("/aws-chain/half", test_half);
     ADD("/aws-chain/nothing", test_nothing);
     ADD("/aws-chain/role-chain", test_role_chain);
