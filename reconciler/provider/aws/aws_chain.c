@@ -1,5 +1,6 @@
 #include "reconciler/provider/aws/aws_chain.h"
 #include <string.h>
+#include "reconciler/provider/aws/aws_process.h"
 #include "spec/base/units.h"
 
 #define DEPTH_MAX 8 /* profiles that name each other */
@@ -173,6 +174,15 @@ static bool is_seen(Looking *looking, const char *profile, GError **error)
     return false;
 }
 
+static AwsCredentialsSource *of_process(const Looking *looking, const char *profile, const char *command,
+                                        GError **error)
+{
+    AwsFetcher fetcher;
+    return aws_fetcher_process(&looking->chain->fetching, profile, command, &fetcher, error)
+               ? aws_credentials_source_new(&fetcher, &looking->chain->clock)
+               : NULL;
+}
+
 /* NULL without error: it says nothing of credentials. */
 static AwsCredentialsSource *of_profile(Looking *looking, const char *profile, GError **error)
 {
@@ -189,14 +199,15 @@ static AwsCredentialsSource *of_profile(Looking *looking, const char *profile, G
         g_propagate_error(error, g_steal_pointer(&fault));
         return NULL;
     }
-    static const char *const others[] = {"sso_session", "sso_start_url", "credential_process"};
-    for (size_t i = 0; i < G_N_ELEMENTS(others); i++)
-        if (setting(looking, profile, others[i]))
-            return fail(error,
-                        "profile %s: %s is not read by this version; put what `aws configure "
-                        "export-credentials` prints into the environment",
-                        profile, others[i]);
-    return NULL;
+    const char *process = setting(looking, profile, "credential_process");
+    bool has_sso = setting(looking, profile, "sso_session") || setting(looking, profile, "sso_start_url");
+    if (has_sso)
+        return fail(error,
+                    "profile %s: sign-in sessions (sso_session, sso_start_url) are not read by this version; "
+                    "put what `aws configure "
+                    "export-credentials` prints into the environment, or name it as credential_process",
+                    profile);
+    return process ? of_process(looking, profile, process, error) : NULL;
 }
 
 static AwsCredentialsSource *of_web_identity(const Looking *looking, GError **error)

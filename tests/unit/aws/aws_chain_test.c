@@ -228,6 +228,17 @@ static void test_web_identity(Fixture *fixture, const void *data)
                     "AssumeRoleWithWebIdentity web as muster with nobody token ey.J; ");
 }
 
+static void test_process(Fixture *fixture, const void *data)
+{
+    (void)data;
+    find(fixture,
+         "[default]\ncredential_process = sh -c 'echo \"{\\\"Version\\\": 1, \\\"AccessKeyId\\\": "
+         "\\\"AKIDP\\\", \\\"SecretAccessKey\\\": \\\"s\\\"}\"'\n",
+         NULL, NULL);
+    g_assert_cmpstr(fixture->error, ==, NULL);
+    g_assert_cmpstr(fixture->id, ==, "AKIDP");
+}
+
 static void test_denied(Fixture *fixture, const void *data)
 {
     (void)data;
@@ -277,8 +288,21 @@ static const BadConfig bad[] = {
      "a\nduration_seconds = 60\nsource_profile = b\n[profile b]\naws_access_key_id = "
      "A\naws_secret_access_key = s\n",
      ROLE "a: duration_seconds is 900 to 43,200"},
-    {"[default]\nsso_session = s\n", "profile default: sso_session is not read by this version; put what "
-                                     "`aws configure export-credentials` prints into the environment"},
+    {"[default]\nsso_session = s\n",
+     "profile default: sign-in sessions (sso_session, sso_start_url) are not read by this version; put what "
+     "`aws configure export-credentials` prints into the "
+     "environment, or name it as credential_process"},
+    {"[default]\ncredential_process = sh -c 'exit 3'\n",
+     "credential_process of profile default: it ended with 3"},
+    {"[default]\ncredential_process = sh -c 'kill -9 $$'\n",
+     "credential_process of profile default: it was ended by signal 9"},
+    {"[default]\ncredential_process = echo nothing\n",
+     "credential_process of profile default: it printed no JSON object with Version 1"},
+    {"[default]\ncredential_process = sh -c 'head -c 70000 /dev/zero'\n",
+     "credential_process of profile default: it printed no JSON object with Version 1"},
+    {"[default]\ncredential_process = sh -c 'x\n",
+     "credential_process of profile default: Text ended before matching quote was found for '. (The text was "
+     "“sh -c 'x”)"},
 };
 
 static void test_bad(Fixture *fixture, const void *data)
@@ -303,6 +327,7 @@ int main(int argc, char **argv)
     ADD("/aws-chain/role-chain", test_role_chain);
     ADD("/aws-chain/given-role", test_given_role);
     ADD("/aws-chain/web-identity", test_web_identity);
+    ADD("/aws-chain/process", test_process);
     ADD("/aws-chain/denied", test_denied);
     ADD("/aws-chain/itself", test_itself);
     for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
