@@ -146,8 +146,7 @@ static void check_credentials(Doctor *doctor)
     g_autoptr(GError) error = NULL;
     g_auto(Answer) answer = {0};
     const AwsChain chain = {.fetching = {doctor->context, doctor->http, doctor->settings},
-                            .time = &doctor->time,
-                            .clock = {doctor->time.now_ms, doctor->time.self}};
+                            .time = &doctor->time};
     doctor->source = aws_chain_new(&chain, doctor->options->role_arn, &error);
     if (!doctor->source) {
         add(doctor, "credentials", "failed", "%s", error->message);

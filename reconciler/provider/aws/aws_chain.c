@@ -54,14 +54,14 @@ static AwsCredentialsSource *assume(const Looking *looking, const AwsRole *role,
                     role->arn);
     if (!aws_fetcher_role(&looking->chain->fetching, role, base, looking->chain->time, &fetcher, error))
         return NULL;
-    return aws_credentials_source_new(&fetcher, &looking->chain->clock);
+    return aws_credentials_source_new(&fetcher, looking->chain->time);
 }
 
 static AwsCredentialsSource *of_container(const Looking *looking, GError **error)
 {
     AwsFetcher fetcher;
     return aws_fetcher_container(&looking->chain->fetching, &fetcher, error)
-               ? aws_credentials_source_new(&fetcher, &looking->chain->clock)
+               ? aws_credentials_source_new(&fetcher, looking->chain->time)
                : NULL;
 }
 
@@ -69,7 +69,7 @@ static AwsCredentialsSource *of_metadata(const Looking *looking)
 {
     AwsFetcher fetcher;
     return aws_fetcher_metadata(&looking->chain->fetching, &fetcher)
-               ? aws_credentials_source_new(&fetcher, &looking->chain->clock)
+               ? aws_credentials_source_new(&fetcher, looking->chain->time)
                : NULL;
 }
 
@@ -179,7 +179,7 @@ static AwsCredentialsSource *of_process(const Looking *looking, const char *prof
 {
     AwsFetcher fetcher;
     return aws_fetcher_process(&looking->chain->fetching, profile, command, &fetcher, error)
-               ? aws_credentials_source_new(&fetcher, &looking->chain->clock)
+               ? aws_credentials_source_new(&fetcher, looking->chain->time)
                : NULL;
 }
 

@@ -6,7 +6,6 @@
 typedef struct {
     AwsFetching fetching;
     const AwsTime *time; /* outlives what is made */
-    AwsClock clock;
 } AwsChain;
 
 /* role_arn: assumed with what was found, as an environment asks for; NULL: none. NULL with error, which names

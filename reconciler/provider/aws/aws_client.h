@@ -8,18 +8,9 @@
 #include "reconciler/provider/aws/aws_answer.h"
 #include "reconciler/provider/aws/aws_credentials.h"
 #include "reconciler/provider/aws/aws_http.h"
+#include "reconciler/provider/aws/aws_time.h"
 
 typedef enum { AWS_RETRY_STANDARD, AWS_RETRY_ADAPTIVE } AwsRetryMode;
-
-/* Where time and chance come from. */
-typedef struct {
-    int64_t (*now_ms)(void *self);       /* CLOCK_REALTIME */
-    int64_t (*monotonic_ms)(void *self); /* CLOCK_MONOTONIC */
-    /* A source that is ready after so long, new, not attached; NULL: GLib's timers. */
-    GSource *(*timer_new)(void *self, int64_t after_ms);
-    uint64_t seed;
-    void *self; /* outlives the client */
-} AwsTime;
 
 /* Copied by aws_client_new(). */
 typedef struct {

@@ -14,7 +14,7 @@ typedef struct {
 
 struct AwsCredentialsSource {
     AwsFetcher fetcher;
-    AwsClock clock;
+    AwsTime time;
     AwsCredentials *current; /* NULL: none yet */
     int64_t failed_ms;
     bool is_fetching;
@@ -39,7 +39,7 @@ AwsRefresh aws_refresh_of(int64_t expires_ms, int64_t failed_ms, bool is_lenient
 
 static int64_t now_of(const AwsCredentialsSource *source)
 {
-    return source->clock.now_ms ? source->clock.now_ms(source->clock.self) : 0;
+    return source->time.now_ms ? source->time.now_ms(source->time.self) : 0;
 }
 
 /* It can be used, whatever came of fetching another. */
@@ -144,11 +144,11 @@ void aws_credentials_refused(AwsCredentialsSource *source, const AwsCredentials 
 
 /* ---- life ---- */
 
-AwsCredentialsSource *aws_credentials_source_new(const AwsFetcher *fetcher, const AwsClock *clock)
+AwsCredentialsSource *aws_credentials_source_new(const AwsFetcher *fetcher, const AwsTime *time)
 {
     AwsCredentialsSource *source = g_new0(AwsCredentialsSource, 1);
     source->fetcher = *fetcher;
-    source->clock = *clock;
+    source->time = *time;
     source->waiters = g_array_new(FALSE, FALSE, sizeof(Waiter));
     source->refs = 1;
     return source;
@@ -157,7 +157,7 @@ AwsCredentialsSource *aws_credentials_source_new(const AwsFetcher *fetcher, cons
 AwsCredentialsSource *aws_credentials_source_fixed(AwsCredentials *credentials)
 {
     AwsCredentialsSource *source =
-        aws_credentials_source_new(&(AwsFetcher){.is_lenient = true}, &(AwsClock){0});
+        aws_credentials_source_new(&(AwsFetcher){.is_lenient = true}, &(AwsTime){0});
     source->current = aws_credentials_ref(credentials);
     return source;
 }

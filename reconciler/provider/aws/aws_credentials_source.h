@@ -5,6 +5,7 @@
  * on its way, and as long as none can be had. */
 #pragma once
 #include "reconciler/provider/aws/aws_credentials.h"
+#include "reconciler/provider/aws/aws_time.h"
 
 /* Either is taken: credentials, or an error. */
 typedef void (*AwsFetched)(AwsCredentials *credentials, GError *error, void *data);
@@ -21,14 +22,9 @@ typedef struct {
     bool is_lenient;
 } AwsFetcher;
 
-/* CLOCK_REALTIME. */
-typedef struct {
-    int64_t (*now_ms)(void *self);
-    void *self;
-} AwsClock;
-
-/* fetcher is taken. The first set is fetched when it is asked for. */
-AwsCredentialsSource *aws_credentials_source_new(const AwsFetcher *fetcher, const AwsClock *clock);
+/* fetcher is taken; time: copied; of it only the wall clock counts. The first set is fetched when it is asked
+ * for. */
+AwsCredentialsSource *aws_credentials_source_new(const AwsFetcher *fetcher, const AwsTime *time);
 
 /* ---- when ---- */
 

@@ -119,8 +119,7 @@ static void find(Fixture *fixture, const char *config, const char *profile, cons
     fixture->settings = aws_settings_new(file, profile, lookup, fixture->variables, &error);
     g_assert_no_error(error);
     const AwsChain chain = {.fetching = {fixture->context, fixture->http, fixture->settings},
-                            .time = &time_now,
-                            .clock = {real_ms, NULL}};
+                            .time = &time_now};
     g_autoptr(AwsCredentialsSource) source = aws_chain_new(&chain, role_arn, &error);
     if (!source) {
         fixture->error = g_strdup(error->message);

@@ -57,7 +57,7 @@ static void set_up(Fixture *fixture, const void *data)
     AwsFetcher fetcher = {
         .fetch = fetch, .cancel = cancel, .free = let_go, .self = fixture, .is_lenient = data != NULL};
     *fixture = (Fixture){.now_ms = START};
-    fixture->source = aws_credentials_source_new(&fetcher, &(AwsClock){now, fixture});
+    fixture->source = aws_credentials_source_new(&fetcher, &(AwsTime){.now_ms = now, .self = fixture});
 }
 
 static void tear_down(Fixture *fixture, const void *data)
