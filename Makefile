@@ -97,6 +97,8 @@ SIMULATION_BINS := $(BUILD)/tests/simulation/simulation $(patsubst %.c,$(BUILD)/
 FUZZ_TARGETS   := $(wildcard tests/fuzz/*_fuzz.c)
 FUZZ_REPLAYS   := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%_replay,$(FUZZ_TARGETS))
 SCRIPT_TESTS   := $(sort $(wildcard tests/e2e/*.t) $(wildcard tests/golden/*.t) $(wildcard tests/fault/*.t))
+# What runs nothing of ours that sanitizers could judge.
+ASAN_SCRIPTS   := $(filter-out tests/e2e/aws_double.t,$(SCRIPT_TESTS))
 SUPPORT        := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/support/*.c))
 
 .PHONY: all demo test simulate simulate-same check-asan check-valgrind lint format fuzz bench golden deps deps-lint help \
@@ -131,7 +133,7 @@ check-asan: ## the C tests and the end-to-end tests under AddressSanitizer and U
 	+@$(MAKE) VARIANT=asan asan-run
 .PHONY: asan-run
 asan-run: all $(C_TEST_BINS) $(SIMULATION_BINS) $(FUZZ_REPLAYS)
-	@BUILD=$(BUILD) MUSTER_TEST_VARIANT=asan G_SLICE=always-malloc tools/run-tests $(C_TEST_BINS) $(SIMULATION_BINS) $(FUZZ_REPLAYS) $(SCRIPT_TESTS)
+	@BUILD=$(BUILD) MUSTER_TEST_VARIANT=asan G_SLICE=always-malloc tools/run-tests $(C_TEST_BINS) $(SIMULATION_BINS) $(FUZZ_REPLAYS) $(ASAN_SCRIPTS)
 
 # Of Debian 12's valgrind: it knows no pidfd_open, without which no launcher runs and no git is waited for, and takes mount() without a type for a fault.
 VALGRIND_TESTS := $(filter-out tests/unit/provider/local_test.c tests/unit/source/repo_test.c tests/unit/source/helper_test.c,$(UNIT_TESTS) $(PROPERTY_TESTS))

@@ -87,6 +87,11 @@ static void clock_wake_at(void *self, int64_t at_ms)
     clock_set(clock, MAX(at_ms, 0));
 }
 
+int64_t clock_ms(void)
+{
+    return g_get_real_time() / 1000;
+}
+
 int64_t clock_us(void)
 {
     return g_get_monotonic_time();

@@ -11,4 +11,5 @@ Clock *clock_new(ClockTick tick, void *data);
 void clock_stop(Clock *clock);
 void clock_free(Clock *clock);
 ClockPort clock_port(Clock *clock);
+int64_t clock_ms(void); /* the wall clock, for what decides nothing of the engine's */
 int64_t clock_us(void); /* the monotonic clock, in microseconds, for what measures the program itself */

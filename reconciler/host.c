@@ -1,4 +1,5 @@
 /* host.c: builds the real ports, runs the loop, ends in order. */
+#include "reconciler/doctor.h"
 #include "reconciler/host.h"
 #include "reconciler/api/server.h"
 #include "reconciler/clock.h"
@@ -525,4 +526,5 @@ const Host host_real = {.start = host_start,
                         .reload = host_reload,
                         .simulate = future_simulate,
                         .forecast = future_forecast,
-                        .replay = replay_state};
+                        .replay = replay_state,
+                        .doctor = doctor_run};

@@ -170,6 +170,12 @@ typedef struct {
     int64_t differs_ms;  /* its time */
 } ReplayedRun;
 
+/* What muster would use of AWS is looked at; nothing is changed there. Borrowed; NULL: as the environment
+ * says. */
+typedef struct DoctorOptions {
+    const char *profile, *region, *account, *role_arn; /* account: that it has to be; role: assumed first */
+} DoctorOptions;
+
 typedef struct HostHandle HostHandle;
 typedef struct Host {
     /* Starts the engine in a thread of its own: takes the lease, opens the store, serves DIR/muster.sock;
@@ -193,4 +199,6 @@ typedef struct Host {
      * what it was fed with. *ret_runs: of ReplayedRun, the caller's. False: there is nothing that can be
      * replayed. */
     bool (*replay)(const char *state_dir, GPtrArray **ret_runs, GError **error);
+    /* *ret_checks: [{"check", "status": "ok|warning|failed|not checked", "detail"}…], the caller's. */
+    bool (*doctor)(const DoctorOptions *options, json_t **ret_checks, GError **error);
 } Host;

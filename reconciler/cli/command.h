@@ -38,6 +38,7 @@ typedef struct {
     char *lasting;
     char *against, *installation, *publish_snapshot, *notify, *listen;
     gboolean behind_proxy;
+    char *profile, *region, *account, *role;
     char *record, *replay, *workload, *seed, *compare, *html, *until, *begin, *spot_reclaim, *spot_refuse;
 } Options;
 
@@ -173,4 +174,4 @@ extern const Command command_approve, command_rollback, command_init, command_va
     command_explain, command_status, command_submit, command_wait, command_logs, command_cancel,
     command_terminate, command_start, command_rerun, command_suspend, command_resume, command_events,
     command_history, command_forget, command_override, command_graph, command_schema, command_simulate,
-    command_export, command_snapshot, command_version, command_completion, command_help;
+    command_export, command_snapshot, command_doctor, command_version, command_completion, command_help;

@@ -2,7 +2,7 @@
  * service, one the status, a line (the error's header; "": none), then the body. */
 #include <stdint.h>
 #include <string.h>
-#include "reconciler/provider/aws/aws_error.h"
+#include "reconciler/provider/aws/aws_answer.h"
 #include "reconciler/provider/aws/sigv4.h"
 #include "reconciler/provider/aws/task_state.h"
 #include "reconciler/provider/aws/xml.h"
@@ -44,6 +44,19 @@ static void check_xml(View body)
         g_assert(count(xml_root(document)) <= XML_ELEMENTS_MAX);
 }
 
+/* A success is read whole, or is an error; whatever token it names can be asked for. */
+static void check_answer(AwsService service, View body)
+{
+    const AwsHttpAnswer http = {.end = AWS_HTTP_ANSWERED, .status = 200, .body = body};
+    g_auto(AwsAnswer) answer = {0};
+    aws_answer_read(service, &http, &answer);
+    g_assert((answer.error != NULL) == (answer.xml == NULL && answer.json == NULL));
+    const char *token = aws_answer_next(service, &answer);
+    g_assert(!token || *token);
+    g_autofree char *next = token ? aws_body_of_page(service, "{}", token) : NULL;
+    g_assert(!token || strlen(next) > strlen("{}"));
+}
+
 static void check_task(View body)
 {
     static const char *const essential[] = {TASK_CONTAINER, "other", NULL};
@@ -74,6 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     View body = {rest.data + MIN(len + 1, rest.len), rest.len - MIN(len + 1, rest.len)};
     check_error(data[0] % AWS_SERVICES, statuses[data[1] % G_N_ELEMENTS(statuses)], body,
                 *type ? type : NULL);
+    check_answer(data[0] % AWS_SERVICES, body);
     check_xml(body);
     check_task(body);
     check_claim(body);

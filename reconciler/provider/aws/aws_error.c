@@ -9,6 +9,7 @@
 #define HOURS(n)    ((int64_t)(n)*60 * 60 * 1000)
 #define MESSAGE_MAX 1000 /* characters */
 #define BODY_SHOWN  200
+#define HIDDEN_FROM 16   /* characters of a secret that are one */
 #define EVERY       (-1) /* service */
 
 /* ---- what follows from each ---- */
@@ -223,6 +224,58 @@ AwsError *aws_error_of_transport(AwsHttpEnd end, const char *why)
     error->action = is_hopeless ? AWS_ACT_CONFIGURATION : AWS_ACT_RETRY;
     error->is_certain = end == AWS_HTTP_UNREACHABLE || end == AWS_HTTP_IMPOSSIBLE;
     return error;
+}
+
+AwsError *aws_error_of_credentials(const char *why)
+{
+    AwsError *error = g_new0(AwsError, 1);
+    error->code = g_strdup("");
+    error->message = one_line(view_from(why), MESSAGE_MAX);
+    error->action = AWS_ACT_CREDENTIALS;
+    error->is_certain = true;
+    return error;
+}
+
+/* ---- credentials and clocks ---- */
+
+static bool is_one_of(const AwsError *error, const char *const *patterns)
+{
+    for (; *patterns; patterns++)
+        if (glob_matches(*patterns, view_from(error->code)))
+            return true;
+    return false;
+}
+
+bool aws_error_may_be_clock(const AwsError *error)
+{
+    static const char *const codes[] = {"RequestExpired",
+                                        "AuthFailure",
+                                        "RequestTimeTooSkewed",
+                                        "InvalidSignatureException",
+                                        "RequestInTheFuture",
+                                        "SignatureDoesNotMatch",
+                                        NULL};
+    return is_one_of(error, codes);
+}
+
+bool aws_error_may_be_age(const AwsError *error)
+{
+    static const char *const codes[] = {"ExpiredToken*", "RequestExpired", "UnrecognizedClientException",
+                                        "InvalidClientTokenId", NULL};
+    return is_one_of(error, codes);
+}
+
+/* By its beginning: the message may have been cut in the middle of it. */
+void aws_error_hide(AwsError *error, const char *secret)
+{
+    g_autofree char *beginning = g_strndup(secret ? secret : "", HIDDEN_FROM);
+    char *found = *beginning ? strstr(error->message, beginning) : NULL;
+    if (!found)
+        return;
+    *found = '\0';
+    char *message = g_strconcat(error->message, "…", NULL);
+    g_free(error->message);
+    error->message = message;
 }
 
 AwsError *aws_error_copy(const AwsError *error)

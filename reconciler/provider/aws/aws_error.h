@@ -43,6 +43,15 @@ AwsError *aws_error_of_transport(AwsHttpEnd end, const char *why);
 /* Of a list of failures that came with success (CreateFleet's errorSet), and of why an instance ended
  * (stateReason). */
 AwsError *aws_error_of_code(AwsService service, const char *code, const char *message);
+/* Of a call that was not made for want of credentials. */
+AwsError *aws_error_of_credentials(const char *why);
+/* It may be that the clocks differ: worth a look at the answer's Date. */
+bool aws_error_may_be_clock(const AwsError *error);
+/* It may be that the credentials have ended or were replaced: worth a fresh set. */
+bool aws_error_may_be_age(const AwsError *error);
+/* Cuts the message where it begins to repeat a secret of the request: some services answer a bad signature
+ * with all that was signed, the session token included. NULL: nothing. */
+void aws_error_hide(AwsError *error, const char *secret);
 AwsError *aws_error_copy(const AwsError *error);
 /* "RequestLimitExceeded: Request limit exceeded. (request 1b2c)". New string. */
 char *aws_error_text(const AwsError *error);

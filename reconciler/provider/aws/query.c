@@ -16,10 +16,16 @@ static void append_encoded(GString *out, const char *text)
     }
 }
 
-Query *query_new(const char *action, const char *version)
+Query *query_continued(const char *text)
 {
     Query *query = g_new0(Query, 1);
-    query->text = g_string_new(NULL);
+    query->text = g_string_new(text);
+    return query;
+}
+
+Query *query_new(const char *action, const char *version)
+{
+    Query *query = query_continued("");
     query_add(query, "Action", action);
     query_add(query, "Version", version);
     return query;

@@ -10,6 +10,8 @@ typedef struct Query Query;
 
 /* "Action=…&Version=…" stand first. */
 Query *query_new(const char *action, const char *version);
+/* Goes on behind a text that another one made. */
+Query *query_continued(const char *text);
 void query_free(Query *query);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Query, query_free)
 /* Nothing where value is NULL. */

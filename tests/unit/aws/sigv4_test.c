@@ -75,6 +75,7 @@ static void test_key(void)
 {
     SigV4Key key = {0};
     g_autofree char *first = json_authorization(&key);
+    g_assert_true(g_str_has_suffix(first, JSON_SIGNATURE));
     static const SigV4Scope others[] = {{"cn-north-1", "ec2"}, {"cn-northwest-1", "ecs"}};
     g_autoptr(AwsCredentials) credentials = credentials_of("SESSIONTOKENEXAMPLE==");
     g_autoptr(AwsCredentials) rotated = aws_credentials_new(KEY_ID, "other", NULL, 0, "the test");

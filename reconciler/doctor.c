@@ -1,0 +1,255 @@
+#include "reconciler/doctor.h"
+#include <string.h>
+#include "reconciler/clock.h"
+#include "reconciler/provider/aws/aws_chain.h"
+#include "reconciler/provider/aws/aws_partition.h"
+#include "reconciler/provider/aws/aws_shared_files.h"
+
+#define CONNECTIONS     8
+#define SOON_MS         (60LL * 60 * 1000) /* credentials that end within this are worth a word */
+#define IMAGE_PARAMETER "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"
+
+typedef struct {
+    const DoctorOptions *options;
+    json_t *checks;
+    GMainContext *context;
+    AwsHttp *http;
+    AwsSettings *settings;
+    AwsTime time;
+    AwsCredentialsSource *source;
+    bool has_region, has_credentials;
+} Doctor;
+
+/* What is asked of each service: a call that needs one permission and changes nothing. */
+static const struct {
+    AwsService service;
+    const char *permission, *action, *body;
+} probes[] = {
+    {AWS_EC2, "ec2:DescribeInstances", "DescribeInstances",
+     "Action=DescribeInstances&Version=2016-11-15&MaxResults=5"},
+    {AWS_ECS, "ecs:ListClusters", "ListClusters", "{\"maxResults\":1}"},
+    {AWS_SSM, "ssm:GetParameter", "GetParameter", "{\"Name\":\"" IMAGE_PARAMETER "\"}"},
+    {AWS_LOGS, "logs:DescribeLogGroups", "DescribeLogGroups", "{\"limit\":1}"},
+};
+
+/* ---- what is found ---- */
+
+static void G_GNUC_PRINTF(4, 5)
+    add(Doctor *doctor, const char *check, const char *status, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    g_autofree char *detail = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    json_array_append_new(doctor->checks,
+                          json_pack("{s:s,s:s,s:s}", "check", check, "status", status, "detail", detail));
+}
+
+/* ---- waiting ---- */
+
+typedef struct {
+    bool is_done;
+    AwsCredentials *credentials;
+    char *error;
+    char *account, *arn;
+} Answer;
+
+static void answer_clear(Answer *answer)
+{
+    aws_credentials_unref(answer->credentials);
+    g_free(answer->error);
+    g_free(answer->account);
+    g_free(answer->arn);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Answer, answer_clear)
+
+static void wait_for(Doctor *doctor, const Answer *answer)
+{
+    while (!answer->is_done)
+        g_main_context_iteration(doctor->context, TRUE);
+}
+
+static void take_credentials(AwsCredentials *credentials, const GError *error, void *data)
+{
+    Answer *answer = data;
+    answer->is_done = true;
+    answer->credentials = credentials ? aws_credentials_ref(credentials) : NULL;
+    answer->error = error ? g_strdup(error->message) : NULL;
+}
+
+static void take_answer(const AwsAnswer *said, void *data)
+{
+    Answer *answer = data;
+    answer->is_done = true;
+    answer->error = said->error ? aws_error_text(said->error) : NULL;
+    answer->account = g_strdup(xml_text(said->xml, "Account"));
+    answer->arn = g_strdup(xml_text(said->xml, "Arn"));
+}
+
+static void call(Doctor *doctor, AwsService service, const char *action, const char *body, Answer *ret_answer)
+{
+    g_autoptr(GError) error = NULL;
+    g_auto(AwsSetting) endpoint = aws_settings_endpoint(doctor->settings, service);
+    AwsClientConfig config = aws_settings_client(doctor->settings, service, NULL, endpoint.text);
+    g_autoptr(AwsClient) client =
+        aws_client_new(doctor->context, doctor->http, doctor->source, &config, &doctor->time, &error);
+    if (!client) {
+        ret_answer->error = g_strdup(error->message);
+        return;
+    }
+    const AwsCall what = {.action = action, .body = body};
+    aws_client_call(client, &what, take_answer, ret_answer);
+    wait_for(doctor, ret_answer);
+}
+
+/* ---- the checks ---- */
+
+static const char *lookup(const char *name, void *data)
+{
+    const DoctorOptions *options = data;
+    if (options->region && (strcmp(name, "AWS_REGION") == 0 || strcmp(name, "AWS_DEFAULT_REGION") == 0))
+        return options->region;
+    return g_getenv(name);
+}
+
+static bool check_settings(Doctor *doctor)
+{
+    g_autoptr(GError) error = NULL;
+    void *data = (void *)(uintptr_t)doctor->options;
+    AwsConfigFile *file = aws_shared_files_read(lookup, data, &error);
+    doctor->settings = file ? aws_settings_new(file, doctor->options->profile, lookup, data, &error) : NULL;
+    if (!doctor->settings)
+        add(doctor, "settings", "failed", "%s", error->message);
+    else
+        add(doctor, "settings", "ok", "profile %s", doctor->settings->profile);
+    return doctor->settings != NULL;
+}
+
+static void check_region(Doctor *doctor)
+{
+    const AwsSetting *region = &doctor->settings->region;
+    const AwsPartition *partition = region->text ? aws_partition_of_region(region->text) : NULL;
+    doctor->has_region = region->text != NULL;
+    if (!region->text)
+        add(doctor, "region", "failed",
+            "no region is set: give --region, AWS_REGION, or region in the profile");
+    else if (!partition)
+        add(doctor, "region", "warning", "%s (%s) is of no partition that is known", region->text,
+            region->origin);
+    else
+        add(doctor, "region", "ok", "%s (%s), partition %s", region->text,
+            doctor->options->region ? "--region" : region->origin, aws_partition_name(partition));
+}
+
+static void check_credentials(Doctor *doctor)
+{
+    g_autoptr(GError) error = NULL;
+    g_auto(Answer) answer = {0};
+    const AwsChain chain = {.fetching = {doctor->context, doctor->http, doctor->settings},
+                            .time = &doctor->time};
+    doctor->source = aws_chain_new(&chain, doctor->options->role_arn, &error);
+    if (!doctor->source) {
+        add(doctor, "credentials", "failed", "%s", error->message);
+        return;
+    }
+    aws_credentials_get(doctor->source, take_credentials, &answer);
+    wait_for(doctor, &answer);
+    doctor->has_credentials = answer.credentials != NULL;
+    if (!answer.credentials) {
+        add(doctor, "credentials", "failed", "%s", answer.error);
+        return;
+    }
+    int64_t left_ms = answer.credentials->expires_ms - doctor->time.now_ms(doctor->time.self);
+    if (answer.credentials->expires_ms == 0)
+        add(doctor, "credentials", "ok", "%s, without an end%s", answer.credentials->origin,
+            answer.credentials->session_token
+                ? " that is known: they are temporary, and a daemon cannot renew them"
+                : "");
+    else
+        add(doctor, "credentials", left_ms < SOON_MS ? "warning" : "ok",
+            "%s, good for %" G_GINT64_FORMAT " min", answer.credentials->origin, left_ms / 60000);
+}
+
+static void check_identity(Doctor *doctor)
+{
+    g_auto(Answer) answer = {0};
+    g_auto(AwsArn) arn = {0};
+    call(doctor, AWS_STS, "GetCallerIdentity", "Action=GetCallerIdentity&Version=2011-06-15", &answer);
+    if (answer.error) {
+        add(doctor, "identity", "failed", "%s", answer.error);
+        return;
+    }
+    const AwsPartition *partition = aws_partition_of_region(doctor->settings->region.text);
+    bool is_arn = answer.arn && aws_arn_parse(answer.arn, &arn);
+    const char *account = answer.account ? answer.account : "";
+    if (doctor->options->account && strcmp(account, doctor->options->account) != 0)
+        add(doctor, "identity", "failed", "these credentials are of account %s, not of %s", account,
+            doctor->options->account);
+    else if (is_arn && partition && strcmp(arn.partition, aws_partition_name(partition)) != 0)
+        add(doctor, "identity", "failed", "these credentials are of partition %s, and the region is of %s",
+            arn.partition, aws_partition_name(partition));
+    else
+        add(doctor, "identity", "ok", "account %s, %s", account, answer.arn ? answer.arn : "without a name");
+}
+
+static void check_permission(Doctor *doctor, size_t probe)
+{
+    g_auto(Answer) answer = {0};
+    call(doctor, probes[probe].service, probes[probe].action, probes[probe].body, &answer);
+    if (answer.error)
+        add(doctor, probes[probe].permission, "failed", "%s", answer.error);
+    else
+        add(doctor, probes[probe].permission, "ok", "%s answers",
+            aws_service_info(probes[probe].service)->name);
+}
+
+/* Each needs what stands before it; what cannot be looked at is said to be so. */
+static void check_all(Doctor *doctor)
+{
+    if (!check_settings(doctor))
+        return;
+    check_region(doctor);
+    check_credentials(doctor);
+    bool is_ready = doctor->has_region && doctor->has_credentials;
+    if (is_ready)
+        check_identity(doctor);
+    else
+        add(doctor, "identity", "not checked", "it needs a region and credentials");
+    for (size_t i = 0; i < G_N_ELEMENTS(probes); i++)
+        if (is_ready)
+            check_permission(doctor, i);
+        else
+            add(doctor, probes[i].permission, "not checked", "it needs a region and credentials");
+    add(doctor, "network, images, quotas", "not checked",
+        "this version does not look at what an environment needs: subnets, security groups, "
+        "instance profile, launch permissions, vCPU quotas");
+}
+
+static int64_t now_ms(void *self)
+{
+    (void)self;
+    return clock_ms();
+}
+
+static int64_t monotonic_ms(void *self)
+{
+    (void)self;
+    return clock_us() / 1000;
+}
+
+bool doctor_run(const DoctorOptions *options, json_t **ret_checks, GError **error)
+{
+    (void)error;
+    Doctor doctor = {.options = options,
+                     .checks = json_array(),
+                     .context = g_main_context_new(),
+                     .time = {.now_ms = now_ms, .monotonic_ms = monotonic_ms, .seed = (uint64_t)clock_us()}};
+    doctor.http = aws_http_new(doctor.context, CONNECTIONS);
+    check_all(&doctor);
+    aws_credentials_source_unref(doctor.source);
+    aws_http_free(doctor.http);
+    aws_settings_free(doctor.settings);
+    g_main_context_unref(doctor.context);
+    *ret_checks = doctor.checks;
+    return true;
+}
