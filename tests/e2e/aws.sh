@@ -1,25 +1,23 @@
-# aws.sh: what the scripts that need AWS share: its double (tests/support/aws), started and asked. Source it after lib.sh.
-for double_python in python3 /usr/bin/python3; do
-    "$double_python" -c 'import botocore' 2>/dev/null && break
-    double_python=
-done
-[ -n "$double_python" ] || { echo "1..0 # SKIP python3-botocore is not installed (make deps)"; exit 0; }
-unset AWS_PROFILE AWS_REGION AWS_DEFAULT_REGION AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE AWS_CA_BUNDLE AWS_SESSION_TOKEN AWS_ENDPOINT_URL
-# start_double: sets $double_port and $control_port, and the variables that have muster ask it.
-start_double() {
-    "$double_python" "$ROOT/tests/support/aws/double.py" "$@" >"$WORK/double.out" 2>"$WORK/double.err" &
-    double=$!
-    daemons="$daemons $double"
-    until [ -s "$WORK/double.out" ]; do
-        kill -0 "$double" 2>/dev/null || { echo "# the double ended:"; sed 's/^/# /' "$WORK/double.err"; return 1; }
-        sleep 0.02
-    done
-    read -r _ double_port _ control_port _ <"$WORK/double.out"
+# aws.sh: the double of AWS for the scripts that need it; sourced after lib.sh. tests/support/aws/README.md has its verbs.
+for aws_python in python3 /usr/bin/python3 ""; do "$aws_python" -c 'import botocore' 2>/dev/null && break; done
+[ -n "$aws_python" ] || { echo "1..0 # SKIP python3-botocore is not installed (make deps)"; exit 0; }
+
+# start_aws [OPTIONS…]: the double in the background, and the environment of a client of it; returns when it listens.
+start_aws() {
+    rm -f "$WORK/aws.port" && mkfifo "$WORK/aws.port" || return 1
+    "$aws_python" "$ROOT/tests/support/aws/double.py" "$@" >"$WORK/aws.port" 2>"$WORK/aws.log" &
+    daemons="$daemons $!"
+    read -r _ aws_port _ aws_control _ <"$WORK/aws.port" || { sed 's/^/# /' "$WORK/aws.log"; return 1; }
+    AWS_ENDPOINT_URL=http://127.0.0.1:$aws_port
     AWS_ACCESS_KEY_ID=AKIDEXAMPLE AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY
-    AWS_ENDPOINT_URL=http://127.0.0.1:$double_port AWS_EC2_METADATA_DISABLED=true
-    export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_ENDPOINT_URL AWS_EC2_METADATA_DISABLED
+    AWS_REGION=${AWS_REGION:-us-east-1} AWS_EC2_METADATA_DISABLED=true
+    export AWS_ENDPOINT_URL AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_REGION AWS_EC2_METADATA_DISABLED
+    unset AWS_SESSION_TOKEN AWS_PROFILE
 }
-# script VERB [JSON]: of the scripting port; prints its answer.
-script() { curl -s --noproxy '*' "http://127.0.0.1:$control_port/double/$1" -d "${2:-{\}}"; }
-# No request that botocore's models would not have made.
-no_violations() { is "${1:-every request is one that botocore knows}" "$(script violations | tr -d ' \n')" '{"violations":[]}'; }
+# double VERB [JSON]: the answer of the double's scripting port.
+double() { curl -s --noproxy '*' --max-time 60 --data-binary "${2:-{\}}" "http://127.0.0.1:$aws_control/double/$1"; }
+# no_violations: whether every request so far was as AWS takes it.
+no_violations() {
+    double violations >"$WORK/violations"
+    grep -qx '{"violations": \[\]}' "$WORK/violations" || { cat "$WORK/violations"; return 1; }
+}

@@ -120,24 +120,13 @@ class ProcessWork:
             self.timers.append(self.double.clock.after(0, lambda: self.ended(container, 0, None)))
             return
         argv, directory, environment = self.launch(container, command)
-        try:
-            process = self.double.spawn(
-                argv,
-                directory,
-                environment,
-                lambda line: self.double.log_lines(container, [line]),
-                lambda code: self.exited(container, code),
-            )
-        except OSError as fault:
-            reason = (
-                "CannotStartContainerError: Error response from daemon: failed to create task: "
-                f"exec: {command[0]!r}: {fault.strerror}"
-            )
-            self.timers.append(
-                self.double.clock.after(0, lambda: self.ended(container, 127, reason))
-            )
-            return
-        self.processes[container.name] = process
+        self.processes[container.name] = self.double.spawn(
+            argv,
+            directory,
+            environment,
+            lambda line: self.double.log_lines(container, [line]),
+            lambda code: self.exited(container, code),
+        )
 
     def launch(self, container, command):
         """(argv, working directory, environment) of a container's process."""
@@ -177,7 +166,7 @@ class ProcessWork:
             os.chmod(os.path.join(root, name), 0o1777)
         pairs = [part for source, target in mounts for part in (source, root + target)]
         enter = [
-            "unshare",
+            shutil.which("unshare"),
             "--mount",
             "--",
             "/bin/sh",

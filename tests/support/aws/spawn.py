@@ -5,6 +5,8 @@ import signal
 import subprocess
 
 LINE_MAX = 256 * 1024
+# What runs ends with the double, however that ends.
+DIES_WITH_PARENT = ("/usr/bin/setpriv", "--pdeathsig", "KILL", "--")
 
 
 class Process:
@@ -15,7 +17,7 @@ class Process:
         self.buffer = b""
         self.code = None
         self.child = subprocess.Popen(
-            argv,
+            [*DIES_WITH_PARENT, *argv],
             cwd=directory,
             env=environment,
             stdin=subprocess.DEVNULL,

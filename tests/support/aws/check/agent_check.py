@@ -1,5 +1,8 @@
 """Agents and tasks: registration, states, exit codes, stops, lost hosts, and tasks as real
 processes."""
+import os
+
+import harness
 from agent import agent_config
 from harness import DoubleTest
 from outcome import OOM
@@ -290,6 +293,9 @@ class Processes(DoubleTest):
 
     def setUp(self):
         super().setUp()
+        self.start_hosts()
+
+    def start_hosts(self):
         self.control("settings", runner="process")
         self.client("ecs").create_cluster(clusterName="c1")
         self.launch(2, lines=['ECS_AVAILABLE_LOGGING_DRIVERS=["json-file","awslogs","none"]'])
@@ -422,6 +428,22 @@ class Processes(DoubleTest):
         instance_id = next(each["instance"] for each in self.state()["tasks"])
         self.control("end-instance", ids=[instance_id])
         self.assertIn(instance_id, self.end_of(task["taskArn"])["stoppedReason"])
+
+    def test_killed(self):
+        """a double that is killed leaves no process behind"""
+        double = harness.Double()
+        try:
+            self.double, self.control = double, double.control
+            self.start_hosts()
+            self.shell("echo $$; exec sleep 1000")
+            task = self.run_task()
+            (pid,) = self.until("the start", lambda: self.logged(task, "f"))
+        finally:
+            double.process.kill()
+            double.end()
+            self.double = harness.double()
+            self.control = self.double.control
+        self.until("its end", lambda: not os.path.exists(f"/proc/{pid}"))
 
     def test_order(self):
         """a container waits for the success of the one that it depends on"""

@@ -1,4 +1,5 @@
 """moto as the second judge: the same calls against both, compared where moto does as AWS does."""
+import importlib.util
 import os
 import subprocess
 import sys
@@ -9,13 +10,7 @@ import botocore.config
 
 from harness import CONFIG, SESSION, DoubleTest
 
-try:
-    import moto  # noqa: F401, only whether it is there
-
-    HAS_MOTO = True
-except ImportError:
-    HAS_MOTO = False
-
+HAS_MOTO = importlib.util.find_spec("moto") is not None
 SERVER = (
     "from werkzeug.serving import make_server\n"
     "from moto.server import DomainDispatcherApplication, create_backend_app\n"
