@@ -275,6 +275,14 @@ class Tasks(DoubleTest):
         self.assertEqual(self.instance(instance_id)["StateReason"]["Code"], "Server.InternalError")
 
 
+class ChinaTasks(Tasks):
+    REGION = "cn-north-1"
+
+
+class GovernmentTasks(Tasks):
+    REGION = "us-gov-west-1"
+
+
 class Processes(DoubleTest):
     """Tasks as real processes, in real time."""
 

@@ -31,7 +31,9 @@ class Tap(unittest.TestResult):
         self.faults.append(err)
 
     def stopTest(self, test):
+        region = getattr(test, "REGION", "us-east-1")
         name = test.shortDescription() or test.id()
+        name += "" if region == "us-east-1" else f" ({region})"
         print(
             f"{'not ok' if self.faults else 'ok'} {self.testsRun} - {name}{self.skip}", flush=True
         )
