@@ -30,6 +30,11 @@ class Tap(unittest.TestResult):
         super().addError(test, err)
         self.faults.append(err)
 
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err:
+            self.faults.append(err)
+
     def stopTest(self, test):
         region = getattr(test, "REGION", "us-east-1")
         name = test.shortDescription() or test.id()
