@@ -365,13 +365,13 @@ class Processes(DoubleTest):
         efs = {"name": "shared", "efsVolumeConfiguration": {"fileSystemId": "fs-12345678"}}
         mounts = [{"sourceVolume": "shared", "containerPath": "/mnt/shared"}]
         self.shell(
-            "echo one >/tmp/own; echo two >/mnt/shared/both; echo three >/work",
+            "echo one >/tmp/own; echo two >/mnt/shared/both; echo three >/left",
             "write",
             [efs],
             mountPoints=mounts,
         )
         self.shell(
-            "ls /tmp; ls /work; cat /mnt/shared/both; pwd; touch /usr/x",
+            "ls /tmp; ls /left; cat /mnt/shared/both; pwd; touch /usr/x",
             "read",
             [efs],
             mountPoints=mounts,
@@ -383,7 +383,7 @@ class Processes(DoubleTest):
         self.assertEqual(
             [line for line in lines if "cannot" not in line and "No such" not in line], ["two", "/"]
         )
-        self.assertTrue(any("/work" in line for line in lines))
+        self.assertTrue(any("/left" in line for line in lines))
         self.assertTrue(any("Read-only" in line for line in lines), lines)
 
     def test_stop(self):
