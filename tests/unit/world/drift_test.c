@@ -103,7 +103,7 @@ static void test_found_and_gone(void)
 {
     World *world = world_with(NULL);
     Records *records = records_new();
-    take_events(world, records);
+    g_free(take_events(world, records));
     g_assert_cmpint(see(world, AS_APPLIED, 1000), ==, DRIFT_NONE);
     g_assert_false(world_is_dirty(world));
     g_assert_cmpint(see(world, OTHER, 2000), ==, DRIFT_DIFFERS);
@@ -281,7 +281,7 @@ static void test_annotation(void)
 {
     World *world = world_with("ignore");
     Records *records = records_new();
-    take_events(world, records);
+    g_free(take_events(world, records));
     g_assert_cmpint(see(world, OTHER, 1000), ==, DRIFT_DIFFERS);
     g_assert_null(drift_there(world));
     g_assert_false(world_is_dirty(world)); /* not stored */
