@@ -17,9 +17,9 @@ static char *path_of(AwsLookup lookup, void *data, const char *name, const char 
 
 /* ---- bounded ---- */
 
-static char *fail(GError **error, const char *path, int code, const char *why)
+static char *fail(GError **error, const char *path, GFileError code, const char *why)
 {
-    g_set_error(error, G_FILE_ERROR, code, "%s: %s", path, why);
+    g_set_error(error, G_FILE_ERROR, (int)code, "%s: %s", path, why);
     return NULL;
 }
 
