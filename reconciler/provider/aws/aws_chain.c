@@ -65,10 +65,10 @@ static AwsCredentialsSource *of_container(const Looking *looking, GError **error
                : NULL;
 }
 
-static AwsCredentialsSource *of_metadata(const Looking *looking)
+static AwsCredentialsSource *of_metadata(const Looking *looking, const char *looked)
 {
     AwsFetcher fetcher;
-    return aws_fetcher_metadata(&looking->chain->fetching, &fetcher)
+    return aws_fetcher_metadata(&looking->chain->fetching, looked, &fetcher)
                ? aws_credentials_source_new(&fetcher, looking->chain->time)
                : NULL;
 }
@@ -90,7 +90,7 @@ static AwsCredentialsSource *of_named_place(const Looking *looking, const char *
     else if (strcmp(place, "EcsContainer") == 0)
         source = of_container(looking, &fault);
     else if (strcmp(place, "Ec2InstanceMetadata") == 0)
-        source = of_metadata(looking);
+        source = of_metadata(looking, "");
     else
         return fail(error,
                     "profile %s: credential_source is \"%s\": Environment, Ec2InstanceMetadata or "
@@ -104,18 +104,18 @@ static AwsCredentialsSource *of_named_place(const Looking *looking, const char *
 
 static AwsCredentialsSource *of_profile(Looking *looking, const char *profile, GError **error);
 
-/* A profile may name itself where it has keys of its own. */
+/* Its keys count before its own role does, also of the profile itself. */
 static AwsCredentialsSource *of_source_profile(Looking *looking, const char *profile, const char *source,
                                                GError **error)
 {
-    if (strcmp(profile, source) == 0) {
-        AwsCredentials *credentials = aws_credentials_of_profile(settings_of(looking), profile, error);
-        return credentials ? fixed(credentials)
-               : *error    ? NULL
-                        : fail(error, "profile %s: it is its own source_profile, and has no keys", profile);
-    }
+    bool is_itself = strcmp(profile, source) == 0;
     if (!aws_config_has_profile(settings_of(looking)->file, source))
         return fail(error, "profile %s: its source_profile %s is not there", profile, source);
+    AwsCredentials *credentials = aws_credentials_of_profile(settings_of(looking), source, error);
+    if (credentials || *error)
+        return credentials ? fixed(credentials) : NULL;
+    if (is_itself)
+        return fail(error, "profile %s: it is its own source_profile, and has no keys", profile);
     AwsCredentialsSource *found = of_profile(looking, source, error);
     return found || *error
                ? found
@@ -191,6 +191,13 @@ static AwsCredentialsSource *of_profile(Looking *looking, const char *profile, G
         return NULL;
     if (role)
         return of_role(looking, profile, role, error);
+    bool has_sso = setting(looking, profile, "sso_session") || setting(looking, profile, "sso_start_url");
+    if (has_sso)
+        return fail(error,
+                    "profile %s: sign-in sessions (sso_session, sso_start_url) are not read by this version; "
+                    "put what `aws configure "
+                    "export-credentials` prints into the environment, or name it as credential_process",
+                    profile);
     g_autoptr(GError) fault = NULL;
     AwsCredentials *credentials = aws_credentials_of_profile(settings_of(looking), profile, &fault);
     if (credentials)
@@ -200,13 +207,6 @@ static AwsCredentialsSource *of_profile(Looking *looking, const char *profile, G
         return NULL;
     }
     const char *process = setting(looking, profile, "credential_process");
-    bool has_sso = setting(looking, profile, "sso_session") || setting(looking, profile, "sso_start_url");
-    if (has_sso)
-        return fail(error,
-                    "profile %s: sign-in sessions (sso_session, sso_start_url) are not read by this version; "
-                    "put what `aws configure "
-                    "export-credentials` prints into the environment, or name it as credential_process",
-                    profile);
     return process ? of_process(looking, profile, process, error) : NULL;
 }
 
@@ -214,7 +214,7 @@ static AwsCredentialsSource *of_web_identity(const Looking *looking, GError **er
 {
     const char *file = variable(looking, "AWS_WEB_IDENTITY_TOKEN_FILE"),
                *arn = variable(looking, "AWS_ROLE_ARN");
-    if (!file)
+    if (!file || settings_of(looking)->is_profile_named) /* who asks for a profile means no other identity */
         return NULL;
     if (!arn)
         return fail(error, "AWS_WEB_IDENTITY_TOKEN_FILE is set, and AWS_ROLE_ARN is not");
@@ -240,7 +240,8 @@ static AwsCredentialsSource *first_of(Looking *looking, GError **error)
     if (!source && !*error)
         source = of_container(looking, error);
     if (!source && !*error)
-        source = of_metadata(looking);
+        source = of_metadata(looking, "no credentials in the environment, in the config and credentials "
+                                      "files, by a web identity or of a container; ");
     if (!source && !*error)
         fail(error,
              "no credentials for AWS: %s, profile %s of the config and credentials files, a web identity "

@@ -32,11 +32,33 @@ static bool fail(const Parsing *parsing, GError **error, const char *what)
 
 /* ---- sections ---- */
 
-/* What stands in brackets: KIND and NAME, the name perhaps in quotes. In the credentials file there is the
- * name alone. */
+/* Of the config file: "default", "profile NAME" …, where the name may be in quotes; what is none of these
+ * says nothing. Whether it does. */
+static bool split_name(char *text, const char **ret_kind, char **ret_name)
+{
+    g_auto(GStrv) words = NULL;
+    int len = 0;
+    *ret_kind = KIND_PROFILE;
+    if (strcmp(text, "default") == 0) {
+        *ret_name = g_strdup(text);
+        return true;
+    }
+    static const char *const kinds[] = {KIND_PROFILE, KIND_SSO, KIND_SERVICES};
+    if (!g_shell_parse_argv(text, &len, &words, NULL) || len != 2)
+        return false;
+    *ret_name = g_strdup(words[1]);
+    for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
+        if (strcmp(words[0], kinds[i]) == 0)
+            *ret_kind = kinds[i];
+    return true;
+}
+
+/* In the credentials file all that stands in brackets is the profile's name. */
 static bool begin_section(Parsing *parsing, char *text, GError **error)
 {
     char *end = strchr(text, ']');
+    const char *kind = KIND_PROFILE;
+    g_autofree char *name = NULL;
     if (!end)
         return fail(parsing, error, "a section's name ends with ]");
     *end = '\0';
@@ -44,24 +66,17 @@ static bool begin_section(Parsing *parsing, char *text, GError **error)
     g_clear_pointer(&parsing->nested, g_free);
     parsing->is_open = true;
     parsing->is_in_value = false;
-    g_auto(GStrv) words = NULL;
-    int len = 0;
-    if (!g_shell_parse_argv(g_strstrip(text + 1), &len, &words, NULL))
-        return fail(parsing, error,
-                    "a section's name is [default], [profile NAME], [sso-session NAME] or [services NAME]");
-    const char *kind = words[0], *name = len > 1 ? words[1] : NULL;
-    bool is_default = len == 1 && strcmp(kind, "default") == 0;
-    if (parsing->is_credentials || is_default) {
-        kind = KIND_PROFILE;
-        name = words[0];
-    }
-    if (!name)
-        return true; /* as botocore: a name without a kind says nothing */
+    g_strstrip(text + 1);
+    if (!g_hash_table_add(parsing->sections, g_strdup(text + 1)))
+        return fail(parsing, error, "the section is there twice");
+    if (parsing->is_credentials)
+        name = g_strdup(text + 1);
+    else if (!split_name(text + 1, &kind, &name))
+        return true;
     if (strcmp(kind, KIND_PROFILE) == 0)
         g_hash_table_add(parsing->file->profiles, g_strdup(name));
     parsing->section = g_strdup_printf("%s %s", kind, name);
-    return g_hash_table_add(parsing->sections, g_strdup(parsing->section)) ||
-           fail(parsing, error, "the section is there twice");
+    return true;
 }
 
 /* ---- settings ---- */

@@ -21,8 +21,9 @@ typedef struct {
 } AwsFetching;
 
 /* The metadata service of instances (IMDSv2; version 1 where there is no token to be had and it is not
- * switched off). False without error: it is switched off. */
-bool aws_fetcher_metadata(const AwsFetching *fetching, AwsFetcher *ret_fetcher);
+ * switched off). looked: stands before its errors, a constant: what was looked at in vain before it. False
+ * without error: it is switched off. */
+bool aws_fetcher_metadata(const AwsFetching *fetching, const char *looked, AwsFetcher *ret_fetcher);
 /* What AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or …_FULL_URI name. False without error: neither is set; with
  * error: an address that credentials are not asked of. */
 bool aws_fetcher_container(const AwsFetching *fetching, AwsFetcher *ret_fetcher, GError **error);

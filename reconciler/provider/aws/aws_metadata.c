@@ -2,6 +2,7 @@
  * container's environment names. Both are asked past any proxy. */
 #include <string.h>
 #include "reconciler/provider/aws/aws_fetchers.h"
+#include "reconciler/provider/aws/aws_shared_files.h"
 #include "spec/base/one_line.h"
 
 #define TOKEN_PATH      "/latest/api/token"
@@ -19,6 +20,7 @@ typedef enum { STEP_TOKEN, STEP_ROLE, STEP_CREDENTIALS, STEP_CONTAINER } Step;
 
 typedef struct {
     AwsFetching with;
+    const char *looked; /* in vain, before */
     Step first, step;
     int tries, tries_max;
     int64_t timeout_ms;
@@ -56,7 +58,9 @@ static void give(Asking *asking, AwsCredentials *credentials, GError *error)
 
 static void give_up(Asking *asking, const char *why)
 {
-    give(asking, NULL, g_error_new(G_FILE_ERROR, G_FILE_ERROR_ACCES, "%s: %s", origin_of(asking), why));
+    give(asking, NULL,
+         g_error_new(G_FILE_ERROR, G_FILE_ERROR_ACCES, "%s%s: %s", asking->looked ? asking->looked : "",
+                     origin_of(asking), why));
 }
 
 static gboolean try_again(void *data)
@@ -175,11 +179,11 @@ static bool authorization(const AwsSettings *settings, char **ret_header, GError
     const char *path = settings->lookup("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", settings->data);
     const char *token = settings->lookup("AWS_CONTAINER_AUTHORIZATION_TOKEN", settings->data);
     g_autofree char *text = NULL;
-    gsize len = 0;
+    size_t len = 0;
     if (path && *path) {
-        if (!g_file_get_contents(path, &text, &len, error))
+        if (!(text = aws_file_read(path, TOKEN_FILE_MAX, &len, error)))
             return false;
-        if (len > TOKEN_FILE_MAX || strlen(text) != len) {
+        if (strlen(text) != len) {
             g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s holds no token", path);
             return false;
         }
@@ -256,13 +260,14 @@ static AwsFetcher fetcher_of(Asking *asking, bool is_lenient)
         .fetch = fetch, .cancel = cancel, .free = asking_free, .self = asking, .is_lenient = is_lenient};
 }
 
-bool aws_fetcher_metadata(const AwsFetching *fetching, AwsFetcher *ret_fetcher)
+bool aws_fetcher_metadata(const AwsFetching *fetching, const char *looked, AwsFetcher *ret_fetcher)
 {
     if (fetching->settings->is_metadata_disabled)
         return false;
     Asking *asking = g_new0(Asking, 1);
     *asking = (Asking){.with = *fetching,
                        .first = STEP_TOKEN,
+                       .looked = looked,
                        .tries_max = fetching->settings->metadata_attempts,
                        .timeout_ms = fetching->settings->metadata_timeout_ms};
     *ret_fetcher = fetcher_of(asking, true);

@@ -120,14 +120,15 @@ static void has_ended(GPid pid, int status, void *data)
     finish(running);
 }
 
-/* Its end is waited for by nobody then but GLib, which reaps it. */
+/* What GLib has reaped already is not killed: its number may be another's. */
 static void kill_it(Running *running)
 {
-    if (!running->pid)
-        return;
-    kill(running->pid, SIGKILL);
+    siginfo_t info;
     drop(&running->ended);
-    waitpid(running->pid, NULL, 0);
+    if (running->pid && waitid(P_PID, (id_t)running->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0) {
+        kill(running->pid, SIGKILL);
+        waitpid(running->pid, NULL, 0);
+    }
     running->pid = 0;
 }
 

@@ -1,4 +1,8 @@
 #include "reconciler/provider/aws/aws_shared_files.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* New string. */
 static char *path_of(AwsLookup lookup, void *data, const char *name, const char *file)
@@ -11,11 +15,50 @@ static char *path_of(AwsLookup lookup, void *data, const char *name, const char 
     return g_build_filename(home ? home : "/", ".aws", file, NULL);
 }
 
+/* ---- bounded ---- */
+
+static char *fail(GError **error, const char *path, GFileError code, const char *why)
+{
+    g_set_error(error, G_FILE_ERROR, (int)code, "%s: %s", path, why);
+    return NULL;
+}
+
+static char *read_all(int fd, const char *path, size_t max, size_t *ret_len, GError **error)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    char buffer[4096];
+    for (ssize_t got; (got = read(fd, buffer, sizeof buffer)) != 0;) {
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return fail(error, path, g_file_error_from_errno(errno), g_strerror(errno));
+        g_string_append_len(text, buffer, got);
+        if (text->len > max)
+            return fail(error, path, G_FILE_ERROR_INVAL, "it is too large");
+    }
+    *ret_len = text->len;
+    return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+char *aws_file_read(const char *path, size_t max, size_t *ret_len, GError **error)
+{
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return fail(error, path, g_file_error_from_errno(errno), g_strerror(errno));
+    bool is_file = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+    char *text = is_file ? read_all(fd, path, max, ret_len, error)
+                         : fail(error, path, G_FILE_ERROR_INVAL, "it is no file");
+    close(fd);
+    return text;
+}
+
 /* *ret_text: new string, "" where there is no file. */
 static bool read_file(const char *path, char **ret_text, size_t *ret_len, GError **error)
 {
     g_autoptr(GError) fault = NULL;
-    if (g_file_get_contents(path, ret_text, ret_len, &fault))
+    *ret_text = aws_file_read(path, AWS_CONFIG_BYTES_MAX, ret_len, &fault);
+    if (*ret_text)
         return true;
     bool is_missing = g_error_matches(fault, G_FILE_ERROR, G_FILE_ERROR_NOENT);
     if (!is_missing)

@@ -1,13 +1,14 @@
 #include "reconciler/provider/aws/aws_sts.h"
 #include <string.h>
 #include "reconciler/provider/aws/aws_partition.h"
+#include "reconciler/provider/aws/aws_shared_files.h"
 #include "reconciler/provider/aws/query.h"
 
 #define SESSION_NAME   "muster"
 #define SESSION_CHARS  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+=,.@-"
 #define DURATION_MIN_S 900
 #define DURATION_MAX_S 43200
-#define TOKEN_MAX      ((gsize)20000) /* by STS */
+#define TOKEN_MAX      ((size_t)20000) /* by STS */
 
 typedef struct {
     AwsClient *client;
@@ -58,12 +59,11 @@ static void took(const AwsAnswer *answer, void *data)
 /* Read with each call: it is replaced before it ends. New string; NULL with error. */
 static char *web_token(const char *path, GError **error)
 {
-    g_autofree char *text = NULL;
-    gsize len = 0;
-    if (!g_file_get_contents(path, &text, &len, error))
+    size_t len;
+    g_autofree char *text = aws_file_read(path, TOKEN_MAX, &len, error);
+    if (!text)
         return NULL;
-    g_strstrip(text);
-    if (*text && len <= TOKEN_MAX)
+    if (*g_strstrip(text))
         return g_steal_pointer(&text);
     g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s holds no web identity token", path);
     return NULL;

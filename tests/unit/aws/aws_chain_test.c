@@ -238,6 +238,28 @@ static void test_process(Fixture *fixture, const void *data)
     g_assert_cmpstr(fixture->id, ==, "AKIDP");
 }
 
+/* Who asks for a profile means no other identity. */
+static void test_profile_beside_web_identity(Fixture *fixture, const void *data)
+{
+    (void)data;
+    say(fixture, "AWS_WEB_IDENTITY_TOKEN_FILE", "/nonexistent");
+    say(fixture, "AWS_ROLE_ARN", ROLE "web");
+    find(fixture, keys, "ci", NULL);
+    g_assert_cmpstr(fixture->id, ==, "AKIDC");
+}
+
+/* The keys of a source profile count, not the role that it has too. */
+static void test_source_with_keys(Fixture *fixture, const void *data)
+{
+    (void)data;
+    find(fixture,
+         "[default]\nregion = eu-west-1\nrole_arn = " ROLE
+         "a\nsource_profile = b\n[profile b]\nrole_arn = " ROLE "b\nsource_profile = default\n"
+         "aws_access_key_id = AKIDB\naws_secret_access_key = s\n",
+         NULL, NULL);
+    g_assert_cmpstr(fixture->heard->str, ==, "AssumeRole a as muster with AKIDB; ");
+}
+
 static void test_denied(Fixture *fixture, const void *data)
 {
     (void)data;
@@ -327,6 +349,8 @@ int main(int argc, char **argv)
     ADD("/aws-chain/given-role", test_given_role);
     ADD("/aws-chain/web-identity", test_web_identity);
     ADD("/aws-chain/process", test_process);
+    ADD("/aws-chain/profile-beside-web-identity", test_profile_beside_web_identity);
+    ADD("/aws-chain/source-with-keys", test_source_with_keys);
     ADD("/aws-chain/denied", test_denied);
     ADD("/aws-chain/itself", test_itself);
     for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {

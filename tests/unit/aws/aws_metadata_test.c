@@ -112,7 +112,7 @@ static void run(Fixture *fixture)
 static void run_metadata(Fixture *fixture)
 {
     AwsFetching fetching = fetching_of(fixture);
-    g_assert_true(aws_fetcher_metadata(&fetching, &fixture->fetcher));
+    g_assert_true(aws_fetcher_metadata(&fetching, "", &fixture->fetcher));
     run(fixture);
 }
 
@@ -205,14 +205,14 @@ static void test_disabled(Fixture *fixture, const void *data)
     (void)data;
     say(fixture, "AWS_EC2_METADATA_DISABLED", "true");
     AwsFetching fetching = fetching_of(fixture);
-    g_assert_false(aws_fetcher_metadata(&fetching, &fixture->fetcher));
+    g_assert_false(aws_fetcher_metadata(&fetching, "", &fixture->fetcher));
 }
 
 static void test_cancel(Fixture *fixture, const void *data)
 {
     (void)data;
     AwsFetching fetching = fetching_of(fixture);
-    g_assert_true(aws_fetcher_metadata(&fetching, &fixture->fetcher));
+    g_assert_true(aws_fetcher_metadata(&fetching, "", &fixture->fetcher));
     fixture->fetcher.fetch(fixture->fetcher.self, take, fixture);
     fixture->fetcher.cancel(fixture->fetcher.self);
     g_assert_false(g_main_context_iteration(fixture->context, FALSE) && fixture->times > 0);
