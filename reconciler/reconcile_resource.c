@@ -158,10 +158,12 @@ static void told_refused(Reconciler *reconciler, HeldResource *held, const char 
     }
 }
 
-/* Somebody else removed it: it is made again, whatever muster/drift says of its fields. */
+/* Somebody else removed it: it is made again, whatever muster/drift says of its fields; ignore keeps it
+ * quiet. */
 static void told_gone(Reconciler *reconciler, const Resource *resource, HeldResource *held)
 {
-    if (held && held->is_held && !held->is_asked) {
+    bool is_told = drift_mode(view_from(resource->metadata)) != DRIFT_IGNORE;
+    if (is_told && held && held->is_held && !held->is_asked) {
         g_autofree char *subject = g_strdup_printf("%s/%s", kind_name(resource->kind), resource->name);
         world_event(reconciler->world, "resource.drifted", subject,
                     "what its provider held of it was removed; it is made again", reconciler->now_ms);
