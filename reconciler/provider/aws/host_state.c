@@ -1,7 +1,6 @@
 #include "reconciler/provider/aws/host_state.h"
+#include "reconciler/provider/aws/ecs_words.h"
 #include <string.h>
-
-#define CPU_UNITS 1024 /* of one vCPU */
 
 /* ---- EC2 ---- */
 
@@ -71,11 +70,6 @@ const char *ec2_instance_tag(const XmlElement *item, const char *name)
 
 /* ---- ECS ---- */
 
-static const char *text_of(const json_t *object, const char *name)
-{
-    return json_string_value(json_object_get(object, name));
-}
-
 static bool status_of(const char *name, HostStatus *ret_status)
 {
     static const struct {
@@ -94,14 +88,7 @@ static bool status_of(const char *name, HostStatus *ret_status)
 
 static const json_t *resource_of(const json_t *host, const char *list, const char *name)
 {
-    size_t index;
-    json_t *resource;
-    json_array_foreach(json_object_get(host, list), index, resource)
-    {
-        if (g_strcmp0(text_of(resource, "name"), name) == 0)
-            return resource;
-    }
-    return NULL;
+    return ecs_named(json_object_get(host, list), name);
 }
 
 static int64_t number_of(const json_t *host, const char *list, const char *name)
@@ -129,15 +116,16 @@ const char **ecs_host_gpu_ids(const json_t *host)
 bool ecs_host_read(const json_t *host, EcsHost *ret_host)
 {
     g_autofree const char **gpus = ecs_host_gpu_ids(host);
-    *ret_host = (EcsHost){.arn = text_of(host, "containerInstanceArn"),
-                          .ec2_instance_id = text_of(host, "ec2InstanceId"),
-                          .reason = text_of(host, "statusReason"),
-                          .is_connected = json_is_true(json_object_get(host, "agentConnected")),
-                          .vcpus_e4 = number_of(host, "registeredResources", "CPU") * 10000 / CPU_UNITS,
-                          .memory_mib = number_of(host, "registeredResources", "MEMORY"),
-                          .free_vcpus_e4 = number_of(host, "remainingResources", "CPU") * 10000 / CPU_UNITS,
-                          .free_memory_mib = number_of(host, "remainingResources", "MEMORY"),
-                          .gpus = (int)g_strv_length((char **)(uintptr_t)gpus),
-                          .version = json_integer_value(json_object_get(host, "version"))};
-    return ret_host->arn && status_of(text_of(host, "status"), &ret_host->status);
+    *ret_host =
+        (EcsHost){.arn = ecs_text(host, "containerInstanceArn"),
+                  .ec2_instance_id = ecs_text(host, "ec2InstanceId"),
+                  .reason = ecs_text(host, "statusReason"),
+                  .is_connected = json_is_true(json_object_get(host, "agentConnected")),
+                  .vcpus_e4 = number_of(host, "registeredResources", "CPU") * 10000 / ECS_CPU_UNITS,
+                  .memory_mib = number_of(host, "registeredResources", "MEMORY"),
+                  .free_vcpus_e4 = number_of(host, "remainingResources", "CPU") * 10000 / ECS_CPU_UNITS,
+                  .free_memory_mib = number_of(host, "remainingResources", "MEMORY"),
+                  .gpus = (int)g_strv_length((char **)(uintptr_t)gpus),
+                  .version = json_integer_value(json_object_get(host, "version"))};
+    return ret_host->arn && status_of(ecs_text(host, "status"), &ret_host->status);
 }

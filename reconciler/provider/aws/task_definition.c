@@ -1,5 +1,6 @@
 /* task_definition.c: what is registered. */
 #include "reconciler/provider/aws/task_definition.h"
+#include "reconciler/provider/aws/ecs_words.h"
 #include <string.h>
 #include "reconciler/provider/aws/task_state.h"
 #include "spec/base/units.h"
@@ -7,7 +8,6 @@
 
 #define LOG_GROUP        "/aws/batch/job"
 #define WORKSPACE_VOLUME "muster-workspace"
-#define CPU_UNITS        1024 /* of one vCPU */
 #define FAMILY_PREFIX    "muster-"
 #define FAMILY_MAX       255
 #define FAMILY_DIGITS    12
@@ -17,11 +17,6 @@ typedef struct {
     const json_t *task; /* the members that are the task's: containerProperties, or of taskProperties */
     json_t *body;
 } Building;
-
-static const char *text_of(const json_t *object, const char *name)
-{
-    return json_string_value(json_object_get(object, name));
-}
 
 /* Members that ECS calls the same and reads the same. */
 static void copy_members(json_t *to, const json_t *from, const char *const *names)
@@ -47,7 +42,7 @@ static Need need_of(const json_t *container)
     json_t *item;
     json_array_foreach(json_object_get(container, "resourceRequirements"), index, item)
     {
-        const char *type = text_of(item, "type"), *value = text_of(item, "value");
+        const char *type = ecs_text(item, "type"), *value = ecs_text(item, "value");
         int64_t e4 = 0;
         if (!type || !value || !decimal_parse(view_from(value), &e4))
             continue;
@@ -59,11 +54,6 @@ static Need need_of(const json_t *container)
             need.gpus = e4 / 10000;
     }
     return need;
-}
-
-static int64_t cpu_units(int64_t vcpus_e4)
-{
-    return vcpus_e4 * CPU_UNITS / 10000;
 }
 
 static void set_gpus(json_t *container, int64_t gpus)
@@ -79,7 +69,7 @@ static void set_gpus(json_t *container, int64_t gpus)
 static void set_size(json_t *container, const Need *need)
 {
     if (need->vcpus_e4 > 0)
-        json_object_set_new(container, "cpu", json_integer(cpu_units(need->vcpus_e4)));
+        json_object_set_new(container, "cpu", json_integer(ecs_cpu_units(need->vcpus_e4)));
     if (need->memory_mib > 0)
         json_object_set_new(container, "memory", json_integer(need->memory_mib));
     set_gpus(container, need->gpus);
@@ -112,7 +102,7 @@ static void set_default(json_t *options, const char *name, const char *value)
 static json_t *log_configuration(const Building *building, const json_t *own)
 {
     json_t *configuration = own ? json_deep_copy(own) : json_pack("{s:s}", "logDriver", "awslogs");
-    if (g_strcmp0(text_of(configuration, "logDriver"), "awslogs") != 0)
+    if (g_strcmp0(ecs_text(configuration, "logDriver"), "awslogs") != 0)
         return configuration;
     json_t *options = json_object_get(configuration, "options");
     if (!json_is_object(options)) {
@@ -210,7 +200,7 @@ static void set_text(json_t *object, const char *name, const char *value)
 static void set_task_size(json_t *object, const Need *need)
 {
     char cpu[24], memory[24];
-    g_snprintf(cpu, sizeof cpu, "%" G_GINT64_FORMAT, cpu_units(need->vcpus_e4));
+    g_snprintf(cpu, sizeof cpu, "%" G_GINT64_FORMAT, ecs_cpu_units(need->vcpus_e4));
     g_snprintf(memory, sizeof memory, "%" G_GINT64_FORMAT, need->memory_mib);
     if (need->vcpus_e4 > 0)
         json_object_set_new(object, "cpu", json_string(cpu));
@@ -236,9 +226,9 @@ static void set_platform(Building *building, const Need *sum)
 static void set_roles(Building *building)
 {
     static const char *const of_tasks[] = {"ipcMode", "pidMode", NULL};
-    const char *job_role = text_of(building->task, "jobRoleArn");
-    set_text(building->body, "taskRoleArn", job_role ? job_role : text_of(building->task, "taskRoleArn"));
-    set_text(building->body, "executionRoleArn", text_of(building->task, "executionRoleArn"));
+    const char *job_role = ecs_text(building->task, "jobRoleArn");
+    set_text(building->body, "taskRoleArn", job_role ? job_role : ecs_text(building->task, "taskRoleArn"));
+    set_text(building->body, "executionRoleArn", ecs_text(building->task, "executionRoleArn"));
     copy_members(building->body, building->task, of_tasks);
 }
 
@@ -265,7 +255,7 @@ static void add_containers(Building *building, const json_t *several, Need *sum)
     {
         g_autofree char *numbered =
             index == 0 ? g_strdup(TASK_CONTAINER) : g_strdup_printf(TASK_CONTAINER "-%zu", index + 1);
-        const char *name = text_of(own, "name");
+        const char *name = ecs_text(own, "name");
         add_container(building, own, name ? name : numbered, len == 1, sum);
     }
 }
@@ -290,7 +280,7 @@ static const json_t *node_properties(const json_t *spec, int node)
     json_t *range;
     json_array_foreach(ranges, index, range)
     {
-        const char *target = text_of(range, "targetNodes");
+        const char *target = ecs_text(range, "targetNodes");
         int64_t first = 0, last = -1;
         if (!target)
             continue;
@@ -331,11 +321,11 @@ static bool has_images(const json_t *body, GError **error)
     json_t *container;
     json_array_foreach(json_object_get(body, "containerDefinitions"), index, container)
     {
-        if (text_of(container, "image"))
+        if (ecs_text(container, "image"))
             continue;
         g_set_error(error, G_CONVERT_ERROR, G_CONVERT_ERROR_ILLEGAL_SEQUENCE,
                     "container %s has no image: on aws a job runs in a container",
-                    text_of(container, "name"));
+                    ecs_text(container, "name"));
         return false;
     }
     return true;
@@ -405,7 +395,7 @@ const char **task_definition_essential(const json_t *body)
     json_array_foreach(json_object_get(body, "containerDefinitions"), index, container)
     {
         if (json_is_true(json_object_get(container, "essential")))
-            g_ptr_array_add(names, (gpointer)(uintptr_t)text_of(container, "name"));
+            g_ptr_array_add(names, (gpointer)(uintptr_t)ecs_text(container, "name"));
     }
     g_ptr_array_add(names, NULL);
     return (const char **)g_ptr_array_free(names, FALSE);

@@ -1,24 +1,6 @@
 #include "reconciler/provider/aws/task_run.h"
+#include "reconciler/provider/aws/ecs_words.h"
 #include <string.h>
-
-#define CPU_UNITS 1024 /* of one vCPU */
-
-static const char *text_of(const json_t *object, const char *name)
-{
-    return json_string_value(json_object_get(object, name));
-}
-
-static json_t *container_named(const json_t *containers, const char *name)
-{
-    size_t index;
-    json_t *container;
-    json_array_foreach(containers, index, container)
-    {
-        if (g_strcmp0(text_of(container, "name"), name) == 0)
-            return container;
-    }
-    return NULL;
-}
 
 static bool is_fargate(const json_t *body)
 {
@@ -52,8 +34,8 @@ static const char *defined_value(const json_t *environment, const char *name)
     json_t *item;
     json_array_foreach(environment, index, item)
     {
-        if (g_strcmp0(text_of(item, "name"), name) == 0)
-            return text_of(item, "value");
+        if (g_strcmp0(ecs_text(item, "name"), name) == 0)
+            return ecs_text(item, "value");
     }
     return NULL;
 }
@@ -79,17 +61,12 @@ static void set_number(json_t *object, const json_t *defined, const char *name, 
         json_object_set_new(object, name, json_integer(value));
 }
 
-static int64_t cpu_units(int64_t vcpus_e4)
-{
-    return vcpus_e4 * CPU_UNITS / 10000;
-}
-
 static void set_gpus(json_t *override, const json_t *defined, int gpus)
 {
     char value[16];
     const json_t *was = json_array_get(json_object_get(defined, "resourceRequirements"), 0);
     g_snprintf(value, sizeof value, "%d", gpus);
-    if (gpus > 0 && g_strcmp0(text_of(was, "value"), value) != 0)
+    if (gpus > 0 && g_strcmp0(ecs_text(was, "value"), value) != 0)
         json_object_set_new(override, "resourceRequirements",
                             json_pack("[{s:s,s:s}]", "type", "GPU", "value", value));
 }
@@ -105,7 +82,7 @@ static json_t *container_override(const json_t *defined, const TaskContainer *co
         json_object_set(override, "environment", environment);
     json_decref(environment);
     if (has_size) {
-        set_number(override, defined, "cpu", cpu_units(container->vcpus_e4));
+        set_number(override, defined, "cpu", ecs_cpu_units(container->vcpus_e4));
         set_number(override, defined, "memory", container->memory_mib);
     }
     set_gpus(override, defined, container->gpus);
@@ -119,7 +96,7 @@ static void set_task_number(json_t *overrides, const json_t *body, const char *n
 {
     char text[24];
     g_snprintf(text, sizeof text, "%" G_GINT64_FORMAT, value);
-    if (value > 0 && g_strcmp0(text_of(body, name), text) != 0)
+    if (value > 0 && g_strcmp0(ecs_text(body, name), text) != 0)
         json_object_set_new(overrides, name, json_string(text));
 }
 
@@ -131,8 +108,8 @@ json_t *task_overrides(const json_t *body, const TaskContainer *containers, size
     int64_t vcpus_e4 = 0, memory_mib = 0;
     for (size_t i = 0; i < len; i++) {
         const TaskContainer *container = &containers[i];
-        json_t *override = container_override(container_named(defined, container->name), container,
-                                              !has_task_size || !is_alone);
+        json_t *override =
+            container_override(ecs_named(defined, container->name), container, !has_task_size || !is_alone);
         vcpus_e4 += container->vcpus_e4;
         memory_mib += container->memory_mib;
         if (override)
@@ -142,7 +119,7 @@ json_t *task_overrides(const json_t *body, const TaskContainer *containers, size
         json_object_set(overrides, "containerOverrides", list);
     json_decref(list);
     if (has_task_size) {
-        set_task_number(overrides, body, "cpu", cpu_units(vcpus_e4));
+        set_task_number(overrides, body, "cpu", ecs_cpu_units(vcpus_e4));
         set_task_number(overrides, body, "memory", memory_mib);
     }
     return overrides;
@@ -171,7 +148,7 @@ static void merge_environment(json_t *container, const json_t *own)
         bool is_there = false;
         json_array_foreach(environment, at, old)
         {
-            is_there = g_strcmp0(text_of(old, "name"), text_of(item, "name")) == 0;
+            is_there = g_strcmp0(ecs_text(old, "name"), ecs_text(item, "name")) == 0;
             if (is_there)
                 break;
         }
@@ -190,7 +167,7 @@ json_t *task_definition_with(const json_t *body, const json_t *overrides)
     json_array_foreach(json_object_get(overrides, "containerOverrides"), index, override)
     {
         json_t *container =
-            container_named(json_object_get(own, "containerDefinitions"), text_of(override, "name"));
+            ecs_named(json_object_get(own, "containerDefinitions"), ecs_text(override, "name"));
         json_object_foreach(override, name, value)
         {
             if (strcmp(name, "environment") == 0)

@@ -1,4 +1,5 @@
 #include "reconciler/provider/aws/task_state.h"
+#include "reconciler/provider/aws/ecs_words.h"
 #include <glib.h>
 #include <math.h>
 #include <string.h>
@@ -6,11 +7,6 @@
 #define EXIT_KILLED 137
 
 /* ---- reading ---- */
-
-static const char *text_of(const json_t *object, const char *name)
-{
-    return json_string_value(json_object_get(object, name));
-}
 
 /* Seconds since the epoch, with a fraction. */
 static int64_t time_of(const json_t *object, const char *name)
@@ -39,22 +35,10 @@ static bool phase_of(const char *status, TaskPhase *ret_phase)
 
 /* ---- containers ---- */
 
-static const json_t *container_named(const json_t *containers, const char *name)
-{
-    size_t index;
-    json_t *container;
-    json_array_foreach(containers, index, container)
-    {
-        if (g_strcmp0(text_of(container, "name"), name) == 0)
-            return container;
-    }
-    return NULL;
-}
-
 static bool has_failed(const json_t *container)
 {
     const json_t *code = json_object_get(container, "exitCode");
-    return json_is_integer(code) ? json_integer_value(code) != 0 : text_of(container, "reason") != NULL;
+    return json_is_integer(code) ? json_integer_value(code) != 0 : ecs_text(container, "reason") != NULL;
 }
 
 /* The one that says how the task ended. NULL: none does. */
@@ -62,7 +46,7 @@ static const json_t *telling_container(const json_t *task, const char *const *es
 {
     const json_t *containers = json_object_get(task, "containers"), *first = NULL;
     for (const char *const *name = essential; *name; name++) {
-        const json_t *container = container_named(containers, *name);
+        const json_t *container = ecs_named(containers, *name);
         if (container && has_failed(container))
             return container;
         if (!first)
@@ -120,8 +104,8 @@ static void read_end(const json_t *task, const char *const *essential, TaskState
     state->ended_ms = time_of(task, "stoppedAt");
     state->has_exit_code = json_is_integer(code);
     state->exit_code = state->has_exit_code ? (int)json_integer_value(code) : 0;
-    state->reason = text_of(container, "reason");
-    state->end = end_of(text_of(task, "stopCode"), state);
+    state->reason = ecs_text(container, "reason");
+    state->end = end_of(ecs_text(task, "stopCode"), state);
     if (state->end == TASK_END_EXITED && !state->has_exit_code) {
         state->has_exit_code = true; /* it ran, and nobody saw it end by itself */
         state->exit_code = EXIT_KILLED;
@@ -130,13 +114,13 @@ static void read_end(const json_t *task, const char *const *essential, TaskState
 
 bool task_state_read(const json_t *task, const char *const *essential, TaskState *ret_state)
 {
-    *ret_state = (TaskState){.arn = text_of(task, "taskArn"),
-                             .started_by = text_of(task, "startedBy"),
-                             .container_instance_arn = text_of(task, "containerInstanceArn"),
+    *ret_state = (TaskState){.arn = ecs_text(task, "taskArn"),
+                             .started_by = ecs_text(task, "startedBy"),
+                             .container_instance_arn = ecs_text(task, "containerInstanceArn"),
                              .version = json_integer_value(json_object_get(task, "version")),
                              .started_ms = time_of(task, "startedAt"),
-                             .stopped_reason = text_of(task, "stoppedReason")};
-    if (!ret_state->arn || !phase_of(text_of(task, "lastStatus"), &ret_state->phase))
+                             .stopped_reason = ecs_text(task, "stoppedReason")};
+    if (!ret_state->arn || !phase_of(ecs_text(task, "lastStatus"), &ret_state->phase))
         return false;
     if (ret_state->phase == TASK_RUNNING && !ret_state->started_ms)
         ret_state->phase = TASK_PENDING; /* on its way down, and never was up */

@@ -1,0 +1,29 @@
+/* ecs_words.h: what all that reads or writes bodies of ECS shares. */
+#pragma once
+#include <jansson.h>
+#include <stdint.h>
+#include <string.h>
+
+#define ECS_CPU_UNITS 1024 /* of one vCPU */
+
+/* NULL: it is not there, or no text. */
+static inline const char *ecs_text(const json_t *object, const char *name)
+{
+    return json_string_value(json_object_get(object, name));
+}
+
+static inline int64_t ecs_cpu_units(int64_t vcpus_e4)
+{
+    return vcpus_e4 * ECS_CPU_UNITS / 10000;
+}
+
+/* Of a list of objects the one whose "name" it is, borrowed; NULL: none. */
+static inline json_t *ecs_named(const json_t *list, const char *name)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *own = ecs_text(json_array_get(list, i), "name");
+        if (own && name && strcmp(own, name) == 0)
+            return json_array_get(list, i);
+    }
+    return NULL;
+}
