@@ -16,12 +16,6 @@ static const AwsSettings *settings_of(const Looking *looking)
     return looking->chain->fetching.settings;
 }
 
-static const char *variable(const Looking *looking, const char *name)
-{
-    const char *value = settings_of(looking)->lookup(name, settings_of(looking)->data);
-    return value && *value ? value : NULL;
-}
-
 static const char *setting(const Looking *looking, const char *profile, const char *name)
 {
     return aws_config_get(settings_of(looking)->file, profile, name);
@@ -212,14 +206,15 @@ static AwsCredentialsSource *of_profile(Looking *looking, const char *profile, G
 
 static AwsCredentialsSource *of_web_identity(const Looking *looking, GError **error)
 {
-    const char *file = variable(looking, "AWS_WEB_IDENTITY_TOKEN_FILE"),
-               *arn = variable(looking, "AWS_ROLE_ARN");
+    const char *file = aws_settings_variable(settings_of(looking), "AWS_WEB_IDENTITY_TOKEN_FILE"),
+               *arn = aws_settings_variable(settings_of(looking), "AWS_ROLE_ARN");
     if (!file || settings_of(looking)->is_profile_named) /* who asks for a profile means no other identity */
         return NULL;
     if (!arn)
         return fail(error, "AWS_WEB_IDENTITY_TOKEN_FILE is set, and AWS_ROLE_ARN is not");
     const AwsRole role = {.arn = arn,
-                          .session_name = variable(looking, "AWS_ROLE_SESSION_NAME"),
+                          .session_name =
+                              aws_settings_variable(settings_of(looking), "AWS_ROLE_SESSION_NAME"),
                           .region = settings_of(looking)->region.text,
                           .web_token_file = file};
     return assume(looking, &role, NULL, error);

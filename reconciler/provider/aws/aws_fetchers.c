@@ -3,12 +3,6 @@
 #include <jansson.h>
 #include <string.h>
 
-static const char *variable(const AwsSettings *settings, const char *name)
-{
-    const char *value = settings->lookup(name, settings->data);
-    return value && *value ? value : NULL;
-}
-
 /* Both or none. */
 static AwsCredentials *pair(const char *id, const char *secret, const char *token, const char *id_name,
                             const char *secret_name, const char *origin, GError **error)
@@ -23,9 +17,10 @@ static AwsCredentials *pair(const char *id, const char *secret, const char *toke
 
 AwsCredentials *aws_credentials_of_environment(const AwsSettings *settings, GError **error)
 {
-    return pair(variable(settings, "AWS_ACCESS_KEY_ID"), variable(settings, "AWS_SECRET_ACCESS_KEY"),
-                variable(settings, "AWS_SESSION_TOKEN"), "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
-                "environment variables", error);
+    return pair(aws_settings_variable(settings, "AWS_ACCESS_KEY_ID"),
+                aws_settings_variable(settings, "AWS_SECRET_ACCESS_KEY"),
+                aws_settings_variable(settings, "AWS_SESSION_TOKEN"), "AWS_ACCESS_KEY_ID",
+                "AWS_SECRET_ACCESS_KEY", "environment variables", error);
 }
 
 AwsCredentials *aws_credentials_of_profile(const AwsSettings *settings, const char *profile, GError **error)

@@ -89,6 +89,18 @@ static void finish(Running *running)
 
 /* ---- while it runs ---- */
 
+/* What GLib has reaped already is not killed: its number may be another's. */
+static void kill_it(Running *running)
+{
+    siginfo_t info;
+    drop(&running->ended);
+    if (running->pid && waitid(P_PID, (id_t)running->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0) {
+        kill(running->pid, SIGKILL);
+        waitpid(running->pid, NULL, 0);
+    }
+    running->pid = 0;
+}
+
 static gboolean can_read(gint fd, GIOCondition condition, void *data)
 {
     Running *running = data;
@@ -102,10 +114,13 @@ static gboolean can_read(gint fd, GIOCondition condition, void *data)
         return G_SOURCE_CONTINUE;
     }
     drop(&running->readable);
+    if (got > 0) {
+        kill_it(running);
+        give_up(running, "it printed more than 64 KiB");
+        return G_SOURCE_REMOVE;
+    }
     close(running->fd);
     running->fd = -1;
-    if (got > 0)
-        g_string_truncate(running->output, 0); /* too much is as good as none */
     finish(running);
     return G_SOURCE_REMOVE;
 }
@@ -118,18 +133,6 @@ static void has_ended(GPid pid, int status, void *data)
     running->pid = 0;
     drop(&running->ended);
     finish(running);
-}
-
-/* What GLib has reaped already is not killed: its number may be another's. */
-static void kill_it(Running *running)
-{
-    siginfo_t info;
-    drop(&running->ended);
-    if (running->pid && waitid(P_PID, (id_t)running->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0) {
-        kill(running->pid, SIGKILL);
-        waitpid(running->pid, NULL, 0);
-    }
-    running->pid = 0;
 }
 
 static gboolean is_late(void *data)

@@ -14,8 +14,7 @@ void aws_setting_clear(AwsSetting *setting)
 
 /* ---- looking ---- */
 
-/* An empty variable says nothing, as the CLI has it. */
-static const char *variable(const AwsSettings *settings, const char *name)
+const char *aws_settings_variable(const AwsSettings *settings, const char *name)
 {
     const char *value = settings->lookup(name, settings->data);
     return value && *value ? value : NULL;
@@ -40,7 +39,7 @@ static AwsSetting of_profile(const AwsSettings *settings, const char *name, cons
 static AwsSetting find(const AwsSettings *settings, const char *const *variables, const char *name)
 {
     for (; *variables; variables++) {
-        const char *value = variable(settings, *variables);
+        const char *value = aws_settings_variable(settings, *variables);
         if (value)
             return of_variable(*variables, value);
     }

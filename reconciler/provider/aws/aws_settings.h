@@ -39,6 +39,8 @@ AwsSettings *aws_settings_new(AwsConfigFile *file, const char *profile, AwsLooku
 void aws_settings_free(AwsSettings *settings);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AwsSettings, aws_settings_free)
 
+/* A variable of the environment; NULL: it is not set, or empty, which says nothing. */
+const char *aws_settings_variable(const AwsSettings *settings, const char *name);
 /* What the profile says. */
 const char *aws_settings_get(const AwsSettings *settings, const char *name);
 /* Where a service is to be asked instead of at its own endpoint. */

@@ -320,7 +320,7 @@ static const BadConfig bad[] = {
     {"[default]\ncredential_process = echo nothing\n",
      "credential_process of profile default: it printed no JSON object with Version 1"},
     {"[default]\ncredential_process = sh -c 'head -c 70000 /dev/zero'\n",
-     "credential_process of profile default: it printed no JSON object with Version 1"},
+     "credential_process of profile default: it printed more than 64 KiB"},
     {"[default]\ncredential_process = sh -c 'x\n",
      "credential_process of profile default: Text ended before matching quote was found for '. (The text was "
      "“sh -c 'x”)"},
