@@ -69,17 +69,18 @@ like "which status says" "$(mt status)" '*stuck: *not done within*it is tried ag
 ok "without a trace of it" until_ok sh -c "! pgrep -f '^sleep 86397$' || true"
 
 # ---- commit statuses, in the forms that the forges document
+forged() { cat forge/[0-9]*[0-9]; } # a function: what came since the last look is in it
 head=$(git -C jobs rev-parse HEAD)
-ok "a forge has the state of the commit" until_like "*POST /api/v1/repos/team/jobs/statuses/$head HTTP/1.1*success*" cat forge/0*
-one=$(grep -l "POST /api/v1/.*$head" forge/0* | tail -1)
+ok "a forge has the state of the commit" until_like "*POST /api/v1/repos/team/jobs/statuses/$head HTTP/1.1*success*" forged
+one=$(grep -l "POST /api/v1/.*$head" forge/[0-9]*[0-9] | tail -1)
 is "with its token" "$(header "$one" authorization)" "Bearer token-of-the-test"
 out=$(sed '1,/^$/d' "$one")
 is "its members" "$(json state) $(json context)" "success muster/e2e"
 like "and what the plan was" "$(json description)" '1 to add, 0 to change, 0 to destroy*; plan *'
-ok "GitLab's" until_like "*POST /api/v4/projects/team%2Fjobs/statuses/$head HTTP/1.1*\"name\":\"batch/e2e\"*" cat forge/0*
+ok "GitLab's" until_like "*POST /api/v4/projects/team%2Fjobs/statuses/$head HTTP/1.1*\"name\":\"batch/e2e\"*" forged
 printf 'kind: JobQueue\n' >>jobs/second.yaml && push jobs broken
 broken=$(git -C jobs rev-parse HEAD)
-ok "a commit that is broken has failed" until_like "*statuses/$broken*failure*second.yaml:*" cat forge/0*
+ok "a commit that is broken has failed" until_like "*statuses/$broken*failure*second.yaml:*" forged
 
 # ---- down, and killed: nothing is lost, and what may have been told is told again by its id
 kill "$told" && wait "$told" 2>/dev/null
