@@ -61,7 +61,8 @@ is "signed, as Standard Webhooks says" "$(header "$first" webhook-signature)" "v
 out=$(sed '1,/^$/d' "$first")
 is "the id stands in it, too" "$(json id)" "$(header "$first" webhook-id)"
 is "with whose doing it is" "$(json source.name) $(json source.location)" "e2e $at"
-is "in order" "$(bodies got | grep -o '"sequence":[0-9]*' | cut -d: -f2)" "$(bodies got | grep -o '"sequence":[0-9]*' | cut -d: -f2 | sort -n)"
+sequences=$(bodies got | grep -o '"sequence":[0-9]*' | cut -d: -f2)
+is "in order" "$sequences" "$(printf '%s\n' "$sequences" | sort -n)"
 ok "a program is run" until_like '*"type":"apply.converged"*' cat hook.got
 like "with the id, and little else around it" "$(cat hook.names)" '*muster-* apply.converged [0-9]*'
 ok "one that hangs is ended and tried again" until_like '*stuck *failing*' mt status
@@ -102,7 +103,8 @@ ok "what was under way comes again" until_like "*apply.converged*$(git -C jobs r
 ids() { sed -n 's/^webhook-id: //Ip' "$WORK"/got/[0-9]*[0-9]; }
 like "by the same id" "$(ids)" "*$(header got/hanging webhook-id)*"
 is "nothing comes twice" "$(ids | sort | uniq -d)" ""
-is "in order" "$(bodies got | grep -o '"sequence":[0-9]*' | cut -d: -f2)" "$(bodies got | grep -o '"sequence":[0-9]*' | cut -d: -f2 | sort -n)"
+sequences=$(bodies got | grep -o '"sequence":[0-9]*' | cut -d: -f2)
+is "in order" "$sequences" "$(printf '%s\n' "$sequences" | sort -n)"
 
 # ---- what a receiver says
 printf '429 Retry-After: 1\n' >got/answer
