@@ -149,6 +149,7 @@ static void send_instances(Reconciler *reconciler, const GArray *intents)
             continue;
         requests[len++] = (InstanceRequest){.token = intent->token,
                                             .term = term,
+                                            .provider = instance->environment->provider,
                                             .environment = instance->environment->resource->name,
                                             .type = instance->type,
                                             .spot = instance->spot,

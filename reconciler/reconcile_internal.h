@@ -182,7 +182,12 @@ void instance_effects(Reconciler *reconciler, const Outgoing *outgoing);
 /* reconcile_resource.c */
 void held_init(Reconciler *reconciler);
 void held_clear(Reconciler *reconciler);
-void resources_begin(Reconciler *reconciler); /* before the provider is started */
+/* Before the provider is started. Of ResourceRequest: what is in force of which it may hold something; texts
+ * owns what they point to. */
+GArray *resources_begin(Reconciler *reconciler, GPtrArray *texts);
+/* The number that names this installation, hexadecimal: made once, and committed with the batch under way.
+ * Borrowed from the world. */
+const char *installation_name(Reconciler *reconciler);
 bool resource_event_apply(Reconciler *reconciler, const ProviderEvent *event); /* false: not of a resource */
 void resources_observed(Reconciler *reconciler);
 /* Asks for what the provider holds otherwise than it is to. */

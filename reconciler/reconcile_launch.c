@@ -192,21 +192,30 @@ GHashTable *launch_token_set_new(void)
     return g_hash_table_new_full(token_hash, token_same, g_free, NULL);
 }
 
+static void expect(Reconciler *reconciler, GArray *expected, const LaunchToken *token,
+                   const Environment *environment)
+{
+    ProviderExpected one = {*token, environment ? environment->provider : PROVIDER_UNSET};
+    g_array_append_val(expected, one);
+    g_hash_table_add(reconciler->unseen, g_memdup2(token, sizeof *token));
+}
+
 bool launch_provider_start(Reconciler *reconciler, GError **error)
 {
-    g_autoptr(GArray) expected = g_array_new(FALSE, FALSE, sizeof(LaunchToken));
-    for (const Launch *launch = NULL; (launch = world_launch_next(reconciler->world, launch));) {
-        g_array_append_val(expected, launch->token);
-        g_hash_table_add(reconciler->unseen, g_memdup2(&launch->token, sizeof launch->token));
-    }
-    for (const Instance *instance = NULL; (instance = world_instance_next(reconciler->world, instance));) {
-        g_array_append_val(expected, instance->token);
-        g_hash_table_add(reconciler->unseen, g_memdup2(&instance->token, sizeof instance->token));
-    }
-    resources_begin(reconciler);
+    g_autoptr(GArray) expected = g_array_new(FALSE, TRUE, sizeof(ProviderExpected));
+    g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
+    for (const Launch *launch = NULL; (launch = world_launch_next(reconciler->world, launch));)
+        expect(reconciler, expected, &launch->token, launch->environment);
+    for (const Instance *instance = NULL; (instance = world_instance_next(reconciler->world, instance));)
+        expect(reconciler, expected, &instance->token, instance->environment);
+    g_autoptr(GArray) resources = resources_begin(reconciler, texts);
     Provider *provider = reconciler->ports.provider;
-    uint64_t term = reconciler->ports.store.term(reconciler->ports.store.self);
-    return provider->start(provider, term, (const LaunchToken *)(void *)expected->data, expected->len, error);
+    const ProviderStart start = {.term = reconciler->ports.store.term(reconciler->ports.store.self),
+                                 .expected = (const ProviderExpected *)(void *)expected->data,
+                                 .expected_len = expected->len,
+                                 .resources = (const ResourceRequest *)(void *)resources->data,
+                                 .resources_len = resources->len};
+    return provider->start(provider, &start, error);
 }
 
 /* ---- placements
@@ -282,6 +291,18 @@ static void add_number(GPtrArray *envp, Arena *arena, const char *name, int64_t 
     add_variable(envp, arena, name, text);
 }
 
+static const char *keep(Arena *arena, char *text)
+{
+    const char *copy = text ? arena_strndup(arena, text, strlen(text)) : NULL;
+    g_free(text);
+    return copy;
+}
+
+static ProviderType provider_of(const Launch *launch)
+{
+    return launch->environment ? launch->environment->provider : PROVIDER_UNSET;
+}
+
 static bool has_variable(const JobDefinitionSpec *spec, const char *name)
 {
     for (size_t i = 0; i < spec->environment_len; i++)
@@ -312,21 +333,21 @@ static void add_place(GPtrArray *envp, Arena *arena, const Launch *launch)
     }
 }
 
-/* batch: "Environment variables injected"; ours come beside them. */
-static void add_environment(GPtrArray *envp, Arena *arena, const Launch *launch, const char *work_dir,
-                            const char *workspace)
+/* A process on this machine has no image that says these. */
+static void add_machine(GPtrArray *envp, Arena *arena, const JobDefinitionSpec *spec, const char *work_dir)
 {
-    const Job *job = launch->job;
-    const JobDefinitionSpec *spec = job->template->effective;
-    char id[JOB_NAME_TEXT];
-    launch_name(launch, id);
-    for (size_t i = 0; i < spec->environment_len; i++)
-        add_variable(envp, arena, spec->environment[i].name,
-                     spec->environment[i].value ? spec->environment[i].value : "");
     if (!has_variable(spec, "PATH"))
         add_variable(envp, arena, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
     if (!has_variable(spec, "HOME"))
         add_variable(envp, arena, "HOME", work_dir);
+}
+
+/* batch: "Environment variables injected"; ours come beside them. */
+static void add_injected(GPtrArray *envp, Arena *arena, const Launch *launch)
+{
+    const Job *job = launch->job;
+    char id[JOB_NAME_TEXT];
+    launch_name(launch, id);
     add_variable(envp, arena, "AWS_BATCH_JOB_ID", id);
     add_variable(envp, arena, "AWS_BATCH_JQ_NAME", job->queue->resource->name);
     if (launch->environment)
@@ -339,48 +360,68 @@ static void add_environment(GPtrArray *envp, Arena *arena, const Launch *launch,
         add_variable(envp, arena, "MUSTER_RUN_ID", job->run->id);
         add_variable(envp, arena, "MUSTER_SCHEDULED_AT", scheduled);
     }
-    if (workspace)
-        add_variable(envp, arena, "MUSTER_WORKSPACE", workspace);
-    g_ptr_array_add(envp, NULL);
 }
 
-static const char *keep(Arena *arena, char *text)
+static void add_environment(GPtrArray *envp, Arena *arena, const Launch *launch, LaunchRequest *request)
 {
-    const char *copy = text ? arena_strndup(arena, text, strlen(text)) : NULL;
-    g_free(text);
-    return copy;
+    const JobDefinitionSpec *spec = launch->job->template->effective;
+    bool is_local = request->provider == PROVIDER_LOCAL;
+    for (size_t i = 0; i < spec->environment_len; i++)
+        add_variable(envp, arena, spec->environment[i].name,
+                     spec->environment[i].value ? spec->environment[i].value : "");
+    if (is_local)
+        add_machine(envp, arena, spec, request->work_dir);
+    request->injected = envp->len;
+    add_injected(envp, arena, launch);
+    if (is_local && request->workspace)
+        add_variable(envp, arena, "MUSTER_WORKSPACE", request->workspace);
+    g_ptr_array_add(envp, NULL);
+    request->envp = (const char *const *)envp->pdata;
+}
+
+/* Where the steps of a run share a directory. */
+static void add_workspace(const Reconciler *reconciler, Arena *arena, const Job *job, LaunchRequest *request)
+{
+    if (!job->run || !job->run->pipeline || !job->run->pipeline->workspace)
+        return;
+    request->workspace_name = keep(arena, g_strdup(run_workspace(job->run)));
+    request->workspace =
+        keep(arena, g_build_filename(reconciler->state_dir, "workspaces", request->workspace_name, NULL));
 }
 
 static void build_request(const Reconciler *reconciler, const Launch *launch, uint64_t term, Arena *arena,
                           GPtrArray *envp, LaunchRequest *ret_request)
 {
+    static const char *const no_command[] = {NULL};
     const Job *job = launch->job;
     const JobDefinitionSpec *spec = job->template->effective;
     char id[JOB_NAME_TEXT];
     launch_name(launch, id);
-    const char *work_dir =
-        keep(arena, attempt_work_dir(reconciler->state_dir, &job->id, launch->index, launch->attempt));
     const char *log =
         keep(arena, attempt_log_path(reconciler->state_dir, &job->id, launch->index, launch->attempt));
-    const char *workspace = NULL;
-    if (job->run && job->run->pipeline && job->run->pipeline->workspace)
-        workspace =
-            keep(arena, g_build_filename(reconciler->state_dir, "workspaces", run_workspace(job->run), NULL));
-    add_environment(envp, arena, launch, work_dir, workspace);
-    *ret_request = (LaunchRequest){.token = launch->token,
-                                   .term = term,
-                                   .job_id = arena_strndup(arena, id, strlen(id)),
-                                   .argv = (const char *const *)spec->command,
-                                   .envp = (const char *const *)envp->pdata,
-                                   .work_dir = work_dir,
-                                   .workspace = workspace,
-                                   .stdout_path = log,
-                                   .stderr_path = log,
-                                   .vcpus_e4 = launch->vcpus_e4,
-                                   .memory_mib = launch->memory_mib,
-                                   .timeout_ms = spec->timeout_ms,
-                                   .kill_grace_ms = KILL_GRACE_MS,
-                                   .user = spec->user};
+    *ret_request = (LaunchRequest){
+        .token = launch->token,
+        .term = term,
+        .provider = provider_of(launch),
+        .environment = launch->environment ? launch->environment->resource->name : NULL,
+        .job_id = arena_strndup(arena, id, strlen(id)),
+        .argv = spec->command ? (const char *const *)spec->command : no_command,
+        .work_dir =
+            keep(arena, attempt_work_dir(reconciler->state_dir, &job->id, launch->index, launch->attempt)),
+        .stdout_path = log,
+        .stderr_path = log,
+        .vcpus_e4 = launch->vcpus_e4,
+        .memory_mib = launch->memory_mib,
+        .gpus = (int)launch->gpus,
+        .timeout_ms = spec->timeout_ms,
+        .kill_grace_ms = KILL_GRACE_MS,
+        .user = spec->user,
+        .definition = job->template->definition,
+        .definition_spec = job->template->definition_spec,
+        .overrides = job->template->request,
+        .node = launch->is_node ? launch->index : -1};
+    add_workspace(reconciler, arena, job, ret_request);
+    add_environment(envp, arena, launch, ret_request);
     if (launch->instance && launch->instance->environment)
         ret_request->instance = &launch->instance->token;
 }
@@ -411,7 +452,7 @@ static void send_launches(Reconciler *reconciler, const GArray *tokens)
         if (!launch)
             continue;
         char **command = launch->job->template->effective->command;
-        if (!command || !command[0]) {
+        if (provider_of(launch) == PROVIDER_LOCAL && (!command || !command[0])) {
             refuse_without_command(reconciler, token);
             continue;
         }

@@ -5,15 +5,16 @@
 #define UNREACHABLE_TRIES 3     /* one failure is nothing that anybody has to be told of */
 #define DROPPED_TELL_MS   60000 /* at most so often is told that events were dropped */
 
-/* A number that names this installation in the ids of its events: made once. */
-static void name_installation(Reconciler *reconciler)
+const char *installation_name(Reconciler *reconciler)
 {
     uint64_t number;
-    if (world_setting(reconciler->world, INSTALLATION_SETTING))
-        return;
+    const char *named = world_setting(reconciler->world, INSTALLATION_SETTING);
+    if (named)
+        return named;
     reconciler->ports.entropy.fill(reconciler->ports.entropy.self, &number, sizeof number);
     g_autofree char *text = g_strdup_printf("%016" G_GINT64_MODIFIER "x", number);
     world_set_setting(reconciler->world, INSTALLATION_SETTING, text);
+    return world_setting(reconciler->world, INSTALLATION_SETTING);
 }
 
 static uint64_t number_of(const json_t *object, const char *name)
@@ -127,7 +128,7 @@ void reconciler_outbox(Reconciler *reconciler, const OutboxReport *reports, size
         return; /* the next report says it again */
     reconciler->now_ms =
         MAX(reconciler->now_ms, reconciler->ports.clock.now_ms(reconciler->ports.clock.self));
-    name_installation(reconciler);
+    installation_name(reconciler);
     for (size_t i = 0; i < len; i++)
         keep(reconciler, &reports[i]);
     reconciler_wake(reconciler);

@@ -26,6 +26,7 @@ typedef struct {
  */
 struct ResourceIntent {
     Kind kind;
+    ProviderType provider;
     char *name, *spec;
     char **keep;
     Digest digest;
@@ -106,18 +107,34 @@ void held_clear(Reconciler *reconciler)
         held_drop(reconciler, held);
 }
 
-/* Numbers are no other process's. */
-void resources_begin(Reconciler *reconciler)
-{
-    reconciler->resource_number = reconciler->ports.store.term(reconciler->ports.store.self) << 32;
-    drift_retry(reconciler->world);
-}
-
 /* The one kind of which providers hold something. */
 static bool is_served(const Reconciler *reconciler, const Resource *resource)
 {
-    return resource && resource->environment &&
-           (reconciler->providers & 1u << resource->environment->provider);
+    return resource && resource->environment && reconciler->ports.provider &&
+           (reconciler->providers & ~reconciler->ports.provider->holds_nothing &
+            1u << resource->environment->provider);
+}
+
+GArray *resources_begin(Reconciler *reconciler, GPtrArray *texts)
+{
+    GArray *resources = g_array_new(FALSE, TRUE, sizeof(ResourceRequest));
+    uint64_t term = reconciler->ports.store.term(reconciler->ports.store.self);
+    reconciler->resource_number = term << 32; /* numbers are no other process's */
+    drift_retry(reconciler->world);
+    for (const Environment *at = NULL; (at = world_environment_next(reconciler->world, at));) {
+        if (!is_served(reconciler, at->resource))
+            continue;
+        ResourceRequest request = {.kind = at->resource->kind,
+                                   .name = at->resource->name,
+                                   .provider = at->provider,
+                                   .installation = world_setting(reconciler->world, INSTALLATION_SETTING),
+                                   .term = term};
+        char *spec = resource_wanted(reconciler->world, at->resource, &request.digest);
+        request.spec = spec;
+        g_ptr_array_add(texts, spec);
+        g_array_append_val(resources, request);
+    }
+    return resources;
 }
 
 static const Resource *resource_of(const Reconciler *reconciler, const HeldResource *held)
@@ -239,7 +256,9 @@ void resources_observed(Reconciler *reconciler)
 static void ask(Reconciler *reconciler, HeldResource *held, char *spec, char **keep, const Digest *digest)
 {
     ResourceIntent *intent = g_new0(ResourceIntent, 1);
+    const Resource *resource = resource_of(reconciler, held);
     *intent = (ResourceIntent){.kind = held->kind,
+                               .provider = resource ? resource->environment->provider : PROVIDER_UNSET,
                                .name = g_strdup(held->name),
                                .spec = spec,
                                .keep = keep,
@@ -248,6 +267,7 @@ static void ask(Reconciler *reconciler, HeldResource *held, char *spec, char **k
     held->number_before = held->number;
     held->number = intent->number;
     held->is_asked = true;
+    installation_name(reconciler); /* committed before anything carries it */
     g_ptr_array_add(reconciler->outgoing->resources, intent);
 }
 
@@ -349,10 +369,13 @@ void resource_effects(Reconciler *reconciler, const Outgoing *outgoing)
         return;
     g_autofree ResourceRequest *requests = g_new0(ResourceRequest, len);
     uint64_t term = reconciler->ports.store.term(reconciler->ports.store.self);
+    const char *installation = installation_name(reconciler);
     for (guint i = 0; i < len; i++) {
         const ResourceIntent *intent = outgoing->resources->pdata[i];
         requests[i] = (ResourceRequest){.kind = intent->kind,
                                         .name = intent->name,
+                                        .provider = intent->provider,
+                                        .installation = installation,
                                         .term = term,
                                         .number = intent->number,
                                         .digest = intent->digest,

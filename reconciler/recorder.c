@@ -284,13 +284,12 @@ static void put_effect(Recorder *recorder, EffectType type, size_t len, uint64_t
     saved_put_bytes(recorder->bytes, &checksum, sizeof checksum);
 }
 
-static bool port_start(Provider *provider, uint64_t term, const LaunchToken *expected, size_t len,
-                       GError **error)
+static bool port_start(Provider *provider, const ProviderStart *start, GError **error)
 {
     Recorder *recorder = recorder_of(provider);
     GError *failure = NULL;
-    put_effect(recorder, EFFECT_START, len, effect_tokens(expected, len));
-    bool ok = recorder->inner.provider->start(recorder->inner.provider, term, expected, len, &failure);
+    put_effect(recorder, EFFECT_START, start->expected_len, effect_start(start));
+    bool ok = recorder->inner.provider->start(recorder->inner.provider, start, &failure);
     if (put(recorder, ENTRY_START))
         put_error(recorder->bytes, failure);
     if (failure)
@@ -365,6 +364,7 @@ static void put_begin(Recorder *recorder, const ReconcilerOptions *settings)
     saved_put_number(out, provider != NULL);
     saved_put_number(out, provider && provider->instances_start);
     saved_put_number(out, provider && provider->resources_apply);
+    saved_put_number(out, provider ? provider->holds_nothing : 0);
     saved_put_number(out, recorder->inner.clock.monotonic_us != NULL);
 }
 
@@ -417,6 +417,7 @@ Ports recorder_ports(Recorder *recorder)
     }
     if (ports.provider->resources_apply)
         recorder->provider.resources_apply = port_resources_apply;
+    recorder->provider.holds_nothing = ports.provider->holds_nothing;
     ports.provider = &recorder->provider;
     return ports;
 }

@@ -16,7 +16,7 @@
                  */
 #define RECORDING_STATE  "muster.db"
 #define RECORDING_INPUTS "inputs"
-#define RECORDING_FORMAT 9
+#define RECORDING_FORMAT 10
 
 /* Entries. What the outside told comes before what the reconciler asked while it took it in, in that order.
  */
@@ -113,4 +113,5 @@ uint64_t effect_tokens(const LaunchToken *tokens, size_t len);
 uint64_t effect_launches(const LaunchRequest *requests, size_t len);
 uint64_t effect_stop(const LaunchToken *token, const char *reason);
 uint64_t effect_instances(const InstanceRequest *requests, size_t len);
+uint64_t effect_start(const ProviderStart *start);
 uint64_t effect_resources(const ResourceRequest *requests, size_t len);

@@ -291,9 +291,12 @@ uint64_t effect_stop(const LaunchToken *token, const char *reason)
 static uint64_t add_launch(uint64_t sum, const LaunchRequest *request)
 {
     const char *const texts[] = {request->job_id,      request->work_dir,    request->workspace,
-                                 request->stdout_path, request->stderr_path, request->user};
-    const int64_t numbers[] = {(int64_t)request->term, request->vcpus_e4, request->memory_mib,
-                               request->timeout_ms, request->kill_grace_ms};
+                                 request->stdout_path, request->stderr_path, request->user,
+                                 request->environment, request->definition,  request->workspace_name,
+                                 request->overrides};
+    const int64_t numbers[] = {(int64_t)request->term,     request->vcpus_e4,      request->memory_mib,
+                               request->timeout_ms,        request->kill_grace_ms, request->provider,
+                               (int64_t)request->injected, request->gpus,          request->node};
     sum = checksum_of(sum, request->token.bytes, LAUNCH_TOKEN_BYTES);
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         sum = add_text(sum, texts[i]);
@@ -318,8 +321,13 @@ uint64_t effect_instances(const InstanceRequest *requests, size_t len)
     uint64_t sum = len;
     for (size_t i = 0; i < len; i++) {
         const InstanceRequest *request = &requests[i];
-        const int64_t numbers[] = {(int64_t)request->term, request->spot, request->vcpus_e4,
-                                   request->memory_mib,    request->gpus, request->max_price_microusd_per_h};
+        const int64_t numbers[] = {(int64_t)request->term,
+                                   request->spot,
+                                   request->vcpus_e4,
+                                   request->memory_mib,
+                                   request->gpus,
+                                   request->provider,
+                                   request->max_price_microusd_per_h};
         sum = checksum_of(sum, request->token.bytes, LAUNCH_TOKEN_BYTES);
         sum = add_text(add_text(sum, request->environment), request->type);
         sum = add_numbers(sum, numbers, G_N_ELEMENTS(numbers));
@@ -332,12 +340,25 @@ uint64_t effect_resources(const ResourceRequest *requests, size_t len)
     uint64_t sum = len;
     for (size_t i = 0; i < len; i++) {
         const ResourceRequest *request = &requests[i];
-        const int64_t numbers[] = {request->kind, (int64_t)request->term, (int64_t)request->number};
+        const int64_t numbers[] = {request->kind, (int64_t)request->term, (int64_t)request->number,
+                                   request->provider};
         sum = add_text(add_text(sum, request->name), request->spec);
+        sum = add_text(sum, request->installation);
         sum = checksum_of(sum, request->digest.bytes, DIGEST_BYTES);
         for (const char *const *path = request->keep; path && *path; path++)
             sum = add_text(sum, *path);
         sum = add_numbers(sum, numbers, G_N_ELEMENTS(numbers));
+    }
+    return sum;
+}
+
+uint64_t effect_start(const ProviderStart *start)
+{
+    uint64_t sum = effect_resources(start->resources, start->resources_len);
+    for (size_t i = 0; i < start->expected_len; i++) {
+        const int64_t provider = start->expected[i].provider;
+        sum = checksum_of(sum, start->expected[i].token.bytes, LAUNCH_TOKEN_BYTES);
+        sum = add_numbers(sum, &provider, 1);
     }
     return sum;
 }

@@ -33,6 +33,7 @@ typedef struct {
     uint64_t term;
     View version;
     bool has_provider, has_instances, has_resources, has_monotonic;
+    unsigned holds_nothing; /* of the provider */
     GPtrArray *texts; /* what is owned; may be NULL */
 } Entry;
 

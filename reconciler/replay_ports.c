@@ -279,12 +279,10 @@ static void compare_effect(Provider *provider, EffectType type, size_t len, uint
                        names[type]);
 }
 
-static bool port_start(Provider *provider, uint64_t term, const LaunchToken *expected, size_t len,
-                       GError **error)
+static bool port_start(Provider *provider, const ProviderStart *start, GError **error)
 {
     Replay *replay = (Replay *)((char *)provider - offsetof(Replay, provider));
-    (void)term;
-    compare_effect(provider, EFFECT_START, len, effect_tokens(expected, len));
+    compare_effect(provider, EFFECT_START, start->expected_len, effect_start(start));
     return !replay_expect(replay, ENTRY_START) || !take_failure(replay, error);
 }
 
@@ -374,6 +372,7 @@ Ports replay_ports(Replay *replay, const Entry *begin)
     }
     if (begin->has_resources)
         replay->provider.resources_apply = port_resources_apply;
+    replay->provider.holds_nothing = begin->holds_nothing;
     return (Ports){.clock = {port_now, port_wake, begin->has_monotonic ? port_monotonic : NULL, replay},
                    .store = {port_commit, port_load, port_reopen, port_term, replay},
                    .work = {port_query, port_work, replay},

@@ -1,31 +1,41 @@
-/* provider.h: carry out decisions, report what is true. Implemented by local/ and simulated/ (docker/, aws/
- * later). Holds:  a provider never decides. Every call returns at once; outcomes arrive as ProviderEvents on
- * the main loop that the provider was made on. Effects carry the launch token and may be repeated harmlessly;
- * a term older than one already seen is refused (invariant 6). Nothing is believed because it was asked for
- * (invariant 2). */
+/* provider.h: carry out decisions, report what is true. Implemented by local/, aws/ and simulated/ (docker/
+ * later), and by provider_set.h for several of them. Holds:  a provider never decides. Every call returns at
+ * once; outcomes arrive as ProviderEvents on the main loop that the provider was made on. Effects carry the
+ * launch token and may be repeated harmlessly; a term older than one already seen is refused (invariant 6).
+ * Nothing is believed because it was asked for (invariant 2). */
 #pragma once
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include "reconciler/world/launch.h"
 #include "spec/canonical.h"
+#include "spec/decode.h"
 
 /* What one attempt needs to start. The provider copies what it keeps. */
 typedef struct {
     LaunchToken token;
     uint64_t term;
-    const char *job_id;      /* "UUID" or "UUID:INDEX", for logs and names only */
-    const char *const *argv; /* NULL-terminated, at least one */
-    const char *const *envp; /* NULL-terminated "NAME=VALUE": the job's environment and nothing else */
-    const char *work_dir;    /* absolute; the provider makes it */
-    const char *workspace;   /* absolute and made by the provider, or NULL */
+    ProviderType provider;      /* of its environment */
+    const char *environment;    /* compute environment's name; NULL: it is gone */
+    const char *job_id;         /* "UUID" or "UUID:INDEX", for logs and names only */
+    const char *const *argv;    /* NULL-terminated; on local at least one, else none: as the image says */
+    const char *const *envp;    /* NULL-terminated "NAME=VALUE": the job's environment and nothing else */
+    size_t injected;            /* of envp, where those begin that every container of the job has */
+    const char *work_dir;       /* absolute; the provider makes it */
+    const char *workspace;      /* absolute and made by the provider, or NULL */
+    const char *workspace_name; /* where the provider has a place of its own for them; NULL: there is none */
     const char *stdout_path,
         *stderr_path; /* absolute; may be the same path; their directory is made by the provider */
     int64_t vcpus_e4, memory_mib; /* limits to enforce as far as the machine lets it */
-    int64_t timeout_ms;           /* 0: none; measured from the start of the process */
-    int64_t kill_grace_ms;        /* SIGTERM to SIGKILL; 30,000 */
-    const char *user;             /* may be NULL */
-    const LaunchToken *instance;  /* token of the machine to run on; NULL: the provider has one only */
+    int gpus;
+    int64_t timeout_ms;          /* 0: none; measured from the start of the process */
+    int64_t kill_grace_ms;       /* SIGTERM to SIGKILL; 30,000 */
+    const char *user;            /* may be NULL */
+    const LaunchToken *instance; /* token of the machine to run on; NULL: the provider has one only */
+    const char *definition;      /* "NAME:REVISION" */
+    const char *definition_spec; /* of that, canonical JSON */
+    const char *overrides;       /* what the job says otherwise, canonical JSON with SubmitJob's members */
+    int node;                    /* of a multinode job; -1: it is none */
 } LaunchRequest;
 
 /* What one machine needs to be made. Its token comes from the same source as those of launches: one is never
@@ -33,6 +43,7 @@ typedef struct {
 typedef struct {
     LaunchToken token;
     uint64_t term;
+    ProviderType provider;   /* of its environment */
     const char *environment; /* compute environment's name */
     const char *type;        /* "c5.large" */
     bool spot;
@@ -46,12 +57,33 @@ typedef struct {
 typedef struct {
     Kind kind;
     const char *name;
+    ProviderType provider;    /* PROVIDER_UNSET: of who holds it; nobody declares it any more */
+    const char *installation; /* hexadecimal: who owns what is made; NULL: not named yet */
     uint64_t term;
     uint64_t number;  /* of this request; greater than those before */
     Digest digest;    /* of spec */
     const char *spec; /* canonical JSON in force; NULL: the resource is gone, and what is held of it goes */
     const char *const *keep; /* paths that are left as they are there; NULL-terminated; NULL: none */
 } ResourceRequest;
+
+/* A launch or an instance that the store holds. */
+typedef struct {
+    LaunchToken token;
+    ProviderType provider; /* PROVIDER_UNSET: not known any more */
+} ProviderExpected;
+
+/* What a process begins with. */
+typedef struct {
+    uint64_t term;
+    /* What the store holds as intended, unknown or running, so that leftovers of a dead launcher are found
+     * and killed before LOST or REFUSED is reported for them. */
+    const ProviderExpected *expected;
+    size_t expected_len;
+    /* What is in force of which the provider may hold something, so that it knows where to look. Their number
+     * is 0: nothing is to be done about them. */
+    const ResourceRequest *resources;
+    size_t resources_len;
+} ProviderStart;
 
 /* Why a machine was not made: what follows from it differs. */
 typedef enum {
@@ -138,12 +170,9 @@ typedef struct Provider Provider;
 struct Provider {
     /* Begins work: connects or starts what it needs, reports CAPACITY, every launch it still knows
      * (STARTED, then ENDED for those that ended), then OBSERVED. Called once. May not block over 5 ms. False
-     * with error when it can never work (then nothing was started). expected: tokens the store holds as
-     * intended, unknown or running, of launches and of instances, so that leftovers of a dead launcher are
-     * found and killed before LOST or REFUSED is reported for them. Instances are reported before the
-     * launches on them. */
-    bool (*start)(Provider *provider, uint64_t term, const LaunchToken *expected, size_t expected_len,
-                  GError **error);
+     * with error when it can never work (then nothing was started). Instances are reported before the
+     * launches on them. start: borrowed. */
+    bool (*start)(Provider *provider, const ProviderStart *start, GError **error);
     /* Batch form: n requests at once, to save system calls. Never blocks; outcome by events. */
     void (*launch)(Provider *provider, const LaunchRequest *requests, size_t len);
     /* SIGTERM, after kill grace SIGKILL; ENDED with END_STOPPED follows. Unknown token: REFUSED follows. */
@@ -163,6 +192,8 @@ struct Provider {
      * same resource is made only after the answer to the one before. NULL: the provider holds nothing of
      * them, and tells of none. */
     void (*resources_apply)(Provider *provider, const ResourceRequest *requests, size_t len);
+    unsigned holds_nothing; /* bits 1 << ProviderType: of whose environments it holds nothing, with
+                               resources_apply; constant */
 };
 
 /* local/: the launcher's executable is found beside the program (muster-launcher), then in ../libexec/muster.

@@ -221,12 +221,11 @@ static System *system_of(Provider *provider)
     return (System *)((char *)provider - offsetof(System, provider));
 }
 
-static bool port_start(Provider *provider, uint64_t term, const LaunchToken *expected, size_t len,
-                       GError **error)
+static bool port_start(Provider *provider, const ProviderStart *start, GError **error)
 {
     System *system = system_of(provider);
-    system_log(system, "start term %" PRIu64 ": %zu expected", term, len);
-    return system->inner->start(system->inner, term, expected, len, error);
+    system_log(system, "start term %" PRIu64 ": %zu expected", start->term, start->expected_len);
+    return system->inner->start(system->inner, start, error);
 }
 
 static void port_launch(Provider *provider, const LaunchRequest *requests, size_t len)

@@ -214,10 +214,9 @@ static const AttemptRecord *durable_attempt(const LaunchToken *token)
     return g_tree_lookup(model.records->tables[TABLE_ATTEMPT], key);
 }
 
-static bool near_start(Provider *provider, uint64_t term, const LaunchToken *expected, size_t len,
-                       GError **error)
+static bool near_start(Provider *provider, const ProviderStart *start, GError **error)
 {
-    (void)provider, (void)term, (void)expected, (void)len, (void)error;
+    (void)provider, (void)start, (void)error;
     model.observing = true;
     wire_put(SEND_OBSERVE, -1);
     return true;

@@ -101,11 +101,10 @@ static inline void fake_entropy(void *self, void *bytes, size_t len)
         ((uint8_t *)bytes)[i] = (uint8_t)g_test_rand_int();
 }
 
-static inline bool fake_start(Provider *provider, uint64_t term, const LaunchToken *expected, size_t len,
-                              GError **error)
+static inline bool fake_start(Provider *provider, const ProviderStart *start, GError **error)
 {
-    (void)term, (void)expected, (void)error;
-    engine_of_provider(provider)->expected = len;
+    (void)error;
+    engine_of_provider(provider)->expected = start->expected_len;
     return true;
 }
 
@@ -173,6 +172,7 @@ static inline void engine_setup(Engine *engine, gconstpointer data)
     engine->provider =
         (Provider){.start = fake_start, .launch = fake_launch, .stop = fake_stop, .settled = fake_settled};
     g_autoptr(World) world = fixture_world();
+    world_set_setting(world, INSTALLATION_SETTING, "0123456789abcdef");
     g_assert_true(
         store_wait(engine->store, store_commit(engine->store, world_take_batch(world), 1000), &error));
     engine_host(engine);

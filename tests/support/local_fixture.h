@@ -52,7 +52,11 @@ static G_GNUC_UNUSED void fixture_connect(Fixture *fixture, const LaunchToken *e
     g_autoptr(GError) error = NULL;
     fixture->provider = provider_local_new(fixture->dir, fixture_event, fixture, &error);
     g_assert_no_error(error);
-    g_assert_true(fixture->provider->start(fixture->provider, ++fixture->term, expected, len, &error));
+    g_autofree ProviderExpected *all = g_new0(ProviderExpected, len);
+    for (size_t i = 0; i < len; i++)
+        all[i].token = expected[i];
+    const ProviderStart start = {.term = ++fixture->term, .expected = all, .expected_len = len};
+    g_assert_true(fixture->provider->start(fixture->provider, &start, &error));
     g_assert_no_error(error);
 }
 

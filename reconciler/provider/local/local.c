@@ -249,20 +249,19 @@ void local_report_capacity(Local *local, const char *notice)
 
 /* ---- the vtable ---- */
 
-static bool local_start(Provider *provider, uint64_t term, const LaunchToken *expected, size_t expected_len,
-                        GError **error)
+static bool local_start(Provider *provider, const ProviderStart *start, GError **error)
 {
     Local *local = (Local *)provider;
-    if (expected_len > OBSERVE_MAX) {
+    if (start->expected_len > OBSERVE_MAX) {
         g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
                     "local provider: %" G_GSIZE_FORMAT " launches are expected, at most %" G_GSIZE_FORMAT
                     " can be",
-                    expected_len, OBSERVE_MAX);
+                    start->expected_len, OBSERVE_MAX);
         return false;
     }
-    local->term = term;
-    for (size_t i = 0; i < expected_len; i++) {
-        Token token = token_from(&expected[i]);
+    local->term = start->term;
+    for (size_t i = 0; i < start->expected_len; i++) {
+        Token token = token_from(&start->expected[i].token);
         launch_get(local, &token)->ever_sent = true;
     }
     local_connect(local);

@@ -185,12 +185,11 @@ static Simulated *simulated_of(Provider *provider)
     return (Simulated *)provider;
 }
 
-static bool near_begin(Provider *provider, uint64_t term, const LaunchToken *expected, size_t expected_len,
-                       GError **error)
+static bool near_begin(Provider *provider, const ProviderStart *start, GError **error)
 {
     Simulated *simulated = simulated_of(provider);
-    (void)expected, (void)expected_len, (void)error; /* the far end knows all that it ever took */
-    simulated->term = term;
+    (void)error;
+    simulated->term = start->term; /* the far end knows all that it ever took */
     near_observe(simulated);
     return true;
 }

@@ -125,16 +125,19 @@ static void on_event(const ProviderEvent *event, void *data)
 
 static void connect_process(Fixture *fixture)
 {
-    g_autoptr(GArray) expected = g_array_new(FALSE, FALSE, sizeof(LaunchToken));
+    g_autoptr(GArray) expected = g_array_new(FALSE, TRUE, sizeof(ProviderExpected));
     for (int i = 0; i < fixture->len; i++) {
+        ProviderExpected one = {.token = fixture->things[i].token};
         fixture->things[i].reported = false;
         if (!fixture->things[i].over)
-            g_array_append_val(expected, fixture->things[i].token);
+            g_array_append_val(expected, one);
     }
     fixture->observed = false;
     fixture->provider = simulated_connect(fixture->simulated, on_event, fixture);
-    g_assert_true(fixture->provider->start(fixture->provider, ++fixture->term,
-                                           (const LaunchToken *)(void *)expected->data, expected->len, NULL));
+    const ProviderStart start = {.term = ++fixture->term,
+                                 .expected = (const ProviderExpected *)(void *)expected->data,
+                                 .expected_len = expected->len};
+    g_assert_true(fixture->provider->start(fixture->provider, &start, NULL));
 }
 
 static Thing *thing_new(Fixture *fixture, ThingKind kind)
