@@ -1,5 +1,8 @@
 /* engine_ports.c: what the tick reaches the outside through, for real. */
 #include "reconciler/engine_ports.h"
+#include "reconciler/clock.h"
+#include "reconciler/provider/aws/aws.h"
+#include "reconciler/provider_set.h"
 #include "reconciler/worker.h"
 #include <dirent.h>
 #include <errno.h>
@@ -18,6 +21,7 @@ struct EnginePorts {
     Store *store;
     StoreReader *reader; /* of the query thread */
     Provider *provider;
+    AwsTime time;
     Worker *query, *load, *files;
     WorkPort work;
 };
@@ -186,6 +190,45 @@ static void port_entropy(void *self, void *bytes, size_t len)
     }
 }
 
+static int64_t now_ms(void *self)
+{
+    (void)self;
+    return clock_ms();
+}
+
+static int64_t monotonic_ms(void *self)
+{
+    (void)self;
+    return clock_us() / 1000;
+}
+
+static const char *variable(const char *name, void *data)
+{
+    (void)data;
+    return g_getenv(name);
+}
+
+static bool open_providers(EnginePorts *ports, GError **error)
+{
+    ProviderSet *set = provider_set_new(ports->event, ports->data);
+    ports->provider = provider_set_provider(set);
+    Provider *local = provider_local_new(ports->state_dir, provider_set_event,
+                                         provider_set_member(set, PROVIDER_LOCAL), error);
+    if (!local)
+        return false;
+    provider_set_put(set, PROVIDER_LOCAL, local);
+    ports->time = (AwsTime){.now_ms = now_ms, .monotonic_ms = monotonic_ms};
+    port_entropy(NULL, &ports->time.seed, sizeof ports->time.seed);
+    const AwsProviderOptions aws = {.event = provider_set_event,
+                                    .data = provider_set_member(set, PROVIDER_AWS),
+                                    .log = ports->log,
+                                    .log_data = ports->data,
+                                    .variable = variable,
+                                    .time = &ports->time};
+    provider_set_put(set, PROVIDER_AWS, provider_aws_new(&aws));
+    return true;
+}
+
 EnginePorts *engine_ports_new(const EnginePortsOptions *options, GError **error)
 {
     g_autoptr(EnginePorts) ports = g_new0(EnginePorts, 1);
@@ -197,11 +240,8 @@ EnginePorts *engine_ports_new(const EnginePortsOptions *options, GError **error)
     ports->data = options->data;
     if (!port_open(ports, error))
         return NULL;
-    if (options->launch) {
-        ports->provider = provider_local_new(ports->state_dir, options->event, options->data, error);
-        if (!ports->provider)
-            return NULL;
-    }
+    if (options->launch && !open_providers(ports, error))
+        return NULL;
     ports->query = worker_new("query");
     ports->load = worker_new("load");
     ports->files = worker_new("files");

@@ -40,7 +40,7 @@ static bool stage_plan(World *world, const Plan *plan, const char *provider, uin
     Rng rng = rng_from_seed(seed);
     Stage stage = {world, plan->source_name, &rng, now_ms, stops, 0};
     if (provider)
-        resource_set_provider(world, plan->source_name, provider);
+        resource_set_provider(world, plan->source_name, provider, NULL);
     for (guint i = 0; i < plan->changes->len; i++) {
         const Change *change = plan->changes->pdata[i];
         if (stage_change(&stage, change, error))

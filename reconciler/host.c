@@ -263,6 +263,7 @@ static bool start_all(HostHandle *handle, GError **error)
     ReconcilerOptions settings = {.state_dir = handle->state_dir,
                                   .mode = handle->command,
                                   .launch = handle->launch,
+                                  .providers = ENGINE_PROVIDERS,
                                   .schedules = strcmp(handle->command, "serve") == 0,
                                   .machine = machine,
                                   .notice = notice,

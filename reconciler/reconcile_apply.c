@@ -625,7 +625,8 @@ static bool begin_staging(ApplyTask *task)
     if (!task->plan->may_wait || !apply_plan_needs_approval(task->plan))
         keep_retention(reconciler, task->plan->set);
     if (!task->plan->destroy)
-        resource_set_provider(reconciler->world, task->plan->identity, task->plan->provider);
+        resource_set_provider(reconciler->world, task->plan->identity, task->plan->provider,
+                              apply_plan_otherwise(task->plan));
     task->apply_id = apply_begin(reconciler->world, &record, reconciler->now_ms);
     if (task->is_rollback)
         tell_rollback(task);

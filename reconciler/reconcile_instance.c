@@ -1,6 +1,7 @@
 /* reconcile_instance.c: instances that the provider makes: its events become transitions, intents become
  * requests. */
 #include "reconciler/reconcile_internal.h"
+#include "reconciler/scale/catalogue.h"
 
 /* ---- events from the provider ---- */
 
@@ -136,6 +137,12 @@ void instances_take_stops(Reconciler *reconciler)
     }
 }
 
+static bool is_arm(const char *type)
+{
+    const InstanceType *known = catalogue_find(view_from(type));
+    return known && known->architecture == ARCHITECTURE_ARM64;
+}
+
 static void send_instances(Reconciler *reconciler, const GArray *intents)
 {
     Provider *provider = reconciler->ports.provider;
@@ -153,6 +160,7 @@ static void send_instances(Reconciler *reconciler, const GArray *intents)
                                             .environment = instance->environment->resource->name,
                                             .type = instance->type,
                                             .spot = instance->spot,
+                                            .is_arm = is_arm(instance->type),
                                             .vcpus_e4 = instance->total.vcpus_e4,
                                             .memory_mib = instance->total.memory_mib,
                                             .gpus = (int)instance->total.gpus,

@@ -109,10 +109,15 @@ static void check_set(ApplyPlan *plan, const ManifestSet *set, Check *check)
     feasible_check(set, &options, plan->diagnostics);
 }
 
+const char *apply_plan_otherwise(const ApplyPlan *plan)
+{
+    const SourceConfig *config = plan->set ? manifest_set_config(plan->set) : NULL;
+    return config && config->provider ? config->provider : "aws";
+}
+
 static const char *default_provider(const ApplyPlan *plan)
 {
-    const SourceConfig *config = manifest_set_config(plan->set);
-    return plan->provider ? plan->provider : config && config->provider ? config->provider : "aws";
+    return plan->provider ? plan->provider : apply_plan_otherwise(plan);
 }
 
 static bool is_served(const ApplyPlan *plan, const char *provider)
@@ -120,6 +125,16 @@ static bool is_served(const ApplyPlan *plan, const char *provider)
     unsigned providers = plan->providers ? plan->providers : 1u << PROVIDER_LOCAL;
     ProviderType type;
     return provider_type_from(view_from(provider), &type) && (providers >> type & 1);
+}
+
+/* "local and aws". */
+static char *served_text(const ApplyPlan *plan)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    for (ProviderType type = PROVIDER_LOCAL; type < PROVIDER_UNSET; type++)
+        if (is_served(plan, provider_type_name(type)))
+            g_string_append_printf(text, "%s%s", text->len ? " and " : "", provider_type_name(type));
+    return g_string_free(g_steal_pointer(&text), FALSE);
 }
 
 /* Environments run where --provider says, else where they say, else where muster.yaml says, else on aws. */
@@ -134,11 +149,12 @@ static bool check_providers(ApplyPlan *plan, const ManifestSet *set)
         const char *provider = own ? provider_type_name(spec->provider) : fallback;
         if (is_served(plan, provider))
             continue;
+        g_autofree char *served = served_text(plan);
         stop(plan, APPLY_REFUSED,
              g_strdup_printf("%s:%d: ComputeEnvironment/" VIEW_FMT
-                             " runs on provider %s, which this build does not serve; it serves "
-                             "local (--provider local, or provider: local in muster.yaml)",
-                             manifest->file, manifest->line, VIEW_ARG(manifest->name), provider));
+                             " runs on provider %s, which this build does not serve; it serves %s "
+                             "(--provider, or provider: in muster.yaml)",
+                             manifest->file, manifest->line, VIEW_ARG(manifest->name), provider, served));
         return false;
     }
     return true;

@@ -59,3 +59,6 @@ bool apply_plan_needs_approval(const ApplyPlan *plan);
 /* As if it had been run and had ended so, without diagnostics. */
 void apply_plan_fail(ApplyPlan *plan, ApplyOutcome outcome, View message);
 json_t *apply_plan_diagnostics(ApplyPlan *plan);
+/* Where environments of its source run that say nothing, and --provider does not: "aws", or as muster.yaml
+ * says. Borrowed. */
+const char *apply_plan_otherwise(const ApplyPlan *plan);

@@ -46,7 +46,7 @@ typedef struct {
     ProviderType provider;   /* of its environment */
     const char *environment; /* compute environment's name */
     const char *type;        /* "c5.large" */
-    bool spot;
+    bool spot, is_arm;
     int64_t vcpus_e4, memory_mib; /* planned, as the catalogue says; REGISTERED tells what is really there */
     int gpus;
     int64_t max_price_microusd_per_h; /* Spot: not above it; 0: no limit */

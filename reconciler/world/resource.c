@@ -266,14 +266,21 @@ static char *provider_setting(const char *owner)
     return g_strconcat("provider ", owner, NULL);
 }
 
+/* Holds where its environments run that say nothing, where that is not the world's default. */
+static char *otherwise_setting(const char *owner)
+{
+    return g_strconcat("provider otherwise ", owner, NULL);
+}
+
 /* Where an environment runs that no source owns: where the one that let it go was told to run. */
 static char *own_provider_setting(const Resource *resource)
 {
     return g_strdup_printf("provider %s/%s", kind_name(resource->kind), resource->name);
 }
 
-/* Where it runs: where its source was told to run (--provider), else where it says, else on the default.
- * It changes only when no launch and no instance of the old provider is left (resource_settle). */
+/* Where it runs: where its source was told to run (--provider), else where it says, else where its source
+ * does, else on the default. It changes only when no launch and no instance of the old provider is left
+ * (resource_settle). */
 static void environment_place(World *world, Resource *resource)
 {
     Environment *environment = resource->environment;
@@ -281,8 +288,11 @@ static void environment_place(World *world, Resource *resource)
         return;
     bool is_owned = resource->owner && *resource->owner;
     g_autofree char *name = is_owned ? provider_setting(resource->owner) : own_provider_setting(resource);
+    g_autofree char *otherwise = is_owned ? otherwise_setting(resource->owner) : NULL;
     const char *told = world_setting(world, name);
     ProviderType provider = environment->spec->provider;
+    if (!told && otherwise && provider == PROVIDER_UNSET)
+        told = world_setting(world, otherwise);
     if (told)
         provider_type_from(view_from(told), &provider);
     environment->provider = provider == PROVIDER_UNSET ? world->default_provider : provider;
@@ -290,12 +300,22 @@ static void environment_place(World *world, Resource *resource)
     world_unpark(world);
 }
 
-void resource_set_provider(World *world, const char *owner, const char *provider)
+static bool setting_changes(World *world, const char *name, const char *value)
 {
-    g_autofree char *name = provider_setting(owner);
-    if (g_strcmp0(world_setting(world, name), provider) == 0)
+    if (g_strcmp0(world_setting(world, name), value) == 0)
+        return false;
+    world_set_setting(world, name, value);
+    return true;
+}
+
+void resource_set_provider(World *world, const char *owner, const char *provider, const char *otherwise)
+{
+    g_autofree char *name = provider_setting(owner), *otherwise_name = otherwise_setting(owner);
+    bool is_default = !otherwise || strcmp(otherwise, provider_type_name(world->default_provider)) == 0;
+    bool changes = setting_changes(world, name, provider);
+    changes = setting_changes(world, otherwise_name, is_default ? NULL : otherwise) || changes;
+    if (!changes)
         return;
-    world_set_setting(world, name, provider);
     for (const Resource *at = NULL;
          (at = world_resource_next(world, at)) && at->kind <= KIND_COMPUTE_ENVIRONMENT;)
         if (at->environment && strcmp(at->owner, owner) == 0)
@@ -637,8 +657,11 @@ void resource_set_kept(World *world, Kind kind, View name, int64_t now_ms)
 /* It goes on running where it does, also over a restart. */
 static void own_provider_keep(World *world, const Resource *resource)
 {
-    g_autofree char *name = provider_setting(resource->owner), *own = own_provider_setting(resource);
+    g_autofree char *name = provider_setting(resource->owner), *own = own_provider_setting(resource),
+                    *otherwise = otherwise_setting(resource->owner);
     const char *told = world_setting(world, name);
+    if (!told && resource->environment && resource->environment->spec->provider == PROVIDER_UNSET)
+        told = world_setting(world, otherwise);
     if (resource->kind == KIND_COMPUTE_ENVIRONMENT && told) {
         g_autofree char *copy = g_strdup(told);
         world_set_setting(world, own, copy);

@@ -249,8 +249,9 @@ void resource_replace(World *world, const ResourceChange *change,
 void resource_delete(World *world, Kind kind, View name,
                      int64_t now_ms); /* marks DELETING; resource_settle finishes it */
 /* --provider of a source (NULL: none was given): overrides where its environments run, and nothing that they
- * say of themselves. */
-void resource_set_provider(World *world, const char *owner, const char *provider);
+ * say of themselves. otherwise: where those run that say nothing (muster.yaml); NULL: on the world's default.
+ */
+void resource_set_provider(World *world, const char *owner, const char *provider, const char *otherwise);
 void resource_set_kept(World *world, Kind kind, View name, int64_t now_ms);
 /* Another name for what a manifest describes. */
 typedef struct {

@@ -93,6 +93,8 @@ static void call_free(void *data)
     g_free(call->token);
     g_free((char *)(uintptr_t)call->what.body);
     aws_credentials_unref(call->credentials);
+    if (call->what.free_data)
+        call->what.free_data(call->data);
     g_free(call);
 }
 

@@ -54,6 +54,7 @@ typedef struct {
     /* To do it twice would do harm, and the call has no token that hinders it: it is repeated only when it is
      * certain that it was not carried out. */
     bool is_once;
+    GDestroyNotify free_data; /* once the call is over in whatever way, with its data; NULL: nothing */
 } AwsCall;
 
 /* Returns an id for aws_client_cancel(), never 0. */

@@ -5,14 +5,15 @@
 #define CONFIG   "LaunchTemplateConfigs.1."
 #define MICROUSD 1000000
 
-static void add_tags(Query *query, const char *resource_type, const char *const *tags)
+/* number: of the specification, from 1. */
+static void add_tags(Query *query, int number, const char *resource_type, const char *const *tags)
 {
     if (!tags || !*tags)
         return;
-    query_add(query, "TagSpecification.1.ResourceType", resource_type);
+    query_addf(query, resource_type, "TagSpecification.%d.ResourceType", number);
     for (int i = 0; tags[0] && tags[1]; i++, tags += 2) {
-        query_addf(query, tags[0], "TagSpecification.1.Tag.%d.Key", i + 1);
-        query_addf(query, tags[1], "TagSpecification.1.Tag.%d.Value", i + 1);
+        query_addf(query, tags[0], "TagSpecification.%d.Tag.%d.Key", number, i + 1);
+        query_addf(query, tags[1], "TagSpecification.%d.Tag.%d.Value", number, i + 1);
     }
 }
 
@@ -75,7 +76,8 @@ Query *fleet_query(const FleetRequest *request)
               request->is_spot ? "spot" : "on-demand");
     add_options(query, request);
     add_pools(query, request);
-    add_tags(query, "fleet", request->tags);
+    add_tags(query, 1, "fleet", request->tags);
+    add_tags(query, 2, "instance", request->tags);
     return query;
 }
 
@@ -103,6 +105,7 @@ Query *fleet_run_query(const FleetRequest *request)
     query_add_number(query, "MaxCount", request->count);
     if (request->is_spot)
         add_market(query, pool);
+    add_tags(query, 1, "instance", request->tags);
     return query;
 }
 

@@ -32,7 +32,7 @@ typedef struct {
     FleetStrategy strategy;
     bool is_all_or_nothing; /* all in one zone, of one type: a gang */
     const char *const
-        *tags; /* "name", "value", …, NULL: of the fleet itself; instances have the template's */
+        *tags; /* "name", "value", …, NULL: of the fleet, and of its instances beside the template's */
 } FleetRequest;
 
 Query *fleet_query(const FleetRequest *request);

@@ -331,6 +331,33 @@ static bool has_images(const json_t *body, GError **error)
     return true;
 }
 
+/* The task's memory is the containers' together, so that this one needs none of its own. */
+static void add_maker(Building *building, const Need *sum)
+{
+    json_t *containers = json_object_get(building->body, "containerDefinitions"), *container;
+    const char *image = ecs_text(json_array_get(containers, 0), "image");
+    Need memory = {.memory_mib = sum->memory_mib};
+    size_t index;
+    json_array_foreach(containers, index, container)
+    {
+        json_t *dependencies = json_object_get(container, "dependsOn");
+        if (!json_is_array(dependencies)) {
+            dependencies = json_array();
+            json_object_set_new(container, "dependsOn", dependencies);
+        }
+        json_array_append_new(dependencies, json_pack("{s:s,s:s}", "containerName", TASK_WORKSPACE_CONTAINER,
+                                                      "condition", "SUCCESS"));
+    }
+    json_t *maker = json_pack("{s:s,s:s,s:b,s:[s],s:[s,s],s:s}", "name", TASK_WORKSPACE_CONTAINER, "image",
+                              image ? image : "", "essential", 0, "entryPoint", "mkdir", "command", "-p",
+                              TASK_WORKSPACE_PATH, "user", "0");
+    json_object_set_new(maker, "logConfiguration", log_configuration(building, NULL));
+    mount_workspace(maker);
+    json_array_append_new(containers, maker);
+    if (!building->options->is_fargate)
+        set_task_size(building->body, &memory);
+}
+
 json_t *task_definition_body(const json_t *spec, const TaskDefinitionOptions *options, GError **error)
 {
     Building building = {.options = options};
@@ -343,6 +370,8 @@ json_t *task_definition_body(const json_t *spec, const TaskDefinitionOptions *op
     set_platform(&building, &sum);
     set_roles(&building);
     set_volumes(&building);
+    if (options->workspace)
+        add_maker(&building, &sum);
     if (!has_images(building.body, error))
         g_clear_pointer(&building.body, json_decref);
     return building.body;

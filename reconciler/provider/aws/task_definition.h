@@ -23,6 +23,9 @@ typedef struct {
 } TaskDefinitionOptions;
 
 #define TASK_WORKSPACE_PATH "/mnt/muster-workspace"
+/* Makes the directory of a run there, before the others of its task start: the image of the first of them has
+ * to have mkdir. */
+#define TASK_WORKSPACE_CONTAINER "muster-workspace"
 
 /* The body of RegisterTaskDefinition without family and tags; a new reference. spec: a JobDefinition's,
  * canonical, with Batch's members. NULL with error (G_CONVERT_ERROR_ILLEGAL_SEQUENCE): it cannot run there,

@@ -8,6 +8,12 @@ static bool is_fargate(const json_t *body)
                      "FARGATE") == 0;
 }
 
+/* Beside the one that makes the run's directory. */
+static bool is_one_container(const json_t *defined)
+{
+    return json_array_size(defined) == 1 + (size_t)(ecs_named(defined, TASK_WORKSPACE_CONTAINER) != NULL);
+}
+
 /* ---- overrides ---- */
 
 static bool same_texts(const json_t *list, const char *const *texts)
@@ -104,7 +110,7 @@ json_t *task_overrides(const json_t *body, const TaskContainer *containers, size
 {
     json_t *overrides = json_object(), *list = json_array();
     const json_t *defined = json_object_get(body, "containerDefinitions");
-    bool has_task_size = is_fargate(body), is_alone = json_array_size(defined) == 1;
+    bool has_task_size = is_fargate(body), is_alone = is_one_container(defined);
     int64_t vcpus_e4 = 0, memory_mib = 0;
     for (size_t i = 0; i < len; i++) {
         const TaskContainer *container = &containers[i];
@@ -118,10 +124,10 @@ json_t *task_overrides(const json_t *body, const TaskContainer *containers, size
     if (json_array_size(list) > 0)
         json_object_set(overrides, "containerOverrides", list);
     json_decref(list);
-    if (has_task_size) {
+    if (json_object_get(body, "cpu"))
         set_task_number(overrides, body, "cpu", ecs_cpu_units(vcpus_e4));
+    if (json_object_get(body, "memory"))
         set_task_number(overrides, body, "memory", memory_mib);
-    }
     return overrides;
 }
 

@@ -16,7 +16,8 @@ typedef struct {
     int gpus;
 } TaskContainer;
 
-/* The overrides of RunTask: what differs from body. Of Fargate the sizes are the task's. A new reference. */
+/* The overrides of RunTask: what differs from body. Sizes that the task itself has are its. A new reference.
+ */
 json_t *task_overrides(const json_t *body, const TaskContainer *containers, size_t len);
 /* Whether ECS takes so much. */
 bool task_overrides_fit(const json_t *overrides);

@@ -36,7 +36,10 @@ static void test_fleets(void)
                     "Overrides.2.InstanceType=m5.large&" CONFIG "Overrides.2.SubnetId=subnet-2&"
                     "TagSpecification.1.ResourceType=fleet&TagSpecification.1.Tag.1.Key=muster%"
                     "2Finstallation&TagSpecification.1.Tag.1.Value=4f&"
-                    "TagSpecification.1.Tag.2.Key=muster%2Fintent&TagSpecification.1.Tag.2.Value=7c");
+                    "TagSpecification.1.Tag.2.Key=muster%2Fintent&TagSpecification.1.Tag.2.Value=7c&"
+                    "TagSpecification.2.ResourceType=instance&TagSpecification.2.Tag.1.Key=muster%"
+                    "2Finstallation&TagSpecification.2.Tag.1.Value=4f&"
+                    "TagSpecification.2.Tag.2.Key=muster%2Fintent&TagSpecification.2.Tag.2.Value=7c");
     g_assert_cmpstr(query_text(second), ==,
                     HEAD_FLEET "TargetCapacitySpecification.DefaultTargetCapacityType=on-demand&"
                                "OnDemandOptions.AllocationStrategy=prioritized&" TEMPLATE CONFIG

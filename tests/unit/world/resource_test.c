@@ -189,7 +189,7 @@ static void test_forget(void)
     g_autoptr(GError) error = NULL;
     g_autoptr(World) world = fixture_world();
     g_autofree char *owner = g_strdup(world_resource(world, KIND_JOB_QUEUE, VIEW("main"))->owner);
-    resource_set_provider(world, owner, "simulated");
+    resource_set_provider(world, owner, "simulated", NULL);
     Records *records = records_new();
     records_take(records, world_take_batch(world));
     g_assert_true(resource_forget(world, KIND_JOB_QUEUE, VIEW("main"), 5, &error));
@@ -200,7 +200,7 @@ static void test_forget(void)
     g_assert_false(world_is_dirty(world));
     g_autoptr(World) fresh = records_world(records);
     check_forgotten(fresh);
-    resource_set_provider(fresh, owner, "local");
+    resource_set_provider(fresh, owner, "local", NULL);
     check_forgotten(fresh);
     Manifest manifest = {.kind = KIND_COMPUTE_ENVIRONMENT,
                          .name = VIEW("here"),

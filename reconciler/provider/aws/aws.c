@@ -1,0 +1,271 @@
+/* aws.c: the provider's face; time, tokens, words that its files share. */
+#include "reconciler/provider/aws/aws.h"
+#include <string.h>
+#include "reconciler/provider/aws/aws_internal.h"
+
+#define CONNECTIONS 32
+#define SETTLE_MS   60000
+#define AGAIN_MS    3000
+
+/* ---- shared ---- */
+
+int64_t aws_now_ms(const AwsProvider *provider)
+{
+    const AwsTime *time = provider->options.time;
+    return time->now_ms(time->self);
+}
+
+int64_t aws_monotonic_ms(const AwsProvider *provider)
+{
+    const AwsTime *time = provider->options.time;
+    return time->monotonic_ms(time->self);
+}
+
+void aws_tell(AwsProvider *provider, const ProviderEvent *event)
+{
+    provider->options.event(event, provider->options.data);
+}
+
+void aws_log(AwsProvider *provider, const char *format, ...)
+{
+    va_list arguments;
+    if (!provider->options.log)
+        return;
+    va_start(arguments, format);
+    g_autofree char *text = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    provider->options.log(provider->options.log_data, text);
+}
+
+void aws_token_text(const LaunchToken *token, char ret_text[TOKEN_TEXT])
+{
+    for (size_t i = 0; i < LAUNCH_TOKEN_BYTES; i++)
+        g_snprintf(ret_text + 2 * i, 3, "%02x", token->bytes[i]);
+}
+
+bool aws_token_parse(const char *text, LaunchToken *ret_token)
+{
+    if (!text || strlen(text) != TOKEN_TEXT - 1)
+        return false;
+    for (size_t i = 0; i < LAUNCH_TOKEN_BYTES; i++) {
+        int high = g_ascii_xdigit_value(text[2 * i]), low = g_ascii_xdigit_value(text[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        ret_token->bytes[i] = (uint8_t)(high << 4 | low);
+    }
+    return true;
+}
+
+static guint token_hash(gconstpointer token)
+{
+    guint hash; /* tokens are random */
+    memcpy(&hash, token, sizeof hash);
+    return hash;
+}
+
+static gboolean token_same(gconstpointer a, gconstpointer b)
+{
+    return memcmp(a, b, LAUNCH_TOKEN_BYTES) == 0;
+}
+
+GHashTable *aws_token_map_new(GDestroyNotify free_value)
+{
+    return g_hash_table_new_full(token_hash, token_same, NULL, free_value);
+}
+
+GSource *aws_after(AwsProvider *provider, int64_t after_ms, GSourceFunc func, void *data)
+{
+    const AwsTime *time = provider->options.time;
+    GSource *source = time->timer_new ? time->timer_new(time->self, after_ms)
+                                      : g_timeout_source_new((guint)CLAMP(after_ms, 0, G_MAXINT));
+    g_source_set_callback(source, func, data, NULL);
+    g_source_attach(source, provider->context);
+    return source;
+}
+
+/* ---- the first observation ---- */
+
+static gboolean look_again(gpointer data)
+{
+    AwsProvider *provider = data;
+    GHashTableIter iter;
+    AwsCluster *cluster;
+    g_hash_table_iter_init(&iter, provider->clusters);
+    while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&cluster))
+        aws_look_begin(cluster);
+    return G_SOURCE_REMOVE;
+}
+
+static bool is_whole(const AwsProvider *provider)
+{
+    GHashTableIter iter;
+    AwsCluster *cluster;
+    g_hash_table_iter_init(&iter, provider->clusters);
+    while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&cluster))
+        if (aws_look_is_beginning(cluster))
+            return false;
+    return true;
+}
+
+/* What an earlier process asked for a moment ago may show only later: it is looked for as long as AWS may
+ * take for that, before it is believed that it was never carried out. */
+void aws_observed(AwsProvider *provider)
+{
+    const ProviderEvent event = {.type = PROVIDER_EVENT_OBSERVED};
+    int64_t settle_ms = provider->options.settle_ms ? provider->options.settle_ms : SETTLE_MS;
+    if (provider->is_observed || !is_whole(provider))
+        return;
+    if (g_hash_table_size(provider->clusters) > 0 && g_hash_table_size(provider->expected) > 0 &&
+        aws_monotonic_ms(provider) - provider->started_ms < settle_ms) {
+        if (!provider->again)
+            provider->again = aws_after(provider, AGAIN_MS, look_again, provider);
+        return;
+    }
+    provider->is_observed = true;
+    aws_tell(provider, &event);
+}
+
+/* ---- the face ---- */
+
+static bool face_start(Provider *base, const ProviderStart *start, GError **error)
+{
+    AwsProvider *provider = (AwsProvider *)base;
+    (void)error; /* what cannot be reached now is reached later */
+    provider->term = start->term;
+    provider->started_ms = aws_monotonic_ms(provider);
+    for (size_t i = 0; i < start->expected_len; i++) {
+        LaunchToken *token = g_memdup2(&start->expected[i].token, sizeof *token);
+        g_hash_table_replace(provider->expected, token, token);
+    }
+    for (size_t i = 0; i < start->resources_len; i++) {
+        g_autoptr(GError) fault = NULL;
+        AwsCluster *cluster = aws_cluster_get(provider, &start->resources[i], &fault);
+        if (!cluster)
+            aws_log(provider, "ComputeEnvironment/%s: %s", start->resources[i].name, fault->message);
+        else
+            aws_look_begin(cluster);
+    }
+    aws_observed(provider);
+    return true;
+}
+
+static void face_launch(Provider *base, const LaunchRequest *requests, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        aws_task_start((AwsProvider *)base, &requests[i]);
+}
+
+static void face_stop(Provider *base, const LaunchToken *token, const char *reason)
+{
+    AwsProvider *provider = (AwsProvider *)base;
+    AwsTask *task = g_hash_table_lookup(provider->tasks, token);
+    const ProviderEvent nobody = {.type = PROVIDER_EVENT_REFUSED, .token = *token};
+    if (task)
+        aws_task_stop(task, reason, false);
+    else
+        aws_tell(provider, &nobody);
+}
+
+static void face_settled(Provider *base, const LaunchToken *tokens, size_t len)
+{
+    AwsProvider *provider = (AwsProvider *)base;
+    for (size_t i = 0; i < len; i++) {
+        g_hash_table_remove(provider->tasks, &tokens[i]);
+        g_hash_table_remove(provider->hosts, &tokens[i]);
+        g_hash_table_remove(provider->expected, &tokens[i]);
+    }
+}
+
+static void face_instances_start(Provider *base, const InstanceRequest *requests, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        aws_host_start((AwsProvider *)base, &requests[i]);
+}
+
+static void face_instances_stop(Provider *base, const LaunchToken *tokens, size_t len)
+{
+    AwsProvider *provider = (AwsProvider *)base;
+    for (size_t i = 0; i < len; i++) {
+        AwsHost *host = g_hash_table_lookup(provider->hosts, &tokens[i]);
+        const ProviderEvent nobody = {.type = PROVIDER_EVENT_INSTANCE_REFUSED,
+                                      .token = tokens[i],
+                                      .refusal = INSTANCE_REFUSED_UNKNOWN_LATER};
+        if (host)
+            aws_host_stop(host);
+        else
+            aws_tell(provider, &nobody);
+    }
+}
+
+static void refuse_resource(AwsProvider *provider, const ResourceRequest *request, const char *reason)
+{
+    const ProviderEvent event = {.type = PROVIDER_EVENT_RESOURCE_REFUSED,
+                                 .kind = request->kind,
+                                 .resource = request->name,
+                                 .number = request->number,
+                                 .reason = reason};
+    aws_tell(provider, &event);
+}
+
+static void face_resources_apply(Provider *base, const ResourceRequest *requests, size_t len)
+{
+    AwsProvider *provider = (AwsProvider *)base;
+    for (size_t i = 0; i < len; i++) {
+        g_autoptr(GError) error = NULL;
+        AwsCluster *cluster = requests[i].spec ? aws_cluster_get(provider, &requests[i], &error)
+                                               : aws_cluster_find(provider, requests[i].name);
+        if (cluster)
+            aws_apply(cluster, &requests[i]);
+        else
+            refuse_resource(provider, &requests[i], error ? error->message : "it is not known where it was");
+    }
+}
+
+static void face_free(Provider *base)
+{
+    AwsProvider *provider = (AwsProvider *)base;
+    if (provider->again)
+        g_source_destroy(provider->again);
+    g_clear_pointer(&provider->again, g_source_unref);
+    g_ptr_array_unref(provider->places); /* from here on nothing comes back */
+    g_hash_table_unref(provider->tasks);
+    g_hash_table_unref(provider->hosts);
+    g_hash_table_unref(provider->clusters);
+    g_hash_table_unref(provider->expected);
+    g_clear_pointer(&provider->http, aws_http_free);
+    g_clear_pointer(&provider->settings, aws_settings_free);
+    g_main_context_unref(provider->context);
+    g_free(provider);
+}
+
+static void place_free(void *place)
+{
+    aws_place_free(place);
+}
+
+static void cluster_free(void *cluster)
+{
+    aws_cluster_free(cluster);
+}
+
+Provider *provider_aws_new(const AwsProviderOptions *options)
+{
+    AwsProvider *provider = g_new0(AwsProvider, 1);
+    provider->base = (Provider){.start = face_start,
+                                .launch = face_launch,
+                                .stop = face_stop,
+                                .settled = face_settled,
+                                .free = face_free,
+                                .instances_start = face_instances_start,
+                                .instances_stop = face_instances_stop,
+                                .resources_apply = face_resources_apply};
+    provider->options = *options;
+    provider->context = g_main_context_ref_thread_default();
+    provider->http = aws_http_new(provider->context, CONNECTIONS);
+    provider->places = g_ptr_array_new_with_free_func(place_free);
+    provider->clusters = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, cluster_free);
+    provider->hosts = aws_token_map_new(aws_host_free);
+    provider->tasks = aws_token_map_new(aws_task_free);
+    provider->expected = aws_token_map_new(g_free);
+    return &provider->base;
+}

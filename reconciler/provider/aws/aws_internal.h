@@ -1,0 +1,240 @@
+/* aws_internal.h: what the files of the provider share: places, clusters, hosts, tasks. All on one thread. */
+#pragma once
+#include "reconciler/provider/aws/aws.h"
+#include "reconciler/provider/aws/aws_chain.h"
+#include "reconciler/provider/aws/aws_environment.h"
+#include "reconciler/provider/aws/host_state.h"
+#include "reconciler/provider/aws/query.h"
+#include "reconciler/provider/aws/task_state.h"
+
+#define TOKEN_TEXT      (2 * LAUNCH_TOKEN_BYTES + 1) /* hexadecimal: client tokens, startedBy, tags */
+#define CLUSTER_PREFIX  "muster-"
+#define LOG_GROUP       "/aws/batch/job"
+#define EC2_VERSION     "2016-11-15"
+#define TAG_INSTALL     "muster/installation"
+#define TAG_ENVIRONMENT "muster/compute-environment"
+#define TAG_GENERATION  "muster/generation"
+#define TAG_INTENT      "muster/intent"
+#define TAG_TERM        "muster/term"
+#define TAG_SPEC        "muster/spec-sha256"
+#define TAG_JOB         "muster/job"
+#define TAG_TIMEOUT     "muster/timeout-ms"
+
+typedef struct AwsProvider AwsProvider;
+typedef struct AwsPlace AwsPlace;
+typedef struct AwsCluster AwsCluster;
+typedef struct AwsHost AwsHost;
+typedef struct AwsTask AwsTask;
+
+struct AwsProvider {
+    Provider base;
+    AwsProviderOptions options;
+    GMainContext *context;
+    AwsHttp *http;
+    AwsSettings *settings; /* NULL: not read yet */
+    GPtrArray *places;     /* of AwsPlace* */
+    GHashTable *clusters;  /* environment's name → AwsCluster* */
+    GHashTable *hosts;     /* LaunchToken → AwsHost* */
+    GHashTable *tasks;     /* LaunchToken → AwsTask* */
+    GHashTable *expected;  /* LaunchToken: held by the store, and not found yet */
+    uint64_t term;
+    int64_t started_ms; /* monotonic */
+    bool is_observed;
+    GSource *again; /* of the first observation */
+};
+
+int64_t aws_now_ms(const AwsProvider *provider); /* CLOCK_REALTIME */
+int64_t aws_monotonic_ms(const AwsProvider *provider);
+void aws_tell(AwsProvider *provider, const ProviderEvent *event);
+void aws_log(AwsProvider *provider, const char *format, ...) G_GNUC_PRINTF(2, 3);
+void aws_token_text(const LaunchToken *token, char ret_text[TOKEN_TEXT]);
+bool aws_token_parse(const char *text, LaunchToken *ret_token);
+GHashTable *aws_token_map_new(GDestroyNotify free_value);
+/* Runs func once; destroyed with g_source_destroy() before; the reference is the caller's. */
+GSource *aws_after(AwsProvider *provider, int64_t after_ms, GSourceFunc func, void *data);
+/* A cluster has found all that was there: when all have, that is told. */
+void aws_observed(AwsProvider *provider);
+
+/* ---- a place: one account in one region (aws_place.c) ---- */
+
+struct AwsPlace {
+    AwsProvider *provider;
+    char *region, *role_arn; /* role_arn may be NULL */
+    char *account;           /* NULL: not known yet */
+    const AwsPartition *partition;
+    AwsCredentialsSource *source;
+    AwsClient *clients[AWS_SERVICES];
+    GArray *waiting; /* of who wants to know the account */
+};
+
+/* The environment's place, made when there is none yet. NULL with error: no region, no credentials. */
+AwsPlace *aws_place_get(AwsProvider *provider, const AwsEnvironment *environment, GError **error);
+void aws_place_free(AwsPlace *place);
+/* fault: NULL: the account is known, and the one that the environment names. Called at once, or later. */
+typedef void (*AwsPlaceKnown)(const char *fault, void *data);
+void aws_place_check(AwsPlace *place, const char *account, AwsPlaceKnown known, void *data);
+
+/* What a call is about; the body is the caller's to give. */
+typedef struct {
+    AwsService service;
+    const char *action;
+    AwsPage page;      /* NULL: one answer */
+    int64_t resources; /* as of AwsCall */
+    AwsDone done;
+    void *data;
+    GDestroyNotify free_data; /* NULL: it outlives the provider's connections */
+} AwsQuestion;
+void aws_ask_json(AwsPlace *place, const AwsQuestion *question, json_t *body); /* body is taken */
+void aws_ask_query(AwsPlace *place, const AwsQuestion *question, const Query *body);
+/* Of a host or a task, which may be gone when the answer comes. */
+typedef struct {
+    AwsProvider *provider;
+    LaunchToken token;
+} AwsAbout;
+void *aws_about(AwsProvider *provider, const LaunchToken *token); /* new; freed by g_free() */
+AwsHost *aws_about_host(const void *about);                       /* NULL: it is gone */
+AwsTask *aws_about_task(const void *about);
+
+/* ---- a cluster: an environment (aws_cluster.c, aws_apply.c, aws_look.c) ---- */
+
+typedef enum { CLUSTER_UNKNOWN, CLUSTER_READY, CLUSTER_REFUSED } ClusterState;
+
+struct AwsCluster {
+    AwsProvider *provider;
+    AwsPlace *place; /* NULL: not found yet */
+    char *name, *cluster, *installation;
+    AwsEnvironment *environment;
+    ClusterState state;
+    Digest applied;           /* what the cluster's tag says */
+    uint64_t number;          /* of the newest request that was carried out */
+    struct AwsApply *apply;   /* under way; NULL: none */
+    GHashTable *templates;    /* flavour → AwsTemplate* */
+    GPtrArray *old_templates; /* of another generation; calls may be under way */
+    GHashTable *definitions;  /* "NAME:REVISION/…" → AwsDefinition* */
+    GPtrArray *hosts_waiting; /* of AwsHost*: for the cluster to be ready */
+    GPtrArray *tasks_waiting; /* of AwsTask* */
+    struct AwsLook *look;
+};
+
+AwsCluster *aws_cluster_find(AwsProvider *provider, const char *environment);
+/* Made when there is none; spec: its environment from now on; NULL: as it is. NULL with error. */
+AwsCluster *aws_cluster_get(AwsProvider *provider, const ResourceRequest *request, GError **error);
+void aws_cluster_free(AwsCluster *cluster);
+/* It can be used: what waited for it goes on. */
+void aws_cluster_ready(AwsCluster *cluster);
+/* It cannot: what waited is refused. */
+void aws_cluster_unready(AwsCluster *cluster, const char *reason);
+/* Of DescribeClusters with TAGS: "" where there is none that is active; why it is not ours; NULL: it is. */
+char *aws_cluster_fault(const AwsCluster *cluster, const json_t *described, bool *ret_is_there);
+void aws_cluster_tell(AwsCluster *cluster, ProviderEventType type, const json_t *described,
+                      const char *reason);
+json_t *aws_tags(const AwsCluster *cluster); /* [{key, value}…] of everything in it; a new reference */
+Query *aws_filter_query(const char *action,
+                        const AwsCluster *cluster); /* of EC2: by the tags of what is in it */
+/* Why something of AWS is refused, for people. New string. */
+char *aws_why(const char *what, const AwsError *error);
+
+void aws_apply(AwsCluster *cluster, const ResourceRequest *request);
+void aws_apply_free(struct AwsApply *apply);
+
+/* ---- looking ---- */
+void aws_look_begin(AwsCluster *cluster); /* all of it is to be found: at the start of a process */
+bool aws_look_is_beginning(const AwsCluster *cluster); /* it is not found yet */
+void aws_look_hosts_soon(AwsCluster *cluster, int64_t after_ms);
+void aws_look_tasks_soon(AwsCluster *cluster, int64_t after_ms);
+/* EC2 says that it is gone: told once its tasks were looked at. */
+void aws_look_host_over(AwsHost *host, InstanceGoneReason gone, const char *reason);
+void aws_look_for_task(AwsTask *task);
+void aws_look_free(struct AwsLook *look);
+
+/* ---- a host: an instance of EC2 and what ECS knows of it (aws_host.c, aws_template.c) ---- */
+
+typedef enum { HOST_WANTED, HOST_ASKED, HOST_MADE, HOST_REGISTERED, HOST_ENDING, HOST_OVER } HostState;
+
+struct AwsHost {
+    AwsCluster *cluster;
+    LaunchToken token;
+    char *type;
+    bool is_spot, is_arm, is_gpu;
+    int64_t max_price;
+    HostState state;
+    char *instance_id, *arn; /* of EC2, of ECS; NULL: not known */
+    bool is_own;             /* of an UNMANAGED environment: it joined by itself */
+    bool is_stopping;        /* we want it to end */
+    size_t subnet;           /* RunInstances: the one that is tried */
+    int tries;
+    int64_t asked_ms, made_ms, stopped_ms; /* monotonic; 0: not yet */
+    uint64_t seen;                         /* look that saw it */
+    int missing;                           /* looks that did not */
+    GSource *retry;
+};
+
+void aws_host_start(AwsProvider *provider, const InstanceRequest *request);
+void aws_host_launch(AwsHost *host); /* its cluster is ready */
+void aws_host_buy(AwsHost *host, const char *template_id, const char *template_version);
+void aws_host_refuse(AwsHost *host, InstanceRefusal refusal, const char *reason);
+void aws_host_stop(AwsHost *host);
+void aws_host_gone(AwsHost *host, InstanceGoneReason gone, const char *reason);
+/* Of DescribeInstances; item's host, made when the store expects it; NULL: nobody knows it. */
+AwsHost *aws_host_seen(AwsCluster *cluster, const XmlElement *item, uint64_t look);
+void aws_host_registered(AwsHost *host, const EcsHost *state, int64_t now_ms);
+AwsHost *aws_host_joined(AwsCluster *cluster, const EcsHost *state, uint64_t look);
+AwsHost *aws_host_of_instance(AwsProvider *provider, const char *instance_id);
+void aws_host_free(void *host);
+
+typedef struct AwsTemplate AwsTemplate;
+/* What it is made from is there, or found, or made: it goes on with aws_host_buy(), or is refused. */
+void aws_template_get(AwsHost *host);
+void aws_template_free(void *template);
+
+/* ---- a task: an attempt (aws_task.c, aws_definition.c) ---- */
+
+typedef enum { TASK_WAITING, TASK_ASKED, TASK_KNOWN, TASK_STARTED, TASK_OVER } TaskStep;
+
+struct AwsTask {
+    AwsCluster *cluster;
+    LaunchToken token;
+    TaskStep step;
+    LaunchToken host;
+    bool has_host;
+    char *arn; /* NULL: not known */
+    char *job_id, *definition, *spec, *overrides, *workspace;
+    char **argv, **envp;
+    size_t injected;
+    int node;
+    int64_t vcpus_e4, memory_mib, timeout_ms;
+    int gpus;
+    char **essential; /* names of its containers whose exit codes count */
+    char *run_arn;    /* of the definition that it is run from */
+    json_t *run_overrides;
+    bool is_stopping, is_late; /* late: for its time limit */
+    char *stop_reason;
+    int64_t asked_ms, started_ms; /* monotonic; real */
+    int64_t stopped_ms;           /* monotonic: StopTask was sent */
+    int64_t missing_ms;           /* monotonic: since when it is not there */
+    int tries, missing;
+    GSource *retry;
+};
+
+void aws_task_start(AwsProvider *provider, const LaunchRequest *request);
+void aws_task_prepare(AwsTask *task);                                      /* its cluster is ready */
+void aws_task_run(AwsTask *task);                                          /* its definition is there */
+void aws_task_defined(AwsTask *task, const json_t *body, const char *arn); /* its definition is there */
+void aws_task_again(AwsTask *task); /* a little later, with what it waits for */
+/* reason: why the attempt failed; NULL: it is placed anew. */
+void aws_task_refuse(AwsTask *task, const char *reason);
+json_t *task_overrides_of_job(const json_t *body, const AwsTask *task); /* a new reference */
+void aws_task_lost(AwsTask *task);
+void aws_task_stop(AwsTask *task, const char *reason, bool is_late);
+void aws_task_seen(AwsTask *task, const json_t *described);
+/* Of a task that the store expects and this process did not start; NULL: it is none. */
+AwsTask *aws_task_adopt(AwsCluster *cluster, const json_t *described);
+void aws_task_free(void *task);
+
+typedef struct AwsDefinition AwsDefinition;
+/* Registered, or found: the task goes on with aws_task_defined(). */
+void aws_definition_get(AwsTask *task);
+/* The body of RegisterTaskDefinition, with whose it is; a new reference. */
+json_t *aws_definition_request(const AwsCluster *cluster, const json_t *body, const char *family,
+                               const char *digest);
+void aws_definition_free(void *definition);
