@@ -107,12 +107,18 @@ void held_clear(Reconciler *reconciler)
         held_drop(reconciler, held);
 }
 
-/* The one kind of which providers hold something. */
+/* Of a provider of this process. */
+static bool is_ours(const Reconciler *reconciler, const Resource *resource)
+{
+    return resource && resource->environment &&
+           (reconciler->providers & 1u << resource->environment->provider);
+}
+
+/* The one kind of which providers hold something, and not all of them do. */
 static bool is_served(const Reconciler *reconciler, const Resource *resource)
 {
-    return resource && resource->environment && reconciler->ports.provider &&
-           (reconciler->providers & ~reconciler->ports.provider->holds_nothing &
-            1u << resource->environment->provider);
+    return is_ours(reconciler, resource) && reconciler->ports.provider &&
+           !(reconciler->ports.provider->holds_nothing & 1u << resource->environment->provider);
 }
 
 GArray *resources_begin(Reconciler *reconciler, GPtrArray *texts)
@@ -241,7 +247,7 @@ void resources_observed(Reconciler *reconciler)
 {
     for (const Environment *at = NULL; (at = world_environment_next(reconciler->world, at));) {
         HeldResource *held = held_find(reconciler, at->resource->kind, at->resource->name);
-        if (is_served(reconciler, at->resource) && (!held || held->round < reconciler->resource_round))
+        if (is_ours(reconciler, at->resource) && (!held || held->round < reconciler->resource_round))
             told_gone(reconciler, at->resource, held);
     }
     for (HeldResource *held = NULL; (held = held_next(reconciler, held));)
