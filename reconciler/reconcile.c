@@ -111,6 +111,7 @@ static bool load_world(Reconciler *reconciler, GError **error)
         instance_local(reconciler->world, reconciler->facts.machine);
     world_set_durable(reconciler->world, world_batches(reconciler->world));
     growth_load(reconciler->growth, reconciler->world, reconciler->now_ms);
+    resources_reload(reconciler);
     reconciler->changed = true;
     return true;
 }
@@ -543,9 +544,9 @@ static void tick(Reconciler *reconciler)
     drift_settle(reconciler->world, reconciler->now_ms);
     settle_schedules(reconciler);
     settle_runs(reconciler);
+    resources_run(reconciler);
     applies_settle(reconciler);
     sizes_run(reconciler);
-    resources_run(reconciler);
     launch_decide(reconciler);
     take_stops(reconciler);
     world_forget_finished(reconciler->world, FORGET_MAX);

@@ -710,7 +710,10 @@ void applies_run(Reconciler *reconciler)
 
 void applies_settle(Reconciler *reconciler)
 {
-    size_t moving = resource_settle(reconciler->world, SETTLE_MAX, reconciler->now_ms);
+    size_t leaving = resource_settle(reconciler->world, SETTLE_MAX, reconciler->now_ms);
+    size_t moving = leaving + world_unmade(reconciler->world);
+    if (leaving > 0)
+        reconciler->resources_due = true; /* what is held of what leaves */
     const ApplyRecord *apply = NULL;
     if (moving != reconciler->moving)
         reconciler_epoch_advance(reconciler);

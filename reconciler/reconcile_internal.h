@@ -185,6 +185,7 @@ void held_clear(Reconciler *reconciler);
 /* Before the provider is started. Of ResourceRequest: what is in force of which it may hold something; texts
  * owns what they point to. */
 GArray *resources_begin(Reconciler *reconciler, GPtrArray *texts);
+void resources_reload(Reconciler *reconciler); /* after the world was loaded */
 /* The number that names this installation, hexadecimal: made once, and committed with the batch under way.
  * Borrowed from the world. */
 const char *installation_name(Reconciler *reconciler);

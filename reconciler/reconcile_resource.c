@@ -173,6 +173,8 @@ static void told_refused(Reconciler *reconciler, HeldResource *held, const char 
     held->next_ms = reconciler->now_ms + MIN(AGAIN_MS << MIN(held->tries, 20), AGAIN_MAX_MS);
     held->tries++;
     reason = reason && *reason ? reason : "refused";
+    if (resource && resource->environment->unmade)
+        environment_set_unmade(reconciler->world, resource->environment, reason);
     if (resource && held->is_correction) {
         drift_refused(reconciler->world, resource, reason, reconciler->now_ms);
     } else if (held->tries == 1) { /* the others would say the same */
@@ -185,12 +187,14 @@ static void told_refused(Reconciler *reconciler, HeldResource *held, const char 
  * quiet. */
 static void told_gone(Reconciler *reconciler, const Resource *resource, HeldResource *held)
 {
-    bool is_told = drift_mode(view_from(resource->metadata)) != DRIFT_IGNORE;
+    bool is_told =
+        resource->phase == RESOURCE_ACTIVE && drift_mode(view_from(resource->metadata)) != DRIFT_IGNORE;
     if (is_told && held && held->is_held && !held->is_asked) {
         g_autofree char *subject = g_strdup_printf("%s/%s", kind_name(resource->kind), resource->name);
         world_event(reconciler->world, "resource.drifted", subject,
                     "what its provider held of it was removed; it is made again", reconciler->now_ms);
     }
+    resource->environment->is_held = false;
     drift_gone(reconciler->world, resource, reconciler->now_ms);
 }
 
@@ -210,6 +214,7 @@ static void told_of(Reconciler *reconciler, HeldResource *held, const ProviderEv
     held->digest = event->applied;
     if (!resource || !event->observed)
         return;
+    resource->environment->is_held = true;
     if (drift_observed(reconciler->world, resource, &observation, reconciler->now_ms, &message) ==
         DRIFT_BROKEN)
         reconciler_log(reconciler, "%s/%s: %s", kind_name(held->kind), held->name, message);
@@ -273,8 +278,22 @@ static void ask(Reconciler *reconciler, HeldResource *held, char *spec, char **k
     held->number_before = held->number;
     held->number = intent->number;
     held->is_asked = true;
-    installation_name(reconciler); /* committed before anything carries it */
+    if (resource)
+        resource->environment->is_held = true; /* from now on there may be something */
+    installation_name(reconciler);             /* committed before anything carries it */
     g_ptr_array_add(reconciler->outgoing->resources, intent);
+}
+
+/* What is known of providers, for environments that were loaded anew. Where nobody looks, none that may have
+ * a cluster is taken for free. */
+void resources_reload(Reconciler *reconciler)
+{
+    for (const Environment *at = NULL; (at = world_environment_next(reconciler->world, at));) {
+        const HeldResource *held = held_find(reconciler, at->resource->kind, at->resource->name);
+        bool may_be = reconciler->launch ? is_served(reconciler, at->resource) && !reconciler->observed
+                                         : at->provider == PROVIDER_AWS;
+        ((Environment *)(uintptr_t)at)->is_held = held ? held->is_held || held->is_asked : may_be;
+    }
 }
 
 static void later(Reconciler *reconciler, int64_t at_ms)
@@ -296,10 +315,14 @@ static void want(Reconciler *reconciler, HeldResource *held, const Resource *res
         return;
     g_autofree char *spec = resource_wanted(reconciler->world, resource, &digest);
     if (!held->is_held || !digest_equal(&held->digest, &digest)) {
+        if (!resource->environment->unmade)
+            environment_set_unmade(reconciler->world, resource->environment, "its provider is making it");
         held->is_correction = false;
         ask(reconciler, held, g_steal_pointer(&spec), drift_kept_paths(reconciler->world, resource), &digest);
         return;
     }
+    environment_set_unmade(reconciler->world, resource->environment, NULL);
+    resource->environment->is_made = true;
     int64_t due_ms = drift_due_ms(reconciler->world, resource);
     if (due_ms > reconciler->now_ms) {
         later(reconciler, due_ms);
@@ -310,14 +333,33 @@ static void want(Reconciler *reconciler, HeldResource *held, const Resource *res
     }
 }
 
+static void ask_gone(Reconciler *reconciler, HeldResource *held)
+{
+    static const Digest none;
+    ask(reconciler, held, NULL, NULL, &none);
+}
+
 /* Nobody declares it any more. */
 static void want_gone(Reconciler *reconciler, HeldResource *held)
 {
-    static const Digest none;
     if (!held->is_held && !held->is_asked)
         held_drop(reconciler, held);
     else if (may_ask(reconciler, held))
-        ask(reconciler, held, NULL, NULL, &none);
+        ask_gone(reconciler, held);
+}
+
+/* One that is leaving keeps what is held of it until nothing runs there any more. */
+static void want_environment(Reconciler *reconciler, const Resource *resource)
+{
+    HeldResource *held = held_get(reconciler, resource->kind, resource->name);
+    if (resource->phase == RESOURCE_ACTIVE) {
+        want(reconciler, held, resource);
+        return;
+    }
+    environment_set_unmade(reconciler->world, resource->environment, NULL);
+    if (resource->environment->is_held && environment_is_drained(reconciler->world, resource) &&
+        may_ask(reconciler, held))
+        ask_gone(reconciler, held);
 }
 
 static bool is_full(const Reconciler *reconciler)
@@ -331,7 +373,7 @@ static void look(Reconciler *reconciler)
     for (const Environment *at = NULL;
          !is_full(reconciler) && (at = world_environment_next(reconciler->world, at));)
         if (is_served(reconciler, at->resource))
-            want(reconciler, held_get(reconciler, at->resource->kind, at->resource->name), at->resource);
+            want_environment(reconciler, at->resource);
     for (HeldResource *held = held_next(reconciler, NULL); !is_full(reconciler) && held; held = next) {
         next = held_next(reconciler, held);
         if (!resource_of(reconciler, held))
@@ -339,11 +381,22 @@ static void look(Reconciler *reconciler)
     }
 }
 
+/* Where the provider has not been heard of yet, nobody knows. */
+static void note_unknown(Reconciler *reconciler)
+{
+    for (const Environment *at = NULL; (at = world_environment_next(reconciler->world, at));)
+        if (is_served(reconciler, at->resource))
+            environment_set_unmade(reconciler->world, (Environment *)(uintptr_t)at,
+                                   "its provider has not told yet what is there");
+}
+
 void resources_run(Reconciler *reconciler)
 {
     const Provider *provider = reconciler->ports.provider;
     bool is_due = reconciler->resources_due || reconciler->now_ms >= reconciler->resources_at_ms ||
                   reconciler->declarations != world_declarations(reconciler->world);
+    if (is_due && reconciler->launch && provider->resources_apply && !reconciler->observed)
+        note_unknown(reconciler);
     if (!is_due || !reconciler->launch || !provider->resources_apply || !reconciler->observed ||
         reconciler->draining)
         return;

@@ -36,7 +36,11 @@ bool environment_standing_read(const World *world, const Environment *environmen
 const char *environment_view_status(const Environment *environment, const EnvironmentStanding *standing)
 {
     switch (environment->resource->phase) {
-    case RESOURCE_ACTIVE: return standing && standing->invalid ? "INVALID" : "VALID";
+    case RESOURCE_ACTIVE:
+        return standing && standing->invalid ? "INVALID"
+               : !environment->unmade        ? "VALID"
+               : environment->is_made        ? "UPDATING"
+                                             : "CREATING";
     case RESOURCE_DELETING: return "DELETING";
     case RESOURCE_REPLACING: return "UPDATING";
     }
@@ -66,6 +70,8 @@ json_t *environment_view_brief(const Environment *environment, const Environment
     set_text(object, "provider", provider_type_name(environment->provider));
     set_text(object, "state", environment->spec->enabled ? "ENABLED" : "DISABLED");
     set_text(object, "status", environment_view_status(environment, standing));
+    set_text(object, "statusReason",
+             standing && standing->invalid ? standing->invalid : environment->unmade);
     set_vcpus(object, "usedVcpus", environment->used_vcpus_e4);
     set_integer(object, "maxvCpus", environment->spec->max_vcpus);
     set_integer(object, "launches", (int64_t)environment->launches);
@@ -247,7 +253,6 @@ json_t *environment_view(const World *world, const Environment *environment,
         set_free(object, world, environment);
     if (!standing)
         return object;
-    set_text(object, "statusReason", standing->invalid);
     json_object_set_new(object, "money", money_json(environment->spec, standing, now_ms));
     json_object_set_new(object, "coolDowns", cooldowns_json(&standing->memory->cooldowns, now_ms));
     if (standing->is_hosted)

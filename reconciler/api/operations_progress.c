@@ -33,7 +33,8 @@ static size_t add_pending(const World *world, const char *owner, json_t *array)
 {
     size_t pending = 0;
     for (const Resource *at = NULL; (at = world_resource_next(world, at));) {
-        if (at->phase == RESOURCE_ACTIVE || strcmp(at->owner, owner) != 0)
+        bool is_moving = at->phase != RESOURCE_ACTIVE || (at->environment && at->environment->unmade);
+        if (!is_moving || strcmp(at->owner, owner) != 0)
             continue;
         if (pending++ >= PENDING_MAX)
             continue;

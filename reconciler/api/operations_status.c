@@ -360,8 +360,7 @@ static void get_live(OperationContext *context, json_t *item, Kind kind)
         json_object_set(item, "status", json_object_get(live, "status"));
         json_set_text(item, "statusReason", json_string_value(json_object_get(live, "statusReason")));
     }
-    g_autofree char *pending =
-        resource->phase == RESOURCE_ACTIVE ? NULL : resource_pending_reason(world, resource);
+    g_autofree char *pending = resource_pending_reason(world, resource);
     json_set_text(item, "statusReason", pending);
 }
 

@@ -641,6 +641,13 @@ static void status_waiting(const json_t *waiting, const ListStyle *style, GStrin
     g_string_append_c(out, '\n');
 }
 
+static void status_reason(const json_t *item, GString *out)
+{
+    g_autofree char *reason = printable(member_text(item, "statusReason"));
+    if (*reason)
+        g_string_append_printf(out, "  %s: %s\n", member_text(item, "name"), reason);
+}
+
 void list_status(const json_t *status, const ListStyle *style, GString *out)
 {
     size_t index;
@@ -670,6 +677,8 @@ void list_status(const json_t *status, const ListStyle *style, GString *out)
     list_overrides(json_object_get(status, "overrides"), out);
     STATUS_SECTION("queues", status_queue_columns, row_status_queue);
     STATUS_SECTION("environments", status_environment_columns, row_status_environment);
+    json_array_foreach(json_object_get(status, "environments"), index, source)
+        status_reason(source, out);
     STATUS_SECTION("runs", run_columns, row_run);
     STATUS_SECTION("applies", status_apply_columns, row_status_apply);
 }

@@ -72,6 +72,7 @@ static void environment_free(World *world, Environment *environment)
     derived_clear(environment);
     environment_instances_clear(environment);
     compute_environment_spec_free(environment->spec);
+    g_free(environment->unmade);
     g_ref_string_release(environment_entry(environment)->name);
     g_free(environment);
 }
@@ -725,6 +726,9 @@ void resource_remove(World *world, Resource *resource, int64_t now_ms)
     if (resource->kind == KIND_COMPUTE_ENVIRONMENT)
         world_unpark(world);
     resource_event(world, resource, "resource.deleted", "", now_ms);
+    world->declarations++; /* what a provider holds of it is to go */
+    if (resource->environment)
+        environment_set_unmade(world, resource->environment, NULL);
     if (!world->silent && tree_insert(&world->graves, &entry->by_key))
         return;
     resource_entry_free(world,

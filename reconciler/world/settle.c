@@ -15,15 +15,26 @@ static size_t environment_referrers(World *world, const Resource *resource)
     return count;
 }
 
+static bool is_referred(World *world, const Resource *resource)
+{
+    return resource->phase == RESOURCE_DELETING && environment_referrers(world, resource) > 0;
+}
+
 /* One that is being deleted goes on serving the queues that list it; then its instances drain and are
- * stopped.
+ * stopped, and what its provider holds of it is removed.
  */
 static bool environment_is_free(World *world, const Resource *resource, int64_t now_ms)
 {
-    if (resource->phase == RESOURCE_DELETING && environment_referrers(world, resource) > 0)
+    if (is_referred(world, resource))
         return false;
     return environment_drain_step(world, resource->environment, now_ms) &&
-           resource->environment->launches == 0;
+           resource->environment->launches == 0 && !resource->environment->is_held;
+}
+
+bool environment_is_drained(World *world, const Resource *resource)
+{
+    return resource->phase != RESOURCE_ACTIVE && resource->environment->launches == 0 &&
+           resource->environment->instances == 0 && !is_referred(world, resource);
 }
 
 /* Finished jobs in memory still point at their queue. */
@@ -121,8 +132,35 @@ size_t resource_settle(World *world, size_t max, int64_t now_ms)
     return tree_len(&world->transit);
 }
 
+void environment_set_unmade(World *world, Environment *environment, const char *why)
+{
+    if (g_strcmp0(environment->unmade, why) == 0)
+        return;
+    world->unmade += (size_t)(why != NULL) - (size_t)(environment->unmade != NULL);
+    char *copy = g_strdup(why);
+    g_free(environment->unmade);
+    environment->unmade = copy;
+}
+
+size_t world_unmade(const World *world)
+{
+    return world->unmade;
+}
+
+static bool owner_has_unmade(const World *world, View owner)
+{
+    if (world->unmade == 0)
+        return false;
+    for (const Environment *at = NULL; (at = world_environment_next(world, at));)
+        if (at->unmade && view_is(owner, at->resource->owner))
+            return true;
+    return false;
+}
+
 bool world_owner_in_transit(const World *world, View owner)
 {
+    if (owner_has_unmade(world, owner))
+        return true;
     for (TreeNode *node = tree_first(&world->transit); node; node = tree_next(node))
         if (view_is(owner, TREE_ENTRY(node, ResourceEntry, in_transit)->resource.owner))
             return true;
@@ -140,7 +178,7 @@ char *resource_pending_reason(const World *world, const Resource *resource)
 {
     g_autoptr(GString) text = g_string_new(NULL);
     if (resource->phase == RESOURCE_ACTIVE)
-        return NULL;
+        return resource->environment ? g_strdup(resource->environment->unmade) : NULL;
     if (resource->environment) {
         if (resource->phase == RESOURCE_DELETING)
             reason_part(text, (int64_t)environment_referrers((World *)(uintptr_t)world, resource),
@@ -148,6 +186,8 @@ char *resource_pending_reason(const World *world, const Resource *resource)
         reason_part(text, (int64_t)resource->environment->launches, "job runs on it", "jobs run on it");
         reason_part(text, (int64_t)resource->environment->instances, "instance is not gone",
                     "instances are not gone");
+        if (text->len == 0 && resource->environment->is_held)
+            g_string_append(text, "what its provider holds of it is not removed");
     } else if (resource->consumable) {
         reason_part(text, resource->consumable->in_use, "unit of it is in use", "units of it are in use");
     } else if (resource->queue) {

@@ -168,6 +168,7 @@ typedef struct {
 
 struct World {
     ProviderType default_provider;
+    size_t unmade; /* environments */
     bool loading;
     bool silent; /* nothing is recorded */
     Rng rng;

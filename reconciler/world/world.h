@@ -65,6 +65,10 @@ struct Environment {
                             became idle or busy */
     uint64_t generation; /* of what instances are made from: equal for equal members that update rolling */
     unsigned slot;       /* its number among the environments there are: for arrays, never for order */
+    /* Of whoever knows the provider, not stored: it holds something of the environment (a cluster), or may:
+     * it does not go before that; and why that is not yet as the environment is now; NULL: it is. */
+    bool is_held, is_made; /* made: it was so once */
+    char *unmade;
     /* What schedule/ worked out from spec alone; freed when that changes. */
     void *derived;
     GDestroyNotify derived_free;
@@ -252,6 +256,11 @@ void resource_delete(World *world, Kind kind, View name,
  * say of themselves. otherwise: where those run that say nothing (muster.yaml); NULL: on the world's default.
  */
 void resource_set_provider(World *world, const char *owner, const char *provider, const char *otherwise);
+/* Sets unmade. */
+void environment_set_unmade(World *world, Environment *environment, const char *why);
+size_t world_unmade(const World *world); /* environments that have one */
+/* It is on its way out, or to become another one, and nothing keeps it but what its provider holds. */
+bool environment_is_drained(World *world, const Resource *resource);
 void resource_set_kept(World *world, Kind kind, View name, int64_t now_ms);
 /* Another name for what a manifest describes. */
 typedef struct {

@@ -21,3 +21,35 @@ no_violations() {
     double violations >"$WORK/violations"
     grep -qx '{"violations": \[\]}' "$WORK/violations" || { cat "$WORK/violations"; return 1; }
 }
+# cloud ENVIRONMENT [COMPUTE-RESOURCES…]: manifests in src/ of an environment on EC2, a queue "q" and a definition "hello"; each
+# further argument is a line of computeResources.
+cloud() {
+    mkdir -p src
+    printf 'name: cloud\nprovider: aws\n' >src/muster.yaml
+    {
+        printf 'apiVersion: muster/v1\nkind: ComputeEnvironment\nmetadata: {name: %s}\nspec:\n' "$1"
+        printf '  tags: {team: research}\n  computeResources:\n    type: EC2\n    maxvCpus: 8\n    instanceTypes: [c5.large]\n'
+        printf '    allocationStrategy: BEST_FIT_PROGRESSIVE\n    instanceRole: ecsInstanceRole\n'
+        printf '    subnets: [subnet-0000000000000000a, subnet-0000000000000000b]\n    securityGroupIds: [sg-00000000000000001]\n'
+        env=$1
+        shift
+        for line in "$@"; do printf '    %s\n' "$line"; done
+    } >src/environment.yaml
+    resource JobQueue q "{priority: 1, computeEnvironmentOrder: [$env]}" >src/queue.yaml
+    definition hello 'echo hello' >src/hello.yaml
+}
+# definition NAME COMMAND [MEMBERS]: a job definition with a shell command.
+definition() {
+    resource JobDefinition "$1" "{type: container, containerProperties: {image: busybox, command: [sh, -c, \"$2\"], \
+resourceRequirements: [{type: VCPU, value: \"1\"}, {type: MEMORY, value: \"64\"}]}${3:+, $3}}"
+}
+# in_aws EXPRESSION: what Python makes of the double's state: regions is the list of what is in each.
+in_aws() { double state | "$aws_python" -c 'import json, sys; regions = json.load(sys.stdin)["regions"]; print(eval(sys.argv[1]))' "$1"; }
+# How many instances are not ended; how many tasks there are; what is left of a region's clusters, templates and instances.
+instances_left() { in_aws "sum(i['state'] not in ('terminated', 'shutting-down') for r in regions if r['region'] == '$AWS_REGION' for i in r['instances'])"; }
+tasks() { in_aws "sum(len(c['tasks']) for r in regions for c in r['clusters'])"; }
+left() {
+    in_aws "sum(i['state'] != 'terminated' for r in regions if r['region'] == '$AWS_REGION' for i in r['instances']) + sum(c['status'] == 'ACTIVE' and 'muster/installation' in c['tags'] for r in regions if r['region'] == '$AWS_REGION' for c in r['clusters']) + sum(len(r['templates']) for r in regions if r['region'] == '$AWS_REGION')"
+}
+# calls SERVICE:OPERATION: how many of them there were.
+calls() { double counters | "$aws_python" -c 'import json, sys; print(json.load(sys.stdin)["calls"].get(sys.argv[1], 0))' "$1"; }

@@ -39,7 +39,7 @@ struct Ledger {
     int64_t tasks_vcpus_e4;           /* on Fargate, after the last tick */
     uint64_t newest_instance;         /* in the world, after the last tick */
     GHashTable *run_keys, *resources; /* texts */
-    GHashTable *specs; /* "KIND/NAME SPEC" that was ever in force, durably; without SPEC: it was removed */
+    GHashTable *specs; /* "KIND/NAME SPEC" that was ever in force, durably; without SPEC: it was removed, or is to be */
     uint64_t events;
     Bills *bills;
 };
@@ -239,6 +239,8 @@ static void commit_resource(Ledger *ledger, const ResourceRecord *record)
     if (record->kind == KIND_COMPUTE_ENVIRONMENT)
         g_hash_table_add(ledger->specs, g_strdup_printf("%s " VIEW_FMT, name,
                                                         VIEW_ARG(record->removed ? VIEW("") : record->spec)));
+    if (record->kind == KIND_COMPUTE_ENVIRONMENT && record->phase != RESOURCE_ACTIVE)
+        g_hash_table_add(ledger->specs, g_strdup_printf("%s ", name));
     if (record->removed)
         g_hash_table_remove(ledger->resources, name);
     else

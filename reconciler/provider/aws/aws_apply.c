@@ -270,9 +270,20 @@ static void take_templates(const AwsAnswer *answer, void *data)
         delete_next(data);
 }
 
+/* What is somebody else's is nothing that is held for it. */
+static bool is_foreign(const Apply *apply, const AwsAnswer *answer)
+{
+    return !answer->error &&
+           !aws_cluster_is_ours(apply->cluster, json_array_get(json_object_get(answer->json, "clusters"), 0));
+}
+
 static void take_to_remove(const AwsAnswer *answer, void *data)
 {
     Apply *apply = data;
+    if (is_foreign(apply, answer)) {
+        finish(apply);
+        return;
+    }
     if (!take_described(apply, answer))
         return;
     if (!apply->described) {

@@ -132,6 +132,11 @@ static const char *tag_of(const json_t *described, const char *key)
     return NULL;
 }
 
+bool aws_cluster_is_ours(const AwsCluster *cluster, const json_t *described)
+{
+    return g_strcmp0(tag_of(described, TAG_INSTALL), cluster->installation) == 0;
+}
+
 char *aws_cluster_fault(const AwsCluster *cluster, const json_t *described, bool *ret_is_there)
 {
     const char *status = ecs_text(described, "status"), *owner = tag_of(described, TAG_INSTALL),

@@ -320,6 +320,7 @@ AwsHost *aws_host_of_instance(AwsProvider *provider, const char *instance_id)
 static void end_of(AwsHost *host, const Ec2Instance *instance)
 {
     const char *reason = instance->reason && *instance->reason ? instance->reason : NULL;
+    host->state = HOST_ENDING; /* nothing is placed on it any more */
     if (instance->end == EC2_END_RECLAIMED)
         aws_look_host_over(host, INSTANCE_GONE_RECLAIMED, reason);
     else if (instance->end == EC2_END_ASKED && host->is_stopping)

@@ -126,6 +126,7 @@ void aws_cluster_ready(AwsCluster *cluster);
 void aws_cluster_unready(AwsCluster *cluster, const char *reason);
 /* Of DescribeClusters with TAGS: "" where there is none that is active; why it is not ours; NULL: it is. */
 char *aws_cluster_fault(const AwsCluster *cluster, const json_t *described, bool *ret_is_there);
+bool aws_cluster_is_ours(const AwsCluster *cluster, const json_t *described); /* whoever drives it now */
 void aws_cluster_tell(AwsCluster *cluster, ProviderEventType type, const json_t *described,
                       const char *reason);
 json_t *aws_tags(const AwsCluster *cluster); /* [{key, value}…] of everything in it; a new reference */

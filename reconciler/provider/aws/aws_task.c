@@ -128,7 +128,9 @@ static void take_error(AwsTask *task, const AwsError *error)
     bool is_passing = error->action == AWS_ACT_RETRY || error->action == AWS_ACT_WAIT ||
                       error->action == AWS_ACT_CREDENTIALS || is_new;
     g_autofree char *why = aws_error_text(error);
-    if (!error->is_certain && !is_known)
+    if (task_error_is_of_place(error->message))
+        aws_task_refuse(task, NULL);
+    else if (!error->is_certain && !is_known)
         aws_look_for_task(task);
     else if (!error->is_certain || is_passing)
         aws_task_again(task);
@@ -167,7 +169,7 @@ static bool find_host(const AwsTask *task, const char **ret_instance_id)
 {
     const AwsHost *host =
         task->has_host ? g_hash_table_lookup(task->cluster->provider->hosts, &task->host) : NULL;
-    *ret_instance_id = host ? host->instance_id : NULL;
+    *ret_instance_id = host && host->state < HOST_ENDING ? host->instance_id : NULL;
     return !task->has_host || *ret_instance_id;
 }
 

@@ -153,3 +153,8 @@ TaskRefusal task_refusal_of(const char *reason)
             return refusals[i].refusal;
     return TASK_REFUSAL_FINAL;
 }
+
+bool task_error_is_of_place(const char *message)
+{
+    return g_str_has_prefix(message, "No Container Instances were found in your");
+}

@@ -52,3 +52,5 @@ typedef enum {
 
 /* reason: of failures[], may be NULL. */
 TaskRefusal task_refusal_of(const char *reason);
+/* The same of an error, which ECS answers where a cluster has no host at all: as TASK_REFUSAL_PLACE. */
+bool task_error_is_of_place(const char *message);
