@@ -75,6 +75,7 @@ typedef struct {
     int64_t budget_day_micro, budget_month_micro;
     SimulatedHosts *simulated_hosts;
     size_t simulated_hosts_len;
+    bool has_workspace; /* ours, workspace: on AWS pipelines can share directories */
 } ComputeEnvironmentSpec;
 ComputeEnvironmentSpec *compute_environment_spec_decode(View json, GError **error);
 void compute_environment_spec_free(ComputeEnvironmentSpec *spec);

@@ -152,6 +152,7 @@ static bool decode_into(const json_t *root, ComputeEnvironmentSpec *spec, GError
         !decode_update_policy(root, spec, error) || !decode_budget(root, spec, error))
         return false;
     spec->enabled = enabled;
+    spec->has_workspace = json_is_object(json_object_get(root, "workspace"));
     if (!unmanaged)
         return decode_resources(root, spec, error);
     spec->type = CE_TYPE_UNMANAGED;

@@ -315,6 +315,47 @@ static void pipeline_check(Check *check, const Manifest *manifest)
     }
 }
 
+/* Whether one of the queue's environments is on AWS and names no file system for workspaces: its name; NULL:
+ * none is. */
+static const FeasibleEnvironment *without_workspace(const Queue *queue)
+{
+    for (size_t i = 0; i < queue->len; i++)
+        if (queue->environments[i].provider == PROVIDER_AWS && !queue->environments[i].spec->has_workspace)
+            return &queue->environments[i];
+    return NULL;
+}
+
+/* On AWS no two hosts share a disk: steps that share files need a file system that they all mount. */
+static void workspace_check(Check *check, const Manifest *manifest)
+{
+    static const char *const paths[] = {"spec.workspace", NULL};
+    if (!has_text(manifest->spec, "\"workspace\":true"))
+        return;
+    for (size_t i = 0; i < manifest->references_len; i++) {
+        const Manifest *queue = manifest->references[i].kind == KIND_JOB_QUEUE
+                                    ? queue_find(check, manifest->references[i].text)
+                                    : NULL;
+        const FeasibleEnvironment *environment = queue ? without_workspace(queue_get(check, queue)) : NULL;
+        if (!environment)
+            continue;
+        g_autofree char *message =
+            g_strdup_printf("Pipeline/" VIEW_FMT " has a workspace, and ComputeEnvironment/" VIEW_FMT
+                            " on aws has no file system for one",
+                            VIEW_ARG(manifest->name), VIEW_ARG(environment->name));
+        Fault fault = {SEVERITY_ERROR, DIAGNOSTIC_INFEASIBLE, message,
+                       "declare spec.workspace.fileSystemId there: a file system of EFS"};
+        locate_report(&check->locator, manifest, paths, (View){NULL, 0}, &fault);
+        return;
+    }
+}
+
+static void workspaces_check(Check *check)
+{
+    size_t first, len = manifest_set_kind(check->set, KIND_PIPELINE, &first);
+    for (size_t i = 0; i < len; i++)
+        workspace_check(check, manifest_set_get(check->set, first + i));
+}
+
 /* If every definition here can run in every queue here, there is nothing to look at closely. The overrides of
  * a Job are those of its one definition; which step of a pipeline has which needs the decoded spec. */
 static bool surely_feasible(Check *check, const Manifest *manifest)
@@ -410,6 +451,7 @@ void feasible_check(const ManifestSet *set, const FeasibleOptions *options, Diag
     };
     works_check(&check, KIND_JOB, job_check);
     works_check(&check, KIND_PIPELINE, pipeline_check);
+    workspaces_check(&check);
     if (!options->is_part)
         definitions_check(&check);
     consumable_check(set, options->is_part, &check.locator);
