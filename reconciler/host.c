@@ -3,6 +3,7 @@
 #include "reconciler/host.h"
 #include "reconciler/api/server.h"
 #include "reconciler/clock.h"
+#include "reconciler/cloud_log.h"
 #include "reconciler/engine_ports.h"
 #include "reconciler/follow.h"
 #include "reconciler/future.h"
@@ -528,4 +529,7 @@ const Host host_real = {.start = host_start,
                         .simulate = future_simulate,
                         .forecast = future_forecast,
                         .replay = replay_state,
-                        .doctor = doctor_run};
+                        .doctor = doctor_run,
+                        .log_open = cloud_log_open,
+                        .log_read = cloud_log_read,
+                        .log_close = cloud_log_close};

@@ -176,6 +176,13 @@ typedef struct DoctorOptions {
     const char *profile, *region, *account, *role_arn; /* account: that it has to be; role: assumed first */
 } DoctorOptions;
 
+/* The log of a task on AWS: a stream of CloudWatch Logs. Borrowed. */
+typedef struct CloudLogPlace {
+    const char *region, *group, *stream;
+} CloudLogPlace;
+typedef struct CloudLog CloudLog;
+typedef void (*CloudLogLine)(View text, void *data); /* without its newline */
+
 typedef struct HostHandle HostHandle;
 typedef struct Host {
     /* Starts the engine in a thread of its own: takes the lease, opens the store, serves DIR/muster.sock;
@@ -201,4 +208,8 @@ typedef struct Host {
     bool (*replay)(const char *state_dir, GPtrArray **ret_runs, GError **error);
     /* *ret_checks: [{"check", "status": "ok|warning|failed|not checked", "detail"}…], the caller's. */
     bool (*doctor)(const DoctorOptions *options, json_t **ret_checks, GError **error);
+    /* What tasks on AWS printed (cloud_log.h). Block. */
+    CloudLog *(*log_open)(const CloudLogPlace *place, GError **error);
+    bool (*log_read)(CloudLog *log, CloudLogLine line, void *data, GError **error);
+    void (*log_close)(CloudLog *log);
 } Host;

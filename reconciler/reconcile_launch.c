@@ -146,6 +146,7 @@ static void apply_event(Reconciler *reconciler, const ProviderEvent *event)
         return;
     if (event->type == PROVIDER_EVENT_LOST)
         remove_work_dir(reconciler, launch);
+    launch_named(reconciler->world, launch, event->provider_id);
     apply_to_launch(reconciler, launch, event);
 }
 

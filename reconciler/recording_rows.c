@@ -87,13 +87,13 @@ static const Member instance_members[] = {M(InstanceRecord, number),
                                           M(InstanceRecord, generation),
                                           M(InstanceRecord, is_new)};
 static const Member attempt_members[] = {
-    M(AttemptRecord, token),      M(AttemptRecord, sequence),   M(AttemptRecord, index),
-    M(AttemptRecord, attempt),    M(AttemptRecord, state),      M(AttemptRecord, environment),
-    M(AttemptRecord, instance),   M(AttemptRecord, host),       M(AttemptRecord, vcpus_e4),
-    M(AttemptRecord, memory_mib), M(AttemptRecord, gpus),       M(AttemptRecord, intended_ms),
-    M(AttemptRecord, started_ms), M(AttemptRecord, stopped_ms), M(AttemptRecord, expected_ms),
-    M(AttemptRecord, exit_code),  M(AttemptRecord, reason),     M(AttemptRecord, status_reason),
-    M(AttemptRecord, is_new)};
+    M(AttemptRecord, token),         M(AttemptRecord, sequence),   M(AttemptRecord, index),
+    M(AttemptRecord, attempt),       M(AttemptRecord, state),      M(AttemptRecord, environment),
+    M(AttemptRecord, instance),      M(AttemptRecord, host),       M(AttemptRecord, task),
+    M(AttemptRecord, vcpus_e4),      M(AttemptRecord, memory_mib), M(AttemptRecord, gpus),
+    M(AttemptRecord, intended_ms),   M(AttemptRecord, started_ms), M(AttemptRecord, stopped_ms),
+    M(AttemptRecord, expected_ms),   M(AttemptRecord, exit_code),  M(AttemptRecord, reason),
+    M(AttemptRecord, status_reason), M(AttemptRecord, is_new)};
 static const Member run_members[] = {
     M(RunRecord, id),         M(RunRecord, owner),      M(RunRecord, kind),
     M(RunRecord, name),       M(RunRecord, key),        M(RunRecord, number),

@@ -70,8 +70,7 @@ json_t *environment_view_brief(const Environment *environment, const Environment
     set_text(object, "provider", provider_type_name(environment->provider));
     set_text(object, "state", environment->spec->enabled ? "ENABLED" : "DISABLED");
     set_text(object, "status", environment_view_status(environment, standing));
-    set_text(object, "statusReason",
-             standing && standing->invalid ? standing->invalid : environment->unmade);
+    set_text(object, "statusReason", standing && standing->invalid ? standing->invalid : environment->unmade);
     set_vcpus(object, "usedVcpus", environment->used_vcpus_e4);
     set_integer(object, "maxvCpus", environment->spec->max_vcpus);
     set_integer(object, "launches", (int64_t)environment->launches);

@@ -12,6 +12,7 @@ static void attempt_clear(void *data)
     AttemptRecord *attempt = data;
     g_free((char *)(uintptr_t)attempt->environment.data);
     g_free((char *)(uintptr_t)attempt->host.data);
+    g_free((char *)(uintptr_t)attempt->task.data);
     g_free((char *)(uintptr_t)attempt->reason.data);
     g_free((char *)(uintptr_t)attempt->status_reason.data);
 }
@@ -57,6 +58,7 @@ JobView *job_view_from(const StoredJob *stored, int32_t index, ViewDetail detail
     if (detail == VIEW_WHOLE) {
         g_array_append_vals(view->depends_on, job->depends_on, (guint)job->depends_on_len);
         view->effective = effective_of(&stored->template);
+        view->definition_spec = text_of(stored->template.definition_spec);
     }
     return view;
 }
@@ -76,6 +78,7 @@ void job_view_free(JobView *view)
     g_array_unref(view->depends_on);
     g_array_unref(view->attempt_records);
     job_definition_spec_free(view->effective);
+    g_free(view->definition_spec);
     g_free(view);
 }
 
@@ -131,6 +134,7 @@ static bool take_attempt(const AttemptRecord *attempt, void *data)
     AttemptRecord copy = *attempt;
     copy.environment = view_copy(attempt->environment);
     copy.host = view_copy(attempt->host);
+    copy.task = view_copy(attempt->task);
     copy.reason = view_copy(attempt->reason);
     copy.status_reason = view_copy(attempt->status_reason);
     g_array_append_val(view->attempt_records, copy);

@@ -22,6 +22,7 @@ typedef struct {
     GArray *depends_on;           /* of DependencyRecord; WHOLE */
     GArray *attempt_records;      /* of AttemptRecord with owned text; WHOLE; oldest first */
     JobDefinitionSpec *effective; /* WHOLE; may be NULL when it does not decode */
+    char *definition_spec;        /* WHOLE: canonical JSON, as it was when the job was submitted */
 } JobView;
 JobView *job_view_from(const StoredJob *stored, int32_t index, ViewDetail detail);
 void job_view_free(JobView *view);

@@ -1,5 +1,6 @@
 /* job_view_json.c: a JobView in our form, and as Batch's JobDetail and JobSummary. */
 #include "reconciler/api/job_view.h"
+#include "reconciler/api/task_log.h"
 #include "spec/base/units.h"
 
 static void set_id(const JobView *view, json_t *object)
@@ -143,6 +144,23 @@ static void set_configuration(const JobView *view, json_t *object)
 /* ---- our form
  * ------------------------------------------------------------------------------------------------------ */
 
+/* What the attempt is called at its provider, and where it logs there. */
+static void set_task(const JobView *view, const AttemptRecord *attempt, json_t *item)
+{
+    json_t *place = view->definition_spec
+                        ? task_log_place(attempt->task, view->definition, view_from(view->definition_spec))
+                        : NULL;
+    json_set_view(item, "task", attempt->task);
+    if (place)
+        json_object_set_new(item, "log", place);
+}
+
+static bool is_elsewhere(const JobView *view)
+{
+    const GArray *attempts = view->attempt_records;
+    return attempts->len > 0 && g_array_index(attempts, AttemptRecord, attempts->len - 1).task.len > 0;
+}
+
 static void set_attempts(const JobView *view, const char *state_dir, json_t *object)
 {
     json_t *array = json_array();
@@ -158,11 +176,14 @@ static void set_attempts(const JobView *view, const char *state_dir, json_t *obj
         json_set_view(item, "environment", attempt->environment);
         if (attempt->host.len > 0)
             json_set_view(item, "instance", attempt->host);
-        json_set_text(item, "logPath", log);
+        if (attempt->task.len == 0)
+            json_set_text(item, "logPath", log);
+        else
+            set_task(view, attempt, item);
         json_array_append_new(array, item);
     }
     json_object_set_new(object, "attempts", array);
-    if (view->attempts > 0) {
+    if (view->attempts > 0 && !is_elsewhere(view)) {
         g_autofree char *log = attempt_log_path(state_dir, &view->id, view->index, view->attempts);
         json_set_text(object, "logPath", log);
     }

@@ -1,21 +1,24 @@
 #include <poll.h>
 #include "reconciler/cli/listing.h"
-#include "reconciler/cli/log_tail.h"
+#include "reconciler/cli/job_log.h"
 #include "reconciler/cli/lookup.h"
 #include "reconciler/cli/options.h"
 #include "reconciler/cli/report.h"
 
 #define POLL_MS         20000
-#define OFFLINE_LOOK_MS 500 /* without a daemon nothing tells that the state moved on */
+#define FAR_LOOK_MS     2000 /* CloudWatch does not tell when there is more */
+#define OFFLINE_LOOK_MS 500  /* without a daemon nothing tells that the state moved on */
+#define JUST_NOW_MS     10000
 
 typedef struct {
     Invocation *invocation;
     Session session;
     char *id;
     int64_t attempt; /* 0: the newest */
-    LogTail *tail;   /* NULL: nothing to read yet */
-    int64_t shown;   /* attempt that tail reads */
+    JobLog *log;     /* NULL: nothing to read yet */
+    int64_t shown;   /* attempt that log is of */
     bool closed;     /* nobody reads standard output */
+    GError *error;   /* the log cannot be read */
 } Follower;
 
 /* ---- which file
@@ -61,46 +64,71 @@ static int no_log(const json_t *job, int64_t attempt)
  * ---------------------------------------------------------------------------------------------------------
  */
 
-static int print_once(const json_t *job, int64_t number)
+/* It started, wherever its log is. */
+static bool has_log(const json_t *attempt)
 {
-    const json_t *attempt = find_attempt(job, number);
-    const char *path = member_text(attempt, "logPath");
-    if (!*path)
-        return no_log(job, number);
-    g_autoptr(LogTail) tail = log_tail_new(path);
-    log_tail_copy(tail);
-    if (!log_tail_printed(tail) && !g_file_test(path, G_FILE_TEST_EXISTS))
-        return report_failure(EXIT_NOT_FOUND, "%s: the log is gone", path);
+    return *member_text(attempt, "logPath") || *member_text(attempt, "task");
+}
+
+static int print_once(const Follower *follower, const json_t *job)
+{
+    const json_t *attempt = find_attempt(job, follower->attempt);
+    int64_t stopped_ms = member_integer(attempt, "stoppedAt");
+    g_autoptr(GError) error = NULL;
+    if (!has_log(attempt))
+        return no_log(job, follower->attempt);
+    g_autoptr(JobLog) log = job_log_open(follower->invocation->host, attempt, &error);
+    if (!log)
+        return report_error(error);
+    bool is_fresh = stopped_ms && g_get_real_time() / 1000 - stopped_ms < JUST_NOW_MS;
+    JobLogResult result = is_fresh ? job_log_finish(log, &error) : job_log_copy(log, &error);
+    if (result == JOB_LOG_FAILED)
+        return report_error(error);
+    if (!job_log_exists(log))
+        return report_failure(EXIT_NOT_FOUND, "%s: the log is gone", member_text(attempt, "logPath"));
     return EXIT_OK;
 }
 
 /* ---- following
  * ---------------------------------------------------------------------------------------------------- */
 
+static bool take(Follower *follower, JobLogResult result)
+{
+    follower->closed = result == JOB_LOG_CLOSED;
+    return result == JOB_LOG_GOES_ON;
+}
+
 static bool copy_more(void *data)
 {
     Follower *follower = data;
-    follower->closed = follower->tail && !log_tail_copy(follower->tail);
-    return !follower->closed;
+    return !follower->log || take(follower, job_log_copy(follower->log, &follower->error));
+}
+
+/* Nothing comes any more: what is on its way yet. */
+static bool copy_rest(Follower *follower)
+{
+    return !follower->log || take(follower, job_log_finish(follower->log, &follower->error));
 }
 
 /* The attempt to show has changed: finish the old one's file, begin with the new one's. */
 static bool follow_attempt(Follower *follower, const json_t *job)
 {
     const json_t *attempt = find_attempt(job, follower->attempt);
-    const char *path = member_text(attempt, "logPath");
     int64_t number = member_integer(attempt, "attempt");
-    if (*path && number != follower->shown) {
-        if (!copy_more(follower))
+    bool is_elsewhere = *member_text(attempt, "task") && follower->log && !job_log_is_far(follower->log);
+    if (has_log(attempt) && (number != follower->shown || is_elsewhere)) {
+        if (!copy_rest(follower))
             return false;
-        if (follower->shown)
+        if (follower->shown && !is_elsewhere)
             report_note("attempt %" G_GINT64_FORMAT " of job %s", number, follower->id);
         backend_set_watch(follower->session.backend, NULL);
-        log_tail_free(follower->tail);
-        follower->tail = log_tail_new(path);
+        job_log_free(follower->log);
+        follower->log = job_log_open(follower->invocation->host, attempt, &follower->error);
+        if (!follower->log)
+            return false;
         follower->shown = number;
-        if (log_tail_fd(follower->tail) >= 0) {
-            ClientWatch watch = {log_tail_fd(follower->tail), copy_more, follower};
+        if (job_log_fd(follower->log) >= 0) {
+            ClientWatch watch = {job_log_fd(follower->log), copy_more, follower};
             backend_set_watch(follower->session.backend, &watch);
         }
     }
@@ -112,7 +140,7 @@ static bool pause_offline(Follower *follower)
 {
     struct pollfd fds[] = {
         {.fd = interrupt_fd(follower->invocation->interrupt), .events = POLLIN},
-        {.fd = follower->tail ? log_tail_fd(follower->tail) : -1, .events = POLLIN},
+        {.fd = follower->log ? job_log_fd(follower->log) : -1, .events = POLLIN},
     };
     poll(fds, G_N_ELEMENTS(fds), OFFLINE_LOOK_MS);
     return fds[0].revents == 0;
@@ -121,8 +149,9 @@ static bool pause_offline(Follower *follower)
 /* Waits until the job's state differs from *since. */
 static bool wait_change(Follower *follower, json_int_t *since, GError **error)
 {
-    json_t *request =
-        json_pack("{s:[s],s:I,s:I}", "jobs", follower->id, "since", *since, "timeoutMs", (json_int_t)POLL_MS);
+    bool is_far = follower->log && job_log_is_far(follower->log);
+    json_t *request = json_pack("{s:[s],s:I,s:I}", "jobs", follower->id, "since", *since, "timeoutMs",
+                                (json_int_t)(is_far ? FAR_LOOK_MS : POLL_MS));
     json_t *answer = backend_call(follower->session.backend, "wait", request, error);
     if (!answer)
         return false;
@@ -139,6 +168,8 @@ static int follow_end(const Follower *follower, const GError *error)
 {
     if (follower->closed)
         return EXIT_OK;
+    if (follower->error)
+        return report_error(follower->error);
     return session_fail(follower->invocation, error, NULL);
 }
 
@@ -152,10 +183,12 @@ static int follow(Follower *follower)
             return follow_end(follower, error);
         bool is_over = is_final(job) || (follower->attempt &&
                                          member_integer(find_attempt(job, follower->attempt), "stoppedAt"));
-        bool goes_on = follow_attempt(follower, job);
+        bool goes_on = follow_attempt(follower, job) && (!is_over || copy_rest(follower));
         int code = is_over && !follower->shown ? no_log(job, follower->attempt) : EXIT_OK;
         json_decref(job);
-        if (is_over || !goes_on)
+        if (!goes_on)
+            return follow_end(follower, NULL);
+        if (is_over)
             return code;
         if (!wait_change(follower, &since, &error))
             return follow_end(follower, error);
@@ -180,7 +213,7 @@ static int show(Follower *follower)
     else if (invocation->options.follow)
         code = follow(follower);
     else
-        code = print_once(job, follower->attempt);
+        code = print_once(follower, job);
     json_decref(job);
     return code;
 }
@@ -198,7 +231,8 @@ static int run(Invocation *invocation)
         backend_note_age(follower.session.backend);
     int code = show(&follower);
     backend_set_watch(follower.session.backend, NULL);
-    log_tail_free(follower.tail);
+    job_log_free(follower.log);
+    g_clear_error(&follower.error);
     g_free(follower.id);
     code = session_close(&follower.session, code);
     session_clear(&follower.session);
@@ -220,7 +254,9 @@ const Command command_logs = {
                    "they were written. With -f "
                    "it follows the file until the job has ended, from one attempt to the next, and waits for "
                    "a job that has not "
-                   "started. A child of an array is named ID:INDEX.",
+                   "started. A child of an array is named ID:INDEX. What a job on AWS printed is read from "
+                   "CloudWatch Logs, with "
+                   "the credentials of this shell; it is there some seconds later.",
     .examples = "muster logs 5b0c\tall of it\n"
                 "muster logs 5b0c:17 -f\ta child, as it runs\n"
                 "muster logs 5b0c --attempt 1\twhy the first try failed",

@@ -141,7 +141,8 @@ typedef struct {
     int64_t vcpus_e4, memory_mib; /* CAPACITY, INSTANCE_REGISTERED */
     int gpus;                     /* CAPACITY, INSTANCE_REGISTERED */
     const char *notice; /* CAPACITY: sentence for the plan, e.g. "memory limits: cgroup v1; …"; may be NULL */
-    const char *provider_id; /* INSTANCE_STARTED, _REGISTERED, _GONE: "i-0a1b…" */
+    const char *provider_id; /* INSTANCE_STARTED, _REGISTERED, _GONE: "i-0a1b…"; ACCEPTED … LOST: what the
+                                attempt is called there (the ARN of a task), NULL where it has no name */
     /* INSTANCE_REGISTERED of a host that nobody asked for: its UNMANAGED environment; else NULL. Its token is
      * the provider's, the same whenever it is told; it is told in every observation. */
     const char *environment;

@@ -140,7 +140,10 @@ static const char version_5[] =
     " corrections INTEGER NOT NULL, refusals INTEGER NOT NULL, next_ms INTEGER NOT NULL,"
     " flags INTEGER NOT NULL, problem TEXT NOT NULL, PRIMARY KEY (kind, name)) WITHOUT ROWID;";
 
-const char *const store_migrations[] = {version_1, version_2, version_3, version_4, version_5};
+/* What an attempt is called at its provider. */
+static const char version_6[] = "ALTER TABLE attempts ADD COLUMN task TEXT NOT NULL DEFAULT '';";
+
+const char *const store_migrations[] = {version_1, version_2, version_3, version_4, version_5, version_6};
 const int store_version = G_N_ELEMENTS(store_migrations);
 
 /* The version of a file that is ours or empty. */

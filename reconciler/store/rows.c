@@ -468,6 +468,7 @@ static void put_attempt_values(Cursor *cursor, const AttemptRecord *record)
     put_text(cursor, record->host);
     put_int(cursor, record->gpus);
     put_int(cursor, record->expected_ms);
+    put_text(cursor, record->task);
 }
 
 void put_attempt(Cursor *cursor, const AttemptRecord *record)
@@ -502,6 +503,7 @@ void get_attempt(Cursor *cursor, AttemptRecord *ret_record)
     record.host = get_text(cursor);
     record.gpus = get_int(cursor);
     record.expected_ms = get_int(cursor);
+    record.task = get_text(cursor);
     *ret_record = record;
 }
 

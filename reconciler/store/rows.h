@@ -82,14 +82,14 @@ void get_range(Cursor *cursor, RangeRecord *ret_record);
 
 #define ATTEMPT_COLUMNS                                                                                      \
     "sequence, child, attempt, token, state, vcpus_e4, memory_mib, intended_ms, started_ms, stopped_ms, "    \
-    "exit_code, environment, reason, status_reason, instance, host, gpus, expected_ms"
-#define ATTEMPT_PARAMETERS "?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?"
+    "exit_code, environment, reason, status_reason, instance, host, gpus, expected_ms, task"
+#define ATTEMPT_PARAMETERS "?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?"
 void put_attempt(Cursor *cursor, const AttemptRecord *record);
 void get_attempt(Cursor *cursor, AttemptRecord *ret_record);
 #define ATTEMPT_CHANGES                                                                                      \
     "state = ?, vcpus_e4 = ?, memory_mib = ?, intended_ms = ?, started_ms = ?, stopped_ms = ?, "             \
     "exit_code = ?, environment = ?, reason = ?, status_reason = ?, instance = ?, host = ?, gpus = ?, "      \
-    "expected_ms = ? "                                                                                       \
+    "expected_ms = ?, task = ? "                                                                             \
     "WHERE sequence = ? AND child = ? AND attempt = ? AND token = ?"
 void put_attempt_changes(Cursor *cursor, const AttemptRecord *record);
 

@@ -56,6 +56,7 @@ static void launch_free(World *world, LaunchEntry *entry)
         g_queue_unlink(&world->dirty_launches, &entry->dirty);
     tree_remove(&world->launches, &entry->by_token);
     g_ref_string_release(entry->environment_name);
+    g_free(entry->task);
     g_slice_free(LaunchEntry, entry);
 }
 
@@ -114,6 +115,7 @@ void launch_record(const Launch *launch, AttemptRecord *ret_record)
                                   .state = launch->state,
                                   .environment = view_from(entry->environment_name),
                                   .host = view_from(instance ? instance->provider_id : NULL),
+                                  .task = view_from(entry->task),
                                   .vcpus_e4 = launch->vcpus_e4,
                                   .memory_mib = launch->memory_mib,
                                   .gpus = launch->gpus,
@@ -223,6 +225,16 @@ Launch *launch_intend(World *world, Job *job, int32_t index, Environment *enviro
     consumables_take(world, job->template);
     target_move(world, target, JOB_STARTING, now_ms);
     return launch;
+}
+
+void launch_named(World *world, Launch *launch, const char *task)
+{
+    LaunchEntry *entry = launch_entry(launch);
+    if (!task || g_strcmp0(entry->task, task) == 0)
+        return;
+    g_free(entry->task);
+    entry->task = g_strdup(task);
+    launch_touch(world, launch);
 }
 
 void launch_started(World *world, Launch *launch, int64_t started_ms, int64_t now_ms)
@@ -460,8 +472,10 @@ bool launch_restore(World *world, const AttemptRecord *record, GError **error)
                        .stopping = target_ended_by_request(target)};
     entry->dirty.data = entry;
     entry->environment_name = g_ref_string_new(name);
+    entry->task = record->task.len > 0 ? view_dup(record->task) : NULL;
     if (!tree_insert(&world->launches, &entry->by_token)) {
         g_ref_string_release(entry->environment_name);
+        g_free(entry->task);
         g_slice_free(LaunchEntry, entry);
         g_set_error_literal(error, WORLD_ERROR, WORLD_ERROR_INVALID, "a launch token is there twice");
         return false;

@@ -292,6 +292,7 @@ static void own_attempt(Batch *batch, AttemptRecord *row)
 {
     own(batch, &row->environment);
     own(batch, &row->host);
+    own(batch, &row->task);
     own(batch, &row->reason);
     own(batch, &row->status_reason);
 }

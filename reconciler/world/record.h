@@ -158,6 +158,7 @@ typedef struct {
     View environment;     /* compute environment's name */
     LaunchToken instance; /* where it runs; all zero: on none, or on the local machine */
     View host;            /* that instance's name at the provider, for people; "" */
+    View task;            /* the attempt's own name at the provider (ARN of a task); "" */
     int64_t vcpus_e4, memory_mib, gpus;
     int64_t intended_ms, started_ms, stopped_ms;
     int64_t expected_ms; /* run time expected when it was intended; 0: unknown */

@@ -119,6 +119,7 @@ struct LaunchEntry {
     Launch launch;
     TreeNode by_token, by_end;
     char *environment_name; /* GRefString */
+    char *task;             /* what it is called at the provider; NULL: not told */
     Job *job;
     GList dirty;
     bool is_dirty, is_new;

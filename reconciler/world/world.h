@@ -366,6 +366,8 @@ Launch *job_node_next(const Job *job, const Launch *after);
 Launch *world_launch(const World *world, const LaunchToken *token); /* NULL: not known or ended */
 Launch *world_launch_next(const World *world, const Launch *after); /* ordered by token; NULL at the end */
 size_t world_launches_len(const World *world);
+/* What it is called at its provider; NULL: nothing is said. */
+void launch_named(World *world, Launch *launch, const char *task);
 void launch_started(World *world, Launch *launch, int64_t started_ms,
                     int64_t now_ms); /* STARTING → RUNNING */
 /* Proven never to have started. reason NULL: launch the same attempt again (back to RUNNABLE); else the

@@ -49,6 +49,17 @@ id=$(mt submit --queue q --definition hello -- nowhere)
 exits "an image that is not there" 7 mt wait "$id"
 like "is the attempt's reason" "$(mt describe job "$id")" '*CannotPullContainerError*'
 
+# ---- what jobs print
+id=$(mt submit --queue q --definition hello -- sh -c 'echo "one of $AWS_BATCH_JQ_NAME in $AWS_BATCH_CE_NAME"; echo two >&2; sleep 3; echo three')
+exits "a log is followed until the job has ended" 0 mt logs "$id" -f
+is "all of it is there" "$out" "one of q in here
+two
+three"
+exits "and read later" 0 mt logs "$id"
+like "it is the same" "$out" "one of q in here*three"
+exits "a job that printed nothing" 0 mt logs "$(mt submit --queue q --definition hello --wait -- true)"
+is "has an empty log" "$out" ""
+
 # ---- more than fits
 id=$(mt submit --queue q --definition hello --array 12 -- sh -c 'echo $AWS_BATCH_JOB_ARRAY_INDEX; exit 0')
 exits "an array runs, on more instances" 0 mt wait "$id"

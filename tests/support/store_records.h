@@ -180,7 +180,7 @@ static inline void print_attempt(GString *out, const AttemptRecord *r)
     for (size_t i = 0; i < G_N_ELEMENTS(ints); i++)
         print_int(out, ints[i]);
     print_bytes(out, r->instance.bytes, LAUNCH_TOKEN_BYTES);
-    View texts[] = {r->environment, r->reason, r->status_reason, r->host};
+    View texts[] = {r->environment, r->reason, r->status_reason, r->host, r->task};
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         print_text(out, texts[i]);
     g_string_append_c(out, '\n');

@@ -52,6 +52,7 @@ static AwsTask *make(AwsCluster *cluster, const LaunchToken *token)
 static void tell(AwsTask *task, ProviderEvent *event)
 {
     event->token = task->token;
+    event->provider_id = task->arn;
     if (event->type != PROVIDER_EVENT_ACCEPTED && event->type != PROVIDER_EVENT_STARTED)
         task->step = TASK_OVER;
     drop_retry(task);

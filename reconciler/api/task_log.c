@@ -1,0 +1,57 @@
+/* task_log.c: see task_log.h. */
+#include "reconciler/api/task_log.h"
+#include <glib.h>
+#include <string.h>
+
+#define GROUP     "/aws/batch/job"
+#define CONTAINER "default"
+
+/* The container whose log it is; its name in *ret_name. */
+static const json_t *container_of(const json_t *spec, const char **ret_name)
+{
+    const json_t *alone = json_object_get(spec, "containerProperties");
+    const json_t *task =
+        json_array_get(json_object_get(json_object_get(spec, "ecsProperties"), "taskProperties"), 0);
+    const json_t *first = json_array_get(json_object_get(task, "containers"), 0);
+    const char *name = json_string_value(json_object_get(first, "name"));
+    *ret_name = !alone && name ? name : CONTAINER;
+    return alone ? alone : first;
+}
+
+/* arn:PARTITION:ecs:REGION:ACCOUNT:task/CLUSTER/ID */
+static char *place_of(char **parts, const char *prefix, const char *container)
+{
+    const char *id = strrchr(parts[5], '/');
+    return id && g_str_has_prefix(parts[5], "task/") ? g_strdup_printf("%s/%s/%s", prefix, container, id + 1)
+                                                     : NULL;
+}
+
+static const char *option(const json_t *options, const char *name, const char *otherwise)
+{
+    const char *value = json_string_value(json_object_get(options, name));
+    return value && *value ? value : otherwise;
+}
+
+json_t *task_log_place(View task, const char *definition, View definition_spec)
+{
+    g_autofree char *arn = g_strndup(task.data, task.len), *name = g_strndup(definition, strcspn(definition, ":"));
+    g_auto(GStrv) parts = g_strsplit(arn, ":", 6);
+    const char *container_name;
+    json_t *spec =
+        g_strv_length(parts) == 6 ? json_loadb(definition_spec.data, definition_spec.len, 0, NULL) : NULL;
+    if (!spec)
+        return NULL;
+    const json_t *log = json_object_get(container_of(spec, &container_name), "logConfiguration"),
+                 *options = json_object_get(log, "options");
+    const char *driver = log ? option(log, "logDriver", "awslogs") : "awslogs";
+    g_autofree char *stream =
+        strcmp(driver, "awslogs") == 0
+            ? place_of(parts, option(options, "awslogs-stream-prefix", name), container_name)
+            : NULL;
+    json_t *place = stream
+                        ? json_pack("{s:s,s:s,s:s}", "group", option(options, "awslogs-group", GROUP),
+                                    "stream", stream, "region", option(options, "awslogs-region", parts[3]))
+                        : NULL;
+    json_decref(spec);
+    return place;
+}
