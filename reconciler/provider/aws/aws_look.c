@@ -342,7 +342,7 @@ static void hosts_done(Look *look)
             continue;
         take_unseen(look, host);
         is_any |= host->state != HOST_OVER;
-        is_moving |= !is_settled(host);
+        is_moving |= !is_settled(host) || host->missing > 0;
     }
     look->has_hosts_run = false;
     if (look->is_beginning) {

@@ -116,6 +116,12 @@ static void take_failure(AwsTask *task, const json_t *failure)
         task->retry = aws_after(task->cluster->provider, FULL_MS, place_anew, task);
         return;
     case TASK_REFUSAL_HOST:
+        g_free(why);
+        why = g_strdup_printf("%s: the host has not all that the definition needs: its log driver "
+                              "(ECS_AVAILABLE_LOGGING_DRIVERS of ECS's agent), task networking, or GPU support",
+                              reason);
+        aws_task_refuse(task, why);
+        return;
     case TASK_REFUSAL_FINAL: aws_task_refuse(task, why); return;
     }
 }
