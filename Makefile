@@ -18,7 +18,7 @@ Q           := $(if $(filter 0,$(V)),@)
 PACKAGES    := glib-2.0 jansson yaml-0.1 sqlite3 libmicrohttpd libcurl libcrypto libgit2 gpgme expat
 DEBIAN_DEPS := gcc make pkg-config perl sqlite3 strace curl tmux groff-base libglib2.0-dev libjansson-dev libyaml-dev libsqlite3-dev libmicrohttpd-dev \
                libcurl4-openssl-dev libssl-dev libgit2-dev libgpgme-dev libexpat1-dev gnupg git openssl openssh-client openssh-server \
-               lighttpd lighttpd-mod-openssl python3 python3-botocore
+               lighttpd lighttpd-mod-openssl python3 python3-botocore python3-yaml
 LINT_DEPS   := clang clang-format cppcheck libclang-rt-14-dev valgrind zsh fish jq
 # What nothing can be compiled without; and what `make test` and `make demo` install besides when it is not there.
 NO_LIBS     := $(shell { command -v $(firstword $(CC)) && command -v pkg-config && pkg-config --exists $(PACKAGES); } >/dev/null 2>&1 || echo yes)
@@ -98,7 +98,7 @@ FUZZ_TARGETS   := $(wildcard tests/fuzz/*_fuzz.c)
 FUZZ_REPLAYS   := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%_replay,$(FUZZ_TARGETS))
 SCRIPT_TESTS   := $(sort $(wildcard tests/e2e/*.t) $(wildcard tests/golden/*.t) $(wildcard tests/fault/*.t))
 # What runs nothing of ours that sanitizers could judge.
-ASAN_SCRIPTS   := $(filter-out tests/e2e/aws_double%.t,$(SCRIPT_TESTS))
+ASAN_SCRIPTS   := $(filter-out tests/e2e/aws_double%.t tests/e2e/deploy.t,$(SCRIPT_TESTS))
 SUPPORT        := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/support/*.c))
 
 .PHONY: all demo test simulate simulate-same check-asan check-valgrind lint format fuzz bench golden deps deps-lint help \
