@@ -37,7 +37,7 @@ done
 is "no other example has a README" "$(cd "$ROOT" && echo examples/*/README.md)" \
     "examples/capacity-planning/README.md examples/genomics/README.md examples/gitops/README.md examples/monte-carlo/README.md examples/render/README.md examples/teams/README.md examples/variants/README.md"
 
-texts=$(cd "$ROOT" && echo README.md docs/*.md examples/*/README.md)
+texts=$(cd "$ROOT" && echo README.md docs/*.md deploy/README.md examples/*/README.md)
 ok "links lead somewhere" pl links "$ROOT" $texts $(cd "$ROOT" && echo docs/reference/*.md)
 cd "$ROOT" || exit 1
 ok "each worked example of docs/scheduling.md is a test" pl examples docs/scheduling.md tests/unit/*/examples_test.c
