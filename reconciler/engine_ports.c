@@ -208,6 +208,13 @@ static const char *variable(const char *name, void *data)
     return g_getenv(name);
 }
 
+/* Tests of faults do not wait a minute for what AWS may take so long for. */
+static int64_t settle_ms(void)
+{
+    const char *text = g_getenv("MUSTER_TEST_AWS_SETTLE_MS");
+    return text ? g_ascii_strtoll(text, NULL, 10) : 0;
+}
+
 static bool open_providers(EnginePorts *ports, GError **error)
 {
     ProviderSet *set = provider_set_new(ports->event, ports->data);
@@ -224,7 +231,8 @@ static bool open_providers(EnginePorts *ports, GError **error)
                                     .log = ports->log,
                                     .log_data = ports->data,
                                     .variable = variable,
-                                    .time = &ports->time};
+                                    .time = &ports->time,
+                                    .settle_ms = settle_ms()};
     provider_set_put(set, PROVIDER_AWS, provider_aws_new(&aws));
     return true;
 }

@@ -5,9 +5,6 @@
 #include "reconciler/ports.h"
 #include "reconciler/store/store.h"
 
-/* Whose environments they serve. */
-#define ENGINE_PROVIDERS (1u << PROVIDER_LOCAL | 1u << PROVIDER_AWS)
-
 typedef struct EnginePorts EnginePorts;
 typedef struct {
     const char *state_dir;

@@ -12,6 +12,7 @@
 #include "reconciler/provider/provider.h"
 #include "reconciler/publish.h"
 #include "reconciler/replay.h"
+#include "reconciler/schedule/reason.h"
 #include "reconciler/source/policy_file.h"
 #include "reconciler/store/lease.h"
 #include <errno.h>
@@ -264,7 +265,7 @@ static bool start_all(HostHandle *handle, GError **error)
     ReconcilerOptions settings = {.state_dir = handle->state_dir,
                                   .mode = handle->command,
                                   .launch = handle->launch,
-                                  .providers = ENGINE_PROVIDERS,
+                                  .providers = PROVIDERS_AT_HAND,
                                   .schedules = strcmp(handle->command, "serve") == 0,
                                   .machine = machine,
                                   .notice = notice,

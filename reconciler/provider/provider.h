@@ -70,6 +70,7 @@ typedef struct {
 typedef struct {
     LaunchToken token;
     ProviderType provider; /* PROVIDER_UNSET: not known any more */
+    bool is_instance;
 } ProviderExpected;
 
 /* What a process begins with. */

@@ -90,6 +90,8 @@ static gboolean look_again(gpointer data)
     AwsProvider *provider = data;
     GHashTableIter iter;
     AwsCluster *cluster;
+    g_source_destroy(provider->again);
+    g_clear_pointer(&provider->again, g_source_unref);
     g_hash_table_iter_init(&iter, provider->clusters);
     while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&cluster))
         aws_look_begin(cluster);
@@ -107,22 +109,52 @@ static bool is_whole(const AwsProvider *provider)
     return true;
 }
 
+static void claim(AwsProvider *provider)
+{
+    GHashTableIter iter;
+    const AwsExpected *one;
+    g_hash_table_iter_init(&iter, provider->expected);
+    while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&one)) {
+        const ProviderEvent event = {.type = PROVIDER_EVENT_ACCEPTED, .token = one->token};
+        if (one->is_ours)
+            aws_tell(provider, &event);
+    }
+}
+
+static void give_up(AwsProvider *provider)
+{
+    GHashTableIter iter;
+    const AwsExpected *one;
+    g_hash_table_iter_init(&iter, provider->expected);
+    while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&one)) {
+        const ProviderEvent event = {.type = one->is_instance ? PROVIDER_EVENT_INSTANCE_REFUSED
+                                                              : PROVIDER_EVENT_REFUSED,
+                                     .token = one->token,
+                                     .refusal = INSTANCE_REFUSED_UNKNOWN_LATER};
+        if (one->is_ours)
+            aws_tell(provider, &event);
+    }
+    g_hash_table_remove_all(provider->expected);
+}
+
 /* What an earlier process asked for a moment ago may show only later: it is looked for as long as AWS may
- * take for that, before it is believed that it was never carried out. */
+ * take for that, before it is believed that it was never carried out. Everything else goes on meanwhile. */
 void aws_observed(AwsProvider *provider)
 {
     const ProviderEvent event = {.type = PROVIDER_EVENT_OBSERVED};
     int64_t settle_ms = provider->options.settle_ms ? provider->options.settle_ms : SETTLE_MS;
-    if (provider->is_observed || !is_whole(provider))
+    if (!is_whole(provider))
         return;
-    if (g_hash_table_size(provider->clusters) > 0 && g_hash_table_size(provider->expected) > 0 &&
-        aws_monotonic_ms(provider) - provider->started_ms < settle_ms) {
-        if (!provider->again)
-            provider->again = aws_after(provider, AGAIN_MS, look_again, provider);
-        return;
+    if (!provider->is_observed) {
+        provider->is_observed = true;
+        claim(provider);
+        aws_tell(provider, &event);
     }
-    provider->is_observed = true;
-    aws_tell(provider, &event);
+    bool is_over = aws_monotonic_ms(provider) - provider->started_ms >= settle_ms;
+    if (g_hash_table_size(provider->clusters) == 0 || is_over)
+        give_up(provider);
+    else if (g_hash_table_size(provider->expected) > 0 && !provider->again)
+        provider->again = aws_after(provider, MIN(AGAIN_MS, settle_ms), look_again, provider);
 }
 
 /* ---- the face ---- */
@@ -134,8 +166,11 @@ static bool face_start(Provider *base, const ProviderStart *start, GError **erro
     provider->term = start->term;
     provider->started_ms = aws_monotonic_ms(provider);
     for (size_t i = 0; i < start->expected_len; i++) {
-        LaunchToken *token = g_memdup2(&start->expected[i].token, sizeof *token);
-        g_hash_table_replace(provider->expected, token, token);
+        AwsExpected *one = g_new(AwsExpected, 1);
+        *one = (AwsExpected){.token = start->expected[i].token,
+                             .is_instance = start->expected[i].is_instance,
+                             .is_ours = start->expected[i].provider == PROVIDER_AWS};
+        g_hash_table_replace(provider->expected, &one->token, one);
     }
     for (size_t i = 0; i < start->resources_len; i++) {
         g_autoptr(GError) fault = NULL;
@@ -155,6 +190,24 @@ static void face_launch(Provider *base, const LaunchRequest *requests, size_t le
         aws_task_start((AwsProvider *)base, &requests[i]);
 }
 
+/* True: it may show yet, and is stopped then. */
+static bool stop_later(AwsProvider *provider, const LaunchToken *token)
+{
+    AwsExpected *one = g_hash_table_lookup(provider->expected, token);
+    if (!one || !one->is_ours)
+        return false;
+    one->is_stopping = true;
+    return true;
+}
+
+bool aws_found(AwsProvider *provider, const LaunchToken *token)
+{
+    const AwsExpected *one = g_hash_table_lookup(provider->expected, token);
+    bool is_stopping = one && one->is_stopping;
+    g_hash_table_remove(provider->expected, token);
+    return is_stopping;
+}
+
 static void face_stop(Provider *base, const LaunchToken *token, const char *reason)
 {
     AwsProvider *provider = (AwsProvider *)base;
@@ -162,7 +215,7 @@ static void face_stop(Provider *base, const LaunchToken *token, const char *reas
     const ProviderEvent nobody = {.type = PROVIDER_EVENT_REFUSED, .token = *token};
     if (task)
         aws_task_stop(task, reason, false);
-    else
+    else if (!stop_later(provider, token))
         aws_tell(provider, &nobody);
 }
 
@@ -192,7 +245,7 @@ static void face_instances_stop(Provider *base, const LaunchToken *tokens, size_
                                       .refusal = INSTANCE_REFUSED_UNKNOWN_LATER};
         if (host)
             aws_host_stop(host);
-        else
+        else if (!stop_later(provider, &tokens[i]))
             aws_tell(provider, &nobody);
     }
 }

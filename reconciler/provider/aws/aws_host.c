@@ -375,7 +375,7 @@ AwsHost *aws_host_seen(AwsCluster *cluster, const XmlElement *item, uint64_t loo
         host->type = g_strdup(instance.type);
         host->is_spot = instance.is_spot;
     }
-    g_hash_table_remove(provider->expected, &token);
+    host->is_stopping |= aws_found(provider, &token);
     host->seen = look;
     host->missing = 0;
     if (host->state == HOST_OVER)
@@ -417,7 +417,7 @@ AwsHost *aws_host_joined(AwsCluster *cluster, const EcsHost *state, uint64_t loo
         host->state = HOST_MADE;
         host->instance_id = g_strdup(state->ec2_instance_id);
     }
-    g_hash_table_remove(cluster->provider->expected, &token);
+    (void)aws_found(cluster->provider, &token);
     host->seen = look;
     host->missing = 0;
     return host;

@@ -26,6 +26,13 @@ typedef struct AwsCluster AwsCluster;
 typedef struct AwsHost AwsHost;
 typedef struct AwsTask AwsTask;
 
+/* is_ours: of an environment on AWS; else it may be anybody's. */
+typedef struct {
+    LaunchToken token;
+    bool is_instance, is_ours;
+    bool is_stopping; /* it is to end once it shows */
+} AwsExpected;
+
 struct AwsProvider {
     Provider base;
     AwsProviderOptions options;
@@ -36,13 +43,15 @@ struct AwsProvider {
     GHashTable *clusters;  /* environment's name → AwsCluster* */
     GHashTable *hosts;     /* LaunchToken → AwsHost* */
     GHashTable *tasks;     /* LaunchToken → AwsTask* */
-    GHashTable *expected;  /* LaunchToken: held by the store, and not found yet */
+    GHashTable *expected;  /* LaunchToken → AwsExpected*: held by the store, and not found yet */
     uint64_t term;
     int64_t started_ms; /* monotonic */
     bool is_observed;
     GSource *again; /* of the first observation */
 };
 
+/* It has been found: whether it is to be stopped. */
+bool aws_found(AwsProvider *provider, const LaunchToken *token);
 int64_t aws_now_ms(const AwsProvider *provider); /* CLOCK_REALTIME */
 int64_t aws_monotonic_ms(const AwsProvider *provider);
 void aws_tell(AwsProvider *provider, const ProviderEvent *event);

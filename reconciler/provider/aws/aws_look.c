@@ -466,6 +466,8 @@ static gboolean look_at_hosts(gpointer data)
     Look *look = data;
     AwsCluster *cluster = look->cluster;
     drop_timer(&look->hosts_timer);
+    if (look->has_hosts_run)
+        return G_SOURCE_REMOVE; /* its end goes on */
     look->has_hosts_run = true;
     look->number++;
     if (cluster->environment->type == CE_TYPE_UNMANAGED) {

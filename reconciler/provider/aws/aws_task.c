@@ -117,9 +117,10 @@ static void take_failure(AwsTask *task, const json_t *failure)
         return;
     case TASK_REFUSAL_HOST:
         g_free(why);
-        why = g_strdup_printf("%s: the host has not all that the definition needs: its log driver "
-                              "(ECS_AVAILABLE_LOGGING_DRIVERS of ECS's agent), task networking, or GPU support",
-                              reason);
+        why =
+            g_strdup_printf("%s: the host has not all that the definition needs: its log driver "
+                            "(ECS_AVAILABLE_LOGGING_DRIVERS of ECS's agent), task networking, or GPU support",
+                            reason);
         aws_task_refuse(task, why);
         return;
     case TASK_REFUSAL_FINAL: aws_task_refuse(task, why); return;
@@ -453,8 +454,8 @@ AwsTask *aws_task_adopt(AwsCluster *cluster, const json_t *described)
         task->asked_ms = aws_monotonic_ms(provider);
         task->timeout_ms = timeout_of(described);
     }
-    g_hash_table_remove(provider->expected, &token);
     bool is_new = task->step < TASK_KNOWN;
+    task->is_stopping |= aws_found(provider, &token);
     aws_task_seen(task, described);
     if (is_new && task->step == TASK_KNOWN) {
         ProviderEvent event = {.type = PROVIDER_EVENT_ACCEPTED};
