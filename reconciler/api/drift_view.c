@@ -8,13 +8,13 @@ static json_t *drift_object(const World *world, const Drift *drift)
 {
     const Resource *resource = world_resource(world, drift->kind, view_from(drift->name));
     DriftMode mode = drift_mode(view_from(resource->metadata));
-    json_t *object = json_object(), *fields = json_loads(drift->fields, JSON_ALLOW_NUL, NULL);
+    json_t *object = json_object();
     json_set_text(object, "kind", kind_name(drift->kind));
     json_set_text(object, "name", drift->name);
     json_set_text(object, "mode", drift_mode_name(mode));
     json_set_time(object, "since", drift->since_ms);
     json_set_time(object, "seen", drift->seen_ms);
-    json_object_set_new(object, "fields", fields ? fields : json_array());
+    json_object_set_new(object, "fields", drift_fields_shown(drift->fields));
     json_set_number(object, "corrections", drift->corrections);
     int64_t due_ms = drift_due_ms(world, resource);
     json_set_time(object, "nextCorrectionAt", due_ms > 0 ? due_ms : 0);

@@ -8,8 +8,7 @@
 #include "reconciler/notify/destination.h"
 #include "spec/base/view.h"
 
-#define OUTBOX_SETTING       "outbox " /* and the destination's name: a setting each */
-#define INSTALLATION_SETTING "installation"
+#define OUTBOX_SETTING "outbox " /* and the destination's name: a setting each */
 
 typedef struct {
     const char *name;

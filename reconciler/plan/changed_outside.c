@@ -70,12 +70,13 @@ static PlanDrift *drift_new(const Plan *plan, const DriftRecord *record, DriftMo
     drift->name = g_strndup(record->name.data, record->name.len);
     drift->mode = drift_mode_name(mode);
     drift->since_ms = record->since_ms;
-    drift->fields = g_strndup(record->fields.data, record->fields.len);
     drift->problem = record->problem.len ? g_strndup(record->problem.data, record->problem.len) : NULL;
     drift->sentences = g_ptr_array_new_with_free_func(g_free);
     const Change *change = change_of(plan, drift->kind, drift->name);
-    json_t *list = json_loads(drift->fields, JSON_ALLOW_NUL, NULL), *field;
+    g_autofree char *fields = g_strndup(record->fields.data, record->fields.len);
+    json_t *list = drift_fields_shown(fields), *field;
     size_t i;
+    drift->fields = spec_text(list);
     json_array_foreach(list, i, field)
     {
         add_sentence(drift, field, change, record, mode);

@@ -51,7 +51,7 @@ typedef struct {
     char *name;
     const char *mode; /* "correct" or "warn": muster/drift as it will be */
     int64_t since_ms;
-    char *fields;         /* JSON: drift_fields_text() */
+    char *fields;         /* JSON: drift_fields_shown() */
     GPtrArray *sentences; /* of char*: "computeResources.maxvCpus: 256 was set to 512; will be 256 again" */
     char *problem;        /* why it is not put back, or is again and again; NULL */
 } PlanDrift;

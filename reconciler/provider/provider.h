@@ -63,7 +63,8 @@ typedef struct {
     uint64_t number;  /* of this request; greater than those before */
     Digest digest;    /* of spec */
     const char *spec; /* canonical JSON in force; NULL: the resource is gone, and what is held of it goes */
-    const char *const *keep; /* paths that are left as they are there; NULL-terminated; NULL: none */
+    const char *const *keep; /* paths that are left as they are there, and all below them; NULL-terminated;
+                                NULL: none */
 } ResourceRequest;
 
 /* A launch or an instance that the store holds. */

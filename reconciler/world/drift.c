@@ -105,7 +105,7 @@ static DriftEntry *entry_new(World *world, Kind kind, View name)
 static void touch(World *world, DriftEntry *entry)
 {
     world->declarations++;
-    if (entry->is_dirty || world_is_quiet(world) || (entry->drift.is_ignored && !entry->is_stored))
+    if (entry->is_dirty || world_is_quiet(world))
         return;
     entry->is_dirty = true;
     g_queue_push_tail_link(&world->dirty_drifts, &entry->dirty);
@@ -171,7 +171,7 @@ void write_drifts(World *world, Batch *batch)
     for (GList *link; (link = g_queue_pop_head_link(&world->dirty_drifts));) {
         DriftEntry *entry = link->data;
         DriftRecord record = record_of(&entry->drift);
-        record.removed = entry->is_removed || entry->drift.is_ignored;
+        record.removed = entry->is_removed;
         if (!record.removed || entry->is_stored)
             batch_put_drift(batch, &record);
         entry->is_dirty = false;
@@ -183,7 +183,8 @@ void write_drifts(World *world, Batch *batch)
 
 bool drift_restore(World *world, const DriftRecord *record, GError **error)
 {
-    if (entry_find(world, record->kind, record->name) || !world_resource(world, record->kind, record->name)) {
+    const Resource *resource = world_resource(world, record->kind, record->name);
+    if (entry_find(world, record->kind, record->name) || !resource) {
         g_set_error(error, WORLD_ERROR, WORLD_ERROR_INVALID, "drift of %s/" VIEW_FMT ": %s",
                     kind_name(record->kind), VIEW_ARG(record->name), "there twice, or without its resource");
         return false;
@@ -200,6 +201,7 @@ bool drift_restore(World *world, const DriftRecord *record, GError **error)
     drift->refusals = record->refusals;
     drift->next_ms = record->next_ms;
     drift->is_given_up = record->is_given_up;
+    drift->is_ignored = drift_mode(view_from(resource->metadata)) == DRIFT_IGNORE;
     return true;
 }
 
@@ -207,19 +209,26 @@ void drifts_dump(const World *world, GString *out)
 {
     for (TreeNode *node = tree_first(&world->drifts); node; node = tree_next(node)) {
         const Drift *drift = &TREE_ENTRY(node, DriftEntry, by_key)->drift;
-        if (!drift->is_ignored)
-            g_string_append_printf(
-                out,
-                "drift %s/%s since=%" G_GINT64_FORMAT " seen=%" G_GINT64_FORMAT " told=%" G_GINT64_FORMAT
-                " corrections=%" G_GINT64_FORMAT " refusals=%" G_GINT64_FORMAT " next=%" G_GINT64_FORMAT
-                " given_up=%d %s %s\n",
-                kind_name(drift->kind), drift->name, drift->since_ms, drift->seen_ms, drift->told_ms,
-                drift->corrections, drift->refusals, drift->next_ms, drift->is_given_up,
-                drift->fields ? drift->fields : "-", drift->problem ? drift->problem : "-");
+        g_string_append_printf(
+            out,
+            "drift %s/%s since=%" G_GINT64_FORMAT " seen=%" G_GINT64_FORMAT " told=%" G_GINT64_FORMAT
+            " corrections=%" G_GINT64_FORMAT " refusals=%" G_GINT64_FORMAT " next=%" G_GINT64_FORMAT
+            " given_up=%d ignored=%d %s %s\n",
+            kind_name(drift->kind), drift->name, drift->since_ms, drift->seen_ms, drift->told_ms,
+            drift->corrections, drift->refusals, drift->next_ms, drift->is_given_up, drift->is_ignored,
+            drift->fields ? drift->fields : "-", drift->problem ? drift->problem : "-");
     }
 }
 
 /* ---- in force ---- */
+
+/* Of the digests that stand for values, as in plans. Something is observed only of what was made under the
+ * name of the installation, so that it has one by then. */
+static const char *salt_of(const World *world)
+{
+    const char *installation = world_setting(world, INSTALLATION_SETTING);
+    return installation ? installation : "";
+}
 
 char *resource_wanted(const World *world, const Resource *resource, Digest *ret_digest)
 {
@@ -263,17 +272,25 @@ static void tell(World *world, DriftEntry *entry, ChangeAction action, const cha
 
 #define WORDS_BYTES 1000
 
+/* How many fields it is from the given one on, with those that are only counted. */
+static json_int_t len_from(const json_t *list, size_t from)
+{
+    size_t len = json_array_size(list);
+    json_int_t omitted = json_integer_value(json_object_get(json_array_get(list, len - 1), "omitted"));
+    return (json_int_t)(len - from) + (omitted ? omitted - 1 : 0);
+}
+
 /* "maxvCpus: 256 was set to 512; state: …", as long as there is room. */
 static char *words_of(const char *fields)
 {
-    json_t *list = json_loads(fields, JSON_ALLOW_NUL, NULL), *field;
+    json_t *list = drift_fields_shown(fields), *field;
     g_autoptr(GString) out = g_string_new(NULL);
     size_t i;
     json_array_foreach(list, i, field)
     {
         g_autofree char *words = drift_field_words(field);
         if (i > 0 && out->len + strlen(words) > WORDS_BYTES) {
-            g_string_append_printf(out, "; and %zu more", json_array_size(list) - i);
+            g_string_append_printf(out, "; and %" JSON_INTEGER_FORMAT " more", len_from(list, i));
             break;
         }
         g_string_append_printf(out, "%s%s", i > 0 ? "; " : "", words);
@@ -398,57 +415,6 @@ static void found(World *world, const Resource *resource, char *fields, const ch
 
 /* ---- observations ---- */
 
-static bool is_at_or_below(const char *path, const char *above)
-{
-    size_t len = strlen(above);
-    return strncmp(path, above, len) == 0 && (path[len] == '\0' || path[len] == '.' || path[len] == '[');
-}
-
-static bool is_told(const GPtrArray *paths, const char *path)
-{
-    for (guint i = 0; i < paths->len; i++)
-        if (is_at_or_below(path, paths->pdata[i]))
-            return true;
-    return false;
-}
-
-static int field_compare(gconstpointer a, gconstpointer b)
-{
-    return strcmp(json_string_value(json_object_get(*(json_t *const *)a, "path")),
-                  json_string_value(json_object_get(*(json_t *const *)b, "path")));
-}
-
-static void add_fields(GPtrArray *all, const json_t *list, const GPtrArray *unless_told)
-{
-    json_t *field;
-    size_t i;
-    json_array_foreach((json_t *)(uintptr_t)list, i, field)
-    {
-        const char *path = json_string_value(json_object_get(field, "path"));
-        if (path && (!unless_told || !is_told(unless_told, path)))
-            g_ptr_array_add(all, field);
-    }
-}
-
-/* What was known and is not told of stays. fresh (may be NULL) is taken; new string or NULL. */
-static char *with_known(const char *known, char *fresh, const GPtrArray *paths)
-{
-    json_t *before = json_loads(known, JSON_ALLOW_NUL, NULL),
-           *now = fresh ? json_loads(fresh, JSON_ALLOW_NUL, NULL) : NULL, *list = json_array();
-    g_autoptr(GPtrArray) all = g_ptr_array_new();
-    add_fields(all, before, paths);
-    add_fields(all, now, NULL);
-    g_ptr_array_sort(all, field_compare);
-    for (guint i = 0; i < MIN(all->len, DRIFT_FIELDS_MAX); i++)
-        json_array_append(list, all->pdata[i]);
-    char *text = all->len > 0 ? spec_text(list) : NULL;
-    json_decref(list);
-    json_decref(now);
-    json_decref(before);
-    g_free(fresh);
-    return text;
-}
-
 static const char *why_gone(const Drift *before, const Observation *observation)
 {
     return before && observation->is_answer ? "put back to what is declared"
@@ -475,9 +441,11 @@ DriftFinding drift_observed(World *world, const Resource *resource, const Observ
         return DRIFT_BROKEN;
     const Drift *drift = resource_drift(world, resource);
     g_autofree char *before = drift ? g_strdup(drift->fields) : NULL;
-    char *fields = drift_fields_text(comparison.fields);
-    if (before && !observation->is_complete)
-        fields = with_known(before, fields, comparison.paths);
+    char *fields = drift_fields_text(comparison.fields, salt_of(world));
+    if (before && !observation->is_complete) {
+        g_autofree char *fresh = fields;
+        fields = drift_fields_merged(before, fresh, comparison.paths);
+    }
     bool differs = fields != NULL;
     drift_comparison_clear(&comparison);
     found(world, resource, fields, why_gone(drift, observation), now_ms);
@@ -493,31 +461,11 @@ void drift_gone(World *world, const Resource *resource, int64_t now_ms)
 
 /* ---- what is declared changes ---- */
 
-/* Those of before whose declared value is the same in the spec in force. New string or NULL. */
 static char *still_declared(const World *world, const Resource *resource, const char *before)
 {
     Digest digest;
     g_autofree char *in_force = resource_wanted(world, resource, &digest);
-    g_autoptr(GPtrArray) fields = compare_specs(resource->kind, VIEW(""), view_from(in_force));
-    g_autoptr(GHashTable) values = g_hash_table_new(g_str_hash, g_str_equal);
-    json_t *list = json_loads(before, JSON_ALLOW_NUL, NULL), *kept = json_array(), *field;
-    size_t i;
-    for (guint j = 0; j < fields->len; j++) {
-        const FieldChange *change = fields->pdata[j];
-        g_hash_table_insert(values, change->path, change->after);
-    }
-    json_array_foreach(list, i, field)
-    {
-        const char *path = json_string_value(json_object_get(field, "path"));
-        const json_t *applied = json_object_get(field, "applied");
-        g_autofree char *text = applied ? spec_text(applied) : NULL;
-        if (g_strcmp0(text, g_hash_table_lookup(values, path)) == 0)
-            json_array_append(kept, field);
-    }
-    char *text = json_array_size(kept) > 0 ? spec_text(kept) : NULL;
-    json_decref(list);
-    json_decref(kept);
-    return text;
+    return drift_fields_declared(before, resource->kind, view_from(in_force), salt_of(world));
 }
 
 static void mode_changes(World *world, DriftEntry *entry, DriftMode mode, int64_t now_ms)
@@ -627,17 +575,7 @@ char **drift_kept_paths(const World *world, const Resource *resource)
     const Drift *drift = resource_drift(world, resource);
     if (!drift || !drift->fields || drift_mode(view_from(resource->metadata)) == DRIFT_CORRECT)
         return NULL;
-    json_t *list = json_loads(drift->fields, JSON_ALLOW_NUL, NULL), *field;
-    GPtrArray *paths = g_ptr_array_new();
-    size_t i;
-    json_array_foreach(list, i, field)
-    {
-        if (!json_object_get(field, "omitted"))
-            g_ptr_array_add(paths, g_strdup(json_string_value(json_object_get(field, "path"))));
-    }
-    json_decref(list);
-    g_ptr_array_add(paths, NULL);
-    return (char **)g_ptr_array_free(paths, FALSE);
+    return drift_fields_paths(drift->fields);
 }
 
 static bool is_over(const DriftEntry *entry)

@@ -1,10 +1,10 @@
 /* drift.h: what providers observe of resources to differ from what is in force of them, and what is done
  * about it. Owns:   a Drift for each resource that differs, or that was put back lately; what `muster/drift:
- * ignore` is told of only in memory, so that it shows as soon as that annotation goes. Calls:
- * drift_compare.h, world/. No clock. Holds:  what was compared with another spec than the one in force says
- * nothing; what was not observed stays as it was known, unless the observation is complete (invariant 4).
- * Nothing is put back that was not observed to differ. What is put back again and again waits longer each
- * time, and what cannot be put back is given up in the end: both are said. */
+ * ignore` is told of, too, so that it is left alone by the next process as well, and shows as soon as that
+ * annotation goes. Calls: drift_compare.h, world/. No clock. Holds:  what was compared with another spec than
+ * the one in force says nothing; what was not observed stays as it was known, unless the observation is
+ * complete (invariant 4). Nothing is put back that was not observed to differ. What is put back again and
+ * again waits longer each time, and what cannot be put back is given up in the end: both are said. */
 #pragma once
 #include "reconciler/world/drift_compare.h"
 #include "reconciler/world/world.h"
@@ -25,7 +25,7 @@ const char *drift_mode_name(DriftMode mode); /* "correct" … */
 typedef struct {
     Kind kind;
     char *name;
-    char *fields; /* drift_fields_text(); NULL: nothing differs now, what was put back is remembered */
+    char *fields; /* drift_compare.h; NULL: nothing differs now, what was put back is remembered */
     int64_t since_ms, seen_ms;
     int64_t told_ms;     /* the last event about it */
     int64_t corrections; /* asked for, since nothing had differed for DRIFT_QUIET_MS */
@@ -33,7 +33,7 @@ typedef struct {
     int64_t next_ms;     /* not put back before */
     char *problem;       /* why it is not put back, or that somebody changes it again each time; NULL */
     bool is_given_up;
-    bool is_ignored; /* not shown, not stored */
+    bool is_ignored; /* not shown: its resource's mode is DRIFT_IGNORE */
 } Drift;
 
 const Drift *world_drift(const World *world, Kind kind,
@@ -78,8 +78,8 @@ void drift_correct(World *world, const Resource *resource, int64_t now_ms);
 void drift_refused(World *world, const Resource *resource, const char *reason, int64_t now_ms);
 /* A process begins: what was given up is tried again. */
 void drift_retry(World *world);
-/* Paths that are to be left as they are when a new spec is brought to the provider. New, NULL-terminated,
- * g_strfreev(); NULL: none. */
+/* Paths that are to be left as they are, with all that stands in them, when a new spec is brought to the
+ * provider. New, NULL-terminated, g_strfreev(); NULL: none. */
 char **drift_kept_paths(const World *world, const Resource *resource);
 /* Forgets what was put back and has stayed so. */
 size_t drift_settle(World *world, int64_t now_ms);

@@ -8,7 +8,8 @@
 
 #define OBSERVED_BYTES_MAX  (256 << 10)
 #define OBSERVED_FIELDS_MAX 1000
-#define DRIFT_FIELDS_MAX    100  /* of one resource; the others are counted */
+#define DRIFT_FIELDS_MAX    1000 /* kept of one resource; of the others what they stand in, and their number */
+#define DRIFT_SHOWN_MAX     100  /* of these shown; the others are counted */
 #define DRIFT_VALUE_MAX     4096 /* bytes of one value; of a longer one its size and digest are kept */
 
 typedef struct {
@@ -22,9 +23,21 @@ bool drift_compare(Kind kind, View in_force, View observed, DriftComparison *ret
                    char **ret_message);
 void drift_comparison_clear(DriftComparison *comparison);
 
-/* What differs, as it is kept and shown: a JSON list of {"path","applied"?,"observed"?}, sorted by path, and
- * {"path":"spec","omitted":N} for what there are too many of. Private values are digests. New string; NULL:
- * none. */
-char *drift_fields_text(const GPtrArray *fields);
-/* "maxvCpus: 256 was set to 512", without "spec."; field: of that list. New string. */
+/* ---- what is kept of it: a JSON list of {"path","applied"?,"observed"?}, sorted by path, and one of
+ * {"path","omitted":N} at its end for what there are too many of: path is what they stand in. Private values
+ * are digests under salt. ---- */
+
+/* New string; NULL: nothing differs. */
+char *drift_fields_text(const GPtrArray *fields, const char *salt);
+/* known, but for what stands at or below a path that was told, and fresh (NULL: none). What was omitted of
+ * both may be the same: the larger number counts. New string or NULL. */
+char *drift_fields_merged(const char *known, const char *fresh, const GPtrArray *told);
+/* Those of which in_force declares what it did when they were found, and what was omitted. salt: as then. New
+ * string or NULL. */
+char *drift_fields_declared(const char *fields, Kind kind, View in_force, const char *salt);
+/* What is to be left alone where nothing of it is to change. New, NULL-terminated, g_strfreev(). */
+char **drift_fields_paths(const char *fields);
+/* As people are shown it: DRIFT_SHOWN_MAX at most, and the number of the others. New. */
+json_t *drift_fields_shown(const char *fields);
+/* "maxvCpus: 256 was set to 512", without "spec."; field: of drift_fields_shown(). New string. */
 char *drift_field_words(const json_t *field);

@@ -186,18 +186,32 @@ static bool lay_over(const World *world, const Resource *resource, const char *f
     return override && spec_put(resource->kind, spec, path, override->value) == SPEC_PUT_DONE;
 }
 
+#define LEAST_PATH "spec.computeResources.minvCpus"
+#define MOST_PATH  "spec.computeResources.maxvCpus"
+
+/* As override_environment() has it: the manifest may have changed since, and no provider takes more than the
+ * most. */
+static void clamp_least(const Resource *resource, json_t *spec)
+{
+    json_t *sizes = json_object_get(spec, "computeResources"), *most = json_object_get(sizes, "maxvCpus");
+    if (json_integer_value(most) > 0 &&
+        json_integer_value(json_object_get(sizes, "minvCpus")) > json_integer_value(most))
+        (void)spec_put(resource->kind, spec, LEAST_PATH, most);
+}
+
 char *override_spec(const World *world, const Resource *resource)
 {
     static const char *const paths[][2] = {{"state", "spec.state"},
                                            {"priority", "spec.priority"},
-                                           {"minvCpus", "spec.computeResources.minvCpus"},
-                                           {"maxvCpus", "spec.computeResources.maxvCpus"}};
+                                           {"minvCpus", LEAST_PATH},
+                                           {"maxvCpus", MOST_PATH}};
     if (world->override_due_ms == 0)
         return NULL;
     json_t *spec = json_loads(resource->spec, JSON_ALLOW_NUL, NULL);
     bool any = false;
     for (size_t i = 0; i < G_N_ELEMENTS(paths); i++)
         any = lay_over(world, resource, paths[i][0], paths[i][1], spec) || any;
+    clamp_least(resource, spec);
     char *text = any ? spec_text(spec) : NULL;
     json_decref(spec);
     return text;

@@ -39,7 +39,8 @@ size_t override_clear(World *world, Kind kind, View name, const char *field, con
 size_t override_settle(World *world, int64_t now_ms);
 int64_t world_override_due_ms(const World *world); /* when the next ends; 0: there is none */
 
-/* The spec of a resource with its overrides laid over it, canonical. New string; NULL: it has none. */
+/* The spec of a resource with its overrides laid over it, canonical; minvCpus is no more than maxvCpus there.
+ * New string; NULL: it has none. */
 char *override_spec(const World *world, const Resource *resource);
 /* For who decodes specs: */
 void override_queue(const World *world, const char *name, JobQueueSpec *spec);

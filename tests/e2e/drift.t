@@ -50,6 +50,15 @@ environment 4 ''
 exits "what was given up" 0 mt plan src --no-forecast
 like "is said" "$out" "*4 was set to 512; stays so*! ComputeEnvironment/here  given up after 6 tries: AccessDenied*"
 
+drifted "$now" 1 0 ''
+many=$(seq 1000 1149 | sed 's/.*/{"observed":"x","path":"spec.computeResources.tags.t&"}/' | paste -sd, -)
+sqlite3 "$STATE/muster.db" "UPDATE drifts SET fields = '[$many]'"
+exits "more fields than people read" 0 mt plan src --no-forecast --format json
+is "are counted" "$(json drift.0.fields.100.omitted)" 50
+exits "in the status" 0 mt status -o json
+is "too" "$(json drift.0.fields.100.omitted)" 50
+drifted "$now" 6 1 'given up after 6 tries: AccessDenied'
+
 annotated warn
 exits "a plan to leave it" 2 mt plan src --no-forecast
 like "says so" "$out" "*4 was set to 512; left so (muster/drift: warn)*annotations*"
@@ -62,7 +71,12 @@ annotated ignore
 exits "a plan to ignore it" 2 mt plan src --no-forecast
 is "does not show it" "$(printf '%s' "$out" | grep -c 'Changed outside')" 0
 exits "apply" 0 mt apply src --yes --wait none
-is "it is not kept" "$(rows)" 0
+exits "status" 0 mt status -o json
+is "nor does that" "$(json drift)" "[]"
+is "it is known to the next process" "$(rows)" 1
+environment 9 ', annotations: {muster/drift: ignore}'
+exits "apply of the very field" 0 mt apply src --yes --wait none
+is "which ends it" "$(rows)" 0
 exits "history" 0 mt history ComputeEnvironment/here
 like "tells" "$out" "*undrift*not looked at any more: muster/drift: ignore*"
 exits "events" 0 mt events

@@ -9,6 +9,7 @@ typedef struct AwsApply {
     uint64_t number;
     char digest[2 * DIGEST_BYTES + 1];
     bool is_removal;
+    char **keep;       /* what is left as it is there; NULL: nothing */
     json_t *described; /* the cluster as it was found; NULL: there is none */
     GQueue templates;  /* ids that are left to be deleted */
 } Apply;
@@ -18,6 +19,7 @@ void aws_apply_free(Apply *apply)
     if (!apply)
         return;
     g_queue_clear_full(&apply->templates, g_free);
+    g_strfreev(apply->keep);
     json_decref(apply->described);
     g_free(apply);
 }
@@ -117,6 +119,31 @@ static bool is_wanted(const json_t *tags, const char *key)
     return false;
 }
 
+static bool is_at_or_below(const char *path, const char *above)
+{
+    size_t len = strlen(above);
+    return strncmp(path, above, len) == 0 && (path[len] == '\0' || path[len] == '.');
+}
+
+/* The user's tag is left as it is there. */
+static bool is_kept(const Apply *apply, const char *key)
+{
+    if (g_str_has_prefix(key, "muster/"))
+        return false;
+    g_autofree char *path = g_strconcat("spec.tags.", key, NULL);
+    for (guint i = 0; apply->keep && apply->keep[i]; i++)
+        if (is_at_or_below(path, apply->keep[i]))
+            return true;
+    return false;
+}
+
+static void drop_kept(const Apply *apply, json_t *tags)
+{
+    for (size_t i = json_array_size(tags); i > 0; i--)
+        if (is_kept(apply, ecs_text(json_array_get(tags, i - 1), "key")))
+            json_array_remove(tags, i - 1);
+}
+
 /* Those of the user's that he does not declare any more. */
 static json_t *unwanted_keys(const Apply *apply, const json_t *wanted)
 {
@@ -126,7 +153,7 @@ static json_t *unwanted_keys(const Apply *apply, const json_t *wanted)
     {
         const char *key = ecs_text(tag, "key");
         if (key && !g_str_has_prefix(key, "muster/") && !g_str_has_prefix(key, "aws:") &&
-            !is_wanted(wanted, key))
+            !is_wanted(wanted, key) && !is_kept(apply, key))
             json_array_append_new(keys, json_string(key));
     }
     return keys;
@@ -164,6 +191,7 @@ static void tag(Apply *apply)
 {
     char term[24];
     json_t *tags = aws_tags(apply->cluster);
+    drop_kept(apply, tags);
     g_snprintf(term, sizeof term, "%" G_GUINT64_FORMAT, apply->cluster->provider->term);
     json_array_append_new(tags, json_pack("{s:s,s:s}", "key", TAG_TERM, "value", term));
     json_array_append_new(tags, json_pack("{s:s,s:s}", "key", TAG_SPEC, "value", apply->digest));
@@ -313,7 +341,10 @@ static void take_place(const char *fault, void *data)
 void aws_apply(AwsCluster *cluster, const ResourceRequest *request)
 {
     Apply *apply = g_new0(Apply, 1);
-    *apply = (Apply){.cluster = cluster, .number = request->number, .is_removal = request->spec == NULL};
+    *apply = (Apply){.cluster = cluster,
+                     .number = request->number,
+                     .is_removal = request->spec == NULL,
+                     .keep = g_strdupv((char **)(uintptr_t)request->keep)};
     for (size_t i = 0; i < DIGEST_BYTES; i++)
         g_snprintf(apply->digest + 2 * i, 3, "%02x", request->digest.bytes[i]);
     aws_apply_free(cluster->apply);

@@ -10,6 +10,7 @@ static struct {
     uint64_t number;
     Digest digest;
     bool is_gone;
+    char keep[200]; /* paths, with blanks between; "": none */
 } asked;
 
 static void fake_resources_apply(Provider *provider, const ResourceRequest *requests, size_t len)
@@ -21,6 +22,9 @@ static void fake_resources_apply(Provider *provider, const ResourceRequest *requ
         asked.number = request->number;
         asked.digest = request->digest;
         asked.is_gone = request->spec == NULL;
+        g_autofree char *keep =
+            request->keep ? g_strjoinv(" ", (char **)(uintptr_t)request->keep) : g_strdup("");
+        g_strlcpy(asked.keep, keep, sizeof asked.keep);
         g_string_append_printf(engine_of_provider(provider)->log, "apply %s|", request->name);
     }
 }
@@ -148,6 +152,51 @@ static void test_restart(Engine *engine, gconstpointer data)
     g_assert_cmpint(drift_here(engine)->corrections, ==, 2);
 }
 
+static void declare(Engine *engine, int most, const char *mode)
+{
+    GError *error = NULL;
+    g_autofree char *spec = g_strdup_printf("{\"computeResources\":{\"maxvCpus\":%d,\"type\":\"EC2\"},"
+                                            "\"provider\":\"local\",\"type\":\"MANAGED\"}",
+                                            most),
+                    *metadata = g_strdup_printf("{\"annotations\":{\"muster/drift\":\"%s\"}}", mode);
+    Manifest manifest = {.kind = KIND_COMPUTE_ENVIRONMENT,
+                         .name = VIEW("here"),
+                         .spec = view_from(spec),
+                         .metadata = view_from(metadata),
+                         .prune = true};
+    canonical_digest(manifest.kind, manifest.name, manifest.spec, &manifest.digest);
+    resource_put((World *)(uintptr_t)reconciler_world(engine->reconciler), &(ResourceChange){&manifest, "s"},
+                 engine->now_ms, &error);
+    g_assert_no_error(error);
+    engine->wake_ms = engine->now_ms;
+}
+
+/* What is ignored was found by a process that is gone, and another spec was declared before this one looked:
+ * it is left alone when that is brought to the provider. */
+static void test_ignored_over_restarts(Engine *engine, gconstpointer data)
+{
+    (void)data;
+    declare(engine, 64, "ignore");
+    engine_settle(engine);
+    tell(engine, PROVIDER_EVENT_RESOURCE_APPLIED, asked.number, AS_APPLIED);
+    tell(engine, PROVIDER_EVENT_RESOURCE_OBSERVED, asked.number,
+         "{\"spec.computeResources.maxvCpus\":512,\"spec.computeResources.tags\":{\"who\":\"x\"}}");
+    engine_settle(engine);
+    g_assert_null(drift_here(engine));
+    reconciler_free(engine->reconciler);
+    engine_host(engine);
+    declare(engine, 128, "ignore");
+    engine_settle(engine);
+    g_string_truncate(engine->log, 0);
+    asked.number = 0; /* of another process */
+    tell(engine, PROVIDER_EVENT_RESOURCE_OBSERVED, 0,
+         "{\"spec.computeResources.maxvCpus\":512,\"spec.computeResources.tags\":{\"who\":\"x\"}}");
+    engine_observed(engine);
+    engine_settle(engine);
+    g_assert_nonnull(strstr(engine->log->str, "apply here|"));
+    g_assert_cmpstr(asked.keep, ==, "spec.computeResources.tags.who");
+}
+
 /* Somebody removed all of it: what a complete observation does not tell of is made again. */
 static void test_removed(Engine *engine, gconstpointer data)
 {
@@ -216,6 +265,7 @@ int main(int argc, char **argv)
     ADD("failed-commit", test_failed_commit);
     ADD("refused", test_refused);
     ADD("restart", test_restart);
+    ADD("ignored-over-restarts", test_ignored_over_restarts);
     ADD("removed", test_removed);
     ADD("wanted", test_wanted);
     ADD("holds-nothing", test_holds_nothing);

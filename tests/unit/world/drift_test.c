@@ -189,26 +189,123 @@ static void test_broken(void)
     }
 }
 
-/* As many as are kept, and the count of the others; a large value is its digest. */
+static void assert_kept(const World *world, const char *expected)
+{
+    g_auto(GStrv) paths = drift_kept_paths(world, there(world));
+    g_autofree char *text = paths ? g_strjoinv(" ", paths) : NULL;
+    g_assert_cmpstr(text, ==, expected);
+}
+
+static char *tags_text(int from, int to, const char *team)
+{
+    GString *tags = g_string_new("{\"spec.computeResources.tags\":{");
+    g_string_append_printf(tags, "\"team\":\"%s\"", team);
+    for (int i = from; i < to; i++)
+        g_string_append_printf(tags, ",\"t%04d\":\"x\"", i);
+    g_string_append(tags, "}}");
+    return g_string_free(tags, FALSE);
+}
+
+static json_int_t count_omitted(const char *fields, guint *ret_times)
+{
+    json_t *list = json_loads(fields, 0, NULL), *field;
+    json_int_t omitted = 0;
+    size_t i;
+    *ret_times = 0;
+    json_array_foreach(list, i, field)
+    {
+        if (!json_object_get(field, "omitted"))
+            continue;
+        omitted = json_integer_value(json_object_get(field, "omitted"));
+        ++*ret_times;
+    }
+    json_decref(list);
+    return omitted;
+}
+
+/* More than are shown are left alone all the same, each by itself; a large value is its digest. */
 static void test_limits(void)
 {
-    g_autoptr(World) world = world_with(NULL);
-    g_autoptr(GString) tags = g_string_new("{\"spec.computeResources.tags\":{\"team\":\"");
-    while (tags->len < 5000)
-        g_string_append_c(tags, 'x');
-    g_string_append(tags, "\"");
-    for (int i = 0; i < 150; i++)
-        g_string_append_printf(tags, ",\"t%03d\":\"x\"", i);
-    g_string_append(tags, "}}");
-    see(world, tags->str, 1000);
+    g_autoptr(World) world = world_with("warn");
+    g_autofree char *large = g_strnfill(5000, 'x'), *tags = tags_text(0, 150, large);
+    guint times;
+    see(world, tags, 1000);
     const char *fields = drift_there(world)->fields;
-    g_assert_nonnull(strstr(fields, "{\"omitted\":51,\"path\":\"spec\"}"));
-    g_assert_cmpuint(strlen(fields), <, 10000);
+    g_assert_cmpuint(strlen(fields), <, 15000);
+    g_assert_cmpint(count_omitted(fields, &times), ==, 0);
+    g_auto(GStrv) paths = drift_kept_paths(world, there(world));
+    g_assert_cmpuint(g_strv_length(paths), ==, 151);
+    g_assert_cmpstr(paths[149], ==, "spec.computeResources.tags.t0149");
+    json_t *shown = drift_fields_shown(fields);
+    g_assert_cmpuint(json_array_size(shown), ==, DRIFT_SHOWN_MAX + 1);
+    g_assert_cmpint(json_integer_value(json_object_get(json_array_get(shown, DRIFT_SHOWN_MAX), "omitted")),
+                    ==, 51);
+    json_decref(shown);
     Records *records = records_new();
     g_autofree char *events = take_events(world, records);
     g_assert_cmpuint(strlen(events), <, 1500);
     g_assert_nonnull(strstr(events, "more"));
     records_free(records);
+}
+
+/* Of what there is too much of, all that it stands in is left alone, and it is counted once. */
+static void test_too_many(void)
+{
+    g_autoptr(World) world = world_with("warn");
+    g_autofree char *tags = tags_text(0, DRIFT_FIELDS_MAX + 20, "a");
+    guint times;
+    see(world, tags, 1000);
+    g_assert_cmpint(count_omitted(drift_there(world)->fields, &times), ==, 20);
+    g_auto(GStrv) paths = drift_kept_paths(world, there(world));
+    g_assert_cmpuint(g_strv_length(paths), ==, DRIFT_FIELDS_MAX + 1);
+    g_assert_true(g_strv_contains((const char *const *)paths, "spec.computeResources.tags"));
+    json_t *shown = drift_fields_shown(drift_there(world)->fields);
+    g_assert_cmpint(json_integer_value(json_object_get(json_array_get(shown, DRIFT_SHOWN_MAX), "omitted")),
+                    ==, DRIFT_FIELDS_MAX + 20 - DRIFT_SHOWN_MAX);
+    json_decref(shown);
+    put(world, SPEC("128"), "warn", 1500); /* they stay, whatever else is declared */
+    g_assert_cmpint(count_omitted(drift_there(world)->fields, &times), ==, 20);
+    /* In part: another field, then the same ones again and again, which are no more for that. */
+    Observation part = observation(world, "{\"" MOST "\":512}");
+    part.is_complete = false;
+    drift_observed(world, there(world), &part, 2000, NULL);
+    g_assert_cmpint(count_omitted(drift_there(world)->fields, &times), >=, 20);
+    g_assert_cmpuint(times, ==, 1);
+    part.observed = view_from(tags);
+    for (int i = 0; i < 3; i++) {
+        drift_observed(world, there(world), &part, 3000 + i, NULL);
+        g_assert_cmpint(count_omitted(drift_there(world)->fields, &times), ==, 21);
+        g_assert_cmpuint(times, ==, 1);
+    }
+    part.observed = VIEW("{\"spec.computeResources.tags\":{\"team\":\"a\"}}");
+    drift_observed(world, there(world), &part, 4000, NULL);
+    assert_kept(world, MOST);
+}
+
+static bool keeps(const World *world, const char *path)
+{
+    g_auto(GStrv) paths = drift_kept_paths(world, there(world));
+    return paths && g_strv_contains((const char *const *)paths, path);
+}
+
+/* One that is too many by itself stays, too; and is no more of them for being told again. */
+static void test_one_too_many(void)
+{
+    g_autoptr(World) world = world_with("warn");
+    g_autofree char *tags = tags_text(0, DRIFT_FIELDS_MAX, "b");
+    guint times;
+    see(world, tags, 1000);
+    g_assert_true(keeps(world, "spec.computeResources.tags.team"));
+    put(world, SPEC("128"), "warn", 1500);
+    g_assert_true(keeps(world, "spec.computeResources.tags.team"));
+    Observation part = observation(world, "{\"spec.state\":\"DISABLED\"}");
+    part.is_complete = false;
+    for (int i = 0; i < 5; i++) {
+        drift_observed(world, there(world), &part, 2000 + i, NULL);
+        g_assert_true(keeps(world, "spec"));
+        g_assert_cmpint(count_omitted(drift_there(world)->fields, &times), <=, 2);
+        g_assert_cmpuint(times, ==, 1);
+    }
 }
 
 /* Of another spec than the one in force it says nothing. */
@@ -284,8 +381,8 @@ static void test_annotation(void)
     g_free(take_events(world, records));
     g_assert_cmpint(see(world, OTHER, 1000), ==, DRIFT_DIFFERS);
     g_assert_null(drift_there(world));
-    g_assert_false(world_is_dirty(world)); /* not stored */
-    put(world, SPEC("64"), "warn", 2000);  /* shows at once */
+    assert_events(world, records, "");
+    put(world, SPEC("64"), "warn", 2000); /* shows at once */
     g_assert_cmpint(drift_there(world)->since_ms, ==, 2000);
     g_assert_cmpint(drift_due_ms(world, there(world)), ==, -1);
     assert_events(world, records,
@@ -302,9 +399,33 @@ static void test_annotation(void)
                   "resource.updated metadata\n"
                   "resource.undrifted not looked at any more: muster/drift: ignore\n");
     world = restarted(world, records);
+    g_assert_null(drift_there(world));
+    see(world, AS_APPLIED, 5000);
+    assert_events(world, records, ""); /* it goes as quietly as it came */
+    world = restarted(world, records);
     g_assert_null(resource_drift(world, there(world)));
     g_assert_cmpint(drift_mode(VIEW("{\"annotations\":{\"muster/drift\":\"ignore\"}}")), ==, DRIFT_IGNORE);
     g_assert_cmpint(drift_mode(VIEW("{\"labels\":{\"muster/drift\":\"ignore\"}}")), ==, DRIFT_CORRECT);
+    world_free(world);
+    records_free(records);
+}
+
+/* What is ignored is left alone by the next process too, whatever else was declared before that looked. */
+static void test_ignored_over_restarts(void)
+{
+    World *world = world_with("ignore");
+    Records *records = records_new();
+    see(world, "{\"" MOST "\":512,\"spec.computeResources.tags\":{\"team\":\"b\"}}", 1000);
+    assert_kept(world, MOST " spec.computeResources.tags.team");
+    world = restarted(world, records);
+    g_assert_null(drift_there(world));
+    assert_kept(world, MOST " spec.computeResources.tags.team");
+    put(world, SPEC("128"), "ignore", 2000); /* by a command, while nobody hosts */
+    world = restarted(world, records);
+    assert_kept(world, "spec.computeResources.tags.team");
+    put(world, SPEC("128"), "warn", 3000);
+    g_assert_cmpstr(drift_there(world)->fields, ==,
+                    "[{\"applied\":\"a\",\"observed\":\"b\",\"path\":\"spec.computeResources.tags.team\"}]");
     world_free(world);
     records_free(records);
 }
@@ -323,6 +444,86 @@ static void test_declared_otherwise(void)
     g_assert_cmpint(drift_there(world)->since_ms, ==, 1000);
     put(world, SPEC("128"), NULL, 3000);
     g_assert_null(drift_kept_paths(world, there(world))); /* all is put back */
+}
+
+/* A value that is kept as a digest, and one within an item of a list, are still what was declared. */
+static void test_declared_otherwise_in_other_forms(void)
+{
+    static const struct {
+        const char *resources, *otherwise, *observed, *path;
+    } cases[] = {
+        {"\"tags\":{\"team\":\"%s\"}", "\"tags\":{\"team\":\"%sx\"}", "{\"spec.computeResources.tags\":null}",
+         "spec.computeResources.tags.team"},
+        {"\"ec2Configuration\":[{\"imageIdOverride\":\"ami-1\",\"imageType\":\"ECS_AL2\"}]",
+         "\"ec2Configuration\":[{\"imageIdOverride\":\"ami-2\",\"imageType\":\"ECS_AL2\"}]",
+         "{\"spec.computeResources.ec2Configuration\":[{\"imageType\":\"ECS_AL2\",\"imageIdOverride\":\"ami-"
+         "9\"}]}",
+         "spec.computeResources.ec2Configuration[ECS_AL2].imageIdOverride"},
+        {"\"subnets\":[\"subnet-1\"]", "\"subnets\":[\"subnet-2\"]",
+         "{\"spec.computeResources.subnets\":[\"subnet-9\"]}", "spec.computeResources.subnets"},
+    };
+    static const char format[] = "{\"computeResources\":{%s,\"maxvCpus\":%d,\"type\":\"EC2\"},"
+                                 "\"provider\":\"simulated\",\"type\":\"MANAGED\"}";
+    g_autofree char *large = g_strnfill(DRIFT_VALUE_MAX + 1, 'x');
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(World) world = fixture_world();
+        g_auto(GStrv) around = g_strsplit(cases[i].resources, "%s", 2);
+        g_autofree char *declared = g_strjoinv(large, around);
+        g_auto(GStrv) around_other = g_strsplit(cases[i].otherwise, "%s", 2);
+        g_autofree char *declared_other = g_strjoinv(large, around_other);
+        g_autofree char *first = g_strdup_printf(format, declared, 64),
+                        *second = g_strdup_printf(format, declared, 128),
+                        *third = g_strdup_printf(format, declared_other, 128);
+        g_test_message("%s", cases[i].path);
+        world_set_setting(world, INSTALLATION_SETTING, "0123456789abcdef");
+        put(world, first, "warn", 1);
+        g_assert_cmpint(see(world, cases[i].observed, 1000), ==, DRIFT_DIFFERS);
+        assert_kept(world, cases[i].path);
+        put(world, second, "warn", 2000);
+        assert_kept(world, cases[i].path);
+        put(world, third, "warn", 3000);
+        g_assert_null(drift_there(world));
+    }
+}
+
+/* The installation's salt is in what stands for a value: nobody compares or guesses it without that. */
+static void test_digests(void)
+{
+    static const char *const installations[] = {"0123456789abcdef", "fedcba9876543210", "0123456789abcdef"};
+    g_autofree char *large = g_strnfill(DRIFT_VALUE_MAX + 1, 'x');
+    g_autofree char *observed = g_strdup_printf("{\"spec.computeResources.tags\":{\"team\":\"%s\"}}", large);
+    g_autofree char *fields[G_N_ELEMENTS(installations)] = {0};
+    for (size_t i = 0; i < G_N_ELEMENTS(installations); i++) {
+        g_autoptr(World) world = world_with(NULL);
+        world_set_setting(world, INSTALLATION_SETTING, installations[i]);
+        see(world, observed, 1000);
+        fields[i] = g_strdup(drift_there(world)->fields);
+    }
+    g_assert_nonnull(strstr(fields[0], REDACTED_PREFIX));
+    g_assert_cmpstr(fields[0], ==, fields[2]);
+    g_assert_cmpstr(fields[0], !=, fields[1]);
+    for (size_t i = 1; i < G_N_ELEMENTS(fields); i++)
+        g_clear_pointer(&fields[i], g_free);
+}
+
+#define DEFINITION(value)                                                                                    \
+    "{\"containerProperties\":{\"environment\":[{\"name\":\"KEY\",\"value\":\"" value                        \
+    "\"}],\"image\":\"i\"},\"type\":\"container\"}"
+
+/* Of what is private neither side is kept, and yet it is known to be declared as it was. */
+static void test_private(void)
+{
+    View declared = VIEW(DEFINITION("right")), other = VIEW(DEFINITION("otherwise"));
+    g_autoptr(GPtrArray) fields = compare_specs(KIND_JOB_DEFINITION, declared, VIEW(DEFINITION("wrong")));
+    g_autofree char *text = drift_fields_text(fields, "a"), *salted = drift_fields_text(fields, "b"),
+                    *still = drift_fields_declared(text, KIND_JOB_DEFINITION, declared, "a"),
+                    *none = drift_fields_declared(text, KIND_JOB_DEFINITION, other, "a");
+    g_assert_nonnull(strstr(text, "environment[KEY].value"));
+    g_assert_null(strstr(text, "right"));
+    g_assert_null(strstr(text, "wrong"));
+    g_assert_cmpstr(text, !=, salted);
+    g_assert_cmpstr(still, ==, text);
+    g_assert_null(none);
 }
 
 static void test_put_back(void)
@@ -433,11 +634,17 @@ int main(int argc, char **argv)
     g_test_add_func("/drift/values", test_values);
     g_test_add_func("/drift/broken", test_broken);
     g_test_add_func("/drift/limits", test_limits);
+    g_test_add_func("/drift/too-many", test_too_many);
+    g_test_add_func("/drift/one-too-many", test_one_too_many);
     g_test_add_func("/drift/stale", test_stale);
     g_test_add_func("/drift/in-part", test_in_part);
     g_test_add_func("/drift/override", test_override);
     g_test_add_func("/drift/annotation", test_annotation);
+    g_test_add_func("/drift/ignored-over-restarts", test_ignored_over_restarts);
     g_test_add_func("/drift/declared-otherwise", test_declared_otherwise);
+    g_test_add_func("/drift/declared-otherwise-in-other-forms", test_declared_otherwise_in_other_forms);
+    g_test_add_func("/drift/digests", test_digests);
+    g_test_add_func("/drift/private", test_private);
     g_test_add_func("/drift/put-back", test_put_back);
     g_test_add_func("/drift/given-up", test_given_up);
     g_test_add_func("/drift/goes-with-its-resource", test_goes_with_its_resource);

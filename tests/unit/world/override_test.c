@@ -79,6 +79,52 @@ static void test_manifest_changes(void)
     g_assert_cmpint(queue_spec(world)->priority, ==, 7);
 }
 
+static void environment_put(World *world, const char *sizes, int64_t now_ms)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *spec =
+        g_strdup_printf("{\"computeResources\":{%s,\"type\":\"EC2\"},\"type\":\"MANAGED\"}", sizes);
+    Manifest manifest = {.kind = KIND_COMPUTE_ENVIRONMENT,
+                         .name = VIEW("here"),
+                         .spec = view_from(spec),
+                         .metadata = VIEW("{}"),
+                         .prune = true};
+    canonical_digest(manifest.kind, manifest.name, manifest.spec, &manifest.digest);
+    g_assert_true(resource_put(world, &(ResourceChange){&manifest, "s"}, now_ms, &error));
+}
+
+/* minvCpus gives way to maxvCpus, whichever of them is overridden: in what decides here, and in what the
+ * provider is given. */
+static void test_least_and_most(void)
+{
+    static const struct {
+        const char *field;
+        int64_t value;
+        const char *sizes;
+        int64_t least, most;
+    } cases[] = {
+        {"maxvCpus", 16, "\"maxvCpus\":128,\"minvCpus\":32", 16, 16},
+        {"minvCpus", 48, "\"maxvCpus\":32,\"minvCpus\":4", 32, 32},
+        {"maxvCpus", 16, "\"maxvCpus\":128,\"minvCpus\":8", 8, 16},
+        {"minvCpus", 48, "\"minvCpus\":4", 48, 0},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(World) world = fixture_world();
+        environment_put(world, "\"maxvCpus\":64", 1000);
+        g_assert_true(try_set(world, KIND_COMPUTE_ENVIRONMENT, "here", cases[i].field,
+                              json_integer(cases[i].value), 5000, 1000, NULL));
+        environment_put(world, cases[i].sizes, 2000);
+        const Resource *here = world_resource(world, KIND_COMPUTE_ENVIRONMENT, VIEW("here"));
+        g_autofree char *spec = override_spec(world, here);
+        json_t *root = json_loads(spec, 0, NULL), *sizes = json_object_get(root, "computeResources");
+        g_test_message("%zu: %s", i, spec);
+        g_assert_cmpint(environment_spec(world)->min_vcpus, ==, cases[i].least);
+        g_assert_cmpint(json_integer_value(json_object_get(sizes, "minvCpus")), ==, cases[i].least);
+        g_assert_cmpint(json_integer_value(json_object_get(sizes, "maxvCpus")), ==, cases[i].most);
+        json_decref(root);
+    }
+}
+
 static void test_restart(void)
 {
     g_autoptr(World) world = fixture_world();
@@ -169,6 +215,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/override/in-force-and-gone", test_in_force_and_gone);
     g_test_add_func("/override/manifest-changes", test_manifest_changes);
+    g_test_add_func("/override/least-and-most", test_least_and_most);
     g_test_add_func("/override/restart", test_restart);
     g_test_add_func("/override/goes-with-its-resource", test_goes_with_its_resource);
     g_test_add_func("/override/refused", test_refused);
