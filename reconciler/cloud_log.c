@@ -112,8 +112,8 @@ static void take_page(const AwsAnswer *answer, void *data)
         g_autofree char *why = aws_error_text(answer->error);
         page->is_good = strcmp(answer->error->code, "ResourceNotFoundException") == 0;
         if (!page->is_good)
-            g_set_error(page->error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "log group %s, stream %s: %s", log->group,
-                        log->stream, why);
+            g_set_error(page->error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "log group %s, stream %s: %s",
+                        log->group, log->stream, why);
         return;
     }
     const char *next = json_string_value(json_object_get(answer->json, "nextForwardToken"));

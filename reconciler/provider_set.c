@@ -2,7 +2,8 @@
 #include "reconciler/provider_set.h"
 #include <string.h>
 
-/* Tokens of this machine's launches are not kept: there may be a million of them. Whose token is nowhere is its. */
+/* Tokens of this machine's launches are not kept: there may be a million of them. Whose token is nowhere is
+ * its. */
 #define NOT_KEPT PROVIDER_LOCAL
 
 typedef struct {

@@ -8,7 +8,8 @@ typedef struct ProviderSet ProviderSet;
 
 /* func: as of a provider: told of what all of them tell. */
 ProviderSet *provider_set_new(ProviderEventFunc func, void *data);
-/* What a provider of this type has to be made with as its ProviderEventFunc; data is provider_set_member(). */
+/* What a provider of this type has to be made with as its ProviderEventFunc; data is provider_set_member().
+ */
 void provider_set_event(const ProviderEvent *event, void *data);
 void *provider_set_member(ProviderSet *set, ProviderType type);
 /* provider: taken. One of each type at most. */

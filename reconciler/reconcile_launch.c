@@ -194,9 +194,10 @@ GHashTable *launch_token_set_new(void)
 }
 
 static void expect(Reconciler *reconciler, GArray *expected, const LaunchToken *token,
-                   const Environment *environment, bool is_instance)
+                   const Environment *environment, bool is_instance, bool was_there)
 {
-    ProviderExpected one = {*token, environment ? environment->provider : PROVIDER_UNSET, is_instance};
+    ProviderExpected one = {*token, environment ? environment->provider : PROVIDER_UNSET, is_instance,
+                            was_there};
     g_array_append_val(expected, one);
     g_hash_table_add(reconciler->unseen, g_memdup2(token, sizeof *token));
 }
@@ -206,9 +207,10 @@ bool launch_provider_start(Reconciler *reconciler, GError **error)
     g_autoptr(GArray) expected = g_array_new(FALSE, TRUE, sizeof(ProviderExpected));
     g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
     for (const Launch *launch = NULL; (launch = world_launch_next(reconciler->world, launch));)
-        expect(reconciler, expected, &launch->token, launch->environment, false);
+        expect(reconciler, expected, &launch->token, launch->environment, false, launch->started_ms > 0);
     for (const Instance *instance = NULL; (instance = world_instance_next(reconciler->world, instance));)
-        expect(reconciler, expected, &instance->token, instance->environment, true);
+        expect(reconciler, expected, &instance->token, instance->environment, true,
+               instance->provider_id != NULL);
     g_autoptr(GArray) resources = resources_begin(reconciler, texts);
     Provider *provider = reconciler->ports.provider;
     const ProviderStart start = {.term = reconciler->ports.store.term(reconciler->ports.store.self),

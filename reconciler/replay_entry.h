@@ -34,7 +34,7 @@ typedef struct {
     View version;
     bool has_provider, has_instances, has_resources, has_monotonic;
     unsigned holds_nothing; /* of the provider */
-    GPtrArray *texts; /* what is owned; may be NULL */
+    GPtrArray *texts;       /* what is owned; may be NULL */
 } Entry;
 
 /* False: the bytes end, or make no sense (from->is_bad). Clears what was in ret_entry before. */

@@ -34,7 +34,8 @@ static const char *option(const json_t *options, const char *name, const char *o
 
 json_t *task_log_place(View task, const char *definition, View definition_spec)
 {
-    g_autofree char *arn = g_strndup(task.data, task.len), *name = g_strndup(definition, strcspn(definition, ":"));
+    g_autofree char *arn = g_strndup(task.data, task.len),
+                    *name = g_strndup(definition, strcspn(definition, ":"));
     g_auto(GStrv) parts = g_strsplit(arn, ":", 6);
     const char *container_name;
     json_t *spec =

@@ -677,8 +677,7 @@ void list_status(const json_t *status, const ListStyle *style, GString *out)
     list_overrides(json_object_get(status, "overrides"), out);
     STATUS_SECTION("queues", status_queue_columns, row_status_queue);
     STATUS_SECTION("environments", status_environment_columns, row_status_environment);
-    json_array_foreach(json_object_get(status, "environments"), index, source)
-        status_reason(source, out);
+    json_array_foreach(json_object_get(status, "environments"), index, source) status_reason(source, out);
     STATUS_SECTION("runs", run_columns, row_run);
     STATUS_SECTION("applies", status_apply_columns, row_status_apply);
 }

@@ -72,6 +72,7 @@ typedef struct {
     LaunchToken token;
     ProviderType provider; /* PROVIDER_UNSET: not known any more */
     bool is_instance;
+    bool was_there; /* it is known to have started, or to have been made */
 } ProviderExpected;
 
 /* What a process begins with. */

@@ -39,7 +39,8 @@ struct Ledger {
     int64_t tasks_vcpus_e4;           /* on Fargate, after the last tick */
     uint64_t newest_instance;         /* in the world, after the last tick */
     GHashTable *run_keys, *resources; /* texts */
-    GHashTable *specs; /* "KIND/NAME SPEC" that was ever in force, durably; without SPEC: it was removed, or is to be */
+    GHashTable *specs; /* "KIND/NAME SPEC" that was ever in force, durably; without SPEC: it was removed, or
+                          is to be */
     uint64_t events;
     Bills *bills;
 };

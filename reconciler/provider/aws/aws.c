@@ -121,16 +121,27 @@ static void claim(AwsProvider *provider)
     }
 }
 
+/* What was there once is lost; what never showed was never carried out. */
+static ProviderEventType end_of(const AwsExpected *one)
+{
+    if (one->is_instance)
+        return one->was_there ? PROVIDER_EVENT_INSTANCE_GONE : PROVIDER_EVENT_INSTANCE_REFUSED;
+    return one->was_there ? PROVIDER_EVENT_LOST : PROVIDER_EVENT_REFUSED;
+}
+
 static void give_up(AwsProvider *provider)
 {
     GHashTableIter iter;
     const AwsExpected *one;
     g_hash_table_iter_init(&iter, provider->expected);
     while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&one)) {
-        const ProviderEvent event = {.type = one->is_instance ? PROVIDER_EVENT_INSTANCE_REFUSED
-                                                              : PROVIDER_EVENT_REFUSED,
+        const ProviderEvent event = {.type = end_of(one),
                                      .token = one->token,
-                                     .refusal = INSTANCE_REFUSED_UNKNOWN_LATER};
+                                     .at_ms = aws_now_ms(provider),
+                                     .refusal = INSTANCE_REFUSED_UNKNOWN_LATER,
+                                     .gone = INSTANCE_GONE_DIED,
+                                     .reason =
+                                         one->is_instance && one->was_there ? "not there any more" : NULL};
         if (one->is_ours)
             aws_tell(provider, &event);
     }
@@ -169,7 +180,8 @@ static bool face_start(Provider *base, const ProviderStart *start, GError **erro
         AwsExpected *one = g_new(AwsExpected, 1);
         *one = (AwsExpected){.token = start->expected[i].token,
                              .is_instance = start->expected[i].is_instance,
-                             .is_ours = start->expected[i].provider == PROVIDER_AWS};
+                             .is_ours = start->expected[i].provider == PROVIDER_AWS,
+                             .was_there = start->expected[i].was_there};
         g_hash_table_replace(provider->expected, &one->token, one);
     }
     for (size_t i = 0; i < start->resources_len; i++) {

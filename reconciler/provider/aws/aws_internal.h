@@ -29,7 +29,7 @@ typedef struct AwsTask AwsTask;
 /* is_ours: of an environment on AWS; else it may be anybody's. */
 typedef struct {
     LaunchToken token;
-    bool is_instance, is_ours;
+    bool is_instance, is_ours, was_there;
     bool is_stopping; /* it is to end once it shows */
 } AwsExpected;
 
