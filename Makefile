@@ -20,6 +20,7 @@ DEBIAN_DEPS := gcc make pkg-config perl sqlite3 strace curl tmux groff-base libg
                libcurl4-openssl-dev libssl-dev libgit2-dev libgpgme-dev libexpat1-dev gnupg git openssl openssh-client openssh-server \
                lighttpd lighttpd-mod-openssl python3 python3-botocore python3-yaml
 LINT_DEPS   := clang clang-format cppcheck libclang-rt-14-dev valgrind zsh fish jq
+BENCH_DEPS  := coinor-cbc
 # What nothing can be compiled without; and what `make test` and `make demo` install besides when it is not there.
 NO_LIBS     := $(shell { command -v $(firstword $(CC)) && command -v pkg-config && pkg-config --exists $(PACKAGES); } >/dev/null 2>&1 || echo yes)
 MISSING     := $(or $(NO_LIBS),$(shell { PATH=$$PATH:/usr/sbin; command -v prove && command -v strace && command -v curl && command -v git && \
@@ -101,7 +102,7 @@ SCRIPT_TESTS   := $(sort $(wildcard tests/e2e/*.t) $(wildcard tests/golden/*.t) 
 ASAN_SCRIPTS   := $(filter-out tests/e2e/aws_double%.t tests/e2e/aws_examples.t tests/e2e/aws_faults.t tests/e2e/deploy%.t ,$(SCRIPT_TESTS))
 SUPPORT        := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/support/*.c))
 
-.PHONY: all demo test simulate simulate-same check-asan check-valgrind lint format fuzz bench golden deps deps-lint help \
+.PHONY: all demo test simulate simulate-same check-asan check-valgrind lint format fuzz bench golden deps deps-lint deps-bench help \
         install uninstall clean reference man compile-commands
 .DEFAULT_GOAL := all
 .SECONDARY:
@@ -117,6 +118,9 @@ deps: ## install the Debian packages that building and testing need (root or sud
 deps-lint: ## install these and what lint, fuzz, check-valgrind, the completion tests and those of examples/ci need
 	$(SUDO) apt-get update -q
 	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -q --no-install-recommends $(DEBIAN_DEPS) $(LINT_DEPS)
+deps-bench: ## install what `make bench` needs besides: a solver of integer programmes, for one section
+	$(SUDO) apt-get update -q
+	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -q --no-install-recommends $(DEBIAN_DEPS) $(BENCH_DEPS)
 
 # A first run on a bare machine installs what is missing and starts again, since pkg-config's answers are read above.
 ifeq ($(MISSING),yes)

@@ -15,8 +15,11 @@ typedef struct {
     Arena *arena;
     int64_t *remaining; /* by item */
     size_t *next;       /* by item: itself while something remains, else one behind it; see item_next() */
-    int64_t steps;      /* left */
-    Fill fills[2];      /* the best of an instance so far, and the one that is tried */
+    int64_t steps;      /* left of pack->steps, which becomes what was taken of them */
+    bool gives_up;      /* once there are none */
+    PackRule rule;
+    int64_t *on_it; /* by item, while an instance is filled in balance: how many are on it */
+    Fill fills[2];  /* the best of an instance so far, and the one that is tried */
 } Packer;
 
 /* free / need, at most `most`; mostly answered without dividing, which is what packing would spend its time
@@ -71,12 +74,34 @@ static size_t item_skip(const DemandTable *table, size_t at, size_t end, int64_t
     return low;
 }
 
-/* Fills an instance with items from `seed` on; seed fits. */
-static StrategyOffer fill(Packer *packer, size_t type, size_t seed, Fill *ret_fill)
+static int64_t worth_of(const Packer *packer, size_t item)
+{
+    const DemandItem *of = &packer->table->items[item];
+    const PackWorth *worth = &packer->rule.worth[of->on_gpu_hosts];
+    return of->need.vcpus_e4 * worth->vcpu_e4 + of->need.memory_mib * worth->mib + of->need.gpus * worth->gpu;
+}
+
+static size_t items_end(const DemandTable *table, size_t seed)
+{
+    return table->items[seed].on_gpu_hosts ? table->gpu_items_len : table->items_len;
+}
+
+static void offer_put(const Packer *packer, size_t item, int64_t count, Capacity *free, StrategyOffer *offer)
+{
+    Capacity need = packer->table->items[item].need;
+    free->vcpus_e4 -= count * need.vcpus_e4;
+    free->memory_mib -= count * need.memory_mib;
+    free->gpus -= count * need.gpus;
+    offer->worth += count * worth_of(packer, item);
+    offer->jobs += count;
+}
+
+/* Fills an instance with items from `seed` on, in falling order; seed fits. */
+static StrategyOffer fill_falling(Packer *packer, size_t type, size_t seed, Fill *ret_fill)
 {
     const DemandTable *table = packer->table;
     const ScaleCandidate *candidate = &table->candidates->types[type];
-    size_t end = table->items[seed].on_gpu_hosts ? table->gpu_items_len : table->items_len;
+    size_t end = items_end(table, seed);
     Capacity free = candidate->planned;
     StrategyOffer offer = {candidate, type, 0, 0};
     int skips = 0;
@@ -87,11 +112,7 @@ static StrategyOffer fill(Packer *packer, size_t type, size_t seed, Fill *ret_fi
         Capacity need = table->items[i].need;
         int64_t count = fits(free, need, packer->remaining[i]);
         if (count > 0) {
-            free.vcpus_e4 -= count * need.vcpus_e4;
-            free.memory_mib -= count * need.memory_mib;
-            free.gpus -= count * need.gpus;
-            offer.used_vcpus_e4 += count * need.vcpus_e4;
-            offer.jobs += count;
+            offer_put(packer, i, count, &free, &offer);
             ret_fill->items[ret_fill->len] = i;
             ret_fill->counts[ret_fill->len++] = count;
             skips = 0;
@@ -103,6 +124,71 @@ static StrategyOffer fill(Packer *packer, size_t type, size_t seed, Fill *ret_fi
             i = item_next(packer, item_skip(table, i, end, free.vcpus_e4));
     }
     return offer;
+}
+
+/* The part of what is free that one job takes, of vCPUs or memory whichever is more; in 65,536ths. */
+static int64_t part_taken(Capacity free, Capacity need)
+{
+    return MAX(
+        MAX((need.vcpus_e4 << 16) / MAX(free.vcpus_e4, 1), (need.memory_mib << 16) / MAX(free.memory_mib, 1)),
+        1);
+}
+
+/* The item to put on next, jobs with GPUs first; items_len: nothing fits. */
+static size_t balanced_next(Packer *packer, size_t seed, Capacity free)
+{
+    const DemandTable *table = packer->table;
+    size_t end = items_end(table, seed), best = table->items_len;
+    int64_t best_worth = 0, best_part = 1;
+    bool best_gpus = false;
+    for (size_t i = seed; i < end; i = item_next(packer, i + 1), packer->steps--) {
+        Capacity need = table->items[i].need;
+        bool gpus = need.gpus > 0;
+        if (packer->remaining[i] <= packer->on_it[i] || !fits(free, need, 1) || (best_gpus && !gpus))
+            continue;
+        int64_t worth = worth_of(packer, i), part = part_taken(free, need);
+        if (best == table->items_len || (gpus && !best_gpus) ||
+            (__int128)worth * best_part > (__int128)best_worth * part) {
+            best = i;
+            best_worth = worth;
+            best_part = part;
+            best_gpus = gpus;
+        }
+    }
+    return best;
+}
+
+/* As fill_falling(); what is put on at once is half of what fits, so that kinds of jobs take turns. */
+static StrategyOffer fill_balanced(Packer *packer, size_t type, size_t seed, Fill *ret_fill)
+{
+    const DemandTable *table = packer->table;
+    Capacity free = table->candidates->types[type].planned;
+    StrategyOffer offer = {&table->candidates->types[type], type, 0, 0};
+    ret_fill->len = 0;
+    for (size_t i = seed; i < table->items_len; i = balanced_next(packer, seed, free)) {
+        int64_t count = fits(free, table->items[i].need, packer->remaining[i] - packer->on_it[i]);
+        count = offer.jobs ? (count + 1) / 2 : 1;
+        if (!packer->on_it[i] && ret_fill->len == PARTS_MAX)
+            break;
+        if (!packer->on_it[i])
+            ret_fill->items[ret_fill->len++] = i;
+        packer->on_it[i] += count;
+        offer_put(packer, i, count, &free, &offer);
+    }
+    for (size_t i = 0; i < ret_fill->len; i++) {
+        ret_fill->counts[i] = packer->on_it[ret_fill->items[i]];
+        packer->on_it[ret_fill->items[i]] = 0;
+    }
+    return offer;
+}
+
+static StrategyOffer fill(Packer *packer, size_t type, size_t seed, Fill *ret_fill)
+{
+    switch (packer->rule.fill) {
+    case FILL_FALLING: return fill_falling(packer, type, seed, ret_fill);
+    case FILL_BALANCED: return fill_balanced(packer, type, seed, ret_fill);
+    }
+    g_assert_not_reached();
 }
 
 /* How many equal instances there are jobs for. */
@@ -163,6 +249,7 @@ static void choose(Packer *packer, size_t seed, RoomRule rule, bool late, Choice
     for (size_t i = 0; i < table->types_len; i++) {
         const ScaleCandidate *candidate = &table->candidates->types[table->types[i]];
         if ((late && !packer->pack->launches[table->types[i]]) ||
+            (packer->rule.without && packer->rule.without[table->types[i]]) ||
             !scale_candidate_fits(candidate, item->need) || !demand_may_use(candidate, item->on_gpu_hosts) ||
             !has_room(packer, candidate, rule))
             continue;
@@ -263,7 +350,7 @@ static void item_wait(Packer *packer, size_t item, size_t type)
 static PackEnd pack_item(Packer *packer, size_t item)
 {
     while (packer->remaining[item]) {
-        if (packer->pack->left.instances <= 0)
+        if (packer->pack->left.instances <= 0 || (packer->gives_up && packer->steps < 0))
             return PACK_INSTANCES;
         Choice choice = choose_type(packer, item);
         if (!choice.offer.candidate)
@@ -358,27 +445,54 @@ static PackEnd pack_gangs(Packer *packer, size_t demand, int64_t count)
 
 /* ---- all */
 
-Pack *pack_demand(const DemandTable *table, const int64_t *taken, PackLimits limits, Arena *arena)
+static Packer packer_new(const DemandTable *table, PackLimits limits, int64_t steps, Arena *arena)
 {
     Packer packer = {.table = table,
                      .pack = arena_new0(arena, Pack),
                      .arena = arena,
                      .remaining = arena_new0_n(arena, int64_t, table->items_len + 1),
                      .next = arena_new0_n(arena, size_t, table->items_len + 1),
-                     .steps = PACK_STEPS_MAX};
+                     .steps = steps,
+                     .rule = {.worth = {{.vcpu_e4 = 1}, {.vcpu_e4 = 1}}}};
     packer.pack->launches = arena_new0_n(arena, int64_t, table->candidates->len + 1);
     packer.pack->left = limits;
+    packer.pack->steps = steps;
+    return packer;
+}
+
+static void pack_all(Packer *packer, const int64_t *taken)
+{
+    const DemandTable *table = packer->table;
     PackEnd end = PACK_WHOLE;
     for (size_t i = 0; i < table->demand_len && end == PACK_WHOLE; i++) {
         if (table->is_refused[i])
             continue;
         if (table->demand[i].nodes > 0)
-            end = pack_gangs(&packer, i, taken[i]);
+            end = pack_gangs(packer, i, taken[i]);
         else
-            packer.remaining[table->item_of[i]] += taken[i];
+            packer->remaining[table->item_of[i]] += taken[i];
     }
     for (size_t i = 0; i < table->items_len && end == PACK_WHOLE; i++)
-        end = pack_item(&packer, i);
-    packer.pack->end = end;
+        end = pack_item(packer, i);
+    packer->pack->end = end;
+    packer->pack->steps -= packer->steps;
+}
+
+Pack *pack_demand(const DemandTable *table, const int64_t *taken, PackLimits limits, Arena *arena)
+{
+    Packer packer = packer_new(table, limits, PACK_STEPS_MAX, arena);
+    pack_all(&packer, taken);
     return packer.pack;
+}
+
+Pack *pack_by_rule(const DemandTable *table, const int64_t *taken, PackLimits limits, const PackRule *rule,
+                   int64_t *steps, Arena *arena)
+{
+    Packer packer = packer_new(table, limits, *steps, arena);
+    packer.on_it = arena_new0_n(arena, int64_t, table->items_len + 1);
+    packer.rule = *rule;
+    packer.gives_up = true;
+    pack_all(&packer, taken);
+    *steps = packer.steps;
+    return packer.steps < 0 ? NULL : packer.pack;
 }

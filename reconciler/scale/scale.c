@@ -1,6 +1,7 @@
 #include "reconciler/scale/scale_run.h"
 
 #include "reconciler/scale/account.h"
+#include "reconciler/scale/mix.h"
 #include "spec/base/units.h"
 
 /* Tries of the search for how much of the demand the limits allow, once it has found anything. What these
@@ -368,7 +369,7 @@ static PackLimits demand_run(ScaleRun *run, PackLimits limits, const Budget *bud
     Search search = {.table = table, .limits = limits, .taken = arena_new0_n(run->arena, int64_t, len + 1)};
     int64_t units = search_units(run, &search);
     demand_take(table, units, search.taken);
-    Pack *pack = search.best;
+    Pack *pack = mix_cheapest(table, search.taken, limits, search.best, run->arena);
     launches_add(launches, pack, input->candidates->len);
     run->out->bins = pack->bins;
     run->out->bins_len = pack->bins_len;

@@ -37,9 +37,23 @@ int64_t strategy_price(const ComputeEnvironmentSpec *spec, const ScaleCandidate 
 
 /* ---- order */
 
-static int64_t rank_of(const StrategyOffer *offer)
+static int64_t rank_of(const ScaleCandidate *candidate)
 {
-    return offer->candidate->rank >= 0 ? offer->candidate->rank : SCALE_RANK_MIDDLE;
+    return candidate->rank >= 0 ? candidate->rank : SCALE_RANK_MIDDLE;
+}
+
+static int64_t weight_of(const ComputeEnvironmentSpec *spec, const ScaleCandidate *candidate)
+{
+    return spec->allocation == ALLOCATION_SPOT_PRICE_CAPACITY_OPTIMIZED ? SCALE_RANK_MAX + rank_of(candidate)
+                                                                        : 1;
+}
+
+int64_t strategy_cost(const ComputeEnvironmentSpec *spec, const ScaleCandidate *candidate)
+{
+    int64_t price = strategy_price(spec, candidate);
+    if (price < 0 || spec->allocation == ALLOCATION_SPOT_CAPACITY_OPTIMIZED)
+        return SCALE_UNKNOWN;
+    return price * weight_of(spec, candidate);
 }
 
 static int compare(int64_t a, int64_t b)
@@ -47,27 +61,25 @@ static int compare(int64_t a, int64_t b)
     return (a > b) - (a < b);
 }
 
-/* price x weight / used of a against that of b, without dividing. */
+/* price x weight / worth of a against that of b, without dividing. */
 static int compare_cost(const StrategyOffer *a, int64_t weight_a, int64_t price_a, const StrategyOffer *b,
                         int64_t weight_b, int64_t price_b)
 {
-    __int128 left = (__int128)price_a * weight_a * MAX(b->used_vcpus_e4, 1);
-    __int128 right = (__int128)price_b * weight_b * MAX(a->used_vcpus_e4, 1);
+    __int128 left = (__int128)price_a * weight_a * MAX(b->worth, 1);
+    __int128 right = (__int128)price_b * weight_b * MAX(a->worth, 1);
     return (left > right) - (left < right);
 }
 
 static int compare_price(const ComputeEnvironmentSpec *spec, const StrategyOffer *a, const StrategyOffer *b)
 {
     int64_t price_a = strategy_price(spec, a->candidate), price_b = strategy_price(spec, b->candidate);
-    bool weighs = spec->allocation == ALLOCATION_SPOT_PRICE_CAPACITY_OPTIMIZED;
     if ((price_a < 0) != (price_b < 0))
         return price_a < 0 ? 1 : -1;
     if (price_a < 0) {
         price_a = a->candidate->vcpus;
         price_b = b->candidate->vcpus;
     }
-    return compare_cost(a, weighs ? SCALE_RANK_MAX + rank_of(a) : 1, price_a, b,
-                        weighs ? SCALE_RANK_MAX + rank_of(b) : 1, price_b);
+    return compare_cost(a, weight_of(spec, a->candidate), price_a, b, weight_of(spec, b->candidate), price_b);
 }
 
 static int compare_tie(const StrategyOffer *a, const StrategyOffer *b)
@@ -84,7 +96,9 @@ bool strategy_prefers(const ComputeEnvironmentSpec *spec, const StrategyOffer *a
 {
     int order = 0;
     switch (spec->allocation) {
-    case ALLOCATION_SPOT_CAPACITY_OPTIMIZED: order = compare(rank_of(a), rank_of(b)); break;
+    case ALLOCATION_SPOT_CAPACITY_OPTIMIZED:
+        order = compare(rank_of(a->candidate), rank_of(b->candidate));
+        break;
     case ALLOCATION_BEST_FIT:
     case ALLOCATION_BEST_FIT_PROGRESSIVE:
     case ALLOCATION_SPOT_PRICE_CAPACITY_OPTIMIZED: break;

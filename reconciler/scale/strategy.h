@@ -9,9 +9,9 @@
 /* One instance of a type, filled with what waits. */
 typedef struct {
     const ScaleCandidate *candidate;
-    size_t type;           /* its index: the last tie-break */
-    int64_t used_vcpus_e4; /* of the jobs that it would take */
-    int64_t jobs;          /* how many these are */
+    size_t type;   /* its index: the last tie-break */
+    int64_t worth; /* of the jobs that it would take, by default their vCPUs in 1/10,000ths */
+    int64_t jobs;  /* how many these are */
 } StrategyOffer;
 
 /* At equal cost an instance that takes this many jobs is preferred to a smaller one: fewer machines to boot,
@@ -20,9 +20,9 @@ typedef struct {
 
 /* Whether a is better than b.
  *
- * The cost of an offer is its price divided by the vCPUs of the jobs on it, compared as fractions. So what is
+ * The cost of an offer is its price divided by the worth of the jobs on it, compared as fractions. So what is
  * paid for and not used counts, a type that is too large for the rest of the demand loses, and where all of
- * an instance is used the cost is the price per vCPU.
+ * an instance is used and worth is vCPUs the cost is the price per vCPU.
  *
  *   BEST_FIT, BEST_FIT_PROGRESSIVE      the lower cost
  *   SPOT_CAPACITY_OPTIMIZED             the lower rank, then the lower cost
@@ -39,6 +39,11 @@ bool strategy_prefers(const ComputeEnvironmentSpec *spec, const StrategyOffer *a
 /* What an instance will cost at most, for budgets: the Spot price where it is known, else the limit that
  * strategy_max_price() sets, else the On-Demand price; SCALE_UNKNOWN. */
 int64_t strategy_price(const ComputeEnvironmentSpec *spec, const ScaleCandidate *candidate);
+
+/* What a plan of several instances is judged by, for one of a type: the price, with
+ * SPOT_PRICE_CAPACITY_OPTIMIZED times (10 + rank). SCALE_UNKNOWN: it has no price, or cost is not what the
+ * strategy looks at first. */
+int64_t strategy_cost(const ComputeEnvironmentSpec *spec, const ScaleCandidate *candidate);
 
 /* The Spot price limit: bidPercentage of the On-Demand price. SCALE_UNKNOWN: none is to be set (not Spot, or
  * 100 percent, where EC2 itself caps the price), or it cannot be told; strategy_admits() tells these apart.

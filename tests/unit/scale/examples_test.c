@@ -117,6 +117,46 @@ static void test_much_memory(void)
     example_end(&example);
 }
 
+static void want_two(Example *example, ScaleDemand *both, ScaleDemand first, ScaleDemand second)
+{
+    both[0] = first;
+    both[1] = second;
+    example->input.demand = both;
+    example->input.demand_len = 2;
+}
+
+/* > 3 jobs of 1 vCPU, 12,000 MiB and 3 of 1 vCPU, 1,000 MiB. By vCPUs m.4 is the best offer, one large and
+ * three small: 0.24 / 4 = 0.06, r.2 0.14 / 2 = 0.07. That makes 1 × m.4, 2 × r.2: 0.52 per hour. By memory
+ * m.4 costs 0.24 for 15,000 MiB, r.2 0.14 for 13,000. **3 × r.2**: 0.42. */
+static void test_memory_counts(void)
+{
+    Example example;
+    ScaleDemand both[2];
+    example_begin(&example, types, G_N_ELEMENTS(types));
+    g_assert_cmpint(cost_milli(M4, 4), ==, 60);
+    g_assert_cmpint(cost_milli(R2, 2), ==, 70);
+    g_assert_cmpint(types[M4].price + 2 * types[R2].price, ==, 520000);
+    g_assert_cmpint(types[M4].price * 13, >, types[R2].price * 15);
+    want_two(&example, both, fixture_jobs(3, 1, 12000), fixture_jobs(3, 1, 1000));
+    expect_launches(&example, "3 r.2");
+    g_assert_cmpint(example.decisions.price_micro_per_h, ==, 420000);
+    example_end(&example);
+}
+
+/* > 2 jobs of 3 vCPUs, 9,000 MiB and 2 of 2 vCPUs, 6,000 MiB. One of each on c.8 is the best offer for one
+ * instance, and 2 × c.8 cost 0.80. Without c.8: **3 × m.4**, 0.72. */
+static void test_type_left_out(void)
+{
+    Example example;
+    ScaleDemand both[2];
+    example_begin(&example, types, G_N_ELEMENTS(types));
+    g_assert_cmpint(types[C8].price * 2, ==, 800000);
+    want_two(&example, both, fixture_jobs(2, 3, 9000), fixture_jobs(2, 2, 6000));
+    expect_launches(&example, "3 m.4");
+    g_assert_cmpint(example.decisions.price_micro_per_h, ==, 720000);
+    example_end(&example);
+}
+
 /* ---- The four strategies ---- */
 
 static int64_t spot_cost_milli(size_t type, int64_t used_vcpus)
@@ -289,6 +329,8 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/examples/how-many-of-which-packing/small-jobs", test_small_jobs);
     g_test_add_func("/examples/how-many-of-which-packing/much-memory", test_much_memory);
+    g_test_add_func("/examples/how-many-of-which-packing/memory-counts", test_memory_counts);
+    g_test_add_func("/examples/how-many-of-which-packing/type-left-out", test_type_left_out);
     g_test_add_func("/examples/the-four-strategies/spot", test_spot);
     g_test_add_func("/examples/the-four-strategies/spot-order", test_spot_order);
     g_test_add_func("/examples/the-four-strategies/cool-down", test_cool_down);
