@@ -99,7 +99,7 @@ FUZZ_TARGETS   := $(wildcard tests/fuzz/*_fuzz.c)
 FUZZ_REPLAYS   := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%_replay,$(FUZZ_TARGETS))
 SCRIPT_TESTS   := $(sort $(wildcard tests/e2e/*.t) $(wildcard tests/golden/*.t) $(wildcard tests/fault/*.t))
 # What runs nothing of ours that sanitizers could judge, or what others of aws_*.t run, too.
-ASAN_SCRIPTS   := $(filter-out tests/e2e/aws_double%.t tests/e2e/aws_examples.t tests/e2e/aws_faults.t tests/e2e/deploy%.t ,$(SCRIPT_TESTS))
+ASAN_SCRIPTS   := $(filter-out tests/e2e/aws_double%.t tests/e2e/aws_examples.t tests/e2e/aws_faults.t tests/e2e/deploy%.t,$(SCRIPT_TESTS))
 SUPPORT        := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/support/*.c))
 
 .PHONY: all demo test simulate simulate-same check-asan check-valgrind lint format fuzz bench golden deps deps-lint deps-bench help \
