@@ -196,12 +196,12 @@ static void test_closed(void)
                 2);
     expect(world, "");
     expect_waiting(world, job, "compute environment here is DISABLED");
-    fixture_put(
-        world, KIND_COMPUTE_ENVIRONMENT, "here",
-        "{\"computeResources\":{\"maxvCpus\":4,\"type\":\"EC2\"},\"provider\":\"aws\",\"type\":\"MANAGED\"}",
-        2);
+    fixture_put(world, KIND_COMPUTE_ENVIRONMENT, "here",
+                "{\"computeResources\":{\"maxvCpus\":4,\"type\":\"EC2\"},\"provider\":\"simulated\",\"type\":"
+                "\"MANAGED\"}",
+                2);
     expect(world, "");
-    expect_waiting(world, job, "provider aws of compute environment here is not available here");
+    expect_waiting(world, job, "provider simulated of compute environment here is not available here");
     fixture_queue(world, "main", 1, "nowhere");
     expect(world, "");
     expect_waiting(world, job, "compute environment nowhere does not exist");
