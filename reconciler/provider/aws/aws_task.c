@@ -69,6 +69,7 @@ void aws_task_lost(AwsTask *task)
 {
     ProviderEvent event = {.type = PROVIDER_EVENT_LOST, .at_ms = aws_now_ms(task->cluster->provider)};
     tell(task, &event);
+    aws_look_hosts_soon(task->cluster, 0); /* its host is gone, and perhaps others with it */
 }
 
 /* ---- asking for it ---- */
