@@ -712,8 +712,7 @@ void applies_settle(Reconciler *reconciler)
 {
     size_t leaving = resource_settle(reconciler->world, SETTLE_MAX, reconciler->now_ms);
     size_t moving = leaving + world_unmade(reconciler->world);
-    if (leaving > 0)
-        reconciler->resources_due = true; /* what is held of what leaves */
+    reconciler->is_leaving = leaving > 0;
     const ApplyRecord *apply = NULL;
     if (moving != reconciler->moving)
         reconciler_epoch_advance(reconciler);

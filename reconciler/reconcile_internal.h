@@ -121,6 +121,7 @@ struct Reconciler {
 
     /* what the provider holds of resources (reconcile_resource.c) */
     Tree held;                /* of HeldResource */
+    bool is_leaving;          /* resources are on their way out, or to become others */
     bool resources_due;       /* something was told or given back: looked at in this tick */
     uint64_t declarations;    /* world_declarations() when they were looked at */
     int64_t resources_at_ms;  /* when to look again though nothing happens; INT64_MAX: never */

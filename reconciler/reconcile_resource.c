@@ -381,6 +381,15 @@ static void look(Reconciler *reconciler)
     }
 }
 
+/* Of what leaves, how far it is: no spec is made for that. */
+static void look_at_leaving(Reconciler *reconciler)
+{
+    for (const Environment *at = NULL;
+         !is_full(reconciler) && (at = world_environment_next(reconciler->world, at));)
+        if (at->resource->phase != RESOURCE_ACTIVE && is_served(reconciler, at->resource))
+            want_environment(reconciler, at->resource);
+}
+
 /* Where the provider has not been heard of yet, nobody knows. */
 static void note_unknown(Reconciler *reconciler)
 {
@@ -395,11 +404,17 @@ void resources_run(Reconciler *reconciler)
     const Provider *provider = reconciler->ports.provider;
     bool is_due = reconciler->resources_due || reconciler->now_ms >= reconciler->resources_at_ms ||
                   reconciler->declarations != world_declarations(reconciler->world);
-    if (is_due && reconciler->launch && provider->resources_apply && !reconciler->observed)
-        note_unknown(reconciler);
-    if (!is_due || !reconciler->launch || !provider->resources_apply || !reconciler->observed ||
-        reconciler->draining)
+    if (!reconciler->launch || !provider->resources_apply)
         return;
+    if (is_due && !reconciler->observed)
+        note_unknown(reconciler);
+    if (!reconciler->observed || reconciler->draining)
+        return;
+    if (!is_due) {
+        if (reconciler->is_leaving)
+            look_at_leaving(reconciler);
+        return;
+    }
     reconciler->resources_at_ms = INT64_MAX;
     look(reconciler);
     reconciler->resources_due = is_full(reconciler);
