@@ -1,6 +1,7 @@
 /* cloud_log.c: see cloud_log.h. */
 #include "reconciler/cloud_log.h"
 #include <string.h>
+#include "reconciler/aws_edge.h"
 #include "reconciler/clock.h"
 #include "reconciler/provider/aws/aws_chain.h"
 #include "reconciler/provider/aws/aws_shared_files.h"
@@ -18,28 +19,10 @@ struct CloudLog {
     AwsTime time;
 };
 
-static int64_t now_ms(void *self)
-{
-    (void)self;
-    return clock_ms();
-}
-
-static int64_t monotonic_ms(void *self)
-{
-    (void)self;
-    return clock_us() / 1000;
-}
-
-static const char *variable(const char *name, void *data)
-{
-    (void)data;
-    return g_getenv(name);
-}
-
 static bool open_client(CloudLog *log, const char *region, GError **error)
 {
-    AwsConfigFile *file = aws_shared_files_read(variable, NULL, error);
-    log->settings = file ? aws_settings_new(file, NULL, variable, NULL, error) : NULL;
+    AwsConfigFile *file = aws_shared_files_read(aws_edge_variable, NULL, error);
+    log->settings = file ? aws_settings_new(file, NULL, aws_edge_variable, NULL, error) : NULL;
     if (!log->settings)
         return false;
     const AwsChain chain = {.fetching = {log->context, log->http, log->settings}, .time = &log->time};
@@ -57,7 +40,7 @@ CloudLog *cloud_log_open(const CloudLogPlace *place, GError **error)
     CloudLog *log = g_new0(CloudLog, 1);
     log->group = g_strdup(place->group);
     log->stream = g_strdup(place->stream);
-    log->time = (AwsTime){.now_ms = now_ms, .monotonic_ms = monotonic_ms, .seed = (uint64_t)clock_us()};
+    log->time = aws_edge_time((uint64_t)clock_us());
     log->context = g_main_context_new();
     log->http = aws_http_new(log->context, CONNECTIONS);
     if (open_client(log, place->region, error))

@@ -1,5 +1,6 @@
 #include "reconciler/doctor.h"
 #include <string.h>
+#include "reconciler/aws_edge.h"
 #include "reconciler/clock.h"
 #include "reconciler/provider/aws/aws_chain.h"
 #include "reconciler/provider/aws/aws_partition.h"
@@ -225,25 +226,13 @@ static void check_all(Doctor *doctor)
         "instance profile, launch permissions, vCPU quotas");
 }
 
-static int64_t now_ms(void *self)
-{
-    (void)self;
-    return clock_ms();
-}
-
-static int64_t monotonic_ms(void *self)
-{
-    (void)self;
-    return clock_us() / 1000;
-}
-
 bool doctor_run(const DoctorOptions *options, json_t **ret_checks, GError **error)
 {
     (void)error;
     Doctor doctor = {.options = options,
                      .checks = json_array(),
                      .context = g_main_context_new(),
-                     .time = {.now_ms = now_ms, .monotonic_ms = monotonic_ms, .seed = (uint64_t)clock_us()}};
+                     .time = aws_edge_time((uint64_t)clock_us())};
     doctor.http = aws_http_new(doctor.context, CONNECTIONS);
     check_all(&doctor);
     aws_credentials_source_unref(doctor.source);

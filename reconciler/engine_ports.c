@@ -1,6 +1,6 @@
 /* engine_ports.c: what the tick reaches the outside through, for real. */
 #include "reconciler/engine_ports.h"
-#include "reconciler/clock.h"
+#include "reconciler/aws_edge.h"
 #include "reconciler/provider/aws/aws.h"
 #include "reconciler/provider_set.h"
 #include "reconciler/worker.h"
@@ -190,24 +190,6 @@ static void port_entropy(void *self, void *bytes, size_t len)
     }
 }
 
-static int64_t now_ms(void *self)
-{
-    (void)self;
-    return clock_ms();
-}
-
-static int64_t monotonic_ms(void *self)
-{
-    (void)self;
-    return clock_us() / 1000;
-}
-
-static const char *variable(const char *name, void *data)
-{
-    (void)data;
-    return g_getenv(name);
-}
-
 /* Tests of faults do not wait a minute for what AWS may take so long for. */
 static int64_t settle_ms(void)
 {
@@ -224,13 +206,14 @@ static bool open_providers(EnginePorts *ports, GError **error)
     if (!local)
         return false;
     provider_set_put(set, PROVIDER_LOCAL, local);
-    ports->time = (AwsTime){.now_ms = now_ms, .monotonic_ms = monotonic_ms};
-    port_entropy(NULL, &ports->time.seed, sizeof ports->time.seed);
+    uint64_t seed;
+    port_entropy(NULL, &seed, sizeof seed);
+    ports->time = aws_edge_time(seed);
     const AwsProviderOptions aws = {.event = provider_set_event,
                                     .data = provider_set_member(set, PROVIDER_AWS),
                                     .log = ports->log,
                                     .log_data = ports->data,
-                                    .variable = variable,
+                                    .variable = aws_edge_variable,
                                     .time = &ports->time,
                                     .settle_ms = settle_ms()};
     provider_set_put(set, PROVIDER_AWS, provider_aws_new(&aws));

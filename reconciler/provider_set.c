@@ -35,18 +35,6 @@ static void held_clear(void *data)
     g_free(((HeldStop *)data)->reason);
 }
 
-static guint token_hash(gconstpointer token)
-{
-    guint hash; /* tokens are random */
-    memcpy(&hash, token, sizeof hash);
-    return hash;
-}
-
-static gboolean token_same(gconstpointer a, gconstpointer b)
-{
-    return memcmp(a, b, LAUNCH_TOKEN_BYTES) == 0;
-}
-
 static bool is_all_observed(const ProviderSet *set)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(set->members); i++)
@@ -285,7 +273,7 @@ ProviderSet *provider_set_new(ProviderEventFunc func, void *data)
                            .holds_nothing = ~0u};
     set->func = func;
     set->data = data;
-    set->owners = g_hash_table_new_full(token_hash, token_same, g_free, NULL);
+    set->owners = g_hash_table_new_full(launch_token_hash, launch_token_same, g_free, NULL);
     set->resources = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     set->held = g_array_new(FALSE, FALSE, sizeof(HeldStop));
     g_array_set_clear_func(set->held, held_clear);

@@ -176,21 +176,9 @@ void launch_events_apply(Reconciler *reconciler)
     reconciler->urgent = reconciler->again = events->len > 0;
 }
 
-static guint token_hash(gconstpointer token)
-{
-    guint hash; /* tokens are random */
-    memcpy(&hash, token, sizeof hash);
-    return hash;
-}
-
-static gboolean token_same(gconstpointer a, gconstpointer b)
-{
-    return memcmp(a, b, LAUNCH_TOKEN_BYTES) == 0;
-}
-
 GHashTable *launch_token_set_new(void)
 {
-    return g_hash_table_new_full(token_hash, token_same, g_free, NULL);
+    return g_hash_table_new_full(launch_token_hash, launch_token_same, g_free, NULL);
 }
 
 static void expect(Reconciler *reconciler, GArray *expected, const LaunchToken *token,

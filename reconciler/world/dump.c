@@ -129,7 +129,7 @@ static void dump_instances(const World *world, GString *out)
 {
     for (const Instance *instance = world_instance_next(world, NULL); instance;
          instance = world_instance_next(world, instance)) {
-        char hex[2 * LAUNCH_TOKEN_BYTES + 1];
+        char hex[LAUNCH_TOKEN_TEXT];
         launch_token_text(&instance->token, hex);
         g_string_append_printf(
             out,
@@ -159,7 +159,7 @@ static void dump_launches(const World *world, GString *out)
 {
     for (const Launch *launch = world_launch_next(world, NULL); launch;
          launch = world_launch_next(world, launch)) {
-        char hex[2 * LAUNCH_TOKEN_BYTES + 1];
+        char hex[LAUNCH_TOKEN_TEXT];
         launch_token_text(&launch->token, hex);
         g_string_append_printf(out,
                                "%s job=%" G_GUINT64_FORMAT

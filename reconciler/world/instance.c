@@ -150,7 +150,7 @@ static void instance_event(World *world, const Instance *instance, InstanceState
 {
     if (world_is_quiet(world))
         return;
-    char hex[2 * LAUNCH_TOKEN_BYTES + 1];
+    char hex[LAUNCH_TOKEN_TEXT];
     launch_token_text(&instance->token, hex);
     g_autofree char *subject =
         g_strconcat("instance ", instance->provider_id ? instance->provider_id : hex, NULL);

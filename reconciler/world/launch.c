@@ -85,16 +85,6 @@ size_t world_launches_len(const World *world)
 
 /* ---- rows and capacity ---- */
 
-void launch_token_text(const LaunchToken *token, char ret_hex[2 * LAUNCH_TOKEN_BYTES + 1])
-{
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < LAUNCH_TOKEN_BYTES; i++) {
-        ret_hex[2 * i] = digits[token->bytes[i] >> 4];
-        ret_hex[2 * i + 1] = digits[token->bytes[i] & 15];
-    }
-    ret_hex[2 * LAUNCH_TOKEN_BYTES] = '\0';
-}
-
 static void launch_touch(World *world, Launch *launch)
 {
     LaunchEntry *entry = launch_entry(launch);

@@ -1,12 +1,38 @@
 /* launch.h: plain words about launches that the world, the store and every provider share. */
 #pragma once
+#include <glib.h>
 #include <stdint.h>
+#include <string.h>
 
 /* One request to a provider to start an attempt (invariant 2); random, never reused. */
 #define LAUNCH_TOKEN_BYTES 16
 typedef struct {
     uint8_t bytes[LAUNCH_TOKEN_BYTES];
 } LaunchToken;
+
+/* For hash tables. */
+static inline guint launch_token_hash(gconstpointer token)
+{
+    guint hash; /* tokens are random */
+    memcpy(&hash, token, sizeof hash);
+    return hash;
+}
+
+static inline gboolean launch_token_same(gconstpointer a, gconstpointer b)
+{
+    return memcmp(a, b, LAUNCH_TOKEN_BYTES) == 0;
+}
+
+#define LAUNCH_TOKEN_TEXT (2 * LAUNCH_TOKEN_BYTES + 1) /* hexadecimal */
+static inline void launch_token_text(const LaunchToken *token, char ret_hex[LAUNCH_TOKEN_TEXT])
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < LAUNCH_TOKEN_BYTES; i++) {
+        ret_hex[2 * i] = digits[token->bytes[i] >> 4];
+        ret_hex[2 * i + 1] = digits[token->bytes[i] & 15];
+    }
+    ret_hex[LAUNCH_TOKEN_TEXT - 1] = '\0';
+}
 
 typedef enum {
     END_EXITED,

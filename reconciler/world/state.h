@@ -349,7 +349,6 @@ void launches_clear(World *world);
 bool launch_restore(World *world, const AttemptRecord *record, GError **error);
 void launch_record(const Launch *launch, AttemptRecord *ret_record);
 bool launch_takes_consumables(const Launch *launch); /* for its attempt: one launch of it does */
-void launch_token_text(const LaunchToken *token, char ret_hex[2 * LAUNCH_TOKEN_BYTES + 1]);
 void world_stop_later(World *world, const GPtrArray *launches);
 /* history.c */
 void histories_init(World *world);

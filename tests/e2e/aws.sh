@@ -53,3 +53,14 @@ left() {
 }
 # calls SERVICE:OPERATION: how many of them there were.
 calls() { double counters | "$aws_python" -c 'import json, sys; print(json.load(sys.stdin)["calls"].get(sys.argv[1], 0))' "$1"; }
+# job ID [MEMBER]: a member of what get shows of it, its status otherwise.
+job() { out=$(mt get jobs "$1" -o json) && json "${2:-status}"; }
+# back_to_nothing SOURCE: it is destroyed, and nothing is left; nothing that was sent was wrong; the daemon ends and its recording holds.
+back_to_nothing() {
+    exits "all of it is destroyed" 0 mt destroy "$1" --yes --timeout 50s
+    ok "its instances, its clusters and its templates are gone" until_like 0 left
+    ok "nothing that was sent was wrong" no_violations
+    stop_daemon "$daemon"
+    is "the daemon ends with 0" "$?" 0
+    exits "the recording decides the same" 0 mt simulate --replay "$STATE"
+}

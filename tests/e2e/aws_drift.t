@@ -57,9 +57,5 @@ declared correct 10 platform
 exits "nothing is left alone any more" 0 mt apply src --yes
 ok "it is put back" until_like team=platform tags
 
-exits "all of it is destroyed" 0 mt destroy src --yes --timeout 50s
-ok "its cluster is gone" until_like 0 left
-ok "nothing that was sent was wrong" no_violations
-stop_daemon "$daemon"
-exits "the recording decides the same" 0 mt simulate --replay "$STATE"
+back_to_nothing src
 finish

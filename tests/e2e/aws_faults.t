@@ -9,7 +9,6 @@ mt() { timeout 100 "$MUSTER" "$@"; }
 start_aws || { is "the double starts" no yes; finish; }
 double settings '{"runner": "process"}' >/dev/null
 export MUSTER_TEST_AWS_SETTLE_MS=6000 # else a minute: so long what was asked for may be unseen
-job() { out=$(mt get jobs "$1" -o json) && json "${2:-status}"; }
 STATE=$WORK/state
 export MUSTER_STATE="$STATE"
 mkdir "$STATE"
@@ -106,10 +105,5 @@ id=$(mt submit --queue q --definition hello)
 ok "is told to who asks why" until_like '*no capacity at present*' mt explain "$id"
 mt cancel "$id" >/dev/null
 
-exits "all of it is destroyed" 0 mt destroy src --yes --timeout 60s
-ok "nothing is left" until_like 0 left
-ok "nothing that was sent was wrong" no_violations
-stop_daemon "$daemon"
-is "the daemon ends with 0" "$?" 0
-exits "the recording decides the same" 0 mt simulate --replay "$STATE"
+back_to_nothing src
 finish

@@ -7,7 +7,6 @@ set -u
 mt() { timeout 60 "$MUSTER" "$@"; }
 start_aws || { is "the double starts" no yes; finish; }
 double settings '{"runner": "process"}' >/dev/null
-job() { out=$(mt get jobs "$1" -o json) && json "${2:-status}"; }
 STATE=$WORK/state
 export MUSTER_STATE="$STATE"
 mkdir "$STATE" src
@@ -79,10 +78,5 @@ exits "a host that joins takes it" 0 mt wait "$id"
 double end-instance '{"cluster": "muster-own"}' >/dev/null
 ok "and one that leaves is gone" until_like '*vCPUs: *0 in use, 0 free*' mt describe computeenvironment own
 
-exits "all of it is destroyed" 0 mt destroy src --yes --timeout 50s
-ok "nothing is left" until_like 0 left
-ok "nothing that was sent was wrong" no_violations
-stop_daemon "$daemon"
-is "the daemon ends with 0" "$?" 0
-exits "the recording decides the same" 0 mt simulate --replay "$STATE"
+back_to_nothing src
 finish

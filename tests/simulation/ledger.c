@@ -45,18 +45,6 @@ struct Ledger {
     Bills *bills;
 };
 
-static guint token_hash(gconstpointer token)
-{
-    guint hash;
-    memcpy(&hash, token, sizeof hash);
-    return hash;
-}
-
-static gboolean token_same(gconstpointer a, gconstpointer b)
-{
-    return memcmp(a, b, LAUNCH_TOKEN_BYTES) == 0;
-}
-
 static void job_free(gpointer data)
 {
     LedgerJob *job = data;
@@ -75,8 +63,8 @@ Ledger *ledger_new(System *system, int64_t vcpus_e4, int64_t memory_mib)
     ledger->jobs = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, job_free);
     ledger->by_id = g_hash_table_new(g_str_hash, g_str_equal);
     ledger->by_name = g_hash_table_new(g_str_hash, g_str_equal);
-    ledger->attempts = g_hash_table_new_full(token_hash, token_same, NULL, g_free);
-    ledger->instances = g_hash_table_new_full(token_hash, token_same, NULL, g_free);
+    ledger->attempts = g_hash_table_new_full(launch_token_hash, launch_token_same, NULL, g_free);
+    ledger->instances = g_hash_table_new_full(launch_token_hash, launch_token_same, NULL, g_free);
     ledger->open = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     ledger->living = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     ledger->begun = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -195,7 +183,7 @@ static void check_gang(Ledger *ledger, const AttemptRecord *rows, size_t len, co
             continue;
         nodes++;
         MUST(view_equal(other->environment, one->environment) && other->attempt == one->attempt &&
-                 (other == one || !token_same(&other->instance, &one->instance)),
+                 (other == one || !launch_token_same(&other->instance, &one->instance)),
              "2: the nodes of job %" PRIu64 " are not one gang", one->sequence);
     }
     MUST(nodes == GANG_NODES, "2: job %" PRIu64 " begins with %d nodes of %d", one->sequence, nodes,

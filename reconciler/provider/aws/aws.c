@@ -37,15 +37,9 @@ void aws_log(AwsProvider *provider, const char *format, ...)
     provider->options.log(provider->options.log_data, text);
 }
 
-void aws_token_text(const LaunchToken *token, char ret_text[TOKEN_TEXT])
-{
-    for (size_t i = 0; i < LAUNCH_TOKEN_BYTES; i++)
-        g_snprintf(ret_text + 2 * i, 3, "%02x", token->bytes[i]);
-}
-
 bool aws_token_parse(const char *text, LaunchToken *ret_token)
 {
-    if (!text || strlen(text) != TOKEN_TEXT - 1)
+    if (!text || strlen(text) != LAUNCH_TOKEN_TEXT - 1)
         return false;
     for (size_t i = 0; i < LAUNCH_TOKEN_BYTES; i++) {
         int high = g_ascii_xdigit_value(text[2 * i]), low = g_ascii_xdigit_value(text[2 * i + 1]);
@@ -56,21 +50,9 @@ bool aws_token_parse(const char *text, LaunchToken *ret_token)
     return true;
 }
 
-static guint token_hash(gconstpointer token)
-{
-    guint hash; /* tokens are random */
-    memcpy(&hash, token, sizeof hash);
-    return hash;
-}
-
-static gboolean token_same(gconstpointer a, gconstpointer b)
-{
-    return memcmp(a, b, LAUNCH_TOKEN_BYTES) == 0;
-}
-
 GHashTable *aws_token_map_new(GDestroyNotify free_value)
 {
-    return g_hash_table_new_full(token_hash, token_same, NULL, free_value);
+    return g_hash_table_new_full(launch_token_hash, launch_token_same, NULL, free_value);
 }
 
 GSource *aws_after(AwsProvider *provider, int64_t after_ms, GSourceFunc func, void *data)

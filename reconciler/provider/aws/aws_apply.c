@@ -107,18 +107,6 @@ static void take_result(const AwsAnswer *answer, void *data)
 
 /* ---- making: tags, last, since they say that all before is done ---- */
 
-static bool is_wanted(const json_t *tags, const char *key)
-{
-    size_t index;
-    json_t *tag;
-    json_array_foreach(tags, index, tag)
-    {
-        if (g_strcmp0(ecs_text(tag, "key"), key) == 0)
-            return true;
-    }
-    return false;
-}
-
 static bool is_at_or_below(const char *path, const char *above)
 {
     size_t len = strlen(above);
@@ -152,8 +140,7 @@ static json_t *unwanted_keys(const Apply *apply, const json_t *wanted)
     json_array_foreach(json_object_get(apply->described, "tags"), index, tag)
     {
         const char *key = ecs_text(tag, "key");
-        if (key && !g_str_has_prefix(key, "muster/") && !g_str_has_prefix(key, "aws:") &&
-            !is_wanted(wanted, key) && !is_kept(apply, key))
+        if (aws_tag_is_users(key) && !ecs_tag(wanted, key) && !is_kept(apply, key))
             json_array_append_new(keys, json_string(key));
     }
     return keys;
@@ -193,8 +180,8 @@ static void tag(Apply *apply)
     json_t *tags = aws_tags(apply->cluster);
     drop_kept(apply, tags);
     g_snprintf(term, sizeof term, "%" G_GUINT64_FORMAT, apply->cluster->provider->term);
-    json_array_append_new(tags, json_pack("{s:s,s:s}", "key", TAG_TERM, "value", term));
-    json_array_append_new(tags, json_pack("{s:s,s:s}", "key", TAG_SPEC, "value", apply->digest));
+    ecs_add_tag(tags, TAG_TERM, term);
+    ecs_add_tag(tags, TAG_SPEC, apply->digest);
     ask(apply, AWS_ECS, "TagResource",
         json_pack("{s:O,s:o}", "resourceArn", json_object_get(apply->described, "clusterArn"), "tags", tags),
         take_tagged);
@@ -345,8 +332,7 @@ void aws_apply(AwsCluster *cluster, const ResourceRequest *request)
                      .number = request->number,
                      .is_removal = request->spec == NULL,
                      .keep = g_strdupv((char **)(uintptr_t)request->keep)};
-    for (size_t i = 0; i < DIGEST_BYTES; i++)
-        g_snprintf(apply->digest + 2 * i, 3, "%02x", request->digest.bytes[i]);
+    digest_to_hex(&request->digest, apply->digest);
     aws_apply_free(cluster->apply);
     cluster->apply = apply;
     aws_place_check(cluster->place, cluster->environment->account, take_place, apply);

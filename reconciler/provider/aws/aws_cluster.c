@@ -120,27 +120,16 @@ void aws_cluster_unready(AwsCluster *cluster, const char *reason)
 
 /* ---- whose it is ---- */
 
-static const char *tag_of(const json_t *described, const char *key)
-{
-    size_t index;
-    json_t *tag;
-    json_array_foreach(json_object_get(described, "tags"), index, tag)
-    {
-        if (g_strcmp0(ecs_text(tag, "key"), key) == 0)
-            return ecs_text(tag, "value");
-    }
-    return NULL;
-}
-
 bool aws_cluster_is_ours(const AwsCluster *cluster, const json_t *described)
 {
-    return g_strcmp0(tag_of(described, TAG_INSTALL), cluster->installation) == 0;
+    return g_strcmp0(ecs_tag(json_object_get(described, "tags"), TAG_INSTALL), cluster->installation) == 0;
 }
 
 char *aws_cluster_fault(const AwsCluster *cluster, const json_t *described, bool *ret_is_there)
 {
-    const char *status = ecs_text(described, "status"), *owner = tag_of(described, TAG_INSTALL),
-               *term = tag_of(described, TAG_TERM);
+    const char *status = ecs_text(described, "status"),
+               *owner = ecs_tag(json_object_get(described, "tags"), TAG_INSTALL),
+               *term = ecs_tag(json_object_get(described, "tags"), TAG_TERM);
     *ret_is_there = status && strcmp(status, "INACTIVE") != 0;
     if (!*ret_is_there)
         return NULL;
@@ -163,6 +152,11 @@ char *aws_cluster_fault(const AwsCluster *cluster, const json_t *described, bool
 
 /* ---- what is told ---- */
 
+bool aws_tag_is_users(const char *key)
+{
+    return key && !g_str_has_prefix(key, "muster/") && !g_str_has_prefix(key, "aws:");
+}
+
 /* Tags of the user's that are there: everything that is not ours and not AWS's own. */
 static json_t *user_tags(const json_t *described)
 {
@@ -171,7 +165,7 @@ static json_t *user_tags(const json_t *described)
     json_array_foreach(json_object_get(described, "tags"), index, tag)
     {
         const char *key = ecs_text(tag, "key");
-        if (key && !g_str_has_prefix(key, "muster/") && !g_str_has_prefix(key, "aws:"))
+        if (aws_tag_is_users(key))
             json_object_set(tags, key, json_object_get(tag, "value"));
     }
     return tags;
@@ -189,13 +183,12 @@ static char *observed_of(const json_t *described)
     return text;
 }
 
+/* All zero: it says nothing that is one. */
 static void read_digest(const json_t *described, Digest *ret_digest)
 {
-    const char *text = tag_of(described, TAG_SPEC);
-    *ret_digest = (Digest){0};
-    for (size_t i = 0; text && strlen(text) == (size_t)2 * DIGEST_BYTES && i < DIGEST_BYTES; i++)
-        ret_digest->bytes[i] =
-            (uint8_t)(g_ascii_xdigit_value(text[2 * i]) << 4 | (g_ascii_xdigit_value(text[2 * i + 1]) & 15));
+    const char *text = ecs_tag(json_object_get(described, "tags"), TAG_SPEC);
+    if (!text || !digest_from_hex(view_from(text), ret_digest))
+        *ret_digest = (Digest){0};
 }
 
 void aws_cluster_tell(AwsCluster *cluster, ProviderEventType type, const json_t *described,
@@ -215,18 +208,14 @@ void aws_cluster_tell(AwsCluster *cluster, ProviderEventType type, const json_t 
 
 /* ---- tags ---- */
 
-static void add_tag(json_t *tags, const char *key, const char *value)
-{
-    json_array_append_new(tags, json_pack("{s:s,s:s}", "key", key, "value", value ? value : ""));
-}
-
 json_t *aws_tags(const AwsCluster *cluster)
 {
     json_t *tags = json_array(), *value;
     const char *key;
-    add_tag(tags, TAG_INSTALL, cluster->installation);
-    add_tag(tags, TAG_ENVIRONMENT, cluster->name);
-    json_object_foreach(cluster->environment->tags, key, value) add_tag(tags, key, json_string_value(value));
+    ecs_add_tag(tags, TAG_INSTALL, cluster->installation);
+    ecs_add_tag(tags, TAG_ENVIRONMENT, cluster->name);
+    json_object_foreach(cluster->environment->tags, key, value)
+        ecs_add_tag(tags, key, json_string_value(value));
     return tags;
 }
 

@@ -85,17 +85,12 @@ static void take_registered(const AwsAnswer *answer, void *data)
         say_ready(data, ecs_text(json_object_get(answer->json, "taskDefinition"), "taskDefinitionArn"));
 }
 
-static void add_tag(json_t *tags, const char *key, const char *value)
-{
-    json_array_append_new(tags, json_pack("{s:s,s:s}", "key", key, "value", value));
-}
-
 json_t *aws_definition_request(const AwsCluster *cluster, const json_t *body, const char *family,
                                const char *digest)
 {
     json_t *request = json_deep_copy(body), *tags = json_array();
-    add_tag(tags, TAG_INSTALL, cluster->installation);
-    add_tag(tags, TAG_SPEC, digest);
+    ecs_add_tag(tags, TAG_INSTALL, cluster->installation);
+    ecs_add_tag(tags, TAG_SPEC, digest);
     json_object_set_new(request, "family", json_string(family));
     json_object_set_new(request, "tags", tags);
     return request;
@@ -110,26 +105,14 @@ static void make(AwsDefinition *definition)
 
 /* ---- finding ---- */
 
-static bool has_tag(const json_t *tags, const char *key, const char *value)
-{
-    size_t index;
-    json_t *tag;
-    json_array_foreach(tags, index, tag)
-    {
-        if (g_strcmp0(ecs_text(tag, "key"), key) == 0)
-            return g_strcmp0(ecs_text(tag, "value"), value) == 0;
-    }
-    return false;
-}
-
 /* An error most often says that there is none; else registering tells what is wrong. */
 static void take_found(const AwsAnswer *answer, void *data)
 {
     AwsDefinition *definition = data;
     const json_t *found = json_object_get(answer->json, "taskDefinition"),
                  *tags = json_object_get(answer->json, "tags");
-    bool is_it = !answer->error && has_tag(tags, TAG_SPEC, definition->digest) &&
-                 has_tag(tags, TAG_INSTALL, definition->cluster->installation) &&
+    bool is_it = !answer->error && g_strcmp0(ecs_tag(tags, TAG_SPEC), definition->digest) == 0 &&
+                 g_strcmp0(ecs_tag(tags, TAG_INSTALL), definition->cluster->installation) == 0 &&
                  g_strcmp0(ecs_text(found, "status"), "ACTIVE") == 0;
     if (answer->error && !answer->error->is_certain)
         say_failed(definition, answer->error);

@@ -1,7 +1,7 @@
 /* aws_environment.c: see aws_environment.h. */
 #include "reconciler/provider/aws/aws_environment.h"
 #include "reconciler/provider/aws/ecs_words.h"
-#include "spec/mac.h"
+#include "spec/canonical.h"
 
 #define IMAGES "/aws/service/ecs/optimized-ami/"
 
@@ -76,15 +76,15 @@ static void name_generation(const json_t *resources, AwsEnvironment *environment
         "ec2Configuration", "ec2KeyPair",     "imageId",          "instanceRole",
         "launchTemplate",   "placementGroup", "securityGroupIds", "tags"};
     json_t *parts = json_object();
-    unsigned char digest[MAC_BYTES];
+    Digest digest;
+    char hex[2 * DIGEST_BYTES + 1];
     for (size_t i = 0; i < G_N_ELEMENTS(members); i++)
         if (json_object_get(resources, members[i]))
             json_object_set(parts, members[i], json_object_get(resources, members[i]));
     char *text = json_dumps(parts, JSON_COMPACT | JSON_SORT_KEYS);
-    const View all = view_from(text);
-    sha256_bytes(&all, 1, digest);
-    for (size_t i = 0; 2 * i < AWS_GENERATION_DIGITS; i++)
-        g_snprintf(environment->generation + 2 * i, 3, "%02x", digest[i]);
+    digest_of(view_from(text), &digest);
+    digest_to_hex(&digest, hex);
+    g_strlcpy(environment->generation, hex, sizeof environment->generation);
     free(text);
     json_decref(parts);
 }

@@ -190,8 +190,8 @@ static FleetStrategy strategy_of(const AwsHost *host)
 /* Other parameters are another request: each subnet that is tried has a token of its own. */
 static void client_token(const AwsHost *host, char *ret_text, size_t len)
 {
-    char hex[TOKEN_TEXT];
-    aws_token_text(&host->token, hex);
+    char hex[LAUNCH_TOKEN_TEXT];
+    launch_token_text(&host->token, hex);
     if (host->subnet)
         g_snprintf(ret_text, len, "%s-%zu", hex, host->subnet);
     else
@@ -203,7 +203,7 @@ void aws_host_buy(AwsHost *host, const char *template_id, const char *template_v
     const AwsCluster *cluster = host->cluster;
     char **subnets = cluster->environment->subnets;
     bool is_alone = cluster->environment->allocation == ALLOCATION_BEST_FIT;
-    char token[FLEET_TOKEN_MAX + 1], hex[TOKEN_TEXT];
+    char token[FLEET_TOKEN_MAX + 1], hex[LAUNCH_TOKEN_TEXT];
     const char *const tags[] = {TAG_INSTALL, cluster->installation, TAG_INTENT, hex, NULL};
     FleetPool pools[POOLS_MAX];
     size_t len = 0;
@@ -214,7 +214,7 @@ void aws_host_buy(AwsHost *host, const char *template_id, const char *template_v
         return;
     }
     client_token(host, token, sizeof token);
-    aws_token_text(&host->token, hex);
+    launch_token_text(&host->token, hex);
     const FleetRequest request = {.client_token = token,
                                   .template_id = template_id,
                                   .template_version = template_version,
@@ -306,17 +306,6 @@ void aws_host_stop(AwsHost *host)
 
 /* ---- what is seen ---- */
 
-AwsHost *aws_host_of_instance(AwsProvider *provider, const char *instance_id)
-{
-    GHashTableIter iter;
-    AwsHost *host;
-    g_hash_table_iter_init(&iter, provider->hosts);
-    while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&host))
-        if (g_strcmp0(host->instance_id, instance_id) == 0)
-            return host;
-    return NULL;
-}
-
 static void end_of(AwsHost *host, const Ec2Instance *instance)
 {
     const char *reason = instance->reason && *instance->reason ? instance->reason : NULL;
@@ -356,7 +345,8 @@ static void take_state(AwsHost *host, const Ec2Instance *instance)
 static bool token_of(const XmlElement *item, const Ec2Instance *instance, LaunchToken *ret_token)
 {
     const char *tag = ec2_instance_tag(item, TAG_INTENT);
-    g_autofree char *client = g_strndup(instance->client_token ? instance->client_token : "", TOKEN_TEXT - 1);
+    g_autofree char *client =
+        g_strndup(instance->client_token ? instance->client_token : "", LAUNCH_TOKEN_TEXT - 1);
     return aws_token_parse(tag, ret_token) || aws_token_parse(client, ret_token);
 }
 

@@ -7,7 +7,6 @@
 #include "reconciler/provider/aws/query.h"
 #include "reconciler/provider/aws/task_state.h"
 
-#define TOKEN_TEXT      (2 * LAUNCH_TOKEN_BYTES + 1) /* hexadecimal: client tokens, startedBy, tags */
 #define CLUSTER_PREFIX  "muster-"
 #define LOG_GROUP       "/aws/batch/job"
 #define EC2_VERSION     "2016-11-15"
@@ -56,7 +55,6 @@ int64_t aws_now_ms(const AwsProvider *provider); /* CLOCK_REALTIME */
 int64_t aws_monotonic_ms(const AwsProvider *provider);
 void aws_tell(AwsProvider *provider, const ProviderEvent *event);
 void aws_log(AwsProvider *provider, const char *format, ...) G_GNUC_PRINTF(2, 3);
-void aws_token_text(const LaunchToken *token, char ret_text[TOKEN_TEXT]);
 bool aws_token_parse(const char *text, LaunchToken *ret_token);
 GHashTable *aws_token_map_new(GDestroyNotify free_value);
 /* Runs func once; destroyed with g_source_destroy() before; the reference is the caller's. */
@@ -138,6 +136,7 @@ char *aws_cluster_fault(const AwsCluster *cluster, const json_t *described, bool
 bool aws_cluster_is_ours(const AwsCluster *cluster, const json_t *described); /* whoever drives it now */
 void aws_cluster_tell(AwsCluster *cluster, ProviderEventType type, const json_t *described,
                       const char *reason);
+bool aws_tag_is_users(const char *key);      /* neither muster's nor AWS's own */
 json_t *aws_tags(const AwsCluster *cluster); /* [{key, value}…] of everything in it; a new reference */
 Query *aws_filter_query(const char *action,
                         const AwsCluster *cluster); /* of EC2: by the tags of what is in it */
@@ -189,7 +188,6 @@ void aws_host_gone(AwsHost *host, InstanceGoneReason gone, const char *reason);
 AwsHost *aws_host_seen(AwsCluster *cluster, const XmlElement *item, uint64_t look);
 void aws_host_registered(AwsHost *host, const EcsHost *state, int64_t now_ms);
 AwsHost *aws_host_joined(AwsCluster *cluster, const EcsHost *state, uint64_t look);
-AwsHost *aws_host_of_instance(AwsProvider *provider, const char *instance_id);
 void aws_host_free(void *host);
 
 typedef struct AwsTemplate AwsTemplate;

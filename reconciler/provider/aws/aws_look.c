@@ -102,12 +102,17 @@ static int64_t again_ms(Look *look)
 }
 
 /* Told when it begins, not each time. */
-static void note_fault(Look *look, const char *what, const AwsError *error)
+static void note_why(Look *look, const char *why)
 {
-    g_autofree char *why = aws_why(what, error);
     if (look->faults++ == 0)
         aws_log(look->cluster->provider, "ComputeEnvironment/%s: %s; it is tried again", look->cluster->name,
                 why);
+}
+
+static void note_fault(Look *look, const char *what, const AwsError *error)
+{
+    g_autofree char *why = aws_why(what, error);
+    note_why(look, why);
 }
 
 static void note_well(Look *look)
@@ -519,12 +524,17 @@ static gboolean begin_again(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
-static void begin_failed(Look *look, const char *what, const AwsError *error)
+static void begin_later(Look *look)
 {
-    note_fault(look, what, error);
     drop_timer(&look->hosts_timer);
     look->hosts_due = 0;
     look->hosts_timer = aws_after(look->cluster->provider, again_ms(look), begin_again, look);
+}
+
+static void begin_failed(Look *look, const char *what, const AwsError *error)
+{
+    note_fault(look, what, error);
+    begin_later(look);
 }
 
 static void adopt_next(Look *look);
@@ -624,11 +634,8 @@ static void take_place(const char *fault, void *data)
         describe_cluster(look, take_begun);
         return;
     }
-    if (look->faults++ == 0)
-        aws_log(look->cluster->provider, "ComputeEnvironment/%s: %s; it is tried again", look->cluster->name,
-                fault);
-    drop_timer(&look->hosts_timer);
-    look->hosts_timer = aws_after(look->cluster->provider, again_ms(look), begin_again, look);
+    note_why(look, fault);
+    begin_later(look);
 }
 
 void aws_look_begin(AwsCluster *cluster)

@@ -15,8 +15,8 @@ static void ask(AwsTask *task, const char *action, json_t *body, AwsDone done)
 
 static void list(AwsTask *task, const char *status, AwsDone done)
 {
-    char token[TOKEN_TEXT];
-    aws_token_text(&task->token, token);
+    char token[LAUNCH_TOKEN_TEXT];
+    launch_token_text(&task->token, token);
     ask(task, "ListTasks",
         json_pack("{s:s,s:s,s:s}", "cluster", task->cluster->cluster, "startedBy", token, "desiredStatus",
                   status),

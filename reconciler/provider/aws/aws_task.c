@@ -166,10 +166,10 @@ static json_t *tags_of(const AwsTask *task)
 {
     char timeout[24];
     json_t *tags = aws_tags(task->cluster);
-    json_array_append_new(tags, json_pack("{s:s,s:s}", "key", TAG_JOB, "value", task->job_id));
+    ecs_add_tag(tags, TAG_JOB, task->job_id);
     if (task->timeout_ms > 0) {
         g_snprintf(timeout, sizeof timeout, "%" G_GINT64_FORMAT, task->timeout_ms);
-        json_array_append_new(tags, json_pack("{s:s,s:s}", "key", TAG_TIMEOUT, "value", timeout));
+        ecs_add_tag(tags, TAG_TIMEOUT, timeout);
     }
     return tags;
 }
@@ -186,7 +186,7 @@ void aws_task_run(AwsTask *task)
 {
     const AwsCluster *cluster = task->cluster;
     const AwsEnvironment *environment = cluster->environment;
-    char token[TOKEN_TEXT];
+    char token[LAUNCH_TOKEN_TEXT];
     const char *instance_id;
     bool is_fargate = aws_environment_is_fargate(environment);
     if (!find_host(task, &instance_id)) {
@@ -194,7 +194,7 @@ void aws_task_run(AwsTask *task)
         return;
     }
     bool has_network = is_fargate || task->node >= 0;
-    aws_token_text(&task->token, token);
+    launch_token_text(&task->token, token);
     json_t *tags = tags_of(task);
     const TaskPlacement placement = {
         .cluster = cluster->cluster,
@@ -429,14 +429,8 @@ void aws_task_seen(AwsTask *task, const json_t *described)
 
 static int64_t timeout_of(const json_t *described)
 {
-    size_t index;
-    json_t *tag;
-    json_array_foreach(json_object_get(described, "tags"), index, tag)
-    {
-        if (g_strcmp0(ecs_text(tag, "key"), TAG_TIMEOUT) == 0 && ecs_text(tag, "value"))
-            return g_ascii_strtoll(ecs_text(tag, "value"), NULL, 10);
-    }
-    return 0;
+    const char *text = ecs_tag(json_object_get(described, "tags"), TAG_TIMEOUT);
+    return text ? g_ascii_strtoll(text, NULL, 10) : 0;
 }
 
 AwsTask *aws_task_adopt(AwsCluster *cluster, const json_t *described)

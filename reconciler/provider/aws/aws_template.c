@@ -6,7 +6,6 @@
 #include "reconciler/provider/aws/ecs_words.h"
 #include "reconciler/provider/aws/launch_template.h"
 #include "reconciler/provider/aws/user_data.h"
-#include "spec/mac.h"
 
 #define NAME_MAX_CHARS 128 /* of a launch template, by EC2 */
 #define RESERVED_MIB   32  /* for ECS's agent: as the catalogue plans it */
@@ -279,11 +278,11 @@ static char *name_of(const AwsCluster *cluster, const char *flavour)
                                  cluster->environment->generation, flavour);
     if (strlen(name) <= NAME_MAX_CHARS)
         return name;
-    unsigned char digest[MAC_BYTES];
-    const View all = view_from(name);
-    sha256_bytes(&all, 1, digest);
-    char *shorter = g_strdup_printf("%.100s-%02x%02x%02x%02x%02x%02x", name, digest[0], digest[1], digest[2],
-                                    digest[3], digest[4], digest[5]);
+    Digest digest;
+    char hex[2 * DIGEST_BYTES + 1];
+    digest_of(view_from(name), &digest);
+    digest_to_hex(&digest, hex);
+    char *shorter = g_strdup_printf("%.100s-%.12s", name, hex);
     g_free(name);
     return shorter;
 }

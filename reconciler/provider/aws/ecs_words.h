@@ -27,3 +27,22 @@ static inline json_t *ecs_named(const json_t *list, const char *name)
     }
     return NULL;
 }
+
+/* ---- tags: [{"key", "value"}…] ---- */
+
+/* Borrowed; NULL: there is no such tag. */
+static inline const char *ecs_tag(const json_t *tags, const char *key)
+{
+    for (size_t i = 0; i < json_array_size(tags); i++) {
+        const json_t *tag = json_array_get(tags, i);
+        const char *own = ecs_text(tag, "key");
+        if (own && strcmp(own, key) == 0)
+            return ecs_text(tag, "value");
+    }
+    return NULL;
+}
+
+static inline void ecs_add_tag(json_t *tags, const char *key, const char *value)
+{
+    json_array_append_new(tags, json_pack("{s:s,s:s}", "key", key, "value", value ? value : ""));
+}

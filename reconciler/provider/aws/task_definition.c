@@ -4,7 +4,7 @@
 #include <string.h>
 #include "reconciler/provider/aws/task_state.h"
 #include "spec/base/units.h"
-#include "spec/mac.h"
+#include "spec/canonical.h"
 
 #define LOG_GROUP        "/aws/batch/job"
 #define WORKSPACE_VOLUME "muster-workspace"
@@ -379,23 +379,20 @@ json_t *task_definition_body(const json_t *spec, const TaskDefinitionOptions *op
 
 /* ---- what it is called ---- */
 
-static char *hex_of(const char *text, size_t digits)
+static void hex_of(const char *text, char ret_hex[2 * DIGEST_BYTES + 1])
 {
-    unsigned char digest[MAC_BYTES];
-    const View all = view_from(text);
-    GString *hex = g_string_new(NULL);
-    sha256_bytes(&all, 1, digest);
-    for (size_t i = 0; 2 * i < digits; i++)
-        g_string_append_printf(hex, "%02x", digest[i]);
-    return g_string_free(hex, FALSE);
+    Digest digest;
+    digest_of(view_from(text), &digest);
+    digest_to_hex(&digest, ret_hex);
 }
 
 char *task_definition_digest(const json_t *body)
 {
     char *text = json_dumps(body, JSON_COMPACT | JSON_SORT_KEYS);
-    char *hex = hex_of(text, (size_t)2 * MAC_BYTES);
+    char hex[2 * DIGEST_BYTES + 1];
+    hex_of(text, hex);
     free(text);
-    return hex;
+    return g_strdup(hex);
 }
 
 /* [A-Za-z0-9_-]{1,255} */
@@ -409,9 +406,10 @@ char *task_definition_family(const char *name)
         is_changed |= !is_taken;
     }
     if (is_changed) {
-        g_autofree char *hex = hex_of(name, FAMILY_DIGITS);
+        char hex[2 * DIGEST_BYTES + 1];
+        hex_of(name, hex);
         g_string_truncate(family, MIN(family->len, FAMILY_MAX - FAMILY_DIGITS - 1));
-        g_string_append_printf(family, "-%s", hex);
+        g_string_append_printf(family, "-%.*s", FAMILY_DIGITS, hex);
     }
     return g_string_free(family, FALSE);
 }

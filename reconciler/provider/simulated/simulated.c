@@ -1,17 +1,5 @@
 #include "reconciler/provider/simulated/simulated_internal.h"
 
-guint token_hash(gconstpointer token)
-{
-    guint hash; /* tokens are random */
-    memcpy(&hash, token, sizeof hash);
-    return hash;
-}
-
-gboolean token_same(gconstpointer a, gconstpointer b)
-{
-    return memcmp(a, b, LAUNCH_TOKEN_BYTES) == 0;
-}
-
 void order_copy(Order *to, const Order *from)
 {
     *to = *from;
@@ -36,8 +24,8 @@ Simulated *simulated_new(const SimulatedOptions *options, int64_t now_ms)
     simulated->rng = rng_from_seed(options->seed);
     simulated->messages = g_ptr_array_new();
     simulated->free_messages = g_array_new(FALSE, FALSE, sizeof(uint32_t));
-    simulated->near = g_hash_table_new_full(token_hash, token_same, NULL, near_free);
-    simulated->far = g_hash_table_new_full(token_hash, token_same, NULL, g_free);
+    simulated->near = g_hash_table_new_full(launch_token_hash, launch_token_same, NULL, near_free);
+    simulated->far = g_hash_table_new_full(launch_token_hash, launch_token_same, NULL, g_free);
     simulated->near_resources = g_ptr_array_new_with_free_func(near_resource_free);
     simulated->held = g_ptr_array_new_with_free_func(held_free);
     simulated->cloud = simulated_cloud_new(&options->cloud, now_ms);

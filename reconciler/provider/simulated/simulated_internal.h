@@ -155,5 +155,3 @@ void near_resource_retry(Simulated *simulated, const ResourceOrder *order);
 void near_resources_ask_again(Simulated *simulated);
 void near_resource_told(Simulated *simulated, const ResourceOrder *order, ProviderEvent *event);
 void near_resources_apply(Provider *provider, const ResourceRequest *requests, size_t len);
-guint token_hash(gconstpointer token);
-gboolean token_same(gconstpointer a, gconstpointer b);
