@@ -147,17 +147,12 @@ static G_GNUC_UNUSED LaunchToken fixture_token(Fixture *fixture)
     return token;
 }
 
-static G_GNUC_UNUSED bool token_same(const LaunchToken *a, const LaunchToken *b)
-{
-    return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
-}
-
 static G_GNUC_UNUSED const Seen *fixture_find(const Fixture *fixture, ProviderEventType type,
                                               const LaunchToken *token)
 {
     for (guint i = 0; i < fixture->seen->len; i++) {
         const Seen *seen = fixture->seen->pdata[i];
-        if (seen->event.type == type && (!token || token_same(&seen->event.token, token)))
+        if (seen->event.type == type && (!token || launch_token_same(&seen->event.token, token)))
             return seen;
     }
     return NULL;
@@ -169,7 +164,7 @@ static G_GNUC_UNUSED guint fixture_count(const Fixture *fixture, ProviderEventTy
     guint count = 0;
     for (guint i = 0; i < fixture->seen->len; i++) {
         const Seen *seen = fixture->seen->pdata[i];
-        count += seen->event.type == type && (!token || token_same(&seen->event.token, token));
+        count += seen->event.type == type && (!token || launch_token_same(&seen->event.token, token));
     }
     return count;
 }

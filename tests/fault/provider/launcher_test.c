@@ -78,7 +78,7 @@ static void test_reconciler_restarted(void)
     g_assert_cmpint(fixture_ended(fixture, &ends)->event.exit_code, ==, 3);
     g_assert_null(fixture_find(fixture, PROVIDER_EVENT_ENDED, &settled));
     for (guint i = 0; i < fixture->seen->len; i++) /* OBSERVED alone says that it never started */
-        g_assert_false(token_same(&((const Seen *)fixture->seen->pdata[i])->event.token, &never));
+        g_assert_false(launch_token_same(&((const Seen *)fixture->seen->pdata[i])->event.token, &never));
 
     g_autofree char *run = fixture_path(fixture, &runs, "work/go");
     g_assert_true(g_file_set_contents(run, "", 0, NULL));
