@@ -18,6 +18,7 @@ static void entry_free(void *data)
     g_array_unref(entry->unmet);
     g_free(entry->name);
     g_free(entry->region);
+    g_free(entry->invalid);
     g_free(entry);
 }
 
@@ -81,7 +82,7 @@ static GrowthEntry *entry_current(Growth *growth, const Environment *environment
         entry->digest = environment->resource->digest;
         entry_clear_candidates(entry);
         launch_failures_reset(&entry->failures);
-        entry->invalid = NULL;
+        g_clear_pointer(&entry->invalid, g_free);
         entry->is_stale = true;
     }
     if (!entry->candidates) {
@@ -130,9 +131,17 @@ void growth_launch_failed(GrowthEntry *entry, World *world, const char *reason, 
 {
     if (!launch_failures_add(&entry->failures) || entry->invalid)
         return;
-    entry->invalid = reason;
+    entry->invalid = g_strdup(reason);
     g_autofree char *subject = g_strdup_printf("ComputeEnvironment/%s", entry->name);
     world_event(world, "environment.invalid", subject, reason, now_ms);
+}
+
+/* said: by the provider; NULL: it does not say why. */
+static void refused_for_good(GrowthEntry *entry, World *world, const char *said, int64_t now_ms)
+{
+    g_autofree char *reason =
+        g_strconcat("its instances cannot be launched as it is configured", said ? ": " : NULL, said, NULL);
+    growth_launch_failed(entry, world, reason, now_ms);
 }
 
 void growth_refused(Growth *growth, World *world, const GrowthRefusal *refusal, int64_t now_ms)
@@ -148,9 +157,7 @@ void growth_refused(Growth *growth, World *world, const GrowthRefusal *refusal, 
                         refusal->asked_ms, now_ms);
         entry->must_store = true;
         break;
-    case INSTANCE_REFUSED_CONFIGURATION:
-        growth_launch_failed(entry, world, "its instances cannot be launched as it is configured", now_ms);
-        break;
+    case INSTANCE_REFUSED_CONFIGURATION: refused_for_good(entry, world, refusal->reason, now_ms); break;
     case INSTANCE_REFUSED_UNKNOWN_LATER: break;
     }
 }
@@ -164,7 +171,7 @@ void growth_registered(Growth *growth, World *world, const Instance *instance, i
     GrowthEntry *entry = entry_make(growth, instance->environment->resource->name);
     cooldown_succeeded(&entry->memory.cooldowns, view_from(instance->type), VIEW(""), instance->spot);
     launch_failures_reset(&entry->failures);
-    entry->invalid = NULL;
+    g_clear_pointer(&entry->invalid, g_free);
 }
 
 /* ---- the scheduler's question ---- */

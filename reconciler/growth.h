@@ -41,6 +41,7 @@ typedef struct {
     bool spot;
     InstanceRefusal refusal;
     int64_t asked_ms;
+    const char *reason; /* as the provider says it; NULL: it does not */
 } GrowthRefusal;
 void growth_refused(Growth *growth, World *world, const GrowthRefusal *refusal, int64_t now_ms);
 void growth_registered(Growth *growth, World *world, const Instance *instance, int64_t now_ms);

@@ -27,8 +27,8 @@ typedef struct {
     int64_t wake_ms;
     GArray *unmet; /* of GrowthUnmet */
     bool rate_known;
-    const char *invalid; /* INVALID, since launches failed: why, a constant; NULL: it is not */
-    bool is_stale;       /* something other than the world changed since the last run */
+    char *invalid; /* INVALID, since launches failed: why; NULL: it is not */
+    bool is_stale; /* something other than the world changed since the last run */
     bool is_out_of_money;
     bool had_demand;
     bool must_store;

@@ -32,7 +32,8 @@ static void instance_told_refused(Reconciler *reconciler, Instance *instance, co
                              .zone = view_from(event->zone),
                              .spot = instance->spot,
                              .refusal = event->refusal,
-                             .asked_ms = instance->intended_ms};
+                             .asked_ms = instance->intended_ms,
+                             .reason = event->reason};
     growth_refused(reconciler->growth, reconciler->world, &refusal, reconciler->now_ms);
     instance_refused(reconciler->world, instance, event->reason ? event->reason : "refused",
                      reconciler->now_ms);

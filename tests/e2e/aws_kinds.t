@@ -22,6 +22,8 @@ environment spot "type: SPOT, allocationStrategy: SPOT_PRICE_CAPACITY_OPTIMIZED,
 environment alone "type: EC2, maxvCpus: 8, instanceTypes: [m5.large], $HOSTS"
 environment arm "type: EC2, allocationStrategy: BEST_FIT_PROGRESSIVE, maxvCpus: 8, instanceTypes: [c6g.large], $HOSTS"
 environment gpu "type: EC2, allocationStrategy: BEST_FIT_PROGRESSIVE, maxvCpus: 16, instanceTypes: [g4dn.xlarge], $HOSTS"
+environment wrong "type: EC2, allocationStrategy: BEST_FIT_PROGRESSIVE, maxvCpus: 8, instanceTypes: [c5.large], instanceRole: ecsInstanceRole, \
+subnets: [subnet-0badbadbadbadbad0], securityGroupIds: [sg-00000000000000001]"
 resource ComputeEnvironment own '{type: UNMANAGED}' >src/own.yaml
 resource JobQueue own '{priority: 1, computeEnvironmentOrder: [own]}' >src/own-queue.yaml
 definition hello 'echo hello' >src/hello.yaml
@@ -61,6 +63,11 @@ double pool '{"type": "m5.large", "zone": "us-east-1a", "capacity": 0}' >/dev/nu
 mt submit --queue alone --definition hello --array 8 >array.id -- sh -c 'sleep 1'
 exits "without room in one zone" 0 mt wait "$(cat array.id)"
 like "the other is used" "$(in_aws '[i["zone"] for r in regions for i in r["instances"] if i["type"] == "m5.large"]')" '*us-east-1b*'
+
+# ---- what can never be launched as it is configured
+id=$(mt submit --queue wrong --definition hello)
+ok "an environment that is wrong is INVALID, and says what AWS said" until_like '*wrong *aws *INVALID*wrong: its instances cannot be launched as it is configured: InvalidSubnetID.NotFound: *' mt status
+exits "its job can be taken back" 0 mt cancel "$id"
 
 # ---- hosts of one's own: whatever registers
 id=$(mt submit --queue own --definition hello)
