@@ -1,6 +1,7 @@
 /* provider_set.c: see provider_set.h. */
 #include "reconciler/provider_set.h"
 #include <string.h>
+#include "reconciler/provider_event.h"
 
 /* Tokens of this machine's launches are not kept: there may be a million of them. Whose token is nowhere is
  * its. */
@@ -28,6 +29,10 @@ struct ProviderSet {
     GHashTable *owners;    /* LaunchToken → Member*; but of NOT_KEPT */
     GHashTable *resources; /* name → Member* that holds it */
     GArray *held;          /* of HeldStop */
+    int depth;             /* calls of the face that are under way */
+    GQueue later;          /* of ProviderEvent*: to be told when they are over */
+    GSource *idle;         /* that tells them */
+    GMainContext *context;
 };
 
 static void held_clear(void *data)
@@ -56,6 +61,41 @@ static Member *owner_of(ProviderSet *set, const LaunchToken *token)
     return owner ? owner : set->members[NOT_KEPT].provider ? &set->members[NOT_KEPT] : NULL;
 }
 
+/* ---- telling: never from within a call of the face ---- */
+
+static void event_free(void *data)
+{
+    provider_event_clear(data);
+    g_free(data);
+}
+
+static gboolean tell_later(gpointer data)
+{
+    ProviderSet *set = data;
+    g_clear_pointer(&set->idle, g_source_unref);
+    for (ProviderEvent *event; (event = g_queue_pop_head(&set->later));) {
+        set->func(event, set->data);
+        event_free(event);
+    }
+    return G_SOURCE_REMOVE;
+}
+
+static void tell(ProviderSet *set, const ProviderEvent *event)
+{
+    if (set->depth == 0 && g_queue_is_empty(&set->later)) {
+        set->func(event, set->data);
+        return;
+    }
+    ProviderEvent copy = provider_event_copy(event);
+    g_queue_push_tail(&set->later, g_memdup2(&copy, sizeof copy));
+    if (set->idle)
+        return;
+    set->idle = g_idle_source_new();
+    g_source_set_priority(set->idle, G_PRIORITY_DEFAULT);
+    g_source_set_callback(set->idle, tell_later, set, NULL);
+    g_source_attach(set->idle, set->context);
+}
+
 /* ---- stops ---- */
 
 static void refuse(ProviderSet *set, const HeldStop *stop)
@@ -64,7 +104,7 @@ static void refuse(ProviderSet *set, const HeldStop *stop)
                                                            : PROVIDER_EVENT_REFUSED,
                                  .token = stop->token,
                                  .refusal = INSTANCE_REFUSED_UNKNOWN_LATER};
-    set->func(&event, set->data);
+    tell(set, &event);
 }
 
 static void stop_now(ProviderSet *set, const HeldStop *stop)
@@ -137,7 +177,7 @@ void provider_set_event(const ProviderEvent *event, void *data)
     case PROVIDER_EVENT_INSTANCE_REFUSED:
     case PROVIDER_EVENT_INSTANCE_GONE: keep(member, &event->token); break;
     }
-    set->func(event, set->data);
+    tell(set, event);
     if (event->type == PROVIDER_EVENT_OBSERVED)
         let_go(set);
 }
@@ -162,17 +202,20 @@ static bool start_member(Member *member, const ProviderStart *start, GError **er
 static bool set_start(Provider *provider, const ProviderStart *start, GError **error)
 {
     ProviderSet *set = (ProviderSet *)provider;
-    for (size_t i = 0; i < G_N_ELEMENTS(set->members); i++) {
+    bool is_good = true;
+    set->depth++;
+    for (size_t i = 0; is_good && i < G_N_ELEMENTS(set->members); i++) {
         set->members[i].is_observed = false;
-        if (set->members[i].provider && !start_member(&set->members[i], start, error))
-            return false;
+        is_good = !set->members[i].provider || start_member(&set->members[i], start, error);
     }
-    return true;
+    set->depth--;
+    return is_good;
 }
 
 static void set_launch(Provider *provider, const LaunchRequest *requests, size_t len)
 {
     ProviderSet *set = (ProviderSet *)provider;
+    set->depth++;
     for (size_t first = 0, next; first < len; first = next) {
         for (next = first + 1; next < len && requests[next].provider == requests[first].provider;)
             next++;
@@ -188,16 +231,21 @@ static void set_launch(Provider *provider, const LaunchRequest *requests, size_t
         if (member && member->provider)
             member->provider->launch(member->provider, requests + first, next - first);
     }
+    set->depth--;
 }
 
 static void set_stop(Provider *provider, const LaunchToken *token, const char *reason)
 {
-    stop_or_hold((ProviderSet *)provider, token, false, reason);
+    ProviderSet *set = (ProviderSet *)provider;
+    set->depth++;
+    stop_or_hold(set, token, false, reason);
+    set->depth--;
 }
 
 static void set_settled(Provider *provider, const LaunchToken *tokens, size_t len)
 {
     ProviderSet *set = (ProviderSet *)provider;
+    set->depth++;
     for (size_t first = 0, next; first < len; first = next) {
         Member *owner = owner_of(set, &tokens[first]);
         for (next = first + 1; next < len && owner_of(set, &tokens[next]) == owner;)
@@ -207,11 +255,13 @@ static void set_settled(Provider *provider, const LaunchToken *tokens, size_t le
         for (size_t i = first; i < next; i++)
             g_hash_table_remove(set->owners, &tokens[i]);
     }
+    set->depth--;
 }
 
 static void set_instances_start(Provider *provider, const InstanceRequest *requests, size_t len)
 {
     ProviderSet *set = (ProviderSet *)provider;
+    set->depth++;
     for (size_t i = 0; i < len; i++) {
         ProviderType type = requests[i].provider;
         Member *member = type < PROVIDER_UNSET ? &set->members[type] : NULL;
@@ -223,12 +273,16 @@ static void set_instances_start(Provider *provider, const InstanceRequest *reque
         keep(member, &requests[i].token);
         member->provider->instances_start(member->provider, &requests[i], 1);
     }
+    set->depth--;
 }
 
 static void set_instances_stop(Provider *provider, const LaunchToken *tokens, size_t len)
 {
+    ProviderSet *set = (ProviderSet *)provider;
+    set->depth++;
     for (size_t i = 0; i < len; i++)
-        stop_or_hold((ProviderSet *)provider, &tokens[i], true, NULL);
+        stop_or_hold(set, &tokens[i], true, NULL);
+    set->depth--;
 }
 
 static Member *holder_of(ProviderSet *set, const ResourceRequest *request)
@@ -240,11 +294,13 @@ static Member *holder_of(ProviderSet *set, const ResourceRequest *request)
 static void set_resources_apply(Provider *provider, const ResourceRequest *requests, size_t len)
 {
     ProviderSet *set = (ProviderSet *)provider;
+    set->depth++;
     for (size_t i = 0; i < len; i++) {
         const Member *member = holder_of(set, &requests[i]);
         if (member && member->provider && member->provider->resources_apply)
             member->provider->resources_apply(member->provider, &requests[i], 1);
     }
+    set->depth--;
 }
 
 static void set_free(Provider *provider)
@@ -253,6 +309,11 @@ static void set_free(Provider *provider)
     for (size_t i = 0; i < G_N_ELEMENTS(set->members); i++)
         if (set->members[i].provider)
             set->members[i].provider->free(set->members[i].provider);
+    if (set->idle)
+        g_source_destroy(set->idle);
+    g_clear_pointer(&set->idle, g_source_unref);
+    g_queue_clear_full(&set->later, event_free);
+    g_main_context_unref(set->context);
     g_hash_table_unref(set->owners);
     g_hash_table_unref(set->resources);
     g_array_unref(set->held);
@@ -271,6 +332,7 @@ ProviderSet *provider_set_new(ProviderEventFunc func, void *data)
                            .instances_stop = set_instances_stop,
                            .resources_apply = set_resources_apply,
                            .holds_nothing = ~0u};
+    set->context = g_main_context_ref_thread_default();
     set->func = func;
     set->data = data;
     set->owners = g_hash_table_new_full(launch_token_hash, launch_token_same, g_free, NULL);

@@ -1,12 +1,15 @@
 /* provider_set.h: several providers as one: each environment's launches, instances and resources go to its
  * own. Owns:   the providers that are put in. Holds:  a complete observation is told once all of them have
- * one; what is asked for by token alone (stops) waits until it is known whose the token is. */
+ * one; what is asked for by token alone (stops) waits until it is known whose the token is; nothing is told
+ * from within a call of the face, whatever a member does: what it leads to comes on the main loop, in its
+ * order. */
 #pragma once
 #include "reconciler/provider/provider.h"
 
 typedef struct ProviderSet ProviderSet;
 
-/* func: as of a provider: told of what all of them tell. */
+/* func: as of a provider: told of what all of them tell, on the thread-default GMainContext at the time of
+ * the call. */
 ProviderSet *provider_set_new(ProviderEventFunc func, void *data);
 /* What a provider of this type has to be made with as its ProviderEventFunc; data is provider_set_member().
  */

@@ -1,5 +1,6 @@
 /* reconcile_launch.c: placements become intents, intents become requests, the provider's events become
  * transitions. */
+#include "reconciler/provider_event.h"
 #include "reconciler/reconcile_internal.h"
 #include "reconciler/schedule/reason.h"
 
@@ -8,25 +9,16 @@
 
 void kept_event_clear(void *data)
 {
-    ProviderEvent *event = &((KeptEvent *)data)->event;
-    const char *const texts[] = {event->reason, event->notice,      event->provider_id, event->instance_type,
-                                 event->zone,   event->environment, event->resource,    event->observed};
-    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
-        g_free((char *)(uintptr_t)texts[i]);
+    provider_event_clear(&((KeptEvent *)data)->event);
 }
 
 void reconciler_provider_event(const ProviderEvent *event, void *data)
 {
     Reconciler *reconciler = data;
-    KeptEvent kept = {.event = *event};
-    kept.event.reason = g_strdup(event->reason);
-    kept.event.notice = g_strdup(event->notice);
-    kept.event.provider_id = g_strdup(event->provider_id);
-    kept.event.instance_type = g_strdup(event->instance_type);
-    kept.event.zone = g_strdup(event->zone);
-    kept.event.environment = g_strdup(event->environment);
-    kept.event.resource = g_strdup(event->resource);
-    kept.event.observed = resource_observed_text(event->observed);
+    ProviderEvent bounded = *event;
+    g_autofree char *observed = resource_observed_text(event->observed);
+    bounded.observed = observed;
+    KeptEvent kept = {.event = provider_event_copy(&bounded)};
     g_array_append_val(reconciler->events, kept);
     if (event->type == PROVIDER_EVENT_STARTED) {
         if (reconciler->started_at_ms == 0)

@@ -20,5 +20,6 @@ typedef struct {
 } AwsProviderOptions;
 
 /* Nothing is asked of AWS as long as there is no environment that runs there. Events are delivered on the
- * thread-default GMainContext at the time of the call. */
+ * thread-default GMainContext at the time of the call; what is refused at once, from within the call that
+ * asks for it (provider_set.h keeps that from the engine). */
 Provider *provider_aws_new(const AwsProviderOptions *options);

@@ -30,10 +30,17 @@ static bool fake_start(Provider *provider, const ProviderStart *start, GError **
     return true;
 }
 
+static void tell(ProviderType type, ProviderEventType event_type, uint8_t number);
+
+#define REFUSED_AT_ONCE 99
+
 static void fake_launch(Provider *provider, const LaunchRequest *requests, size_t len)
 {
-    for (size_t i = 0; i < len; i++)
+    for (size_t i = 0; i < len; i++) {
         note(provider, "launch", requests[i].token.bytes[0]);
+        if (requests[i].token.bytes[0] == REFUSED_AT_ONCE)
+            tell(PROVIDER_AWS, PROVIDER_EVENT_REFUSED, REFUSED_AT_ONCE);
+    }
 }
 
 static void fake_stop(Provider *provider, const LaunchToken *token, const char *reason)
@@ -77,6 +84,13 @@ static void expect(const char *expected)
 {
     g_assert_cmpstr(calls->str, ==, expected);
     g_string_truncate(calls, 0);
+}
+
+/* What was told of within a call comes afterwards. */
+static void loop(void)
+{
+    while (g_main_context_iteration(NULL, FALSE))
+        ;
 }
 
 static LaunchToken token(uint8_t number)
@@ -125,8 +139,9 @@ static void test_whose(void)
     tell(PROVIDER_AWS, PROVIDER_EVENT_OBSERVED, 0);
     g_string_truncate(calls, 0);
     provider->launch(provider, requests, 3);
-    g_autofree char *refused =
-        g_strdup_printf("local launch 10|aws launch 11|told %d/12|", PROVIDER_EVENT_REFUSED);
+    g_autofree char *refused = g_strdup_printf("told %d/12|", PROVIDER_EVENT_REFUSED);
+    expect("local launch 10|aws launch 11|");
+    loop();
     expect(refused); /* nobody is there for the third */
     provider->stop(provider, &requests[1].token, "");
     provider->stop(provider, &requests[0].token, "");
@@ -158,6 +173,27 @@ static void test_observed(void)
     end(provider);
 }
 
+/* Whoever refuses at once is heard after the call, and before what comes later: a recording has effects and
+ * events in turn. */
+static void test_later(void)
+{
+    Provider *provider = begin();
+    const LaunchRequest requests[] = {{.token = token(REFUSED_AT_ONCE), .provider = PROVIDER_AWS},
+                                      {.token = token(11), .provider = PROVIDER_AWS}};
+    provider->launch(provider, requests, 2);
+    expect("aws launch 99|aws launch 11|");
+    tell(PROVIDER_AWS, PROVIDER_EVENT_STARTED, 11);
+    expect("");
+    loop();
+    g_autofree char *told_of =
+        g_strdup_printf("told %d/99|told %d/11|", PROVIDER_EVENT_REFUSED, PROVIDER_EVENT_STARTED);
+    expect(told_of);
+    tell(PROVIDER_AWS, PROVIDER_EVENT_ENDED, 11);
+    g_assert_cmpuint(calls->len, >, 0);
+    provider->launch(provider, requests, 1); /* what waits when it is freed is dropped */
+    end(provider);
+}
+
 /* What is to go goes to who told of it. */
 static void test_resources(void)
 {
@@ -182,6 +218,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/provider-set/whose", test_whose);
     g_test_add_func("/provider-set/observed", test_observed);
+    g_test_add_func("/provider-set/later", test_later);
     g_test_add_func("/provider-set/resources", test_resources);
     return g_test_run();
 }
