@@ -90,6 +90,13 @@ static char *text_member(const json_t *request, const char *name)
     return g_strdup(json_string_value(json_object_get(request, name)));
 }
 
+static void take_first_run(ApplyPlan *plan, const json_t *request)
+{
+    const char *said = json_string_value(json_object_get(request, "firstRun"));
+    plan->first_run_given = said != NULL;
+    plan->first_run = said && strcmp(said, "record") == 0 ? FIRST_RUN_RECORD : FIRST_RUN_START;
+}
+
 void apply_take(Reconciler *reconciler, Call *call)
 {
     if (call->operation->step == approve_step) {
@@ -121,10 +128,7 @@ void apply_take(Reconciler *reconciler, Call *call)
         task->plan->saved_text = g_strdup(text);
         free(text);
     }
-    const char *first_run = json_string_value(json_object_get(request, "firstRun"));
-    task->plan->first_run_given = first_run != NULL;
-    task->plan->first_run =
-        first_run && strcmp(first_run, "record") == 0 ? FIRST_RUN_RECORD : FIRST_RUN_START;
+    take_first_run(task->plan, request);
     g_queue_push_tail(&reconciler->applies, task);
 }
 
@@ -169,6 +173,8 @@ void apply_take_approved(Reconciler *reconciler, Call *call, const FollowedSourc
     task->plan->values = g_strdup(followed->values);
     task->plan->plan_id = g_strdup(plan_id);
     task->plan->saved_text = g_strdup(followed->held);
+    task->plan->approves = true;
+    take_first_run(task->plan, call->request);
     if (allow)
         task->plan->allow_deletes = json_integer_value(allow);
     task->path = g_strdup(followed->path);
@@ -359,7 +365,8 @@ static void task_hold(ApplyTask *task)
                        .reason = plan->message,
                        .saved = plan->saved,
                        .summary = json_object_get(plan->plan_json, "summary"),
-                       .needed_deletes = plan->needed_deletes};
+                       .needed_deletes = plan->needed_deletes,
+                       .needs_first_run = plan->needs_first_run};
     source_hold(reconciler, &state, &hold);
     task_done(reconciler);
 }

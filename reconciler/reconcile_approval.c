@@ -16,6 +16,8 @@ json_t *approval_waiting_json(const json_t *before, const SourceState *state, co
     json_set_number(waiting, "since", same ? json_integer_value(json_object_get(before, "since")) : now_ms);
     if (hold->needed_deletes)
         json_set_number(waiting, "allowDeletes", hold->needed_deletes);
+    if (hold->needs_first_run)
+        json_object_set_new(waiting, "firstRun", json_true());
     if (hold->summary)
         json_object_set(waiting, "summary", hold->summary);
     return waiting;
@@ -45,6 +47,7 @@ void approval_event(Reconciler *reconciler, const Call *call, const Plan *plan)
 {
     const json_t *request = call->request, *allow = json_object_get(request, "allowDeletes");
     const json_t *peer = json_object_get(request, "peer");
+    const char *first_run = json_string_value(json_object_get(request, "firstRun"));
     const char *user = json_string_value(json_object_get(peer, "user"));
     g_autofree char *subject = g_strdup_printf("source %s", plan->source_name);
     g_autoptr(GString) text = g_string_new(NULL);
@@ -57,6 +60,8 @@ void approval_event(Reconciler *reconciler, const Call *call, const Plan *plan)
     if (allow)
         g_string_append_printf(text, ", with --allow-deletes %" JSON_INTEGER_FORMAT,
                                json_integer_value(allow));
+    if (first_run)
+        g_string_append_printf(text, ", with --first-run %s", first_run);
     g_autofree char *details = event_plan_details(plan->id, NULL);
     EventOrigin origin = {plan->source_name, plan->revision, details};
     world_event_of(reconciler->world, &origin, "source.approved", subject, text->str, reconciler->now_ms);

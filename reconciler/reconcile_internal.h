@@ -51,6 +51,7 @@ typedef struct {
     const char *plan_id, *reason, *saved;
     json_t *summary;
     int64_t needed_deletes; /* 0: none */
+    bool needs_first_run;
 } SourceHold;
 
 /* A provider event, kept until what it led to is durable. */

@@ -29,6 +29,7 @@ static void clear_outputs(ApplyPlan *plan)
     g_clear_pointer(&plan->plan, plan_free);
     g_clear_pointer(&plan->saved, g_free);
     plan->needed_deletes = 0;
+    plan->needs_first_run = false;
     json_decref(plan->plan_json);
     plan->plan_json = NULL;
     plan->has_position = false;
@@ -254,48 +255,80 @@ bool apply_plan_needs_approval(const ApplyPlan *plan)
            source_config_requires_approval(manifest_set_config(plan->set));
 }
 
-/* guard: its message, or NULL. */
-static bool must_wait(const ApplyPlan *plan, const char *guard)
+/* Whoever approves can answer what these ask. */
+static bool may_be_answered(GuardResult guard)
 {
-    return guard || lifts_approval(plan) || (apply_plan_needs_approval(plan) && !plan_is_empty(plan->plan));
+    return guard == GUARD_OK || guard == GUARD_DELETES || guard == GUARD_FIRST_RUN;
 }
 
-static void hold(ApplyPlan *plan, const PlanOptions *options, const char *guard)
+static bool must_wait(const ApplyPlan *plan, GuardResult guard)
 {
-    g_autoptr(GString) saved = g_string_new(NULL), reason = g_string_new(guard);
+    return guard != GUARD_OK || lifts_approval(plan) ||
+           (apply_plan_needs_approval(plan) && !plan_is_empty(plan->plan));
+}
+
+/* message: the guard's, or NULL. */
+static void hold(ApplyPlan *plan, const PlanOptions *options, GuardResult guard, const char *message)
+{
+    g_autoptr(GString) saved = g_string_new(NULL), reason = g_string_new(message);
     const char *why = lifts_approval(plan)             ? "this revision takes approval: required away"
                       : plan->policy_requires_approval ? "approval: required, in the policy"
                                                        : "approval: required, in muster.yaml";
     if (apply_plan_needs_approval(plan))
-        g_string_append_printf(reason, "%s%s", guard ? "; " : "", why);
+        g_string_append_printf(reason, "%s%s", message ? "; " : "", why);
     plan_save(plan->plan, plan->source, plan->provider, options, saved);
     stop(plan, APPLY_HELD, g_strdup(reason->str));
     plan->saved = g_strdup(saved->str);
-    if (guard)
+    plan->needs_first_run = guard == GUARD_FIRST_RUN;
+    if (guard == GUARD_DELETES)
         plan->needed_deletes =
             (int64_t)(plan->plan->counts[ACTION_DELETE] + plan->plan->counts[ACTION_REPLACE]);
 }
 
-static void make_plan(ApplyPlan *plan, ManifestSet *set, const Committed *committed)
+static void build(ApplyPlan *plan, ManifestSet *set, const Committed *committed, const PlanOptions *options)
 {
-    PlanOptions options = {.source_name = plan->identity,
-                           .first_run = plan->first_run_given ? plan->first_run
-                                                              : first_run_default(plan->set, plan->provider),
-                           .only = plan->only,
-                           .destroy = plan->destroy};
-    plan->plan = plan_build(set, committed_actual(committed), &options);
+    plan->plan = plan_build(set, committed_actual(committed), options);
     if (set != plan->set && !plan->destroy)
         plan->plan->unchanged += manifest_set_len(plan->set) - manifest_set_len(set);
     g_autoptr(GString) text = g_string_new(NULL);
     plan_render_json_head(plan->plan, ANSWER_CHANGES_MAX, text);
     plan->plan_json = json_loadb(text->str, text->len, 0, NULL);
+}
+
+/* A plan that waited is the one that was approved, by the id under which it waited, whatever the answer to
+ * --first-run makes of its runs. */
+static void build_answered(ApplyPlan *plan, ManifestSet *set, const Committed *committed,
+                           const PlanOptions *options)
+{
+    g_autofree char *id = g_strdup(plan->plan->id);
+    g_clear_pointer(&plan->plan, plan_free);
+    json_decref(plan->plan_json);
+    build(plan, set, committed, options);
+    json_object_set_new(plan->plan_json, "id", json_string(id));
+    g_free(plan->plan->id);
+    plan->plan->id = g_steal_pointer(&id);
+}
+
+static void make_plan(ApplyPlan *plan, ManifestSet *set, const Committed *committed)
+{
+    FirstRun otherwise = first_run_default(plan->set, plan->provider);
+    PlanOptions options = {.source_name = plan->identity,
+                           .first_run =
+                               plan->first_run_given && !plan->approves ? plan->first_run : otherwise,
+                           .only = plan->only,
+                           .destroy = plan->destroy};
+    build(plan, set, committed, &options);
     if (is_stale(plan))
         return;
+    if (plan->approves && plan->first_run_given) {
+        options.first_run = plan->first_run;
+        build_answered(plan, set, committed, &options);
+    }
     char *message = NULL;
     GuardResult guard =
         plan_guard(plan->plan, committed_actual(committed), &options, plan->allow_deletes, &message);
-    if (plan->may_wait && (guard == GUARD_OK || guard == GUARD_DELETES) && must_wait(plan, message))
-        hold(plan, &options, message);
+    if (plan->may_wait && may_be_answered(guard) && must_wait(plan, guard))
+        hold(plan, &options, guard, message);
     else if (guard != GUARD_OK)
         stop(plan, APPLY_REFUSED, g_steal_pointer(&message));
     g_free(message);

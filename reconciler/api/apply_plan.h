@@ -27,6 +27,7 @@ typedef struct {
     char *actor;              /* who asked; NULL: nobody said */
     FirstRun first_run;
     bool first_run_given, destroy;
+    bool approves;         /* plan_id is of the plan as it waited, before anybody said first_run */
     int64_t allow_deletes; /* -1: not given */
     Capacity machine;      /* what local environments share; no vcpus: this one is asked */
     unsigned providers;    /* bits 1 << ProviderType: whose environments this process serves; 0: local */
@@ -46,6 +47,7 @@ typedef struct {
     json_t *plan_json;
     char *saved;            /* APPLY_HELD: the plan as plan_save() writes it */
     int64_t needed_deletes; /* APPLY_HELD: what --allow-deletes must say; 0: nothing */
+    bool needs_first_run;   /* APPLY_HELD: --first-run must be said */
     bool has_position;      /* it was compared with what is committed: this state */
     StorePosition position;
 } ApplyPlan;

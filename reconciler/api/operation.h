@@ -138,6 +138,7 @@ void operation_fault(OperationResult *ret_result, bool batch, Fault fault, const
 bool request_string(Call *call, const char *name, const char **ret_text);
 bool request_integer(Call *call, const char *name, int64_t *ret_value);
 bool request_boolean(Call *call, const char *name, bool *ret_value);
+bool request_first_run(Call *call); /* firstRun: start, record or not there */
 /* Sets call->deadline_ms from timeoutMs the first time. */
 bool request_deadline(const OperationContext *context, Call *call);
 

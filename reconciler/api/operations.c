@@ -191,6 +191,17 @@ bool request_boolean(Call *call, const char *name, bool *ret_value)
     return true;
 }
 
+bool request_first_run(Call *call)
+{
+    const char *said = NULL;
+    if (!request_string(call, "firstRun", &said))
+        return false;
+    if (!said || strcmp(said, "start") == 0 || strcmp(said, "record") == 0)
+        return true;
+    call_fail(call, FAULT_INVALID, "firstRun: start or record is expected");
+    return false;
+}
+
 bool request_deadline(const OperationContext *context, Call *call)
 {
     if (call->deadline_ms)

@@ -32,7 +32,8 @@ OperationStep approve_step(OperationContext *context, Call *call)
 {
     const char *plan_id = NULL;
     int64_t allow_deletes = 0;
-    if (!request_string(call, "planId", &plan_id) || !request_integer(call, "allowDeletes", &allow_deletes))
+    if (!request_string(call, "planId", &plan_id) || !request_integer(call, "allowDeletes", &allow_deletes) ||
+        !request_first_run(call))
         return STEP_DONE;
     if (!is_plan_id(plan_id))
         return call_fail(call, FAULT_INVALID,

@@ -18,11 +18,8 @@ OperationStep apply_step(OperationContext *context, Call *call)
         !request_string(call, "only", &text) || !request_string(call, "actor", &text) ||
         !request_boolean(call, "destroy", &destroy))
         return STEP_DONE;
-    const char *first_run = NULL;
-    if (!request_string(call, "firstRun", &first_run))
+    if (!request_first_run(call))
         return STEP_DONE;
-    if (first_run && strcmp(first_run, "start") != 0 && strcmp(first_run, "record") != 0)
-        return call_fail(call, FAULT_INVALID, "firstRun: start or record is expected");
     bool is_place = source && (g_path_is_absolute(source) || repo_location_is(source));
     if (!destroy && !is_place)
         return call_fail(call, FAULT_INVALID, "source: an absolute path or a git location is expected");

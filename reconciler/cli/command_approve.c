@@ -6,6 +6,7 @@
 
 typedef struct {
     int64_t allow_deletes; /* -1: not given */
+    const char *first_run; /* "start", "record" or NULL */
     FollowOptions follow;
 } Approval;
 
@@ -43,6 +44,8 @@ static int approve(Invocation *invocation, Session *session, const Approval *app
     json_t *request = json_pack("{s:s}", "planId", invocation->arguments[0]);
     if (approval->allow_deletes >= 0)
         json_object_set_new(request, "allowDeletes", json_integer(approval->allow_deletes));
+    if (approval->first_run)
+        json_object_set_new(request, "firstRun", json_string(approval->first_run));
     json_t *answer = backend_call(session->backend, "approve", request, &error);
     if (!answer)
         return session_fail(invocation, error,
@@ -61,7 +64,8 @@ static int approve(Invocation *invocation, Session *session, const Approval *app
 static int run(Invocation *invocation)
 {
     const Options *options = &invocation->options;
-    Approval approval = {-1, {.want = want_from(options->wait_for, WANT_RESOURCES), .what = "the apply"}};
+    Approval approval = {
+        -1, options->first_run, {.want = want_from(options->wait_for, WANT_RESOURCES), .what = "the apply"}};
     g_auto(Session) session = {0};
     g_autoptr(GError) error = NULL;
     int code = EXIT_OK;
@@ -80,6 +84,8 @@ static int run(Invocation *invocation)
 static const OptionSpec options[] = {
     {"allow-deletes", 0, OPTION_TEXT, OPTION(allow_deletes), "N",
      "let up to N resources be deleted or replaced, as muster status says", NULL},
+    {"first-run", 0, OPTION_TEXT, OPTION(first_run), "MODE",
+     "where the source has no history here: start its jobs, or record them as done", "start|record"},
     OPTION_WAIT_FOR,
     OPTION_TIMEOUT,
 };
@@ -91,16 +97,17 @@ const Command command_approve = {
     .summary = "carry out a plan that waits",
     .description =
         "The daemon holds the plan of a source whose muster.yaml (or the policy) says approval: required, "
-        "and "
-        "any plan that would delete too much at once. muster status shows which waits, what it would do and "
-        "why it waits; approve lets the daemon carry it out, and waits like apply.\n\n"
+        "any plan that would delete too much at once, and the first plan of a source that would start jobs "
+        "on aws. muster status shows which waits, what it would do and why it waits; approve lets the daemon "
+        "carry it out, and waits like apply.\n\n"
         "PLAN-ID is the id that plan and status show, or at least its first 8 characters. It names what "
         "changes, not a commit: the plan is made again, and carried out only if it is still that one. A "
         "plan that something newer took the place of is refused, with what differs (exit code 3); an id "
         "that no plan has ends with 6.\n\n"
         "muster events tells who approved what.",
     .examples = "muster approve 7f3a9c01\twhat muster status shows\n"
-                "muster approve 7f3a9c01 --allow-deletes 7\tone that deletes seven resources",
+                "muster approve 7f3a9c01 --allow-deletes 7\tone that deletes seven resources\n"
+                "muster approve 7f3a9c01 --first-run record\tthe first of a source whose jobs ran elsewhere",
     .options = options,
     .options_len = G_N_ELEMENTS(options),
     .argument = ARGUMENT_NONE,

@@ -638,6 +638,8 @@ static void status_waiting(const json_t *waiting, const ListStyle *style, GStrin
     g_string_append_printf(out, "    to apply it: muster approve %.8s", member_text(waiting, "planId"));
     if (deletes)
         g_string_append_printf(out, " --allow-deletes %" G_GINT64_FORMAT, deletes);
+    if (json_is_true(json_object_get(waiting, "firstRun")))
+        g_string_append(out, " --first-run start (or record: its jobs are taken as done)");
     g_string_append_c(out, '\n');
 }
 
