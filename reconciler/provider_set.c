@@ -26,7 +26,7 @@ struct ProviderSet {
     ProviderEventFunc func;
     void *data;
     Member members[PROVIDER_UNSET];
-    GHashTable *owners;    /* LaunchToken → Member*; but of NOT_KEPT */
+    GHashTable *owners; /* LaunchToken → Member*, but of NOT_KEPT; NULL: expected, and nobody knows whose */
     GHashTable *resources; /* name → Member* that holds it */
     GArray *held;          /* of HeldStop */
     int depth;             /* calls of the face that are under way */
@@ -50,8 +50,19 @@ static bool is_all_observed(const ProviderSet *set)
 
 static void keep(Member *member, const LaunchToken *token)
 {
-    if (member->type != NOT_KEPT && !g_hash_table_contains(member->set->owners, token))
+    if (member->type == NOT_KEPT)
+        g_hash_table_remove(member->set->owners, token);
+    else if (!g_hash_table_lookup(member->set->owners, token))
         g_hash_table_insert(member->set->owners, g_memdup2(token, sizeof *token), member);
+}
+
+/* Whoever it is has told all that is there: what it does not know is not there. */
+static bool is_settled(const ProviderSet *set, const LaunchToken *token)
+{
+    void *owner = NULL;
+    if (!g_hash_table_lookup_extended(set->owners, token, NULL, &owner))
+        owner = set->members[NOT_KEPT].provider ? &((ProviderSet *)(uintptr_t)set)->members[NOT_KEPT] : NULL;
+    return owner ? ((const Member *)owner)->is_observed : is_all_observed(set);
 }
 
 /* NULL: nobody's. */
@@ -121,7 +132,7 @@ static void stop_now(ProviderSet *set, const HeldStop *stop)
 static void stop_or_hold(ProviderSet *set, const LaunchToken *token, bool is_instance, const char *reason)
 {
     HeldStop stop = {*token, is_instance, (char *)(uintptr_t)reason};
-    if (g_hash_table_contains(set->owners, token) || is_all_observed(set)) {
+    if (is_settled(set, token)) {
         stop_now(set, &stop);
         return;
     }
@@ -134,8 +145,10 @@ static void let_go(ProviderSet *set)
     g_autoptr(GArray) held = g_steal_pointer(&set->held);
     set->held = g_array_new(FALSE, FALSE, sizeof(HeldStop));
     g_array_set_clear_func(set->held, held_clear);
-    for (guint i = 0; i < held->len; i++)
-        stop_now(set, &g_array_index(held, HeldStop, i));
+    for (guint i = 0; i < held->len; i++) {
+        const HeldStop *stop = &g_array_index(held, HeldStop, i);
+        stop_or_hold(set, &stop->token, stop->is_instance, stop->reason);
+    }
 }
 
 /* ---- what is told ---- */
@@ -157,12 +170,10 @@ void provider_set_event(const ProviderEvent *event, void *data)
 {
     Member *member = data;
     ProviderSet *set = member->set;
+    ProviderEvent own = *event;
+    own.providers = 1u << member->type;
     switch (event->type) {
-    case PROVIDER_EVENT_OBSERVED:
-        member->is_observed = true;
-        if (!is_all_observed(set))
-            return;
-        break;
+    case PROVIDER_EVENT_OBSERVED: member->is_observed = true; break;
     case PROVIDER_EVENT_RESOURCE_OBSERVED:
     case PROVIDER_EVENT_RESOURCE_APPLIED:
     case PROVIDER_EVENT_RESOURCE_REFUSED: note_resource(member, event); break;
@@ -177,7 +188,7 @@ void provider_set_event(const ProviderEvent *event, void *data)
     case PROVIDER_EVENT_INSTANCE_REFUSED:
     case PROVIDER_EVENT_INSTANCE_GONE: keep(member, &event->token); break;
     }
-    tell(set, event);
+    tell(set, &own);
     if (event->type == PROVIDER_EVENT_OBSERVED)
         let_go(set);
 }
@@ -190,9 +201,12 @@ static bool start_member(Member *member, const ProviderStart *start, GError **er
     g_autofree ProviderExpected *expected = g_new0(ProviderExpected, start->expected_len);
     g_autofree ResourceRequest *resources = g_new0(ResourceRequest, start->resources_len);
     ProviderStart own = {.term = start->term, .expected = expected, .resources = resources};
-    for (size_t i = 0; i < start->expected_len; i++)
+    for (size_t i = 0; i < start->expected_len; i++) {
+        if (start->expected[i].provider == member->type)
+            keep(member, &start->expected[i].token);
         if (start->expected[i].provider == member->type || start->expected[i].provider == PROVIDER_UNSET)
             expected[own.expected_len++] = start->expected[i];
+    }
     for (size_t i = 0; i < start->resources_len; i++)
         if (start->resources[i].provider == member->type)
             resources[own.resources_len++] = start->resources[i];
@@ -204,6 +218,10 @@ static bool set_start(Provider *provider, const ProviderStart *start, GError **e
     ProviderSet *set = (ProviderSet *)provider;
     bool is_good = true;
     set->depth++;
+    for (size_t i = 0; i < start->expected_len; i++)
+        if (start->expected[i].provider == PROVIDER_UNSET)
+            g_hash_table_insert(set->owners,
+                                g_memdup2(&start->expected[i].token, sizeof start->expected[i].token), NULL);
     for (size_t i = 0; is_good && i < G_N_ELEMENTS(set->members); i++) {
         set->members[i].is_observed = false;
         is_good = !set->members[i].provider || start_member(&set->members[i], start, error);

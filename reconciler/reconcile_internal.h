@@ -106,8 +106,8 @@ struct Reconciler {
     size_t gathering;   /* calls on the query thread */
     GArray *events;     /* of KeptEvent: arrived, not applied */
     GHashTable *unseen; /* tokens of launches that earlier processes asked for and nothing was told of yet */
-    bool observed;
-    bool machine_told; /* facts.machine is the provider's word */
+    unsigned observed;  /* bits 1 << ProviderType: who has told all that is there */
+    bool machine_told;  /* facts.machine is the provider's word */
 
     Outgoing *outgoing;    /* of the tick under way */
     GQueue in_flight;      /* of Outgoing*, oldest first */
@@ -127,7 +127,7 @@ struct Reconciler {
     uint64_t declarations;    /* world_declarations() when they were looked at */
     int64_t resources_at_ms;  /* when to look again though nothing happens; INT64_MAX: never */
     uint64_t resource_number; /* of the newest request */
-    uint64_t resource_round;  /* of the complete observation that comes next */
+    uint64_t resource_rounds[PROVIDER_UNSET]; /* of the complete observation of each that comes next */
 
     /* failed commits */
     char *refusal; /* NULL: the store can be written */
@@ -176,7 +176,17 @@ bool launch_provider_start(Reconciler *reconciler, GError **error);
 
 /* reconcile_instance.c */
 bool instance_event_apply(Reconciler *reconciler, const ProviderEvent *event); /* false: not of an instance */
-void instances_observed(Reconciler *reconciler);
+/* ---- reconcile_observed.c ---- */
+bool observation_is_done(const Reconciler *reconciler, ProviderType provider);
+/* Whether one of providers (bits) says whether something of environment is there; NULL: of one that is gone.
+ */
+bool observation_covers(const Reconciler *reconciler, unsigned providers, const Environment *environment);
+/* A complete one of providers (bits; 0: all) was told. */
+void observation_apply(Reconciler *reconciler, unsigned providers);
+/* Marks the environments in which nothing may begin yet. */
+void observation_silence(Reconciler *reconciler);
+
+void instances_observed(Reconciler *reconciler, unsigned providers);
 void instances_resume(Reconciler *reconciler);
 void instances_take_stops(Reconciler *reconciler);
 void instance_effects(Reconciler *reconciler, const Outgoing *outgoing);
@@ -192,7 +202,7 @@ void resources_reload(Reconciler *reconciler); /* after the world was loaded */
  * Borrowed from the world. */
 const char *installation_name(Reconciler *reconciler);
 bool resource_event_apply(Reconciler *reconciler, const ProviderEvent *event); /* false: not of a resource */
-void resources_observed(Reconciler *reconciler);
+void resources_observed(Reconciler *reconciler, unsigned providers);
 /* Asks for what the provider holds otherwise than it is to. */
 void resources_run(Reconciler *reconciler);
 void resource_effects(Reconciler *reconciler, const Outgoing *outgoing);

@@ -43,29 +43,6 @@ static void apply_capacity(Reconciler *reconciler, const ProviderEvent *event)
     reconciler->facts.machine_notice = reconciler->notice;
 }
 
-/* Invariant 4: only a complete observation says what is not there: of what earlier processes asked for. What
- * was believed to run is lost, what was only intended never started. What this process asked for, or was told
- * of once, is the provider's to report: an observation may be told again when its commit has failed, and
- * comes again when the provider's connection was lost. */
-static void apply_observed(Reconciler *reconciler)
-{
-    g_autoptr(GArray) missing = g_array_new(FALSE, FALSE, sizeof(LaunchToken));
-    for (const Launch *launch = NULL; (launch = world_launch_next(reconciler->world, launch));)
-        if (launch->state == LAUNCH_UNKNOWN && g_hash_table_contains(reconciler->unseen, &launch->token))
-            g_array_append_val(missing, launch->token);
-    for (guint i = 0; i < missing->len; i++) {
-        Launch *launch = world_launch(reconciler->world, &g_array_index(missing, LaunchToken, i));
-        if (launch->started_ms)
-            launch_lost(reconciler->world, launch, reconciler->now_ms);
-        else
-            launch_refused(reconciler->world, launch, NULL, reconciler->now_ms);
-        g_array_append_val(reconciler->outgoing->settled, g_array_index(missing, LaunchToken, i));
-    }
-    instances_observed(reconciler);
-    resources_observed(reconciler);
-    reconciler->observed = true;
-}
-
 static void apply_end(Reconciler *reconciler, Launch *launch, const ProviderEvent *event)
 {
     LaunchEnd end = {.cause = event->cause,
@@ -123,7 +100,7 @@ static void apply_event(Reconciler *reconciler, const ProviderEvent *event)
         return;
     }
     if (event->type == PROVIDER_EVENT_OBSERVED) {
-        apply_observed(reconciler);
+        observation_apply(reconciler, event->providers);
         return;
     }
     if (instance_event_apply(reconciler, event) || resource_event_apply(reconciler, event))
@@ -238,6 +215,7 @@ void launch_decide(Reconciler *reconciler)
     reconciler->changed = false;
     if (!reconciler->launch || !reconciler->observed || reconciler->draining)
         return;
+    observation_silence(reconciler);
     DecideOptions options = {.world = reconciler->world,
                              .growth = reconciler->growth,
                              .providers = reconciler->providers,

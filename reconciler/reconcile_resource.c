@@ -18,7 +18,8 @@ typedef struct {
     uint64_t number_before; /* of the one before: holds again when that was refused */
     bool is_asked;          /* that is not answered */
     bool is_correction;
-    uint64_t round; /* of the newest observation that told of it */
+    ProviderType provider; /* who told of it last */
+    uint64_t round;        /* of its newest observation that told of it */
     int64_t tries, next_ms;
 } HeldResource;
 
@@ -98,7 +99,8 @@ void held_init(Reconciler *reconciler)
     tree_init(&reconciler->held, held_compare);
     reconciler->resources_at_ms = INT64_MAX;
     reconciler->resources_due = true;
-    reconciler->resource_round = 1;
+    for (size_t i = 0; i < PROVIDER_UNSET; i++)
+        reconciler->resource_rounds[i] = 1;
 }
 
 void held_clear(Reconciler *reconciler)
@@ -234,7 +236,8 @@ bool resource_event_apply(Reconciler *reconciler, const ProviderEvent *event)
     if (!held && tree_len(&reconciler->held) >= HELD_MAX)
         return true;
     held = held ? held : held_get(reconciler, event->kind, event->resource);
-    held->round = reconciler->resource_round;
+    held->provider = event->providers ? (ProviderType)g_bit_nth_lsf(event->providers, -1) : PROVIDER_LOCAL;
+    held->round = reconciler->resource_rounds[held->provider];
     reconciler->resources_due = true;
     /* What was found before a request was carried out says nothing of what it led to. */
     if (event->number < held->number)
@@ -248,16 +251,19 @@ bool resource_event_apply(Reconciler *reconciler, const ProviderEvent *event)
 }
 
 /* Invariant 4: the observation is complete; what it did not tell of is not there. */
-void resources_observed(Reconciler *reconciler)
+void resources_observed(Reconciler *reconciler, unsigned providers)
 {
     for (const Environment *at = NULL; (at = world_environment_next(reconciler->world, at));) {
         HeldResource *held = held_find(reconciler, at->resource->kind, at->resource->name);
-        if (is_ours(reconciler, at->resource) && (!held || held->round < reconciler->resource_round))
+        bool is_told = held && held->round == reconciler->resource_rounds[held->provider];
+        if (is_ours(reconciler, at->resource) && observation_covers(reconciler, providers, at) && !is_told)
             told_gone(reconciler, at->resource, held);
     }
     for (HeldResource *held = NULL; (held = held_next(reconciler, held));)
-        held->is_held = held->is_held && held->round == reconciler->resource_round;
-    reconciler->resource_round++;
+        if (providers >> held->provider & 1)
+            held->is_held = held->is_held && held->round == reconciler->resource_rounds[held->provider];
+    for (size_t i = 0; i < PROVIDER_UNSET; i++)
+        reconciler->resource_rounds[i] += providers >> i & 1;
     reconciler->resources_due = true;
 }
 
@@ -290,7 +296,8 @@ void resources_reload(Reconciler *reconciler)
 {
     for (const Environment *at = NULL; (at = world_environment_next(reconciler->world, at));) {
         const HeldResource *held = held_find(reconciler, at->resource->kind, at->resource->name);
-        bool may_be = reconciler->launch ? is_served(reconciler, at->resource) && !reconciler->observed
+        bool may_be = reconciler->launch ? is_served(reconciler, at->resource) &&
+                                               !observation_is_done(reconciler, at->provider)
                                          : at->provider == PROVIDER_AWS;
         ((Environment *)(uintptr_t)at)->is_held = held ? held->is_held || held->is_asked : may_be;
     }
@@ -372,11 +379,11 @@ static void look(Reconciler *reconciler)
     HeldResource *next;
     for (const Environment *at = NULL;
          !is_full(reconciler) && (at = world_environment_next(reconciler->world, at));)
-        if (is_served(reconciler, at->resource))
+        if (is_served(reconciler, at->resource) && observation_is_done(reconciler, at->provider))
             want_environment(reconciler, at->resource);
     for (HeldResource *held = held_next(reconciler, NULL); !is_full(reconciler) && held; held = next) {
         next = held_next(reconciler, held);
-        if (!resource_of(reconciler, held))
+        if (!resource_of(reconciler, held) && observation_is_done(reconciler, held->provider))
             want_gone(reconciler, held);
     }
 }
@@ -386,7 +393,8 @@ static void look_at_leaving(Reconciler *reconciler)
 {
     for (const Environment *at = NULL;
          !is_full(reconciler) && (at = world_environment_next(reconciler->world, at));)
-        if (at->resource->phase != RESOURCE_ACTIVE && is_served(reconciler, at->resource))
+        if (at->resource->phase != RESOURCE_ACTIVE && is_served(reconciler, at->resource) &&
+            observation_is_done(reconciler, at->provider))
             want_environment(reconciler, at->resource);
 }
 
@@ -394,7 +402,7 @@ static void look_at_leaving(Reconciler *reconciler)
 static void note_unknown(Reconciler *reconciler)
 {
     for (const Environment *at = NULL; (at = world_environment_next(reconciler->world, at));)
-        if (is_served(reconciler, at->resource))
+        if (is_served(reconciler, at->resource) && !observation_is_done(reconciler, at->provider))
             environment_set_unmade(reconciler->world, (Environment *)(uintptr_t)at,
                                    "its provider has not told yet what is there");
 }
@@ -406,7 +414,7 @@ void resources_run(Reconciler *reconciler)
                   reconciler->declarations != world_declarations(reconciler->world);
     if (!reconciler->launch || !provider->resources_apply)
         return;
-    if (is_due && !reconciler->observed)
+    if (is_due)
         note_unknown(reconciler);
     if (!reconciler->observed || reconciler->draining)
         return;

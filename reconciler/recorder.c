@@ -514,9 +514,9 @@ static void put_event(GByteArray *out, const ProviderEvent *event)
                                  event->zone,   event->environment, event->resource,    event->observed};
     saved_put_number(out, event->type);
     saved_put_bytes(out, event->token.bytes, LAUNCH_TOKEN_BYTES);
-    const int64_t numbers[] = {event->at_ms,     event->started_ms, event->cause,
-                               event->exit_code, event->vcpus_e4,   event->memory_mib,
-                               event->gpus,      event->refusal,    event->gone};
+    const int64_t numbers[] = {event->at_ms,    event->started_ms, event->cause, event->exit_code,
+                               event->vcpus_e4, event->memory_mib, event->gpus,  event->refusal,
+                               event->gone,     event->providers};
     for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++)
         saved_put_number(out, numbers[i]);
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)

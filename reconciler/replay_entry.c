@@ -81,6 +81,7 @@ static void take_event(Saved *from, Entry *entry)
     event->gpus = (int)saved_number(from);
     event->refusal = (InstanceRefusal)limited(from, INSTANCE_REFUSED_UNKNOWN_LATER);
     event->gone = (InstanceGoneReason)limited(from, INSTANCE_GONE_DIED);
+    event->providers = (unsigned)limited(from, (1 << PROVIDER_UNSET) - 1);
     event->reason = optional(from, entry);
     event->notice = optional(from, entry);
     event->provider_id = optional(from, entry);

@@ -111,9 +111,10 @@ typedef enum {
     PROVIDER_EVENT_ENDED,    /* ended and every process of it is gone */
     PROVIDER_EVENT_LOST, /* it was started or may have been; every process that carried its token is proven
                             gone;    how it ended is unknown */
-    PROVIDER_EVENT_OBSERVED, /* a complete observation is done: all launches that were asked for before it and
-                                were not reported by it are proven never to have started. It covers instances
-                                too: one that was asked for before and not reported does not exist. */
+    PROVIDER_EVENT_OBSERVED, /* a complete observation of `providers` is done: all of their launches that were
+                                asked for before it and were not reported by it are proven never to have
+                                started. It covers instances too: one that was asked for before and not
+                                reported does not exist. */
     PROVIDER_EVENT_CAPACITY, /* capacity of the machine, and notices about how limits are enforced */
     /* Of instances; token is the instance's. Each may come again, and none follows GONE or REFUSED but these
      * themselves. */
@@ -135,6 +136,7 @@ typedef enum {
 
 typedef struct {
     ProviderEventType type;
+    unsigned providers; /* bits 1 << ProviderType: whose it is; 0: of the only one there is */
     LaunchToken token;  /* ACCEPTED … LOST, INSTANCE_… */
     int64_t at_ms;      /* CLOCK_REALTIME of the start or end */
     int64_t started_ms; /* ENDED: when it had started */

@@ -15,7 +15,10 @@ static Fake *fakes[PROVIDER_UNSET];
 static void told(const ProviderEvent *event, void *data)
 {
     (void)data;
-    g_string_append_printf(calls, "told %d/%d|", event->type, event->token.bytes[0]);
+    g_string_append_printf(calls, "told %d/%d", event->type, event->token.bytes[0]);
+    if (event->type == PROVIDER_EVENT_OBSERVED)
+        g_string_append_printf(calls, " of %u", event->providers);
+    g_string_append_c(calls, '|');
 }
 
 static void note(Provider *provider, const char *what, int token)
@@ -154,22 +157,30 @@ static void test_whose(void)
     end(provider);
 }
 
-/* A complete observation is one of all; a stop of what nobody has told of yet is nobody's to refuse before.
- */
+/* Each observation is one of its own provider. A stop waits for the provider that has it, or may have it, and
+ * for no other: what it does not know before it has looked is not nothing. */
 static void test_observed(void)
 {
     Provider *provider = begin();
-    const LaunchToken far = token(2), local = token(1);
-    tell(PROVIDER_LOCAL, PROVIDER_EVENT_OBSERVED, 0);
-    provider->stop(provider, &far, "");
+    const LaunchToken far = token(2), local = token(1), nobodys = token(3), new = token(7);
+    provider->stop(provider, &local, "");
     expect("");
+    tell(PROVIDER_LOCAL, PROVIDER_EVENT_OBSERVED, 0);
+    g_autofree char *near =
+        g_strdup_printf("told %d/0 of %u|local stop 1|", PROVIDER_EVENT_OBSERVED, 1u << PROVIDER_LOCAL);
+    expect(near);
+    provider->stop(provider, &far, "");
+    provider->stop(provider, &nobodys, "");
+    expect("");
+    provider->stop(provider, &new, "");
+    expect("local stop 7|");
     tell(PROVIDER_AWS, PROVIDER_EVENT_STARTED, 2);
+    tell(PROVIDER_AWS, PROVIDER_EVENT_STARTED, 3);
     tell(PROVIDER_AWS, PROVIDER_EVENT_OBSERVED, 0);
     g_autofree char *all =
-        g_strdup_printf("told %d/2|told %d/0|aws stop 2|", PROVIDER_EVENT_STARTED, PROVIDER_EVENT_OBSERVED);
+        g_strdup_printf("told %d/2|told %d/3|told %d/0 of %u|aws stop 2|aws stop 3|", PROVIDER_EVENT_STARTED,
+                        PROVIDER_EVENT_STARTED, PROVIDER_EVENT_OBSERVED, 1u << PROVIDER_AWS);
     expect(all);
-    provider->stop(provider, &local, "");
-    expect("local stop 1|");
     end(provider);
 }
 

@@ -220,6 +220,29 @@ static void test_restart_loses_running(Engine *engine, gconstpointer data)
     g_assert_cmpuint(jobs_in_state(engine, JOB_RUNNING), ==, 0);
 }
 
+/* What one provider has told all of says nothing of another's, and nothing begins in its environments. */
+static void test_restart_other_observed(Engine *engine, gconstpointer data)
+{
+    (void)data;
+    engine_call(engine, "submit", ENGINE_SUBMIT);
+    engine_settle(engine);
+    engine_event(engine, event_of(engine, PROVIDER_EVENT_STARTED));
+    engine_settle(engine);
+    restart(engine);
+    engine_event(
+        engine,
+        (ProviderEvent){.type = PROVIDER_EVENT_CAPACITY, .vcpus_e4 = 4 * DECIMAL_SCALE, .memory_mib = 4096});
+    engine_event(engine, (ProviderEvent){.type = PROVIDER_EVENT_OBSERVED, .providers = 1u << PROVIDER_AWS});
+    engine_call(engine, "submit", ENGINE_SUBMIT);
+    engine_settle(engine);
+    g_assert_cmpuint(engine->launched->len, ==, 1);
+    g_assert_cmpuint(jobs_in_state(engine, JOB_RUNNING), ==, 1);
+    engine_event(engine, (ProviderEvent){.type = PROVIDER_EVENT_OBSERVED, .providers = 1u << PROVIDER_LOCAL});
+    engine_settle(engine);
+    g_assert_cmpuint(jobs_in_state(engine, JOB_RUNNING), ==, 0);
+    g_assert_cmpuint(engine->launched->len, ==, 2);
+}
+
 /* The observation comes again after a commit that failed: what was reported before it is not missing, whether
  * its report was in that commit or in an earlier one, and what was launched since was never part of it. */
 static void test_observation_again(Engine *engine, gconstpointer data)
@@ -573,6 +596,7 @@ int main(int argc, char **argv)
     ENGINE_TEST(restart_refuses_unseen);
     ENGINE_TEST(restart_adopts_running);
     ENGINE_TEST(restart_loses_running);
+    ENGINE_TEST(restart_other_observed);
     ENGINE_TEST(observation_again);
     ENGINE_TEST(terminate_stops_after_commit);
     ENGINE_TEST(idle);

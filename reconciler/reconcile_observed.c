@@ -1,0 +1,54 @@
+/* reconcile_observed.c: complete observations, each of one provider: what is not told in them is not there.
+ * Until a provider's is done nothing begins in its environments; those of others do not wait for it. */
+#include "reconciler/reconcile_internal.h"
+
+bool observation_is_done(const Reconciler *reconciler, ProviderType provider)
+{
+    if (provider == PROVIDER_UNSET) /* nobody knows whose it is: each may have it */
+        return (reconciler->observed & reconciler->providers) == reconciler->providers;
+    return reconciler->observed >> provider & 1;
+}
+
+bool observation_covers(const Reconciler *reconciler, unsigned providers, const Environment *environment)
+{
+    return environment ? providers >> environment->provider & 1
+                       : observation_is_done(reconciler, PROVIDER_UNSET);
+}
+
+/* Invariant 4: only a complete observation says what is not there: of what earlier processes asked for. What
+ * was believed to run is lost, what was only intended never started. What this process asked for, or was told
+ * of once, is the provider's to report: an observation may be told again when its commit has failed, and
+ * comes again when the provider's connection was lost. */
+static void settle_launches(Reconciler *reconciler, unsigned providers)
+{
+    g_autoptr(GArray) missing = g_array_new(FALSE, FALSE, sizeof(LaunchToken));
+    for (const Launch *launch = NULL; (launch = world_launch_next(reconciler->world, launch));)
+        if (launch->state == LAUNCH_UNKNOWN && g_hash_table_contains(reconciler->unseen, &launch->token) &&
+            observation_covers(reconciler, providers, launch->environment))
+            g_array_append_val(missing, launch->token);
+    for (guint i = 0; i < missing->len; i++) {
+        Launch *launch = world_launch(reconciler->world, &g_array_index(missing, LaunchToken, i));
+        if (launch->started_ms)
+            launch_lost(reconciler->world, launch, reconciler->now_ms);
+        else
+            launch_refused(reconciler->world, launch, NULL, reconciler->now_ms);
+        g_array_append_val(reconciler->outgoing->settled, g_array_index(missing, LaunchToken, i));
+    }
+}
+
+void observation_apply(Reconciler *reconciler, unsigned providers)
+{
+    providers = providers ? providers : ~0u;
+    reconciler->observed |= providers;
+    settle_launches(reconciler, providers);
+    instances_observed(reconciler, providers);
+    resources_observed(reconciler, providers);
+    reconciler->changed = true;
+}
+
+void observation_silence(Reconciler *reconciler)
+{
+    for (const Environment *at = NULL; (at = world_environment_next(reconciler->world, at));)
+        ((Environment *)(uintptr_t)at)->is_silent =
+            reconciler->providers >> at->provider & 1 && !observation_is_done(reconciler, at->provider);
+}
