@@ -183,6 +183,9 @@ bool observation_is_done(const Reconciler *reconciler, ProviderType provider);
 bool observation_covers(const Reconciler *reconciler, unsigned providers, const Environment *environment);
 /* A complete one of providers (bits; 0: all) was told. */
 void observation_apply(Reconciler *reconciler, unsigned providers);
+/* Nodes of a multinode job are asked for once the main one runs: those that had not come to that when a
+ * process ended are asked for again, where the main one is there. False: it is none of these. */
+bool observation_asks_again(Reconciler *reconciler, Launch *launch);
 /* Marks the environments in which nothing may begin yet. */
 void observation_silence(Reconciler *reconciler);
 

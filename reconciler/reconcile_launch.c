@@ -108,6 +108,9 @@ static void apply_event(Reconciler *reconciler, const ProviderEvent *event)
     bool is_final = event->type != PROVIDER_EVENT_STARTED && event->type != PROVIDER_EVENT_ACCEPTED;
     Launch *launch = world_launch(reconciler->world, &event->token);
     g_hash_table_remove(reconciler->unseen, &event->token);
+    if (launch && event->type == PROVIDER_EVENT_REFUSED && !event->reason &&
+        observation_asks_again(reconciler, launch))
+        return;
     /* A launch that the world does not know ended here before: the provider may forget it. */
     if (is_final)
         g_array_append_val(reconciler->outgoing->settled, event->token);
@@ -380,7 +383,8 @@ static void build_request(const Reconciler *reconciler, const Launch *launch, ui
         .definition = job->template->definition,
         .definition_spec = job->template->definition_spec,
         .overrides = job->template->request,
-        .node = launch->is_node ? launch->index : -1};
+        .node = launch->is_node ? launch->index : -1,
+        .main_node = launch->is_node && job->launch && job->launch != launch ? &job->launch->token : NULL};
     add_workspace(reconciler, arena, job, ret_request);
     add_environment(envp, arena, launch, ret_request);
     if (launch->instance && launch->instance->environment)

@@ -15,6 +15,19 @@ bool observation_covers(const Reconciler *reconciler, unsigned providers, const 
                        : observation_is_done(reconciler, PROVIDER_UNSET);
 }
 
+bool observation_asks_again(Reconciler *reconciler, Launch *launch)
+{
+    const Launch *main_node = launch->job->launch;
+    bool is_to_come = launch->is_node && launch->state == LAUNCH_UNKNOWN && !launch->started_ms &&
+                      !launch->stopping && main_node && main_node != launch &&
+                      !g_hash_table_contains(reconciler->unseen, &main_node->token);
+    if (!is_to_come)
+        return false;
+    launch_resume(reconciler->world, launch);
+    g_array_append_val(reconciler->outgoing->launches, launch->token);
+    return true;
+}
+
 /* Invariant 4: only a complete observation says what is not there: of what earlier processes asked for. What
  * was believed to run is lost, what was only intended never started. What this process asked for, or was told
  * of once, is the provider's to report: an observation may be told again when its commit has failed, and
@@ -28,6 +41,8 @@ static void settle_launches(Reconciler *reconciler, unsigned providers)
             g_array_append_val(missing, launch->token);
     for (guint i = 0; i < missing->len; i++) {
         Launch *launch = world_launch(reconciler->world, &g_array_index(missing, LaunchToken, i));
+        if (observation_asks_again(reconciler, launch))
+            continue;
         if (launch->started_ms)
             launch_lost(reconciler->world, launch, reconciler->now_ms);
         else

@@ -126,7 +126,7 @@ bool job_lookup_gather(JobLookup *lookup, StoreReader *reader, char **ret_error)
             continue;
         g_autoptr(JobView) view = NULL;
         g_autoptr(GError) error = NULL;
-        if (!job_view_load(reader, &named->id, named->index, VIEW_ATTEMPTS, &view, &error)) {
+        if (!job_view_load(reader, &named->id, named->index, -1, VIEW_ATTEMPTS, &view, &error)) {
             *ret_error = g_strdup(error->message);
             return false;
         }

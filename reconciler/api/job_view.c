@@ -52,6 +52,7 @@ JobView *job_view_from(const StoredJob *stored, int32_t index, ViewDetail detail
     view->started_ms = index == NOT_A_CHILD ? job->started_ms : 0;
     view->stopped_ms = index == NOT_A_CHILD ? job->stopped_ms : 0;
     view->array_size = job->array_size;
+    view->node = -1;
     view->depends_on = g_array_new(FALSE, FALSE, sizeof(DependencyRecord));
     view->attempt_records = g_array_new(FALSE, FALSE, sizeof(AttemptRecord));
     g_array_set_clear_func(view->attempt_records, attempt_clear);
@@ -147,31 +148,41 @@ static bool load_child(StoreReader *reader, JobView *view, GError **error)
     return store_reader_children(reader, view->sequence, take_child, take_range, view, error);
 }
 
-/* Whose attempts are the job's: a multinode job mirrors its main node (batch: "Run time"). */
-static int32_t attempts_index(const StoredJob *stored, int32_t index)
+/* Whose attempts are the job's: a multinode job mirrors its main node (batch: "Run time"). False: it has no
+ * such node. */
+static bool find_node(const StoredJob *stored, int32_t asked, JobView *view)
 {
-    if (index != NOT_A_CHILD || !stored->job.is_multinode)
-        return index;
+    if (!stored->job.is_multinode)
+        return asked < 0;
     g_autoptr(JobDefinitionSpec) effective = effective_of(&stored->template);
-    return effective ? (int32_t)effective->main_node : index;
+    if (!effective || asked >= effective->nodes)
+        return asked < 0;
+    view->node = asked >= 0 ? asked : (int32_t)effective->main_node;
+    return true;
 }
 
-bool job_view_load(StoreReader *reader, const JobId *id, int32_t index, ViewDetail detail, JobView **ret_view,
-                   GError **error)
+static bool load_attempts(StoreReader *reader, JobView *view, GError **error)
+{
+    return store_reader_attempts(reader, view->sequence, view->node >= 0 ? view->node : view->index,
+                                 take_attempt, view, error);
+}
+
+bool job_view_load(StoreReader *reader, const JobId *id, int32_t index, int32_t node, ViewDetail detail,
+                   JobView **ret_view, GError **error)
 {
     StoredJob stored;
     bool found = false;
+    *ret_view = NULL;
     if (!store_reader_job(reader, id, &found, &stored, error))
         return false;
-    if (!found || (index != NOT_A_CHILD && index >= stored.job.array_size)) {
-        *ret_view = NULL;
+    if (!found || (index != NOT_A_CHILD && index >= stored.job.array_size))
         return true;
-    }
     g_autoptr(JobView) view = job_view_from(&stored, index, detail);
+    if (detail != VIEW_BRIEF && !find_node(&stored, node, view))
+        return true;
     if (index != NOT_A_CHILD && !load_child(reader, view, error))
         return false;
-    if (detail != VIEW_BRIEF && !store_reader_attempts(reader, view->sequence, attempts_index(&stored, index),
-                                                       take_attempt, view, error))
+    if (detail != VIEW_BRIEF && !load_attempts(reader, view, error))
         return false;
     if (detail != VIEW_ATTEMPTS && index == NOT_A_CHILD && view->array_size &&
         !job_view_count(reader, view, error))

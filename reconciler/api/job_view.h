@@ -17,6 +17,7 @@ typedef struct {
     int32_t attempts;
     int64_t created_ms, started_ms, stopped_ms;
     int32_t array_size;
+    int32_t node; /* of a multinode job: whose attempts these are; -1: it is none, or not loaded with them */
     bool counted; /* counts are known */
     int64_t counts[JOB_STATE_COUNT];
     GArray *depends_on;           /* of DependencyRecord; WHOLE */
@@ -28,9 +29,10 @@ JobView *job_view_from(const StoredJob *stored, int32_t index, ViewDetail detail
 void job_view_free(JobView *view);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(JobView, job_view_free)
 
-/* *ret_view: NULL when there is no such job. False with error: the store could not be read. */
-bool job_view_load(StoreReader *reader, const JobId *id, int32_t index, ViewDetail detail, JobView **ret_view,
-                   GError **error);
+/* node: whose attempts of a multinode job; -1: its main node's. *ret_view: NULL when there is no such job,
+ * child or node. False with error: the store could not be read. */
+bool job_view_load(StoreReader *reader, const JobId *id, int32_t index, int32_t node, ViewDetail detail,
+                   JobView **ret_view, GError **error);
 /* What a row or range says about an array child. */
 void job_view_take_child(JobView *view, const ChildRecord *child);
 void job_view_take_range(JobView *view, const RangeRecord *range);

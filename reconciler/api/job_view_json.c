@@ -147,9 +147,9 @@ static void set_configuration(const JobView *view, json_t *object)
 /* What the attempt is called at its provider, and where it logs there. */
 static void set_task(const JobView *view, const AttemptRecord *attempt, json_t *item)
 {
-    json_t *place = view->definition_spec
-                        ? task_log_place(attempt->task, view->definition, view_from(view->definition_spec))
-                        : NULL;
+    json_t *place = view->definition_spec ? task_log_place(attempt->task, view->definition,
+                                                           view_from(view->definition_spec), view->node)
+                                          : NULL;
     json_set_view(item, "task", attempt->task);
     if (place)
         json_object_set_new(item, "log", place);
@@ -164,9 +164,10 @@ static bool is_elsewhere(const JobView *view)
 static void set_attempts(const JobView *view, const char *state_dir, json_t *object)
 {
     json_t *array = json_array();
+    int32_t index = view->node >= 0 ? view->node : view->index;
     for (guint i = 0; i < view->attempt_records->len; i++) {
         const AttemptRecord *attempt = &g_array_index(view->attempt_records, AttemptRecord, i);
-        g_autofree char *log = attempt_log_path(state_dir, &view->id, view->index, attempt->attempt);
+        g_autofree char *log = attempt_log_path(state_dir, &view->id, index, attempt->attempt);
         json_t *item = json_object();
         json_set_number(item, "attempt", attempt->attempt);
         json_set_time(item, "startedAt", attempt->started_ms);
@@ -184,9 +185,17 @@ static void set_attempts(const JobView *view, const char *state_dir, json_t *obj
     }
     json_object_set_new(object, "attempts", array);
     if (view->attempts > 0 && !is_elsewhere(view)) {
-        g_autofree char *log = attempt_log_path(state_dir, &view->id, view->index, view->attempts);
+        g_autofree char *log = attempt_log_path(state_dir, &view->id, index, view->attempts);
         json_set_text(object, "logPath", log);
     }
+}
+
+/* As Batch's ListJobs has it; of the node whose attempts are shown. */
+static json_t *node_properties(const JobView *view)
+{
+    const JobDefinitionSpec *spec = view->effective;
+    return json_pack("{s:b,s:i,s:I}", "isMainNode", view->node == spec->main_node, "nodeIndex", view->node,
+                     "numNodes", (json_int_t)spec->nodes);
 }
 
 json_t *job_view_json(const JobView *view, const char *state_dir, ViewDetail detail)
@@ -207,6 +216,8 @@ json_t *job_view_json(const JobView *view, const char *state_dir, ViewDetail det
     json_set_text(object, "waiting", view->waiting);
     if (view->array_size)
         json_object_set_new(object, "arrayProperties", array_properties(view));
+    if (view->node >= 0 && view->effective)
+        json_object_set_new(object, "nodeProperties", node_properties(view));
     if (detail == VIEW_WHOLE) {
         set_configuration(view, object);
         set_attempts(view, state_dir, object);

@@ -31,7 +31,8 @@
  * (default 100),"before"? token} →
  * {"jobs":[{"jobId","jobName","queue","status","statusReason","createdAt","startedAt","stoppedAt","attempts","definition",
  *                       "arrayProperties":{"size","index"?,"statusSummary":{…}}?,"run"?,"step"?}],"next"?:
- * token}   newest first job {"job": "UUID" | "UUID:INDEX" | unique prefix of at least 4 hex digits} →
+ * token}   newest first job {"job": "UUID" | "UUID:INDEX" | unique prefix of at least 4 hex digits, "node"?:
+ * n} →
  * {"job":{…as in
  * jobs…,"dependsOn":[…],"container":{"image","command":[…],"environment":[{"name","value"}],"resourceRequirements":[…],
  *                       "exitCode"?,"reason"?},"retryStrategy","timeout","attempts":[{"attempt","startedAt","stoppedAt","exitCode","reason","statusReason","logPath","environment"}],

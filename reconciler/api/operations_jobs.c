@@ -14,6 +14,7 @@ typedef struct {
     bool array, more, found;
     JobId array_id;
     const char *prefix; /* `job` by prefix; borrowed from the request */
+    int32_t node;       /* `job`: of a multinode one; -1: not said */
     ViewDetail detail;
     GArray *refs;     /* of JobRef: asked for by id */
     GPtrArray *views; /* of JobView* */
@@ -51,6 +52,7 @@ static JobsState *jobs_state_new(Call *call)
     jobs->refs = g_array_new(FALSE, FALSE, sizeof(JobRef));
     jobs->views = g_ptr_array_new_with_free_func(free_view);
     jobs->limit = 100;
+    jobs->node = -1;
     call->state = jobs;
     call->state_free = jobs_state_free;
     return jobs;
@@ -171,7 +173,7 @@ static bool gather_refs(StoreReader *reader, JobsState *jobs, GError **error)
     for (guint i = 0; i < jobs->refs->len; i++) {
         const JobRef *ref = &g_array_index(jobs->refs, JobRef, i);
         JobView *view = NULL;
-        if (!job_view_load(reader, &ref->id, ref->index, jobs->detail, &view, error))
+        if (!job_view_load(reader, &ref->id, ref->index, jobs->node, jobs->detail, &view, error))
             return false;
         if (view)
             g_ptr_array_add(jobs->views, view);
@@ -350,10 +352,12 @@ OperationStep jobs_step(OperationContext *context, Call *call)
 static OperationStep job_begin(Call *call)
 {
     const char *text = NULL;
-    if (!request_string(call, "job", &text))
+    int64_t node = -1;
+    if (!request_string(call, "job", &text) || !request_integer(call, "node", &node))
         return STEP_DONE;
     JobsState *jobs = jobs_state_new(call);
     jobs->detail = VIEW_WHOLE;
+    jobs->node = (int32_t)CLAMP(node, -1, INT32_MAX);
     JobRef ref;
     if (text && job_ref_from_text(view_from(text), &ref.id, &ref.index)) {
         g_array_append_val(jobs->refs, ref);
@@ -376,6 +380,8 @@ OperationStep job_step(OperationContext *context, Call *call)
     const char *text = json_string_value(json_object_get(call->request, "job"));
     if (call->gather_error)
         return call_fail(call, FAULT_INTERNAL, "%s", call->gather_error);
+    if (jobs->views->len == 0 && jobs->node >= 0)
+        return call_fail(call, FAULT_NOT_FOUND, "there is no job \"%s\" with a node %d", text, jobs->node);
     if (jobs->views->len == 0)
         return call_fail(call, FAULT_NOT_FOUND, "there is no job \"%s\"", text);
     if (jobs->views->len > 1)

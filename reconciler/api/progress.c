@@ -374,7 +374,7 @@ bool progress_query_run(ProgressQuery *query, StoreReader *reader, char **ret_er
     }
     for (guint i = 0; read && i < query->ids->len; i++) {
         JobView *view = NULL;
-        read = job_view_load(reader, &g_array_index(query->ids, JobId, i), NOT_A_CHILD, VIEW_BRIEF, &view,
+        read = job_view_load(reader, &g_array_index(query->ids, JobId, i), NOT_A_CHILD, -1, VIEW_BRIEF, &view,
                              &error);
         if (view)
             g_ptr_array_add(query->views, view);

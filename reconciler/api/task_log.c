@@ -2,16 +2,39 @@
 #include "reconciler/api/task_log.h"
 #include <glib.h>
 #include <string.h>
+#include "spec/decode_value.h"
 
 #define GROUP     "/aws/batch/job"
 #define CONTAINER "default"
 
-/* The container whose log it is; its name in *ret_name. */
-static const json_t *container_of(const json_t *spec, const char **ret_name)
+/* Of the ranges that hold the node the narrowest (batch: "Multi-node parallel jobs", "Definition"). */
+static const json_t *range_of(const json_t *spec, int32_t node)
 {
-    const json_t *alone = json_object_get(spec, "containerProperties");
+    const json_t *ranges = json_object_get(json_object_get(spec, "nodeProperties"), "nodeRangeProperties"),
+                 *found = NULL;
+    int64_t narrowest = INT64_MAX;
+    size_t index;
+    json_t *range;
+    json_array_foreach(ranges, index, range)
+    {
+        const char *text = json_string_value(json_object_get(range, "targetNodes"));
+        int64_t first, last;
+        node_range_read(text ? text : ":", &first, &last);
+        if (node < first || node > last || last - first >= narrowest)
+            continue;
+        narrowest = last - first;
+        found = range;
+    }
+    return found;
+}
+
+/* The container whose log it is; its name in *ret_name. */
+static const json_t *container_of(const json_t *spec, int32_t node, const char **ret_name)
+{
+    const json_t *part = node < 0 ? spec : range_of(spec, node),
+                 *alone = json_object_get(part, node < 0 ? "containerProperties" : "container");
     const json_t *task =
-        json_array_get(json_object_get(json_object_get(spec, "ecsProperties"), "taskProperties"), 0);
+        json_array_get(json_object_get(json_object_get(part, "ecsProperties"), "taskProperties"), 0);
     const json_t *first = json_array_get(json_object_get(task, "containers"), 0);
     const char *name = json_string_value(json_object_get(first, "name"));
     *ret_name = !alone && name ? name : CONTAINER;
@@ -32,7 +55,7 @@ static const char *option(const json_t *options, const char *name, const char *o
     return value && *value ? value : otherwise;
 }
 
-json_t *task_log_place(View task, const char *definition, View definition_spec)
+json_t *task_log_place(View task, const char *definition, View definition_spec, int32_t node)
 {
     g_autofree char *arn = g_strndup(task.data, task.len),
                     *name = g_strndup(definition, strcspn(definition, ":"));
@@ -42,7 +65,7 @@ json_t *task_log_place(View task, const char *definition, View definition_spec)
         g_strv_length(parts) == 6 ? json_loadb(definition_spec.data, definition_spec.len, 0, NULL) : NULL;
     if (!spec)
         return NULL;
-    const json_t *log = json_object_get(container_of(spec, &container_name), "logConfiguration"),
+    const json_t *log = json_object_get(container_of(spec, node, &container_name), "logConfiguration"),
                  *options = json_object_get(log, "options");
     const char *driver = log ? option(log, "logDriver", "awslogs") : "awslogs";
     g_autofree char *stream =

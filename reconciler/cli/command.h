@@ -30,7 +30,7 @@ typedef struct {
     char *queue, *definition, *array, *name, *share_identifier, *vcpus, *memory, *gpus, *job_timeout,
         *attempts, *file;
     char **depends_on, **parameters, **env;
-    char *status, *run, *limit, *attempt, *after, *reason, *man;
+    char *status, *run, *limit, *attempt, *node, *after, *reason, *man;
     char *created_before, *created_after;
     char **set, **values;
     char *policy;

@@ -15,6 +15,7 @@ typedef struct {
     Session session;
     char *id;
     int64_t attempt; /* 0: the newest */
+    int64_t node;    /* of a multinode job; -1: its main one */
     JobLog *log;     /* NULL: nothing to read yet */
     int64_t shown;   /* attempt that log is of */
     bool closed;     /* nobody reads standard output */
@@ -178,7 +179,7 @@ static int follow(Follower *follower)
     g_autoptr(GError) error = NULL;
     json_int_t since = 0;
     while (true) {
-        json_t *job = lookup_job(&follower->session, follower->id, &error);
+        json_t *job = lookup_node(&follower->session, follower->id, follower->node, &error);
         if (!job)
             return follow_end(follower, error);
         bool is_over = is_final(job) || (follower->attempt &&
@@ -202,7 +203,7 @@ static int show(Follower *follower)
 {
     const Invocation *invocation = follower->invocation;
     g_autoptr(GError) error = NULL;
-    json_t *job = lookup_job(&follower->session, invocation->arguments[0], &error);
+    json_t *job = lookup_node(&follower->session, invocation->arguments[0], follower->node, &error);
     if (!job)
         return report_error(error);
     follower->id = g_strdup(member_text(job, "jobId"));
@@ -220,11 +221,12 @@ static int show(Follower *follower)
 
 static int run(Invocation *invocation)
 {
-    Follower follower = {.invocation = invocation};
+    Follower follower = {.invocation = invocation, .node = -1};
     g_autoptr(GError) error = NULL;
     if (invocation->options.follow)
         invocation_interrupt(invocation);
     if (!option_integer("attempt", invocation->options.attempt, 1, INT32_MAX, &follower.attempt, &error) ||
+        !option_integer("node", invocation->options.node, 0, INT32_MAX, &follower.node, &error) ||
         !session_open_here(invocation, BACKEND_READ, &follower.session, &error))
         return report_error(error);
     if (invocation->options.follow && backend_is_offline(follower.session.backend))
@@ -243,6 +245,8 @@ static const OptionSpec options[] = {
     {"follow", 'f', OPTION_FLAG, OPTION(follow), NULL, "go on until the job has ended; waits for its start",
      NULL},
     {"attempt", 0, OPTION_TEXT, OPTION(attempt), "N", "of this attempt (default: the newest)", NULL},
+    {"node", 0, OPTION_TEXT, OPTION(node), "N", "of this node of a multinode job (default: its main one)",
+     NULL},
 };
 
 const Command command_logs = {
@@ -254,7 +258,8 @@ const Command command_logs = {
                    "they were written. With -f "
                    "it follows the file until the job has ended, from one attempt to the next, and waits for "
                    "a job that has not "
-                   "started. A child of an array is named ID:INDEX. What a job on AWS printed is read from "
+                   "started. A child of an array is named ID:INDEX; --node names a node of a multinode job. "
+                   "What a job on AWS printed is read from "
                    "CloudWatch Logs, with "
                    "the credentials of this shell; it is there some seconds later.",
     .examples = "muster logs 5b0c\tall of it\n"

@@ -142,7 +142,15 @@ json_t *lookup_items(Session *session, Kind kind, const char *name, GError **err
 
 json_t *lookup_job(Session *session, const char *id, GError **error)
 {
-    json_t *answer = backend_call(session->backend, "job", json_pack("{s:s}", "job", id), error);
+    return lookup_node(session, id, -1, error);
+}
+
+json_t *lookup_node(Session *session, const char *id, int64_t node, GError **error)
+{
+    json_t *request = json_pack("{s:s}", "job", id);
+    if (node >= 0)
+        json_object_set_new(request, "node", json_integer(node));
+    json_t *answer = backend_call(session->backend, "job", request, error);
     json_t *job = json_incref(json_object_get(answer, "job"));
     if (answer && !job)
         g_set_error(error, CLI_ERROR, EXIT_NOT_FOUND, "there is no job %s", id);

@@ -19,6 +19,8 @@ bool lookup_parse_pair(const char *text, Lookup *ret_lookup, GError **error);
 json_t *lookup_items(Session *session, Kind kind, const char *name, GError **error);
 /* A job by id or unique prefix; NULL with error. New reference to the job. */
 json_t *lookup_job(Session *session, const char *id, GError **error);
+/* With the attempts of that node of a multinode job; -1: of its main one. */
+json_t *lookup_node(Session *session, const char *id, int64_t node, GError **error);
 /* Whether text can be a job's id: hex digits and dashes, and an index. */
 bool lookup_is_id(const char *text);
 /* All runs of Jobs and Pipelines, or of the one called name; NULL with error. New reference to an array. */

@@ -28,14 +28,15 @@ typedef struct {
         *stderr_path; /* absolute; may be the same path; their directory is made by the provider */
     int64_t vcpus_e4, memory_mib; /* limits to enforce as far as the machine lets it */
     int gpus;
-    int64_t timeout_ms;          /* 0: none; measured from the start of the process */
-    int64_t kill_grace_ms;       /* SIGTERM to SIGKILL; 30,000 */
-    const char *user;            /* may be NULL */
-    const LaunchToken *instance; /* token of the machine to run on; NULL: the provider has one only */
-    const char *definition;      /* "NAME:REVISION" */
-    const char *definition_spec; /* of that, canonical JSON */
-    const char *overrides;       /* what the job says otherwise, canonical JSON with SubmitJob's members */
-    int node;                    /* of a multinode job; -1: it is none */
+    int64_t timeout_ms;           /* 0: none; measured from the start of the process */
+    int64_t kill_grace_ms;        /* SIGTERM to SIGKILL; 30,000 */
+    const char *user;             /* may be NULL */
+    const LaunchToken *instance;  /* token of the machine to run on; NULL: the provider has one only */
+    const char *definition;       /* "NAME:REVISION" */
+    const char *definition_spec;  /* of that, canonical JSON */
+    const char *overrides;        /* what the job says otherwise, canonical JSON with SubmitJob's members */
+    int node;                     /* of a multinode job; -1: it is none */
+    const LaunchToken *main_node; /* of another node of it: its main one, which has to run first; else NULL */
 } LaunchRequest;
 
 /* What one machine needs to be made. Its token comes from the same source as those of launches: one is never

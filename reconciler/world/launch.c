@@ -243,6 +243,12 @@ void launch_started(World *world, Launch *launch, int64_t started_ms, int64_t no
     }
 }
 
+void launch_resume(World *world, Launch *launch)
+{
+    (void)world; /* its row says so already */
+    launch->state = LAUNCH_INTENDED;
+}
+
 void launch_stopping(World *world, Launch *launch)
 {
     (void)world;

@@ -371,6 +371,8 @@ size_t world_launches_len(const World *world);
 void launch_named(World *world, Launch *launch, const char *task);
 void launch_started(World *world, Launch *launch, int64_t started_ms,
                     int64_t now_ms); /* STARTING → RUNNING */
+/* UNKNOWN → INTENDED: it is known not to have been asked for, and is asked for again with its token. */
+void launch_resume(World *world, Launch *launch);
 /* Proven never to have started. reason NULL: launch the same attempt again (back to RUNNABLE); else the
  * attempt has failed with this container reason. */
 void launch_refused(World *world, Launch *launch, const char *reason, int64_t now_ms);

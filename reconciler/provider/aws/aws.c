@@ -276,6 +276,7 @@ static void face_free(Provider *base)
     g_clear_pointer(&provider->again, g_source_unref);
     g_ptr_array_unref(provider->places); /* from here on nothing comes back */
     g_hash_table_unref(provider->tasks);
+    g_ptr_array_unref(provider->nodes);
     g_hash_table_unref(provider->hosts);
     g_hash_table_unref(provider->clusters);
     g_hash_table_unref(provider->expected);
@@ -313,6 +314,7 @@ Provider *provider_aws_new(const AwsProviderOptions *options)
     provider->clusters = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, cluster_free);
     provider->hosts = aws_token_map_new(aws_host_free);
     provider->tasks = aws_token_map_new(aws_task_free);
+    provider->nodes = g_ptr_array_new();
     provider->expected = aws_token_map_new(g_free);
     return &provider->base;
 }

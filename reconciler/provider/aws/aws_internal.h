@@ -42,6 +42,7 @@ struct AwsProvider {
     GHashTable *clusters;  /* environment's name → AwsCluster* */
     GHashTable *hosts;     /* LaunchToken → AwsHost* */
     GHashTable *tasks;     /* LaunchToken → AwsTask* */
+    GPtrArray *nodes;      /* of AwsTask*: wait for their main node to run */
     GHashTable *expected;  /* LaunchToken → AwsExpected*: held by the store, and not found yet */
     uint64_t term;
     int64_t started_ms; /* monotonic */
@@ -210,6 +211,9 @@ struct AwsTask {
     char **argv, **envp;
     size_t injected;
     int node;
+    LaunchToken main_node; /* has_main_node: the one that has to run first */
+    bool has_main_node;
+    char *address; /* its own, private; NULL: not known */
     int64_t vcpus_e4, memory_mib, timeout_ms;
     int gpus;
     char **essential; /* names of its containers whose exit codes count */
@@ -238,6 +242,13 @@ void aws_task_seen(AwsTask *task, const json_t *described);
 /* Of a task that the store expects and this process did not start; NULL: it is none. */
 AwsTask *aws_task_adopt(AwsCluster *cluster, const json_t *described);
 void aws_task_free(void *task);
+
+/* ---- nodes of a multinode job (aws_node.c) ---- */
+
+/* Whether it has to wait for its main node; it is prepared once that runs. */
+bool aws_node_waits(AwsTask *task);
+/* It runs: those that wait for it begin. */
+void aws_node_runs(AwsTask *main_node);
 
 typedef struct AwsDefinition AwsDefinition;
 /* Registered, or found: the task goes on with aws_task_defined(). */

@@ -29,8 +29,9 @@ void aws_task_free(void *data)
     AwsTask *task = data;
     drop_retry(task);
     g_ptr_array_remove(task->cluster->tasks_waiting, task);
-    char *const texts[] = {task->arn,       task->job_id,    task->definition, task->spec,
-                           task->overrides, task->workspace, task->run_arn,    task->stop_reason};
+    g_ptr_array_remove(task->cluster->provider->nodes, task);
+    char *const texts[] = {task->arn,       task->job_id,  task->definition,  task->spec,   task->overrides,
+                           task->workspace, task->run_arn, task->stop_reason, task->address};
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         g_free(texts[i]);
     g_strfreev(task->argv);
@@ -162,11 +163,13 @@ static void take_run(const AwsAnswer *answer, void *data)
         take_failure(task, failure);
 }
 
+/* A node is ID#NODE elsewhere, which no tag may hold. Source: the ECS API's Tag. */
 static json_t *tags_of(const AwsTask *task)
 {
     char timeout[24];
     json_t *tags = aws_tags(task->cluster);
-    ecs_add_tag(tags, TAG_JOB, task->job_id);
+    g_autofree char *job = g_strdelimit(g_strdup(task->job_id), "#", '/');
+    ecs_add_tag(tags, TAG_JOB, job);
     if (task->timeout_ms > 0) {
         g_snprintf(timeout, sizeof timeout, "%" G_GINT64_FORMAT, task->timeout_ms);
         ecs_add_tag(tags, TAG_TIMEOUT, timeout);
@@ -294,6 +297,9 @@ static void take_request(AwsTask *task, const LaunchRequest *request)
     task->has_host = request->instance != NULL;
     if (request->instance)
         task->host = *request->instance;
+    task->has_main_node = request->main_node != NULL;
+    if (request->main_node)
+        task->main_node = *request->main_node;
 }
 
 void aws_task_start(AwsProvider *provider, const LaunchRequest *request)
@@ -308,6 +314,8 @@ void aws_task_start(AwsProvider *provider, const LaunchRequest *request)
         return; /* it is under way */
     AwsTask *task = make(cluster, &request->token);
     take_request(task, request);
+    if (aws_node_waits(task))
+        return;
     if (cluster->state == CLUSTER_READY)
         aws_task_prepare(task);
     else
@@ -419,7 +427,9 @@ void aws_task_seen(AwsTask *task, const json_t *described)
         ProviderEvent event = {.type = PROVIDER_EVENT_STARTED, .at_ms = state.started_ms};
         task->step = TASK_STARTED;
         task->started_ms = state.started_ms;
+        task->address = g_strdup(state.address);
         tell(task, &event);
+        aws_node_runs(task);
     }
     if (task->is_stopping)
         send_stop(task);

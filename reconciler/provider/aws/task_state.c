@@ -112,6 +112,22 @@ static void read_end(const json_t *task, const char *const *essential, TaskState
     }
 }
 
+/* Source: the ECS API's Attachment: of type ElasticNetworkInterface, with privateIPv4Address. */
+static const char *address_of(const json_t *task)
+{
+    size_t index, at;
+    json_t *attachment, *detail;
+    json_array_foreach(json_object_get(task, "attachments"), index, attachment)
+    {
+        json_array_foreach(json_object_get(attachment, "details"), at, detail)
+        {
+            if (g_strcmp0(ecs_text(detail, "name"), "privateIPv4Address") == 0)
+                return ecs_text(detail, "value");
+        }
+    }
+    return NULL;
+}
+
 bool task_state_read(const json_t *task, const char *const *essential, TaskState *ret_state)
 {
     *ret_state = (TaskState){.arn = ecs_text(task, "taskArn"),
@@ -119,6 +135,7 @@ bool task_state_read(const json_t *task, const char *const *essential, TaskState
                              .container_instance_arn = ecs_text(task, "containerInstanceArn"),
                              .version = json_integer_value(json_object_get(task, "version")),
                              .started_ms = time_of(task, "startedAt"),
+                             .address = address_of(task),
                              .stopped_reason = ecs_text(task, "stoppedReason")};
     if (!ret_state->arn || !phase_of(ecs_text(task, "lastStatus"), &ret_state->phase))
         return false;

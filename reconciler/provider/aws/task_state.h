@@ -30,7 +30,8 @@ typedef struct {
     TaskEnd end;                  /* TASK_ENDED */
     bool has_exit_code;           /* TASK_ENDED */
     int exit_code;
-    const char *reason; /* what the container says, for people and retry rules: "OutOfMemoryError: …" */
+    const char *reason;  /* what the container says, for people and retry rules: "OutOfMemoryError: …" */
+    const char *address; /* private, IPv4, of a task with a network interface of its own */
     const char *stopped_reason; /* what ECS says: "Essential container in task exited" */
 } TaskState;
 

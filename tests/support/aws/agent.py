@@ -281,6 +281,8 @@ class Agents:
         for container in task.containers:
             container.status = "STOPPED"
         task.change("STOPPED", "stoppingAt", "stoppedAt")
+        if task.interface:
+            task.interface.subnet.free += 1
         if task.host:
             task.host.give_back(task)
         else:

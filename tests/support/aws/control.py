@@ -487,6 +487,7 @@ def cluster_state(cluster):
                 "arn": task.arn,
                 "family": task.definition["family"],
                 "lastStatus": task.last_status,
+                "address": task.interface.address if task.interface else None,
                 "desiredStatus": task.desired_status,
                 "stopCode": task.stop_code,
                 "startedBy": task.started_by,

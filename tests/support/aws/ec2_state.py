@@ -35,6 +35,13 @@ class Subnet:
         self.is_public = route == "public"
         self.next_address = 10
 
+    def take_address(self):
+        self.free -= 1
+        self.next_address += 1
+        head = self.cidr.split("/")[0].split(".")
+        number = self.next_address % 4096
+        return f"{head[0]}.{head[1]}.{int(head[2]) + number // 256}.{number % 256}"
+
 
 class Pool:
     """Capacity of one type in one zone and market. left: how many more can be started; None: as
@@ -64,17 +71,9 @@ class Instance:
         self.ended_at = None
         self.tags = dict(launch.tags("instance"))
         self.subnet = launch.subnet
-        self.address = self.take_address()
+        self.address = self.subnet.take_address()
         self.spot_request = region.new_id("sir")[:12] if self.market == "spot" else None
         self.text = None
-
-    def take_address(self):
-        subnet = self.subnet
-        subnet.free -= 1
-        subnet.next_address += 1
-        head = subnet.cidr.split("/")[0].split(".")
-        number = subnet.next_address % 4096
-        return f"{head[0]}.{head[1]}.{int(head[2]) + number // 256}.{number % 256}"
 
     @property
     def is_live(self):

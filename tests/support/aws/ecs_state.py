@@ -3,6 +3,7 @@ definitions."""
 import collections
 import json
 import re
+import uuid
 
 import catalogue
 from answer import fragment
@@ -286,7 +287,9 @@ class Container:
             "exitCode": self.exit_code,
             "reason": self.reason[:1024] if self.reason else None,
             "networkBindings": [],
-            "networkInterfaces": [],
+            "networkInterfaces": [self.task.interface.of_container()]
+            if self.task.interface
+            else [],
             "healthStatus": "UNKNOWN",
             "cpu": str(self.override.get("cpu", self.definition.get("cpu") or 0)),
             "memory": str(
@@ -296,6 +299,33 @@ class Container:
             ),
             "gpuIds": self.gpu_ids or None,
         }
+
+
+class Interface:
+    """The network interface of an awsvpc task."""
+
+    def __init__(self, region, subnet):
+        self.id = region.new_id("eni")
+        self.attachment = str(uuid.uuid4())
+        self.subnet = subnet
+        self.address = subnet.take_address()
+
+    def answer(self):
+        details = {
+            "subnetId": self.subnet.id,
+            "networkInterfaceId": self.id,
+            "macAddress": "02:00:00:00:00:01",
+            "privateIPv4Address": self.address,
+        }
+        return {
+            "id": self.attachment,
+            "type": "ElasticNetworkInterface",
+            "status": "ATTACHED",
+            "details": [{"name": name, "value": value} for name, value in details.items()],
+        }
+
+    def of_container(self):
+        return {"attachmentId": self.attachment, "privateIpv4Address": self.address}
 
 
 class Task:
@@ -317,9 +347,11 @@ class Task:
         self.tags = {}
         self.created_at = region.double.clock.now()
         self.times = {}
-        self.last_status = (
-            "PENDING" if self.host and definition.get("networkMode") != "awsvpc" else "PROVISIONING"
-        )
+        self.interface = None  # of a task with a network interface of its own
+        if definition.get("networkMode") == "awsvpc" and launch.get("subnet"):
+            subnet = host.instance.subnet if host else launch["subnet"]
+            self.interface = Interface(region, subnet)
+        self.last_status = "PENDING" if self.host and not self.interface else "PROVISIONING"
         self.desired_status = "RUNNING"
         self.stop_code = None
         self.stopped_reason = None
@@ -398,7 +430,7 @@ class Task:
             "availabilityZone": self.host.instance.zone
             if self.host
             else self.launch["subnet"].zone,
-            "attachments": [],
+            "attachments": [self.interface.answer()] if self.interface else [],
             "attributes": [{"name": "ecs.cpu-architecture", "value": "x86_64"}],
             "enableExecuteCommand": False,
             "healthStatus": "UNKNOWN",
