@@ -154,23 +154,35 @@ GHashTable *launch_token_set_new(void)
 }
 
 static void expect(Reconciler *reconciler, GArray *expected, const LaunchToken *token,
-                   const Environment *environment, bool is_instance, bool was_there)
+                   const Environment *environment, const ProviderExpected *as)
 {
-    ProviderExpected one = {*token, environment ? environment->provider : PROVIDER_UNSET, is_instance,
-                            was_there};
+    ProviderExpected one = *as;
+    one.token = *token;
+    one.provider = environment ? environment->provider : PROVIDER_UNSET;
     g_array_append_val(expected, one);
     g_hash_table_add(reconciler->unseen, g_memdup2(token, sizeof *token));
+}
+
+static void expect_all(Reconciler *reconciler, GArray *expected)
+{
+    for (const Launch *launch = NULL; (launch = world_launch_next(reconciler->world, launch));) {
+        const ProviderExpected as = {.was_there = launch->started_ms > 0,
+                                     .definition_spec = launch->job->template->definition_spec,
+                                     .node = launch->is_node ? launch->index : -1};
+        expect(reconciler, expected, &launch->token, launch->environment, &as);
+    }
+    for (const Instance *instance = NULL; (instance = world_instance_next(reconciler->world, instance));) {
+        const ProviderExpected as = {
+            .is_instance = true, .was_there = instance->provider_id != NULL, .node = -1};
+        expect(reconciler, expected, &instance->token, instance->environment, &as);
+    }
 }
 
 bool launch_provider_start(Reconciler *reconciler, GError **error)
 {
     g_autoptr(GArray) expected = g_array_new(FALSE, TRUE, sizeof(ProviderExpected));
     g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
-    for (const Launch *launch = NULL; (launch = world_launch_next(reconciler->world, launch));)
-        expect(reconciler, expected, &launch->token, launch->environment, false, launch->started_ms > 0);
-    for (const Instance *instance = NULL; (instance = world_instance_next(reconciler->world, instance));)
-        expect(reconciler, expected, &instance->token, instance->environment, true,
-               instance->provider_id != NULL);
+    expect_all(reconciler, expected);
     g_autoptr(GArray) resources = resources_begin(reconciler, texts);
     Provider *provider = reconciler->ports.provider;
     const ProviderStart start = {.term = reconciler->ports.store.term(reconciler->ports.store.self),

@@ -311,6 +311,9 @@ ConcurrencyPolicy job_concurrency(View json);
  * whole, parameters merged key by key and `Ref::name` substituted in the command. Of a multinode job the
  * overrides by node range come first, each for the nodes of its range. New, caller frees. */
 JobDefinitionSpec *job_effective(const JobDefinitionSpec *definition, const JobSpec *job);
+/* `Ref::name` in each word is the value of that parameter, where there is one. parameters: sorted by name.
+ * command may be NULL. New. */
+char **command_substitute(const char *const *command, const EnvironmentVariable *parameters, size_t len);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ComputeEnvironmentSpec, compute_environment_spec_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(JobQueueSpec, job_queue_spec_free)

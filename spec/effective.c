@@ -48,7 +48,7 @@ static char *argument_substitute(const char *argument, const EnvironmentVariable
     return g_string_free(out, FALSE);
 }
 
-static char **command_substitute(char *const *command, const EnvironmentVariable *parameters, size_t len)
+char **command_substitute(const char *const *command, const EnvironmentVariable *parameters, size_t len)
 {
     if (!command)
         return NULL;
@@ -126,7 +126,7 @@ static char **command_effective(const JobDefinitionSpec *out, const JobDefinitio
     char *const *command = job->command && job->command[0] ? job->command : definition->command;
     if (node && node->command && node->command[0])
         command = node->command;
-    return command_substitute(command, out->parameters, out->parameters_len);
+    return command_substitute((const char *const *)command, out->parameters, out->parameters_len);
 }
 
 JobDefinitionSpec *job_effective(const JobDefinitionSpec *definition, const JobSpec *job)

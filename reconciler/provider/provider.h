@@ -74,6 +74,9 @@ typedef struct {
     ProviderType provider; /* PROVIDER_UNSET: not known any more */
     bool is_instance;
     bool was_there; /* it is known to have started, or to have been made */
+    const char
+        *definition_spec; /* of a launch: of its definition, canonical JSON; NULL: not known any more */
+    int node;             /* of a launch: as LaunchRequest says */
 } ProviderExpected;
 
 /* What a process begins with. */

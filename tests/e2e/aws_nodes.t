@@ -18,13 +18,13 @@ nodes() { # NAME MAIN-COMMAND OTHER-COMMAND: of three, the second is the main on
   {targetNodes: \"1\", container: {image: busybox, command: [sh, -c, '$2'], resourceRequirements: [{type: VCPU, value: \"1\"}, {type: MEMORY, value: \"64\"}]}}]}}" >"src/$1.yaml"
 }
 SAYS='env | grep AWS_BATCH_JOB_ | sort'
-nodes talk "$SAYS; sleep 3" "$SAYS"
+nodes talk "$SAYS; echo I am main; sleep 3" "$SAYS; echo I am Ref::who"
 nodes steady 'sleep 4' 'sleep 60'
 sed -i 's/maxvCpus: 8/maxvCpus: 16/' src/environment.yaml
 start_daemon || { is "daemon starts" no yes; finish; }
 exits "an environment and definitions of several nodes" 0 mt apply src --yes
 
-id=$(mt submit --queue q --definition talk)
+id=$(mt submit --queue q --definition talk --parameter who=another)
 exits "a job of three nodes" 0 mt wait "$id"
 is "is three tasks" "$(tasks)" 3
 is "each on an instance of its own" "$(instances_left)" 3
@@ -34,8 +34,9 @@ like "of how many" "$out" '*AWS_BATCH_JOB_NUM_NODES=3*'
 like "which is the main one" "$out" '*AWS_BATCH_JOB_MAIN_NODE_INDEX=1*'
 address=$(in_aws "[t['address'] for r in regions for c in r['clusters'] for t in c['tasks']][0]")
 like "and where that is" "$out" "*AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS=$address*"
+like "it runs what its range says, with the job's parameters" "$out" '*I am another*'
 mt logs "$id" >main
-is "which the main one is not" "$(grep -c NODE_INDEX=1 main)/$(grep -c PRIVATE_IPV4 main)" 2/0
+is "which the main one is not" "$(grep -c NODE_INDEX=1 main)/$(grep -c PRIVATE_IPV4 main)/$(grep -c 'I am main' main)" 2/0/1
 
 id=$(mt submit --queue q --definition steady)
 exits "when the main node ends, the job has ended" 0 mt wait "$id"

@@ -12,10 +12,15 @@ export MUSTER_STATE="$STATE"
 cloud far
 resource ComputeEnvironment near '{provider: local, computeResources: {maxvCpus: 2}}' >src/near.yaml
 resource JobQueue n '{priority: 1, computeEnvironmentOrder: [near]}' >>src/near-queue.yaml
+resource JobDefinition pair '{type: container, parameters: {how: well}, ecsProperties: {taskProperties: [{containers: [
+  {name: aside, essential: false, image: busybox, command: [sh, -c, "exit 3"], resourceRequirements: [{type: VCPU, value: "0.25"}, {type: MEMORY, value: "64"}]},
+  {name: main, image: busybox, command: [sh, -c, "sleep 6; test Ref::how = well"], resourceRequirements: [{type: VCPU, value: "0.25"}, {type: MEMORY, value: "64"}]}]}]}}' >src/pair.yaml
 start_daemon || { is "daemon starts" no yes; finish; }
 exits "environments here and on AWS" 0 mt apply src --yes
 long=$(mt submit --queue q --definition hello -- sh -c 'sleep 6')
+pair=$(mt submit --queue q --definition pair)
 ok "a job runs on AWS" until_like RUNNING job "$long"
+ok "and one of several containers" until_like RUNNING job "$pair"
 stop_daemon "$daemon"
 
 there=$AWS_ENDPOINT_URL
@@ -35,6 +40,7 @@ stop_daemon "$daemon"
 export AWS_ENDPOINT_URL="$there"
 start_daemon || { is "daemon starts once more" no yes; finish; }
 exits "the one on AWS ends well" 0 mt wait "$long"
+exits "so does the one of several containers, by that which is essential" 0 mt wait "$pair"
 is "in its first attempt" "$(job "$long" attempts.1.attempt)" null
 exits "and the other runs" 0 mt wait "$waiting"
 back_to_nothing src

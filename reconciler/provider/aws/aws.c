@@ -2,6 +2,7 @@
 #include "reconciler/provider/aws/aws.h"
 #include <string.h>
 #include "reconciler/provider/aws/aws_internal.h"
+#include "reconciler/provider/aws/task_definition.h"
 
 #define CONNECTIONS 32
 #define SETTLE_MS   60000
@@ -152,6 +153,24 @@ void aws_observed(AwsProvider *provider)
 
 /* ---- the face ---- */
 
+static void expected_free(void *data)
+{
+    g_strfreev(((AwsExpected *)data)->essential);
+    g_free(data);
+}
+
+/* NULL: it has one container, or nobody knows any more. Only what has several is parsed. */
+static char **essential_of(const ProviderExpected *expected)
+{
+    if (!expected->definition_spec || !strstr(expected->definition_spec, "\"ecsProperties\""))
+        return NULL;
+    json_t *spec = json_loads(expected->definition_spec, 0, NULL);
+    g_autofree const char **names = task_definition_essential_of(spec, expected->node);
+    char **essential = g_strdupv((char **)(uintptr_t)names);
+    json_decref(spec);
+    return essential;
+}
+
 static bool face_start(Provider *base, const ProviderStart *start, GError **error)
 {
     AwsProvider *provider = (AwsProvider *)base;
@@ -163,7 +182,8 @@ static bool face_start(Provider *base, const ProviderStart *start, GError **erro
         *one = (AwsExpected){.token = start->expected[i].token,
                              .is_instance = start->expected[i].is_instance,
                              .is_ours = start->expected[i].provider == PROVIDER_AWS,
-                             .was_there = start->expected[i].was_there};
+                             .was_there = start->expected[i].was_there,
+                             .essential = essential_of(&start->expected[i])};
         g_hash_table_replace(provider->expected, &one->token, one);
     }
     for (size_t i = 0; i < start->resources_len; i++) {
@@ -315,6 +335,6 @@ Provider *provider_aws_new(const AwsProviderOptions *options)
     provider->hosts = aws_token_map_new(aws_host_free);
     provider->tasks = aws_token_map_new(aws_task_free);
     provider->nodes = g_ptr_array_new();
-    provider->expected = aws_token_map_new(g_free);
+    provider->expected = aws_token_map_new(expected_free);
     return &provider->base;
 }

@@ -30,6 +30,7 @@ typedef struct {
     LaunchToken token;
     bool is_instance, is_ours, was_there;
     bool is_stopping; /* it is to end once it shows */
+    char **essential; /* of a task: names of its containers whose exit codes count; NULL: of the only one */
 } AwsExpected;
 
 struct AwsProvider {

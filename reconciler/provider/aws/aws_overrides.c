@@ -3,50 +3,101 @@
 #include "reconciler/provider/aws/aws_internal.h"
 #include "reconciler/provider/aws/ecs_words.h"
 #include "reconciler/provider/aws/task_run.h"
+#include "spec/decode.h"
 
-/* "N", "A:B", "A:", ":B" */
-static bool is_in_range(const char *range, int node)
+typedef struct {
+    GArray *containers; /* of TaskContainer */
+    GPtrArray *lists;   /* of char**: what they point to */
+    GArray *parameters; /* of EnvironmentVariable, borrowed, sorted by name */
+    const char *workspace;
+} Overrides;
+
+static const char *const *kept(Overrides *overrides, char **list)
 {
-    const char *colon = strchr(range, ':');
-    int64_t first = g_ascii_strtoll(range, NULL, 10);
-    int64_t last = !colon ? first : colon[1] ? g_ascii_strtoll(colon + 1, NULL, 10) : G_MAXINT64;
-    return node >= first && node <= last;
+    if (list)
+        g_ptr_array_add(overrides->lists, list);
+    return (const char *const *)list;
 }
 
-/* Where the overrides of several containers stand, borrowed; NULL: nowhere. */
-static const json_t *overrides_part(const json_t *overrides, int node)
+/* What the job says of its node, which names a range as the definition does; NULL: nothing. Borrowed. */
+static const json_t *node_part(const json_t *said, const json_t *spec, int node)
 {
+    const char *range = task_definition_node_range(spec, node);
     size_t index;
     json_t *part;
-    if (node < 0)
-        return json_object_get(overrides, "ecsPropertiesOverride");
-    json_array_foreach(json_object_get(json_object_get(overrides, "nodeOverrides"), "nodePropertyOverrides"),
+    json_array_foreach(json_object_get(json_object_get(said, "nodeOverrides"), "nodePropertyOverrides"),
                        index, part)
     {
-        const char *range = ecs_text(part, "targetNodes");
-        if (range && is_in_range(range, node))
-            return json_object_get(part, "ecsPropertiesOverride");
+        if (g_strcmp0(ecs_text(part, "targetNodes"), range) == 0)
+            return part;
     }
     return NULL;
 }
 
-static char **command_of(const json_t *own)
+/* What the job, or what it says of its node, says of a container. */
+static const json_t *own_of(const json_t *part, const char *name)
 {
-    const json_t *command = json_object_get(own, "command");
+    const json_t *task =
+        json_array_get(json_object_get(json_object_get(part, "ecsPropertiesOverride"), "taskProperties"), 0);
+    return strcmp(name, TASK_CONTAINER) == 0 ? json_object_get(part, "containerOverrides")
+                                             : ecs_named(json_object_get(task, "containers"), name);
+}
+
+/* ---- commands ---- */
+
+static int by_name(const void *a, const void *b)
+{
+    const EnvironmentVariable *left = a, *right = b;
+    return strcmp(left->name, right->name);
+}
+
+/* batch: "parameters merged key by key": the job's win. */
+static void add_parameters(Overrides *overrides, const json_t *spec, const json_t *said)
+{
+    json_t *own = json_object_get(said, "parameters"), *defined = json_object_get(spec, "parameters"), *value;
+    const char *name;
+    json_object_foreach(own, name, value)
+    {
+        EnvironmentVariable one = {(char *)(uintptr_t)name, (char *)(uintptr_t)json_string_value(value)};
+        g_array_append_val(overrides->parameters, one);
+    }
+    json_object_foreach(defined, name, value)
+    {
+        EnvironmentVariable one = {(char *)(uintptr_t)name, (char *)(uintptr_t)json_string_value(value)};
+        if (!json_object_get(own, name))
+            g_array_append_val(overrides->parameters, one);
+    }
+    g_array_sort(overrides->parameters, by_name);
+}
+
+static const char **words_of(const json_t *command)
+{
     GPtrArray *words = g_ptr_array_new();
     size_t index;
     json_t *word;
-    if (!json_is_array(command)) {
-        g_ptr_array_unref(words);
-        return NULL;
-    }
     json_array_foreach(command, index, word)
-        g_ptr_array_add(words, g_strdup(json_string_value(word) ? json_string_value(word) : ""));
+        g_ptr_array_add(words, (gpointer)(uintptr_t)(json_string_value(word) ? json_string_value(word) : ""));
     g_ptr_array_add(words, NULL);
-    return (char **)g_ptr_array_free(words, FALSE);
+    return (const char **)g_ptr_array_free(words, FALSE);
 }
 
-/* Of one of several: its own, then what every container of the job has. */
+/* NULL: as the definition says. */
+static char **command_of(const Overrides *overrides, const json_t *own, const json_t *defined)
+{
+    const json_t *said = json_object_get(own, "command");
+    g_autofree const char **words =
+        words_of(json_is_array(said) ? said : json_object_get(defined, "command"));
+    char **command = command_substitute(
+        words, (const EnvironmentVariable *)(void *)overrides->parameters->data, overrides->parameters->len);
+    if (json_is_array(said) || !g_strv_equal(words, (const char *const *)command))
+        return command;
+    g_strfreev(command);
+    return NULL;
+}
+
+/* ---- containers ---- */
+
+/* Its own, then what every container of the job has. */
 static char **environment_of(const json_t *own, char **injected, const char *workspace)
 {
     GPtrArray *variables = g_ptr_array_new();
@@ -66,18 +117,6 @@ static char **environment_of(const json_t *own, char **injected, const char *wor
     return (char **)g_ptr_array_free(variables, FALSE);
 }
 
-typedef struct {
-    GArray *containers; /* of TaskContainer */
-    GPtrArray *lists;   /* of char**: what they point to */
-} Overrides;
-
-static const char *const *kept(Overrides *overrides, char **list)
-{
-    if (list)
-        g_ptr_array_add(overrides->lists, list);
-    return (const char *const *)list;
-}
-
 static void add_alone(Overrides *overrides, const AwsTask *task, const char *name, const char *workspace)
 {
     TaskContainer container = {.name = name,
@@ -90,13 +129,17 @@ static void add_alone(Overrides *overrides, const AwsTask *task, const char *nam
     g_array_append_val(overrides->containers, container);
 }
 
-static void add_one_of_several(Overrides *overrides, const AwsTask *task, const char *name, const json_t *own,
-                               const char *workspace)
+/* own: what the job says of it; defined: what its task definition does. */
+static void add_own(Overrides *overrides, const AwsTask *task, const json_t *own, const json_t *defined)
 {
-    char **injected = task->envp + task->injected;
-    TaskContainer container = {.name = name,
-                               .command = kept(overrides, command_of(own)),
-                               .environment = kept(overrides, environment_of(own, injected, workspace))};
+    TaskNeed need = task_need_of(own);
+    TaskContainer container = {.name = ecs_text(defined, "name"),
+                               .command = kept(overrides, command_of(overrides, own, defined)),
+                               .environment = kept(overrides, environment_of(own, task->envp + task->injected,
+                                                                             overrides->workspace)),
+                               .vcpus_e4 = need.vcpus_e4,
+                               .memory_mib = need.memory_mib,
+                               .gpus = (int)need.gpus};
     g_array_append_val(overrides->containers, container);
 }
 
@@ -110,25 +153,42 @@ static void add_maker(Overrides *overrides, const char *workspace)
     g_array_append_val(overrides->containers, container);
 }
 
-static void add_all(Overrides *overrides, const json_t *body, const AwsTask *task, const char *workspace)
+/* One container, of which nothing else was said than was worked out for the job. */
+static bool is_alone(const AwsTask *task, size_t containers)
 {
-    const json_t *defined = json_object_get(body, "containerDefinitions");
-    json_t *said = task->overrides ? json_loads(task->overrides, 0, NULL) : NULL, *container;
-    const json_t *properties =
-        json_array_get(json_object_get(overrides_part(said, task->node), "taskProperties"), 0);
-    size_t index, len = json_array_size(defined) - (workspace ? 1 : 0);
-    json_array_foreach(defined, index, container)
+    return task->node < 0 && containers == 1 &&
+           !(task->overrides && strstr(task->overrides, "\"ecsPropertiesOverride\""));
+}
+
+static void add_each(Overrides *overrides, const json_t *containers, const AwsTask *task, const json_t *spec,
+                     const json_t *said)
+{
+    const json_t *part = task->node < 0 ? said : node_part(said, spec, task->node);
+    size_t index;
+    json_t *container;
+    add_parameters(overrides, spec, said);
+    json_array_foreach(containers, index, container)
     {
         const char *name = ecs_text(container, "name");
-        const json_t *own = ecs_named(json_object_get(properties, "containers"), name);
         if (strcmp(name, TASK_WORKSPACE_CONTAINER) == 0)
-            add_maker(overrides, workspace);
-        else if (len == 1)
-            add_alone(overrides, task, name, workspace);
+            add_maker(overrides, overrides->workspace);
         else
-            add_one_of_several(overrides, task, name, own, workspace);
+            add_own(overrides, task, own_of(part, name), container);
     }
-    json_decref(said);
+}
+
+static void add_only(Overrides *overrides, const json_t *containers, const AwsTask *task)
+{
+    size_t index;
+    json_t *container;
+    json_array_foreach(containers, index, container)
+    {
+        const char *name = ecs_text(container, "name");
+        if (strcmp(name, TASK_WORKSPACE_CONTAINER) == 0)
+            add_maker(overrides, overrides->workspace);
+        else
+            add_alone(overrides, task, name, overrides->workspace);
+    }
 }
 
 static void list_free(void *list)
@@ -140,9 +200,21 @@ json_t *task_overrides_of_job(const json_t *body, const AwsTask *task)
 {
     g_autoptr(GArray) containers = g_array_new(FALSE, FALSE, sizeof(TaskContainer));
     g_autoptr(GPtrArray) lists = g_ptr_array_new_with_free_func(list_free);
-    Overrides overrides = {containers, lists};
+    g_autoptr(GArray) parameters = g_array_new(FALSE, FALSE, sizeof(EnvironmentVariable));
     g_autofree char *workspace =
         task->workspace ? g_strconcat(TASK_WORKSPACE_PATH "/", task->workspace, NULL) : NULL;
-    add_all(&overrides, body, task, workspace);
-    return task_overrides(body, (const TaskContainer *)(void *)containers->data, containers->len);
+    Overrides overrides = {containers, lists, parameters, workspace};
+    const json_t *defined = json_object_get(body, "containerDefinitions");
+    json_t *said = NULL, *spec = NULL; /* it borrows from them */
+    if (is_alone(task, json_array_size(defined) - (workspace ? 1 : 0))) {
+        add_only(&overrides, defined, task);
+    } else {
+        said = task->overrides ? json_loads(task->overrides, 0, NULL) : NULL;
+        spec = task->spec ? json_loads(task->spec, 0, NULL) : NULL;
+        add_each(&overrides, defined, task, spec, said);
+    }
+    json_t *made = task_overrides(body, (const TaskContainer *)(void *)containers->data, containers->len);
+    json_decref(said);
+    json_decref(spec);
+    return made;
 }

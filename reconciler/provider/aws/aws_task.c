@@ -450,7 +450,8 @@ AwsTask *aws_task_adopt(AwsCluster *cluster, const json_t *described)
     if (!aws_token_parse(ecs_text(described, "startedBy"), &token))
         return NULL;
     AwsTask *task = g_hash_table_lookup(provider->tasks, &token);
-    if (!task && !g_hash_table_contains(provider->expected, &token))
+    const AwsExpected *expected = g_hash_table_lookup(provider->expected, &token);
+    if (!task && !expected)
         return NULL;
     if (!task) {
         task = make(cluster, &token);
@@ -458,6 +459,7 @@ AwsTask *aws_task_adopt(AwsCluster *cluster, const json_t *described)
         task->step = TASK_ASKED;
         task->asked_ms = aws_monotonic_ms(provider);
         task->timeout_ms = timeout_of(described);
+        task->essential = g_strdupv(expected->essential);
     }
     bool is_new = task->step < TASK_KNOWN;
     task->is_stopping |= aws_found(provider, &token);

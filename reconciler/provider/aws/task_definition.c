@@ -30,14 +30,10 @@ static void copy_members(json_t *to, const json_t *from, const char *const *name
 
 /* ---- resources ---- */
 
-typedef struct {
-    int64_t vcpus_e4, memory_mib, gpus; /* 0: not said */
-} Need;
-
-static Need need_of(const json_t *container)
+TaskNeed task_need_of(const json_t *container)
 {
-    Need need = {.vcpus_e4 = json_integer_value(json_object_get(container, "vcpus")) * 10000,
-                 .memory_mib = json_integer_value(json_object_get(container, "memory"))};
+    TaskNeed need = {.vcpus_e4 = json_integer_value(json_object_get(container, "vcpus")) * 10000,
+                     .memory_mib = json_integer_value(json_object_get(container, "memory"))};
     size_t index;
     json_t *item;
     json_array_foreach(json_object_get(container, "resourceRequirements"), index, item)
@@ -66,7 +62,7 @@ static void set_gpus(json_t *container, int64_t gpus)
 }
 
 /* A container's shares and its hard limit. */
-static void set_size(json_t *container, const Need *need)
+static void set_size(json_t *container, const TaskNeed *need)
 {
     if (need->vcpus_e4 > 0)
         json_object_set_new(container, "cpu", json_integer(ecs_cpu_units(need->vcpus_e4)));
@@ -197,7 +193,7 @@ static void set_text(json_t *object, const char *name, const char *value)
         json_object_set_new(object, name, json_string(value));
 }
 
-static void set_task_size(json_t *object, const Need *need)
+static void set_task_size(json_t *object, const TaskNeed *need)
 {
     char cpu[24], memory[24];
     g_snprintf(cpu, sizeof cpu, "%" G_GINT64_FORMAT, ecs_cpu_units(need->vcpus_e4));
@@ -209,7 +205,7 @@ static void set_task_size(json_t *object, const Need *need)
 }
 
 /* batch: "network": EC2 single: host; multinode, Fargate: awsvpc. */
-static void set_platform(Building *building, const Need *sum)
+static void set_platform(Building *building, const TaskNeed *sum)
 {
     const TaskDefinitionOptions *options = building->options;
     static const char *const of_fargate[] = {"runtimePlatform", "ephemeralStorage", NULL};
@@ -233,19 +229,20 @@ static void set_roles(Building *building)
 }
 
 /* Of several containers each may have its own size; on Fargate the sum of them is the task's. */
-static void add_container(Building *building, const json_t *own, const char *name, bool is_alone, Need *sum)
+static void add_container(Building *building, const json_t *own, const char *name, bool is_alone,
+                          TaskNeed *sum)
 {
     json_t *container = container_of(building, own, name);
-    Need need = need_of(own);
+    TaskNeed need = task_need_of(own);
     sum->vcpus_e4 += need.vcpus_e4;
     sum->memory_mib += need.memory_mib;
     if (building->options->is_fargate && is_alone)
-        need = (Need){.gpus = need.gpus};
+        need = (TaskNeed){.gpus = need.gpus};
     set_size(container, &need);
     json_array_append_new(json_object_get(building->body, "containerDefinitions"), container);
 }
 
-static void add_containers(Building *building, const json_t *several, Need *sum)
+static void add_containers(Building *building, const json_t *several, TaskNeed *sum)
 {
     size_t index, len = json_array_size(several);
     json_t *own;
@@ -294,6 +291,11 @@ static const json_t *node_properties(const json_t *spec, int node)
     return found;
 }
 
+const char *task_definition_node_range(const json_t *spec, int node)
+{
+    return ecs_text(node_properties(spec, node), "targetNodes");
+}
+
 /* Where the task's members stand, and its containers, if there are several. */
 static bool find_task(const json_t *spec, int node, const json_t **ret_task, const json_t **ret_several,
                       GError **error)
@@ -332,11 +334,11 @@ static bool has_images(const json_t *body, GError **error)
 }
 
 /* The task's memory is the containers' together, so that this one needs none of its own. */
-static void add_maker(Building *building, const Need *sum)
+static void add_maker(Building *building, const TaskNeed *sum)
 {
     json_t *containers = json_object_get(building->body, "containerDefinitions"), *container;
     const char *image = ecs_text(json_array_get(containers, 0), "image");
-    Need memory = {.memory_mib = sum->memory_mib};
+    TaskNeed memory = {.memory_mib = sum->memory_mib};
     size_t index;
     json_array_foreach(containers, index, container)
     {
@@ -362,7 +364,7 @@ json_t *task_definition_body(const json_t *spec, const TaskDefinitionOptions *op
 {
     Building building = {.options = options};
     const json_t *several;
-    Need sum = {0};
+    TaskNeed sum = {0};
     if (!find_task(spec, options->node, &building.task, &several, error))
         return NULL;
     building.body = json_pack("{s:[]}", "containerDefinitions");
@@ -414,16 +416,34 @@ char *task_definition_family(const char *name)
     return g_string_free(family, FALSE);
 }
 
-const char **task_definition_essential(const json_t *body)
+static const char **essential_of(const json_t *containers, bool is_otherwise)
 {
     GPtrArray *names = g_ptr_array_new();
     size_t index;
     json_t *container;
-    json_array_foreach(json_object_get(body, "containerDefinitions"), index, container)
+    json_array_foreach(containers, index, container)
     {
-        if (json_is_true(json_object_get(container, "essential")))
+        const json_t *essential = json_object_get(container, "essential");
+        if (essential ? json_is_true(essential) : is_otherwise)
             g_ptr_array_add(names, (gpointer)(uintptr_t)ecs_text(container, "name"));
     }
     g_ptr_array_add(names, NULL);
     return (const char **)g_ptr_array_free(names, FALSE);
+}
+
+const char **task_definition_essential(const json_t *body)
+{
+    return essential_of(json_object_get(body, "containerDefinitions"), false);
+}
+
+const char **task_definition_essential_of(const json_t *spec, int node)
+{
+    const json_t *task = NULL, *several = NULL;
+    static const char alone[] = TASK_CONTAINER;
+    const char **names = NULL;
+    if (find_task(spec, node, &task, &several, NULL) && several)
+        return essential_of(several, true);
+    names = g_new0(const char *, 2);
+    names[0] = alone;
+    return names;
 }
