@@ -1,6 +1,7 @@
 #include "reconciler/provider/aws/aws_chain.h"
 #include <string.h>
 #include "reconciler/provider/aws/aws_process.h"
+#include "reconciler/provider/aws/aws_sso.h"
 #include "spec/base/units.h"
 
 #define DEPTH_MAX 8 /* profiles that name each other */
@@ -177,6 +178,14 @@ static AwsCredentialsSource *of_process(const Looking *looking, const char *prof
                : NULL;
 }
 
+static AwsCredentialsSource *of_sso(const Looking *looking, const char *profile, GError **error)
+{
+    AwsFetcher fetcher;
+    return aws_fetcher_sso(&looking->chain->fetching, profile, looking->chain->time, &fetcher, error)
+               ? aws_credentials_source_new(&fetcher, looking->chain->time)
+               : NULL;
+}
+
 /* NULL without error: it says nothing of credentials. */
 static AwsCredentialsSource *of_profile(Looking *looking, const char *profile, GError **error)
 {
@@ -187,11 +196,7 @@ static AwsCredentialsSource *of_profile(Looking *looking, const char *profile, G
         return of_role(looking, profile, role, error);
     bool has_sso = setting(looking, profile, "sso_session") || setting(looking, profile, "sso_start_url");
     if (has_sso)
-        return fail(error,
-                    "profile %s: sign-in sessions (sso_session, sso_start_url) are not read by this version; "
-                    "put what `aws configure "
-                    "export-credentials` prints into the environment, or name it as credential_process",
-                    profile);
+        return of_sso(looking, profile, error);
     g_autoptr(GError) fault = NULL;
     AwsCredentials *credentials = aws_credentials_of_profile(settings_of(looking), profile, &fault);
     if (credentials)

@@ -5,7 +5,17 @@
 #include <glib.h>
 #include <stdbool.h>
 
-typedef enum { AWS_EC2, AWS_ECS, AWS_SSM, AWS_LOGS, AWS_PRICING, AWS_IAM, AWS_STS, AWS_SERVICES } AwsService;
+typedef enum {
+    AWS_EC2,
+    AWS_ECS,
+    AWS_SSM,
+    AWS_LOGS,
+    AWS_PRICING,
+    AWS_IAM,
+    AWS_STS,
+    AWS_SSO,
+    AWS_SERVICES
+} AwsService;
 
 typedef struct AwsPartition AwsPartition;
 

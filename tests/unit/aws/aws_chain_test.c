@@ -310,9 +310,11 @@ static const BadConfig bad[] = {
      "A\naws_secret_access_key = s\n",
      ROLE "a: duration_seconds is 900 to 43,200"},
     {"[default]\nsso_session = s\n",
-     "profile default: sign-in sessions (sso_session, sso_start_url) are not read by this version; put what "
-     "`aws configure export-credentials` prints into the "
-     "environment, or name it as credential_process"},
+     "profile default: sso_start_url is not said, without which nobody is signed in (sso-session s)"},
+    {"[default]\nsso_session = s\n[sso-session s]\nsso_start_url = https://s\nsso_region = eu-west-1\n",
+     "profile default: sso_account_id is not said, without which nobody is signed in (sso-session s)"},
+    {"[default]\nsso_start_url = https://s\nsso_account_id = 1\nsso_role_name = r\n",
+     "profile default: sso_region is not said, without which nobody is signed in (sso_start_url)"},
     {"[default]\ncredential_process = sh -c 'exit 3'\n",
      "credential_process of profile default: it ended with 3"},
     {"[default]\ncredential_process = sh -c 'kill -9 $$'\n",
