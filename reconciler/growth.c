@@ -52,7 +52,8 @@ static bool buys_instances(const Growth *growth, const Environment *environment)
 {
     const ComputeEnvironmentSpec *spec = environment->spec;
     return environment->provider != PROVIDER_LOCAL && environment->provider != PROVIDER_DOCKER &&
-           !environment->is_silent && (growth->options.providers >> environment->provider & 1) &&
+           !environment->is_silent && !environment->is_refused &&
+           (growth->options.providers >> environment->provider & 1) &&
            (spec->type == CE_TYPE_EC2 || spec->type == CE_TYPE_SPOT);
 }
 

@@ -177,6 +177,8 @@ static void told_refused(Reconciler *reconciler, HeldResource *held, const char 
     reason = reason && *reason ? reason : "refused";
     if (resource && resource->environment->unmade)
         environment_set_unmade(reconciler->world, resource->environment, reason);
+    if (resource && !held->is_held)
+        resource->environment->is_refused = true;
     if (resource && held->is_correction) {
         drift_refused(reconciler->world, resource, reason, reconciler->now_ms);
     } else if (held->tries == 1) { /* the others would say the same */
@@ -217,6 +219,8 @@ static void told_of(Reconciler *reconciler, HeldResource *held, const ProviderEv
     if (!resource || !event->observed)
         return;
     resource->environment->is_held = true;
+    resource->environment->is_refused = false;
+    reconciler->changed = true;
     if (drift_observed(reconciler->world, resource, &observation, reconciler->now_ms, &message) ==
         DRIFT_BROKEN)
         reconciler_log(reconciler, "%s/%s: %s", kind_name(held->kind), held->name, message);
@@ -300,6 +304,7 @@ void resources_reload(Reconciler *reconciler)
                                                !observation_is_done(reconciler, at->provider)
                                          : at->provider == PROVIDER_AWS;
         ((Environment *)(uintptr_t)at)->is_held = held ? held->is_held || held->is_asked : may_be;
+        ((Environment *)(uintptr_t)at)->is_refused = held && !held->is_held && held->tries > 0;
     }
 }
 

@@ -59,6 +59,9 @@ static void append_closed(GString *text, const Pass *pass, const Room *room)
         g_string_append_printf(text, "compute environment %s is DISABLED", name);
     else if (environment->resource->phase == RESOURCE_REPLACING)
         g_string_append_printf(text, "compute environment %s is being replaced", name);
+    else if (environment->is_refused)
+        g_string_append_printf(text, "compute environment %s is not made: %s", name,
+                               environment->unmade ? environment->unmade : "refused");
     else if (providers && !(providers >> environment->provider & 1))
         g_string_append_printf(text, "provider %s of compute environment %s is not available here",
                                provider_type_name(environment->provider), name);

@@ -16,7 +16,8 @@ static bool is_open(const Pass *pass, const Environment *environment)
 {
     unsigned providers = pass->options->providers;
     return environment->spec->enabled && environment->resource->phase != RESOURCE_REPLACING &&
-           !environment->is_silent && (providers == 0 || (providers >> environment->provider & 1));
+           !environment->is_silent && !environment->is_refused &&
+           (providers == 0 || (providers >> environment->provider & 1));
 }
 
 Room *pass_room(Pass *pass, Environment *environment)

@@ -69,6 +69,7 @@ struct Environment {
      * it does not go before that; and why that is not yet as the environment is now; NULL: it is. */
     bool is_held, is_made; /* made: it was so once */
     bool is_silent;        /* its provider has not told yet what is there: nothing begins in it */
+    bool is_refused;       /* its provider did not make it, unmade says why: nothing begins in it */
     char *unmade;
     /* What schedule/ worked out from spec alone; freed when that changes. */
     void *derived;

@@ -106,6 +106,10 @@ until [ -S other/muster.sock ]; do kill -0 "$other" || break; done
 exits "a second installation does not get the environment" 5 mt apply src --state other --yes --timeout 4s
 like "and is told why" "$out$err" '*belongs to another installation of muster*'
 like "status says it, too" "$(mt status --state other)" '*belongs to another installation*'
+kept=$(mt submit --state other --queue q --definition hello)
+like "a job there says what it waits for" "$(mt explain "$kept" --state other)" '*compute environment here is not made: *belongs to another installation*'
+mt cancel "$kept" --state other >/dev/null
+is "and no instance is asked for in vain" "$(sqlite3 other/muster.db 'select count(*) from instances')" 0
 exits "and it can be taken back there" 0 mt destroy src --state other --yes --timeout 20s
 ok "without harm to the first one" until_like 1 in_aws 'sum(c["status"] == "ACTIVE" for r in regions for c in r["clusters"])'
 stop_daemon "$other"

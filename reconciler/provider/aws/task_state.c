@@ -165,7 +165,9 @@ TaskRefusal task_refusal_of(const char *reason)
         {"Capacity is unavailable", TASK_REFUSAL_CAPACITY},
         {"You've reached the limit", TASK_REFUSAL_CAPACITY},
     };
-    for (size_t i = 0; reason && i < G_N_ELEMENTS(refusals); i++)
+    if (!reason)
+        return TASK_REFUSAL_CAPACITY; /* nothing was started, and nothing speaks against trying later */
+    for (size_t i = 0; i < G_N_ELEMENTS(refusals); i++)
         if (g_str_has_prefix(reason, refusals[i].part))
             return refusals[i].refusal;
     return TASK_REFUSAL_FINAL;

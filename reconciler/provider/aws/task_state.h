@@ -51,7 +51,7 @@ typedef enum {
     TASK_REFUSAL_FINAL     /* the request itself: the attempt fails with the reason */
 } TaskRefusal;
 
-/* reason: of failures[], may be NULL. */
+/* reason: of failures[]; NULL: there is none. */
 TaskRefusal task_refusal_of(const char *reason);
 /* The same of an error, which ECS answers where a cluster has no host at all: as TASK_REFUSAL_PLACE. */
 bool task_error_is_of_place(const char *message);

@@ -168,7 +168,7 @@ static void test_refusals(void)
     g_assert_cmpint(task_refusal_of("Capacity is unavailable at this time. Please try again later"), ==,
                     TASK_REFUSAL_CAPACITY);
     g_assert_cmpint(task_refusal_of("something else"), ==, TASK_REFUSAL_FINAL);
-    g_assert_cmpint(task_refusal_of(NULL), ==, TASK_REFUSAL_FINAL);
+    g_assert_cmpint(task_refusal_of(NULL), ==, TASK_REFUSAL_CAPACITY);
 }
 
 /* Whatever comes is no crash: types that no task has. */
