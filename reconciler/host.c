@@ -2,6 +2,7 @@
 #include "reconciler/doctor.h"
 #include "reconciler/host.h"
 #include "reconciler/api/server.h"
+#include "reconciler/backup_keeper.h"
 #include "reconciler/clock.h"
 #include "reconciler/cloud_log.h"
 #include "reconciler/engine_ports.h"
@@ -9,6 +10,7 @@
 #include "reconciler/future.h"
 #include "reconciler/hooks.h"
 #include "reconciler/notify/outbox.h"
+#include "reconciler/object_store.h"
 #include "reconciler/provider/provider.h"
 #include "reconciler/publish.h"
 #include "reconciler/replay.h"
@@ -28,9 +30,9 @@ struct HostHandle {
     /* options, copied */
     char *state_dir, *command, *source_name, *provider_name, *publish_path, *notify_path;
     char **follow_paths, **follow_values;
-    char *policy_path, *listen; /* NULL: none */
+    char *policy_path, *listen, *backup_place; /* NULL: none */
     bool launch, log_to_stderr, notify_is_named;
-    int64_t interval_ms, record_bytes;
+    int64_t interval_ms, record_bytes, backup_interval_ms;
     LoopMeter loop;
 
     GThread *thread;
@@ -51,9 +53,10 @@ struct HostHandle {
     Reconciler *reconciler;
     Server *server;
     GPtrArray *follows;
-    Hooks *hooks;         /* NULL: nothing is served over TCP */
-    Publisher *publisher; /* NULL: nothing is published */
-    NotifyConfig *notify; /* who is told of events; NULL: nobody, whatever happens */
+    Hooks *hooks;          /* NULL: nothing is served over TCP */
+    Publisher *publisher;  /* NULL: nothing is published */
+    BackupKeeper *backups; /* NULL: none are made */
+    NotifyConfig *notify;  /* who is told of events; NULL: nobody, whatever happens */
     Outbox *outbox;
     GSource *full_pass;
 };
@@ -114,6 +117,13 @@ static void on_committed(uint64_t sequence, const GError *error, void *data)
         recorder_committed(handle->recorder, handle->reconciler, sequence, error);
     if (handle->publisher)
         publisher_committed(handle->publisher, sequence, error == NULL);
+}
+
+static void on_backup(const BackupFacts *facts, void *data)
+{
+    HostHandle *handle = data;
+    if (handle->reconciler)
+        reconciler_backup(handle->reconciler, facts);
 }
 
 static void on_expected(uint64_t sequence, void *data)
@@ -277,6 +287,10 @@ static bool start_all(HostHandle *handle, GError **error)
     if (!handle->reconciler)
         return false;
     start_outbox(handle);
+    if (handle->backup_place)
+        handle->backups =
+            backup_keeper_new(handle->state_dir, handle->backup_place, handle->backup_interval_ms,
+                              (LogPort){.line = host_log, .self = handle}, on_backup, handle);
     handle->server = server_new(handle->state_dir, on_call, handle, error);
     return handle->server && start_follows(handle, error) && start_hooks(handle, error);
 }
@@ -293,6 +307,7 @@ static void end_all(HostHandle *handle)
     if (handle->clock)
         clock_stop(handle->clock); /* what is delivered from here on only waits to be refused */
     g_clear_pointer(&handle->outbox, outbox_free);
+    g_clear_pointer(&handle->backups, backup_keeper_free);
     if (handle->ports)
         engine_ports_stop_work(handle->ports);
     while (g_main_context_iteration(handle->context, FALSE))
@@ -385,6 +400,7 @@ static void handle_free(HostHandle *handle)
     g_free(handle->source_name);
     g_free(handle->provider_name);
     g_free(handle->publish_path);
+    g_free(handle->backup_place);
     g_free(handle->policy_path);
     g_free(handle->notify_path);
     g_free(handle->listen);
@@ -420,6 +436,8 @@ static HostHandle *host_start(const HostOptions *options, GError **error)
     handle->provider_name = g_strdup(options->provider);
     handle->publish_path = g_strdup(options->publish);
     handle->policy_path = g_strdup(options->policy);
+    handle->backup_place = g_strdup(options->backup);
+    handle->backup_interval_ms = options->backup_interval_ms;
     handle->notify_path = g_strdup(options->notify);
     handle->notify_is_named = options->notify_is_named;
     handle->listen = g_strdup(options->listen);
@@ -533,4 +551,6 @@ const Host host_real = {.start = host_start,
                         .doctor = doctor_run,
                         .log_open = cloud_log_open,
                         .log_read = cloud_log_read,
-                        .log_close = cloud_log_close};
+                        .log_close = cloud_log_close,
+                        .object_put = object_put,
+                        .object_get = object_get};

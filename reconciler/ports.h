@@ -115,17 +115,19 @@ typedef struct HostOptions {
     const char *const
         *follow; /* sources to follow (serve): absolute directories, git locations; NULL-terminated or NULL */
     const char *const
-        *follow_values;      /* what their variables are given (given_values.h), JSON or ""; NULL: none */
-    const char *source_name; /* --source NAME for a single followed source, or NULL */
-    const char *provider;    /* --provider or NULL */
-    const char *policy;      /* --policy: a file, absolute (policy.h); NULL: everything is allowed */
-    const char *listen;      /* --listen ADDRESS:PORT (listen_address.h, checked), or NULL */
-    const char *publish;     /* --publish-snapshot FILE, absolute, or NULL */
-    const char *notify;      /* who is told of events: a file, absolute (notify_config.h); NULL: nobody */
-    bool notify_is_named;    /* it was asked for: it must be there */
-    int64_t interval_ms;     /* slow full pass; 0: default */
-    bool log_to_stderr;      /* serve: log lines; else quiet */
-    int64_t record_bytes;    /* at most, for replays; 0: nothing is recorded */
+        *follow_values;         /* what their variables are given (given_values.h), JSON or ""; NULL: none */
+    const char *source_name;    /* --source NAME for a single followed source, or NULL */
+    const char *provider;       /* --provider or NULL */
+    const char *policy;         /* --policy: a file, absolute (policy.h); NULL: everything is allowed */
+    const char *listen;         /* --listen ADDRESS:PORT (listen_address.h, checked), or NULL */
+    const char *publish;        /* --publish-snapshot FILE, absolute, or NULL */
+    const char *backup;         /* --backup: an absolute path or s3://…, or NULL */
+    int64_t backup_interval_ms; /* 0: the default */
+    const char *notify;         /* who is told of events: a file, absolute (notify_config.h); NULL: nobody */
+    bool notify_is_named;       /* it was asked for: it must be there */
+    int64_t interval_ms;        /* slow full pass; 0: default */
+    bool log_to_stderr;         /* serve: log lines; else quiet */
+    int64_t record_bytes;       /* at most, for replays; 0: nothing is recorded */
 } HostOptions;
 
 /* What is simulated: the manifests of one source, with what a workload submits beside them. Everything is
@@ -212,4 +214,7 @@ typedef struct Host {
     CloudLog *(*log_open)(const CloudLogPlace *place, GError **error);
     bool (*log_read)(CloudLog *log, CloudLogLine line, void *data, GError **error);
     void (*log_close)(CloudLog *log);
+    /* A file goes to, or comes from, "s3://BUCKET/KEY" (object_store.h). Blocks. */
+    bool (*object_put)(const char *url, const char *path, GError **error);
+    bool (*object_get)(const char *url, const char *path, GError **error);
 } Host;

@@ -200,7 +200,10 @@ static bool start_member(Member *member, const ProviderStart *start, GError **er
 {
     g_autofree ProviderExpected *expected = g_new0(ProviderExpected, start->expected_len);
     g_autofree ResourceRequest *resources = g_new0(ResourceRequest, start->resources_len);
-    ProviderStart own = {.term = start->term, .expected = expected, .resources = resources};
+    ProviderStart own = {.term = start->term,
+                         .restored_from_ms = start->restored_from_ms,
+                         .expected = expected,
+                         .resources = resources};
     for (size_t i = 0; i < start->expected_len; i++) {
         if (start->expected[i].provider == member->type)
             keep(member, &start->expected[i].token);

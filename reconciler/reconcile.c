@@ -116,6 +116,11 @@ static bool load_world(Reconciler *reconciler, GError **error)
     return true;
 }
 
+void reconciler_backup(Reconciler *reconciler, const BackupFacts *facts)
+{
+    reconciler->facts.backup = *facts;
+}
+
 static void facts_init(Reconciler *reconciler, const ReconcilerOptions *options)
 {
     EngineFacts *facts = &reconciler->facts;

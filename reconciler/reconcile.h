@@ -92,6 +92,8 @@ char *reconciler_source_name(const Reconciler *reconciler, const char *path);
 void reconciler_source_renamed(Reconciler *reconciler, const char *before);
 /* How far destinations of the outbox port are: kept, and told where it matters. */
 void reconciler_outbox(Reconciler *reconciler, const OutboxReport *reports, size_t len);
+/* What `status` tells of backups; its texts are borrowed until the next call. */
+void reconciler_backup(Reconciler *reconciler, const BackupFacts *facts);
 /* From the next plan on; takes a reference. */
 void reconciler_set_policy(Reconciler *reconciler, Policy *policy);
 /* Settings of sources that nobody follows any more are corrected. */

@@ -181,6 +181,8 @@ bool observation_is_done(const Reconciler *reconciler, ProviderType provider);
 /* Whether one of providers (bits) says whether something of environment is there; NULL: of one that is gone.
  */
 bool observation_covers(const Reconciler *reconciler, unsigned providers, const Environment *environment);
+/* As ProviderStart says. */
+int64_t observation_restored_ms(const Reconciler *reconciler);
 /* A complete one of providers (bits; 0: all) was told. */
 void observation_apply(Reconciler *reconciler, unsigned providers);
 /* Nodes of a multinode job are asked for once the main one runs: those that had not come to that when a

@@ -114,8 +114,12 @@ static void apply_event(Reconciler *reconciler, const ProviderEvent *event)
     /* A launch that the world does not know ended here before: the provider may forget it. */
     if (is_final)
         g_array_append_val(reconciler->outgoing->settled, event->token);
-    if (!launch)
+    if (!launch) {
+        /* It runs, and nobody here has ever heard of it: the state is older than it is. */
+        if (event->type == PROVIDER_EVENT_STARTED)
+            g_array_append_val(reconciler->outgoing->stops, event->token);
         return;
+    }
     if (event->type == PROVIDER_EVENT_LOST)
         remove_work_dir(reconciler, launch);
     launch_named(reconciler->world, launch, event->provider_id);
@@ -186,6 +190,7 @@ bool launch_provider_start(Reconciler *reconciler, GError **error)
     g_autoptr(GArray) resources = resources_begin(reconciler, texts);
     Provider *provider = reconciler->ports.provider;
     const ProviderStart start = {.term = reconciler->ports.store.term(reconciler->ports.store.self),
+                                 .restored_from_ms = observation_restored_ms(reconciler),
                                  .expected = (const ProviderExpected *)(void *)expected->data,
                                  .expected_len = expected->len,
                                  .resources = (const ResourceRequest *)(void *)resources->data,
@@ -453,8 +458,8 @@ void launch_effects(Reconciler *reconciler, const Outgoing *outgoing)
     for (guint i = 0; i < outgoing->stops->len; i++) {
         const LaunchToken *token = &g_array_index(outgoing->stops, LaunchToken, i);
         const Launch *launch = world_launch(reconciler->world, token);
-        if (launch)
-            provider->stop(provider, token, launch->job->status_reason ? launch->job->status_reason : "");
+        const char *reason = launch ? launch->job->status_reason : "muster does not know it";
+        provider->stop(provider, token, reason ? reason : "");
     }
     if (outgoing->settled->len)
         provider->settled(provider, (const LaunchToken *)(void *)outgoing->settled->data,

@@ -51,6 +51,41 @@ static void settle_launches(Reconciler *reconciler, unsigned providers)
     }
 }
 
+/* ---- a state that was restored ---- */
+
+static json_t *restored_of(const Reconciler *reconciler)
+{
+    const char *text = world_setting(reconciler->world, RESTORED_SETTING);
+    return text ? json_loads(text, 0, NULL) : NULL;
+}
+
+int64_t observation_restored_ms(const Reconciler *reconciler)
+{
+    json_t *restored = restored_of(reconciler);
+    int64_t at_ms = json_integer_value(json_object_get(restored, "standsFor"));
+    json_decref(restored);
+    return at_ms;
+}
+
+/* From here on it is a state like any other. */
+static void note_restored(Reconciler *reconciler)
+{
+    json_t *restored = restored_of(reconciler);
+    if (!restored || !observation_is_done(reconciler, PROVIDER_UNSET))
+        return;
+    int64_t stands_ms = json_integer_value(json_object_get(restored, "standsFor"));
+    g_autoptr(GDateTime) at = g_date_time_new_from_unix_utc(stands_ms / 1000);
+    g_autofree char *when = at ? g_date_time_format(at, "%Y-%m-%dT%H:%M:%SZ") : g_strdup("?");
+    const char *from = json_string_value(json_object_get(restored, "from"));
+    g_autofree char *text =
+        g_strdup_printf("the state of %s was restored from %s, and what is there of it was "
+                        "looked at; what was submitted later is not known",
+                        when, from ? from : "a backup");
+    world_event(reconciler->world, "state.restored", "state", text, reconciler->now_ms);
+    world_set_setting(reconciler->world, RESTORED_SETTING, NULL);
+    json_decref(restored);
+}
+
 void observation_apply(Reconciler *reconciler, unsigned providers)
 {
     providers = providers ? providers : ~0u;
@@ -58,6 +93,7 @@ void observation_apply(Reconciler *reconciler, unsigned providers)
     settle_launches(reconciler, providers);
     instances_observed(reconciler, providers);
     resources_observed(reconciler, providers);
+    note_restored(reconciler);
     reconciler->changed = true;
 }
 

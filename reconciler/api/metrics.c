@@ -174,6 +174,8 @@ char *metrics_text(const json_t *status, int64_t now_ms)
            *text_of(status, "refusal") ? 1000 : 0);
     single(out, "loop_longest_seconds", "gauge", "The longest that the loop did not look for what arrives.",
            (int64_t)(json_number_value(json_object_get(loop, "longestMs")) + 0.5));
+    if (has(json_object_get(status, "backup"), "madeAt", &value))
+        single(out, "backup_timestamp_seconds", "gauge", "When the last backup was made.", value);
     if (has(loop, "over5Ms", &value))
         single(out, "loop_over_5ms_total", "counter", "How often that was more than 5 ms.", value * 1000);
     if (has(json_object_get(status, "jobs"), "unfinished", &value))

@@ -50,6 +50,14 @@ static inline bool budget_left(const TickBudget *budget)
     return !budget || !budget->monotonic_us || budget->monotonic_us(budget->self) < budget->until_us;
 }
 
+/* Of backups that are made again and again. */
+typedef struct {
+    const char *place; /* NULL: none are */
+    int64_t made_ms;   /* of the last one; 0: there was none */
+    int64_t bytes;     /* of it, where this process made it */
+    const char *error; /* of the last try; NULL: it went well, or there was none */
+} BackupFacts;
+
 /* What there is to know beside the world. Borrowed texts. */
 typedef struct {
     const char *state_dir, *mode, *host;
@@ -61,6 +69,7 @@ typedef struct {
     uint64_t loop_over;         /* how often that was more than LOOP_BUSY_MAX_US */
     Capacity machine;           /* what local environments share */
     const char *machine_notice; /* may be NULL */
+    BackupFacts backup;
 } EngineFacts;
 
 typedef struct {

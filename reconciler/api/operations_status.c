@@ -175,6 +175,17 @@ static json_t *status_instance(const EngineFacts *facts)
     return object;
 }
 
+static json_t *status_backup(const BackupFacts *facts)
+{
+    json_t *object = json_object();
+    json_set_text(object, "place", facts->place);
+    json_set_time(object, "madeAt", facts->made_ms);
+    if (facts->bytes)
+        json_set_number(object, "bytes", facts->bytes);
+    json_set_text(object, "error", facts->error);
+    return object;
+}
+
 OperationStep status_step(OperationContext *context, Call *call)
 {
     const World *world = context->world;
@@ -198,6 +209,11 @@ OperationStep status_step(OperationContext *context, Call *call)
     status_environments(context, body);
     status_runs(world, body);
     json_object_set_new(body, "instance", status_instance(facts));
+    if (facts->backup.place)
+        json_object_set_new(body, "backup", status_backup(&facts->backup));
+    const char *restored = world_setting(world, RESTORED_SETTING);
+    if (restored)
+        json_object_set_new(body, "restored", json_from_view(view_from(restored)));
     json_object_set_new(body, "loop",
                         json_pack("{s:f,s:I}", "longestMs", (double)facts->loop_longest_us / 1000.0,
                                   "over5Ms", (json_int_t)facts->loop_over));

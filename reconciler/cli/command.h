@@ -37,7 +37,8 @@ typedef struct {
     gboolean reset_values, defaults, clear, dry_run;
     char *lasting;
     char *against, *installation, *publish_snapshot, *notify, *listen;
-    gboolean behind_proxy;
+    gboolean behind_proxy, force;
+    char *backup, *backup_interval;
     char *profile, *region, *account, *role;
     char *record, *replay, *workload, *seed, *compare, *html, *until, *begin, *spot_reclaim, *spot_refuse;
 } Options;
@@ -174,4 +175,5 @@ extern const Command command_approve, command_rollback, command_init, command_va
     command_explain, command_status, command_submit, command_wait, command_logs, command_cancel,
     command_terminate, command_start, command_rerun, command_suspend, command_resume, command_events,
     command_history, command_forget, command_override, command_graph, command_schema, command_simulate,
-    command_export, command_snapshot, command_doctor, command_version, command_completion, command_help;
+    command_export, command_snapshot, command_backup, command_restore, command_doctor, command_version,
+    command_completion, command_help;

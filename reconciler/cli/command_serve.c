@@ -123,6 +123,25 @@ static char *publish_path(const Options *options, GError **error)
     return NULL;
 }
 
+/* A path is absolute from here on; what can never be used is told now. NULL with error, or where none is
+ * wanted. */
+static char *backup_place(const Options *options, GError **error)
+{
+    if (!options->backup)
+        return NULL;
+    if (g_str_has_prefix(options->backup, "s3://"))
+        return g_strdup(options->backup);
+    bool is_directory = g_str_has_suffix(options->backup, "/");
+    g_autofree char *path = g_canonicalize_filename(options->backup, NULL),
+                    *parent = g_path_get_dirname(path);
+    const char *directory = is_directory || g_file_test(path, G_FILE_TEST_IS_DIR) ? path : parent;
+    if (access(directory, W_OK | X_OK) == 0)
+        return is_directory ? g_strconcat(path, "/", NULL) : g_steal_pointer(&path);
+    g_set_error(error, CLI_ERROR, EXIT_ERROR, "--backup %s: no file can be written there: %s",
+                options->backup, g_strerror(errno));
+    return NULL;
+}
+
 /* --notify, else the variable, else the state directory's, if there is one. */
 static char *notify_path(const Options *options, const char *state_dir, bool *ret_is_named)
 {
@@ -165,6 +184,7 @@ static int run(Invocation *invocation)
                         .log_to_stderr = true};
     int64_t record_mib = RECORD_MIB_DEFAULT;
     if (!option_duration("interval", options->interval, &host.interval_ms, &error) ||
+        !option_duration("backup-interval", options->backup_interval, &host.backup_interval_ms, &error) ||
         !option_integer("record", options->record, 0, RECORD_MIB_MAX, &record_mib, &error) ||
         !check_listen(options, &error) ||
         !state_dir_of(options->state, (const char *const *)invocation->arguments,
@@ -182,6 +202,10 @@ static int run(Invocation *invocation)
     if (error)
         return report_error(error);
     host.publish = publish;
+    g_autofree char *backup = backup_place(options, &error);
+    if (error)
+        return report_error(error);
+    host.backup = backup;
     g_autofree char *policy = NULL;
     if (!policy_path(options->policy, (const char *const *)follow, &policy, &error))
         return report_error(error);
@@ -211,6 +235,11 @@ static const OptionSpec options[] = {
     OPTION_VARIABLES,
     {"publish-snapshot", 0, OPTION_TEXT, OPTION(publish_snapshot), "FILE",
      "keep FILE as muster snapshot would write it, for plan --against", NULL},
+    {"backup", 0, OPTION_TEXT, OPTION(backup), "PLACE",
+     "make backups: a file or s3://BUCKET/KEY that is replaced, or DIR/, s3://BUCKET/PREFIX/ with a new name "
+     "each time",
+     NULL},
+    {"backup-interval", 0, OPTION_TEXT, OPTION(backup_interval), "D", "time between them (default 1h)", NULL},
     {"notify", 0, OPTION_TEXT, OPTION(notify), "FILE",
      "who is told of events; without it notify.yaml of the state directory", NULL},
     OPTION_PROVIDER,
@@ -249,6 +278,9 @@ const Command command_serve = {
         "notify.yaml of the state directory (or --notify FILE, or $MUSTER_NOTIFY) names who is told of what "
         "happens: signed webhooks, programs, and the commit statuses of GitHub and GitLab "
         "(docs/notifications.md). SIGHUP reads it again.\n\n"
+        "--backup makes a backup of the state every hour (--backup-interval); muster status shows when the "
+        "last "
+        "one was made, and why one was not (docs/operations.md).\n\n"
         "From its start on it records what it takes in (--record), with a copy of the state that it "
         "began with, in the state directory: muster simulate --replay runs that again.\n\n"
         "docs/muster.service is a systemd unit for it.",

@@ -452,6 +452,25 @@ static void row_status_apply(Table *table, const json_t *apply, const ListStyle 
     table_cell(table, member_text(apply, "message"));
 }
 
+static void status_backup(const json_t *status, const ListStyle *style, GString *out)
+{
+    const json_t *backup = json_object_get(status, "backup"), *restored = json_object_get(status, "restored");
+    int64_t made_ms = member_integer(backup, "madeAt");
+    g_autofree char *age = time_between(made_ms, style->now_ms),
+                    *place = printable(member_text(backup, "place")),
+                    *error = printable(member_text(backup, "error")),
+                    *from = printable(member_text(restored, "from")),
+                    *of = time_local(member_integer(restored, "standsFor"));
+    if (restored)
+        g_string_append_printf(
+            out, "restored from %s, the state of %s: what is there of it is not known yet\n", from, of);
+    if (backup)
+        g_string_append_printf(out, "backup: %s, %s%s%s\n", place, made_ms ? "made " : "none was made yet",
+                               made_ms ? age : "", made_ms ? " ago" : "");
+    if (*error)
+        g_string_append_printf(out, "  the last one was not made: %s\n", error);
+}
+
 static void status_head(const json_t *status, const ListStyle *style, GString *out)
 {
     g_autofree char *up = time_between(member_integer(status, "startedAt"), style->now_ms);
@@ -467,6 +486,7 @@ static void status_head(const json_t *status, const ListStyle *style, GString *o
         g_string_append_printf(out, "state directory: %s\n", member_text(status, "stateDir"));
     if (*member_text(status, "refusal"))
         g_string_append_printf(out, "changes are refused: %s\n", member_text(status, "refusal"));
+    status_backup(status, style, out);
     if (json_number_value(json_object_get(instance, "vcpus")) > 0) {
         g_autofree char *memory = integer_human(member_integer(instance, "memoryMib"));
         g_string_append_printf(out, "this machine: %g vCPU, %s MiB, %" G_GINT64_FORMAT " GPU\n",

@@ -82,6 +82,9 @@ typedef struct {
 /* What a process begins with. */
 typedef struct {
     uint64_t term;
+    /* CLOCK_REALTIME: the state is that of a backup made then, and nobody has looked at what is there since;
+     * 0: it is not. What was asked for later is known to nobody here. */
+    int64_t restored_from_ms;
     /* What the store holds as intended, unknown or running, so that leftovers of a dead launcher are found
      * and killed before LOST or REFUSED is reported for them. */
     const ProviderExpected *expected;

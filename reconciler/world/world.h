@@ -478,6 +478,9 @@ const ApplyRecord *world_apply(const World *world,
                                int64_t id); /* NULL: unknown; newest of an owner are kept */
 const ApplyRecord *world_apply_newest(const World *world, const char *owner);
 const ApplyRecord *world_apply_next(const World *world, int64_t after_id);
+/* JSON of a state that was restored and has not been looked at since: {"at", "from", "standsFor"}, times in
+ * milliseconds since the epoch. */
+#define RESTORED_SETTING     "restored"
 #define INSTALLATION_SETTING "installation" /* 16 hex digits: who owns what is made; the salt of digests */
 const char *world_setting(const World *world, const char *name); /* NULL: none */
 void world_set_setting(World *world, const char *name, const char *value);

@@ -30,6 +30,7 @@ static const AwsServiceInfo services[AWS_SERVICES] = {
     [AWS_IAM] = {"iam", "2010-05-08", NULL, "iam", "AWS_ENDPOINT_URL_IAM", AWS_WIRE_QUERY},
     [AWS_STS] = {"sts", "2011-06-15", NULL, "sts", "AWS_ENDPOINT_URL_STS", AWS_WIRE_QUERY},
     [AWS_SSO] = {"portal.sso", "2019-06-10", NULL, "awsssoportal", "AWS_ENDPOINT_URL_SSO", AWS_WIRE_JSON},
+    [AWS_S3] = {"s3", "2006-03-01", NULL, "s3", "AWS_ENDPOINT_URL_S3", AWS_WIRE_QUERY},
 };
 
 const AwsServiceInfo *aws_service_info(AwsService service)

@@ -14,6 +14,7 @@ typedef enum {
     AWS_IAM,
     AWS_STS,
     AWS_SSO,
+    AWS_S3,
     AWS_SERVICES
 } AwsService;
 
