@@ -197,7 +197,6 @@ static struct curl_slist *headers_of(const Transfer *transfer)
     g_autofree char *digest =
         g_strconcat("x-amz-content-sha256: ", transfer->digest ? transfer->digest : EMPTY_DIGEST, NULL);
     headers = curl_slist_append(headers, digest);
-    headers = curl_slist_append(headers, "Expect:");
     if (credentials->session_token) {
         g_autofree char *token = g_strconcat("x-amz-security-token: ", credentials->session_token, NULL);
         headers = curl_slist_append(headers, token);

@@ -57,8 +57,9 @@ static const char *error_cure(StoreErrorCode code)
     case STORE_ERROR_BUSY: return "; another process holds the database: end it and try again";
     case STORE_ERROR_IO: return "; check the disk, then start again: nothing acknowledged is lost";
     case STORE_ERROR_CORRUPT:
-        return "; end what uses it, then put a copy of muster.db back, if there is one, or move this "
-               "directory "
+        return "; end what uses it, then put a backup back (`muster restore FILE --force`), if there is one, "
+               "or move "
+               "this directory "
                "away (keep it for a report) and begin anew: `muster apply SOURCE --first-run record` repeats "
                "nothing that has run";
     case STORE_ERROR_MISSING:
