@@ -294,6 +294,7 @@ static void face_free(Provider *base)
     if (provider->again)
         g_source_destroy(provider->again);
     g_clear_pointer(&provider->again, g_source_unref);
+    aws_prepare_clear(provider);
     g_ptr_array_unref(provider->places); /* from here on nothing comes back */
     g_hash_table_unref(provider->tasks);
     g_ptr_array_unref(provider->nodes);
@@ -335,6 +336,7 @@ Provider *provider_aws_new(const AwsProviderOptions *options)
     provider->hosts = aws_token_map_new(aws_host_free);
     provider->tasks = aws_token_map_new(aws_task_free);
     provider->nodes = g_ptr_array_new();
+    provider->unprepared = g_queue_new();
     provider->expected = aws_token_map_new(expected_free);
     return &provider->base;
 }

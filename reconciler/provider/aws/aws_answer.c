@@ -55,9 +55,18 @@ static void read_json(AwsAnswer *answer, View body)
         spoil(answer, "it is no JSON object");
 }
 
-void aws_answer_read(AwsService service, const AwsHttpAnswer *http, AwsAnswer *ret_answer)
+void aws_answer_read_body(AwsService service, View body, AwsAnswer *ret_answer)
 {
     const AwsServiceInfo *info = aws_service_info(service);
+    *ret_answer = (AwsAnswer){0};
+    if (info->wire == AWS_WIRE_JSON)
+        read_json(ret_answer, body);
+    else
+        read_xml(ret_answer, info->wire, body);
+}
+
+void aws_answer_read(AwsService service, const AwsHttpAnswer *http, AwsAnswer *ret_answer)
+{
     *ret_answer = (AwsAnswer){0};
     if (http->end != AWS_HTTP_ANSWERED) {
         ret_answer->error = aws_error_of_transport(http->end, http->error);
@@ -69,10 +78,7 @@ void aws_answer_read(AwsService service, const AwsHttpAnswer *http, AwsAnswer *r
             aws_error_read(service, http->status, http->body, aws_http_header(http, "x-amzn-errortype"), id);
         return;
     }
-    if (info->wire == AWS_WIRE_JSON)
-        read_json(ret_answer, http->body);
-    else
-        read_xml(ret_answer, info->wire, http->body);
+    aws_answer_read_body(service, http->body, ret_answer);
     if (!ret_answer->error && !ret_answer->request_id)
         ret_answer->request_id = g_strdup(id);
 }

@@ -17,6 +17,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(AwsAnswer, aws_answer_clear)
 /* A success that cannot be read is as if no whole answer had come. */
 void aws_answer_read(AwsService service, const AwsHttpAnswer *http, AwsAnswer *ret_answer);
 
+/* The same of a success, without its headers: request_id only where the body has it. */
+void aws_answer_read_body(AwsService service, View body, AwsAnswer *ret_answer);
+
 /* ---- pages ---- */
 
 /* The token of the next page, borrowed; NULL: this is the last one. A page without items may have one. */

@@ -1,6 +1,7 @@
 #include "reconciler/provider/aws/aws_client.h"
 #include <curl/curl.h>
 #include <string.h>
+#include "reconciler/provider/aws/aws_reader.h"
 #include "reconciler/provider/aws/aws_request.h"
 #include "reconciler/provider/aws/rate_limits.h"
 #include "reconciler/provider/aws/retry.h"
@@ -13,6 +14,7 @@
 #define PAGES_MAX     10000
 #define SKEW_MS       (4LL * 60 * 1000) /* less is no reason to be refused */
 #define UUID_TEXT     37
+#define LONG_BODY     16384 /* bytes; such a one is read beside the loop */
 #define REGION_SHOWN  60
 
 /* Of one action, in order. */
@@ -27,6 +29,7 @@ typedef enum {
     CALL_QUEUED,      /* in its lane */
     CALL_UNPERMITTED, /* waits for credentials */
     CALL_SENT,
+    CALL_READ,        /* its answer is being read */
     CALL_BACKING_OFF, /* until due_ms */
     CALL_REPORTING    /* within page or done */
 } CallPhase;
@@ -35,13 +38,14 @@ typedef struct {
     AwsClient *client;
     uint64_t id;
     Lane *lane;
-    AwsCall what; /* body: of the first page; action: the lane's */
+    AwsCall what; /* body: of the first page, where there may be more; action: the lane's */
     AwsDone done;
     void *data;
     CallPhase phase;
     bool is_cancelled;
     uint64_t waits_for; /* an id of the credentials' source (0: none), or of AwsHttp */
-    int64_t due_ms;     /* monotonic */
+    AwsReading *reading;
+    int64_t due_ms; /* monotonic */
     AwsCredentials *credentials;
     /* Of the page that is asked for: */
     char *body;
@@ -55,6 +59,7 @@ typedef struct {
 struct AwsClient {
     GMainContext *context;
     AwsHttp *http;
+    AwsReader *reader; /* NULL: nothing was long so far */
     AwsCredentialsSource *source;
     AwsClientConfig config;
     char *region, *ca_bundle;
@@ -132,6 +137,10 @@ static void detach(Call *call)
         break;
     case CALL_SENT:
         aws_http_cancel(client->http, call->waits_for);
+        client->under_way--;
+        break;
+    case CALL_READ:
+        aws_reading_cancel(call->reading);
         client->under_way--;
         break;
     case CALL_BACKING_OFF: client->backing_off = g_list_remove(client->backing_off, call); break;
@@ -258,23 +267,44 @@ static void hide_secrets(AwsError *error, const AwsCredentials *credentials)
     aws_error_hide(error, credentials->secret_access_key);
 }
 
+static void take_answer(Call *call, AwsAnswer *answer, const AwsHttpAnswer *http)
+{
+    AwsClient *client = call->client;
+    client->under_way--;
+    if (client->config.retry_mode == AWS_RETRY_ADAPTIVE)
+        adaptive_answered(&client->adaptive, answer->error && answer->error->is_throttling,
+                          monotonic_ms(client));
+    if (answer->error)
+        hide_secrets(answer->error, call->credentials);
+    else
+        retry_succeeded(&call->retry, &client->quota);
+    if (!answer->error || !repeats(call, answer->error, http))
+        report(call, answer);
+    pump(client);
+}
+
+/* One that could not be read is as if no whole answer had come. */
+static void was_read(AwsAnswer *answer, void *data)
+{
+    const AwsHttpAnswer http = {.end = AWS_HTTP_BROKEN};
+    take_answer(data, answer, &http);
+}
+
 static void answered(const AwsHttpAnswer *http, void *data)
 {
     Call *call = data;
     AwsClient *client = call->client;
+    bool is_good = http->end == AWS_HTTP_ANSWERED && http->status >= 200 && http->status <= 299;
+    if (is_good && http->body.len >= LONG_BODY) {
+        if (!client->reader)
+            client->reader = aws_reader_new(client->context);
+        call->phase = CALL_READ;
+        call->reading = aws_reader_read(client->reader, client->config.service, http->body, was_read, call);
+        return;
+    }
     g_auto(AwsAnswer) answer = {0};
-    client->under_way--;
     aws_answer_read(client->config.service, http, &answer);
-    if (client->config.retry_mode == AWS_RETRY_ADAPTIVE)
-        adaptive_answered(&client->adaptive, answer.error && answer.error->is_throttling,
-                          monotonic_ms(client));
-    if (answer.error)
-        hide_secrets(answer.error, call->credentials);
-    else
-        retry_succeeded(&call->retry, &client->quota);
-    if (!answer.error || !repeats(call, answer.error, http))
-        report(call, &answer);
-    pump(client);
+    take_answer(call, &answer, http);
 }
 
 /* ---- sending ---- */
@@ -484,9 +514,9 @@ uint64_t aws_client_call(AwsClient *client, const AwsCall *what, AwsDone done, v
                    .done = done,
                    .data = data};
     call->what.action = call->lane->action;
-    call->what.body = g_strdup(what->body ? what->body : "{}");
+    call->what.body = what->page ? g_strdup(what->body ? what->body : "{}") : NULL; /* pages begin with it */
     call->what.timeout_ms = what->timeout_ms > 0 ? what->timeout_ms : TIMEOUT_MS;
-    ask_for(call, g_strdup(call->what.body));
+    ask_for(call, g_strdup(what->body ? what->body : "{}"));
     g_hash_table_insert(client->calls, &call->id, call);
     g_queue_push_tail(&call->lane->calls, call);
     if (g_queue_peek_head(&call->lane->calls) == call && !client->is_pumping)
@@ -595,6 +625,7 @@ void aws_client_free(AwsClient *client)
     g_hash_table_destroy(client->calls);
     g_ptr_array_unref(client->lanes);
     rate_limits_free(client->limits);
+    aws_reader_free(client->reader);
     aws_endpoint_clear(&client->endpoint);
     if (client->source)
         aws_credentials_source_unref(client->source);

@@ -75,6 +75,7 @@ void aws_cluster_free(AwsCluster *cluster)
 {
     aws_apply_free(cluster->apply);
     aws_look_free(cluster->look);
+    aws_pace_free(cluster->pace);
     g_hash_table_unref(cluster->templates);
     g_ptr_array_unref(cluster->old_templates);
     g_hash_table_unref(cluster->definitions);
@@ -104,7 +105,7 @@ void aws_cluster_ready(AwsCluster *cluster)
     for (guint i = 0; i < hosts->len; i++)
         aws_host_launch(hosts->pdata[i]);
     for (guint i = 0; i < tasks->len; i++)
-        aws_task_prepare(tasks->pdata[i]);
+        aws_task_prepare_soon(tasks->pdata[i]);
 }
 
 void aws_cluster_unready(AwsCluster *cluster, const char *reason)

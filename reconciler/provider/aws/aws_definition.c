@@ -55,7 +55,7 @@ static void say_ready(AwsDefinition *definition, const char *arn)
         AwsTask *task = g_hash_table_lookup(definition->cluster->provider->tasks,
                                             &g_array_index(waiting, LaunchToken, i));
         if (task && task->step == TASK_WAITING)
-            hand_on(definition, task);
+            aws_task_prepare_soon(task); /* it finds the definition */
     }
 }
 

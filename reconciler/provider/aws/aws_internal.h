@@ -48,7 +48,9 @@ struct AwsProvider {
     uint64_t term;
     int64_t started_ms; /* monotonic */
     bool is_observed;
-    GSource *again; /* of the first observation */
+    GSource *again;     /* of the first observation */
+    GQueue *unprepared; /* of LaunchToken*: tasks whose turn comes */
+    GSource *preparing; /* NULL: there are none */
 };
 
 /* It has been found: whether it is to be stopped. */
@@ -123,6 +125,7 @@ struct AwsCluster {
     GPtrArray *hosts_waiting; /* of AwsHost*: for the cluster to be ready */
     GPtrArray *tasks_waiting; /* of AwsTask* */
     struct AwsLook *look;
+    struct AwsPace *pace;
 };
 
 AwsCluster *aws_cluster_find(AwsProvider *provider, const char *environment);
@@ -152,11 +155,20 @@ void aws_apply_free(struct AwsApply *apply);
 void aws_look_begin(AwsCluster *cluster); /* all of it is to be found: at the start of a process */
 bool aws_look_is_beginning(const AwsCluster *cluster); /* it is not found yet */
 void aws_look_hosts_soon(AwsCluster *cluster, int64_t after_ms);
-void aws_look_tasks_soon(AwsCluster *cluster, int64_t after_ms);
+void aws_look_task_due(AwsTask *task); /* its due_ms was set, and may be the next one */
 /* EC2 says that it is gone: told once its tasks were looked at. */
 void aws_look_host_over(AwsHost *host, InstanceGoneReason gone, const char *reason);
 void aws_look_for_task(AwsTask *task);
 void aws_look_free(struct AwsLook *look);
+
+/* ---- when each task is looked at (aws_pace.c) ---- */
+/* It was seen so: what is learned from it, and when it is due again. */
+void aws_pace_seen(AwsTask *task, const TaskState *state);
+/* Which tasks one call is to describe now: those that are due first, as many as fit, as ARNs into arns, which
+ * is emptied. None: not before the time that is returned, in ms from now; G_MAXINT64: there is nothing to
+ * look at. */
+int64_t aws_pace_pick(AwsCluster *cluster, GPtrArray *arns);
+void aws_pace_free(struct AwsPace *pace);
 
 /* ---- a host: an instance of EC2 and what ECS knows of it (aws_host.c, aws_template.c) ---- */
 
@@ -217,19 +229,24 @@ struct AwsTask {
     char *address; /* its own, private; NULL: not known */
     int64_t vcpus_e4, memory_mib, timeout_ms;
     int gpus;
-    char **essential; /* names of its containers whose exit codes count */
-    char *run_arn;    /* of the definition that it is run from */
-    json_t *run_overrides;
+    char **essential;          /* names of its containers whose exit codes count */
+    char *run_arn;             /* of the definition that it is run from */
+    char *run_overrides;       /* JSON, until the task is known to ECS */
     bool is_stopping, is_late; /* late: for its time limit */
     char *stop_reason;
     int64_t asked_ms, started_ms; /* monotonic; real */
     int64_t stopped_ms;           /* monotonic: StopTask was sent */
     int64_t missing_ms;           /* monotonic: since when it is not there */
+    int64_t due_ms;               /* monotonic: when it is looked at again */
+    uint64_t looked;              /* the call that saw it last */
     int tries, missing;
     GSource *retry;
 };
 
 void aws_task_start(AwsProvider *provider, const LaunchRequest *request);
+void aws_task_prepare_soon(
+    AwsTask *task); /* once the loop has looked at what else there is (aws_prepare.c) */
+void aws_prepare_clear(AwsProvider *provider);
 void aws_task_prepare(AwsTask *task);                                      /* its cluster is ready */
 void aws_task_run(AwsTask *task);                                          /* its definition is there */
 void aws_task_defined(AwsTask *task, const json_t *body, const char *arn); /* its definition is there */

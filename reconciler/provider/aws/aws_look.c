@@ -4,41 +4,42 @@
 #include "reconciler/provider/aws/aws_internal.h"
 #include "reconciler/provider/aws/ecs_words.h"
 
-#define CHUNK          100  /* tasks or hosts that one call describes, by ECS */
-#define TASKS_MS       1000 /* between looks at tasks, for each call that one takes */
-#define TASKS_QUIET_MS 5000 /* where nothing has changed for QUIET_AFTER_MS */
-#define TASKS_MAX_MS   60000
-#define QUIET_AFTER_MS 20000
-#define HOSTS_MS       2000 /* while one is coming or going */
-#define HOSTS_QUIET_MS 15000
-#define CLUSTER_MS     60000 /* whether it is still ours */
-#define AGAIN_MS       2000  /* after an error; doubles up to AGAIN_MAX_MS */
-#define AGAIN_MAX_MS   60000
-#define MISSING_LOOKS  3
-#define YOUNG_MS       ((int64_t)5 * 60 * 1000) /* what was made since may not be seen yet */
-#define MISSING_MS     120000 /* a task that was there and is not: so long it is looked for */
+#define CHUNK           100  /* tasks or hosts that one call describes, by ECS */
+#define INSTANCES_PAGE  250  /* a thousand would hold the loop up as they are taken in */
+#define HOSTS_GAP_MS    1000 /* between two looks at hosts */
+#define HOSTS_MS        2000 /* while one is coming or going */
+#define HOSTS_QUIET_MS  15000
+#define CLUSTER_MS      60000 /* whether it is still ours */
+#define AGAIN_MS        2000  /* after an error; doubles up to AGAIN_MAX_MS */
+#define AGAIN_MAX_MS    60000
+#define MISSING_LOOKS   3
+#define YOUNG_MS        ((int64_t)5 * 60 * 1000) /* what was made since may not be seen yet */
+#define MISSING_MS      120000 /* a task that was there and is not: so long it is looked for */
+#define MISSING_LOOK_MS 10000
 
 /* A host that EC2 says is gone: told once its tasks were looked at, which may have ended before it. */
 typedef struct {
     LaunchToken token;
     InstanceGoneReason gone;
     char *reason;
+    uint64_t since; /* the last call that described tasks before */
 } Over;
 
 typedef struct AwsLook {
     AwsCluster *cluster;
     GSource *hosts_timer, *tasks_timer;
     int64_t hosts_due, tasks_due;      /* monotonic */
+    int64_t hosts_ms;                  /* monotonic: when a look at hosts began; 0: not yet */
     bool has_hosts_run, has_tasks_run; /* one is under way */
     bool is_beginning;
     int faults;       /* errors one after the other */
     uint64_t number;  /* of the look at hosts */
     GPtrArray *arns;  /* of hosts, in the look at them */
-    GPtrArray *tasks; /* ARNs, in the look at them */
+    GPtrArray *tasks; /* ARNs, while all of them are to be found */
     guint at;
     guint tasks_at;
     GArray *over;            /* of Over */
-    int64_t changed_ms;      /* monotonic: when something of tasks was last new */
+    uint64_t calls;          /* that described tasks */
     int64_t cluster_ms;      /* monotonic: when the cluster was looked at */
     GHashTable *by_instance; /* "i-…" → AwsHost*, during a look at hosts */
 } Look;
@@ -144,44 +145,79 @@ static void keep_arns(GPtrArray *arns, const json_t *list)
 
 /* ---- hosts that are over ---- */
 
+/* By host, the call that saw one of its tasks longest ago; ret_anywhere: of tasks whose host is not known. */
+static GHashTable *looked_at(const Look *look, uint64_t *ret_anywhere)
+{
+    GHashTable *calls = g_hash_table_new(launch_token_hash, launch_token_same);
+    GHashTableIter iter;
+    AwsTask *task;
+    void *known;
+    *ret_anywhere = G_MAXUINT64;
+    g_hash_table_iter_init(&iter, look->cluster->provider->tasks);
+    while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&task)) {
+        if (task->cluster != look->cluster || !task->arn || task->step == TASK_OVER)
+            continue;
+        if (!task->has_host)
+            *ret_anywhere = MIN(*ret_anywhere, task->looked);
+        else if (!g_hash_table_lookup_extended(calls, &task->host, NULL, &known) ||
+                 task->looked < GPOINTER_TO_SIZE(known))
+            g_hash_table_replace(calls, &task->host, GSIZE_TO_POINTER(task->looked));
+    }
+    return calls;
+}
+
+static bool is_looked_at(const Over *over, GHashTable *calls, uint64_t anywhere)
+{
+    void *call;
+    bool is_known = g_hash_table_lookup_extended(calls, &over->token, NULL, &call);
+    return anywhere > over->since && (!is_known || GPOINTER_TO_SIZE(call) > over->since);
+}
+
 static void tell_over(Look *look)
 {
-    g_autoptr(GArray) over = look->over;
-    look->over = g_array_new(FALSE, FALSE, sizeof(Over));
-    g_array_set_clear_func(look->over, over_clear);
-    for (guint i = 0; i < over->len; i++) {
-        const Over *one = &g_array_index(over, Over, i);
-        AwsHost *host = g_hash_table_lookup(look->cluster->provider->hosts, &one->token);
+    uint64_t anywhere;
+    if (look->over->len == 0)
+        return;
+    g_autoptr(GHashTable) calls = looked_at(look, &anywhere);
+    for (guint i = look->over->len; i > 0; i--) {
+        const Over *over = &g_array_index(look->over, Over, i - 1);
+        AwsHost *host = g_hash_table_lookup(look->cluster->provider->hosts, &over->token);
+        if (!is_looked_at(over, calls, anywhere))
+            continue;
         if (host)
-            aws_host_gone(host, one->gone, one->reason);
+            aws_host_gone(host, over->gone, over->reason);
+        g_array_remove_index_fast(look->over, i - 1);
     }
 }
+
+/* All of its tasks are due. */
+static void look_at_host(const Look *look, const LaunchToken *host)
+{
+    GHashTableIter iter;
+    AwsTask *task;
+    g_hash_table_iter_init(&iter, look->cluster->provider->tasks);
+    while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&task))
+        if (task->cluster == look->cluster && (!task->has_host || launch_token_same(&task->host, host)))
+            task->due_ms = 0;
+}
+
+static void look_at_tasks_soon(Look *look, int64_t after_ms);
 
 void aws_look_host_over(AwsHost *host, InstanceGoneReason gone, const char *reason)
 {
     Look *look = look_of(host->cluster);
-    Over over = {host->token, gone, g_strdup(reason)};
+    Over over = {host->token, gone, g_strdup(reason), look->calls};
     for (guint i = 0; i < look->over->len; i++)
         if (memcmp(&g_array_index(look->over, Over, i).token, &host->token, sizeof host->token) == 0) {
             g_free(over.reason);
             return;
         }
     g_array_append_val(look->over, over);
-    aws_look_tasks_soon(host->cluster, 0);
+    look_at_host(look, &host->token);
+    look_at_tasks_soon(look, 0);
 }
 
 /* ---- tasks ---- */
-
-static void tasks_done(Look *look)
-{
-    guint calls = (look->tasks->len + CHUNK - 1) / CHUNK;
-    bool is_quiet = now_of(look) - look->changed_ms > QUIET_AFTER_MS;
-    int64_t wait_ms = MIN(MAX((int64_t)calls * TASKS_MS, is_quiet ? TASKS_QUIET_MS : TASKS_MS), TASKS_MAX_MS);
-    look->has_tasks_run = false;
-    tell_over(look);
-    if (look->tasks->len > 0)
-        aws_look_tasks_soon(look->cluster, wait_ms);
-}
 
 static AwsTask *task_of(const Look *look, const json_t *described)
 {
@@ -208,6 +244,8 @@ static void take_missing(Look *look, const char *arn)
     AwsTask *task = arn ? task_of_arn(look, arn) : NULL;
     if (!task || task->step == TASK_OVER)
         return;
+    task->looked = look->calls;
+    task->due_ms = now_of(look) + MISSING_LOOK_MS;
     if (task->missing++ == 0)
         task->missing_ms = now_of(look);
     if (task->missing >= MISSING_LOOKS && now_of(look) - task->missing_ms >= MISSING_MS)
@@ -221,70 +259,64 @@ static void take_tasks_seen(Look *look, const json_t *answer)
     json_array_foreach(json_object_get(answer, "tasks"), index, item)
     {
         AwsTask *task = task_of(look, item);
-        TaskStep before = task ? task->step : TASK_OVER;
-        if (task)
-            aws_task_seen(task, item);
-        if (task && task->step != before)
-            look->changed_ms = now_of(look);
+        if (!task)
+            continue;
+        task->looked = look->calls;
+        aws_task_seen(task, item);
     }
     json_array_foreach(json_object_get(answer, "failures"), index, item)
         take_missing(look, ecs_text(item, "arn"));
 }
 
-static void describe_tasks(Look *look);
-
 static void take_tasks(const AwsAnswer *answer, void *data)
 {
     Look *look = data;
+    look->has_tasks_run = false;
     if (answer->error) {
         note_fault(look, "tasks cannot be looked at", answer->error);
-        look->has_tasks_run = false;
-        aws_look_tasks_soon(look->cluster, again_ms(look));
+        look_at_tasks_soon(look, again_ms(look));
         return;
     }
     note_well(look);
     take_tasks_seen(look, answer->json);
-    describe_tasks(look);
-}
-
-static void describe_tasks(Look *look)
-{
-    json_t *chunk = next_chunk(look->tasks, &look->tasks_at);
-    if (json_array_size(chunk) == 0) {
-        json_decref(chunk);
-        tasks_done(look);
-        return;
-    }
-    ask(look, "DescribeTasks", json_pack("{s:s,s:o}", "cluster", look->cluster->cluster, "tasks", chunk),
-        NULL, take_tasks);
+    look_at_tasks_soon(look, 0);
 }
 
 static gboolean look_at_tasks(gpointer data)
 {
     Look *look = data;
-    GHashTableIter iter;
-    AwsTask *task;
+    guint at = 0;
+    g_autoptr(GPtrArray) due = g_ptr_array_new_with_free_func(g_free);
     drop_timer(&look->tasks_timer);
-    g_ptr_array_set_size(look->tasks, 0);
-    look->tasks_at = 0;
-    g_hash_table_iter_init(&iter, look->cluster->provider->tasks);
-    while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&task))
-        if (task->cluster == look->cluster && task->arn && task->step != TASK_OVER)
-            g_ptr_array_add(look->tasks, g_strdup(task->arn));
+    tell_over(look);
+    int64_t wait_ms = aws_pace_pick(look->cluster, due);
+    if (wait_ms > 0) {
+        if (wait_ms < G_MAXINT64)
+            look_at_tasks_soon(look, wait_ms);
+        return G_SOURCE_REMOVE;
+    }
     look->has_tasks_run = true;
-    describe_tasks(look);
+    look->calls++;
+    ask(look, "DescribeTasks",
+        json_pack("{s:s,s:o}", "cluster", look->cluster->cluster, "tasks", next_chunk(due, &at)), NULL,
+        take_tasks);
     return G_SOURCE_REMOVE;
 }
 
-void aws_look_tasks_soon(AwsCluster *cluster, int64_t after_ms)
+static void look_at_tasks_soon(Look *look, int64_t after_ms)
 {
-    Look *look = look_of(cluster);
     int64_t due = now_of(look) + after_ms;
     if (look->has_tasks_run || (look->tasks_timer && look->tasks_due <= due))
         return; /* its end, or the one that is set, comes first */
     drop_timer(&look->tasks_timer);
     look->tasks_due = due;
-    look->tasks_timer = aws_after(cluster->provider, after_ms, look_at_tasks, look);
+    look->tasks_timer = aws_after(look->cluster->provider, after_ms, look_at_tasks, look);
+}
+
+void aws_look_task_due(AwsTask *task)
+{
+    Look *look = look_of(task->cluster);
+    look_at_tasks_soon(look, MAX(task->due_ms - now_of(look), 0));
 }
 
 /* ---- whether the cluster is still ours ---- */
@@ -474,6 +506,7 @@ static gboolean look_at_hosts(gpointer data)
     if (look->has_hosts_run)
         return G_SOURCE_REMOVE; /* its end goes on */
     look->has_hosts_run = true;
+    look->hosts_ms = now_of(look);
     look->number++;
     if (cluster->environment->type == CE_TYPE_UNMANAGED) {
         list_hosts(look);
@@ -489,7 +522,7 @@ static gboolean look_at_hosts(gpointer data)
                                   .done = take_instances,
                                   .data = look};
     g_autoptr(Query) query = aws_filter_query("DescribeInstances", cluster);
-    query_add_number(query, "MaxResults", 1000);
+    query_add_number(query, "MaxResults", INSTANCES_PAGE);
     aws_ask_query(cluster->place, &question, query);
     return G_SOURCE_REMOVE;
 }
@@ -497,12 +530,13 @@ static gboolean look_at_hosts(gpointer data)
 void aws_look_hosts_soon(AwsCluster *cluster, int64_t after_ms)
 {
     Look *look = look_of(cluster);
-    int64_t due = now_of(look) + after_ms;
+    /* Many that come or go at a time are seen by one look. */
+    int64_t due = MAX(now_of(look) + after_ms, look->hosts_ms + HOSTS_GAP_MS);
     if (look->has_hosts_run || (look->hosts_timer && look->hosts_due <= due))
         return;
     drop_timer(&look->hosts_timer);
     look->hosts_due = due;
-    look->hosts_timer = aws_after(cluster->provider, after_ms, look_at_hosts, look);
+    look->hosts_timer = aws_after(cluster->provider, due - now_of(look), look_at_hosts, look);
 }
 
 /* ---- the beginning: all that is there ---- */
@@ -512,7 +546,7 @@ static void begin_done(Look *look)
     look->is_beginning = false;
     note_well(look);
     aws_look_hosts_soon(look->cluster, 0);
-    aws_look_tasks_soon(look->cluster, 0);
+    look_at_tasks_soon(look, 0);
     aws_observed(look->cluster->provider);
 }
 

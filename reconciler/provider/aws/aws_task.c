@@ -24,20 +24,29 @@ static void drop_retry(AwsTask *task)
     g_clear_pointer(&task->retry, g_source_unref);
 }
 
+/* What its call was made of. A queue of them may wait for its turn, and a task lives for long: neither needs
+ * it. */
+static void drop_request(AwsTask *task)
+{
+    g_clear_pointer(&task->overrides, g_free);
+    g_clear_pointer(&task->workspace, g_free);
+    g_clear_pointer(&task->spec, g_ref_string_release);
+    g_clear_pointer(&task->argv, g_strfreev);
+    g_clear_pointer(&task->envp, g_strfreev);
+}
+
 void aws_task_free(void *data)
 {
     AwsTask *task = data;
     drop_retry(task);
+    drop_request(task);
     g_ptr_array_remove(task->cluster->tasks_waiting, task);
     g_ptr_array_remove(task->cluster->provider->nodes, task);
-    char *const texts[] = {task->arn,       task->job_id,  task->definition,  task->spec,   task->overrides,
-                           task->workspace, task->run_arn, task->stop_reason, task->address};
+    char *const texts[] = {task->arn,           task->job_id,      task->definition, task->run_arn,
+                           task->run_overrides, task->stop_reason, task->address};
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         g_free(texts[i]);
-    g_strfreev(task->argv);
-    g_strfreev(task->envp);
     g_strfreev(task->essential);
-    json_decref(task->run_overrides);
     g_free(task);
 }
 
@@ -218,8 +227,11 @@ void aws_task_run(AwsTask *task)
     if (task->step == TASK_WAITING)
         task->asked_ms = aws_monotonic_ms(cluster->provider);
     task->step = TASK_ASKED;
-    aws_ask_json(cluster->place, &question, task_run_body(&placement, task->run_overrides));
+    json_t *overrides = json_loads(task->run_overrides, 0, NULL);
+    aws_ask_json(cluster->place, &question, task_run_body(&placement, overrides));
+    json_decref(overrides);
     json_decref(tags);
+    drop_request(task);
 }
 
 /* ---- what it is asked for with ---- */
@@ -239,15 +251,14 @@ static void take_own_definition(const AwsAnswer *answer, void *data)
         return;
     }
     task->run_arn = g_strdup(ecs_text(json_object_get(answer->json, "taskDefinition"), "taskDefinitionArn"));
-    json_decref(task->run_overrides);
-    task->run_overrides = json_object();
+    task->run_overrides = g_strdup("{}");
     aws_task_run(task);
 }
 
 /* More than an override may hold: it is in a definition of the job's own. */
-static void register_own(AwsTask *task, const json_t *body)
+static void register_own(AwsTask *task, const json_t *body, const json_t *overrides)
 {
-    json_t *own = task_definition_with(body, task->run_overrides);
+    json_t *own = task_definition_with(body, overrides);
     g_autofree char *family = task_definition_family("own"), *digest = task_definition_digest(own);
     const AwsQuestion question = {.service = AWS_ECS,
                                   .action = "RegisterTaskDefinition",
@@ -260,13 +271,17 @@ static void register_own(AwsTask *task, const json_t *body)
 
 void aws_task_defined(AwsTask *task, const json_t *body, const char *arn)
 {
-    g_clear_pointer(&task->run_overrides, json_decref);
+    g_clear_pointer(&task->run_overrides, g_free);
     g_clear_pointer(&task->run_arn, g_free);
-    task->run_overrides = task_overrides_of_job(body, task);
-    if (!task_overrides_fit(task->run_overrides)) {
-        register_own(task, body);
+    json_t *overrides = task_overrides_of_job(body, task);
+    bool fits = task_overrides_fit(overrides);
+    if (!fits)
+        register_own(task, body, overrides);
+    else
+        task->run_overrides = json_dumps(overrides, JSON_COMPACT);
+    json_decref(overrides);
+    if (!fits)
         return;
-    }
     task->run_arn = g_strdup(arn);
     aws_task_run(task);
 }
@@ -283,7 +298,8 @@ static void take_request(AwsTask *task, const LaunchRequest *request)
 {
     task->job_id = g_strdup(request->job_id);
     task->definition = g_strdup(request->definition);
-    task->spec = g_strdup(request->definition_spec);
+    /* one for all that run it */
+    task->spec = request->definition_spec ? g_ref_string_new_intern(request->definition_spec) : NULL;
     task->overrides = g_strdup(request->overrides);
     task->workspace = g_strdup(request->workspace_name);
     task->argv = g_strdupv((char **)(uintptr_t)request->argv);
@@ -317,12 +333,18 @@ void aws_task_start(AwsProvider *provider, const LaunchRequest *request)
     if (aws_node_waits(task))
         return;
     if (cluster->state == CLUSTER_READY)
-        aws_task_prepare(task);
+        aws_task_prepare_soon(task);
     else
         g_ptr_array_add(cluster->tasks_waiting, task);
 }
 
 /* ---- stopping it ---- */
+
+static void hasten(AwsTask *task, int64_t look_after_ms)
+{
+    task->due_ms = MIN(task->due_ms, aws_monotonic_ms(task->cluster->provider) + look_after_ms);
+    aws_look_task_due(task);
+}
 
 static void take_stop(const AwsAnswer *answer, void *data)
 {
@@ -332,7 +354,7 @@ static void take_stop(const AwsAnswer *answer, void *data)
     if (answer->error)
         aws_log(task->cluster->provider, "job %s: StopTask: %s", task->job_id ? task->job_id : task->arn,
                 answer->error->message);
-    aws_look_tasks_soon(task->cluster, LOOK_MS);
+    hasten(task, LOOK_MS);
 }
 
 static void send_stop(AwsTask *task)
@@ -401,7 +423,7 @@ static void watch_time(AwsTask *task)
     if (task->timeout_ms > 0 && ran_ms >= task->timeout_ms)
         aws_task_stop(task, NULL, true);
     else if (task->timeout_ms > 0)
-        aws_look_tasks_soon(task->cluster, task->timeout_ms - ran_ms);
+        hasten(task, task->timeout_ms - ran_ms);
 }
 
 void aws_task_seen(AwsTask *task, const json_t *described)
@@ -414,10 +436,12 @@ void aws_task_seen(AwsTask *task, const json_t *described)
     task->missing = 0;
     if (!task->arn)
         task->arn = g_strdup(state.arn);
+    aws_pace_seen(task, &state);
     if (task->step < TASK_KNOWN) {
         task->step = TASK_KNOWN;
         drop_retry(task);
-        aws_look_tasks_soon(task->cluster, LOOK_MS);
+        g_clear_pointer(&task->run_overrides, g_free);
+        aws_look_task_due(task);
     }
     if (state.phase == TASK_ENDED) {
         take_end(task, &state);
@@ -460,6 +484,7 @@ AwsTask *aws_task_adopt(AwsCluster *cluster, const json_t *described)
         task->asked_ms = aws_monotonic_ms(provider);
         task->timeout_ms = timeout_of(described);
         task->essential = g_strdupv(expected->essential);
+        task->run_arn = g_strdup(ecs_text(described, "taskDefinitionArn"));
     }
     bool is_new = task->step < TASK_KNOWN;
     task->is_stopping |= aws_found(provider, &token);

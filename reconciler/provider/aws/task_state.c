@@ -134,7 +134,10 @@ bool task_state_read(const json_t *task, const char *const *essential, TaskState
                              .started_by = ecs_text(task, "startedBy"),
                              .container_instance_arn = ecs_text(task, "containerInstanceArn"),
                              .version = json_integer_value(json_object_get(task, "version")),
+                             .created_ms = time_of(task, "createdAt"),
                              .started_ms = time_of(task, "startedAt"),
+                             .stopping_ms = time_of(task, "stoppingAt"),
+                             .is_ending = g_strcmp0(ecs_text(task, "desiredStatus"), "STOPPED") == 0,
                              .address = address_of(task),
                              .stopped_reason = ecs_text(task, "stoppedReason")};
     if (!ret_state->arn || !phase_of(ecs_text(task, "lastStatus"), &ret_state->phase))

@@ -25,10 +25,12 @@ typedef enum {
 typedef struct {
     TaskPhase phase;
     const char *arn, *started_by, *container_instance_arn;
-    int64_t version;              /* grows with every change */
-    int64_t started_ms, ended_ms; /* CLOCK_REALTIME; 0: not known */
-    TaskEnd end;                  /* TASK_ENDED */
-    bool has_exit_code;           /* TASK_ENDED */
+    int64_t version;                          /* grows with every change */
+    int64_t created_ms, started_ms, ended_ms; /* CLOCK_REALTIME; 0: not known */
+    bool is_ending;                           /* it is to be stopped, or on its way there */
+    int64_t stopping_ms;                      /* CLOCK_REALTIME: since when; 0: not known */
+    TaskEnd end;                              /* TASK_ENDED */
+    bool has_exit_code;                       /* TASK_ENDED */
     int exit_code;
     const char *reason;  /* what the container says, for people and retry rules: "OutOfMemoryError: …" */
     const char *address; /* private, IPv4, of a task with a network interface of its own */

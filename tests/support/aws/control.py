@@ -123,17 +123,22 @@ def violations(control, given):
 
 @verb("counters")
 def counters(control, given):
-    """Calls by service:Operation, answers by service:Operation:status, seconds spent on
-    answering."""
+    """Calls by service:Operation, and how long from the first to the last; answers by
+    service:Operation:status; seconds from tasks' ends to the first DescribeTasks that told of
+    them; seconds spent on answering."""
     front = control.front
     answer = {
         "calls": dict(front.counters),
         "answers": dict(front.codes),
+        "spans": {name: round(last - first, 3) for name, (first, last) in front.spans.items()},
+        "told": [round(seconds, 3) for seconds in sorted(control.world.told)],
         "busySeconds": round(front.busy_seconds, 3),
     }
     if given.get("clear"):
         front.counters.clear()
         front.codes.clear()
+        front.spans.clear()
+        control.world.told.clear()
         front.busy_seconds = 0.0
     return answer
 

@@ -367,6 +367,7 @@ class Task:
         self.timers = []
         self.outcome = None  # how it is to end: outcome.Outcome
         self.work = None  # what runs: TimerWork or ProcessWork
+        self.is_told = False  # DescribeTasks has told of its end
         self.untold = []  # ends of containers on a host that nobody hears of
         self.texts = {}
 

@@ -298,6 +298,12 @@ def stop_task(call, parameters):
     return {"task": task.answer(True)}
 
 
+def note_told(call, task):
+    if task.last_status == "STOPPED" and not task.is_told:
+        task.is_told = True
+        call.double.told.append(call.double.clock.now() - task.times["stoppedAt"])
+
+
 @operation("ecs", "DescribeTasks")
 def describe_tasks(call, parameters):
     cluster = call.region.ecs.cluster(parameters.get("cluster"))
@@ -310,6 +316,7 @@ def describe_tasks(call, parameters):
         task = find_task(cluster, name)
         if task and call.region.is_visible(task.created_at):
             found.append(task.answer(includes_tags))
+            note_told(call, task)
         else:
             failures.append(missing(call, cluster, "task", name))
     return {"tasks": found, "failures": failures}

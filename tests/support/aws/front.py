@@ -95,6 +95,7 @@ class Front:
         self.violations = []
         self.counters = collections.Counter()
         self.codes = collections.Counter()
+        self.spans = {}
         self.busy_seconds = 0.0
 
     def violation(self, kind, service, name, text):
@@ -106,11 +107,11 @@ class Front:
     # ---- the way through
     def answer(self, request):
         begun = time.perf_counter()
-        reply = self.work(request)
+        reply = self.work(request, begun)
         self.busy_seconds += time.perf_counter() - begun
         return reply
 
-    def work(self, request):
+    def work(self, request, begun):
         request_id = str(uuid.uuid4())
         signature = sigv4.parse(request.headers.get("authorization", ""))
         try:
@@ -122,6 +123,7 @@ class Front:
             )
         service, name = asked.service, asked.name
         self.counters[f"{service}:{name}"] += 1
+        self.spans.setdefault(f"{service}:{name}", [begun, begun])[1] = begun
         region_name = signature.region if signature else ""
         script = self.double.faults.next(service, name, region_name, request.body)
         reply = self.judged(request, signature, asked, request_id, script)

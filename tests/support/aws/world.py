@@ -55,6 +55,7 @@ class World:
         self.faults = Faults()
         self.outcomes = Outcomes(self.settings)
         self.regions = {}
+        self.told = []  # seconds from tasks' ends to the first DescribeTasks that told of them
 
     def reset(self):
         """As freshly started: nothing runs, nothing is there."""
