@@ -199,17 +199,19 @@ void aws_task_run(AwsTask *task)
     bool has_network = is_fargate || task->node >= 0;
     launch_token_text(&task->token, token);
     json_t *tags = tags_of(task);
-    const TaskPlacement placement = {
-        .cluster = cluster->cluster,
-        .definition = task->run_arn,
-        .client_token = token,
-        .started_by = token,
-        .instance_id = instance_id,
-        .is_fargate = is_fargate,
-        .is_spot = environment->type == CE_TYPE_FARGATE_SPOT,
-        .subnets = has_network ? (const char *const *)environment->subnets : NULL,
-        .security_groups = has_network ? (const char *const *)environment->security_groups : NULL,
-        .tags = tags};
+    json_t *spec = is_fargate ? json_loads(task->spec, 0, NULL) : NULL;
+    TaskPlacement placement = {.cluster = cluster->cluster,
+                               .definition = task->run_arn,
+                               .client_token = token,
+                               .started_by = token,
+                               .instance_id = instance_id,
+                               .is_fargate = is_fargate,
+                               .is_spot = environment->type == CE_TYPE_FARGATE_SPOT,
+                               .subnets = has_network ? (const char *const *)environment->subnets : NULL,
+                               .security_groups =
+                                   has_network ? (const char *const *)environment->security_groups : NULL,
+                               .tags = tags};
+    task_placement_of_spec(spec, &placement);
     const AwsQuestion question = {.service = AWS_ECS,
                                   .action = "RunTask",
                                   .done = take_run,
@@ -219,6 +221,7 @@ void aws_task_run(AwsTask *task)
         task->asked_ms = aws_monotonic_ms(cluster->provider);
     task->step = TASK_ASKED;
     aws_ask_json(cluster->place, &question, task_run_body(&placement, task->run_overrides));
+    json_decref(spec);
     json_decref(tags);
 }
 
