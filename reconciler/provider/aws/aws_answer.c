@@ -69,7 +69,7 @@ void aws_answer_read(AwsService service, const AwsHttpAnswer *http, AwsAnswer *r
             aws_error_read(service, http->status, http->body, aws_http_header(http, "x-amzn-errortype"), id);
         return;
     }
-    if (info->wire == AWS_WIRE_JSON)
+    if (info->wire == AWS_WIRE_JSON || info->wire == AWS_WIRE_REST)
         read_json(ret_answer, http->body);
     else
         read_xml(ret_answer, info->wire, http->body);
