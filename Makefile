@@ -160,6 +160,7 @@ $(BUILD)/obj/%.o: %.c | $(if $(NO_LIBS),no-libs)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $(@:.o=.d) -c $< -o $@
 $(BUILD)/obj/spec/kinds.o: $(wildcard schemas/*.json)
 $(BUILD)/obj/reconciler/scale/catalogue.o: $(wildcard reconciler/scale/*.csv)
+$(BUILD)/obj/reconciler/provider/aws/doctor_policy.o: deploy/aws/policy.json
 
 define room_archive
 $(BUILD)/lib/lib$(1).a: $$(call objects,$(1))

@@ -2,6 +2,7 @@
 #include <string.h>
 #include "reconciler/aws_edge.h"
 #include "reconciler/clock.h"
+#include "reconciler/doctor_source.h"
 #include "reconciler/provider/aws/aws_chain.h"
 #include "reconciler/provider/aws/aws_partition.h"
 #include "reconciler/provider/aws/aws_shared_files.h"
@@ -204,11 +205,29 @@ static void check_permission(Doctor *doctor, size_t probe)
             aws_service_info(probes[probe].service)->name);
 }
 
+/* The environments of a source, each in its own region and account. */
+static void check_source(Doctor *doctor)
+{
+    const DoctorOptions *options = doctor->options;
+    const AwsSetting *region = &doctor->settings->region;
+    const AwsDoctor with = {
+        .with = {doctor->context, doctor->http, doctor->settings, &doctor->time, region->text},
+        .account = options->account,
+        .role_arn = options->role_arn};
+    json_t *found = doctor_source_run(options->set, options->provider, &with);
+    json_array_extend(doctor->checks, found);
+    json_decref(found);
+}
+
 /* Each needs what stands before it; what cannot be looked at is said to be so. */
 static void check_all(Doctor *doctor)
 {
     if (!check_settings(doctor))
         return;
+    if (doctor->options->set) {
+        check_source(doctor);
+        return;
+    }
     check_region(doctor);
     check_credentials(doctor);
     bool is_ready = doctor->has_region && doctor->has_credentials;
@@ -222,8 +241,7 @@ static void check_all(Doctor *doctor)
         else
             add(doctor, probes[i].permission, "not checked", "it needs a region and credentials");
     add(doctor, "network, images, quotas", "not checked",
-        "this version does not look at what an environment needs: subnets, security groups, "
-        "instance profile, launch permissions, vCPU quotas");
+        "muster doctor SOURCE looks at what its environments need: subnets, security groups, permissions …");
 }
 
 bool doctor_run(const DoctorOptions *options, json_t **ret_checks, GError **error)

@@ -176,6 +176,8 @@ typedef struct {
  * says. */
 typedef struct DoctorOptions {
     const char *profile, *region, *account, *role_arn; /* account: that it has to be; role: assumed first */
+    const ManifestSet *set; /* its environments on AWS are looked at; NULL: none, only what is at hand */
+    const char *provider;   /* of environments that name none: "aws" … */
 } DoctorOptions;
 
 /* The log of a task on AWS: a stream of CloudWatch Logs. Borrowed. */
@@ -208,7 +210,8 @@ typedef struct Host {
      * what it was fed with. *ret_runs: of ReplayedRun, the caller's. False: there is nothing that can be
      * replayed. */
     bool (*replay)(const char *state_dir, GPtrArray **ret_runs, GError **error);
-    /* *ret_checks: [{"check", "status": "ok|warning|failed|not checked", "detail"}…], the caller's. */
+    /* *ret_checks: [{"check", "status": "ok|warning|failed|not checked", "detail", "cure"?, "policy"?,
+     * "scope"?}…], the caller's; policy: of IAM, as it has to be added. */
     bool (*doctor)(const DoctorOptions *options, json_t **ret_checks, GError **error);
     /* What tasks on AWS printed (cloud_log.h). Block. */
     CloudLog *(*log_open)(const CloudLogPlace *place, GError **error);

@@ -1,5 +1,5 @@
 # The roles of muster in an account, as roles.yaml makes them: what it may do itself, what its machines may, what starts its tasks. Once per
-# account. The policy is that of policy.json beside this file, with this account and partition in it.
+# account. The policies are those of policy.json and doctor.json beside this file, with this account and partition in them.
 terraform {
   required_version = ">= 1.3"
   required_providers {
@@ -14,6 +14,12 @@ variable "trusted" {
   description = "ARN of a user or role that may take the controller's role too, from outside of EC2 (muster doctor --role). Empty: nobody."
   type        = string
   default     = ""
+}
+
+variable "doctor" {
+  description = "Whether the controller may look at what muster doctor SOURCE looks at: networks, roles, quotas, images; reading only."
+  type        = bool
+  default     = true
 }
 
 data "aws_partition" "current" {}
@@ -51,6 +57,19 @@ resource "aws_iam_policy" "controller" {
 resource "aws_iam_role_policy_attachment" "controller" {
   role       = aws_iam_role.controller.name
   policy_arn = aws_iam_policy.controller.arn
+}
+
+resource "aws_iam_policy" "doctor" {
+  for_each    = var.doctor ? toset(["doctor"]) : toset([])
+  name        = "muster-doctor"
+  description = "what muster doctor looks at"
+  policy      = file("${path.module}/doctor.json")
+}
+
+resource "aws_iam_role_policy_attachment" "doctor" {
+  for_each   = aws_iam_policy.doctor
+  role       = aws_iam_role.controller.name
+  policy_arn = each.value.arn
 }
 
 resource "aws_iam_instance_profile" "controller" {

@@ -40,6 +40,7 @@ typedef struct {
     gboolean behind_proxy, force;
     char *backup, *backup_interval;
     char *profile, *region, *account, *role;
+    gboolean all, strict;
     char *record, *replay, *workload, *seed, *compare, *html, *until, *begin, *spot_reclaim, *spot_refuse;
 } Options;
 

@@ -28,7 +28,8 @@ resource ComputeEnvironment own '{type: UNMANAGED}' >src/own.yaml
 resource JobQueue own '{priority: 1, computeEnvironmentOrder: [own]}' >src/own-queue.yaml
 definition hello 'echo hello' >src/hello.yaml
 resource JobDefinition small '{type: container, platformCapabilities: [FARGATE], containerProperties: {image: busybox, command: [sh, -c, "exit 0"],
-  executionRoleArn: "arn:aws:iam::123456789012:role/execution", resourceRequirements: [{type: VCPU, value: "0.25"}, {type: MEMORY, value: "512"}]}}' >src/small.yaml
+  executionRoleArn: "arn:aws:iam::123456789012:role/execution", networkConfiguration: {assignPublicIp: ENABLED},
+  resourceRequirements: [{type: VCPU, value: "0.25"}, {type: MEMORY, value: "512"}]}}' >src/small.yaml
 resource JobDefinition train '{type: container, containerProperties: {image: busybox, command: [sh, -c, "echo devices $NVIDIA_VISIBLE_DEVICES"],
   resourceRequirements: [{type: VCPU, value: "2"}, {type: MEMORY, value: "1024"}, {type: GPU, value: "1"}]}}' >src/train.yaml
 resource JobDefinition pair '{type: container, ecsProperties: {taskProperties: [{containers: [
@@ -37,7 +38,9 @@ resource JobDefinition pair '{type: container, ecsProperties: {taskProperties: [
 start_daemon || { is "daemon starts" no yes; finish; }
 exits "environments of each kind" 0 mt apply src --yes
 
+double fault '{"operation": "RunTask", "match": "\"assignPublicIp\": ?\"ENABLED\"", "delay": 0.01}' >/dev/null
 exits "a job on Fargate" 0 mt submit --queue fargate --definition small --wait
+is "has a public address where its definition says so" "$(double faults)" '{"faults": []}'
 is "needs no instance" "$(instances_left)" 0
 exits "one alone in its zone (RunInstances)" 0 mt submit --queue alone --definition hello --wait
 is "by RunInstances" "$(calls ec2:RunInstances)" 1

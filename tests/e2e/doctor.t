@@ -38,7 +38,7 @@ double clock '{"offset": 600}' >/dev/null
 exits "a clock that is off is corrected" 0 mt doctor --region eu-central-1
 double clock '{"offset": 0}' >/dev/null
 double violations '{"clear": true}' >/dev/null # those that were meant
-double fault '{"operation": "ecs:ListClusters", "code": "ServerException", "status": 500, "count": 2}' >/dev/null
+double fault '{"operation": "ListClusters", "code": "ServerException", "status": 500, "count": 2}' >/dev/null
 exits "faults are tried again" 0 mt doctor --region eu-central-1
 
 # Files, profiles, roles.

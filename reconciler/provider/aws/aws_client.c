@@ -309,6 +309,13 @@ static void answered(const AwsHttpAnswer *http, void *data)
 
 /* ---- sending ---- */
 
+/* Of a GET: its path and query stand behind the endpoint, whose own path is none but "/". */
+static char *url_of(const AwsClient *client, const char *path)
+{
+    return g_strdup_printf("%.*s%s", (int)(strlen(client->endpoint.url) - strlen(client->endpoint.path)),
+                           client->endpoint.url, path);
+}
+
 static void send_attempt(Call *call)
 {
     AwsClient *client = call->client;
@@ -322,10 +329,12 @@ static void send_attempt(Call *call)
     g_auto(GStrv) headers =
         aws_request_headers(&client->endpoint, &attempt, call->credentials,
                             client->time.now_ms(client->time.self) + client->offset_ms, &client->key);
-    const AwsHttpRequest request = {.method = "POST",
-                                    .url = client->endpoint.url,
+    bool is_rest = aws_service_info(client->config.service)->wire == AWS_WIRE_REST;
+    g_autofree char *url = is_rest ? url_of(client, call->body) : NULL;
+    const AwsHttpRequest request = {.method = is_rest ? "GET" : "POST",
+                                    .url = is_rest ? url : client->endpoint.url,
                                     .headers = (const char *const *)headers,
-                                    .body = view_from(call->body),
+                                    .body = is_rest ? (View){0} : view_from(call->body),
                                     .connect_ms = CONNECT_MS,
                                     .timeout_ms = call->what.timeout_ms,
                                     .ca_bundle = client->ca_bundle,

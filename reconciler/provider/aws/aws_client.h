@@ -45,7 +45,7 @@ typedef bool (*AwsPage)(const AwsAnswer *page, void *data);
 /* Copied by aws_client_call(). */
 typedef struct {
     const char *action; /* "RunInstances" */
-    const char *body;   /* as query_text() or json_dumps() made it; NULL: {} */
+    const char *body; /* as query_text() or json_dumps() made it; NULL: {}; of AWS_WIRE_REST: "/PATH?QUERY" */
     /* Pages are read one after the other until there is none left; then done gets the last one. What was
      * given before an error stays given. NULL: one answer, whatever it has. */
     AwsPage page;

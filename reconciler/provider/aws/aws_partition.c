@@ -31,6 +31,12 @@ static const AwsServiceInfo services[AWS_SERVICES] = {
     [AWS_STS] = {"sts", "2011-06-15", NULL, "sts", "AWS_ENDPOINT_URL_STS", AWS_WIRE_QUERY},
     [AWS_SSO] = {"portal.sso", "2019-06-10", NULL, "awsssoportal", "AWS_ENDPOINT_URL_SSO", AWS_WIRE_JSON},
     [AWS_S3] = {"s3", "2006-03-01", NULL, "s3", "AWS_ENDPOINT_URL_S3", AWS_WIRE_QUERY},
+    [AWS_ECR] = {"api.ecr", "2015-09-21", "AmazonEC2ContainerRegistry_V20150921", "ecr",
+                 "AWS_ENDPOINT_URL_ECR", AWS_WIRE_JSON},
+    [AWS_EFS] = {"elasticfilesystem", "2015-02-01", NULL, "elasticfilesystem", "AWS_ENDPOINT_URL_EFS",
+                 AWS_WIRE_REST},
+    [AWS_QUOTAS] = {"servicequotas", "2019-06-24", "ServiceQuotasV20190624", "servicequotas",
+                    "AWS_ENDPOINT_URL_SERVICE_QUOTAS", AWS_WIRE_JSON},
 };
 
 const AwsServiceInfo *aws_service_info(AwsService service)

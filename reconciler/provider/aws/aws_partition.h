@@ -15,6 +15,9 @@ typedef enum {
     AWS_STS,
     AWS_SSO,
     AWS_S3,
+    AWS_ECR,
+    AWS_EFS,
+    AWS_QUOTAS,
     AWS_SERVICES
 } AwsService;
 
@@ -38,7 +41,8 @@ char *aws_endpoint_of(AwsService service, const char *region, bool uses_fips, bo
 
 /* ---- services ---- */
 
-typedef enum { AWS_WIRE_EC2, AWS_WIRE_QUERY, AWS_WIRE_JSON } AwsWire;
+/* REST: what is read only: the body of a call is what stands behind the host in a GET. */
+typedef enum { AWS_WIRE_EC2, AWS_WIRE_QUERY, AWS_WIRE_JSON, AWS_WIRE_REST } AwsWire;
 typedef struct {
     const char *name;    /* "ecs": for messages; its host's first label */
     const char *version; /* of query: Version */

@@ -79,6 +79,18 @@ static char *target_of(const AwsServiceInfo *info, const char *action)
     return info->wire == AWS_WIRE_JSON ? g_strconcat(info->target, ".", action, NULL) : NULL;
 }
 
+/* NULL: nothing is sent that has a type. */
+static const char *content_type_of(AwsWire wire)
+{
+    switch (wire) {
+    case AWS_WIRE_EC2:
+    case AWS_WIRE_QUERY: return "application/x-www-form-urlencoded; charset=utf-8";
+    case AWS_WIRE_JSON: return "application/x-amz-json-1.1";
+    case AWS_WIRE_REST: return NULL;
+    }
+    g_assert_not_reached();
+}
+
 /* Lines of all of them and, where it is signed, of the signature. */
 static GStrv lines_of(const Headers *headers, const char *authorization)
 {
@@ -104,9 +116,7 @@ GStrv aws_request_headers(const AwsEndpoint *endpoint, const AwsAttempt *attempt
     g_autofree char *number = g_strdup_printf("attempt=%d; max=%d", attempt->attempt, attempt->attempts_max);
     sigv4_time_text(at_ms, time);
     add(&headers, "Host", endpoint->host);
-    add(&headers, "Content-Type",
-        info->wire == AWS_WIRE_JSON ? "application/x-amz-json-1.1"
-                                    : "application/x-www-form-urlencoded; charset=utf-8");
+    add(&headers, "Content-Type", content_type_of(info->wire));
     add(&headers, "X-Amz-Target", target);
     add(&headers, "amz-sdk-invocation-id", attempt->invocation_id);
     add(&headers, "amz-sdk-request", attempt->invocation_id ? number : NULL);
@@ -114,11 +124,14 @@ GStrv aws_request_headers(const AwsEndpoint *endpoint, const AwsAttempt *attempt
         return lines_of(&headers, NULL);
     add(&headers, "X-Amz-Date", time);
     add(&headers, "X-Amz-Security-Token", credentials->session_token);
-    const SigV4Request request = {.method = "POST",
-                                  .path = endpoint->path,
+    bool is_rest = info->wire == AWS_WIRE_REST;
+    g_auto(GStrv) parts = g_strsplit(attempt->body, "?", 2);
+    const SigV4Request request = {.method = is_rest ? "GET" : "POST",
+                                  .path = is_rest ? parts[0] : endpoint->path,
+                                  .query = is_rest ? parts[1] : NULL,
                                   .headers = headers.list,
                                   .headers_len = headers.len,
-                                  .body = view_from(attempt->body)};
+                                  .body = is_rest ? (View){0} : view_from(attempt->body)};
     const SigV4Scope scope = {signing.region, signing.name};
     g_autofree char *authorization = sigv4_authorization(&request, &scope, credentials, at_ms, key);
     return lines_of(&headers, authorization);

@@ -22,8 +22,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(AwsEndpoint, aws_endpoint_clear)
 /* One attempt of a call. */
 typedef struct {
     AwsService service;
-    const char *region; /* that is asked; what signatures name follows from it */
-    const char *action, *body;
+    const char *region;        /* that is asked; what signatures name follows from it */
+    const char *action, *body; /* of AWS_WIRE_REST: path and query of a GET */
     const char *invocation_id; /* of the call; NULL: not said */
     int attempt, attempts_max;
 } AwsAttempt;

@@ -30,7 +30,6 @@ static void drop_request(AwsTask *task)
 {
     g_clear_pointer(&task->overrides, g_free);
     g_clear_pointer(&task->workspace, g_free);
-    g_clear_pointer(&task->spec, g_ref_string_release);
     g_clear_pointer(&task->argv, g_strfreev);
     g_clear_pointer(&task->envp, g_strfreev);
 }
@@ -40,6 +39,7 @@ void aws_task_free(void *data)
     AwsTask *task = data;
     drop_retry(task);
     drop_request(task);
+    g_clear_pointer(&task->spec, g_ref_string_release); /* shared, and asked for again where RunTask is */
     g_ptr_array_remove(task->cluster->tasks_waiting, task);
     g_ptr_array_remove(task->cluster->provider->nodes, task);
     char *const texts[] = {task->arn,           task->job_id,      task->definition, task->run_arn,
@@ -208,17 +208,19 @@ void aws_task_run(AwsTask *task)
     bool has_network = is_fargate || task->node >= 0;
     launch_token_text(&task->token, token);
     json_t *tags = tags_of(task);
-    const TaskPlacement placement = {
-        .cluster = cluster->cluster,
-        .definition = task->run_arn,
-        .client_token = token,
-        .started_by = token,
-        .instance_id = instance_id,
-        .is_fargate = is_fargate,
-        .is_spot = environment->type == CE_TYPE_FARGATE_SPOT,
-        .subnets = has_network ? (const char *const *)environment->subnets : NULL,
-        .security_groups = has_network ? (const char *const *)environment->security_groups : NULL,
-        .tags = tags};
+    json_t *spec = is_fargate ? json_loads(task->spec, 0, NULL) : NULL;
+    TaskPlacement placement = {.cluster = cluster->cluster,
+                               .definition = task->run_arn,
+                               .client_token = token,
+                               .started_by = token,
+                               .instance_id = instance_id,
+                               .is_fargate = is_fargate,
+                               .is_spot = environment->type == CE_TYPE_FARGATE_SPOT,
+                               .subnets = has_network ? (const char *const *)environment->subnets : NULL,
+                               .security_groups =
+                                   has_network ? (const char *const *)environment->security_groups : NULL,
+                               .tags = tags};
+    task_placement_of_spec(spec, &placement);
     const AwsQuestion question = {.service = AWS_ECS,
                                   .action = "RunTask",
                                   .done = take_run,
@@ -230,6 +232,7 @@ void aws_task_run(AwsTask *task)
     json_t *overrides = json_loads(task->run_overrides, 0, NULL);
     aws_ask_json(cluster->place, &question, task_run_body(&placement, overrides));
     json_decref(overrides);
+    json_decref(spec);
     json_decref(tags);
     drop_request(task);
 }

@@ -197,6 +197,18 @@ static void set_text(json_t *object, const char *name, const char *value)
         json_object_set_new(object, name, json_string(value));
 }
 
+void task_placement_of_spec(const json_t *spec, TaskPlacement *placement)
+{
+    const json_t *one = json_object_get(spec, "containerProperties");
+    const json_t *several =
+        json_array_get(json_object_get(json_object_get(spec, "ecsProperties"), "taskProperties"), 0);
+    const json_t *task = one ? one : several;
+    const json_t *network = json_object_get(task, "networkConfiguration");
+    const json_t *platform = json_object_get(task, "fargatePlatformConfiguration");
+    placement->has_public_ip = g_strcmp0(ecs_text(network, "assignPublicIp"), "ENABLED") == 0;
+    placement->platform_version = ecs_text(platform ? platform : task, "platformVersion");
+}
+
 static void set_network(json_t *request, const TaskPlacement *placement)
 {
     json_t *awsvpc = json_object();

@@ -37,5 +37,9 @@ typedef struct {
     const json_t *tags; /* [{key, value}…], borrowed; NULL: none */
 } TaskPlacement;
 
+/* What a job definition (its spec, borrowed) says of Fargate goes into placement: public address, platform.
+ * NULL: it says nothing. */
+void task_placement_of_spec(const json_t *spec, TaskPlacement *placement);
+
 /* The body of RunTask; overrides: borrowed. A new reference. */
 json_t *task_run_body(const TaskPlacement *placement, const json_t *overrides);

@@ -291,7 +291,7 @@ def fargate(control, given):
 
 @verb("subnet")
 def subnet(control, given):
-    """id, zone, cidr, vpc, route (public, nat, none), free; an id that is there is changed."""
+    """id, zone, cidr, vpc, route (see Subnet), mapPublic, free; an id that is there is changed."""
     ec2 = control.region(given).ec2
     old = ec2.subnets.get(given["id"])
     if given.get("delete"):
@@ -306,7 +306,7 @@ def subnet(control, given):
         )
         ec2.add_subnet(old)
     old.route = given.get("route", old.route)
-    old.is_public = old.route == "public"
+    old.is_public = given.get("mapPublic", old.route in ("public", "main"))
     old.free = given.get("free", old.free)
     return {}
 

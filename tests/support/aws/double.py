@@ -17,12 +17,14 @@ import shutil
 import signal
 import tempfile
 
+import control_surroundings  # noqa: F401, its verbs register themselves
 import ec2_fleet  # noqa: F401, the handlers of each service register themselves
 import ec2_instances  # noqa: F401
 import ec2_read  # noqa: F401
 import ecs_tasks  # noqa: F401
 import models
 import quotas  # noqa: F401
+import surroundings  # noqa: F401
 from control import Control
 from front import Front
 from http_server import listen

@@ -243,6 +243,19 @@ def describe_subnets(call, parameters):
     return {"Subnets": [subnet_answer(call, subnet) for subnet in page], "NextToken": token}
 
 
+def permissions(call, group, way, otherwise):
+    return [
+        {
+            "IpProtocol": rule["protocol"],
+            "FromPort": rule.get("from"),
+            "ToPort": rule.get("to"),
+            "IpRanges": [{"CidrIp": rule["cidr"]}] if "cidr" in rule else [],
+            "UserIdGroupPairs": [{"GroupId": rule["group"]}] if "group" in rule else [],
+        }
+        for rule in call.region.ec2.group_rules.get(group, {}).get(way, otherwise)
+    ]
+
+
 @operation("ec2", "DescribeSecurityGroups")
 def describe_security_groups(call, parameters):
     only_one(parameters, "GroupIds")
@@ -264,9 +277,11 @@ def describe_security_groups(call, parameters):
             "Description": "of the double",
             "VpcId": vpc,
             "OwnerId": call.region.account,
-            "IpPermissions": [],
+            "IpPermissions": permissions(call, group, "in", []),
             "Tags": [],
-            "IpPermissionsEgress": [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}],
+            "IpPermissionsEgress": permissions(
+                call, group, "out", [{"protocol": "-1", "cidr": "0.0.0.0/0"}]
+            ),
         }
         for group, vpc in page
     ]
@@ -307,6 +322,8 @@ def route_table(call, subnet):
     way = {
         "public": {"GatewayId": "igw-00000000000000001"},
         "nat": {"NatGatewayId": "nat-00000000000000001"},
+        "transit": {"TransitGatewayId": "tgw-00000000000000001"},
+        "blackhole": {"NatGatewayId": "nat-00000000000000009", "State": "blackhole"},
     }.get(subnet.route)
     if way:
         routes.append(
@@ -331,17 +348,42 @@ def route_table(call, subnet):
     }
 
 
+def main_table(call, vpc):
+    """Of subnets that have none of their own."""
+    routes = {"local": "172.31.0.0/16", "igw-00000000000000001": "0.0.0.0/0"}
+    return {
+        "RouteTableId": f"rtb-main-{vpc[4:]}",
+        "VpcId": vpc,
+        "OwnerId": call.region.account,
+        "Routes": [
+            {"DestinationCidrBlock": to, "GatewayId": by, "State": "active"}
+            for by, to in routes.items()
+        ],
+        "Associations": [{"Main": True, "RouteTableId": f"rtb-main-{vpc[4:]}"}],
+        "Tags": [],
+    }
+
+
 @operation("ec2", "DescribeRouteTables")
 def describe_route_tables(call, parameters):
     tables = [
         route_table(call, subnet)
         for subnet in call.region.ec2.subnets.values()
-        if matches(
+        if subnet.route != "main"
+        and matches(
             {
                 "association.subnet-id": [subnet.id],
                 "vpc-id": [subnet.vpc],
                 "association.main": ["false"],
             },
+            parameters.get("Filters"),
+        )
+    ]
+    tables += [
+        main_table(call, vpc)
+        for vpc in sorted({subnet.vpc for subnet in call.region.ec2.subnets.values()})
+        if matches(
+            {"association.subnet-id": [], "vpc-id": [vpc], "association.main": ["true"]},
             parameters.get("Filters"),
         )
     ]
@@ -364,10 +406,14 @@ def describe_vpc_endpoints(call, parameters):
                     "VpcEndpointType": endpoint.get("type", "Interface"),
                     "VpcId": VPC,
                     "ServiceName": name,
-                    "State": "available",
+                    "State": endpoint.get("state", "available"),
                     "SubnetIds": endpoint.get("subnets", list(call.region.ec2.subnets)),
-                    "Groups": [{"GroupId": GROUP, "GroupName": "default"}],
-                    "PrivateDnsEnabled": True,
+                    "RouteTableIds": endpoint.get("routeTables", []),
+                    "Groups": [
+                        {"GroupId": group, "GroupName": group}
+                        for group in endpoint.get("groups", [GROUP])
+                    ],
+                    "PrivateDnsEnabled": endpoint.get("privateDns", True),
                 }
             )
     page, token = cut(

@@ -23,7 +23,8 @@ SUBNET_ADDRESSES = 4091
 
 
 class Subnet:
-    """route: public (an internet gateway), nat, or none."""
+    """route: public (an internet gateway), nat, transit, blackhole, none, or main (a table of
+    its own it has not: the VPC's main one leads to an internet gateway)."""
 
     def __init__(self, subnet_id, zone, cidr, vpc=VPC, route="public", free=SUBNET_ADDRESSES):
         self.id = subnet_id
@@ -32,7 +33,7 @@ class Subnet:
         self.vpc = vpc
         self.route = route
         self.free = free
-        self.is_public = route == "public"
+        self.is_public = route in ("public", "main")
         self.next_address = 10
 
     def take_address(self):
@@ -171,6 +172,15 @@ class Ec2:
         self.groups = {GROUP: VPC}
         self.keys = {"default"}
         self.placement_groups = {}
+        self.group_rules = {}  # id -> {"in": […], "out": […]}; none: all out, nothing in
+        self.nat_gateways = {
+            "nat-00000000000000001": {
+                "subnet": "subnet-0000000000000000a",
+                "vpc": VPC,
+                "state": "available",
+                "connectivity": "public",
+            }
+        }
         self.vpc_endpoints = []
         self.images = Images(region.name)
         self.parameters = {}  # of SSM, besides those of the images
@@ -253,7 +263,7 @@ class Ec2:
     def has_route(self, subnet):
         """Whether an agent in it can reach ECS."""
         services = {endpoint["service"] for endpoint in self.vpc_endpoints}
-        return subnet.route != "none" or {"ecs", "ecs-agent", "ecs-telemetry"} <= services
+        return subnet.route not in ("none", "blackhole") or {"ecs", "ecs-agent", "ecs-telemetry"} <= services
 
     def live(self):
         return [instance for instance in self.instances.values() if instance.is_live]

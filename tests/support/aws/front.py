@@ -11,6 +11,7 @@ import answer
 import models
 import partition
 import request_judge
+import rest
 import sigv4
 from errors import AnswerFault, AwsError, dry_run
 from http_server import Reply
@@ -79,10 +80,11 @@ AUTHENTICATION = {
 class Asked:
     """What a request asks for, read before anything is decided on it."""
 
-    def __init__(self, service, name, pairs=None):
+    def __init__(self, service, name, pairs=None, read=None):
         self.service = service
         self.name = name
         self.pairs = pairs
+        self.read = read  # (parameters, faults) of a GET
 
 
 class Front:
@@ -202,6 +204,9 @@ class Front:
 
     # ---- what is asked
     def asked(self, request, signature):
+        if request.method == "GET" and signature and signature.service in rest.SERVICES:
+            service, name, *read = rest.read(request, signature.service)
+            return Asked(service, name, read=read)
         if request.method != "POST" or request.path != "/" or request.query:
             raise AwsError(
                 "InvalidRequest",
@@ -249,6 +254,12 @@ class Front:
     def parameters(self, request, asked):
         operation = models.operation(asked.service, asked.name)
         protocol = models.protocol(asked.service)
+        if asked.read:
+            parameters, faults = asked.read
+            if faults:
+                self.violation("parameters", asked.service, asked.name, "; ".join(faults))
+                raise AwsError("BadRequest", "; ".join(faults))
+            return parameters
         if asked.pairs is None:
             parameters, faults = request_judge.read_json(operation, request.body)
         else:

@@ -1,16 +1,26 @@
 """Accounts, credentials and roles: STS, and the little of IAM that a provider reads."""
 import fnmatch
+import json
+import os
 import secrets
+import sys
+import urllib.parse
 
 import partition
 from errors import AwsError
 from registry import operation
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "deploy"))
+import iam  # noqa: E402, policies as the tests of deploy/ read them
 
 DEFAULT_ACCOUNT = "123456789012"
 DEFAULT_KEY = "AKIDEXAMPLE"
 DEFAULT_SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 DEFAULT_PROFILE = "ecsInstanceRole"
 SPOT_ROLE = "AWSServiceRoleForEC2Spot"
+ECS_ROLE = "AWSServiceRoleForECS"
+# Names of services in actions, where they differ from botocore's.
+ACTION_NAMES = {"service-quotas": "servicequotas", "efs": "elasticfilesystem"}
 
 
 class Credential:
@@ -58,6 +68,9 @@ class Identity:
         self.refused_roles = []  # patterns of ARNs that may not be assumed
         self.external_ids = {}  # ARN of a role -> the id it asks for
         self.denied = []  # patterns of actions, as ec2:RunInstances
+        self.attached = {}  # (account, role) -> policies of AWS's; none: that of hosts of ECS
+        self.trusted = {}  # (account, role) -> service; none: EC2
+        self.simulated = None  # a policy that the simulator decides by
         self.session_seconds = None  # a test's cap on the lifetime of sessions
         self.add(Credential(DEFAULT_KEY, DEFAULT_SECRET, DEFAULT_ACCOUNT))
 
@@ -67,10 +80,11 @@ class Identity:
         self.roles.setdefault(
             (credential.account, SPOT_ROLE), "aws-service-role/spot.amazonaws.com/"
         )
+        self.roles.setdefault((credential.account, ECS_ROLE), "aws-service-role/ecs.amazonaws.com/")
         return credential
 
     def is_denied(self, service, name):
-        action = f"{'servicequotas' if service == 'service-quotas' else service}:{name}"
+        action = f"{ACTION_NAMES.get(service, service)}:{name}"
         return any(fnmatch.fnmatchcase(action, pattern) for pattern in self.denied)
 
     def open_session(self, account, role, session, seconds, now, in_partition):
@@ -214,6 +228,11 @@ def get_instance_profile(call, parameters):
     }
 
 
+def trusted_by(call, role):
+    own = "ec2.amazonaws.com.cn" if call.region.partition == "aws-cn" else "ec2.amazonaws.com"
+    return call.double.identity.trusted.get((call.credential.account, role), own)
+
+
 def role_answer(call, name, path):
     return {
         "Path": f"/{path}",
@@ -223,7 +242,20 @@ def role_answer(call, name, path):
             call.region.partition, "iam", "", call.credential.account, f"role/{path}{name}"
         ),
         "CreateDate": 1700000000,
-        "AssumeRolePolicyDocument": "%7B%7D",
+        "AssumeRolePolicyDocument": urllib.parse.quote(
+            json.dumps(
+                {
+                    "Version": "2012-10-17",
+                    "Statement": [
+                        {
+                            "Effect": "Allow",
+                            "Principal": {"Service": trusted_by(call, name)},
+                            "Action": "sts:AssumeRole",
+                        }
+                    ],
+                }
+            )
+        ),
     }
 
 
@@ -240,19 +272,51 @@ def get_role(call, parameters):
     return {"Role": role_answer(call, name, path or "")}
 
 
+def decision(call, action, resource, context):
+    identity = call.double.identity
+    if any(fnmatch.fnmatchcase(action, pattern) for pattern in identity.denied):
+        return "implicitDeny"
+    if identity.simulated and not iam.allows(identity.simulated, action, resource, context):
+        return "implicitDeny"
+    return "allowed"
+
+
+def simulated(call, action, resources, context):
+    """Of several resources each has its own decision, and the action's is the worst."""
+    decisions = {each: decision(call, action, each, context) for each in resources}
+    is_allowed = set(decisions.values()) == {"allowed"}
+    return {
+        "EvalActionName": action,
+        "EvalResourceName": resources[0],
+        "EvalDecision": "allowed" if is_allowed else "implicitDeny",
+        "MatchedStatements": [],
+        "MissingContextValues": [],
+        "ResourceSpecificResults": [
+            {"EvalResourceName": each, "EvalResourceDecision": decisions[each]}
+            for each in resources
+        ]
+        if len(resources) > 1
+        else [],
+    }
+
+
 @operation("iam", "SimulatePrincipalPolicy")
 def simulate_principal_policy(call, parameters):
-    denied = call.double.identity.denied
-    results = [
-        {
-            "EvalActionName": action,
-            "EvalResourceName": (parameters.get("ResourceArns") or ["*"])[0],
-            "EvalDecision": "implicitDeny"
-            if any(fnmatch.fnmatchcase(action, p) for p in denied)
-            else "allowed",
-            "MatchedStatements": [],
-            "MissingContextValues": [],
-        }
-        for action in parameters["ActionNames"]
-    ]
-    return {"EvaluationResults": results, "IsTruncated": False}
+    kind = parameters["PolicySourceArn"].split(":", 5)[-1].split("/")[0]
+    if kind not in ("user", "role", "group"):
+        raise AwsError("InvalidInput", f"Invalid Entity Arn: {parameters['PolicySourceArn']}")
+    asked = parameters["PolicySourceArn"].split(":", 5)[-1].removeprefix("role/")
+    path = call.double.identity.roles.get((call.credential.account, asked.rsplit("/", 1)[-1]))
+    if kind == "role" and path is not None and asked != path + asked.rsplit("/", 1)[-1]:
+        raise AwsError("NoSuchEntity", f"Role {asked} cannot be found.", 404)
+    context = {
+        entry["ContextKeyName"]: entry["ContextKeyValues"][0]
+        for entry in parameters.get("ContextEntries", ())
+    }
+    resources = parameters.get("ResourceArns") or ["*"]
+    return {
+        "EvaluationResults": [
+            simulated(call, action, resources, context) for action in parameters["ActionNames"]
+        ],
+        "IsTruncated": False,
+    }

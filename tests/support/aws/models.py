@@ -4,7 +4,7 @@ import functools
 import botocore.loaders
 import botocore.model
 
-SERVICES = ("ec2", "ecs", "ssm", "logs", "iam", "sts", "service-quotas")
+SERVICES = ("ec2", "ecs", "ssm", "logs", "iam", "sts", "service-quotas", "ecr", "efs")
 
 # What the model of Debian 12's botocore (1.29, November 2022) does not know. A newer model wins.
 NEWER_MEMBERS = {
@@ -126,7 +126,7 @@ def operation(service_name, name):
 
 @functools.lru_cache(maxsize=None)
 def protocol(service_name):
-    """ec2, query or json: botocore's name of how the service talks."""
+    """ec2, query or json: botocore's name of how the service talks; REST answers with JSON too."""
     metadata = service(service_name).metadata
     return metadata["protocol"] if metadata["protocol"] in ("ec2", "query", "json") else "json"
 

@@ -26,13 +26,16 @@ CODES = {
 UNLIMITED = 100000.0
 
 
+FARGATE = {"L-3032A538": ("Fargate", "on-demand"), "L-36FBB829": ("Fargate", "spot")}
+
+
 def quota_answer(call, code):
-    group, market = CODES[code]
+    group, market = CODES.get(code) or FARGATE[code]
     kind = "Spot Instance Requests" if market == "spot" else "On-Demand instances"
     return {
-        "ServiceCode": "ec2",
-        "ServiceName": "Amazon Elastic Compute Cloud (Amazon EC2)",
-        "QuotaArn": call.region.arn("servicequotas", f"ec2/{code}"),
+        "ServiceCode": "ec2" if code in CODES else "fargate",
+        "ServiceName": "Amazon Elastic Compute Cloud (Amazon EC2)" if code in CODES else "AWS Fargate",
+        "QuotaArn": call.region.arn("servicequotas", f"{'ec2' if code in CODES else 'fargate'}/{code}"),
         "QuotaCode": code,
         "QuotaName": f"{group}: all {kind}",
         "Value": float(call.region.ec2.quotas.get((group, market), UNLIMITED)),
@@ -44,7 +47,8 @@ def quota_answer(call, code):
 
 @operation("service-quotas", "GetServiceQuota")
 def get_service_quota(call, parameters):
-    if parameters["ServiceCode"] != "ec2" or parameters["QuotaCode"] not in CODES:
+    known = {"ec2": CODES, "fargate": FARGATE}.get(parameters["ServiceCode"], {})
+    if parameters["QuotaCode"] not in known:
         raise AwsError(
             "NoSuchResourceException",
             "The request failed because the specified quota does not exist.",

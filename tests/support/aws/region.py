@@ -21,6 +21,8 @@ class Region:
         self.ec2 = Ec2(self)
         self.ecs = Ecs(self)
         self.logs = Logs(self)
+        self.repositories = {}  # of ECR: name -> tags and digests of its images
+        self.file_systems = {}  # of EFS: id -> its mount targets
 
     def arn(self, service, resource):
         return partition.arn(self.partition, service, self.name, self.account, resource)

@@ -1,6 +1,7 @@
 """policy.json: what muster asks AWS for is allowed, and nothing else."""
 import glob
 import json
+import os
 import re
 import unittest
 
@@ -9,10 +10,16 @@ import botocore.session
 import iam
 import place
 
-SERVICES = ("ec2", "ecs", "iam", "logs", "pricing", "ssm", "sts")
+# Service in actions: botocore's name of it.
+SERVICES = {
+    **{name: name for name in ("ec2", "ecr", "ecs", "iam", "logs", "pricing", "ssm", "sts")},
+    "elasticfilesystem": "efs",
+    "servicequotas": "service-quotas",
+}
 SESSION = botocore.session.Session()
 OPERATIONS = {
-    service: set(SESSION.get_service_model(service).operation_names) for service in SERVICES
+    service: set(SESSION.get_service_model(name).operation_names)
+    for service, name in SERVICES.items()
 }
 
 # Not operations, or ones that Debian's botocore (of November 2022) does not know yet.
@@ -30,9 +37,7 @@ NEXT = {
     "ec2:DescribeInstanceStatus": "events that are announced",
     "ec2:DescribeInstanceTypeOfferings": "what a zone has",
     "ec2:DescribeInstanceTypes": "a live account's catalogue",
-    "ec2:DescribeSecurityGroups": "doctor of an environment",
     "ec2:DescribeSpotPriceHistory": "prices of Spot",
-    "ec2:DescribeSubnets": "doctor of an environment",
     "ecs:DeleteTaskDefinitions": "collecting what is left",
     "ecs:DeregisterContainerInstance": "hosts that are lost",
     "ecs:DeregisterTaskDefinition": "collecting what is left",
@@ -53,11 +58,23 @@ def policy():
     return json.loads(place.read("deploy/aws/policy.json"))
 
 
-def sent():
-    """Each operation that is spelled in the code, with the services that have one of that name."""
+def doctor():
+    """Beside the policy: what only `muster doctor` asks for."""
+    return json.loads(place.read("deploy/aws/doctor.json"))
+
+
+def is_doctors(file):
+    return "doctor" in os.path.basename(file)
+
+
+def sent(of_doctor=False):
+    """Each operation that is spelled in the code (the doctor's, or the rest), with the services that have one of
+    that name."""
     found = {}
     for file in glob.glob(place.path("reconciler/**/*.c"), recursive=True):
         if file.endswith("/rate_limits.c"):  # names more than is sent
+            continue
+        if is_doctors(file) != of_doctor:
             continue
         with open(file, encoding="utf-8") as text:
             for name in re.findall(r'"([A-Z][A-Za-z]+)"', text.read()):
@@ -69,8 +86,8 @@ def sent():
 
 class Actions(unittest.TestCase):
     def test_known(self):
-        """each action of the policy is an operation of its service"""
-        for action in set(iam.actions(policy())) - NOT_OPERATIONS - NEWER:
+        """each action of the policies is an operation of its service"""
+        for action in set(iam.actions(policy()) + iam.actions(doctor())) - NOT_OPERATIONS - NEWER:
             service, name = action.split(":")
             self.assertIn(name, OPERATIONS[service], action)
 
@@ -85,12 +102,31 @@ class Actions(unittest.TestCase):
 
     def test_least(self):
         """each action of the policy is sent, or is said to come"""
-        found = sent()
+        found, doctors = sent(), sent(of_doctor=True)
         for action in iam.actions(policy()):
             service, name = action.split(":")
-            is_sent = service in found.get(name, ())
+            is_sent = service in found.get(name, ()) or service in doctors.get(name, ())
             said = action in BESIDE or action in NEXT
             self.assertTrue(is_sent or said, f"{action} is allowed and never sent")
+
+    def test_doctor(self):
+        """what the doctor sends is allowed by both policies, and its own allows nothing that it does not send"""
+        found = sent(of_doctor=True)
+        self.assertIn("SimulatePrincipalPolicy", found)
+        own = iam.actions(doctor())
+        for name, services in found.items():
+            actions = {f"{service}:{name}" for service in services}
+            self.assertTrue(
+                actions & (set(own) | set(iam.actions(policy())) | FREE), f"{name} is not allowed"
+            )
+        for action in own:
+            service, name = action.split(":")
+            self.assertIn(service, found.get(name, ()), f"{action} is never sent")
+
+    def test_doctor_reads(self):
+        """the doctor's own policy changes nothing"""
+        for action in iam.actions(doctor()):
+            self.assertRegex(action, ":(Describe|Get|List|Simulate)")
 
     def test_documented(self):
         """docs/aws.md tells of each action, and of no other"""
@@ -98,11 +134,11 @@ class Actions(unittest.TestCase):
         section = text[text.index("\n## Permissions") :].split("\n## ", 2)[1]
         told = set(
             re.findall(
-                r"`((?:ec2|ecs|iam|logs|pricing|ssm):[A-Z]\w+)`",
+                r"`((?:%s):[A-Z]\w+)`" % "|".join(SERVICES),
                 section.split("### In other accounts")[0],
             )
         )
-        self.assertEqual(told, set(iam.actions(policy())))
+        self.assertEqual(told - FREE, set(iam.actions(policy()) + iam.actions(doctor())))
 
     def test_size(self):
         """it fits into a managed policy, in the partition with the longest name"""

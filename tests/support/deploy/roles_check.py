@@ -1,4 +1,5 @@
 """roles.yaml and roles.tf: the same roles, in each partition."""
+import itertools
 import json
 import unittest
 
@@ -8,6 +9,7 @@ import place
 import terraform
 
 TRUSTED = {"": "nobody", "arn:aws:iam::123456789012:role/ci": "a role"}
+DOCTOR = {True: "yes", False: "no"}  # as Terraform has it and as CloudFormation does
 
 
 def by_name(items, key):
@@ -71,14 +73,20 @@ class Roles(unittest.TestCase):
     def each(self):
         template = cloudformation.load(place.path("deploy/aws/roles.yaml"))
         for partition, suffix in place.PARTITIONS.items():
-            for trusted, who in TRUSTED.items():
+            for trusted, doctor in itertools.product(TRUSTED, DOCTOR):
                 stack = cloudformation.Stack(
-                    template, {"Trusted": trusted}, partition, place.REGIONS[partition]
+                    template,
+                    {"Trusted": trusted, "Doctor": DOCTOR[doctor]},
+                    partition,
+                    place.REGIONS[partition],
                 )
                 module = terraform.Module(
-                    place.path("deploy/aws/roles.tf"), {"trusted": trusted}, partition, suffix
+                    place.path("deploy/aws/roles.tf"),
+                    {"trusted": trusted, "doctor": doctor},
+                    partition,
+                    suffix,
                 )
-                yield stack, module, f"{partition}, trusting {who}"
+                yield stack, module, f"{partition}, trusting {TRUSTED[trusted]}, doctor {doctor}"
 
     def test_resolves(self):
         """every reference of roles.yaml leads somewhere"""
@@ -92,15 +100,24 @@ class Roles(unittest.TestCase):
             self.assertEqual(template_roles(stack), module_roles(module), where)
 
     def test_policy(self):
-        """the controller has policy.json and nothing else"""
-        wanted = iam.canonical(json.loads(place.read("deploy/aws/policy.json")))
+        """the controller has policy.json, doctor.json unless that is refused, and nothing else"""
+        own, doctor = (
+            iam.canonical(json.loads(place.read("deploy/aws", name)))
+            for name in ("policy.json", "doctor.json")
+        )
         for stack, _, where in self.each():
             documents = stack.resources("AWS::IAM::ManagedPolicy")
             self.assertEqual(
                 [iam.canonical(item["PolicyDocument"]) for item in documents.values()],
-                [wanted],
+                [own, doctor] if stack.parameters["Doctor"] == "yes" else [own],
                 where,
             )
+            (role,) = [
+                role
+                for role in stack.resources("AWS::IAM::Role").values()
+                if role["RoleName"] == "muster-controller"
+            ]
+            self.assertEqual(len(role["ManagedPolicyArns"]), len(documents), where)
             for role in stack.resources("AWS::IAM::Role").values():
                 self.assertNotIn("Policies", role)
 

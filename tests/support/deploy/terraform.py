@@ -1,4 +1,4 @@
-"""As much of Terraform's language as roles.tf uses: blocks, strings with ${}, lists, objects, a condition, four functions."""
+"""As much of Terraform's language as roles.tf uses: blocks, strings with ${}, lists, objects, a condition, for_each, five functions."""
 import json
 import os
 import re
@@ -128,11 +128,27 @@ class Module:
             if labels[0] == "variable"
         }
 
+    def is_made(self, labels):
+        """A resource with for_each is made where that is not empty; one of another's, where the other is."""
+        each = self.blocks[labels].get("for_each")
+        if each is None:
+            return True
+        if each[0] == "path" and each[1][0].startswith("aws_"):
+            return self.is_made(("resource", *each[1]))
+        return bool(self.value(each))
+
+    def attributes(self, labels):
+        body = dict(self.blocks[labels])
+        each = body.pop("for_each", None)
+        if each and each[0] == "path":
+            self.known["each"] = {"value": {"arn": self.look_up([*each[1], "arn"])}}
+        return {name: self.value(value) for name, value in body.items()}
+
     def resources(self, kind):
         return {
-            labels[2]: {name: self.value(value) for name, value in body.items()}
-            for labels, body in self.blocks.items()
-            if labels[:2] == ("resource", kind)
+            labels[2]: self.attributes(labels)
+            for labels in self.blocks
+            if labels[:2] == ("resource", kind) and self.is_made(labels)
         }
 
     def look_up(self, path):
@@ -167,6 +183,8 @@ class Module:
     def call(self, name, given):
         if name == "jsonencode":
             return json.dumps(given[0])
+        if name == "toset":
+            return given[0]
         if name == "concat":
             return sum(given, [])
         if name == "file":

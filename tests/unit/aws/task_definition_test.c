@@ -394,6 +394,34 @@ static void test_placement(void)
     json_decref(tags);
 }
 
+static void test_placement_of_spec(void)
+{
+    const struct {
+        const char *spec, *platform;
+        bool is_public;
+    } cases[] = {
+        {"{'containerProperties': {'networkConfiguration': {'assignPublicIp': 'ENABLED'}, "
+         "'fargatePlatformConfiguration': {'platformVersion': '1.4.0'}}}",
+         "1.4.0", true},
+        {"{'containerProperties': {'networkConfiguration': {'assignPublicIp': 'DISABLED'}}}", NULL, false},
+        {"{'containerProperties': {}}", NULL, false},
+        {"{'ecsProperties': {'taskProperties': [{'networkConfiguration': {'assignPublicIp': 'ENABLED'}, "
+         "'platformVersion': 'LATEST'}]}}",
+         "LATEST", true},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        TaskPlacement placement = {.cluster = "c"};
+        json_t *spec = parse(cases[i].spec);
+        task_placement_of_spec(spec, &placement);
+        g_assert_cmpint(placement.has_public_ip, ==, cases[i].is_public);
+        g_assert_cmpstr(placement.platform_version, ==, cases[i].platform);
+        json_decref(spec);
+    }
+    TaskPlacement placement = {.has_public_ip = true};
+    task_placement_of_spec(NULL, &placement);
+    g_assert_false(placement.has_public_ip);
+}
+
 /* Last: all bodies of the tests before, by botocore's model of ECS. */
 static void test_judged(void)
 {
@@ -431,6 +459,7 @@ int main(int argc, char **argv)
     g_test_add_func("/task-run/fargate-overrides", test_fargate_overrides);
     g_test_add_func("/task-run/fit", test_fit);
     g_test_add_func("/task-run/placement", test_placement);
+    g_test_add_func("/task-run/placement of a definition", test_placement_of_spec);
     g_test_add_func("/task-run/judged", test_judged);
     int code = g_test_run();
     g_string_free(bodies, TRUE);
