@@ -177,7 +177,8 @@ void provider_set_event(const ProviderEvent *event, void *data)
     case PROVIDER_EVENT_RESOURCE_OBSERVED:
     case PROVIDER_EVENT_RESOURCE_APPLIED:
     case PROVIDER_EVENT_RESOURCE_REFUSED: note_resource(member, event); break;
-    case PROVIDER_EVENT_CAPACITY: break;
+    case PROVIDER_EVENT_CAPACITY:
+    case PROVIDER_EVENT_COLLECTED: break;
     case PROVIDER_EVENT_ACCEPTED:
     case PROVIDER_EVENT_STARTED:
     case PROVIDER_EVENT_REFUSED:

@@ -62,7 +62,8 @@ static void instance_told(Reconciler *reconciler, Instance *instance, const Prov
     case PROVIDER_EVENT_CAPACITY:
     case PROVIDER_EVENT_RESOURCE_OBSERVED:
     case PROVIDER_EVENT_RESOURCE_APPLIED:
-    case PROVIDER_EVENT_RESOURCE_REFUSED: break;
+    case PROVIDER_EVENT_RESOURCE_REFUSED:
+    case PROVIDER_EVENT_COLLECTED: break;
     }
     g_assert_not_reached();
 }

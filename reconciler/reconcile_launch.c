@@ -80,7 +80,8 @@ static void apply_to_launch(Reconciler *reconciler, Launch *launch, const Provid
     case PROVIDER_EVENT_INSTANCE_GONE:
     case PROVIDER_EVENT_RESOURCE_OBSERVED:
     case PROVIDER_EVENT_RESOURCE_APPLIED:
-    case PROVIDER_EVENT_RESOURCE_REFUSED: break;
+    case PROVIDER_EVENT_RESOURCE_REFUSED:
+    case PROVIDER_EVENT_COLLECTED: break;
     }
     g_assert_not_reached();
 }
@@ -93,10 +94,22 @@ static void remove_work_dir(Reconciler *reconciler, const Launch *launch)
     reconciler->ports.files.remove_empty(reconciler->ports.files.self, path);
 }
 
+static void apply_collected(Reconciler *reconciler, const ProviderEvent *event)
+{
+    g_autofree char *subject =
+        g_strdup_printf("ComputeEnvironment/%s", event->environment ? event->environment : "");
+    world_event(reconciler->world, "environment.collected", subject, event->reason ? event->reason : "",
+                reconciler->now_ms);
+}
+
 static void apply_event(Reconciler *reconciler, const ProviderEvent *event)
 {
     if (event->type == PROVIDER_EVENT_CAPACITY) {
         apply_capacity(reconciler, event);
+        return;
+    }
+    if (event->type == PROVIDER_EVENT_COLLECTED) {
+        apply_collected(reconciler, event);
         return;
     }
     if (event->type == PROVIDER_EVENT_OBSERVED) {

@@ -70,7 +70,7 @@ static int64_t limited(Saved *from, int64_t max)
 static void take_event(Saved *from, Entry *entry)
 {
     ProviderEvent *event = &entry->event;
-    event->type = (ProviderEventType)limited(from, PROVIDER_EVENT_RESOURCE_REFUSED);
+    event->type = (ProviderEventType)limited(from, PROVIDER_EVENT_COLLECTED);
     saved_bytes(from, event->token.bytes, LAUNCH_TOKEN_BYTES);
     event->at_ms = saved_number(from);
     event->started_ms = saved_number(from);

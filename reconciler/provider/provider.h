@@ -139,6 +139,8 @@ typedef enum {
     PROVIDER_EVENT_RESOURCE_APPLIED,  /* a request was carried out; the same, as it was found afterwards. Of
                                          one with  spec NULL: nothing is held any more */
     PROVIDER_EVENT_RESOURCE_REFUSED,  /* a request was not carried out, or not all of it; reason says why */
+    PROVIDER_EVENT_COLLECTED,         /* something of ours that nobody knows was found, and is being ended:
+                                         provider_id,         environment, reason */
 } ProviderEventType;
 
 typedef struct {

@@ -176,6 +176,7 @@ static bool face_start(Provider *base, const ProviderStart *start, GError **erro
     AwsProvider *provider = (AwsProvider *)base;
     (void)error; /* what cannot be reached now is reached later */
     provider->term = start->term;
+    provider->restored_from_ms = start->restored_from_ms;
     provider->started_ms = aws_monotonic_ms(provider);
     for (size_t i = 0; i < start->expected_len; i++) {
         AwsExpected *one = g_new(AwsExpected, 1);

@@ -75,6 +75,7 @@ void aws_cluster_free(AwsCluster *cluster)
 {
     aws_apply_free(cluster->apply);
     aws_look_free(cluster->look);
+    aws_sweep_free(cluster->sweep);
     aws_pace_free(cluster->pace);
     g_hash_table_unref(cluster->templates);
     g_ptr_array_unref(cluster->old_templates);
@@ -102,6 +103,7 @@ void aws_cluster_ready(AwsCluster *cluster)
     g_autoptr(GPtrArray) hosts = take(&cluster->hosts_waiting);
     g_autoptr(GPtrArray) tasks = take(&cluster->tasks_waiting);
     cluster->state = CLUSTER_READY;
+    aws_sweep_later(cluster);
     for (guint i = 0; i < hosts->len; i++)
         aws_host_launch(hosts->pdata[i]);
     for (guint i = 0; i < tasks->len; i++)

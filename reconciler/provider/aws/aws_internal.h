@@ -46,7 +46,8 @@ struct AwsProvider {
     GPtrArray *nodes;      /* of AwsTask*: wait for their main node to run */
     GHashTable *expected;  /* LaunchToken → AwsExpected*: held by the store, and not found yet */
     uint64_t term;
-    int64_t started_ms; /* monotonic */
+    int64_t restored_from_ms; /* as ProviderStart says */
+    int64_t started_ms;       /* monotonic */
     bool is_observed;
     GSource *again;     /* of the first observation */
     GQueue *unprepared; /* of LaunchToken*: tasks whose turn comes */
@@ -125,6 +126,7 @@ struct AwsCluster {
     GPtrArray *hosts_waiting; /* of AwsHost*: for the cluster to be ready */
     GPtrArray *tasks_waiting; /* of AwsTask* */
     struct AwsLook *look;
+    struct AwsSweep *sweep;
     struct AwsPace *pace;
 };
 
@@ -260,6 +262,12 @@ void aws_task_seen(AwsTask *task, const json_t *described);
 /* Of a task that the store expects and this process did not start; NULL: it is none. */
 AwsTask *aws_task_adopt(AwsCluster *cluster, const json_t *described);
 void aws_task_free(void *task);
+
+/* ---- what nobody knows (aws_sweep.c) ---- */
+
+/* It is looked for again a while later; harmless when repeated. */
+void aws_sweep_later(AwsCluster *cluster);
+void aws_sweep_free(struct AwsSweep *sweep);
 
 /* ---- nodes of a multinode job (aws_node.c) ---- */
 
