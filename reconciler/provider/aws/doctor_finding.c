@@ -54,7 +54,8 @@ static bool is_denied(const char *code)
 
 void doctor_reply_take(DoctorReply *reply, const AwsAnswer *answer)
 {
-    doctor_reply_clear(reply);
+    if (reply->how == DOCTOR_FAILED || reply->how == DOCTOR_ABSENT)
+        return;
     if (!answer->error) {
         reply->how = DOCTOR_ANSWERED;
         return;

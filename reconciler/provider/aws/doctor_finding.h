@@ -19,7 +19,7 @@ typedef struct {
     bool is_denied;
     char *code, *why; /* of ABSENT and FAILED; NULL otherwise */
 } DoctorReply;
-/* Of an answer that came, or did not. ret_reply: replaced. */
+/* Of an answer that came, or did not. Of several questions with one reply a failure stays. */
 void doctor_reply_take(DoctorReply *reply, const AwsAnswer *answer);
 void doctor_reply_clear(DoctorReply *reply);
 /* Whether it was answered; else the check becomes NOT_CHECKED with the reason. */

@@ -8,6 +8,34 @@ static const char *member(const json_t *findings, size_t index, const char *name
     return json_string_value(json_object_get(json_array_get(findings, index), name));
 }
 
+/* ---- replies ---- */
+
+static void test_replies(void)
+{
+    const struct {
+        const char *code;
+        DoctorHow how;
+        bool is_denied;
+    } cases[] = {{"InvalidKeyPair.NotFound", DOCTOR_ABSENT, false},
+                 {"NoSuchEntity", DOCTOR_ABSENT, false},
+                 {"ImageNotFoundException", DOCTOR_ABSENT, false},
+                 {"UnauthorizedOperation", DOCTOR_FAILED, true},
+                 {"AccessDeniedException", DOCTOR_FAILED, true},
+                 {"InternalError", DOCTOR_FAILED, false}};
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        DoctorReply reply = {0};
+        const AwsAnswer good = {0}, bad = {.error = aws_error_of_code(AWS_EC2, cases[i].code, "why")};
+        doctor_reply_take(&reply, &good);
+        g_assert_cmpint(reply.how, ==, DOCTOR_ANSWERED);
+        doctor_reply_take(&reply, &bad);
+        doctor_reply_take(&reply, &good); /* of another subnet, say: it mends nothing */
+        g_assert_cmpint(reply.how, ==, cases[i].how);
+        g_assert_cmpint(reply.is_denied, ==, cases[i].is_denied);
+        doctor_reply_clear(&reply);
+        aws_error_free(bad.error);
+    }
+}
+
 /* ---- instance profiles ---- */
 
 static void test_trust(void)
@@ -223,6 +251,7 @@ static void test_unanswered(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/aws/doctor/replies", test_replies);
     g_test_add_func("/aws/doctor/trust", test_trust);
     g_test_add_func("/aws/doctor/ecr images", test_ecr_images);
     g_test_add_func("/aws/doctor/quotas", test_quotas);
