@@ -1,6 +1,7 @@
 /* backup_keeper.c: see backup_keeper.h. */
 #include "reconciler/backup_keeper.h"
 #include <glib/gstdio.h>
+#include "reconciler/clock.h"
 #include "reconciler/object_store.h"
 #include "reconciler/store/backup.h"
 #include "reconciler/worker.h"
@@ -138,7 +139,7 @@ static void done(void *data)
 
 static void begin(BackupKeeper *keeper)
 {
-    keeper->at_ms = g_get_real_time() / 1000;
+    keeper->at_ms = clock_ms();
     worker_push(keeper->worker, work, done, keeper);
 }
 
@@ -155,7 +156,7 @@ BackupKeeper *backup_keeper_new(const char *state_dir, const char *place, int64_
                              .worker = worker_new("backup")};
     keeper->facts.made_ms = last_ms(keeper);
     tell(keeper);
-    int64_t due_ms = keeper->facts.made_ms + keeper->interval_ms, now_ms = g_get_real_time() / 1000;
+    int64_t due_ms = keeper->facts.made_ms + keeper->interval_ms, now_ms = clock_ms();
     wait(keeper, CLAMP(due_ms - now_ms, 0, keeper->interval_ms));
     return keeper;
 }

@@ -290,7 +290,8 @@ static void on_provider_event(const ProviderEvent *event, void *data)
                                         [PROVIDER_EVENT_INSTANCE_GONE] = "instance gone",
                                         [PROVIDER_EVENT_RESOURCE_OBSERVED] = "resource observed",
                                         [PROVIDER_EVENT_RESOURCE_APPLIED] = "resource applied",
-                                        [PROVIDER_EVENT_RESOURCE_REFUSED] = "resource refused"};
+                                        [PROVIDER_EVENT_RESOURCE_REFUSED] = "resource refused",
+                                        [PROVIDER_EVENT_COLLECTED] = "collected"};
     System *system = data;
     if (event->resource)
         system_log(system, "of %s: %s", event->resource, event->observed ? event->observed : "nothing");

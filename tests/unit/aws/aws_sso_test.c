@@ -9,7 +9,7 @@
     "{\"roleCredentials\":{\"accessKeyId\":\"ASIAS\",\"secretAccessKey\":\"s\",\"sessionToken\":\"t\","      \
     "\"expiration\":1768478400000}}"
 #define PROFILE                                                                                              \
-    "[profile lab]\nsso_session = mylab\nsso_account_id = 123456789012\nsso_role_name = Power User\n"       \
+    "[profile lab]\nsso_session = mylab\nsso_account_id = 123456789012\nsso_role_name = Power User\n"        \
     "[sso-session mylab]\nsso_start_url = https://lab.awsapps.com/start\nsso_region = eu-west-1\n"
 
 typedef struct {

@@ -16,12 +16,10 @@ static void test_replies(void)
         const char *code;
         DoctorHow how;
         bool is_denied;
-    } cases[] = {{"InvalidKeyPair.NotFound", DOCTOR_ABSENT, false},
-                 {"NoSuchEntity", DOCTOR_ABSENT, false},
-                 {"ImageNotFoundException", DOCTOR_ABSENT, false},
-                 {"UnauthorizedOperation", DOCTOR_FAILED, true},
-                 {"AccessDeniedException", DOCTOR_FAILED, true},
-                 {"InternalError", DOCTOR_FAILED, false}};
+    } cases[] = {
+        {"InvalidKeyPair.NotFound", DOCTOR_ABSENT, false}, {"NoSuchEntity", DOCTOR_ABSENT, false},
+        {"ImageNotFoundException", DOCTOR_ABSENT, false},  {"UnauthorizedOperation", DOCTOR_FAILED, true},
+        {"AccessDeniedException", DOCTOR_FAILED, true},    {"InternalError", DOCTOR_FAILED, false}};
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         DoctorReply reply = {0};
         const AwsAnswer good = {0}, bad = {.error = aws_error_of_code(AWS_EC2, cases[i].code, "why")};

@@ -119,7 +119,8 @@ static void on_event(const ProviderEvent *event, void *data)
     case PROVIDER_EVENT_CAPACITY:
     case PROVIDER_EVENT_RESOURCE_OBSERVED:
     case PROVIDER_EVENT_RESOURCE_APPLIED:
-    case PROVIDER_EVENT_RESOURCE_REFUSED: g_assert_not_reached();
+    case PROVIDER_EVENT_RESOURCE_REFUSED:
+    case PROVIDER_EVENT_COLLECTED: g_assert_not_reached();
     }
 }
 
