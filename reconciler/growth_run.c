@@ -32,6 +32,10 @@ static ScaleState scale_state(const Instance *instance)
     return SCALE_STOPPING;
 }
 
+/* Generations have names, not an order: what an instance was made from is what is in force, or it is older.
+ */
+enum { FORMER, PRESENT };
+
 static ScaleInstance scale_instance(const GrowthEntry *entry, const Environment *environment,
                                     const Instance *instance)
 {
@@ -45,7 +49,7 @@ static ScaleInstance scale_instance(const GrowthEntry *entry, const Environment 
                          .intended_ms = instance->intended_ms,
                          .idle_since_ms = instance->idle_since_ms,
                          .draining_since_ms = instance->draining_since_ms,
-                         .generation = instance->generation};
+                         .generation = instance->generation == environment->generation ? PRESENT : FORMER};
     scale_candidates_find(entry->candidates, view_from(instance->type), &one.type);
     return one;
 }
@@ -105,7 +109,7 @@ static void input_fill(const Pass *pass, const Environment *environment, GrowthE
                                 .candidates = entry->candidates,
                                 .now_ms = pass->now_ms,
                                 .is_invalid = entry->invalid != NULL,
-                                .generation = environment->generation,
+                                .generation = PRESENT,
                                 .spent_day_micro = entry->memory.account.of_day.micro,
                                 .spent_month_micro = entry->memory.account.of_month.micro,
                                 .spent_is_incomplete = entry->memory.account.unknown_month_ms > 0};

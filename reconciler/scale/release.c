@@ -39,13 +39,18 @@ static void release_pending(ScaleRun *run, const ScaleInstance *instance)
     }
 }
 
-static void release_draining(ScaleRun *run, const ScaleInstance *instance)
+/* So long jobs may go on, on an instance of an old generation that drains since then; INT64_MAX: to their end. */
+static int64_t update_deadline_ms(const ScaleRun *run, int64_t since_ms)
 {
     const ComputeEnvironmentSpec *spec = run->input->spec;
-    int64_t deadline_ms = spec->terminate_jobs_on_update ? instance->draining_since_ms
-                          : spec->update_timeout_ms > 0
-                              ? instance->draining_since_ms + spec->update_timeout_ms
-                              : INT64_MAX;
+    if (spec->terminate_jobs_on_update)
+        return since_ms;
+    return spec->update_timeout_ms > 0 ? since_ms + spec->update_timeout_ms : INT64_MAX;
+}
+
+static void release_draining(ScaleRun *run, const ScaleInstance *instance)
+{
+    int64_t deadline_ms = update_deadline_ms(run, instance->draining_since_ms);
     if (instance->launches == 0)
         release(run, instance, RELEASE_STOP, RELEASE_DRAINED);
     else if (!is_old(run, instance) || deadline_ms == INT64_MAX)
@@ -80,8 +85,10 @@ static void release_registered(ScaleRun *run, IdleSet *idle, const ScaleInstance
 {
     if (instance->launches == 0)
         idle_add(run, idle, instance);
-    else if (is_old(run, instance))
+    else if (is_old(run, instance)) {
         release(run, instance, RELEASE_DRAIN, RELEASE_REPLACED);
+        run_wake_at(run, update_deadline_ms(run, run->input->now_ms));
+    }
 }
 
 /* ---- what is idle: old generations first, then what was used longest ago */
