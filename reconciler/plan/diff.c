@@ -478,6 +478,20 @@ static char *update_reason(const Diff *diff, const ResourceRecord *resource, con
     return is_ours(diff, resource) ? g_steal_pointer(&reason) : g_strdup_printf("adopted; %s", reason);
 }
 
+/* What the wanted updatePolicy makes of jobs (batch: "Infrastructure update procedure"). */
+static char *rolling_step(const Manifest *manifest, const char *jobs)
+{
+    g_autoptr(ComputeEnvironmentSpec) spec =
+        manifest ? compute_environment_spec_decode(manifest->spec, NULL) : NULL;
+    if (spec && spec->terminate_jobs_on_update)
+        return g_strdup_printf("rolling: terminates %s at once (updatePolicy)", jobs);
+    if (spec && spec->update_timeout_ms > 0)
+        return g_strdup_printf("rolling: terminates %s unless finished in %" G_GINT64_FORMAT
+                               " min (updatePolicy)",
+                               jobs, spec->update_timeout_ms / (60 * 1000));
+    return g_strdup_printf("rolling: %s finish first", jobs);
+}
+
 static void add_busy_steps(const Diff *diff, Change *change, const ResourceRecord *resource)
 {
     size_t busy = busy_with(diff, resource->kind, resource->name);
@@ -491,7 +505,7 @@ static void add_busy_steps(const Diff *diff, Change *change, const ResourceRecor
                                                   : g_strdup("drains first"));
         add_sub_step(&steps, g_strdup("then takes its new form"));
     } else if (effect == UPDATE_ROLLING && busy) {
-        add_sub_step(&steps, g_strdup_printf("rolling: %s finish first", jobs->str));
+        add_sub_step(&steps, rolling_step(change->manifest, jobs->str));
     }
     change_take_sub_steps(diff->plan, change, steps);
 }

@@ -21,7 +21,7 @@ roll() {
     sed -i '/ec2KeyPair/d' src/environment.yaml
     [ -z "$1" ] || printf '    ec2KeyPair: %s\n' "$1" >>src/environment.yaml
     run mt plan src --no-forecast
-    like "the plan to $2 says how" "$out" "*ComputeEnvironment/here*rolling*ec2KeyPair*"
+    like "the plan to $2 says how" "$out" "*ComputeEnvironment/here*rolling*ec2KeyPair*rolling: 1 unfinished job finish first*"
     exits "$2" 0 mt apply src --yes
 }
 drains() { mt describe computeenvironment here; }
@@ -48,6 +48,8 @@ long=$(mt submit --queue q --definition hello --attempts 2 -- sh -c 'sleep 20')
 ok "a job runs" until_like RUNNING job "$long"
 old=$(on "$long")
 sed -i '/ec2KeyPair/d; s/^    maxvCpus: .*/&\n    ec2KeyPair: default/' src/environment.yaml
+run mt plan src --no-forecast
+like "the plan says what becomes of it" "$out" "*rolling: terminates 1 unfinished job at once (updatePolicy)*"
 exits "an update" 0 mt apply src --yes
 ok "ends it" until_like terminated in_aws "[i['state'] for r in regions for i in r['instances'] if i['id'] == '$old'][0]"
 again() { job "$long" attempts.1.instance; }
