@@ -273,6 +273,28 @@ static void test_rolling(Fixture *fixture, gconstpointer data)
     g_assert_cmpstr(change_at(plan, 0)->sub_steps[0], ==, "rolling: 1 unfinished job finish first");
 }
 
+/* What the wanted policy says counts, not what was in force. */
+static void test_rolling_policy(Fixture *fixture, gconstpointer data)
+{
+    static const struct {
+        const char *policy, *step;
+    } cases[] = {
+        {"{\"jobExecutionTimeoutMinutes\":45}",
+         "rolling: terminates 3 unfinished jobs unless finished in 45 min (updatePolicy)"},
+        {"{}", "rolling: terminates 3 unfinished jobs unless finished in 30 min (updatePolicy)"},
+        {"{\"terminateJobsOnUpdate\":true}", "rolling: terminates 3 unfinished jobs at once (updatePolicy)"},
+    };
+    const char *policy = cases[GPOINTER_TO_SIZE(data)].policy;
+    g_autoptr(GString) spec = g_string_new(ENVIRONMENT_SPOT);
+    g_string_truncate(spec, spec->len - 1);
+    g_string_append_printf(spec, ",\"updatePolicy\":%s}", policy);
+    want(fixture, KIND_COMPUTE_ENVIRONMENT, "spot", spec->str);
+    have(fixture, KIND_COMPUTE_ENVIRONMENT, "spot", ENVIRONMENT_SPEC);
+    fixture->busy = 3;
+    g_autoptr(Plan) plan = build(fixture);
+    g_assert_cmpstr(change_at(plan, 0)->sub_steps[0], ==, cases[GPOINTER_TO_SIZE(data)].step);
+}
+
 static void test_revision(Fixture *fixture, gconstpointer data)
 {
     (void)data;
@@ -1178,6 +1200,10 @@ int main(int argc, char **argv)
     ADD("metadata-in-place", test_metadata_in_place);
     ADD("replace", test_replace);
     ADD("rolling", test_rolling);
+    for (size_t i = 0; i < 3; i++) {
+        g_autofree char *path = g_strdup_printf("/plan/rolling-policy/%zu", i);
+        g_test_add(path, Fixture, GSIZE_TO_POINTER(i), set_up, test_rolling_policy, tear_down);
+    }
     ADD("revision", test_revision);
     ADD("delete-in-reverse", test_delete_in_reverse);
     ADD("phases", test_phases);
