@@ -99,7 +99,7 @@ static void test_damaged(void)
     g_assert_null(store_open(dir, NULL, &error));
     g_assert_error(error, STORE_ERROR, STORE_ERROR_CORRUPT);
     g_assert_nonnull(strstr(error->message, "begin anew: `muster apply SOURCE --first-run record`"));
-    g_assert_null(strstr(error->message, "muster restore"));
+    g_assert_nonnull(strstr(error->message, "`muster restore FILE --force`"));
     remove_directory(dir);
 }
 
