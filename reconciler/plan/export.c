@@ -147,28 +147,33 @@ static json_t *parse_object(View text)
     return json_object();
 }
 
-static void emit_manifest(Writer *writer, const ResourceRecord *record)
+/* schema: of spec where that is canonical; NULL: as it is written. */
+typedef struct {
+    Kind kind;
+    View name;
+    const json_t *metadata, *spec;
+    const SchemaNode *schema;
+} Exported;
+
+static void emit_document(Writer *writer, const Exported *document)
 {
-    json_t *spec = parse_object(record->spec), *metadata = parse_object(record->metadata);
     begin_mapping(writer);
     emit_word(writer, "apiVersion");
     emit_word(writer, "muster/v1");
     emit_word(writer, "kind");
-    emit_word(writer, kind_name(record->kind));
+    emit_word(writer, kind_name(document->kind));
     emit_word(writer, "metadata");
     begin_mapping(writer);
     emit_word(writer, "name");
-    emit_text(writer, record->name.data, record->name.len);
-    emit_members(writer, NULL, metadata);
+    emit_text(writer, document->name.data, document->name.len);
+    emit_members(writer, NULL, document->metadata);
     end_mapping(writer);
     emit_word(writer, "spec");
-    emit_value(writer, kind_spec_schema(record->kind), spec);
+    emit_value(writer, document->schema, document->spec);
     end_mapping(writer);
-    json_decref(spec);
-    json_decref(metadata);
 }
 
-void export_manifest(const ResourceRecord *record, GString *out)
+static void write_document(const Exported *document, bool is_marked, GString *out)
 {
     Writer writer = {.out = out};
     yaml_event_t event;
@@ -179,12 +184,27 @@ void export_manifest(const ResourceRecord *record, GString *out)
     yaml_emitter_set_width(&writer.emitter, -1);
     yaml_stream_start_event_initialize(&event, YAML_UTF8_ENCODING);
     emit(&writer, &event);
-    yaml_document_start_event_initialize(&event, NULL, NULL, NULL, 0);
+    yaml_document_start_event_initialize(&event, NULL, NULL, NULL, !is_marked);
     emit(&writer, &event);
-    emit_manifest(&writer, record);
+    emit_document(&writer, document);
     yaml_document_end_event_initialize(&event, 1);
     emit(&writer, &event);
     yaml_stream_end_event_initialize(&event);
     emit(&writer, &event);
     yaml_emitter_delete(&writer.emitter);
+}
+
+void export_manifest(const ResourceRecord *record, GString *out)
+{
+    json_t *spec = parse_object(record->spec), *metadata = parse_object(record->metadata);
+    const Exported document = {record->kind, record->name, metadata, spec, kind_spec_schema(record->kind)};
+    write_document(&document, true, out);
+    json_decref(spec);
+    json_decref(metadata);
+}
+
+void export_json(Kind kind, const char *name, const json_t *spec, GString *out)
+{
+    const Exported document = {kind, view_from(name), NULL, spec, NULL};
+    write_document(&document, false, out);
 }

@@ -5,6 +5,7 @@
  * changes with before and after, and the run keys; not of revision, file:line, forecast, prices or time. Only
  * what this source owns is pruned. */
 #pragma once
+#include <jansson.h>
 #include "reconciler/world/record.h"
 #include "spec/base/arena.h"
 #include "spec/compare.h"
@@ -210,3 +211,5 @@ char *saved_plan_difference(const SavedPlan *now, const SavedPlan *then);
 
 /* Actual state as manifests that plan to no change: appends YAML documents, deterministic. */
 void export_manifest(const ResourceRecord *record, GString *out);
+/* The same of a spec as people write it, without the mark that begins a document. */
+void export_json(Kind kind, const char *name, const json_t *spec, GString *out);
