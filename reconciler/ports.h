@@ -220,4 +220,6 @@ typedef struct Host {
     /* A file goes to, or comes from, "s3://BUCKET/KEY" (object_store.h). Blocks. */
     bool (*object_put)(const char *url, const char *path, GError **error);
     bool (*object_get)(const char *url, const char *path, GError **error);
+    /* What AWS Batch has (batch_reader.h); of options the place and the credentials count. Blocks. */
+    bool (*batch_read)(const DoctorOptions *options, json_t **ret_answers, GError **error);
 } Host;

@@ -38,7 +38,7 @@ static const char *name_of_arn(const char *text)
 
 static bool is_empty(const json_t *value)
 {
-    return json_is_null(value) || (json_is_array(value) && json_array_size(value) == 0) ||
+    return !value || json_is_null(value) || (json_is_array(value) && json_array_size(value) == 0) ||
            (json_is_object(value) && json_object_size(value) == 0);
 }
 

@@ -59,7 +59,7 @@ void aws_answer_read_body(AwsService service, View body, AwsAnswer *ret_answer)
 {
     const AwsServiceInfo *info = aws_service_info(service);
     *ret_answer = (AwsAnswer){0};
-    if (info->wire == AWS_WIRE_JSON || info->wire == AWS_WIRE_REST)
+    if (info->wire == AWS_WIRE_JSON || info->wire == AWS_WIRE_REST || info->wire == AWS_WIRE_POST)
         read_json(ret_answer, body);
     else
         read_xml(ret_answer, info->wire, body);

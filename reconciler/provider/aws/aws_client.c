@@ -329,10 +329,12 @@ static void send_attempt(Call *call)
     g_auto(GStrv) headers =
         aws_request_headers(&client->endpoint, &attempt, call->credentials,
                             client->time.now_ms(client->time.self) + client->offset_ms, &client->key);
-    bool is_rest = aws_service_info(client->config.service)->wire == AWS_WIRE_REST;
-    g_autofree char *url = is_rest ? url_of(client, call->body) : NULL;
+    AwsWire wire = aws_service_info(client->config.service)->wire;
+    bool is_rest = wire == AWS_WIRE_REST;
+    g_autofree char *path = aws_request_path(&client->endpoint, &attempt);
+    g_autofree char *url = is_rest || wire == AWS_WIRE_POST ? url_of(client, path) : NULL;
     const AwsHttpRequest request = {.method = is_rest ? "GET" : "POST",
-                                    .url = is_rest ? url : client->endpoint.url,
+                                    .url = url ? url : client->endpoint.url,
                                     .headers = (const char *const *)headers,
                                     .body = is_rest ? (View){0} : view_from(call->body),
                                     .connect_ms = CONNECT_MS,

@@ -197,7 +197,7 @@ AwsError *aws_error_read(AwsService service, long status, View body, const char 
     if (is_xml)
         read_xml(error, body);
     else if (aws_service_info(service)->wire == AWS_WIRE_JSON ||
-             aws_service_info(service)->wire == AWS_WIRE_REST || type)
+             aws_service_info(service)->wire >= AWS_WIRE_REST || type)
         read_json(error, body, type);
     if (!error->request_id)
         error->request_id = g_strdup(request_id);

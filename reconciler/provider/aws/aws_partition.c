@@ -37,6 +37,7 @@ static const AwsServiceInfo services[AWS_SERVICES] = {
                  AWS_WIRE_REST},
     [AWS_QUOTAS] = {"servicequotas", "2019-06-24", "ServiceQuotasV20190624", "servicequotas",
                     "AWS_ENDPOINT_URL_SERVICE_QUOTAS", AWS_WIRE_JSON},
+    [AWS_BATCH] = {"batch", "2016-08-10", NULL, "batch", "AWS_ENDPOINT_URL_BATCH", AWS_WIRE_POST},
 };
 
 const AwsServiceInfo *aws_service_info(AwsService service)

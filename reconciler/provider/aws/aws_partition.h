@@ -18,6 +18,7 @@ typedef enum {
     AWS_ECR,
     AWS_EFS,
     AWS_QUOTAS,
+    AWS_BATCH,
     AWS_SERVICES
 } AwsService;
 
@@ -41,8 +42,9 @@ char *aws_endpoint_of(AwsService service, const char *region, bool uses_fips, bo
 
 /* ---- services ---- */
 
-/* REST: what is read only: the body of a call is what stands behind the host in a GET. */
-typedef enum { AWS_WIRE_EC2, AWS_WIRE_QUERY, AWS_WIRE_JSON, AWS_WIRE_REST } AwsWire;
+/* REST: what is read only: the body of a call is what stands behind the host in a GET.
+ * POST: JSON to a path that follows from the action's name, as Batch has it. */
+typedef enum { AWS_WIRE_EC2, AWS_WIRE_QUERY, AWS_WIRE_JSON, AWS_WIRE_REST, AWS_WIRE_POST } AwsWire;
 typedef struct {
     const char *name;    /* "ecs": for messages; its host's first label */
     const char *version; /* of query: Version */

@@ -86,6 +86,7 @@ static const char *content_type_of(AwsWire wire)
     case AWS_WIRE_EC2:
     case AWS_WIRE_QUERY: return "application/x-www-form-urlencoded; charset=utf-8";
     case AWS_WIRE_JSON: return "application/x-amz-json-1.1";
+    case AWS_WIRE_POST: return "application/json";
     case AWS_WIRE_REST: return NULL;
     }
     g_assert_not_reached();
@@ -103,6 +104,19 @@ static GStrv lines_of(const Headers *headers, const char *authorization)
     if (line)
         g_strv_builder_add(lines, line);
     return g_strv_builder_end(lines);
+}
+
+char *aws_request_path(const AwsEndpoint *endpoint, const AwsAttempt *attempt)
+{
+    g_autofree char *lower = g_ascii_strdown(attempt->action, -1);
+    switch (aws_service_info(attempt->service)->wire) {
+    case AWS_WIRE_REST: return g_strdup(attempt->body);
+    case AWS_WIRE_POST: return g_strconcat("/v1/", lower, NULL);
+    case AWS_WIRE_EC2:
+    case AWS_WIRE_QUERY:
+    case AWS_WIRE_JSON: return g_strdup(endpoint->path);
+    }
+    g_assert_not_reached();
 }
 
 GStrv aws_request_headers(const AwsEndpoint *endpoint, const AwsAttempt *attempt,
@@ -125,10 +139,11 @@ GStrv aws_request_headers(const AwsEndpoint *endpoint, const AwsAttempt *attempt
     add(&headers, "X-Amz-Date", time);
     add(&headers, "X-Amz-Security-Token", credentials->session_token);
     bool is_rest = info->wire == AWS_WIRE_REST;
-    g_auto(GStrv) parts = g_strsplit(attempt->body, "?", 2);
+    g_autofree char *path = aws_request_path(endpoint, attempt);
+    g_auto(GStrv) parts = g_strsplit(path, "?", 2);
     const SigV4Request request = {.method = is_rest ? "GET" : "POST",
-                                  .path = is_rest ? parts[0] : endpoint->path,
-                                  .query = is_rest ? parts[1] : NULL,
+                                  .path = parts[0],
+                                  .query = parts[0] ? parts[1] : NULL,
                                   .headers = headers.list,
                                   .headers_len = headers.len,
                                   .body = is_rest ? (View){0} : view_from(attempt->body)};

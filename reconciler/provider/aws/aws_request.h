@@ -28,6 +28,9 @@ typedef struct {
     int attempt, attempts_max;
 } AwsAttempt;
 
+/* Path and query that an attempt goes to; a new string. */
+char *aws_request_path(const AwsEndpoint *endpoint, const AwsAttempt *attempt);
+
 /* "Name: value" each, Host and Authorization included, NULL-terminated, new; body is sent as it is.
  * credentials NULL: not signed. at_ms: as the service's clock goes. key: kept between calls; zero at first.
  */
