@@ -52,9 +52,14 @@ static bool buys_instances(const Growth *growth, const Environment *environment)
 {
     const ComputeEnvironmentSpec *spec = environment->spec;
     return environment->provider != PROVIDER_LOCAL && environment->provider != PROVIDER_DOCKER &&
-           !environment->is_silent && !environment->is_refused &&
            (growth->options.providers >> environment->provider & 1) &&
            (spec->type == CE_TYPE_EC2 || spec->type == CE_TYPE_SPOT);
+}
+
+/* And may now. What was bought costs money all the same. */
+static bool may_buy(const Growth *growth, const Environment *environment)
+{
+    return buys_instances(growth, environment) && !environment->is_silent && !environment->is_refused;
 }
 
 static GrowthEntry *entry_of(const Growth *growth, const Environment *environment)
@@ -200,7 +205,7 @@ static bool group_has_type(const GrowthEntry *entry, const Environment *environm
 int64_t growth_room(const Environment *environment, const RunnableGroup *group, void *data)
 {
     const GrowthView *view = data;
-    if (!buys_instances(view->growth, environment) || !environment->spec->enabled ||
+    if (!may_buy(view->growth, environment) || !environment->spec->enabled ||
         environment->resource->phase != RESOURCE_ACTIVE)
         return 0;
     const GrowthEntry *entry = entry_current(view->growth, environment);
@@ -389,5 +394,5 @@ void growth_load(Growth *growth, const World *world, int64_t now_ms)
 
 GrowthEntry *growth_entry_due(Growth *growth, const Environment *environment)
 {
-    return buys_instances(growth, environment) ? entry_current(growth, environment) : NULL;
+    return may_buy(growth, environment) ? entry_current(growth, environment) : NULL;
 }

@@ -489,8 +489,12 @@ void drift_declared(World *world, const Resource *resource, int64_t now_ms)
 {
     DriftEntry *entry = entry_find(world, resource->kind, view_from(resource->name));
     world->declarations++;
-    if (!entry || entry->is_removed || !entry->drift.fields)
+    if (!entry || entry->is_removed)
         return;
+    if (!entry->drift.fields) { /* over, and remembered for a while */
+        entry->drift.is_ignored = drift_mode(view_from(resource->metadata)) == DRIFT_IGNORE;
+        return;
+    }
     char *fields = still_declared(world, resource, entry->drift.fields);
     if (!fields) {
         ends(world, entry, "declared otherwise since", now_ms);
