@@ -53,6 +53,11 @@ static bool open_reader(Reader *reader, GError **error)
     reader->settings = file ? aws_settings_new(file, reader->options->profile, lookup, data, error) : NULL;
     if (!reader->settings)
         return false;
+    if (!reader->settings->region.text) {
+        g_set_error_literal(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                            "no region is known: give --region, AWS_REGION, or region in the profile");
+        return false;
+    }
     const AwsChain chain = {.fetching = {reader->context, reader->http, reader->settings},
                             .time = &reader->time};
     reader->source = aws_chain_new(&chain, reader->options->role_arn, error);
