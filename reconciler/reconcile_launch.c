@@ -128,8 +128,8 @@ static void apply_event(Reconciler *reconciler, const ProviderEvent *event)
     if (is_final)
         g_array_append_val(reconciler->outgoing->settled, event->token);
     if (!launch) {
-        /* It runs, and nobody here has ever heard of it: the state is older than it is. */
-        if (event->type == PROVIDER_EVENT_STARTED)
+        /* It runs, and the state that was restored is older than it is. */
+        if (event->type == PROVIDER_EVENT_STARTED && observation_restored_ms(reconciler) > 0)
             g_array_append_val(reconciler->outgoing->stops, event->token);
         return;
     }
