@@ -39,7 +39,8 @@ static void release_pending(ScaleRun *run, const ScaleInstance *instance)
     }
 }
 
-/* So long jobs may go on, on an instance of an old generation that drains since then; INT64_MAX: to their end. */
+/* So long jobs may go on, on an instance of an old generation that drains since then; INT64_MAX: to their
+ * end. */
 static int64_t update_deadline_ms(const ScaleRun *run, int64_t since_ms)
 {
     const ComputeEnvironmentSpec *spec = run->input->spec;
