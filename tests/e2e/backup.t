@@ -80,8 +80,8 @@ exits "it can be replayed" 0 mt simulate --replay "$STATE"
 
 # ---- elsewhere
 exits "on a new machine" 0 mt restore one.db --state "$WORK/new"
-mkdir -p "$WORK/new"
-start_daemon --state "$WORK/new" || { is "daemon starts" no yes; finish; }
+STATE=$WORK/new
+start_daemon --state "$STATE" || { is "daemon starts" no yes; finish; }
 lost() { run mt get jobs "$long" --state "$WORK/new" -o json; json status; }
 ok "what ran on the other machine is a lost attempt" until_like FAILED lost
 exits "what had ended has ended" 0 mt wait "$done" --state "$WORK/new"
