@@ -70,8 +70,8 @@ int64_t observation_restored_ms(const Reconciler *reconciler)
 /* From here on it is a state like any other. */
 static void note_restored(Reconciler *reconciler)
 {
-    json_t *restored = restored_of(reconciler);
-    if (!restored || !observation_is_done(reconciler, PROVIDER_UNSET))
+    json_t *restored = observation_is_done(reconciler, PROVIDER_UNSET) ? restored_of(reconciler) : NULL;
+    if (!restored)
         return;
     int64_t stands_ms = json_integer_value(json_object_get(restored, "standsFor"));
     g_autoptr(GDateTime) at = g_date_time_new_from_unix_utc(stands_ms / 1000);
