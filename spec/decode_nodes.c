@@ -31,6 +31,30 @@ NodeRange *node_range_of(NodeRange *ranges, size_t len, int64_t node, int64_t no
     return best;
 }
 
+/* batch: "the inner (narrower) range overrides the outer". */
+const json_t *node_properties_of(const json_t *spec, int64_t node)
+{
+    const json_t *ranges = json_object_get(json_object_get(spec, "nodeProperties"), "nodeRangeProperties"),
+                 *best = NULL;
+    int64_t best_width = INT64_MAX;
+    size_t index;
+    json_t *range;
+    json_array_foreach(ranges, index, range)
+    {
+        const char *target = json_string_value(json_object_get(range, "targetNodes"));
+        int64_t first, last;
+        if (!target)
+            continue;
+        node_range_read(target, &first, &last);
+        int64_t width = last < 0 ? INT64_MAX - first - 1 : last - first;
+        if (node < first || (last >= 0 && node > last) || width >= best_width)
+            continue;
+        best = range;
+        best_width = width;
+    }
+    return best;
+}
+
 static ResourceNeed need_max(ResourceNeed a, ResourceNeed b)
 {
     return (ResourceNeed){MAX(a.vcpus_e4, b.vcpus_e4), MAX(a.memory_mib, b.memory_mib), MAX(a.gpus, b.gpus)};

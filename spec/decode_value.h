@@ -66,6 +66,9 @@ void consumables_clear(ConsumableNeed **list, size_t *len);
 void node_range_read(const char *text, int64_t *ret_first, int64_t *ret_last);
 /* The narrowest of ranges that holds node; of equally narrow ones the first. NULL: none does. */
 NodeRange *node_range_of(NodeRange *ranges, size_t len, int64_t node, int64_t nodes);
+/* The same in a definition's canonical spec, whose number of nodes a job may still change: the element of
+ * nodeRangeProperties that says what node is, borrowed. NULL: none does. */
+const json_t *node_properties_of(const json_t *spec, int64_t node);
 /* need, node_instance_type and consumables of a multinode job from its ranges and nodes. */
 void nodes_settle(JobDefinitionSpec *spec);
 void nodes_copy(const JobDefinitionSpec *from, JobDefinitionSpec *to);

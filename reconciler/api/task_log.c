@@ -7,31 +7,10 @@
 #define GROUP     "/aws/batch/job"
 #define CONTAINER "default"
 
-/* Of the ranges that hold the node the narrowest (batch: "Multi-node parallel jobs", "Definition"). */
-static const json_t *range_of(const json_t *spec, int32_t node)
-{
-    const json_t *ranges = json_object_get(json_object_get(spec, "nodeProperties"), "nodeRangeProperties"),
-                 *found = NULL;
-    int64_t narrowest = INT64_MAX;
-    size_t index;
-    json_t *range;
-    json_array_foreach(ranges, index, range)
-    {
-        const char *text = json_string_value(json_object_get(range, "targetNodes"));
-        int64_t first, last;
-        node_range_read(text ? text : ":", &first, &last);
-        if (node < first || node > last || last - first >= narrowest)
-            continue;
-        narrowest = last - first;
-        found = range;
-    }
-    return found;
-}
-
 /* The container whose log it is; its name in *ret_name. */
 static const json_t *container_of(const json_t *spec, int32_t node, const char **ret_name)
 {
-    const json_t *part = node < 0 ? spec : range_of(spec, node),
+    const json_t *part = node < 0 ? spec : node_properties_of(spec, node),
                  *alone = json_object_get(part, node < 0 ? "containerProperties" : "container");
     const json_t *task =
         json_array_get(json_object_get(json_object_get(part, "ecsProperties"), "taskProperties"), 0);

@@ -5,6 +5,7 @@
 #include "reconciler/provider/aws/task_state.h"
 #include "spec/base/units.h"
 #include "spec/canonical.h"
+#include "spec/decode_value.h"
 
 #define LOG_GROUP        "/aws/batch/job"
 #define WORKSPACE_VOLUME "muster-workspace"
@@ -259,48 +260,16 @@ static void add_containers(Building *building, const json_t *several, TaskNeed *
 
 /* ---- which part of the definition ---- */
 
-/* "N", "A:B", "A:", ":B", ":"; -1: open. */
-static void range_of(const char *target, int64_t *ret_first, int64_t *ret_last)
-{
-    const char *colon = strchr(target, ':');
-    *ret_first = g_ascii_strtoll(target, NULL, 10);
-    *ret_last = !colon ? *ret_first : colon[1] ? g_ascii_strtoll(colon + 1, NULL, 10) : -1;
-}
-
-/* batch: "the inner (narrower) range overrides the outer". */
-static const json_t *node_properties(const json_t *spec, int node)
-{
-    const json_t *ranges = json_object_get(json_object_get(spec, "nodeProperties"), "nodeRangeProperties"),
-                 *found = NULL;
-    int64_t narrowest = G_MAXINT64;
-    size_t index;
-    json_t *range;
-    json_array_foreach(ranges, index, range)
-    {
-        const char *target = ecs_text(range, "targetNodes");
-        int64_t first = 0, last = -1;
-        if (!target)
-            continue;
-        range_of(target, &first, &last);
-        int64_t width = last < 0 ? G_MAXINT64 - first - 1 : last - first;
-        if (node >= first && (last < 0 || node <= last) && width < narrowest) {
-            narrowest = width;
-            found = range;
-        }
-    }
-    return found;
-}
-
 const char *task_definition_node_range(const json_t *spec, int node)
 {
-    return ecs_text(node_properties(spec, node), "targetNodes");
+    return ecs_text(node_properties_of(spec, node), "targetNodes");
 }
 
 /* Where the task's members stand, and its containers, if there are several. */
 static bool find_task(const json_t *spec, int node, const json_t **ret_task, const json_t **ret_several,
                       GError **error)
 {
-    const json_t *part = node < 0 ? spec : node_properties(spec, node);
+    const json_t *part = node < 0 ? spec : node_properties_of(spec, node);
     const json_t *alone = json_object_get(part, node < 0 ? "containerProperties" : "container");
     const json_t *several =
         json_array_get(json_object_get(json_object_get(part, "ecsProperties"), "taskProperties"), 0);
