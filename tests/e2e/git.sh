@@ -18,6 +18,8 @@ make_repository() {
 # push DIR MESSAGE: commits all that is there and pushes it; prints nothing.
 push() { git -C "$1" add -A && git -C "$1" commit -q -m "$2" && git -C "$1" push -q origin HEAD 2>/dev/null; }
 head_of() { git -C "$1" rev-parse --short=12 "${2:-HEAD}"; }
+# until_in_force SOURCE COMMIT: the followed source is at COMMIT (as of head_of), which is more than knowing of it.
+until_in_force() { until_like "*$1 *ok *$2  yes *" mt status; }
 free_port() { perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1")->sockport'; }
 # serve_in_background PORT COMMAND…: returns when something listens there.
 serve_in_background() {

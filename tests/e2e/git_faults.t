@@ -78,7 +78,7 @@ bulky one && echo "cut 100000" >mode && push jobs one
 ok "a pack that breaks off is told" until_like '*e2e *unreachable *cannot be fetched*' mt status
 like "the commit before stays" "$(mt status)" "*$(head_of jobs HEAD~1)*"
 echo pass >mode
-ok "it comes whole the next time" until_like "*e2e *ok *$(head_of jobs)*" mt status
+ok "it comes whole the next time" until_in_force e2e "$(head_of jobs)"
 
 # kill -9 in the middle of a pack. What git was started for it ends with its time; its leftovers are in nobody's way.
 settings 3s
@@ -94,7 +94,7 @@ touch "$(mirror)/packed-refs.lock" "$(mirror)/refs/heads/main.lock"
 echo pass >mode
 start_daemon "git+$url@main" || { is "daemon starts" no yes; finish; }
 ok "the next one goes on" until_ok mt get JobQueue second
-ok "with the whole commit" until_like "*e2e *ok *$(head_of jobs)*" mt status
+ok "with the whole commit" until_in_force e2e "$(head_of jobs)"
 ok "and without the half pack" sh -c "! find '$(mirror)' -name 'tmp_*' | grep ."
 is "the mirror is sound" "$(check_mirror)" ""
 
@@ -125,7 +125,7 @@ is "is packed anew" "$(ls "$(mirror)"/objects/pack/*.pack | wc -l)" 1
 is "and sound" "$(check_mirror)" ""
 # Under a daemon.
 start_daemon "git+$url@main" || { is "daemon starts" no yes; finish; }
-ok "it follows" until_like "*e2e *ok *$(head_of jobs)*" mt status
+ok "it follows" until_in_force e2e "$(head_of jobs)"
 find "$(mirror)/objects" -type f -exec chmod u+w {} + -exec truncate -s 20 {} +
 queue third 3 >jobs/third.yaml && push jobs three
 ok "a daemon's mirror is made anew" until_ok mt get JobQueue third

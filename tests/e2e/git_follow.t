@@ -16,7 +16,7 @@ start_daemon "$at@main" || { is "daemon starts" no yes; finish; }
 ok "what is there is applied" until_ok mt get JobQueue first
 queue second 2 >jobs/second.yaml && push jobs two
 ok "a push is applied" until_ok mt get JobQueue second
-ok "status has the commit" until_like "*e2e *ok *$(head_of jobs)*" mt status
+ok "status has the commit" until_in_force e2e "$(head_of jobs)"
 is "and is behind by nothing" "$(source_of remote.behindSeconds)" 0
 is "of the remote's head" "$(source_of remote.head)" "$(git -C jobs rev-parse HEAD)"
 exits "apply of a source that is followed, with something to do" 0 mt apply "$at@main" --yes
@@ -28,7 +28,7 @@ ok "a broken commit is told with its place" until_like '*second.yaml:4*' mt stat
 like "the commit before stays" "$(mt status)" "*$good*"
 like "and it is behind the remote" "$(mt status)" "*behind its remote, which is at $(head_of jobs)*"
 git -C jobs revert --no-edit HEAD >/dev/null && git -C jobs push -q
-ok "reverted, it goes on" until_like "*e2e *ok *$(head_of jobs)*" mt status
+ok "reverted, it goes on" until_in_force e2e "$(head_of jobs)"
 
 # History that is rewritten.
 git -C jobs branch keep && good=$(head_of jobs)
@@ -40,7 +40,7 @@ exits "what it brought is not there" 6 mt get JobQueue fourth
 like "an event tells it" "$(mt events)" "*source.held*history was rewritten*"
 settings 50ms ', rewrites: follow'
 ok "unless it is to be followed" until_ok mt get JobQueue fourth
-ok "then all is well" until_like "*e2e *ok *$(head_of jobs)*" mt status
+ok "then all is well" until_in_force e2e "$(head_of jobs)"
 settings 50ms
 
 # A branch that goes, a remote that goes.
@@ -49,7 +49,7 @@ git -C jobs.git update-ref -d refs/heads/main
 ok "a deleted branch is held" until_like "*e2e *held *no branch or tag is named \"main\"*stays in force*" mt status
 exits "and deletes nothing" 0 mt get JobQueue fourth
 git -C jobs push -q origin main
-ok "it comes back" until_like "*e2e *ok *$good*" mt status
+ok "it comes back" until_in_force e2e "$good"
 mv jobs.git gone.git
 ok "a remote that is gone is told" until_like '*e2e *unreachable *cannot be fetched*answered last*ago*' mt status
 like "by an event" "$(mt events)" "*source.unreachable*"
@@ -68,7 +68,7 @@ git -C jobs rm -q ./many*.yaml && git -C jobs commit -q -m fewer && git -C jobs 
 ok "a commit that deletes too much is refused by the guard" until_like '*allow-deletes*' mt status
 exits "and deletes nothing" 0 mt get JobQueue many5
 git -C jobs revert --no-edit HEAD >/dev/null && git -C jobs push -q
-ok "reverted, all is well" until_like "*e2e *ok *$(head_of jobs)*" mt status
+ok "reverted, all is well" until_in_force e2e "$(head_of jobs)"
 
 # SIGHUP asks now; nothing else does for an hour.
 settings 1h

@@ -66,7 +66,7 @@ ok "one that cannot be fetched is told" until_like '*unreachable*submodule vendo
 like "what was in force stays" "$(mt status)" "*$good*"
 exits "and nothing is deleted" 0 mt get JobQueue lib
 mv gone.git lib.git && git -C lib push -q origin main
-ok "it comes back" until_like "*e2e *ok *$(head_of jobs)*" mt status
+ok "it comes back" until_in_force e2e "$(head_of jobs)"
 ok "daemon ends" stop_daemon "$daemon"
 
 # A commit that no branch leads to any more: git's own servers give it by its id.

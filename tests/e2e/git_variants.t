@@ -54,7 +54,7 @@ mv jobs.git gone.git
 start_daemon "$at" || { is "daemon starts" no yes; finish; }
 ok "without its remote" until_like '*shop *unreachable *' mt status
 mv gone.git jobs.git
-ok "and reads it when it is back" until_like "*shop *ok *$(head_of jobs)*" mt status
+ok "and reads it when it is back" until_in_force shop "$(head_of jobs)"
 is "with the values kept" "$(priority | grep -c '"priority": 7')" 1
 sed 's/, computeEnvironmentOrder/, state: DISABLED, computeEnvironmentOrder/' jobs/base/first.yaml >new.yaml && mv new.yaml jobs/base/first.yaml
 push jobs base
@@ -69,7 +69,7 @@ good=$(head_of jobs)
 git -C jobs.git update-ref -d refs/heads/main
 ok "a branch that goes is held" until_like "*shop *held *" mt status
 git -C jobs push -q origin main
-ok "and comes back" until_like "*shop *ok *$good*" mt status
+ok "and comes back" until_in_force shop "$good"
 exits "while it runs, its recording can be replayed" 0 mt simulate --replay "$STATE"
 kill -9 "$daemon" && wait "$daemon" 2>/dev/null
 
@@ -79,7 +79,7 @@ start_daemon "$at" || { is "daemon starts again" no yes; finish; }
 like "of the values kept" "$(cat "$WORK/daemon.log")" '*values kept from the last apply: priority=7*'
 ok "without its remote" until_like '*shop *unreachable *' mt status
 mv gone.git jobs.git
-ok "it goes on" until_like "*shop *ok *$good*" mt status
+ok "it goes on" until_in_force shop "$good"
 is "as it was" "$(priority | grep -c '"priority": 7')" 1
 
 # ---- another name

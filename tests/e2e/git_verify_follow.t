@@ -53,7 +53,7 @@ change third
 ok "a commit that eve signed is held, with her key" until_like "*e2e *held *is signed with the ssh key $(fingerprint eve), which is not in $WORK/allowed; *stays in force*" mt status
 sign_with ada
 change fourth
-ok "the next that ada signs takes over" until_like "*e2e *ok *$(head_of jobs)*" mt status
+ok "the next that ada signs takes over" until_in_force e2e "$(head_of jobs)"
 exits "with what came before it" 0 mt get JobQueue third
 is "the history has what was refused, once for each start" "$(mt history e2e | grep -c ' refused ')" 3
 
@@ -66,7 +66,7 @@ ok "a key that is taken away is found by SIGHUP" until_like "*e2e *held *$(head_
 exits "and takes nothing back" 0 mt get JobQueue fourth
 sign_with eve
 change fifth
-ok "eve's next commit is taken then" until_like "*e2e *ok *$(head_of jobs)*" sh -c "kill -HUP $daemon; '$MUSTER' status"
+ok "eve's next commit is taken then" until_like "*e2e *ok *$(head_of jobs)  yes *" sh -c "kill -HUP $daemon; '$MUSTER' status"
 exits "with what it brought" 0 mt get JobQueue fifth
 sed -i 's/^name: e2e/name: e2e\napproval: required/' jobs/muster.yaml && change sixth
 ok "a plan waits" until_like "*e2e *waiting *to apply it: muster approve *" sh -c "kill -HUP $daemon; '$MUSTER' status"
@@ -96,7 +96,7 @@ start_daemon "$tagged" || { is "daemon starts" no yes; finish; }
 ok "a tag that is not signed is held" until_like "*held *tag v1.0.0 of commit *lightweight*what is in force stays*" mt status
 exits "and nothing is made of it" 6 mt get JobQueue tagged
 tag -s -m one v1.0.1
-ok "a signed one is taken" until_like "*tagged *ok *$(head_of tags)*" mt status
+ok "a signed one is taken" until_in_force tagged "$(head_of tags)"
 ok "with what it names" until_ok mt get JobQueue tagged
 is "and its signature is recorded" "$(run mt history tagged -o json; json reconciles.0.signature)" "ada@example.org (ssh $(fingerprint ada))"
 good=$(head_of tags)
@@ -106,7 +106,7 @@ stop_daemon "$daemon"
 start_daemon "$tagged" || { is "daemon starts" no yes; finish; }
 ok "after a restart too" until_like "*tagged *held *$good*tag v1.1.0 of commit *stays in force*" mt status
 git -C tags tag -s -m three v1.2.0 && git -C tags push -q origin --tags
-ok "the next takes over" until_like "*tagged *ok *$(head_of tags)*" mt status
+ok "the next takes over" until_in_force tagged "$(head_of tags)"
 git -C tags.git update-ref refs/tags/v1.9.0 "$(git -C tags rev-parse refs/tags/v1.0.1)"
 ok "an old tag by a new name takes nothing back" until_like "*tagged *held *$(head_of tags)*tag v1.9.0 of commit *is the tag v1.0.1 by another name; *stays in force*" mt status
 stop_daemon "$daemon"
@@ -114,16 +114,17 @@ sign_with ada
 settings 1h
 
 # What has to hang is ended, and another start of the daemon finds the same.
-mkdir hanging && printf '#!/bin/sh\nexec sleep 86397\n' >hanging/ssh-keygen && chmod +x hanging/ssh-keygen
+nap="sleep 1$$" # no other script's
+mkdir hanging && printf '#!/bin/sh\nexec %s\n' "$nap" >hanging/ssh-keygen && chmod +x hanging/ssh-keygen
 change seventh
 PATH_BEFORE=$PATH PATH=$WORK/hanging:$PATH
 start_daemon "$at@main" || { is "daemon starts" no yes; finish; }
 PATH=$PATH_BEFORE
 queue eighth 1 >jobs/eighth.yaml && push jobs eighth
 ok "a check that hangs holds up nothing" until_ok mt get JobQueue first
-ok "it is started" until_ok pgrep -f "sleep 86397"
+ok "it is started" until_ok pgrep -fx "$nap"
 stop_daemon "$daemon"
 is "and the daemon ends while it hangs" "$?" 0
-ok "with all that it started" sh -c "! pgrep -f '^sleep 86397$'"
+ok "with all that it started" sh -c "! pgrep -fx '$nap'"
 exits "all that was recorded runs again, with every refusal" 0 mt simulate --replay "$STATE"
 finish

@@ -19,7 +19,8 @@ cat >hook <<'HOOK'
 cat >>"$0.got"
 printf '\n%s %s %s\n' "$MUSTER_EVENT_ID" "$MUSTER_EVENT_TYPE" "$(env | grep -c .)" >>"$0.names"
 HOOK
-printf '#!/bin/sh\nsleep 86397 & echo waiting >&2; wait\n' >hanging
+nap="sleep 1$$" # no other script's
+printf '#!/bin/sh\n%s & echo waiting >&2; wait\n' "$nap" >hanging
 chmod +x hook hanging
 config() {
     cat >"$STATE/notify.yaml" <<END
@@ -67,7 +68,7 @@ ok "a program is run" until_like '*"type":"apply.converged"*' cat hook.got
 like "with the id, and little else around it" "$(cat hook.names)" '*muster-* apply.converged [0-9]*'
 ok "one that hangs is ended and tried again" until_like '*stuck *failing*' mt status
 like "which status says" "$(mt status)" '*stuck: *not done within*it is tried again*'
-ok "without a trace of it" until_ok sh -c "! pgrep -f '^sleep 86397$' || true"
+ok "without a trace of it" until_ok sh -c "! pgrep -fx '$nap'"
 
 # ---- commit statuses, in the forms that the forges document
 forged() { cat forge/[0-9]*[0-9]; } # a function: what came since the last look is in it

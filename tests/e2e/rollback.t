@@ -84,13 +84,13 @@ exits "the first is the oldest that there was" 2 mt rollback "$two" --dry-run
 # Forward.
 exits "resume" 0 mt resume e2e
 is "it says so" "$out" "source e2e resumed"
-ok "the branch is in force" until_like "*e2e *ok *$six*" mt status
+ok "the branch is in force" until_in_force e2e "$six"
 ok "with all it has" until_ok mt get JobQueue fourth
 exits "resume what is not suspended" 0 mt resume e2e
 like "says so" "$out" "source e2e is not suspended"
 exits "for a while" 0 mt suspend e2e --reason short --for 1s
 ok "it goes on by itself" until_like "*resume*the time of its suspension is over*suspend*short*" mt history
-ok "status" until_like "*e2e *ok *$six*" mt status
+ok "status" until_in_force e2e "$six"
 
 # A commit that no branch leads to, and that the mirror lacks.
 git -C jobs checkout -q -b side && queue aside 7 >jobs/aside.yaml && push jobs side
