@@ -1,22 +1,12 @@
 /* batch_reader.c: see batch_reader.h. */
 #include "reconciler/batch_reader.h"
-#include <string.h>
-#include "reconciler/aws_edge.h"
-#include "reconciler/clock.h"
-#include "reconciler/provider/aws/aws_chain.h"
-#include "reconciler/provider/aws/aws_shared_files.h"
+#include "reconciler/aws_session.h"
 
-#define CONNECTIONS 2
-#define POLICIES    100 /* that one call describes, by Batch */
-#define PAGES_MAX   1000
+#define POLICIES  100 /* that one call describes, by Batch */
+#define PAGES_MAX 1000
 
 typedef struct {
-    const DoctorOptions *options;
-    GMainContext *context;
-    AwsHttp *http;
-    AwsSettings *settings;
-    AwsTime time;
-    AwsCredentialsSource *source;
+    AwsSession session;
     AwsClient *client;
     bool is_done;
     json_t *page;
@@ -27,46 +17,19 @@ typedef struct {
 static void reader_clear(Reader *reader)
 {
     g_clear_pointer(&reader->client, aws_client_free);
-    g_clear_pointer(&reader->source, aws_credentials_source_unref);
-    g_clear_pointer(&reader->http, aws_http_free);
-    g_clear_pointer(&reader->settings, aws_settings_free);
-    g_clear_pointer(&reader->context, g_main_context_unref);
+    aws_session_clear(&reader->session);
     json_decref(reader->page);
     g_free(reader->fault);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Reader, reader_clear)
 
-static const char *lookup(const char *name, void *data)
+static bool open_reader(Reader *reader, const DoctorOptions *options, GError **error)
 {
-    const DoctorOptions *options = data;
-    bool is_region = strcmp(name, "AWS_REGION") == 0 || strcmp(name, "AWS_DEFAULT_REGION") == 0;
-    return options->region && is_region ? options->region : aws_edge_variable(name, NULL);
-}
-
-static bool open_reader(Reader *reader, GError **error)
-{
-    void *data = (void *)(uintptr_t)reader->options;
-    reader->time = aws_edge_time((uint64_t)clock_us());
-    reader->context = g_main_context_new();
-    reader->http = aws_http_new(reader->context, CONNECTIONS);
-    AwsConfigFile *file = aws_shared_files_read(lookup, data, error);
-    reader->settings = file ? aws_settings_new(file, reader->options->profile, lookup, data, error) : NULL;
-    if (!reader->settings)
-        return false;
-    if (!reader->settings->region.text) {
-        g_set_error_literal(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-                            "no region is known: give --region, AWS_REGION, or region in the profile");
-        return false;
-    }
-    const AwsChain chain = {.fetching = {reader->context, reader->http, reader->settings},
-                            .time = &reader->time};
-    reader->source = aws_chain_new(&chain, reader->options->role_arn, error);
-    if (!reader->source)
-        return false;
-    g_auto(AwsSetting) endpoint = aws_settings_endpoint(reader->settings, AWS_BATCH);
-    AwsClientConfig config = aws_settings_client(reader->settings, AWS_BATCH, NULL, endpoint.text);
-    reader->client =
-        aws_client_new(reader->context, reader->http, reader->source, &config, &reader->time, error);
+    AwsSession *session = &reader->session;
+    if (aws_session_begin(session, options->profile, options->region, error) &&
+        aws_session_needs_region(session, error) &&
+        aws_session_find_credentials(session, options->role_arn, error))
+        reader->client = aws_session_client(session, AWS_BATCH, NULL, error);
     return reader->client != NULL;
 }
 
@@ -91,7 +54,7 @@ static const json_t *ask(Reader *reader, const char *action, json_t *request, GE
     reader->is_done = false;
     aws_client_call(reader->client, &call, take, reader);
     while (!reader->is_done)
-        g_main_context_iteration(reader->context, TRUE);
+        g_main_context_iteration(reader->session.context, TRUE);
     free(body);
     json_decref(request);
     if (!reader->fault)
@@ -174,9 +137,9 @@ static bool read_consumables(Reader *reader, json_t *answers, GError **error)
 
 bool batch_read(const DoctorOptions *options, json_t **ret_answers, GError **error)
 {
-    g_auto(Reader) reader = {.options = options};
+    g_auto(Reader) reader = {0};
     json_t *answers = json_object();
-    bool is_read = open_reader(&reader, error) &&
+    bool is_read = open_reader(&reader, options, error) &&
                    ask_all(&reader, "DescribeComputeEnvironments", json_object(), "computeEnvironments",
                            list_in(answers, "computeEnvironments"), error) &&
                    ask_all(&reader, "DescribeJobQueues", json_object(), "jobQueues",

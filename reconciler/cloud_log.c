@@ -1,49 +1,24 @@
 /* cloud_log.c: see cloud_log.h. */
 #include "reconciler/cloud_log.h"
 #include <string.h>
-#include "reconciler/aws_edge.h"
-#include "reconciler/clock.h"
-#include "reconciler/provider/aws/aws_chain.h"
-#include "reconciler/provider/aws/aws_shared_files.h"
-
-#define CONNECTIONS 2
+#include "reconciler/aws_session.h"
 
 struct CloudLog {
     char *group, *stream;
     char *token; /* where it goes on; NULL: at the beginning */
-    GMainContext *context;
-    AwsHttp *http;
-    AwsSettings *settings;
-    AwsCredentialsSource *source;
+    AwsSession session;
     AwsClient *client;
-    AwsTime time;
 };
-
-static bool open_client(CloudLog *log, const char *region, GError **error)
-{
-    AwsConfigFile *file = aws_shared_files_read(aws_edge_variable, NULL, error);
-    log->settings = file ? aws_settings_new(file, NULL, aws_edge_variable, NULL, error) : NULL;
-    if (!log->settings)
-        return false;
-    const AwsChain chain = {.fetching = {log->context, log->http, log->settings}, .time = &log->time};
-    log->source = aws_chain_new(&chain, NULL, error);
-    if (!log->source)
-        return false;
-    g_auto(AwsSetting) endpoint = aws_settings_endpoint(log->settings, AWS_LOGS);
-    AwsClientConfig config = aws_settings_client(log->settings, AWS_LOGS, region, endpoint.text);
-    log->client = aws_client_new(log->context, log->http, log->source, &config, &log->time, error);
-    return log->client != NULL;
-}
 
 CloudLog *cloud_log_open(const CloudLogPlace *place, GError **error)
 {
     CloudLog *log = g_new0(CloudLog, 1);
     log->group = g_strdup(place->group);
     log->stream = g_strdup(place->stream);
-    log->time = aws_edge_time((uint64_t)clock_us());
-    log->context = g_main_context_new();
-    log->http = aws_http_new(log->context, CONNECTIONS);
-    if (open_client(log, place->region, error))
+    if (aws_session_begin(&log->session, NULL, NULL, error) &&
+        aws_session_find_credentials(&log->session, NULL, error))
+        log->client = aws_session_client(&log->session, AWS_LOGS, place->region, error);
+    if (log->client)
         return log;
     cloud_log_close(log);
     return NULL;
@@ -54,10 +29,7 @@ void cloud_log_close(CloudLog *log)
     if (!log)
         return;
     g_clear_pointer(&log->client, aws_client_free);
-    aws_credentials_source_unref(log->source);
-    aws_http_free(log->http);
-    aws_settings_free(log->settings);
-    g_main_context_unref(log->context);
+    aws_session_clear(&log->session);
     g_free(log->group);
     g_free(log->stream);
     g_free(log->token);
@@ -120,7 +92,7 @@ bool cloud_log_read(CloudLog *log, CloudLogLine line, void *data, GError **error
         page.is_done = page.has_more = false;
         aws_client_call(log->client, &call, take_page, &page);
         while (!page.is_done)
-            g_main_context_iteration(log->context, TRUE);
+            g_main_context_iteration(log->session.context, TRUE);
         free(text);
         json_decref(body);
     }

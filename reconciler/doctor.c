@@ -1,24 +1,16 @@
 #include "reconciler/doctor.h"
 #include <string.h>
-#include "reconciler/aws_edge.h"
-#include "reconciler/clock.h"
+#include "reconciler/aws_session.h"
 #include "reconciler/doctor_source.h"
-#include "reconciler/provider/aws/aws_chain.h"
 #include "reconciler/provider/aws/aws_partition.h"
-#include "reconciler/provider/aws/aws_shared_files.h"
 
-#define CONNECTIONS     8
 #define SOON_MS         (60LL * 60 * 1000) /* credentials that end within this are worth a word */
 #define IMAGE_PARAMETER "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"
 
 typedef struct {
     const DoctorOptions *options;
     json_t *checks;
-    GMainContext *context;
-    AwsHttp *http;
-    AwsSettings *settings;
-    AwsTime time;
-    AwsCredentialsSource *source;
+    AwsSession session;
     bool has_region, has_credentials;
 } Doctor;
 
@@ -51,33 +43,17 @@ static void G_GNUC_PRINTF(4, 5)
 
 typedef struct {
     bool is_done;
-    AwsCredentials *credentials;
     char *error;
     char *account, *arn;
 } Answer;
 
 static void answer_clear(Answer *answer)
 {
-    aws_credentials_unref(answer->credentials);
     g_free(answer->error);
     g_free(answer->account);
     g_free(answer->arn);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Answer, answer_clear)
-
-static void wait_for(Doctor *doctor, const Answer *answer)
-{
-    while (!answer->is_done)
-        g_main_context_iteration(doctor->context, TRUE);
-}
-
-static void take_credentials(AwsCredentials *credentials, const GError *error, void *data)
-{
-    Answer *answer = data;
-    answer->is_done = true;
-    answer->credentials = credentials ? aws_credentials_ref(credentials) : NULL;
-    answer->error = error ? g_strdup(error->message) : NULL;
-}
 
 static void take_answer(const AwsAnswer *said, void *data)
 {
@@ -91,45 +67,34 @@ static void take_answer(const AwsAnswer *said, void *data)
 static void call(Doctor *doctor, AwsService service, const char *action, const char *body, Answer *ret_answer)
 {
     g_autoptr(GError) error = NULL;
-    g_auto(AwsSetting) endpoint = aws_settings_endpoint(doctor->settings, service);
-    AwsClientConfig config = aws_settings_client(doctor->settings, service, NULL, endpoint.text);
-    g_autoptr(AwsClient) client =
-        aws_client_new(doctor->context, doctor->http, doctor->source, &config, &doctor->time, &error);
+    g_autoptr(AwsClient) client = aws_session_client(&doctor->session, service, NULL, &error);
     if (!client) {
         ret_answer->error = g_strdup(error->message);
         return;
     }
     const AwsCall what = {.action = action, .body = body};
     aws_client_call(client, &what, take_answer, ret_answer);
-    wait_for(doctor, ret_answer);
+    while (!ret_answer->is_done)
+        g_main_context_iteration(doctor->session.context, TRUE);
 }
 
 /* ---- the checks ---- */
 
-static const char *lookup(const char *name, void *data)
-{
-    const DoctorOptions *options = data;
-    if (options->region && (strcmp(name, "AWS_REGION") == 0 || strcmp(name, "AWS_DEFAULT_REGION") == 0))
-        return options->region;
-    return g_getenv(name);
-}
-
 static bool check_settings(Doctor *doctor)
 {
     g_autoptr(GError) error = NULL;
-    void *data = (void *)(uintptr_t)doctor->options;
-    AwsConfigFile *file = aws_shared_files_read(lookup, data, &error);
-    doctor->settings = file ? aws_settings_new(file, doctor->options->profile, lookup, data, &error) : NULL;
-    if (!doctor->settings)
-        add(doctor, "settings", "failed", "%s", error->message);
+    const DoctorOptions *options = doctor->options;
+    bool is_read = aws_session_begin(&doctor->session, options->profile, options->region, &error);
+    if (is_read)
+        add(doctor, "settings", "ok", "profile %s", doctor->session.settings->profile);
     else
-        add(doctor, "settings", "ok", "profile %s", doctor->settings->profile);
-    return doctor->settings != NULL;
+        add(doctor, "settings", "failed", "%s", error->message);
+    return is_read;
 }
 
 static void check_region(Doctor *doctor)
 {
-    const AwsSetting *region = &doctor->settings->region;
+    const AwsSetting *region = &doctor->session.settings->region;
     const AwsPartition *partition = region->text ? aws_partition_of_region(region->text) : NULL;
     doctor->has_region = region->text != NULL;
     if (!region->text)
@@ -146,30 +111,23 @@ static void check_region(Doctor *doctor)
 static void check_credentials(Doctor *doctor)
 {
     g_autoptr(GError) error = NULL;
-    g_auto(Answer) answer = {0};
-    const AwsChain chain = {.fetching = {doctor->context, doctor->http, doctor->settings},
-                            .time = &doctor->time};
-    doctor->source = aws_chain_new(&chain, doctor->options->role_arn, &error);
-    if (!doctor->source) {
+    g_autoptr(AwsCredentials) credentials =
+        aws_session_find_credentials(&doctor->session, doctor->options->role_arn, &error)
+            ? aws_session_credentials(&doctor->session, &error)
+            : NULL;
+    doctor->has_credentials = credentials != NULL;
+    if (!credentials) {
         add(doctor, "credentials", "failed", "%s", error->message);
         return;
     }
-    aws_credentials_get(doctor->source, take_credentials, &answer);
-    wait_for(doctor, &answer);
-    doctor->has_credentials = answer.credentials != NULL;
-    if (!answer.credentials) {
-        add(doctor, "credentials", "failed", "%s", answer.error);
-        return;
-    }
-    int64_t left_ms = answer.credentials->expires_ms - doctor->time.now_ms(doctor->time.self);
-    if (answer.credentials->expires_ms == 0)
-        add(doctor, "credentials", "ok", "%s, without an end%s", answer.credentials->origin,
-            answer.credentials->session_token
-                ? " that is known: they are temporary, and a daemon cannot renew them"
-                : "");
+    int64_t left_ms = credentials->expires_ms - doctor->session.time.now_ms(doctor->session.time.self);
+    if (credentials->expires_ms == 0)
+        add(doctor, "credentials", "ok", "%s, without an end%s", credentials->origin,
+            credentials->session_token ? " that is known: they are temporary, and a daemon cannot renew them"
+                                       : "");
     else
         add(doctor, "credentials", left_ms < SOON_MS ? "warning" : "ok",
-            "%s, good for %" G_GINT64_FORMAT " min", answer.credentials->origin, left_ms / 60000);
+            "%s, good for %" G_GINT64_FORMAT " min", credentials->origin, left_ms / 60000);
 }
 
 static void check_identity(Doctor *doctor)
@@ -181,7 +139,7 @@ static void check_identity(Doctor *doctor)
         add(doctor, "identity", "failed", "%s", answer.error);
         return;
     }
-    const AwsPartition *partition = aws_partition_of_region(doctor->settings->region.text);
+    const AwsPartition *partition = aws_partition_of_region(doctor->session.settings->region.text);
     bool is_arn = answer.arn && aws_arn_parse(answer.arn, &arn);
     const char *account = answer.account ? answer.account : "";
     if (doctor->options->account && strcmp(account, doctor->options->account) != 0)
@@ -209,11 +167,11 @@ static void check_permission(Doctor *doctor, size_t probe)
 static void check_source(Doctor *doctor)
 {
     const DoctorOptions *options = doctor->options;
-    const AwsSetting *region = &doctor->settings->region;
-    const AwsDoctor with = {
-        .with = {doctor->context, doctor->http, doctor->settings, &doctor->time, region->text},
-        .account = options->account,
-        .role_arn = options->role_arn};
+    const AwsSetting *region = &doctor->session.settings->region;
+    const AwsDoctor with = {.with = {doctor->session.context, doctor->session.http, doctor->session.settings,
+                                     &doctor->session.time, region->text},
+                            .account = options->account,
+                            .role_arn = options->role_arn};
     json_t *found = doctor_source_run(options->set, options->provider, &with);
     json_array_extend(doctor->checks, found);
     json_decref(found);
@@ -247,16 +205,9 @@ static void check_all(Doctor *doctor)
 bool doctor_run(const DoctorOptions *options, json_t **ret_checks, GError **error)
 {
     (void)error;
-    Doctor doctor = {.options = options,
-                     .checks = json_array(),
-                     .context = g_main_context_new(),
-                     .time = aws_edge_time((uint64_t)clock_us())};
-    doctor.http = aws_http_new(doctor.context, CONNECTIONS);
+    Doctor doctor = {.options = options, .checks = json_array()};
     check_all(&doctor);
-    aws_credentials_source_unref(doctor.source);
-    aws_http_free(doctor.http);
-    aws_settings_free(doctor.settings);
-    g_main_context_unref(doctor.context);
+    aws_session_clear(&doctor.session);
     *ret_checks = doctor.checks;
     return true;
 }

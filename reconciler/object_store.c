@@ -8,18 +8,14 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "reconciler/aws_edge.h"
-#include "reconciler/clock.h"
-#include "reconciler/provider/aws/aws_chain.h"
+#include "reconciler/aws_session.h"
 #include "reconciler/provider/aws/aws_request.h"
-#include "reconciler/provider/aws/aws_shared_files.h"
 
 #define ONE_PUT_MAX  ((int64_t)5 << 30)
 #define ANSWER_MAX   ((size_t)64 << 10)
 #define CONNECT_MS   10000L
 #define STALL_S      60L /* without STALL_BYTES a second for so long it is given up */
 #define STALL_BYTES  1024L
-#define CONNECTIONS  2
 #define EMPTY_DIGEST "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 /* ---- places ---- */
@@ -53,66 +49,13 @@ char *object_path(const ObjectPlace *place, bool has_bucket)
     return has_bucket ? g_strconcat("/", place->bucket, "/", key, NULL) : g_strconcat("/", key, NULL);
 }
 
-/* ---- who asks ---- */
-
-typedef struct {
-    GMainContext *context;
-    AwsHttp *http;
-    AwsSettings *settings;
-    AwsCredentialsSource *source;
-    AwsTime time;
-    AwsCredentials *credentials;
-    GError *fault; /* of the credentials */
-    bool is_answered;
-} Account;
-
-static void account_clear(Account *account)
-{
-    g_clear_pointer(&account->credentials, aws_credentials_unref);
-    g_clear_pointer(&account->source, aws_credentials_source_unref);
-    g_clear_pointer(&account->http, aws_http_free);
-    g_clear_pointer(&account->settings, aws_settings_free);
-    g_clear_pointer(&account->context, g_main_context_unref);
-    g_clear_error(&account->fault);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Account, account_clear)
-
-static void take_credentials(AwsCredentials *credentials, const GError *error, void *data)
-{
-    Account *account = data;
-    account->is_answered = true;
-    account->credentials = credentials ? aws_credentials_ref(credentials) : NULL;
-    account->fault = error ? g_error_copy(error) : NULL;
-}
-
-static bool account_open(Account *account, GError **error)
-{
-    account->time = aws_edge_time((uint64_t)clock_us());
-    account->context = g_main_context_new();
-    account->http = aws_http_new(account->context, CONNECTIONS);
-    AwsConfigFile *file = aws_shared_files_read(aws_edge_variable, NULL, error);
-    account->settings = file ? aws_settings_new(file, NULL, aws_edge_variable, NULL, error) : NULL;
-    if (!account->settings)
-        return false;
-    const AwsChain chain = {.fetching = {account->context, account->http, account->settings},
-                            .time = &account->time};
-    account->source = aws_chain_new(&chain, NULL, error);
-    if (!account->source)
-        return false;
-    aws_credentials_get(account->source, take_credentials, account);
-    while (!account->is_answered)
-        g_main_context_iteration(account->context, TRUE);
-    if (!account->credentials)
-        g_propagate_error(error, g_steal_pointer(&account->fault));
-    return account->credentials != NULL;
-}
-
 /* ---- one request ---- */
 
 typedef struct {
     const char *url, *method; /* as it was written, for messages */
     ObjectPlace place;
-    Account *account;
+    AwsSession session;
+    AwsCredentials *credentials;
     char *region;
     FILE *file; /* that is sent, or that is filled */
     int64_t bytes;
@@ -129,6 +72,8 @@ static void transfer_clear(Transfer *transfer)
         fclose(transfer->file);
     if (transfer->answer)
         g_string_free(transfer->answer, TRUE);
+    g_clear_pointer(&transfer->credentials, aws_credentials_unref);
+    aws_session_clear(&transfer->session);
     g_free(transfer->region);
     g_free(transfer->digest);
     g_free(transfer->other);
@@ -169,14 +114,14 @@ static size_t take_header(char *bytes, size_t size, size_t len, void *data)
 /* Buckets whose names have dots are of no certificate: their names stand in the path. */
 static char *address_of(const Transfer *transfer, GError **error)
 {
-    g_auto(AwsSetting) own = aws_settings_endpoint(transfer->account->settings, AWS_S3);
+    g_auto(AwsSetting) own = aws_settings_endpoint(transfer->session.settings, AWS_S3);
     g_auto(AwsEndpoint) endpoint = {0};
     bool in_path = own.text || strchr(transfer->place.bucket, '.');
     g_autofree char *path = object_path(&transfer->place, in_path);
     g_autofree char *usual =
         own.text ? NULL
-                 : aws_endpoint_of(AWS_S3, transfer->region, transfer->account->settings->uses_fips,
-                                   transfer->account->settings->uses_dualstack, error);
+                 : aws_endpoint_of(AWS_S3, transfer->region, transfer->session.settings->uses_fips,
+                                   transfer->session.settings->uses_dualstack, error);
     if ((!own.text && !usual) || !aws_endpoint_parse(own.text ? own.text : usual, &endpoint, error))
         return NULL;
     if (!endpoint.is_encrypted && !endpoint.is_loopback) {
@@ -192,7 +137,7 @@ static char *address_of(const Transfer *transfer, GError **error)
 
 static struct curl_slist *headers_of(const Transfer *transfer)
 {
-    const AwsCredentials *credentials = transfer->account->credentials;
+    const AwsCredentials *credentials = transfer->credentials;
     struct curl_slist *headers = NULL;
     g_autofree char *digest =
         g_strconcat("x-amz-content-sha256: ", transfer->digest ? transfer->digest : EMPTY_DIGEST, NULL);
@@ -207,8 +152,8 @@ static struct curl_slist *headers_of(const Transfer *transfer)
 /* libcurl's own signing: a well-kept one that does not need the body at hand. */
 static CURLcode run_curl(Transfer *transfer, CURL *curl, const char *address)
 {
-    const AwsCredentials *credentials = transfer->account->credentials;
-    const AwsSettings *settings = transfer->account->settings;
+    const AwsCredentials *credentials = transfer->credentials;
+    const AwsSettings *settings = transfer->session.settings;
     g_autofree char *signer = g_strdup_printf("aws:amz:%s:s3", transfer->region);
     g_autofree char *user =
         g_strconcat(credentials->access_key_id, ":", credentials->secret_access_key, NULL);
@@ -298,18 +243,16 @@ static bool ask(Transfer *transfer, GError **error)
     return false;
 }
 
-static bool transfer_open(Transfer *transfer, Account *account, const char *url, const char *method,
-                          GError **error)
+static bool transfer_open(Transfer *transfer, const char *url, const char *method, GError **error)
 {
-    *transfer = (Transfer){.url = url, .method = method, .account = account, .answer = g_string_new(NULL)};
-    if (!object_place_parse(url, &transfer->place, error) || !account_open(account, error))
+    AwsSession *session = &transfer->session;
+    *transfer = (Transfer){.url = url, .method = method, .answer = g_string_new(NULL)};
+    if (!object_place_parse(url, &transfer->place, error) || !aws_session_begin(session, NULL, NULL, error) ||
+        !aws_session_needs_region(session, error) || !aws_session_find_credentials(session, NULL, error))
         return false;
-    transfer->region = g_strdup(account->settings->region.text);
-    if (transfer->region)
-        return true;
-    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-                "%s: no region is known: set AWS_REGION, or region in the profile", url);
-    return false;
+    transfer->region = g_strdup(session->settings->region.text);
+    transfer->credentials = aws_session_credentials(session, error);
+    return transfer->credentials != NULL;
 }
 
 /* ---- the two of them ---- */
@@ -338,9 +281,8 @@ static bool digest_file(Transfer *transfer, const char *path, GError **error)
 
 bool object_put(const char *url, const char *path, GError **error)
 {
-    g_auto(Account) account = {0};
     g_auto(Transfer) transfer = {0};
-    if (!transfer_open(&transfer, &account, url, "PUT", error))
+    if (!transfer_open(&transfer, url, "PUT", error))
         return false;
     transfer.file = fopen(path, "rbe");
     if (!transfer.file)
@@ -358,9 +300,8 @@ bool object_put(const char *url, const char *path, GError **error)
 
 bool object_get(const char *url, const char *path, GError **error)
 {
-    g_auto(Account) account = {0};
     g_auto(Transfer) transfer = {0};
-    if (!transfer_open(&transfer, &account, url, "GET", error))
+    if (!transfer_open(&transfer, url, "GET", error))
         return false;
     int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     transfer.file = fd >= 0 ? fdopen(fd, "w+") : NULL;

@@ -154,6 +154,29 @@ AwsCredentialsSource *aws_credentials_source_new(const AwsFetcher *fetcher, cons
     return source;
 }
 
+typedef struct {
+    bool is_done;
+    AwsCredentials *credentials;
+    GError *error;
+} Given;
+
+static void take_given(AwsCredentials *credentials, const GError *error, void *data)
+{
+    *(Given *)data = (Given){true, credentials ? aws_credentials_ref(credentials) : NULL,
+                             error ? g_error_copy(error) : NULL};
+}
+
+AwsCredentials *aws_credentials_wait(AwsCredentialsSource *source, GMainContext *context, GError **error)
+{
+    Given given = {0};
+    aws_credentials_get(source, take_given, &given);
+    while (!given.is_done)
+        g_main_context_iteration(context, TRUE);
+    if (given.error)
+        g_propagate_error(error, given.error);
+    return given.credentials;
+}
+
 AwsCredentialsSource *aws_credentials_source_fixed(AwsCredentials *credentials)
 {
     AwsCredentialsSource *source =

@@ -22,6 +22,10 @@ typedef struct {
     bool is_lenient;
 } AwsFetcher;
 
+/* Waits for a set, on the context that source's fetcher works on. A reference. NULL with error: there is
+ * none. */
+AwsCredentials *aws_credentials_wait(AwsCredentialsSource *source, GMainContext *context, GError **error);
+
 /* fetcher is taken; time: copied; of it only the wall clock counts. The first set is fetched when it is asked
  * for. */
 AwsCredentialsSource *aws_credentials_source_new(const AwsFetcher *fetcher, const AwsTime *time);

@@ -103,26 +103,7 @@ void doctor_ask_wait(DoctorAsk *ask)
         g_main_context_iteration(ask->with.context, TRUE);
 }
 
-typedef struct {
-    bool is_done;
-    AwsCredentials *credentials;
-    GError *error;
-} Given;
-
-static void take_credentials(AwsCredentials *credentials, const GError *error, void *data)
-{
-    Given *given = data;
-    *given = (Given){true, credentials ? aws_credentials_ref(credentials) : NULL,
-                     error ? g_error_copy(error) : NULL};
-}
-
 AwsCredentials *doctor_ask_credentials(DoctorAsk *ask, GError **error)
 {
-    Given given = {0};
-    aws_credentials_get(ask->source, take_credentials, &given);
-    while (!given.is_done)
-        g_main_context_iteration(ask->with.context, TRUE);
-    if (given.error)
-        g_propagate_error(error, given.error);
-    return given.credentials;
+    return aws_credentials_wait(ask->source, ask->with.context, error);
 }
