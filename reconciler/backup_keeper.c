@@ -1,9 +1,7 @@
 /* backup_keeper.c: see backup_keeper.h. */
 #include "reconciler/backup_keeper.h"
-#include <glib/gstdio.h>
+#include "reconciler/backup_send.h"
 #include "reconciler/clock.h"
-#include "reconciler/object_store.h"
-#include "reconciler/store/backup.h"
 #include "reconciler/worker.h"
 
 #define RETRY_MS  ((int64_t)5 * 60 * 1000)
@@ -26,11 +24,6 @@ struct BackupKeeper {
 };
 
 /* ---- names ---- */
-
-static bool is_far(const char *place)
-{
-    return g_str_has_prefix(place, "s3://");
-}
 
 char *backup_name(const char *place, bool is_directory, int64_t at_ms)
 {
@@ -65,15 +58,9 @@ static void note_last(const BackupKeeper *keeper)
 
 static bool make(BackupKeeper *keeper, GError **error)
 {
-    bool is_directory = !is_far(keeper->place) && g_file_test(keeper->place, G_FILE_TEST_IS_DIR);
+    bool is_directory = !backup_is_far(keeper->place) && g_file_test(keeper->place, G_FILE_TEST_IS_DIR);
     g_autofree char *name = backup_name(keeper->place, is_directory, keeper->at_ms);
-    if (!is_far(name))
-        return backup_write(keeper->state_dir, name, true, &keeper->info, error);
-    g_autofree char *path = g_build_filename(keeper->state_dir, "backup.sending", NULL);
-    bool is_sent =
-        backup_write(keeper->state_dir, path, true, &keeper->info, error) && object_put(name, path, error);
-    g_unlink(path);
-    return is_sent;
+    return backup_send(keeper->state_dir, name, true, &keeper->info, error);
 }
 
 /* On the worker. */

@@ -1,6 +1,6 @@
 /* backup_keeper.h: a backup of the state again and again, off the loop.
  * Owns:   its worker thread and its timer. On the engine's loop.
- * Calls:  store/backup, object_store, worker.h.
+ * Calls:  backup_send, worker.h.
  * Holds:  one at a time; a failure is logged once until it is another one, and tried again sooner; when the
  * last one was made is kept in a small file of the state directory, so that a restart does not make one more.
  */

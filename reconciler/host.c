@@ -3,6 +3,7 @@
 #include "reconciler/host.h"
 #include "reconciler/api/server.h"
 #include "reconciler/backup_keeper.h"
+#include "reconciler/backup_send.h"
 #include "reconciler/batch_reader.h"
 #include "reconciler/clock.h"
 #include "reconciler/cloud_log.h"
@@ -553,6 +554,6 @@ const Host host_real = {.start = host_start,
                         .log_open = cloud_log_open,
                         .log_read = cloud_log_read,
                         .log_close = cloud_log_close,
-                        .object_put = object_put,
+                        .backup = backup_send,
                         .object_get = object_get,
                         .batch_read = batch_read};

@@ -264,7 +264,7 @@ static bool fail_file(const char *path, int number, GError **error)
     return false;
 }
 
-static bool digest_file(Transfer *transfer, const char *path, GError **error)
+static bool digest_file(Transfer *transfer, GError **error)
 {
     unsigned char bytes[64 << 10];
     g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
@@ -274,27 +274,32 @@ static bool digest_file(Transfer *transfer, const char *path, GError **error)
         transfer->bytes += (int64_t)len;
     }
     if (ferror(transfer->file))
-        return fail_file(path, errno, error);
+        return fail_file(transfer->url, errno, error);
     transfer->digest = g_strdup(g_checksum_get_string(checksum));
     return true;
 }
 
-bool object_put(const char *url, const char *path, GError **error)
+bool object_put(const char *url, int fd, GError **error)
 {
     g_auto(Transfer) transfer = {0};
     if (!transfer_open(&transfer, url, "PUT", error))
         return false;
-    transfer.file = fopen(path, "rbe");
-    if (!transfer.file)
-        return fail_file(path, errno, error);
-    if (!digest_file(&transfer, path, error))
+    int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    transfer.file = own >= 0 ? fdopen(own, "r") : NULL;
+    if (!transfer.file) {
+        int number = errno;
+        if (own >= 0)
+            close(own);
+        return fail_file(url, number, error);
+    }
+    if (!digest_file(&transfer, error))
         return false;
     if (transfer.bytes <= ONE_PUT_MAX)
         return ask(&transfer, error);
     g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED,
-                "%s: %s has %" G_GINT64_FORMAT " bytes, and S3 takes 5 GiB in one request: back up to a "
+                "%s: it has %" G_GINT64_FORMAT " bytes, and S3 takes 5 GiB in one request: back up to a "
                 "file, and copy that with aws s3 cp",
-                url, path, transfer.bytes);
+                url, transfer.bytes);
     return false;
 }
 

@@ -9,6 +9,7 @@
 #include "reconciler/forecast/workload.h"
 #include "reconciler/plan/plan.h"
 #include "reconciler/provider/provider.h"
+#include "reconciler/store/backup.h"
 #include "reconciler/store/store.h"
 #include "reconciler/world/record.h"
 
@@ -217,8 +218,9 @@ typedef struct Host {
     CloudLog *(*log_open)(const CloudLogPlace *place, GError **error);
     bool (*log_read)(CloudLog *log, CloudLogLine line, void *data, GError **error);
     void (*log_close)(CloudLog *log);
-    /* A file goes to, or comes from, "s3://BUCKET/KEY" (object_store.h). Blocks. */
-    bool (*object_put)(const char *url, const char *path, GError **error);
+    /* The state to a file or "s3://BUCKET/KEY" (backup_send.h); a file from there (object_store.h). Block. */
+    bool (*backup)(const char *state_dir, const char *place, bool replaces, BackupInfo *ret_info,
+                   GError **error);
     bool (*object_get)(const char *url, const char *path, GError **error);
     /* What AWS Batch has (batch_reader.h); of options the place and the credentials count. Blocks. */
     bool (*batch_read)(const DoctorOptions *options, json_t **ret_answers, GError **error);

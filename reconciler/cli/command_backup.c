@@ -1,27 +1,9 @@
 /* command_backup.c: the state as one file, here or in S3. */
 #include "reconciler/cli/command.h"
-#include <glib/gstdio.h>
 #include "reconciler/cli/listing.h"
 #include "reconciler/cli/options.h"
 #include "reconciler/cli/report.h"
 #include "reconciler/cli/state_dir.h"
-#include "reconciler/store/backup.h"
-
-static bool is_far(const char *place)
-{
-    return g_str_has_prefix(place, "s3://");
-}
-
-/* Beside the state, where there is room for another one, if anywhere. */
-static bool send(const Invocation *invocation, const char *state_dir, const char *place, BackupInfo *ret_info,
-                 GError **error)
-{
-    g_autofree char *path = g_build_filename(state_dir, "backup.sending", NULL);
-    bool is_sent = backup_write(state_dir, path, true, ret_info, error) &&
-                   invocation->host->object_put(place, path, error);
-    g_unlink(path);
-    return is_sent;
-}
 
 static void print(const char *place, const BackupInfo *info, OutputFormat format)
 {
@@ -48,11 +30,8 @@ static int run(Invocation *invocation)
     g_autoptr(GError) error = NULL;
     g_autofree char *state_dir = NULL;
     BackupInfo info;
-    if (!state_dir_of(options->state, NULL, 0, &state_dir, &error))
-        return report_error(error);
-    bool is_done = is_far(place) ? send(invocation, state_dir, place, &info, &error)
-                                 : backup_write(state_dir, place, options->force, &info, &error);
-    if (!is_done)
+    if (!state_dir_of(options->state, NULL, 0, &state_dir, &error) ||
+        !invocation->host->backup(state_dir, place, options->force, &info, &error))
         return report_error(error);
     print(place, &info, output_format(options->output));
     return EXIT_OK;

@@ -12,7 +12,7 @@
 static bool fetch(const Invocation *invocation, const char *place, const char *state_dir, char **ret_path,
                   GError **error)
 {
-    if (!g_str_has_prefix(place, "s3://")) {
+    if (!backup_is_far(place)) {
         *ret_path = g_strdup(place);
         return true;
     }

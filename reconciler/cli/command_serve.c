@@ -10,6 +10,7 @@
 #include "reconciler/notify/notify_config.h"
 #include "reconciler/source/location.h"
 #include "reconciler/cli/values.h"
+#include "reconciler/store/backup.h"
 #include "reconciler/store/lease.h"
 
 /* A short command (submit, cancel) that holds the lease is waited for so long; another daemon is not. */
@@ -129,7 +130,7 @@ static char *backup_place(const Options *options, GError **error)
 {
     if (!options->backup)
         return NULL;
-    if (g_str_has_prefix(options->backup, "s3://"))
+    if (backup_is_far(options->backup))
         return g_strdup(options->backup);
     bool is_directory = g_str_has_suffix(options->backup, "/");
     g_autofree char *path = g_canonicalize_filename(options->backup, NULL),

@@ -184,6 +184,11 @@ bool backup_check(const char *path, BackupInfo *ret_info, GError **error)
 
 /* ---- writing ---- */
 
+bool backup_is_far(const char *place)
+{
+    return g_str_has_prefix(place, "s3://");
+}
+
 /* A copy of a write-ahead database would ask for its log, wherever it is opened. */
 static bool make_single(const char *state_dir, const char *path, BackupInfo *ret_info, GError **error)
 {

@@ -13,6 +13,9 @@ typedef struct {
     char installation[17]; /* who owns what was made outside; "": nothing was */
 } BackupInfo;
 
+/* Whether place is an object of S3 (s3://BUCKET/KEY), not a file. */
+bool backup_is_far(const char *place);
+
 /* Of state_dir, with a daemon or without one, into the file path, mode 0600. replaces: also where there is
  * one. It is checked before it gets its name. False with error (STORE_ERROR, G_FILE_ERROR). Blocks. */
 bool backup_write(const char *state_dir, const char *path, bool replaces, BackupInfo *ret_info,

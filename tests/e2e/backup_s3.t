@@ -23,6 +23,10 @@ exits "applied" 0 mt apply src --yes
 exits "a backup in S3" 0 mt backup 's3://lab/muster/prod state+1.db'
 like "tells what it is" "$out" "s3://lab/muster/prod state+1.db: *, the state of 20*"
 is "nothing is left here" "$(ls "$STATE" | grep -c sending)" 0
+many() { seq 16 | xargs -P 8 -I{} timeout 60 "$MUSTER" backup "s3://lab/many{}.db"; }
+exits "several at once do not disturb each other" 0 many
+is "and each is sent" "$(printf "%s\n" "$out" | grep -c "^s3://lab/many[0-9]*.db: ")" 16
+is "nor leave anything" "$(ls "$STATE" | grep -c sending)" 0
 exits "with the token of a role" 0 env AWS_SESSION_TOKEN=token/with+signs= "$MUSTER" backup s3://lab/role.db
 exits "in a bucket of another region" 0 mt backup s3://far/prod.db
 exits "in no bucket" 1 mt backup s3://none/prod.db
