@@ -17,7 +17,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ObjectPlace, object_place_clear)
  * '/' is escaped. New string. */
 char *object_path(const ObjectPlace *place, bool has_bucket);
 
-/* fd: a file from its beginning, borrowed; at most 5 GiB, S3's limit of one request. url: "s3://BUCKET/KEY". */
+/* fd: a file from its beginning, borrowed; at most 5 GiB, S3's limit of one request. url: "s3://BUCKET/KEY".
+ */
 bool object_put(const char *url, int fd, GError **error);
 /* path: mode 0600, replaced. */
 bool object_get(const char *url, const char *path, GError **error);
