@@ -3,7 +3,8 @@
 #include "reconciler/provider/aws/aws_internal.h"
 #include "reconciler/provider/aws/ecs_words.h"
 
-#define NAME_MAX 255 /* of a cluster, by ECS */
+#define NAME_MAX       255 /* of a cluster, by ECS */
+#define INSTANCES_PAGE 250 /* a thousand would hold the loop up as they are taken in */
 
 AwsCluster *aws_cluster_find(AwsProvider *provider, const char *environment)
 {
@@ -229,5 +230,12 @@ Query *aws_filter_query(const char *action, const AwsCluster *cluster)
     query_add(query, "Filter.1.Value.1", cluster->installation);
     query_add(query, "Filter.2.Name", "tag:" TAG_ENVIRONMENT);
     query_add(query, "Filter.2.Value.1", cluster->name);
+    return query;
+}
+
+Query *aws_instances_query(const AwsCluster *cluster)
+{
+    Query *query = aws_filter_query("DescribeInstances", cluster);
+    query_add_number(query, "MaxResults", INSTANCES_PAGE);
     return query;
 }

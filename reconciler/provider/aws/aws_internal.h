@@ -146,7 +146,8 @@ void aws_cluster_tell(AwsCluster *cluster, ProviderEventType type, const json_t 
 bool aws_tag_is_users(const char *key);      /* neither muster's nor AWS's own */
 json_t *aws_tags(const AwsCluster *cluster); /* [{key, value}…] of everything in it; a new reference */
 Query *aws_filter_query(const char *action,
-                        const AwsCluster *cluster); /* of EC2: by the tags of what is in it */
+                        const AwsCluster *cluster);    /* of EC2: by the tags of what is in it */
+Query *aws_instances_query(const AwsCluster *cluster); /* DescribeInstances so, in pages; Filter.3 is free */
 /* Why something of AWS is refused, for people. New string. */
 char *aws_why(const char *what, const AwsError *error);
 

@@ -4,8 +4,6 @@
 #include "reconciler/provider/aws/aws_internal.h"
 #include "reconciler/provider/aws/ecs_words.h"
 
-#define CHUNK           100  /* tasks or hosts that one call describes, by ECS */
-#define INSTANCES_PAGE  250  /* a thousand would hold the loop up as they are taken in */
 #define HOSTS_GAP_MS    1000 /* between two looks at hosts */
 #define HOSTS_MS        2000 /* while one is coming or going */
 #define HOSTS_QUIET_MS  15000
@@ -121,15 +119,6 @@ static void note_well(Look *look)
     if (look->faults > 0)
         aws_log(look->cluster->provider, "ComputeEnvironment/%s: AWS answers again", look->cluster->name);
     look->faults = 0;
-}
-
-/* Tokens and ids of a list of ARNs, from the one that comes next. */
-static json_t *next_chunk(const GPtrArray *arns, guint *at)
-{
-    json_t *chunk = json_array();
-    for (; *at < arns->len && json_array_size(chunk) < CHUNK; (*at)++)
-        json_array_append_new(chunk, json_string(arns->pdata[*at]));
-    return chunk;
 }
 
 static void keep_arns(GPtrArray *arns, const json_t *list)
@@ -298,7 +287,7 @@ static gboolean look_at_tasks(gpointer data)
     look->has_tasks_run = true;
     look->calls++;
     ask(look, "DescribeTasks",
-        json_pack("{s:s,s:o}", "cluster", look->cluster->cluster, "tasks", next_chunk(due, &at)), NULL,
+        json_pack("{s:s,s:o}", "cluster", look->cluster->cluster, "tasks", ecs_next_chunk(due, &at)), NULL,
         take_tasks);
     return G_SOURCE_REMOVE;
 }
@@ -429,7 +418,7 @@ static void take_hosts(const AwsAnswer *answer, void *data)
 
 static void describe_hosts(Look *look)
 {
-    json_t *chunk = next_chunk(look->arns, &look->at);
+    json_t *chunk = ecs_next_chunk(look->arns, &look->at);
     if (json_array_size(chunk) == 0) {
         json_decref(chunk);
         hosts_done(look);
@@ -477,13 +466,15 @@ static void list_hosts(Look *look)
         hosts_done(look);
 }
 
+static void see_instance(const XmlElement *item, void *data)
+{
+    const Look *look = data;
+    aws_host_seen(look->cluster, item, look->number);
+}
+
 static bool take_instances_page(const AwsAnswer *page, void *data)
 {
-    Look *look = data;
-    const XmlElement *reservation = xml_find(page->xml, "reservationSet/item");
-    for (; reservation; reservation = xml_next(reservation))
-        for (const XmlElement *item = xml_find(reservation, "instancesSet/item"); item; item = xml_next(item))
-            aws_host_seen(look->cluster, item, look->number);
+    ec2_instances_each(page->xml, see_instance, data);
     return true;
 }
 
@@ -521,8 +512,7 @@ static gboolean look_at_hosts(gpointer data)
                                   .page = take_instances_page,
                                   .done = take_instances,
                                   .data = look};
-    g_autoptr(Query) query = aws_filter_query("DescribeInstances", cluster);
-    query_add_number(query, "MaxResults", INSTANCES_PAGE);
+    g_autoptr(Query) query = aws_instances_query(cluster);
     aws_ask_query(cluster->place, &question, query);
     return G_SOURCE_REMOVE;
 }
@@ -589,7 +579,7 @@ static void take_adopted(const AwsAnswer *answer, void *data)
 
 static void adopt_next(Look *look)
 {
-    json_t *chunk = next_chunk(look->tasks, &look->tasks_at);
+    json_t *chunk = ecs_next_chunk(look->tasks, &look->tasks_at);
     if (json_array_size(chunk) == 0) {
         json_decref(chunk);
         look->has_tasks_run = false;

@@ -3,9 +3,9 @@
  * at when those of their definition used to start and to end, and a call takes along whatever is due next. */
 #include <string.h>
 #include "reconciler/provider/aws/aws_internal.h"
+#include "reconciler/provider/aws/ecs_words.h"
 #include "reconciler/provider/aws/run_times.h"
 
-#define CHUNK          100  /* tasks that one call describes, by ECS */
 #define LEAST_MS       1000 /* between two looks at a task, and between two calls */
 #define GAP_MANY_MS    2000 /* between two calls where there are more than MANY tasks */
 #define MANY           500
@@ -99,7 +99,8 @@ static const RunTimes *times_of(const Known *known, const TaskState *state)
 static int64_t interval_ms(const AwsTask *task, const Pace *pace, const Known *known, const TaskState *state)
 {
     int64_t now_ms = aws_monotonic_ms(task->cluster->provider), real_ms = aws_now_ms(task->cluster->provider),
-            calls = (pace->tasks + CHUNK - 1) / CHUNK, since_ms = since_of(state), wait_ms;
+            calls = (pace->tasks + ECS_DESCRIBE_MAX - 1) / ECS_DESCRIBE_MAX, since_ms = since_of(state),
+            wait_ms;
     int64_t age_ms = since_ms > 0 ? MAX(real_ms - since_ms, 0) : 0;
     const RunTimes *times = times_of(known, state);
     bool is_known = times && run_times_next(times, age_ms, &wait_ms);
@@ -129,7 +130,7 @@ void aws_pace_seen(AwsTask *task, const TaskState *state)
 /* The tasks of a cluster, in one pass: how many, how many of them are due, and those that are due first, as a
  * heap with the last of these on top. */
 typedef struct {
-    AwsTask *tasks[CHUNK];
+    AwsTask *tasks[ECS_DESCRIBE_MAX];
     guint len;
     guint all, due;
     int64_t first_ms;
@@ -171,7 +172,7 @@ static void queue_add(Queue *queue, AwsTask *task, int64_t now_ms)
     queue->all++;
     queue->due += task->due_ms <= now_ms;
     queue->first_ms = MIN(queue->first_ms, task->due_ms);
-    if (queue->len < CHUNK) {
+    if (queue->len < ECS_DESCRIBE_MAX) {
         queue->tasks[queue->len++] = task;
         rise(queue, queue->len - 1);
     } else if (is_before(task, queue->tasks[0])) {
@@ -194,7 +195,9 @@ static void queue_fill(Queue *queue, const AwsCluster *cluster, int64_t now_ms)
 /* How long the first has to wait: for its time, and for others to fill the call. */
 static int64_t wait_of(const Pace *pace, const Queue *queue, int64_t now_ms)
 {
-    int64_t gap_ms = queue->due >= CHUNK ? GAP_FULL_MS : queue->all > MANY ? GAP_MANY_MS : LEAST_MS;
+    int64_t gap_ms = queue->due >= ECS_DESCRIBE_MAX ? GAP_FULL_MS
+                     : queue->all > MANY            ? GAP_MANY_MS
+                                                    : LEAST_MS;
     return MAX(MAX(queue->first_ms, pace->called_ms + gap_ms) - now_ms, 0);
 }
 

@@ -7,7 +7,6 @@
 #include "reconciler/provider/aws/ecs_words.h"
 #include "reconciler/provider/aws/leaks.h"
 
-#define CHUNK    100 /* tasks that one call describes, by ECS */
 #define SWEEP_MS ((int64_t)5 * 60 * 1000)
 #define LEAK_MS  ((int64_t)10 * 60 * 1000) /* a call that was given up may still be carried out */
 #define REASON   "muster: no job that is known runs here"
@@ -20,8 +19,7 @@ typedef struct AwsSweep {
     GHashTable *known; /* ARNs of tasks, in a sweep */
     GPtrArray *arns;   /* of others, in a sweep */
     guint at;
-    bool
-        is_first; /* of a state that was restored: what it does not know ends at once, before it runs twice */
+    bool is_first; /* of a restored state: what it does not know ends at once, before it runs twice */
 } Sweep;
 
 static Sweep *sweep_of(AwsCluster *cluster)
@@ -199,9 +197,7 @@ static void ask(Sweep *sweep, const char *action, json_t *body, AwsPage page, Aw
 
 static void describe_next(Sweep *sweep)
 {
-    json_t *chunk = json_array();
-    for (; sweep->at < sweep->arns->len && json_array_size(chunk) < CHUNK; sweep->at++)
-        json_array_append_new(chunk, json_string(sweep->arns->pdata[sweep->at]));
+    json_t *chunk = ecs_next_chunk(sweep->arns, &sweep->at);
     if (json_array_size(chunk) > 0) {
         ask(sweep, "DescribeTasks",
             json_pack("{s:s,s:o,s:[s]}", "cluster", sweep->cluster->cluster, "tasks", chunk, "include",
@@ -253,8 +249,9 @@ static void look_at_tasks(Sweep *sweep)
 
 /* ---- instances ---- */
 
-static void judge_instance(Sweep *sweep, const XmlElement *item)
+static void judge_instance(const XmlElement *item, void *data)
 {
+    const Sweep *sweep = data;
     Ec2Instance instance;
     LaunchToken token;
     if (!ec2_instance_read(item, &instance) ||
@@ -267,10 +264,7 @@ static void judge_instance(Sweep *sweep, const XmlElement *item)
 
 static bool take_instances_page(const AwsAnswer *page, void *data)
 {
-    const XmlElement *reservation = xml_find(page->xml, "reservationSet/item");
-    for (; reservation; reservation = xml_next(reservation))
-        for (const XmlElement *item = xml_find(reservation, "instancesSet/item"); item; item = xml_next(item))
-            judge_instance(data, item);
+    ec2_instances_each(page->xml, judge_instance, data);
     return true;
 }
 
@@ -297,11 +291,10 @@ static void look_at_instances(Sweep *sweep)
                                   .page = take_instances_page,
                                   .done = take_instances,
                                   .data = sweep};
-    g_autoptr(Query) query = aws_filter_query("DescribeInstances", cluster);
+    g_autoptr(Query) query = aws_instances_query(cluster);
     query_add(query, "Filter.3.Name", "instance-state-name");
     query_add(query, "Filter.3.Value.1", "pending");
     query_add(query, "Filter.3.Value.2", "running");
-    query_add_number(query, "MaxResults", 250);
     aws_ask_query(cluster->place, &question, query);
 }
 

@@ -1,10 +1,12 @@
 /* ecs_words.h: what all that reads or writes bodies of ECS shares. */
 #pragma once
+#include <glib.h>
 #include <jansson.h>
 #include <stdint.h>
 #include <string.h>
 
-#define ECS_CPU_UNITS 1024 /* of one vCPU */
+#define ECS_CPU_UNITS    1024 /* of one vCPU */
+#define ECS_DESCRIBE_MAX 100  /* tasks, or container instances, that one call describes */
 
 /* NULL: it is not there, or no text. */
 static inline const char *ecs_text(const json_t *object, const char *name)
@@ -26,6 +28,16 @@ static inline json_t *ecs_named(const json_t *list, const char *name)
             return json_array_get(list, i);
     }
     return NULL;
+}
+
+/* The next of arns (of char*) that one call describes, from *at, which goes on: a new list, empty at the end.
+ */
+static inline json_t *ecs_next_chunk(const GPtrArray *arns, guint *at)
+{
+    json_t *chunk = json_array();
+    for (; *at < arns->len && json_array_size(chunk) < ECS_DESCRIBE_MAX; (*at)++)
+        json_array_append_new(chunk, json_string(arns->pdata[*at]));
+    return chunk;
 }
 
 /* ---- tags: [{"key", "value"}…] ---- */

@@ -43,6 +43,14 @@ static int64_t time_of(const char *text)
     return at ? g_date_time_to_unix(at) * 1000 + g_date_time_get_microsecond(at) / 1000 : 0;
 }
 
+void ec2_instances_each(const XmlElement *answer, Ec2InstanceFunc each, void *data)
+{
+    const XmlElement *reservation = xml_find(answer, "reservationSet/item");
+    for (; reservation; reservation = xml_next(reservation))
+        for (const XmlElement *item = xml_find(reservation, "instancesSet/item"); item; item = xml_next(item))
+            each(item, data);
+}
+
 bool ec2_instance_read(const XmlElement *item, Ec2Instance *ret_instance)
 {
     *ret_instance = (Ec2Instance){.id = xml_text(item, "instanceId"),

@@ -32,6 +32,9 @@ typedef struct {
     int64_t launched_ms; /* 0: not known */
 } Ec2Instance;
 
+typedef void (*Ec2InstanceFunc)(const XmlElement *item, void *data);
+/* Every item of the instancesSets of an answer of DescribeInstances. */
+void ec2_instances_each(const XmlElement *answer, Ec2InstanceFunc each, void *data);
 /* item: of instancesSet. False: it has no id, or a state that is none. */
 bool ec2_instance_read(const XmlElement *item, Ec2Instance *ret_instance);
 /* NULL: it has no such tag. */
