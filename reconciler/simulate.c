@@ -74,6 +74,7 @@ static void simulation_clear(Simulation *simulation)
     g_ptr_array_unref(simulation->stops);
     g_hash_table_unref(simulation->retried);
     g_array_unref(simulation->sizes);
+    json_decref(simulation->request);
     decided_clear(&simulation->decided);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Simulation, simulation_clear)
@@ -100,9 +101,7 @@ static void request_need(json_t *request, ResourceNeed need)
 
 static json_t *row_request(const Workload *workload, const WorkloadRow *row)
 {
-    const char *name = workload_text(workload, row->name);
-    json_t *request = json_pack("{s:s,s:s,s:s}", "jobName", name ? name : "job", "jobQueue",
-                                workload_text(workload, row->queue), "jobDefinition",
+    json_t *request = json_pack("{s:s,s:s}", "jobQueue", workload_text(workload, row->queue), "jobDefinition",
                                 workload_text(workload, row->definition));
     if (row->share)
         json_object_set_new(request, "shareIdentifier", json_string(workload_text(workload, row->share)));
@@ -116,6 +115,31 @@ static json_t *row_request(const Workload *workload, const WorkloadRow *row)
     return request;
 }
 
+static bool is_like(const WorkloadRow *row, const WorkloadRow *other)
+{
+    return row->queue == other->queue && row->definition == other->definition && row->share == other->share &&
+           row->need == other->need && row->array_size == other->array_size &&
+           row->scheduling_priority == other->scheduling_priority;
+}
+
+/* Borrowed until the next. Rows that follow each other are mostly alike: making the request anew was an
+ * eighth of a simulation of single jobs. */
+static const json_t *row_request_again(Simulation *simulation, const WorkloadRow *row)
+{
+    const Workload *workload = simulation->options->workload;
+    const WorkloadRow *last = simulation->requested;
+    if (!last || !is_like(row, last)) {
+        json_decref(simulation->request);
+        simulation->request = row_request(workload, row);
+    }
+    if (!last || !is_like(row, last) || row->name != last->name) {
+        const char *name = workload_text(workload, row->name);
+        json_object_set_new(simulation->request, "jobName", json_string(name ? name : "job"));
+    }
+    simulation->requested = row;
+    return simulation->request;
+}
+
 static void rows_remember(Simulation *simulation, const Job *job, uint32_t row)
 {
     if (simulation->rows->len == 0)
@@ -126,12 +150,10 @@ static void rows_remember(Simulation *simulation, const Job *job, uint32_t row)
 
 static bool row_submit(Simulation *simulation, uint32_t index, GError **error)
 {
-    const Workload *workload = simulation->options->workload;
-    json_t *request = row_request(workload, workload_get(workload, index));
-    Submission submission = {.request = request};
+    const WorkloadRow *row = workload_get(simulation->options->workload, index);
+    Submission submission = {.request = row_request_again(simulation, row)};
     rng_fill(&simulation->ids, submission.id.bytes, sizeof submission.id.bytes);
     const Job *job = job_submit(simulation->world, &submission, simulation->now_ms, error);
-    json_decref(request);
     if (!job) {
         g_prefix_error(error, "job %u of the workload: ", index + 1);
         return false;

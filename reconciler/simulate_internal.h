@@ -67,8 +67,10 @@ typedef struct Simulation {
     GArray *queues;                   /* of SimulatedQueue, in the world's order */
     size_t queues_known;
 
-    size_t next_row; /* of the workload */
-    GArray *rows;    /* of uint32_t: row + 1 of the job with this sequence, less first_sequence */
+    size_t next_row;              /* of the workload */
+    const WorkloadRow *requested; /* that was submitted last; NULL: none was */
+    json_t *request;              /* of that row */
+    GArray *rows; /* of uint32_t: row + 1 of the job with this sequence, less first_sequence */
     uint64_t first_sequence;
     GPtrArray *stops;          /* of Launch*: what operations on the world decided */
     uint64_t watched_sequence; /* jobs up to here are known to the collector */

@@ -39,10 +39,14 @@ static bool fail(Scan *scan, size_t from, const char *detail, const char *format
 /* ---- tokens
  * ------------------------------------------------------------------------------------------------------- */
 
+static bool is_blank(char byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\r';
+}
+
 static void skip_blanks(Scan *scan)
 {
-    while (scan->at < scan->line.len && strchr(" \t\r", scan->line.data[scan->at]) &&
-           scan->line.data[scan->at])
+    while (scan->at < scan->line.len && is_blank(scan->line.data[scan->at]))
         scan->at++;
 }
 

@@ -13,6 +13,7 @@ struct WorkloadReader {
     DiagnosticList *diagnostics;
     GHashTable *text_ids; /* text → id; texts are the workload's */
     GHashTable *need_ids; /* ResourceNeed → id; owns its keys */
+    GString *text;        /* scratch: one that is looked for */
     GString *partial;     /* a line that the next piece goes on with */
     View line;            /* the present one, for reports */
     uint32_t line_number;
@@ -41,8 +42,9 @@ static gboolean need_equal(gconstpointer a, gconstpointer b)
 bool workload_intern(WorkloadReader *reader, View text, size_t column, uint32_t *ret_id)
 {
     Workload *workload = reader->workload;
-    g_autofree char *copy = g_strndup(text.data, text.len);
-    gpointer found = g_hash_table_lookup(reader->text_ids, copy);
+    g_string_truncate(reader->text, 0);
+    g_string_append_len(reader->text, text.data, (gssize)text.len);
+    gpointer found = g_hash_table_lookup(reader->text_ids, reader->text->str);
     if (found) {
         *ret_id = GPOINTER_TO_UINT(found);
         return true;
@@ -54,8 +56,9 @@ bool workload_intern(WorkloadReader *reader, View text, size_t column, uint32_t 
         return false;
     }
     *ret_id = workload->texts->len;
+    char *copy = g_strndup(text.data, text.len);
     g_hash_table_insert(reader->text_ids, copy, GUINT_TO_POINTER(*ret_id));
-    g_ptr_array_add(workload->texts, g_steal_pointer(&copy));
+    g_ptr_array_add(workload->texts, copy);
     return true;
 }
 
@@ -240,6 +243,7 @@ WorkloadReader *workload_reader_new(const char *file, const WorkloadOptions *opt
                                .diagnostics = diagnostics,
                                .text_ids = g_hash_table_new(g_str_hash, g_str_equal),
                                .need_ids = g_hash_table_new_full(need_hash, need_equal, g_free, NULL),
+                               .text = g_string_new(NULL),
                                .partial = g_string_new(NULL)};
     return reader;
 }
@@ -309,6 +313,7 @@ Workload *workload_reader_end(WorkloadReader *reader)
     }
     g_hash_table_unref(reader->text_ids);
     g_hash_table_unref(reader->need_ids);
+    g_string_free(reader->text, TRUE);
     g_string_free(reader->partial, TRUE);
     g_free(reader);
     return workload;

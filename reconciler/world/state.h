@@ -195,7 +195,8 @@ struct World {
     Map *templates_by_key;
     GQueue unused_templates;
     uint64_t shape_id;
-    GString *request_text; /* scratch of template_intern */
+    GString *request_text;         /* scratch of template_intern */
+    TemplateEntry *template_asked; /* what it returned last; NULL: it is gone */
 
     Map *jobs;
     Tree pages;

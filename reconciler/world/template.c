@@ -27,6 +27,8 @@ void templates_init(World *world)
 static void template_free(World *world, TemplateEntry *entry)
 {
     tree_remove(&world->templates, &entry->by_id);
+    if (world->template_asked == entry)
+        world->template_asked = NULL;
     if (map_get(world->templates_by_key, &entry->key) == entry)
         map_remove(world->templates_by_key, &entry->key);
     g_queue_unlink(&world->unused_templates, &entry->unused);
@@ -172,28 +174,66 @@ static TemplateEntry *template_make(World *world, RevisionEntry *revision, const
     return entry;
 }
 
-/* The key is the digest of "NAME:REVISION\0{overrides}". */
+static void append_decimal(GString *out, int64_t number)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    g_string_append_len(out, digits + at, (gssize)(sizeof digits - at));
+}
+
+/* "NAME:REVISION\0{overrides}", the length of its first part. */
+static size_t write_text(GString *out, const RevisionEntry *revision, const json_t *request)
+{
+    g_string_truncate(out, 0);
+    g_string_append_len(out, revision->record.name.data, (gssize)revision->record.name.len);
+    g_string_append_c(out, ':');
+    append_decimal(out, revision->record.revision);
+    g_string_append_c(out, '\0');
+    size_t len = out->len;
+    overrides_append(request, out);
+    return len;
+}
+
+/* What was asked for last is mostly asked for again: that is seen without a digest. */
+static bool is_asked_again(const World *world, const GString *text, size_t definition_len)
+{
+    const TemplateEntry *entry = world->template_asked;
+    return entry && strcmp(entry->template.request, text->str + definition_len) == 0 &&
+           strcmp(entry->template.definition, text->str) == 0;
+}
+
+/* The key is the digest of the text. */
+static TemplateEntry *template_find(World *world, RevisionEntry *revision, const GString *text,
+                                    size_t definition_len, GError **error)
+{
+    MapKey key = template_key(text->str, text->len);
+    TemplateEntry *entry = map_get(world->templates_by_key, &key);
+    if (entry)
+        return entry;
+    entry = template_make(world, revision, text->str, text->str + definition_len, error);
+    if (!entry)
+        return NULL;
+    entry->key = key;
+    template_add(world, entry);
+    templates_evict(world);
+    return entry;
+}
+
 TemplateEntry *template_intern(World *world, RevisionEntry *revision, const json_t *request, GError **error)
 {
     GString *text = world->request_text;
-    g_string_printf(text, VIEW_FMT ":%" G_GINT64_FORMAT, VIEW_ARG(revision->record.name),
-                    revision->record.revision);
-    g_string_append_c(text, '\0');
-    size_t definition_len = text->len;
-    overrides_append(request, text);
-    MapKey key = template_key(text->str, text->len);
-    TemplateEntry *entry = map_get(world->templates_by_key, &key);
-    if (!entry) {
-        entry = template_make(world, revision, text->str, text->str + definition_len, error);
-        if (!entry)
-            return NULL;
-        entry->key = key;
-        template_add(world, entry);
-        templates_evict(world);
-    }
-    return template_decode(world, entry, error)
-               ? entry
-               : NULL; /* one that was read back is decoded when it is first used */
+    size_t definition_len = write_text(text, revision, request);
+    if (is_asked_again(world, text, definition_len))
+        return world->template_asked;
+    TemplateEntry *entry = template_find(world, revision, text, definition_len, error);
+    if (!entry || !template_decode(world, entry, error))
+        return NULL; /* one that was read back is decoded when it is first used */
+    world->template_asked = entry;
+    return entry;
 }
 
 bool template_restore(World *world, const TemplateRecord *record, GError **error)
