@@ -1,8 +1,24 @@
 /* reconcile_calls.c: requests: stepped on the loop, gathered off it, answered when durable. */
 #include "reconciler/reconcile_internal.h"
+#include <malloc.h>
+
+static void trim_work(void *data)
+{
+    (void)data;
+    malloc_trim(0);
+}
+
+/* The thread that read the requests has a heap of its own, which keeps what it once had. */
+static void trim(const WorkPort *work)
+{
+    static const PortLoad load = {.run = trim_work};
+    work->load(work->self, &load, NULL);
+}
 
 void calls_answer(Reconciler *reconciler, Call *call)
 {
+    if (call->is_large)
+        trim(&reconciler->ports.work);
     g_ptr_array_add(reconciler->outgoing->answers, call);
 }
 

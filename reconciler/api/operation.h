@@ -111,8 +111,9 @@ struct Call {
     int64_t deadline_ms;   /* long polls: 0: not yet asked */
     int64_t not_before_ms; /* STEP_WAIT: changes before this are not worth another step(); 0: all are */
     OperationResult result;
-    uint64_t asked;             /* for step(): facts->commits or durable_events when gather() was asked for */
-    char *gather_error;         /* the store could not be read; owned */
+    uint64_t asked;     /* for step(): facts->commits or durable_events when gather() was asked for */
+    char *gather_error; /* the store could not be read; owned */
+    bool is_large;      /* by step(): what it took lies scattered in memory, and is worth giving back */
     void (*answer)(Call *call); /* exactly once, on the engine's thread; takes the call */
     void *owner;
 };

@@ -4,6 +4,7 @@
  * commit. */
 #include "reconciler/api/job_lookup.h"
 
+#define BULK_LARGE 5000
 #define LOOKUP_MAX 64 /* dependencies asked of the store at a time: they are searched line by line */
 
 typedef enum { BULK_PARSE, BULK_CHECK, BULK_INSERT } BulkPhase; /* Call.phase */
@@ -193,6 +194,7 @@ static OperationStep bulk_slice(OperationContext *context, Call *call)
         return STEP_AGAIN;
     if (call->phase == BULK_INSERT) {
         g_string_append(bulk->answer, bulk->ids->len ? "]}" : "{\"jobs\":[]}");
+        call->is_large = bulk->requests->len >= BULK_LARGE;
         return call_done_text(call, g_steal_pointer(&bulk->answer));
     }
     call->phase = BULK_INSERT;

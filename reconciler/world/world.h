@@ -156,11 +156,11 @@ struct JobTemplate {
 struct Job {
     JobId id;
     uint64_t sequence;
-    char *name;
     JobTemplate *template;
     Queue *queue;
-    JobState state; /* parents: SUBMITTED, PENDING, SUCCEEDED, FAILED */
+    JobState state : 8; /* parents: SUBMITTED, PENDING, SUCCEEDED, FAILED */
     bool is_cancelled, is_terminated;
+    int32_t array_size;  /* 0: single */
     char *status_reason; /* NULL: none */
     int32_t attempts;
     uint32_t slot; /* of whoever looks on, free for its use; not stored */
@@ -168,13 +168,12 @@ struct Job {
     int64_t created_ms, started_ms, stopped_ms;
     int64_t runnable_ms; /* when it first became RUNNABLE (arrays: opened); 0: not yet; created_ms after a
                             restart */
-    int32_t array_size;  /* 0: single */
     ArrayState *array;   /* NULL: single */
     Launch *launch;      /* current launch of a single job, or of the main node, or NULL */
     Run *run;            /* or NULL */
     char *step;          /* or NULL */
-    /* further members private to world/ follow in job.h */
-    struct JobPrivate *private;
+    struct JobPrivate *private; /* what stands before it in its block; job.h */
+    char name[];
 };
 
 struct Launch {
