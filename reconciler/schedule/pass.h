@@ -61,6 +61,14 @@ typedef struct {
     int64_t left; /* runnable jobs of the group that this pass has not placed */
 } GroupCursor;
 
+/* One of which something was placed, with what its place in the order follows from: heaps of these are large,
+ * and what they ask has to stand together. */
+typedef struct {
+    uint64_t front, sequence;
+    int32_t priority, index;
+    GroupCursor *cursor;
+} AdvancedGroup;
+
 typedef struct {
     Share *share;
     QueueWalk *walk;
@@ -71,9 +79,10 @@ typedef struct {
     RunnableGroup *last;     /* where the walk through the tree stands */
     RunnableGroup *peeked;   /* the next one there, when it was looked up already */
     bool at_end;
-    bool turn;             /* its head has a turn since an earlier pass: first, whatever its use */
-    GroupCursor *advanced; /* a heap of groups of which something was placed */
+    bool turn;               /* its head has a turn since an earlier pass: first, whatever its use */
+    AdvancedGroup *advanced; /* a heap with ADVANCED_CHILDREN below each */
     size_t advanced_len, advanced_max;
+    GroupCursor *spare; /* of the one that left it last; NULL: taken */
 } ShareWalk;
 
 struct QueueWalk {

@@ -19,11 +19,20 @@ bool cursor_before(const GroupCursor *a, const GroupCursor *b)
                        b->item.index);
 }
 
-static bool cursor_first(const GroupCursor *a, const GroupCursor *b)
+static AdvancedGroup place_in_order(GroupCursor *cursor)
 {
-    if (a->group->priority != b->group->priority)
-        return a->group->priority > b->group->priority;
-    return cursor_before(a, b);
+    return (AdvancedGroup){.front = cursor->front,
+                           .sequence = cursor->item.job->sequence,
+                           .priority = cursor->group->priority,
+                           .index = cursor->item.index,
+                           .cursor = cursor};
+}
+
+static bool advanced_before(const AdvancedGroup *a, const AdvancedGroup *b)
+{
+    if (a->priority != b->priority)
+        return a->priority > b->priority;
+    return head_before(a->front, a->sequence, a->index, b->front, b->sequence, b->index);
 }
 
 static bool share_before(const ShareWalk *a, const ShareWalk *b)
@@ -96,30 +105,48 @@ static bool cursor_open(GroupCursor *cursor, RunnableGroup *group)
     return runnable_group_item(group, &cursor->at, &cursor->item, &cursor->front);
 }
 
+#define ADVANCED_CHILDREN ((size_t)4) /* two cache lines */
+
 static void advanced_push(Pass *pass, ShareWalk *at, const GroupCursor *cursor)
 {
-    at->advanced = pass_grow(pass, at->advanced, at->advanced_len, &at->advanced_max, sizeof *cursor);
+    GroupCursor *kept = at->spare ? at->spare : arena_new0(pass->arena, GroupCursor);
+    *kept = *cursor;
+    at->spare = NULL;
+    AdvancedGroup entry = place_in_order(kept);
+    at->advanced = pass_grow(pass, at->advanced, at->advanced_len, &at->advanced_max, sizeof entry);
     size_t child = at->advanced_len++;
-    for (size_t parent; child > 0 && cursor_first(cursor, &at->advanced[parent = (child - 1) / 2]);
-         child = parent)
+    for (size_t parent; child > 0; child = parent) {
+        parent = (child - 1) / ADVANCED_CHILDREN;
+        if (!advanced_before(&entry, &at->advanced[parent]))
+            break;
         at->advanced[child] = at->advanced[parent];
-    at->advanced[child] = *cursor;
+    }
+    at->advanced[child] = entry;
+}
+
+static size_t first_child(const ShareWalk *at, size_t parent)
+{
+    size_t child = ADVANCED_CHILDREN * parent + 1, best = child;
+    for (size_t i = child + 1; i < child + ADVANCED_CHILDREN && i < at->advanced_len; i++)
+        if (advanced_before(&at->advanced[i], &at->advanced[best]))
+            best = i;
+    return best;
 }
 
 static void advanced_pop(ShareWalk *at, GroupCursor *ret_cursor)
 {
-    GroupCursor last = at->advanced[--at->advanced_len];
-    *ret_cursor = at->advanced_len > 0 ? at->advanced[0] : last;
-    size_t parent = 0, len = at->advanced_len;
-    for (size_t child = 1; child < len; parent = child, child = 2 * parent + 1) {
-        if (child + 1 < len && cursor_first(&at->advanced[child + 1], &at->advanced[child]))
-            child++;
-        if (!cursor_first(&at->advanced[child], &last))
+    at->spare = at->advanced[0].cursor;
+    *ret_cursor = *at->spare;
+    AdvancedGroup last = at->advanced[--at->advanced_len];
+    size_t parent = 0;
+    while (ADVANCED_CHILDREN * parent + 1 < at->advanced_len) {
+        size_t child = first_child(at, parent);
+        if (!advanced_before(&at->advanced[child], &last))
             break;
         at->advanced[parent] = at->advanced[child];
+        parent = child;
     }
-    if (len > 0)
-        at->advanced[parent] = last;
+    at->advanced[parent] = last;
 }
 
 /* From the tree or of those that were advanced, whichever comes first. */
@@ -127,11 +154,12 @@ static void share_choose(ShareWalk *at)
 {
     GroupCursor fresh;
     at->current.group = NULL;
-    while (at->advanced_len > 0 && group_skipped(at, at->advanced[0].group))
+    while (at->advanced_len > 0 && group_skipped(at, at->advanced[0].cursor->group))
         advanced_pop(at, &fresh);
     RunnableGroup *group = share_peek(at);
     bool is_fresh = group && cursor_open(&fresh, group);
-    if (is_fresh && (at->advanced_len == 0 || cursor_first(&fresh, &at->advanced[0]))) {
+    AdvancedGroup candidate = is_fresh ? place_in_order(&fresh) : (AdvancedGroup){0};
+    if (is_fresh && (at->advanced_len == 0 || advanced_before(&candidate, &at->advanced[0]))) {
         at->current = fresh;
         at->peeked = NULL;
     } else if (at->advanced_len > 0) {
