@@ -56,7 +56,7 @@ static void bench_fill(const char *what, uint64_t jobs, int array_size, size_t i
 
 /* ---- a tick in which 1,000 tasks end and 1,000 start ---- */
 
-static void bench_tick(uint64_t jobs, size_t instances)
+static void bench_tick(const char *what, uint64_t jobs, int array_size, size_t instances)
 {
     enum { TICKS = 200 };
     Rng rng = rng_from_seed(7);
@@ -64,8 +64,8 @@ static void bench_tick(uint64_t jobs, size_t instances)
     int64_t took[TICKS], thought[TICKS];
     size_t starts = 0;
     g_autoptr(World) world = load_world(instances, false, &tokens, &rng);
-    for (uint64_t i = 0; i < jobs; i++)
-        load_submit(world, i + 1, 0, &rng);
+    for (uint64_t i = 0; i < jobs / (uint64_t)MAX(array_size, 1); i++)
+        load_submit(world, i + 1, array_size, &rng);
     fill(world, &tokens);
     g_autoptr(GPtrArray) running = g_ptr_array_new();
     for (Launch *launch = NULL; (launch = world_launch_next(world, launch));)
@@ -99,10 +99,20 @@ static void bench_tick(uint64_t jobs, size_t instances)
         for (guint at = 0; at < decided.launches->len; at++)
             g_ptr_array_add(running, decided.launches->pdata[at]);
     }
-    report_times("tick of 1,000 ends: decisions", thought, TICKS);
-    report("tick of 1,000 ends: starts", (double)starts / TICKS, "jobs");
-    report_times("tick of 1,000 ends: decisions and intents", took, TICKS);
+    char name[64];
+    g_snprintf(name, sizeof name, "tick of 1,000 ends, %s: decisions", what);
+    report_times(name, thought, TICKS);
+    g_snprintf(name, sizeof name, "tick of 1,000 ends, %s: starts", what);
+    report(name, (double)starts / TICKS, "jobs");
+    g_snprintf(name, sizeof name, "tick of 1,000 ends, %s: decisions and intents", what);
+    report_times(name, took, TICKS);
     decided_clear(&decided);
+}
+
+static void bench_ticks(uint64_t jobs, size_t instances)
+{
+    bench_tick("own shapes", jobs, 0, instances);
+    bench_tick("arrays of 100", jobs, 100, instances);
 }
 
 /* ---- floors: a bare loop that places best-fit, by scanning and by buckets ---- */
@@ -218,7 +228,7 @@ int main(int argc, char **argv)
     uint64_t jobs = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000;
     size_t instances = argc > 2 ? (size_t)strtoull(argv[2], NULL, 10) : 10000;
     if (argc > 3) {
-        bench_tick(jobs, instances);
+        bench_ticks(jobs, instances);
         return 0;
     }
     floor_scan(instances);
@@ -226,7 +236,7 @@ int main(int argc, char **argv)
     bench_fill("own shapes", jobs, 0, instances);
     bench_fill("arrays of 10,000", jobs, 10000, instances);
     bench_fill("arrays of 100", jobs, 100, instances);
-    bench_tick(jobs, instances);
+    bench_ticks(jobs, instances);
     if (argc <= 1)
         bench_growth();
     return 0;
