@@ -6,6 +6,7 @@
 #include "reconciler/provider/aws/sigv4.h"
 #include "reconciler/provider/aws/task_state.h"
 #include "reconciler/provider/aws/xml.h"
+#include "spec/task_part.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
