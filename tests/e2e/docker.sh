@@ -23,6 +23,7 @@ engine_answers() { engine_call GET /_ping | grep -q OK; }
 # start_engine [ARGUMENTS of dockerd…]: returns when it answers.
 start_engine() {
     mkdir -p "$ENGINE"
+    rm -f "$ENGINE/pid" "$ENGINE/exec/containerd/containerd.pid" # of one that was killed: nobody may have reaped it yet
     dockerd --iptables=false --ip6tables=false --bridge=none --storage-driver=vfs --host "unix://$SOCKET" \
         --data-root "$ENGINE/data" --exec-root "$ENGINE/exec" --pidfile "$ENGINE/pid" "$@" >>"$ENGINE/log" 2>&1 &
     engine=$!
@@ -81,6 +82,22 @@ definition() {
     name=$1 command=$2 more=${3:-} beside=${4:-}
     resource JobDefinition "$name" "{type: container, $beside containerProperties: {image: busybox, $more command: $command, resourceRequirements: [{type: VCPU, value: '1'}, {type: MEMORY, value: '32'}]}}"
     echo ---
+}
+# Of jobs that leave a line each time that they run, in a file of $WORK/ran for each.
+MARK='[sh, -c, "echo $AWS_BATCH_JOB_ARRAY_INDEX.$AWS_BATCH_JOB_ATTEMPT >>/ran/$AWS_BATCH_JOB_ARRAY_INDEX"]'
+MARKED="volumes: [{name: ran, host: {sourcePath: '$WORK/ran'}}], mountPoints: [{sourceVolume: ran, containerPath: /ran}],"
+mkdir -p "$WORK/ran"
+ran() { find "$WORK/ran" -type f | wc -l; }
+lines() { cat "$WORK"/ran/* 2>/dev/null | wc -l; }
+at_least() { [ "$(ran)" -ge "$1" ]; }
+status_of() {
+    run muster describe job "$1" --output json
+    json status
+}
+kill_daemon() {
+    kill -9 "$daemon"
+    wait "$daemon" 2>/dev/null
+    return 0
 }
 # source_begin DIR: with an environment of Docker and a queue.
 source_begin() {
