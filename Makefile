@@ -47,7 +47,7 @@ override LDFLAGS  += $(LDFLAGS_$(VARIANT))
 LIBS     := $(PKG_LIBS) -pthread -lm
 
 # ---- rooms, lowest first -----------------------------------------------------------------------------------------
-ROOMS := base spec world source plan schedule scale forecast store notify provider simulated http aws docker api cli engine
+ROOMS := base spec world source plan schedule scale forecast store notify provider simulated http program aws docker api cli engine
 DIR_base     := spec/base
 DIR_spec     := spec
 DIR_world    := reconciler/world
@@ -61,6 +61,7 @@ DIR_notify   := reconciler/notify
 DIR_provider := reconciler/provider/local
 DIR_simulated := reconciler/provider/simulated
 DIR_http     := reconciler/provider/http
+DIR_program  := reconciler/provider/program
 DIR_aws      := reconciler/provider/aws
 DIR_docker   := reconciler/provider/docker
 DIR_api      := reconciler/api
@@ -80,11 +81,12 @@ LINK_notify   := notify store source world spec base
 LINK_provider := provider base
 LINK_simulated := simulated spec base
 LINK_http     := http spec base
-LINK_aws      := aws http spec base
-LINK_docker   := docker http spec base
+LINK_program  := program base
+LINK_aws      := aws http program spec base
+LINK_docker   := docker http program spec base
 LINK_api      := api plan schedule scale store source provider world spec base
 LINK_cli      := cli api notify forecast plan schedule scale store source provider world spec base
-LINK_engine   := engine api cli notify forecast plan schedule scale store source provider simulated aws docker http world spec base
+LINK_engine   := engine api cli notify forecast plan schedule scale store source provider simulated aws docker http program world spec base
 
 sources = $(filter-out %_main.c reconciler/main.c,$(wildcard $(DIR_$(1))/*.c))
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(call sources,$(1)))

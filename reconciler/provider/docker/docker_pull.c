@@ -1,5 +1,6 @@
 /* docker_pull.c: images are fetched once for all attempts that wait for them, a few at a time. */
 #include <string.h>
+#include "reconciler/provider/docker/docker_auth.h"
 #include "reconciler/provider/docker/docker_image.h"
 #include "reconciler/provider/docker/docker_internal.h"
 
@@ -9,10 +10,12 @@
 struct DockerFetch {
     DockerProvider *provider;
     char *image;
-    GPtrArray *waiting; /* of DockerPiece* */
-    uint64_t call;      /* 0: its turn has not come */
+    GPtrArray *waiting;           /* of DockerPiece* */
+    uint64_t call;                /* 0: its turn has not come, or its credentials have not */
+    DockerAuthQuestion *question; /* for them; NULL: it is answered, or was not asked */
     DockerLines lines;
-    char *fault; /* what the engine said on the way; NULL: nothing bad */
+    char *fault;      /* what the engine said on the way; NULL: nothing bad */
+    char *auth_fault; /* why credentials that there may be could not be had; NULL: nothing bad */
 };
 
 static void next(DockerProvider *provider);
@@ -21,10 +24,12 @@ void docker_pull_free(void *data)
 {
     DockerFetch *pull = data;
     docker_engine_cancel(pull->provider->engine, pull->call);
+    docker_auth_question_free(pull->question);
     docker_lines_clear(&pull->lines);
     g_ptr_array_unref(pull->waiting);
     g_free(pull->image);
     g_free(pull->fault);
+    g_free(pull->auth_fault);
     g_free(pull);
 }
 
@@ -70,23 +75,46 @@ static void take_end(const DockerAnswer *answer, void *data)
         return;
     }
     const char *fault = answer->error ? answer->error : pull->fault;
-    g_autofree char *why = fault ? g_strdup_printf("Error response from daemon: %s", fault) : NULL;
+    g_autofree char *why =
+        fault ? g_strdup_printf("Error response from daemon: %s%s%s", fault, pull->auth_fault ? "; " : "",
+                                pull->auth_fault ? pull->auth_fault : "")
+              : NULL;
     over(pull, why);
+}
+
+static void ask(DockerFetch *pull, const DockerImage *image, const char *auth)
+{
+    g_autofree char *query = docker_image_pull_query(image);
+    g_autofree char *path = g_strdup_printf("/images/create?%s", query);
+    const DockerCall call = {
+        .method = "POST", .path = path, .registry_auth = auth, .turn = DOCKER_TURN_NEXT, .take = take_piece};
+    docker_lines_clear(&pull->lines);
+    pull->call = docker_engine_call(pull->provider->engine, &call, take_end, pull);
+}
+
+/* Without them it is tried as anybody may, as Docker's client does: most images are for all. */
+static void take_auth(const char *header, const GError *error, void *data)
+{
+    DockerFetch *pull = data;
+    g_autoptr(DockerAuthQuestion) question = g_steal_pointer(&pull->question);
+    g_autoptr(DockerImage) image = docker_image_parse(pull->image, NULL);
+    g_free(pull->auth_fault);
+    pull->auth_fault = error ? g_strdup(error->message) : NULL;
+    ask(pull, image, header);
 }
 
 static void begin(DockerFetch *pull)
 {
+    const DockerProviderOptions *options = &pull->provider->options;
     g_autoptr(GError) error = NULL;
     g_autoptr(DockerImage) image = docker_image_parse(pull->image, &error);
-    if (!image) {
+    if (!image)
         over(pull, error->message);
-        return;
-    }
-    g_autofree char *query = docker_image_pull_query(image);
-    g_autofree char *path = g_strdup_printf("/images/create?%s", query);
-    const DockerCall call = {.method = "POST", .path = path, .turn = DOCKER_TURN_NEXT, .take = take_piece};
-    docker_lines_clear(&pull->lines);
-    pull->call = docker_engine_call(pull->provider->engine, &call, take_end, pull);
+    else if (image->is_id)
+        over(pull, "it is the id of an image that is not there, and an id cannot be pulled");
+    else
+        pull->question = docker_auth_ask(pull->provider->context, options->variable, options->variable_data,
+                                         image->registry, take_auth, pull);
 }
 
 static DockerFetch *next_of(DockerProvider *provider)
@@ -96,8 +124,9 @@ static DockerFetch *next_of(DockerProvider *provider)
     int under_way = 0;
     g_hash_table_iter_init(&iter, provider->pulls);
     while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&pull)) {
-        under_way += pull->call != 0;
-        if (!pull->call && pull->waiting->len > 0)
+        bool is_begun = pull->call || pull->question;
+        under_way += is_begun;
+        if (!is_begun && pull->waiting->len > 0)
             waits = pull;
     }
     return under_way < PULLS_MAX ? waits : NULL;

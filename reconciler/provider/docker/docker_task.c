@@ -1,5 +1,6 @@
 /* docker_task.c: an attempt as containers: made, named, started in their order, ended together. */
 #include "reconciler/provider/docker/docker_internal.h"
+#include "reconciler/provider/docker/docker_secret.h"
 
 #define LOG_LATE_MS    10000 /* so long an end waits for what was printed */
 #define AGAIN_MS       1000  /* doubles up to AGAIN_MAX_MS */
@@ -521,6 +522,11 @@ static bool is_true(const json_t *info, const char *name)
     return json_is_true(json_object_get(info, name));
 }
 
+static bool is_text(const json_t *info, const char *name, const char *text)
+{
+    return g_strcmp0(json_string_value(json_object_get(info, name)), text) == 0;
+}
+
 void docker_task_start(DockerProvider *provider, const LaunchRequest *request)
 {
     const json_t *info = docker_engine_info(provider->engine);
@@ -529,7 +535,9 @@ void docker_task_start(DockerProvider *provider, const LaunchRequest *request)
                                    .attempt = (unsigned)request->attempt,
                                    .has_memory_limit = is_true(info, "MemoryLimit"),
                                    .has_swap_limit = is_true(info, "SwapLimit"),
-                                   .has_cpu_quota = is_true(info, "CpuCfsQuota")};
+                                   .has_swappiness = is_text(info, "CgroupVersion", "1"),
+                                   .has_cpu_quota = is_true(info, "CpuCfsQuota"),
+                                   .secret = docker_secret_read};
     g_autoptr(GError) error = NULL;
     if (g_hash_table_contains(provider->tasks, &request->token))
         return; /* it is under way */
