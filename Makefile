@@ -18,7 +18,7 @@ Q           := $(if $(filter 0,$(V)),@)
 PACKAGES    := glib-2.0 jansson yaml-0.1 sqlite3 libmicrohttpd libcurl libcrypto libgit2 gpgme expat
 DEBIAN_DEPS := gcc make pkg-config perl sqlite3 strace curl tmux groff-base libglib2.0-dev libjansson-dev libyaml-dev libsqlite3-dev libmicrohttpd-dev \
                libcurl4-openssl-dev libssl-dev libgit2-dev libgpgme-dev libexpat1-dev gnupg git openssl openssh-client openssh-server \
-               lighttpd lighttpd-mod-openssl python3 python3-botocore python3-yaml
+               lighttpd lighttpd-mod-openssl python3 python3-botocore python3-yaml docker.io busybox-static
 LINT_DEPS   := clang clang-format cppcheck libclang-rt-14-dev valgrind zsh fish jq
 BENCH_DEPS  := coinor-cbc
 # What nothing can be compiled without; and what `make test` and `make demo` install besides when it is not there.
@@ -47,7 +47,7 @@ override LDFLAGS  += $(LDFLAGS_$(VARIANT))
 LIBS     := $(PKG_LIBS) -pthread -lm
 
 # ---- rooms, lowest first -----------------------------------------------------------------------------------------
-ROOMS := base spec world source plan schedule scale forecast store notify provider simulated aws api cli engine
+ROOMS := base spec world source plan schedule scale forecast store notify provider simulated http program aws docker api cli engine
 DIR_base     := spec/base
 DIR_spec     := spec
 DIR_world    := reconciler/world
@@ -60,7 +60,10 @@ DIR_store    := reconciler/store
 DIR_notify   := reconciler/notify
 DIR_provider := reconciler/provider/local
 DIR_simulated := reconciler/provider/simulated
+DIR_http     := reconciler/provider/http
+DIR_program  := reconciler/provider/program
 DIR_aws      := reconciler/provider/aws
+DIR_docker   := reconciler/provider/docker
 DIR_api      := reconciler/api
 DIR_cli      := reconciler/cli
 DIR_engine   := reconciler
@@ -77,10 +80,13 @@ LINK_store    := store world spec base
 LINK_notify   := notify store source world spec base
 LINK_provider := provider base
 LINK_simulated := simulated spec base
-LINK_aws      := aws spec base
+LINK_http     := http spec base
+LINK_program  := program base
+LINK_aws      := aws http program spec base
+LINK_docker   := docker http program spec base
 LINK_api      := api plan schedule scale store source provider world spec base
 LINK_cli      := cli api notify forecast plan schedule scale store source provider world spec base
-LINK_engine   := engine api cli notify forecast plan schedule scale store source provider simulated aws world spec base
+LINK_engine   := engine api cli notify forecast plan schedule scale store source provider simulated aws docker http program world spec base
 
 sources = $(filter-out %_main.c reconciler/main.c,$(wildcard $(DIR_$(1))/*.c))
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(call sources,$(1)))

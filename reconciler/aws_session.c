@@ -19,7 +19,7 @@ bool aws_session_begin(AwsSession *session, const char *profile, const char *reg
     void *data = (void *)(uintptr_t)region;
     session->time = aws_edge_time((uint64_t)clock_us());
     session->context = g_main_context_new();
-    session->http = aws_http_new(session->context, CONNECTIONS);
+    session->http = http_new(session->context, CONNECTIONS);
     AwsConfigFile *file = aws_shared_files_read(lookup, data, error);
     session->settings = file ? aws_settings_new(file, profile, lookup, data, error) : NULL;
     return session->settings != NULL;
@@ -60,7 +60,7 @@ AwsClient *aws_session_client(const AwsSession *session, AwsService service, con
 void aws_session_clear(AwsSession *session)
 {
     g_clear_pointer(&session->source, aws_credentials_source_unref);
-    g_clear_pointer(&session->http, aws_http_free);
+    g_clear_pointer(&session->http, http_free);
     g_clear_pointer(&session->settings, aws_settings_free);
     g_clear_pointer(&session->context, g_main_context_unref);
 }

@@ -8,7 +8,7 @@
 
 typedef struct {
     GMainContext *context;
-    AwsHttp *http;
+    HttpClient *http;
     AwsTime time;
     AwsSettings *settings;        /* NULL: not read */
     AwsCredentialsSource *source; /* NULL: not found */

@@ -2,6 +2,7 @@
 #include "reconciler/engine_ports.h"
 #include "reconciler/aws_edge.h"
 #include "reconciler/provider/aws/aws.h"
+#include "reconciler/provider/docker/docker.h"
 #include "reconciler/provider_set.h"
 #include "reconciler/worker.h"
 #include <dirent.h>
@@ -217,6 +218,15 @@ static bool open_providers(EnginePorts *ports, GError **error)
                                     .time = &ports->time,
                                     .settle_ms = settle_ms()};
     provider_set_put(set, PROVIDER_AWS, provider_aws_new(&aws));
+    const DockerProviderOptions docker = {.event = provider_set_event,
+                                          .data = provider_set_member(set, PROVIDER_DOCKER),
+                                          .log = ports->log,
+                                          .log_data = ports->data,
+                                          .variable = aws_edge_variable,
+                                          .now_ms = ports->time.now_ms,
+                                          .monotonic_ms = ports->time.monotonic_ms,
+                                          .time = ports->time.self};
+    provider_set_put(set, PROVIDER_DOCKER, provider_docker_new(&docker));
     return true;
 }
 

@@ -264,6 +264,18 @@ static void set_stop(Provider *provider, const LaunchToken *token, const char *r
     set->depth--;
 }
 
+static void set_named(Provider *provider, const LaunchToken *tokens, size_t len)
+{
+    ProviderSet *set = (ProviderSet *)provider;
+    set->depth++;
+    for (size_t i = 0; i < len; i++) {
+        const Member *owner = owner_of(set, &tokens[i]);
+        if (owner && owner->provider->named)
+            owner->provider->named(owner->provider, &tokens[i], 1);
+    }
+    set->depth--;
+}
+
 static void set_settled(Provider *provider, const LaunchToken *tokens, size_t len)
 {
     ProviderSet *set = (ProviderSet *)provider;
@@ -349,6 +361,7 @@ ProviderSet *provider_set_new(ProviderEventFunc func, void *data)
                            .launch = set_launch,
                            .stop = set_stop,
                            .settled = set_settled,
+                           .named = set_named,
                            .free = set_free,
                            .instances_start = set_instances_start,
                            .instances_stop = set_instances_stop,

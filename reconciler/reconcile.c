@@ -16,6 +16,7 @@ Outgoing *outgoing_new(void)
     outgoing->launches = g_array_new(FALSE, FALSE, sizeof(LaunchToken));
     outgoing->stops = g_array_new(FALSE, FALSE, sizeof(LaunchToken));
     outgoing->settled = g_array_new(FALSE, FALSE, sizeof(LaunchToken));
+    outgoing->named = g_array_new(FALSE, FALSE, sizeof(LaunchToken));
     outgoing->instances = g_array_new(FALSE, FALSE, sizeof(InstanceIntent));
     outgoing->instance_stops = g_array_new(FALSE, FALSE, sizeof(LaunchToken));
     outgoing->resources = g_ptr_array_new_with_free_func(resource_intent_free);
@@ -33,6 +34,7 @@ void outgoing_free(Outgoing *outgoing)
     g_array_unref(outgoing->launches);
     g_array_unref(outgoing->stops);
     g_array_unref(outgoing->settled);
+    g_array_unref(outgoing->named);
     g_array_unref(outgoing->instances);
     g_array_unref(outgoing->instance_stops);
     g_ptr_array_unref(outgoing->resources);
@@ -44,7 +46,7 @@ void outgoing_free(Outgoing *outgoing)
 static bool outgoing_is_empty(const Outgoing *outgoing)
 {
     return outgoing->launches->len == 0 && outgoing->stops->len == 0 && outgoing->settled->len == 0 &&
-           outgoing->instances->len == 0 && outgoing->instance_stops->len == 0 &&
+           outgoing->named->len == 0 && outgoing->instances->len == 0 && outgoing->instance_stops->len == 0 &&
            outgoing->resources->len == 0 && outgoing->answers->len == 0 && outgoing->events->len == 0;
 }
 
@@ -462,6 +464,7 @@ static void commit(Reconciler *reconciler)
         g_array_append_vals(newest->launches, outgoing->launches->data, outgoing->launches->len);
         g_array_append_vals(newest->stops, outgoing->stops->data, outgoing->stops->len);
         g_array_append_vals(newest->settled, outgoing->settled->data, outgoing->settled->len);
+        g_array_append_vals(newest->named, outgoing->named->data, outgoing->named->len);
         g_array_append_vals(newest->instances, outgoing->instances->data, outgoing->instances->len);
         g_array_append_vals(newest->instance_stops, outgoing->instance_stops->data,
                             outgoing->instance_stops->len);

@@ -75,6 +75,7 @@ typedef struct {
     GArray *launches;        /* of LaunchToken: intents → provider->launch */
     GArray *stops;           /* of LaunchToken */
     GArray *settled;         /* of LaunchToken: final states → provider->settled */
+    GArray *named;           /* of LaunchToken: what is accepted by a name → provider->named */
     GArray *instances;       /* of InstanceIntent → provider->instances_start */
     GArray *instance_stops;  /* of LaunchToken → provider->instances_stop */
     GPtrArray *resources;    /* of ResourceIntent* → provider->resources_apply */

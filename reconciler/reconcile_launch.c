@@ -136,6 +136,8 @@ static void apply_event(Reconciler *reconciler, const ProviderEvent *event)
     if (event->type == PROVIDER_EVENT_LOST)
         remove_work_dir(reconciler, launch);
     launch_named(reconciler->world, launch, event->provider_id);
+    if (event->type == PROVIDER_EVENT_ACCEPTED && event->provider_id && reconciler->ports.provider->named)
+        g_array_append_val(reconciler->outgoing->named, event->token);
     apply_to_launch(reconciler, launch, event);
 }
 
@@ -184,6 +186,7 @@ static void expect_all(Reconciler *reconciler, GArray *expected)
 {
     for (const Launch *launch = NULL; (launch = world_launch_next(reconciler->world, launch));) {
         const ProviderExpected as = {.was_there = launch->started_ms > 0,
+                                     .is_named = launch_is_named(launch),
                                      .definition_spec = launch->job->template->definition_spec,
                                      .node = launch->is_node ? launch->index : -1};
         expect(reconciler, expected, &launch->token, launch->environment, &as);
@@ -399,6 +402,8 @@ static void build_request(const Reconciler *reconciler, const Launch *launch, ui
         .provider = provider_of(launch),
         .environment = launch->environment ? launch->environment->resource->name : NULL,
         .job_id = arena_strndup(arena, id, strlen(id)),
+        .queue = job->queue->resource->name,
+        .attempt = launch->attempt,
         .argv = spec->command ? (const char *const *)spec->command : no_command,
         .work_dir =
             keep(arena, attempt_work_dir(reconciler->state_dir, &job->id, launch->index, launch->attempt)),
@@ -474,6 +479,8 @@ void launch_effects(Reconciler *reconciler, const Outgoing *outgoing)
         const char *reason = launch ? launch->job->status_reason : "muster does not know it";
         provider->stop(provider, token, reason ? reason : "");
     }
+    if (outgoing->named->len)
+        provider->named(provider, (const LaunchToken *)(void *)outgoing->named->data, outgoing->named->len);
     if (outgoing->settled->len)
         provider->settled(provider, (const LaunchToken *)(void *)outgoing->settled->data,
                           outgoing->settled->len);

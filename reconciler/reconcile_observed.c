@@ -97,9 +97,16 @@ void observation_apply(Reconciler *reconciler, unsigned providers)
     reconciler->changed = true;
 }
 
+/* Where machines are bought nothing can be placed before they are there; an engine has none of its own. */
+static bool is_silent(const Reconciler *reconciler, const Environment *environment)
+{
+    bool is_unmade = environment->provider == PROVIDER_DOCKER && environment->unmade && !environment->is_made;
+    return reconciler->providers >> environment->provider & 1 &&
+           (is_unmade || !observation_is_done(reconciler, environment->provider));
+}
+
 void observation_silence(Reconciler *reconciler)
 {
     for (const Environment *at = NULL; (at = world_environment_next(reconciler->world, at));)
-        ((Environment *)(uintptr_t)at)->is_silent =
-            reconciler->providers >> at->provider & 1 && !observation_is_done(reconciler, at->provider);
+        ((Environment *)(uintptr_t)at)->is_silent = is_silent(reconciler, at);
 }

@@ -168,13 +168,16 @@ static void answered(HeldResource *held)
 static void told_refused(Reconciler *reconciler, HeldResource *held, const char *reason)
 {
     const Resource *resource = resource_of(reconciler, held);
+    reason = reason && *reason ? reason : "refused";
+    if (resource && !observation_is_done(reconciler, held->provider))
+        environment_set_unmade(reconciler->world, resource->environment,
+                               reason); /* why nothing is told yet */
     if (!held->is_asked)
         return;
     held->is_asked = false;
     held->number = held->number_before;
     held->next_ms = reconciler->now_ms + MIN(AGAIN_MS << MIN(held->tries, 20), AGAIN_MAX_MS);
     held->tries++;
-    reason = reason && *reason ? reason : "refused";
     if (resource && resource->environment->unmade)
         environment_set_unmade(reconciler->world, resource->environment, reason);
     if (resource && !held->is_held)
@@ -407,7 +410,8 @@ static void look_at_leaving(Reconciler *reconciler)
 static void note_unknown(Reconciler *reconciler)
 {
     for (const Environment *at = NULL; (at = world_environment_next(reconciler->world, at));)
-        if (is_served(reconciler, at->resource) && !observation_is_done(reconciler, at->provider))
+        if (is_served(reconciler, at->resource) && !observation_is_done(reconciler, at->provider) &&
+            !at->unmade)
             environment_set_unmade(reconciler->world, (Environment *)(uintptr_t)at,
                                    "its provider has not told yet what is there");
 }

@@ -318,6 +318,13 @@ static void port_settled(Provider *provider, const LaunchToken *tokens, size_t l
     recorder->inner.provider->settled(recorder->inner.provider, tokens, len);
 }
 
+static void port_named(Provider *provider, const LaunchToken *tokens, size_t len)
+{
+    Recorder *recorder = recorder_of(provider);
+    put_effect(recorder, EFFECT_NAMED, len, effect_tokens(tokens, len));
+    recorder->inner.provider->named(recorder->inner.provider, tokens, len);
+}
+
 static void port_instances_start(Provider *provider, const InstanceRequest *requests, size_t len)
 {
     Recorder *recorder = recorder_of(provider);
@@ -364,6 +371,7 @@ static void put_begin(Recorder *recorder, const ReconcilerOptions *settings)
     saved_put_number(out, provider != NULL);
     saved_put_number(out, provider && provider->instances_start);
     saved_put_number(out, provider && provider->resources_apply);
+    saved_put_number(out, provider && provider->named);
     saved_put_number(out, provider ? provider->holds_nothing : 0);
     saved_put_number(out, recorder->inner.clock.monotonic_us != NULL);
 }
@@ -415,6 +423,8 @@ Ports recorder_ports(Recorder *recorder)
         recorder->provider.instances_start = port_instances_start;
         recorder->provider.instances_stop = port_instances_stop;
     }
+    if (ports.provider->named)
+        recorder->provider.named = port_named;
     if (ports.provider->resources_apply)
         recorder->provider.resources_apply = port_resources_apply;
     recorder->provider.holds_nothing = ports.provider->holds_nothing;

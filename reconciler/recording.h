@@ -16,7 +16,7 @@
                  */
 #define RECORDING_STATE  "muster.db"
 #define RECORDING_INPUTS "inputs"
-#define RECORDING_FORMAT 11
+#define RECORDING_FORMAT 12
 
 /* Entries. What the outside told comes before what the reconciler asked while it took it in, in that order.
  */
@@ -104,6 +104,7 @@ typedef enum {
     EFFECT_LAUNCH,
     EFFECT_STOP,
     EFFECT_SETTLED,
+    EFFECT_NAMED,
     EFFECT_INSTANCES,
     EFFECT_INSTANCE_STOPS,
     EFFECT_RESOURCES,

@@ -293,10 +293,11 @@ static uint64_t add_launch(uint64_t sum, const LaunchRequest *request)
     const char *const texts[] = {request->job_id,      request->work_dir,    request->workspace,
                                  request->stdout_path, request->stderr_path, request->user,
                                  request->environment, request->definition,  request->workspace_name,
-                                 request->overrides};
-    const int64_t numbers[] = {(int64_t)request->term,     request->vcpus_e4,      request->memory_mib,
-                               request->timeout_ms,        request->kill_grace_ms, request->provider,
-                               (int64_t)request->injected, request->gpus,          request->node};
+                                 request->overrides,   request->queue};
+    const int64_t numbers[] = {
+        (int64_t)request->term, request->vcpus_e4, request->memory_mib,        request->timeout_ms,
+        request->kill_grace_ms, request->provider, (int64_t)request->injected, request->gpus,
+        request->node,          request->attempt};
     sum = checksum_of(sum, request->token.bytes, LAUNCH_TOKEN_BYTES);
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         sum = add_text(sum, texts[i]);

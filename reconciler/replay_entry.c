@@ -56,6 +56,7 @@ static void take_begin(Saved *from, Entry *entry)
     entry->has_provider = saved_number(from) != 0;
     entry->has_instances = saved_number(from) != 0;
     entry->has_resources = saved_number(from) != 0;
+    entry->has_named = saved_number(from) != 0;
     entry->holds_nothing = (unsigned)saved_number(from);
     entry->has_monotonic = saved_number(from) != 0;
 }

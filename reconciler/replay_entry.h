@@ -32,7 +32,7 @@ typedef struct {
     int64_t format, store_format, begun_ms;
     uint64_t term;
     View version;
-    bool has_provider, has_instances, has_resources, has_monotonic;
+    bool has_provider, has_instances, has_resources, has_named, has_monotonic;
     unsigned holds_nothing; /* of the provider */
     GPtrArray *texts;       /* what is owned; may be NULL */
 } Entry;

@@ -264,6 +264,7 @@ static void compare_effect(Provider *provider, EffectType type, size_t len, uint
                                                     [EFFECT_LAUNCH] = "launches",
                                                     [EFFECT_STOP] = "stops of a launch",
                                                     [EFFECT_SETTLED] = "settled launches",
+                                                    [EFFECT_NAMED] = "named launches",
                                                     [EFFECT_INSTANCES] = "instances to start",
                                                     [EFFECT_INSTANCE_STOPS] = "instances to stop",
                                                     [EFFECT_RESOURCES] = "resources to hold"};
@@ -305,6 +306,11 @@ static void port_stop(Provider *provider, const LaunchToken *token, const char *
 static void port_settled(Provider *provider, const LaunchToken *tokens, size_t len)
 {
     compare_effect(provider, EFFECT_SETTLED, len, effect_tokens(tokens, len));
+}
+
+static void port_named(Provider *provider, const LaunchToken *tokens, size_t len)
+{
+    compare_effect(provider, EFFECT_NAMED, len, effect_tokens(tokens, len));
 }
 
 static void port_instances_start(Provider *provider, const InstanceRequest *requests, size_t len)
@@ -370,6 +376,8 @@ Ports replay_ports(Replay *replay, const Entry *begin)
         replay->provider.instances_start = port_instances_start;
         replay->provider.instances_stop = port_instances_stop;
     }
+    if (begin->has_named)
+        replay->provider.named = port_named;
     if (begin->has_resources)
         replay->provider.resources_apply = port_resources_apply;
     replay->provider.holds_nothing = begin->holds_nothing;

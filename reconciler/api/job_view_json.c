@@ -155,10 +155,17 @@ static void set_task(const JobView *view, const AttemptRecord *attempt, json_t *
         json_object_set_new(item, "log", place);
 }
 
+/* What a task on AWS prints is there, what a container prints is in a file here. */
+static bool logs_elsewhere(const AttemptRecord *attempt)
+{
+    static const char arn[] = "arn:";
+    return attempt->task.len >= strlen(arn) && memcmp(attempt->task.data, arn, strlen(arn)) == 0;
+}
+
 static bool is_elsewhere(const JobView *view)
 {
     const GArray *attempts = view->attempt_records;
-    return attempts->len > 0 && g_array_index(attempts, AttemptRecord, attempts->len - 1).task.len > 0;
+    return attempts->len > 0 && logs_elsewhere(&g_array_index(attempts, AttemptRecord, attempts->len - 1));
 }
 
 static void set_attempts(const JobView *view, const char *state_dir, json_t *object)
@@ -177,9 +184,9 @@ static void set_attempts(const JobView *view, const char *state_dir, json_t *obj
         json_set_view(item, "environment", attempt->environment);
         if (attempt->host.len > 0)
             json_set_view(item, "instance", attempt->host);
-        if (attempt->task.len == 0)
+        if (!logs_elsewhere(attempt))
             json_set_text(item, "logPath", log);
-        else
+        if (attempt->task.len > 0)
             set_task(view, attempt, item);
         json_array_append_new(array, item);
     }

@@ -2,23 +2,9 @@
 #include "reconciler/api/task_log.h"
 #include <glib.h>
 #include <string.h>
-#include "spec/decode_value.h"
+#include "spec/task_part.h"
 
-#define GROUP     "/aws/batch/job"
-#define CONTAINER "default"
-
-/* The container whose log it is; its name in *ret_name. */
-static const json_t *container_of(const json_t *spec, int32_t node, const char **ret_name)
-{
-    const json_t *part = node < 0 ? spec : node_properties_of(spec, node),
-                 *alone = json_object_get(part, node < 0 ? "containerProperties" : "container");
-    const json_t *task =
-        json_array_get(json_object_get(json_object_get(part, "ecsProperties"), "taskProperties"), 0);
-    const json_t *first = json_array_get(json_object_get(task, "containers"), 0);
-    const char *name = json_string_value(json_object_get(first, "name"));
-    *ret_name = !alone && name ? name : CONTAINER;
-    return alone ? alone : first;
-}
+#define GROUP "/aws/batch/job"
 
 /* arn:PARTITION:ecs:REGION:ACCOUNT:task/CLUSTER/ID */
 static char *place_of(char **parts, const char *prefix, const char *container)
@@ -39,12 +25,15 @@ json_t *task_log_place(View task, const char *definition, View definition_spec, 
     g_autofree char *arn = g_strndup(task.data, task.len),
                     *name = g_strndup(definition, strcspn(definition, ":"));
     g_auto(GStrv) parts = g_strsplit(arn, ":", 6);
-    const char *container_name;
+    TaskPart part;
     json_t *spec =
         g_strv_length(parts) == 6 ? json_loadb(definition_spec.data, definition_spec.len, 0, NULL) : NULL;
-    if (!spec)
+    if (!spec || !task_part_find(spec, node, &part, NULL)) {
+        json_decref(spec);
         return NULL;
-    const json_t *log = json_object_get(container_of(spec, node, &container_name), "logConfiguration"),
+    }
+    g_autofree char *container_name = task_part_name(&part, 0);
+    const json_t *log = json_object_get(task_part_container(&part, 0), "logConfiguration"),
                  *options = json_object_get(log, "options");
     const char *driver = log ? option(log, "logDriver", "awslogs") : "awslogs";
     g_autofree char *stream =

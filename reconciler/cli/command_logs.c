@@ -116,7 +116,8 @@ static bool follow_attempt(Follower *follower, const json_t *job)
 {
     const json_t *attempt = find_attempt(job, follower->attempt);
     int64_t number = member_integer(attempt, "attempt");
-    bool is_elsewhere = *member_text(attempt, "task") && follower->log && !job_log_is_far(follower->log);
+    bool is_elsewhere = !*member_text(attempt, "logPath") && *member_text(attempt, "task") && follower->log &&
+                        !job_log_is_far(follower->log);
     if (has_log(attempt) && (number != follower->shown || is_elsewhere)) {
         if (!copy_rest(follower))
             return false;

@@ -1,8 +1,8 @@
-/* provider.h: carry out decisions, report what is true. Implemented by local/, aws/ and simulated/ (docker/
- * later), and by provider_set.h for several of them. Holds:  a provider never decides. Every call returns at
- * once; outcomes arrive as ProviderEvents on the main loop that the provider was made on. Effects carry the
- * launch token and may be repeated harmlessly; a term older than one already seen is refused (invariant 6).
- * Nothing is believed because it was asked for (invariant 2). */
+/* provider.h: carry out decisions, report what is true. Implemented by local/, docker/, aws/ and
+ * simulated/, and by provider_set.h for several of them. Holds:  a provider never decides. Every call returns
+ * at once; outcomes arrive as ProviderEvents on the main loop that the provider was made on. Effects carry
+ * the launch token and may be repeated harmlessly; a term older than one already seen is refused (invariant
+ * 6). Nothing is believed because it was asked for (invariant 2). */
 #pragma once
 #include <glib.h>
 #include <stdbool.h>
@@ -18,6 +18,8 @@ typedef struct {
     ProviderType provider;      /* of its environment */
     const char *environment;    /* compute environment's name; NULL: it is gone */
     const char *job_id;         /* "UUID" or "UUID:INDEX", for logs and names only */
+    const char *queue;          /* its name, for these only, too */
+    int32_t attempt;            /* of the job, from 1 */
     const char *const *argv;    /* NULL-terminated; on local at least one, else none: as the image says */
     const char *const *envp;    /* NULL-terminated "NAME=VALUE": the job's environment and nothing else */
     size_t injected;            /* of envp, where those begin that every container of the job has */
@@ -74,6 +76,7 @@ typedef struct {
     ProviderType provider; /* PROVIDER_UNSET: not known any more */
     bool is_instance;
     bool was_there; /* it is known to have started, or to have been made */
+    bool is_named;  /* a launch: what it is called there is committed (see Provider.named) */
     const char
         *definition_spec; /* of a launch: of its definition, canonical JSON; NULL: not known any more */
     int node;             /* of a launch: as LaunchRequest says */
@@ -138,7 +141,8 @@ typedef enum {
                                          on each pass of the provider's own */
     PROVIDER_EVENT_RESOURCE_APPLIED,  /* a request was carried out; the same, as it was found afterwards. Of
                                          one with  spec NULL: nothing is held any more */
-    PROVIDER_EVENT_RESOURCE_REFUSED,  /* a request was not carried out, or not all of it; reason says why */
+    PROVIDER_EVENT_RESOURCE_REFUSED,  /* a request was not carried out, or not all of it; reason says why. Of
+                                         number 0, before OBSERVED: why that does not come yet */
     PROVIDER_EVENT_COLLECTED,         /* something of ours that nobody knows was found, and is being ended:
                                          provider_id,         environment, reason */
 } ProviderEventType;
@@ -194,6 +198,10 @@ struct Provider {
     void (*stop)(Provider *provider, const LaunchToken *token, const char *reason);
     /* The store has committed the final state of these launches and instances: records may be dropped. */
     void (*settled)(Provider *provider, const LaunchToken *tokens, size_t len);
+    /* The store has committed what these launches are called (ACCEPTED with a provider_id). One that is made
+     * first and started then is started now: from here on it is never taken for one that was not made. NULL:
+     * it makes no difference. */
+    void (*named)(Provider *provider, const LaunchToken *tokens, size_t len);
     /* Disconnects. Jobs go on running. */
     void (*free)(Provider *provider);
     /* Makes machines: INSTANCE_STARTED or _REFUSED follows for each, then _REGISTERED, then _GONE. NULL, with

@@ -66,8 +66,10 @@ static void append_closed(GString *text, const Pass *pass, const Room *room)
         g_string_append_printf(text, "provider %s of compute environment %s is not available here",
                                provider_type_name(environment->provider), name);
     else
-        g_string_append_printf(text, "waits for provider %s of compute environment %s to report",
-                               provider_type_name(environment->provider), name);
+        g_string_append_printf(text, "waits for provider %s of compute environment %s to report%s%s",
+                               provider_type_name(environment->provider), name,
+                               environment->unmade ? ": " : "",
+                               environment->unmade ? environment->unmade : "");
 }
 
 static void append_fleet(GString *text, const Room *room, const Capacity *need)

@@ -6,7 +6,7 @@
 #include "reconciler/schedule/schedule.h"
 
 /* Providers whose environments take jobs here. */
-#define PROVIDERS_AT_HAND (1u << PROVIDER_LOCAL | 1u << PROVIDER_AWS)
+#define PROVIDERS_AT_HAND (1u << PROVIDER_LOCAL | 1u << PROVIDER_DOCKER | 1u << PROVIDER_AWS)
 
 /* "small: waits for 1 vCPU; 0 of 1 free (maxvCpus); here: waits for 1 vCPU; 0 of 2 free". New string. */
 char *waiting_reason(World *world, unsigned providers, RunnableGroup *group);

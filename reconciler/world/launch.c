@@ -227,6 +227,11 @@ void launch_named(World *world, Launch *launch, const char *task)
     launch_touch(world, launch);
 }
 
+bool launch_is_named(const Launch *launch)
+{
+    return launch_entry(launch)->task != NULL;
+}
+
 void launch_started(World *world, Launch *launch, int64_t started_ms, int64_t now_ms)
 {
     Target target = target_of(launch);

@@ -369,6 +369,7 @@ Launch *world_launch_next(const World *world, const Launch *after); /* ordered b
 size_t world_launches_len(const World *world);
 /* What it is called at its provider; NULL: nothing is said. */
 void launch_named(World *world, Launch *launch, const char *task);
+bool launch_is_named(const Launch *launch);
 void launch_started(World *world, Launch *launch, int64_t started_ms,
                     int64_t now_ms); /* STARTING → RUNNING */
 /* UNKNOWN → INTENDED: it is known not to have been asked for, and is asked for again with its token. */

@@ -40,9 +40,27 @@ metadata: {name: once}
 spec: {jobQueue: q, jobDefinition: hello}
 YAML
 
+# An engine that is not there holds up what is in it, and nothing else.
 sed "s/provider: aws/provider: docker/" src/all.yaml >docker.yaml && mkdir docker && mv docker.yaml docker/all.yaml
-exits "an environment on docker is refused" 3 muster apply docker --state st --yes --first-run start
-like "with a word about what is served" "$err" "*provider docker, which this build does not serve; it serves local and aws*"
+printf 'name: engine\n' >docker/muster.yaml
+printf '%s\n---\n' "$(resource ComputeEnvironment room '{type: MANAGED, provider: local, computeResources: {type: EC2, maxvCpus: 16}}')" \
+    "$(resource JobQueue q3 '{priority: 1, computeEnvironmentOrder: [room]}')" >docker/room.yaml
+sed -i 's/name: q}/name: q2}/; s/jobQueue: q,/jobQueue: q2,/' docker/all.yaml
+DOCKER_HOST=unix://$WORK/none.sock
+export DOCKER_HOST
+STATE=st4
+start_daemon docker --state st4
+ok "an environment in docker says that its engine does not answer" until_like "*the engine at unix://$WORK/none.sock does not answer*" \
+    muster describe computeenvironment cloud --state st4
+ok "and so does a job that waits for it" until_like "*cloud is not made: the engine at*does not answer*" muster get jobs --state st4 --output wide
+exits "what runs elsewhere does not wait" 0 muster submit --state st4 --queue q3 --definition hello --wait
+stop_daemon "$daemon"
+DOCKER_HOST=ssh://elsewhere
+start_daemon docker --state st4
+ok "and is told" until_like "*DOCKER_HOST=ssh://elsewhere: only unix:// and tcp:// are served*" muster describe computeenvironment cloud --state st4
+exits "what runs elsewhere does not wait for that either" 0 muster submit --state st4 --queue q3 --definition hello --wait
+stop_daemon "$daemon"
+unset DOCKER_HOST
 exits "the same runs here with --provider local" 0 muster apply src --state st --provider local --yes --wait jobs
 exits "then the plan is empty, with --provider" 0 muster plan src --state st --provider local
 exits "and without" 0 muster plan src --state st

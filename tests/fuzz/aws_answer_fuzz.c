@@ -6,6 +6,7 @@
 #include "reconciler/provider/aws/sigv4.h"
 #include "reconciler/provider/aws/task_state.h"
 #include "reconciler/provider/aws/xml.h"
+#include "spec/task_part.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -47,7 +48,7 @@ static void check_xml(View body)
 /* A success is read whole, or is an error; whatever token it names can be asked for. */
 static void check_answer(AwsService service, View body)
 {
-    const AwsHttpAnswer http = {.end = AWS_HTTP_ANSWERED, .status = 200, .body = body};
+    const HttpAnswer http = {.end = HTTP_ANSWERED, .status = 200, .body = body};
     g_auto(AwsAnswer) answer = {0};
     aws_answer_read(service, &http, &answer);
     g_assert((answer.error != NULL) == (answer.xml == NULL && answer.json == NULL));

@@ -13,7 +13,7 @@
 typedef struct Fixture Fixture;
 struct Fixture {
     VirtualTime time;
-    AwsHttp *http;
+    HttpClient *http;
     AwsCredentialsSource *source;
     AwsClient *client;
     int64_t clock_off_ms; /* our wall clock less the service's */

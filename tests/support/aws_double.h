@@ -14,7 +14,7 @@ typedef struct {
     GPid pid;
     char *url, *control_url;
     GMainContext *context;
-    AwsHttp *http;
+    HttpClient *http;
     AwsCredentialsSource *source;
 } AwsDouble;
 
@@ -62,7 +62,7 @@ static inline AwsDouble *double_start(void)
     started->url = g_strdup_printf("http://127.0.0.1:%d", port);
     started->control_url = g_strdup_printf("http://127.0.0.1:%d", control);
     started->context = g_main_context_new();
-    started->http = aws_http_new(started->context, 4);
+    started->http = http_new(started->context, 4);
     started->source = aws_credentials_source_fixed(credentials);
     return started;
 }
@@ -70,7 +70,7 @@ static inline AwsDouble *double_start(void)
 static inline void double_stop(AwsDouble *stopped)
 {
     aws_credentials_source_unref(stopped->source);
-    aws_http_free(stopped->http);
+    http_free(stopped->http);
     g_main_context_unref(stopped->context);
     kill(stopped->pid, SIGTERM);
     waitpid(stopped->pid, NULL, 0);
@@ -86,7 +86,7 @@ typedef struct {
     char *body;
 } DoubleSaid;
 
-static inline void double_take_said(const AwsHttpAnswer *answer, void *data)
+static inline void double_take_said(const HttpAnswer *answer, void *data)
 {
     DoubleSaid *said = data;
     said->is_done = true;
@@ -98,14 +98,14 @@ static inline void double_take_said(const AwsHttpAnswer *answer, void *data)
 static inline char *double_script(AwsDouble *scripted, const char *verb, const char *json)
 {
     g_autofree char *url = g_strdup_printf("%s/double/%s", scripted->control_url, verb);
-    const AwsHttpRequest request = {.method = "POST",
-                                    .url = url,
-                                    .body = view_from(json),
-                                    .connect_ms = 10000,
-                                    .timeout_ms = 60000,
-                                    .skips_proxy = true};
+    const HttpRequest request = {.method = "POST",
+                                 .url = url,
+                                 .body = view_from(json),
+                                 .connect_ms = 10000,
+                                 .timeout_ms = 60000,
+                                 .skips_proxy = true};
     DoubleSaid said = {0};
-    aws_http_send(scripted->http, &request, double_take_said, &said);
+    http_send(scripted->http, &request, double_take_said, &said);
     while (!said.is_done)
         g_main_context_iteration(scripted->context, TRUE);
     return said.body;

@@ -1,7 +1,7 @@
-/* fake_aws_http.h: aws_http.h for one test program, in virtual time, answered by a script; it takes the place
- * of the real one when the program is linked. */
+/* fake_aws_http.h: http_client.h for one test program, in virtual time, answered by a script; it takes the
+ * place of the real one when the program is linked. */
 #pragma once
-#include "reconciler/provider/aws/aws_http.h"
+#include "reconciler/provider/http/http_client.h"
 #include "tests/support/virtual_time.h"
 
 /* What came, and what goes back. */
@@ -14,7 +14,7 @@ typedef struct {
 
 /* All strings are new, or NULL. */
 typedef struct {
-    AwsHttpEnd end;
+    HttpEnd end;
     long status; /* 0: 200 */
     char *body;
     char *headers[5]; /* "name: value" */
@@ -23,7 +23,7 @@ typedef struct {
 
 typedef FakeReply (*FakeScript)(const FakeRequest *request, void *data);
 
-struct AwsHttp {
+struct HttpClient {
     VirtualTime *time;
     FakeScript script;
     void *data;
@@ -33,10 +33,10 @@ struct AwsHttp {
 };
 
 typedef struct {
-    AwsHttp *http;
+    HttpClient *http;
     uint64_t id;
     FakeReply reply;
-    AwsHttpDone done;
+    HttpDone done;
     void *data;
     GSource *source;
 } FakeSent;
@@ -63,8 +63,8 @@ static inline gboolean fake_answer(void *data)
 {
     FakeSent *sent = data;
     const char *text = sent->reply.body ? sent->reply.body : "";
-    AwsHttpAnswer answer = {.end = sent->reply.end, .easy = (void *)sent->reply.headers};
-    if (answer.end == AWS_HTTP_ANSWERED) {
+    HttpAnswer answer = {.end = sent->reply.end, .easy = (void *)sent->reply.headers};
+    if (answer.end == HTTP_ANSWERED) {
         answer.status = sent->reply.status ? sent->reply.status : 200;
         answer.body = view_from(text);
     } else {
@@ -78,7 +78,7 @@ static inline gboolean fake_answer(void *data)
     return G_SOURCE_REMOVE;
 }
 
-uint64_t aws_http_send(AwsHttp *http, const AwsHttpRequest *request, AwsHttpDone done, void *data)
+uint64_t http_send(HttpClient *http, const HttpRequest *request, HttpDone done, void *data)
 {
     FakeSent *sent = g_new0(FakeSent, 1);
     g_assert_cmpstr(request->method, ==, "POST");
@@ -95,7 +95,7 @@ uint64_t aws_http_send(AwsHttp *http, const AwsHttpRequest *request, AwsHttpDone
     return sent->id;
 }
 
-void aws_http_cancel(AwsHttp *http, uint64_t id)
+void http_cancel(HttpClient *http, uint64_t id)
 {
     for (guint i = 0; i < http->under_way->len; i++) {
         FakeSent *sent = http->under_way->pdata[i];
@@ -107,22 +107,22 @@ void aws_http_cancel(AwsHttp *http, uint64_t id)
     }
 }
 
-const char *aws_http_header(const AwsHttpAnswer *answer, const char *name)
+const char *http_header(const HttpAnswer *answer, const char *name)
 {
     return fake_header((const char *const *)answer->easy, name);
 }
 
-static inline AwsHttp *fake_http_new(VirtualTime *time, FakeScript script, void *data)
+static inline HttpClient *fake_http_new(VirtualTime *time, FakeScript script, void *data)
 {
-    AwsHttp *http = g_new0(AwsHttp, 1);
-    *http = (AwsHttp){.time = time,
-                      .script = script,
-                      .data = data,
-                      .under_way = g_ptr_array_new_with_free_func(fake_sent_free)};
+    HttpClient *http = g_new0(HttpClient, 1);
+    *http = (HttpClient){.time = time,
+                         .script = script,
+                         .data = data,
+                         .under_way = g_ptr_array_new_with_free_func(fake_sent_free)};
     return http;
 }
 
-static inline void fake_http_free(AwsHttp *http)
+static inline void fake_http_free(HttpClient *http)
 {
     g_assert_cmpuint(http->under_way->len, ==, 0);
     g_ptr_array_unref(http->under_way);

@@ -302,7 +302,7 @@ static void face_free(Provider *base)
     g_hash_table_unref(provider->hosts);
     g_hash_table_unref(provider->clusters);
     g_hash_table_unref(provider->expected);
-    g_clear_pointer(&provider->http, aws_http_free);
+    g_clear_pointer(&provider->http, http_free);
     g_clear_pointer(&provider->settings, aws_settings_free);
     g_main_context_unref(provider->context);
     g_free(provider);
@@ -331,7 +331,7 @@ Provider *provider_aws_new(const AwsProviderOptions *options)
                                 .resources_apply = face_resources_apply};
     provider->options = *options;
     provider->context = g_main_context_ref_thread_default();
-    provider->http = aws_http_new(provider->context, CONNECTIONS);
+    provider->http = http_new(provider->context, CONNECTIONS);
     provider->places = g_ptr_array_new_with_free_func(place_free);
     provider->clusters = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, cluster_free);
     provider->hosts = aws_token_map_new(aws_host_free);

@@ -15,7 +15,7 @@ static void spoil(AwsAnswer *answer, const char *why)
 {
     g_autofree char *text = g_strdup_printf("the answer cannot be read: %s", why);
     aws_answer_clear(answer);
-    answer->error = aws_error_of_transport(AWS_HTTP_BROKEN, text);
+    answer->error = aws_error_of_transport(HTTP_BROKEN, text);
 }
 
 /* ---- by wire ---- */
@@ -65,17 +65,17 @@ void aws_answer_read_body(AwsService service, View body, AwsAnswer *ret_answer)
         read_xml(ret_answer, info->wire, body);
 }
 
-void aws_answer_read(AwsService service, const AwsHttpAnswer *http, AwsAnswer *ret_answer)
+void aws_answer_read(AwsService service, const HttpAnswer *http, AwsAnswer *ret_answer)
 {
     *ret_answer = (AwsAnswer){0};
-    if (http->end != AWS_HTTP_ANSWERED) {
+    if (http->end != HTTP_ANSWERED) {
         ret_answer->error = aws_error_of_transport(http->end, http->error);
         return;
     }
-    const char *id = aws_http_header(http, "x-amzn-requestid");
+    const char *id = http_header(http, "x-amzn-requestid");
     if (http->status < 200 || http->status > 299) {
         ret_answer->error =
-            aws_error_read(service, http->status, http->body, aws_http_header(http, "x-amzn-errortype"), id);
+            aws_error_read(service, http->status, http->body, http_header(http, "x-amzn-errortype"), id);
         return;
     }
     aws_answer_read_body(service, http->body, ret_answer);

@@ -15,7 +15,7 @@ typedef struct {
 void aws_answer_clear(AwsAnswer *answer);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(AwsAnswer, aws_answer_clear)
 /* A success that cannot be read is as if no whole answer had come. */
-void aws_answer_read(AwsService service, const AwsHttpAnswer *http, AwsAnswer *ret_answer);
+void aws_answer_read(AwsService service, const HttpAnswer *http, AwsAnswer *ret_answer);
 
 /* The same of a success, without its headers: request_id only where the body has it. */
 void aws_answer_read_body(AwsService service, View body, AwsAnswer *ret_answer);

@@ -43,7 +43,7 @@ typedef struct {
     void *data;
     CallPhase phase;
     bool is_cancelled;
-    uint64_t waits_for; /* an id of the credentials' source (0: none), or of AwsHttp */
+    uint64_t waits_for; /* an id of the credentials' source (0: none), or of HttpClient */
     AwsReading *reading;
     int64_t due_ms; /* monotonic */
     AwsCredentials *credentials;
@@ -58,7 +58,7 @@ typedef struct {
 
 struct AwsClient {
     GMainContext *context;
-    AwsHttp *http;
+    HttpClient *http;
     AwsReader *reader; /* NULL: nothing was long so far */
     AwsCredentialsSource *source;
     AwsClientConfig config;
@@ -136,7 +136,7 @@ static void detach(Call *call)
         client->under_way--;
         break;
     case CALL_SENT:
-        aws_http_cancel(client->http, call->waits_for);
+        http_cancel(client->http, call->waits_for);
         client->under_way--;
         break;
     case CALL_READ:
@@ -209,10 +209,10 @@ static void report(Call *call, AwsAnswer *answer)
 /* ---- what follows from an answer ---- */
 
 /* Once for a call: a service whose clock differs is right. */
-static bool sets_clock(Call *call, const AwsError *error, const AwsHttpAnswer *http)
+static bool sets_clock(Call *call, const AwsError *error, const HttpAnswer *http)
 {
     AwsClient *client = call->client;
-    const char *date = aws_http_header(http, "date");
+    const char *date = http_header(http, "date");
     int64_t at_s = date ? (int64_t)curl_getdate(date, NULL) : -1;
     if (at_s < 0 || call->has_set_clock || !aws_error_may_be_clock(error))
         return false;
@@ -233,18 +233,18 @@ static bool refreshes(Call *call, const AwsError *error)
     return true;
 }
 
-static int64_t asked_ms(const AwsHttpAnswer *http)
+static int64_t asked_ms(const HttpAnswer *http)
 {
-    const char *text = aws_http_header(http, "x-amz-retry-after");
+    const char *text = http_header(http, "x-amz-retry-after");
     int64_t value_ms;
     return text && integer_parse(view_from(text), &value_ms) ? MAX(value_ms, -1) : -1;
 }
 
 /* Whether it is tried again. */
-static bool repeats(Call *call, const AwsError *error, const AwsHttpAnswer *http)
+static bool repeats(Call *call, const AwsError *error, const HttpAnswer *http)
 {
     AwsClient *client = call->client;
-    bool has_answer = http->end == AWS_HTTP_ANSWERED;
+    bool has_answer = http->end == HTTP_ANSWERED;
     if (has_answer && (sets_clock(call, error, http) || refreshes(call, error))) {
         requeue_first(call);
         return true;
@@ -267,7 +267,7 @@ static void hide_secrets(AwsError *error, const AwsCredentials *credentials)
     aws_error_hide(error, credentials->secret_access_key);
 }
 
-static void take_answer(Call *call, AwsAnswer *answer, const AwsHttpAnswer *http)
+static void take_answer(Call *call, AwsAnswer *answer, const HttpAnswer *http)
 {
     AwsClient *client = call->client;
     client->under_way--;
@@ -286,15 +286,15 @@ static void take_answer(Call *call, AwsAnswer *answer, const AwsHttpAnswer *http
 /* One that could not be read is as if no whole answer had come. */
 static void was_read(AwsAnswer *answer, void *data)
 {
-    const AwsHttpAnswer http = {.end = AWS_HTTP_BROKEN};
+    const HttpAnswer http = {.end = HTTP_BROKEN};
     take_answer(data, answer, &http);
 }
 
-static void answered(const AwsHttpAnswer *http, void *data)
+static void answered(const HttpAnswer *http, void *data)
 {
     Call *call = data;
     AwsClient *client = call->client;
-    bool is_good = http->end == AWS_HTTP_ANSWERED && http->status >= 200 && http->status <= 299;
+    bool is_good = http->end == HTTP_ANSWERED && http->status >= 200 && http->status <= 299;
     if (is_good && http->body.len >= LONG_BODY) {
         if (!client->reader)
             client->reader = aws_reader_new(client->context);
@@ -333,16 +333,16 @@ static void send_attempt(Call *call)
     bool is_rest = wire == AWS_WIRE_REST;
     g_autofree char *path = aws_request_path(&client->endpoint, &attempt);
     g_autofree char *url = is_rest || wire == AWS_WIRE_POST ? url_of(client, path) : NULL;
-    const AwsHttpRequest request = {.method = is_rest ? "GET" : "POST",
-                                    .url = url ? url : client->endpoint.url,
-                                    .headers = (const char *const *)headers,
-                                    .body = is_rest ? (View){0} : view_from(call->body),
-                                    .connect_ms = CONNECT_MS,
-                                    .timeout_ms = call->what.timeout_ms,
-                                    .ca_bundle = client->ca_bundle,
-                                    .skips_proxy = client->endpoint.is_loopback};
+    const HttpRequest request = {.method = is_rest ? "GET" : "POST",
+                                 .url = url ? url : client->endpoint.url,
+                                 .headers = (const char *const *)headers,
+                                 .body = is_rest ? (View){0} : view_from(call->body),
+                                 .connect_ms = CONNECT_MS,
+                                 .timeout_ms = call->what.timeout_ms,
+                                 .ca_bundle = client->ca_bundle,
+                                 .skips_proxy = client->endpoint.is_loopback};
     call->phase = CALL_SENT;
-    call->waits_for = aws_http_send(client->http, &request, answered, call);
+    call->waits_for = http_send(client->http, &request, answered, call);
 }
 
 static void take_credentials(AwsCredentials *credentials, const GError *error, void *data)
@@ -607,7 +607,7 @@ static void set_up(AwsClient *client, const AwsClientConfig *config, const AwsTi
     adaptive_init(&client->adaptive, monotonic_ms(client));
 }
 
-AwsClient *aws_client_new(GMainContext *context, AwsHttp *http, AwsCredentialsSource *credentials,
+AwsClient *aws_client_new(GMainContext *context, HttpClient *http, AwsCredentialsSource *credentials,
                           const AwsClientConfig *config, const AwsTime *time, GError **error)
 {
     g_autoptr(AwsClient) client = g_new0(AwsClient, 1);

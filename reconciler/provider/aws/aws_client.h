@@ -1,13 +1,13 @@
 /* aws_client.h: calls to one service of one account in one region, until they succeed or are not worth
  * another try. Owns:   the retry quota, the rate limits and the clock's offset of that service. Calls:
- * aws_http.h, aws_credentials.h; signs (aws_request.h). Holds:  every attempt is signed anew; calls of one
+ * http_client.h, aws_credentials.h; signs (aws_request.h). Holds:  every attempt is signed anew; calls of one
  * action go out in the order they were given; done is called exactly once, never before aws_client_call() has
  * returned, but for what is cancelled or freed. Neither keys nor signatures are in any error. All of it on
  * the thread of the context. */
 #pragma once
 #include "reconciler/provider/aws/aws_answer.h"
 #include "reconciler/provider/aws/aws_credentials.h"
-#include "reconciler/provider/aws/aws_http.h"
+#include "reconciler/provider/http/http_client.h"
 #include "reconciler/provider/aws/aws_time.h"
 
 typedef enum { AWS_RETRY_STANDARD, AWS_RETRY_ADAPTIVE } AwsRetryMode;
@@ -31,7 +31,7 @@ typedef struct AwsClient AwsClient;
 /* http: borrowed, outlives the client, of the same context. credentials: referenced; NULL: nothing is signed
  * (for what asks for credentials). NULL with error (G_CONVERT_ERROR): the endpoint or the region is none, or
  * credentials would be readable on the way. */
-AwsClient *aws_client_new(GMainContext *context, AwsHttp *http, AwsCredentialsSource *credentials,
+AwsClient *aws_client_new(GMainContext *context, HttpClient *http, AwsCredentialsSource *credentials,
                           const AwsClientConfig *config, const AwsTime *time, GError **error);
 /* Ends what is under way without a word. Not from within done. */
 void aws_client_free(AwsClient *client);

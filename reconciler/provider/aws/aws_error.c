@@ -216,14 +216,14 @@ AwsError *aws_error_of_code(AwsService service, const char *code, const char *me
     return error;
 }
 
-AwsError *aws_error_of_transport(AwsHttpEnd end, const char *why)
+AwsError *aws_error_of_transport(HttpEnd end, const char *why)
 {
     AwsError *error = g_new0(AwsError, 1);
-    bool is_hopeless = end == AWS_HTTP_IMPOSSIBLE || end == AWS_HTTP_TOO_LARGE;
+    bool is_hopeless = end == HTTP_IMPOSSIBLE || end == HTTP_TOO_LARGE;
     error->code = g_strdup("");
     error->message = one_line(view_from(why ? why : "no answer"), MESSAGE_MAX);
     error->action = is_hopeless ? AWS_ACT_CONFIGURATION : AWS_ACT_RETRY;
-    error->is_certain = end == AWS_HTTP_UNREACHABLE || end == AWS_HTTP_IMPOSSIBLE;
+    error->is_certain = end == HTTP_UNREACHABLE || end == HTTP_IMPOSSIBLE;
     return error;
 }
 

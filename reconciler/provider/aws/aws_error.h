@@ -4,7 +4,7 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include "reconciler/provider/aws/aws_http.h"
+#include "reconciler/provider/http/http_client.h"
 #include "reconciler/provider/aws/aws_partition.h"
 
 typedef enum {
@@ -39,7 +39,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(AwsError, aws_error_free)
 AwsError *aws_error_read(AwsService service, long status, View body, const char *type,
                          const char *request_id);
 /* Of one that did not come. */
-AwsError *aws_error_of_transport(AwsHttpEnd end, const char *why);
+AwsError *aws_error_of_transport(HttpEnd end, const char *why);
 /* Of a list of failures that came with success (CreateFleet's errorSet), and of why an instance ended
  * (stateReason). */
 AwsError *aws_error_of_code(AwsService service, const char *code, const char *message);

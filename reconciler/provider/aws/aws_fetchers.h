@@ -2,7 +2,7 @@
  * services beside a machine or a container. Source: the SDKs' credential providers. */
 #pragma once
 #include "reconciler/provider/aws/aws_credentials_source.h"
-#include "reconciler/provider/aws/aws_http.h"
+#include "reconciler/provider/http/http_client.h"
 #include "reconciler/provider/aws/aws_settings.h"
 
 /* AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN. NULL without error: they are not set; with
@@ -16,7 +16,7 @@ AwsCredentials *aws_credentials_of_json(View json, const char *origin, GError **
 /* What a fetcher is made with: borrowed, and outlives it. */
 typedef struct {
     GMainContext *context; /* of http; NULL: the default one */
-    AwsHttp *http;
+    HttpClient *http;
     const AwsSettings *settings;
 } AwsFetching;
 

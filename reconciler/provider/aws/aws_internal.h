@@ -37,7 +37,7 @@ struct AwsProvider {
     Provider base;
     AwsProviderOptions options;
     GMainContext *context;
-    AwsHttp *http;
+    HttpClient *http;
     AwsSettings *settings; /* NULL: not read yet */
     GPtrArray *places;     /* of AwsPlace* */
     GHashTable *clusters;  /* environment's name → AwsCluster* */

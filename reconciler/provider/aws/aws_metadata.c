@@ -92,14 +92,14 @@ static void next(Asking *asking, Step step)
 
 /* ---- answers ---- */
 
-static char *take_text(char *old, const AwsHttpAnswer *answer)
+static char *take_text(char *old, const HttpAnswer *answer)
 {
     g_free(old);
     return one_line(answer->body, 1024);
 }
 
 /* Without a token version 1 is asked, where that is allowed: an instance from long ago has no other. */
-static void took_token(Asking *asking, const AwsHttpAnswer *answer)
+static void took_token(Asking *asking, const HttpAnswer *answer)
 {
     bool has_none = answer->status == 403 || answer->status == 404 || answer->status == 405;
     if (answer->status == 200)
@@ -111,7 +111,7 @@ static void took_token(Asking *asking, const AwsHttpAnswer *answer)
     next(asking, STEP_ROLE);
 }
 
-static void took_role(Asking *asking, const AwsHttpAnswer *answer)
+static void took_role(Asking *asking, const HttpAnswer *answer)
 {
     asking->role = take_text(asking->role, answer);
     if (*asking->role)
@@ -120,14 +120,14 @@ static void took_role(Asking *asking, const AwsHttpAnswer *answer)
         give_up(asking, "the instance has no role: give it an instance profile");
 }
 
-static void took_credentials(Asking *asking, const AwsHttpAnswer *answer)
+static void took_credentials(Asking *asking, const HttpAnswer *answer)
 {
     GError *error = NULL;
     AwsCredentials *credentials = aws_credentials_of_json(answer->body, origin_of(asking), &error);
     give(asking, credentials, error);
 }
 
-static void took_refusal(Asking *asking, const AwsHttpAnswer *answer)
+static void took_refusal(Asking *asking, const HttpAnswer *answer)
 {
     bool is_instance = asking->first == STEP_TOKEN;
     if (is_instance && answer->status == 401 && !asking->has_new_token) {
@@ -141,11 +141,11 @@ static void took_refusal(Asking *asking, const AwsHttpAnswer *answer)
     }
 }
 
-static void took(const AwsHttpAnswer *answer, void *data)
+static void took(const HttpAnswer *answer, void *data)
 {
     Asking *asking = data;
     asking->request = 0;
-    if (answer->end != AWS_HTTP_ANSWERED)
+    if (answer->end != HTTP_ANSWERED)
         again(asking, answer->error);
     else if (asking->step == STEP_TOKEN)
         took_token(asking, answer);
@@ -162,15 +162,15 @@ static void took(const AwsHttpAnswer *answer, void *data)
 static void send(Asking *asking, const char *method, const char *url, const char *header)
 {
     const char *const headers[] = {header, NULL};
-    const AwsHttpRequest request = {.method = method,
-                                    .url = url,
-                                    .headers = headers,
-                                    .body = g_str_equal(method, "PUT") ? VIEW("") : (View){0},
-                                    .connect_ms = asking->timeout_ms,
-                                    .timeout_ms = asking->timeout_ms,
-                                    .answer_max = ANSWER_MAX,
-                                    .skips_proxy = true};
-    asking->request = aws_http_send(asking->with.http, &request, took, asking);
+    const HttpRequest request = {.method = method,
+                                 .url = url,
+                                 .headers = headers,
+                                 .body = g_str_equal(method, "PUT") ? VIEW("") : (View){0},
+                                 .connect_ms = asking->timeout_ms,
+                                 .timeout_ms = asking->timeout_ms,
+                                 .answer_max = ANSWER_MAX,
+                                 .skips_proxy = true};
+    asking->request = http_send(asking->with.http, &request, took, asking);
 }
 
 /* The file is read with each question: it changes. False: why is said. */
@@ -238,7 +238,7 @@ static void cancel(void *self)
 {
     Asking *asking = self;
     if (asking->request)
-        aws_http_cancel(asking->with.http, asking->request);
+        http_cancel(asking->with.http, asking->request);
     asking->request = 0;
     asking->done = NULL;
     stop_timer(asking);

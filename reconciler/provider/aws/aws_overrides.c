@@ -3,7 +3,7 @@
 #include "reconciler/provider/aws/aws_internal.h"
 #include "reconciler/provider/aws/ecs_words.h"
 #include "reconciler/provider/aws/task_run.h"
-#include "spec/decode.h"
+#include "spec/task_part.h"
 
 typedef struct {
     GArray *containers; /* of TaskContainer */
@@ -17,82 +17,6 @@ static const char *const *kept(Overrides *overrides, char **list)
     if (list)
         g_ptr_array_add(overrides->lists, list);
     return (const char *const *)list;
-}
-
-/* What the job says of its node, which names a range as the definition does; NULL: nothing. Borrowed. */
-static const json_t *node_part(const json_t *said, const json_t *spec, int node)
-{
-    const char *range = task_definition_node_range(spec, node);
-    size_t index;
-    json_t *part;
-    json_array_foreach(json_object_get(json_object_get(said, "nodeOverrides"), "nodePropertyOverrides"),
-                       index, part)
-    {
-        if (g_strcmp0(ecs_text(part, "targetNodes"), range) == 0)
-            return part;
-    }
-    return NULL;
-}
-
-/* What the job, or what it says of its node, says of a container. */
-static const json_t *own_of(const json_t *part, const char *name)
-{
-    const json_t *task =
-        json_array_get(json_object_get(json_object_get(part, "ecsPropertiesOverride"), "taskProperties"), 0);
-    return strcmp(name, TASK_CONTAINER) == 0 ? json_object_get(part, "containerOverrides")
-                                             : ecs_named(json_object_get(task, "containers"), name);
-}
-
-/* ---- commands ---- */
-
-static int by_name(const void *a, const void *b)
-{
-    const EnvironmentVariable *left = a, *right = b;
-    return strcmp(left->name, right->name);
-}
-
-/* batch: "parameters merged key by key": the job's win. */
-static void add_parameters(Overrides *overrides, const json_t *spec, const json_t *said)
-{
-    json_t *own = json_object_get(said, "parameters"), *defined = json_object_get(spec, "parameters"), *value;
-    const char *name;
-    json_object_foreach(own, name, value)
-    {
-        EnvironmentVariable one = {(char *)(uintptr_t)name, (char *)(uintptr_t)json_string_value(value)};
-        g_array_append_val(overrides->parameters, one);
-    }
-    json_object_foreach(defined, name, value)
-    {
-        EnvironmentVariable one = {(char *)(uintptr_t)name, (char *)(uintptr_t)json_string_value(value)};
-        if (!json_object_get(own, name))
-            g_array_append_val(overrides->parameters, one);
-    }
-    g_array_sort(overrides->parameters, by_name);
-}
-
-static const char **words_of(const json_t *command)
-{
-    GPtrArray *words = g_ptr_array_new();
-    size_t index;
-    json_t *word;
-    json_array_foreach(command, index, word)
-        g_ptr_array_add(words, (gpointer)(uintptr_t)(json_string_value(word) ? json_string_value(word) : ""));
-    g_ptr_array_add(words, NULL);
-    return (const char **)g_ptr_array_free(words, FALSE);
-}
-
-/* NULL: as the definition says. */
-static char **command_of(const Overrides *overrides, const json_t *own, const json_t *defined)
-{
-    const json_t *said = json_object_get(own, "command");
-    g_autofree const char **words =
-        words_of(json_is_array(said) ? said : json_object_get(defined, "command"));
-    char **command = command_substitute(
-        words, (const EnvironmentVariable *)(void *)overrides->parameters->data, overrides->parameters->len);
-    if (json_is_array(said) || !g_strv_equal(words, (const char *const *)command))
-        return command;
-    g_strfreev(command);
-    return NULL;
 }
 
 /* ---- containers ---- */
@@ -132,14 +56,15 @@ static void add_alone(Overrides *overrides, const AwsTask *task, const char *nam
 /* own: what the job says of it; defined: what its task definition does. */
 static void add_own(Overrides *overrides, const AwsTask *task, const json_t *own, const json_t *defined)
 {
-    TaskNeed need = task_need_of(own);
-    TaskContainer container = {.name = ecs_text(defined, "name"),
-                               .command = kept(overrides, command_of(overrides, own, defined)),
-                               .environment = kept(overrides, environment_of(own, task->envp + task->injected,
-                                                                             overrides->workspace)),
-                               .vcpus_e4 = need.vcpus_e4,
-                               .memory_mib = need.memory_mib,
-                               .gpus = (int)need.gpus};
+    ResourceNeed need = container_need(own);
+    TaskContainer container = {
+        .name = ecs_text(defined, "name"),
+        .command = kept(overrides, container_command(defined, own, overrides->parameters)),
+        .environment =
+            kept(overrides, environment_of(own, task->envp + task->injected, overrides->workspace)),
+        .vcpus_e4 = need.vcpus_e4,
+        .memory_mib = need.memory_mib,
+        .gpus = (int)need.gpus};
     g_array_append_val(overrides->containers, container);
 }
 
@@ -163,17 +88,16 @@ static bool is_alone(const AwsTask *task, size_t containers)
 static void add_each(Overrides *overrides, const json_t *containers, const AwsTask *task, const json_t *spec,
                      const json_t *said)
 {
-    const json_t *part = task->node < 0 ? said : node_part(said, spec, task->node);
     size_t index;
     json_t *container;
-    add_parameters(overrides, spec, said);
+    overrides->parameters = task_parameters(spec, said);
     json_array_foreach(containers, index, container)
     {
         const char *name = ecs_text(container, "name");
         if (strcmp(name, TASK_WORKSPACE_CONTAINER) == 0)
             add_maker(overrides, overrides->workspace);
         else
-            add_own(overrides, task, own_of(part, name), container);
+            add_own(overrides, task, task_override(said, spec, task->node, name), container);
     }
 }
 
@@ -200,10 +124,9 @@ json_t *task_overrides_of_job(const json_t *body, const AwsTask *task)
 {
     g_autoptr(GArray) containers = g_array_new(FALSE, FALSE, sizeof(TaskContainer));
     g_autoptr(GPtrArray) lists = g_ptr_array_new_with_free_func(list_free);
-    g_autoptr(GArray) parameters = g_array_new(FALSE, FALSE, sizeof(EnvironmentVariable));
     g_autofree char *workspace =
         task->workspace ? g_strconcat(TASK_WORKSPACE_PATH "/", task->workspace, NULL) : NULL;
-    Overrides overrides = {containers, lists, parameters, workspace};
+    Overrides overrides = {containers, lists, NULL, workspace};
     const json_t *defined = json_object_get(body, "containerDefinitions");
     json_t *said = NULL, *spec = NULL; /* it borrows from them */
     if (is_alone(task, json_array_size(defined) - (workspace ? 1 : 0))) {
@@ -214,6 +137,7 @@ json_t *task_overrides_of_job(const json_t *body, const AwsTask *task)
         add_each(&overrides, defined, task, spec, said);
     }
     json_t *made = task_overrides(body, (const TaskContainer *)(void *)containers->data, containers->len);
+    g_clear_pointer(&overrides.parameters, g_array_unref);
     json_decref(said);
     json_decref(spec);
     return made;

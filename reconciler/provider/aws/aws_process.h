@@ -1,7 +1,6 @@
 /* aws_process.h: credentials that a program prints (credential_process of a profile).
- * Calls:  the program, by g_spawn_async (no shell), on the main context.
- * Holds:  it is ended after a time limit; of what it prints a bounded part is read, and none of it gets into
- * a message. Source: the SDKs' "process credential provider". */
+ * Calls:  program.h, without a shell.
+ * Holds:  none of what it prints gets into a message. Source: the SDKs' "process credential provider". */
 #pragma once
 #include "reconciler/provider/aws/aws_fetchers.h"
 

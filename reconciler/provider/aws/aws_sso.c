@@ -95,7 +95,7 @@ static AwsCredentials *keys_of(View body, const char *origin)
     return credentials;
 }
 
-static void took(const AwsHttpAnswer *answer, void *data)
+static void took(const HttpAnswer *answer, void *data)
 {
     SignedIn *signed_in = data;
     signed_in->request = 0;
@@ -106,7 +106,7 @@ static void took(const AwsHttpAnswer *answer, void *data)
         give_up(signed_in, "the sign-in session has ended");
     else
         give(signed_in, NULL,
-             answer->end != AWS_HTTP_ANSWERED
+             answer->end != HTTP_ANSWERED
                  ? g_error_new(G_FILE_ERROR, G_FILE_ERROR_ACCES, "%s: %s", signed_in->origin, answer->error)
              : answer->status == 403 || answer->status == 404
                  ? g_error_new(G_FILE_ERROR, G_FILE_ERROR_ACCES,
@@ -131,21 +131,21 @@ static void fetch(void *self, AwsFetched done, void *data)
         return;
     g_autofree char *header = g_strconcat(TOKEN_HEADER ": ", token, NULL);
     const char *const headers[] = {header, "Accept: application/json", NULL};
-    const AwsHttpRequest request = {.method = "GET",
-                                    .url = signed_in->url,
-                                    .headers = headers,
-                                    .connect_ms = CONNECT_MS,
-                                    .timeout_ms = TIMEOUT_MS,
-                                    .answer_max = ANSWER_MAX,
-                                    .ca_bundle = signed_in->with.settings->ca_bundle.text};
-    signed_in->request = aws_http_send(signed_in->with.http, &request, took, signed_in);
+    const HttpRequest request = {.method = "GET",
+                                 .url = signed_in->url,
+                                 .headers = headers,
+                                 .connect_ms = CONNECT_MS,
+                                 .timeout_ms = TIMEOUT_MS,
+                                 .answer_max = ANSWER_MAX,
+                                 .ca_bundle = signed_in->with.settings->ca_bundle.text};
+    signed_in->request = http_send(signed_in->with.http, &request, took, signed_in);
 }
 
 static void cancel(void *self)
 {
     SignedIn *signed_in = self;
     if (signed_in->request)
-        aws_http_cancel(signed_in->with.http, signed_in->request);
+        http_cancel(signed_in->with.http, signed_in->request);
     signed_in->request = 0;
     signed_in->done = NULL;
 }

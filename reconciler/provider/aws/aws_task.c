@@ -4,6 +4,7 @@
 #include "reconciler/provider/aws/aws_internal.h"
 #include "reconciler/provider/aws/ecs_words.h"
 #include "reconciler/provider/aws/task_run.h"
+#include "spec/task_part.h"
 
 #define RETRY_MS       1000 /* doubles up to RETRY_MAX_MS */
 #define RETRY_MAX_MS   60000

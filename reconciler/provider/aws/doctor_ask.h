@@ -9,7 +9,7 @@
 /* Borrowed, as long as DoctorAsk is there. */
 typedef struct {
     GMainContext *context;
-    AwsHttp *http;
+    HttpClient *http;
     AwsSettings *settings;
     const AwsTime *time;
     const char *region;

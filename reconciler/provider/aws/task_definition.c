@@ -2,10 +2,8 @@
 #include "reconciler/provider/aws/task_definition.h"
 #include "reconciler/provider/aws/ecs_words.h"
 #include <string.h>
-#include "reconciler/provider/aws/task_state.h"
-#include "spec/base/units.h"
 #include "spec/canonical.h"
-#include "spec/decode_value.h"
+#include "spec/task_part.h"
 
 #define LOG_GROUP        "/aws/batch/job"
 #define WORKSPACE_VOLUME "muster-workspace"
@@ -15,7 +13,7 @@
 
 typedef struct {
     const TaskDefinitionOptions *options;
-    const json_t *task; /* the members that are the task's: containerProperties, or of taskProperties */
+    TaskPart part;
     json_t *body;
 } Building;
 
@@ -31,28 +29,6 @@ static void copy_members(json_t *to, const json_t *from, const char *const *name
 
 /* ---- resources ---- */
 
-TaskNeed task_need_of(const json_t *container)
-{
-    TaskNeed need = {.vcpus_e4 = json_integer_value(json_object_get(container, "vcpus")) * 10000,
-                     .memory_mib = json_integer_value(json_object_get(container, "memory"))};
-    size_t index;
-    json_t *item;
-    json_array_foreach(json_object_get(container, "resourceRequirements"), index, item)
-    {
-        const char *type = ecs_text(item, "type"), *value = ecs_text(item, "value");
-        int64_t e4 = 0;
-        if (!type || !value || !decimal_parse(view_from(value), &e4))
-            continue;
-        if (strcmp(type, "VCPU") == 0)
-            need.vcpus_e4 = e4;
-        else if (strcmp(type, "MEMORY") == 0)
-            need.memory_mib = e4 / 10000;
-        else if (strcmp(type, "GPU") == 0)
-            need.gpus = e4 / 10000;
-    }
-    return need;
-}
-
 static void set_gpus(json_t *container, int64_t gpus)
 {
     char value[24];
@@ -63,7 +39,7 @@ static void set_gpus(json_t *container, int64_t gpus)
 }
 
 /* A container's shares and its hard limit. */
-static void set_size(json_t *container, const TaskNeed *need)
+static void set_size(json_t *container, const ResourceNeed *need)
 {
     if (need->vcpus_e4 > 0)
         json_object_set_new(container, "cpu", json_integer(ecs_cpu_units(need->vcpus_e4)));
@@ -175,7 +151,7 @@ static void set_volumes(Building *building)
                                        NULL};
     json_t *volumes = json_array(), *own;
     size_t index;
-    json_array_foreach(json_object_get(building->task, "volumes"), index, own)
+    json_array_foreach(json_object_get(building->part.task, "volumes"), index, own)
     {
         json_t *volume = json_object();
         copy_members(volume, own, same);
@@ -194,7 +170,7 @@ static void set_text(json_t *object, const char *name, const char *value)
         json_object_set_new(object, name, json_string(value));
 }
 
-static void set_task_size(json_t *object, const TaskNeed *need)
+static void set_task_size(json_t *object, const ResourceNeed *need)
 {
     char cpu[24], memory[24];
     g_snprintf(cpu, sizeof cpu, "%" G_GINT64_FORMAT, ecs_cpu_units(need->vcpus_e4));
@@ -206,7 +182,7 @@ static void set_task_size(json_t *object, const TaskNeed *need)
 }
 
 /* batch: "network": EC2 single: host; multinode, Fargate: awsvpc. */
-static void set_platform(Building *building, const TaskNeed *sum)
+static void set_platform(Building *building, const ResourceNeed *sum)
 {
     const TaskDefinitionOptions *options = building->options;
     static const char *const of_fargate[] = {"runtimePlatform", "ephemeralStorage", NULL};
@@ -215,7 +191,7 @@ static void set_platform(Building *building, const TaskNeed *sum)
     json_object_set_new(building->body, "requiresCompatibilities",
                         json_pack("[s]", options->is_fargate ? "FARGATE" : "EC2"));
     if (options->is_fargate) {
-        copy_members(building->body, building->task, of_fargate);
+        copy_members(building->body, building->part.task, of_fargate);
         set_task_size(building->body, sum);
     }
 }
@@ -223,67 +199,34 @@ static void set_platform(Building *building, const TaskNeed *sum)
 static void set_roles(Building *building)
 {
     static const char *const of_tasks[] = {"ipcMode", "pidMode", NULL};
-    const char *job_role = ecs_text(building->task, "jobRoleArn");
-    set_text(building->body, "taskRoleArn", job_role ? job_role : ecs_text(building->task, "taskRoleArn"));
-    set_text(building->body, "executionRoleArn", ecs_text(building->task, "executionRoleArn"));
-    copy_members(building->body, building->task, of_tasks);
+    const char *job_role = ecs_text(building->part.task, "jobRoleArn");
+    set_text(building->body, "taskRoleArn",
+             job_role ? job_role : ecs_text(building->part.task, "taskRoleArn"));
+    set_text(building->body, "executionRoleArn", ecs_text(building->part.task, "executionRoleArn"));
+    copy_members(building->body, building->part.task, of_tasks);
 }
 
 /* Of several containers each may have its own size; on Fargate the sum of them is the task's. */
 static void add_container(Building *building, const json_t *own, const char *name, bool is_alone,
-                          TaskNeed *sum)
+                          ResourceNeed *sum)
 {
     json_t *container = container_of(building, own, name);
-    TaskNeed need = task_need_of(own);
+    ResourceNeed need = container_need(own);
     sum->vcpus_e4 += need.vcpus_e4;
     sum->memory_mib += need.memory_mib;
     if (building->options->is_fargate && is_alone)
-        need = (TaskNeed){.gpus = need.gpus};
+        need = (ResourceNeed){.gpus = need.gpus};
     set_size(container, &need);
     json_array_append_new(json_object_get(building->body, "containerDefinitions"), container);
 }
 
-static void add_containers(Building *building, const json_t *several, TaskNeed *sum)
+static void add_containers(Building *building, ResourceNeed *sum)
 {
-    size_t index, len = json_array_size(several);
-    json_t *own;
-    if (!several)
-        add_container(building, building->task, TASK_CONTAINER, true, sum);
-    json_array_foreach(several, index, own)
-    {
-        g_autofree char *numbered =
-            index == 0 ? g_strdup(TASK_CONTAINER) : g_strdup_printf(TASK_CONTAINER "-%zu", index + 1);
-        const char *name = ecs_text(own, "name");
-        add_container(building, own, name ? name : numbered, len == 1, sum);
+    size_t len = task_part_len(&building->part);
+    for (size_t i = 0; i < len; i++) {
+        g_autofree char *name = task_part_name(&building->part, i);
+        add_container(building, task_part_container(&building->part, i), name, len == 1, sum);
     }
-}
-
-/* ---- which part of the definition ---- */
-
-const char *task_definition_node_range(const json_t *spec, int node)
-{
-    return ecs_text(node_properties_of(spec, node), "targetNodes");
-}
-
-/* Where the task's members stand, and its containers, if there are several. */
-static bool find_task(const json_t *spec, int node, const json_t **ret_task, const json_t **ret_several,
-                      GError **error)
-{
-    const json_t *part = node < 0 ? spec : node_properties_of(spec, node);
-    const json_t *alone = json_object_get(part, node < 0 ? "containerProperties" : "container");
-    const json_t *several =
-        json_array_get(json_object_get(json_object_get(part, "ecsProperties"), "taskProperties"), 0);
-    *ret_task = alone ? alone : several;
-    *ret_several = alone ? NULL : json_object_get(several, "containers");
-    if (*ret_task && (alone || json_array_size(*ret_several) > 0))
-        return true;
-    if (node >= 0)
-        g_set_error(error, G_CONVERT_ERROR, G_CONVERT_ERROR_ILLEGAL_SEQUENCE,
-                    "the job definition says nothing of node %d", node);
-    else
-        g_set_error_literal(error, G_CONVERT_ERROR, G_CONVERT_ERROR_ILLEGAL_SEQUENCE,
-                            "the job definition has no container");
-    return false;
 }
 
 static bool has_images(const json_t *body, GError **error)
@@ -303,11 +246,11 @@ static bool has_images(const json_t *body, GError **error)
 }
 
 /* The task's memory is the containers' together, so that this one needs none of its own. */
-static void add_maker(Building *building, const TaskNeed *sum)
+static void add_maker(Building *building, const ResourceNeed *sum)
 {
     json_t *containers = json_object_get(building->body, "containerDefinitions"), *container;
     const char *image = ecs_text(json_array_get(containers, 0), "image");
-    TaskNeed memory = {.memory_mib = sum->memory_mib};
+    ResourceNeed memory = {.memory_mib = sum->memory_mib};
     size_t index;
     json_array_foreach(containers, index, container)
     {
@@ -329,15 +272,23 @@ static void add_maker(Building *building, const TaskNeed *sum)
         set_task_size(building->body, &memory);
 }
 
+static bool find_part(const json_t *spec, int node, TaskPart *ret_part, GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+    if (task_part_find(spec, node, ret_part, &cause))
+        return true;
+    g_set_error_literal(error, G_CONVERT_ERROR, G_CONVERT_ERROR_ILLEGAL_SEQUENCE, cause->message);
+    return false;
+}
+
 json_t *task_definition_body(const json_t *spec, const TaskDefinitionOptions *options, GError **error)
 {
     Building building = {.options = options};
-    const json_t *several;
-    TaskNeed sum = {0};
-    if (!find_task(spec, options->node, &building.task, &several, error))
+    ResourceNeed sum = {0};
+    if (!find_part(spec, options->node, &building.part, error))
         return NULL;
     building.body = json_pack("{s:[]}", "containerDefinitions");
-    add_containers(&building, several, &sum);
+    add_containers(&building, &sum);
     set_platform(&building, &sum);
     set_roles(&building);
     set_volumes(&building);
@@ -407,11 +358,11 @@ const char **task_definition_essential(const json_t *body)
 
 const char **task_definition_essential_of(const json_t *spec, int node)
 {
-    const json_t *task = NULL, *several = NULL;
+    TaskPart part;
     static const char alone[] = TASK_CONTAINER;
     const char **names = NULL;
-    if (find_task(spec, node, &task, &several, NULL) && several)
-        return essential_of(several, true);
+    if (task_part_find(spec, node, &part, NULL) && part.several)
+        return essential_of(part.several, true);
     names = g_new0(const char *, 2);
     names[0] = alone;
     return names;

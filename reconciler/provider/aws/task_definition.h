@@ -42,11 +42,3 @@ const char **task_definition_essential(const json_t *body);
 /* The same of a job definition's spec; node: -1: of no multinode job. Borrowed from spec but for the array.
  */
 const char **task_definition_essential_of(const json_t *spec, int node);
-/* The range that says what a node is, as it is written ("0:3"); NULL: none. Borrowed. */
-const char *task_definition_node_range(const json_t *spec, int node);
-typedef struct {
-    int64_t vcpus_e4, memory_mib; /* 0: nothing is said */
-    int64_t gpus;
-} TaskNeed;
-/* What resourceRequirements, vcpus and memory of a container, or of what overrides it, say. */
-TaskNeed task_need_of(const json_t *container);

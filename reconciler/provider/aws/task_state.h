@@ -37,9 +37,6 @@ typedef struct {
     const char *stopped_reason; /* what ECS says: "Essential container in task exited" */
 } TaskState;
 
-/* The container that a definition of one container has. */
-#define TASK_CONTAINER "default"
-
 /* essential: names of the containers whose exit codes count, NULL-terminated: the first of them that ended
  * not with 0 says how the task ended. Others, as those that ECS adds, are not looked at but where none of
  * these is there. False: it is no task (it has no ARN or no status that is known). */

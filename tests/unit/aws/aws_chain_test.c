@@ -5,7 +5,7 @@
 typedef struct {
     HttpServer *server;
     GMainContext *context;
-    AwsHttp *http;
+    HttpClient *http;
     AwsSettings *settings;
     GHashTable *variables;
     GString *heard; /* "ACTION ROLE with KEY; …" of STS */
@@ -82,7 +82,7 @@ static void set_up(Fixture *fixture, const void *data)
     *fixture = (Fixture){.heard = g_string_new(NULL)};
     fixture->server = http_server_new(answer, fixture);
     fixture->context = g_main_context_new();
-    fixture->http = aws_http_new(fixture->context, 2);
+    fixture->http = http_new(fixture->context, 2);
     fixture->variables = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     g_autofree char *url = http_url(fixture->server, "");
     say(fixture, "AWS_ENDPOINT_URL_STS", url);
@@ -92,7 +92,7 @@ static void set_up(Fixture *fixture, const void *data)
 static void tear_down(Fixture *fixture, const void *data)
 {
     (void)data;
-    aws_http_free(fixture->http);
+    http_free(fixture->http);
     http_server_free(fixture->server);
     g_main_context_unref(fixture->context);
     aws_settings_free(fixture->settings);

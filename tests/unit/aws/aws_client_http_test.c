@@ -90,7 +90,7 @@ typedef struct {
     GMainContext *context;
     Service service;
     HttpServer *server;
-    AwsHttp *http;
+    HttpClient *http;
     AwsCredentialsSource *source;
     AwsClient *client;
 } Fixture;
@@ -114,7 +114,7 @@ static void set_up(Fixture *fixture, const void *data)
     (void)data;
     fixture->context = g_main_context_new();
     fixture->server = http_server_new(serve, &fixture->service);
-    fixture->http = aws_http_new(fixture->context, 4);
+    fixture->http = http_new(fixture->context, 4);
     g_autoptr(AwsCredentials) credentials =
         aws_credentials_new("AKIDEXAMPLE", SECRET, "session", 0, "the test");
     fixture->source = aws_credentials_source_fixed(credentials);
@@ -130,7 +130,7 @@ static void tear_down(Fixture *fixture, const void *data)
     (void)data;
     aws_client_free(fixture->client);
     aws_credentials_source_unref(fixture->source);
-    aws_http_free(fixture->http);
+    http_free(fixture->http);
     http_server_free(fixture->server);
     g_main_context_unref(fixture->context);
 }

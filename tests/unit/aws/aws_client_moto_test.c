@@ -68,7 +68,7 @@ static void moto_stop(Moto *moto, GThread *reader)
 
 typedef struct {
     GMainContext *context;
-    AwsHttp *http;
+    HttpClient *http;
     const char *url;
 } Account;
 
@@ -320,7 +320,7 @@ static void test_moto(void)
     }
     GThread *reader = g_thread_new("moto's log", drain, moto.log);
     Account account = {.context = g_main_context_new(), .url = moto.url};
-    account.http = aws_http_new(account.context, 4);
+    account.http = http_new(account.context, 4);
     check_partitions(&account);
     AwsCredentials *user = lock_account(&account);
     check_signatures(&account, user);
@@ -328,7 +328,7 @@ static void test_moto(void)
     check_pages(&account, user);
     check_errors(&account, user);
     aws_credentials_unref(user);
-    aws_http_free(account.http);
+    http_free(account.http);
     g_main_context_unref(account.context);
     moto_stop(&moto, reader);
 }

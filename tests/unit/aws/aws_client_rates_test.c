@@ -274,7 +274,7 @@ static FakeReply chaos(const FakeRequest *request, void *data)
         reply = reply_json_error(403, "InvalidSignatureException");
         reply.headers[0] = g_strdup("date: Thu, 15 Jan 2026 20:00:00 GMT");
         break;
-    case 4: reply = (FakeReply){.end = (AwsHttpEnd)rng_between(&state->rng, 1, 5)}; break;
+    case 4: reply = (FakeReply){.end = (HttpEnd)rng_between(&state->rng, 1, 5)}; break;
     case 5: reply = reply_of(200, "not JSON"); break;
     default: reply = reply_of(200, "{}"); break;
     }

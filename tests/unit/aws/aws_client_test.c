@@ -176,42 +176,41 @@ static void test_attempts(void)
 {
     static const struct {
         AwsService service;
-        AwsHttpEnd end;
+        HttpEnd end;
         long status;
         const char *body;
         int max, sent;
         bool is_once;
         AwsAction action;
     } cases[] = {
-        {AWS_EC2, AWS_HTTP_ANSWERED, 500, "<html>", 0, 3, false, AWS_ACT_RETRY},
-        {AWS_EC2, AWS_HTTP_ANSWERED, 500, "<html>", 5, 5, false, AWS_ACT_RETRY},
-        {AWS_EC2, AWS_HTTP_ANSWERED, 500, "<html>", 1, 1, false, AWS_ACT_RETRY},
-        {AWS_EC2, AWS_HTTP_ANSWERED, 503, EC2_ERROR("RequestLimitExceeded"), 0, 3, false, AWS_ACT_RETRY},
+        {AWS_EC2, HTTP_ANSWERED, 500, "<html>", 0, 3, false, AWS_ACT_RETRY},
+        {AWS_EC2, HTTP_ANSWERED, 500, "<html>", 5, 5, false, AWS_ACT_RETRY},
+        {AWS_EC2, HTTP_ANSWERED, 500, "<html>", 1, 1, false, AWS_ACT_RETRY},
+        {AWS_EC2, HTTP_ANSWERED, 503, EC2_ERROR("RequestLimitExceeded"), 0, 3, false, AWS_ACT_RETRY},
         /* No capacity comes with 500, and is not to be asked for again. */
-        {AWS_EC2, AWS_HTTP_ANSWERED, 500, EC2_ERROR("InsufficientInstanceCapacity"), 0, 1, false,
+        {AWS_EC2, HTTP_ANSWERED, 500, EC2_ERROR("InsufficientInstanceCapacity"), 0, 1, false,
          AWS_ACT_NEXT_POOL},
-        {AWS_EC2, AWS_HTTP_ANSWERED, 403, EC2_ERROR("UnauthorizedOperation"), 0, 1, false,
-         AWS_ACT_CONFIGURATION},
-        {AWS_EC2, AWS_HTTP_ANSWERED, 400, EC2_ERROR("Whatever"), 0, 1, false, AWS_ACT_FINAL},
-        {AWS_EC2, AWS_HTTP_ANSWERED, 412, EC2_ERROR("DryRunOperation"), 0, 1, false, AWS_ACT_SUCCESS},
-        {AWS_ECS, AWS_HTTP_ANSWERED, 400, JSON_ERROR("ThrottlingException"), 0, 3, false, AWS_ACT_RETRY},
-        {AWS_ECS, AWS_HTTP_ANSWERED, 400, JSON_ERROR("LimitExceededException"), 0, 1, false, AWS_ACT_WAIT},
-        {AWS_ECS, AWS_HTTP_ANSWERED, 429, "", 0, 3, false, AWS_ACT_RETRY},
-        {AWS_ECS, AWS_HTTP_ANSWERED, 200, "[]", 0, 3, false, AWS_ACT_RETRY},
-        {AWS_ECS, AWS_HTTP_ANSWERED, 200, "{", 0, 3, false, AWS_ACT_RETRY},
-        {AWS_EC2, AWS_HTTP_ANSWERED, 200, "<R>", 0, 3, false, AWS_ACT_RETRY},
-        {AWS_EC2, AWS_HTTP_BROKEN, 0, NULL, 0, 3, false, AWS_ACT_RETRY},
-        {AWS_EC2, AWS_HTTP_LATE, 0, NULL, 0, 3, false, AWS_ACT_RETRY},
-        {AWS_EC2, AWS_HTTP_UNREACHABLE, 0, NULL, 0, 3, false, AWS_ACT_RETRY},
-        {AWS_EC2, AWS_HTTP_IMPOSSIBLE, 0, NULL, 0, 1, false, AWS_ACT_CONFIGURATION},
-        {AWS_EC2, AWS_HTTP_TOO_LARGE, 0, NULL, 0, 1, false, AWS_ACT_CONFIGURATION},
+        {AWS_EC2, HTTP_ANSWERED, 403, EC2_ERROR("UnauthorizedOperation"), 0, 1, false, AWS_ACT_CONFIGURATION},
+        {AWS_EC2, HTTP_ANSWERED, 400, EC2_ERROR("Whatever"), 0, 1, false, AWS_ACT_FINAL},
+        {AWS_EC2, HTTP_ANSWERED, 412, EC2_ERROR("DryRunOperation"), 0, 1, false, AWS_ACT_SUCCESS},
+        {AWS_ECS, HTTP_ANSWERED, 400, JSON_ERROR("ThrottlingException"), 0, 3, false, AWS_ACT_RETRY},
+        {AWS_ECS, HTTP_ANSWERED, 400, JSON_ERROR("LimitExceededException"), 0, 1, false, AWS_ACT_WAIT},
+        {AWS_ECS, HTTP_ANSWERED, 429, "", 0, 3, false, AWS_ACT_RETRY},
+        {AWS_ECS, HTTP_ANSWERED, 200, "[]", 0, 3, false, AWS_ACT_RETRY},
+        {AWS_ECS, HTTP_ANSWERED, 200, "{", 0, 3, false, AWS_ACT_RETRY},
+        {AWS_EC2, HTTP_ANSWERED, 200, "<R>", 0, 3, false, AWS_ACT_RETRY},
+        {AWS_EC2, HTTP_BROKEN, 0, NULL, 0, 3, false, AWS_ACT_RETRY},
+        {AWS_EC2, HTTP_LATE, 0, NULL, 0, 3, false, AWS_ACT_RETRY},
+        {AWS_EC2, HTTP_UNREACHABLE, 0, NULL, 0, 3, false, AWS_ACT_RETRY},
+        {AWS_EC2, HTTP_IMPOSSIBLE, 0, NULL, 0, 1, false, AWS_ACT_CONFIGURATION},
+        {AWS_EC2, HTTP_TOO_LARGE, 0, NULL, 0, 1, false, AWS_ACT_CONFIGURATION},
         /* What must not be done twice: only where it is certain that it was not. */
-        {AWS_ECS, AWS_HTTP_BROKEN, 0, NULL, 0, 1, true, AWS_ACT_RETRY},
-        {AWS_ECS, AWS_HTTP_LATE, 0, NULL, 0, 1, true, AWS_ACT_RETRY},
-        {AWS_ECS, AWS_HTTP_ANSWERED, 500, "", 0, 1, true, AWS_ACT_RETRY},
-        {AWS_ECS, AWS_HTTP_ANSWERED, 200, "{", 0, 1, true, AWS_ACT_RETRY},
-        {AWS_ECS, AWS_HTTP_UNREACHABLE, 0, NULL, 0, 3, true, AWS_ACT_RETRY},
-        {AWS_ECS, AWS_HTTP_ANSWERED, 400, JSON_ERROR("ThrottlingException"), 0, 3, true, AWS_ACT_RETRY},
+        {AWS_ECS, HTTP_BROKEN, 0, NULL, 0, 1, true, AWS_ACT_RETRY},
+        {AWS_ECS, HTTP_LATE, 0, NULL, 0, 1, true, AWS_ACT_RETRY},
+        {AWS_ECS, HTTP_ANSWERED, 500, "", 0, 1, true, AWS_ACT_RETRY},
+        {AWS_ECS, HTTP_ANSWERED, 200, "{", 0, 1, true, AWS_ACT_RETRY},
+        {AWS_ECS, HTTP_UNREACHABLE, 0, NULL, 0, 3, true, AWS_ACT_RETRY},
+        {AWS_ECS, HTTP_ANSWERED, 400, JSON_ERROR("ThrottlingException"), 0, 3, true, AWS_ACT_RETRY},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         Same same = {.reply = {.end = cases[i].end,

@@ -84,7 +84,7 @@ static void test_text(void)
     g_autoptr(AwsError) xml = aws_error_read(AWS_EC2, 400, VIEW(EC2("A", "b.")), NULL, NULL);
     g_autoptr(AwsError) json =
         aws_error_read(AWS_ECS, 400, VIEW("{\"__type\":\"A\",\"message\":\"b.\"}"), NULL, "h-1");
-    g_autoptr(AwsError) none = aws_error_of_transport(AWS_HTTP_LATE, "too late");
+    g_autoptr(AwsError) none = aws_error_of_transport(HTTP_LATE, "too late");
     g_autoptr(AwsError) copy = aws_error_copy(xml);
     g_autofree char *first = aws_error_text(xml), *second = aws_error_text(json),
                     *third = aws_error_text(none), *fourth = aws_error_text(copy);
@@ -98,14 +98,14 @@ static void test_text(void)
 static void test_transport(void)
 {
     const struct {
-        AwsHttpEnd end;
+        HttpEnd end;
         AwsAction action;
         bool is_certain;
-    } ends[] = {{AWS_HTTP_UNREACHABLE, AWS_ACT_RETRY, true},
-                {AWS_HTTP_BROKEN, AWS_ACT_RETRY, false},
-                {AWS_HTTP_LATE, AWS_ACT_RETRY, false},
-                {AWS_HTTP_TOO_LARGE, AWS_ACT_CONFIGURATION, false},
-                {AWS_HTTP_IMPOSSIBLE, AWS_ACT_CONFIGURATION, true}};
+    } ends[] = {{HTTP_UNREACHABLE, AWS_ACT_RETRY, true},
+                {HTTP_BROKEN, AWS_ACT_RETRY, false},
+                {HTTP_LATE, AWS_ACT_RETRY, false},
+                {HTTP_TOO_LARGE, AWS_ACT_CONFIGURATION, false},
+                {HTTP_IMPOSSIBLE, AWS_ACT_CONFIGURATION, true}};
     for (size_t i = 0; i < G_N_ELEMENTS(ends); i++) {
         g_autoptr(AwsError) error = aws_error_of_transport(ends[i].end, "why");
         g_assert_cmpint(error->action, ==, ends[i].action);

@@ -9,7 +9,7 @@
 typedef struct {
     HttpServer *server;
     GMainContext *context;
-    AwsHttp *http;
+    HttpClient *http;
     AwsSettings *settings;
     GHashTable *variables;
     AwsFetcher fetcher;
@@ -63,7 +63,7 @@ static void set_up(Fixture *fixture, const void *data)
     *fixture = (Fixture){.token_status = 200, .role_status = 200, .role = "my-role\n", .set = SET};
     fixture->server = http_server_new(answer, fixture);
     fixture->context = g_main_context_new();
-    fixture->http = aws_http_new(fixture->context, 2);
+    fixture->http = http_new(fixture->context, 2);
     fixture->variables = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     g_autofree char *url = http_url(fixture->server, "");
     say(fixture, "AWS_EC2_METADATA_SERVICE_ENDPOINT", url);
@@ -75,7 +75,7 @@ static void tear_down(Fixture *fixture, const void *data)
     (void)data;
     if (fixture->fetcher.free)
         fixture->fetcher.free(fixture->fetcher.self);
-    aws_http_free(fixture->http);
+    http_free(fixture->http);
     http_server_free(fixture->server);
     g_main_context_unref(fixture->context);
     aws_settings_free(fixture->settings);

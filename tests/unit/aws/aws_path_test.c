@@ -8,6 +8,7 @@
 #include "reconciler/provider/aws/task_run.h"
 #include "reconciler/provider/aws/task_state.h"
 #include "reconciler/provider/aws/user_data.h"
+#include "spec/task_part.h"
 #include "tests/support/aws_double.h"
 
 #define IMAGE   "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"

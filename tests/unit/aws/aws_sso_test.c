@@ -15,7 +15,7 @@
 typedef struct {
     HttpServer *server;
     GMainContext *context;
-    AwsHttp *http;
+    HttpClient *http;
     AwsSettings *settings;
     char *home, *url;
     AwsFetcher fetcher;
@@ -57,7 +57,7 @@ static void set_up(Fixture *fixture, const void *data)
     fixture->server = http_server_new(answer, fixture);
     fixture->url = http_url(fixture->server, "/");
     fixture->context = g_main_context_new();
-    fixture->http = aws_http_new(fixture->context, 2);
+    fixture->http = http_new(fixture->context, 2);
     fixture->home = g_dir_make_tmp("muster-sso-XXXXXX", NULL);
 }
 
@@ -66,7 +66,7 @@ static void tear_down(Fixture *fixture, const void *data)
     (void)data;
     if (fixture->fetcher.free)
         fixture->fetcher.free(fixture->fetcher.self);
-    aws_http_free(fixture->http);
+    http_free(fixture->http);
     http_server_free(fixture->server);
     g_main_context_unref(fixture->context);
     aws_settings_free(fixture->settings);

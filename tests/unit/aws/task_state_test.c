@@ -1,4 +1,5 @@
 #include "reconciler/provider/aws/task_state.h"
+#include "spec/task_part.h"
 #include <glib.h>
 
 static const char *const one[] = {TASK_CONTAINER, NULL};

@@ -1,4 +1,4 @@
-#include "reconciler/provider/aws/aws_http.h"
+#include "reconciler/provider/http/http_client.h"
 #include "tests/support/http_script.h"
 
 /* ---- a server that does as the path says ---- */
@@ -32,12 +32,12 @@ static char *answer(const char *request, int connection, void *data)
 typedef struct {
     GMainContext *context;
     HttpServer *server;
-    AwsHttp *http;
+    HttpClient *http;
 } Fixture;
 
 typedef struct {
     int times;
-    AwsHttpEnd end;
+    HttpEnd end;
     long status;
     char *body, *error, *connection, *twice;
 } Got;
@@ -57,18 +57,18 @@ static void set_up(Fixture *fixture, const void *data)
     (void)data;
     fixture->context = g_main_context_new();
     fixture->server = http_server_new(answer, NULL);
-    fixture->http = aws_http_new(fixture->context, 4);
+    fixture->http = http_new(fixture->context, 4);
 }
 
 static void tear_down(Fixture *fixture, const void *data)
 {
     (void)data;
-    aws_http_free(fixture->http);
+    http_free(fixture->http);
     http_server_free(fixture->server);
     g_main_context_unref(fixture->context);
 }
 
-static void take(const AwsHttpAnswer *said, void *data)
+static void take(const HttpAnswer *said, void *data)
 {
     Got *got = data;
     got->times++;
@@ -76,18 +76,18 @@ static void take(const AwsHttpAnswer *said, void *data)
     got->status = said->status;
     got->body = g_strndup(said->body.data, said->body.len);
     got->error = g_strdup(said->error);
-    got->connection = g_strdup(aws_http_header(said, "x-connection"));
-    got->twice = g_strdup(aws_http_header(said, "X-TWICE"));
+    got->connection = g_strdup(http_header(said, "x-connection"));
+    got->twice = g_strdup(http_header(said, "X-TWICE"));
 }
 
-static uint64_t send_to(Fixture *fixture, const char *path, AwsHttpRequest request, Got *ret_got)
+static uint64_t send_to(Fixture *fixture, const char *path, HttpRequest request, Got *ret_got)
 {
     g_autofree char *url = http_url(fixture->server, path);
     request.url = path[0] == '/' ? url : path;
     request.method = request.method ? request.method : "GET";
     request.connect_ms = request.connect_ms ? request.connect_ms : 10000;
     request.timeout_ms = request.timeout_ms ? request.timeout_ms : 30000;
-    uint64_t id = aws_http_send(fixture->http, &request, take, ret_got);
+    uint64_t id = http_send(fixture->http, &request, take, ret_got);
     g_assert_cmpint(ret_got->times, ==, 0); /* never before it has returned */
     return id;
 }
@@ -107,15 +107,14 @@ static void test_request(Fixture *fixture, const void *data)
     (void)data;
     g_auto(Got) got = {0};
     const char *const headers[] = {"X-Amz-Target: A.B", "Content-Type: application/x-amz-json-1.1", NULL};
-    send_to(fixture, "/echo", (AwsHttpRequest){.method = "POST", .headers = headers, .body = VIEW("{}")},
-            &got);
+    send_to(fixture, "/echo", (HttpRequest){.method = "POST", .headers = headers, .body = VIEW("{}")}, &got);
     wait_for(fixture, &got);
     g_autofree char *right =
         g_strdup_printf("POST /echo HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUser-Agent: muster/" MUSTER_VERSION
                         "\r\nX-Amz-Target: A.B\r\nContent-Type: application/x-amz-json-1.1\r\n"
                         "Content-Length: 2\r\n\r\n{}",
                         fixture->server->port);
-    g_assert_cmpint(got.end, ==, AWS_HTTP_ANSWERED);
+    g_assert_cmpint(got.end, ==, HTTP_ANSWERED);
     g_assert_cmpint(got.status, ==, 200);
     g_assert_cmpstr(got.body, ==, right);
     g_assert_cmpstr(got.twice, ==, "last");
@@ -134,7 +133,7 @@ static void test_methods(Fixture *fixture, const void *data)
                  {"POST", VIEW("a=b"), "POST /echo ", "Content-Length: 3\r\n"}};
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_auto(Got) got = {0};
-        send_to(fixture, "/echo", (AwsHttpRequest){.method = cases[i].method, .body = cases[i].body}, &got);
+        send_to(fixture, "/echo", (HttpRequest){.method = cases[i].method, .body = cases[i].body}, &got);
         wait_for(fixture, &got);
         g_assert_true(g_str_has_prefix(got.body, cases[i].first));
         g_assert_true(!cases[i].has || strstr(got.body, cases[i].has));
@@ -147,22 +146,22 @@ static void test_ends(Fixture *fixture, const void *data)
     (void)data;
     const struct {
         const char *path;
-        AwsHttpRequest request;
-        AwsHttpEnd end;
+        HttpRequest request;
+        HttpEnd end;
         long status;
     } cases[] = {
-        {"/fault", {0}, AWS_HTTP_ANSWERED, 503},
-        {"/elsewhere", {0}, AWS_HTTP_ANSWERED, 302},
-        {"/close", {.method = "POST", .body = VIEW("{}")}, AWS_HTTP_BROKEN, 0},
-        {"/half", {0}, AWS_HTTP_BROKEN, 0},
-        {"/none", {0}, AWS_HTTP_BROKEN, 0},
-        {"/hang", {.timeout_ms = 1000}, AWS_HTTP_LATE, 0},
-        {"/large", {.answer_max = 4999}, AWS_HTTP_TOO_LARGE, 0},
-        {"/large", {.answer_max = 5000}, AWS_HTTP_ANSWERED, 200},
-        {"http://127.0.0.1:1/", {.skips_proxy = true}, AWS_HTTP_UNREACHABLE, 0},
-        {"http://host.invalid/", {.skips_proxy = true}, AWS_HTTP_UNREACHABLE, 0},
-        {"ftp://127.0.0.1/", {0}, AWS_HTTP_IMPOSSIBLE, 0},
-        {"http://", {0}, AWS_HTTP_IMPOSSIBLE, 0},
+        {"/fault", {0}, HTTP_ANSWERED, 503},
+        {"/elsewhere", {0}, HTTP_ANSWERED, 302},
+        {"/close", {.method = "POST", .body = VIEW("{}")}, HTTP_BROKEN, 0},
+        {"/half", {0}, HTTP_BROKEN, 0},
+        {"/none", {0}, HTTP_BROKEN, 0},
+        {"/hang", {.timeout_ms = 1000}, HTTP_LATE, 0},
+        {"/large", {.answer_max = 4999}, HTTP_TOO_LARGE, 0},
+        {"/large", {.answer_max = 5000}, HTTP_ANSWERED, 200},
+        {"http://127.0.0.1:1/", {.skips_proxy = true}, HTTP_UNREACHABLE, 0},
+        {"http://host.invalid/", {.skips_proxy = true}, HTTP_UNREACHABLE, 0},
+        {"ftp://127.0.0.1/", {0}, HTTP_IMPOSSIBLE, 0},
+        {"http://", {0}, HTTP_IMPOSSIBLE, 0},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_auto(Got) got = {0};
@@ -171,7 +170,7 @@ static void test_ends(Fixture *fixture, const void *data)
         g_test_message("%s: %d, %s", cases[i].path, got.end, got.error ? got.error : "no error");
         g_assert_cmpint(got.end, ==, cases[i].end);
         g_assert_cmpint(got.status, ==, cases[i].status);
-        g_assert_true((got.error == NULL) == (got.end == AWS_HTTP_ANSWERED));
+        g_assert_true((got.error == NULL) == (got.end == HTTP_ANSWERED));
     }
 }
 
@@ -182,12 +181,12 @@ static void test_tls(Fixture *fixture, const void *data)
     g_autofree char *url = g_strdup_printf("https://127.0.0.1:%d/echo", fixture->server->port);
     g_auto(Got) plain = {0};
     g_auto(Got) no_bundle = {0};
-    send_to(fixture, url, (AwsHttpRequest){0}, &plain);
+    send_to(fixture, url, (HttpRequest){0}, &plain);
     wait_for(fixture, &plain);
-    g_assert_cmpint(plain.end, ==, AWS_HTTP_UNREACHABLE);
-    send_to(fixture, url, (AwsHttpRequest){.ca_bundle = "/nonexistent"}, &no_bundle);
+    g_assert_cmpint(plain.end, ==, HTTP_UNREACHABLE);
+    send_to(fixture, url, (HttpRequest){.ca_bundle = "/nonexistent"}, &no_bundle);
     wait_for(fixture, &no_bundle);
-    g_assert_cmpint(no_bundle.end, ==, AWS_HTTP_IMPOSSIBLE);
+    g_assert_cmpint(no_bundle.end, ==, HTTP_IMPOSSIBLE);
 }
 
 /* One after the other they share a connection; at once they take no more than there may be. */
@@ -196,17 +195,17 @@ static void test_connections(Fixture *fixture, const void *data)
     (void)data;
     g_auto(Got) first = {0};
     g_auto(Got) second = {0};
-    send_to(fixture, "/echo", (AwsHttpRequest){0}, &first);
+    send_to(fixture, "/echo", (HttpRequest){0}, &first);
     wait_for(fixture, &first);
-    send_to(fixture, "/echo", (AwsHttpRequest){0}, &second);
+    send_to(fixture, "/echo", (HttpRequest){0}, &second);
     wait_for(fixture, &second);
     g_assert_cmpstr(second.connection, ==, first.connection);
     Got many[40] = {0};
     for (size_t i = 0; i < G_N_ELEMENTS(many); i++)
-        send_to(fixture, "/echo", (AwsHttpRequest){0}, &many[i]);
+        send_to(fixture, "/echo", (HttpRequest){0}, &many[i]);
     for (size_t i = 0; i < G_N_ELEMENTS(many); i++) {
         wait_for(fixture, &many[i]);
-        g_assert_cmpint(many[i].end, ==, AWS_HTTP_ANSWERED);
+        g_assert_cmpint(many[i].end, ==, HTTP_ANSWERED);
         got_clear(&many[i]);
     }
     g_assert_cmpint(fixture->server->connections, <=, 4);
@@ -218,12 +217,12 @@ static void test_proxy(Fixture *fixture, const void *data)
     (void)data;
     g_auto(Got) by_proxy = {0};
     g_auto(Got) past_it = {0};
-    send_to(fixture, "/echo", (AwsHttpRequest){.proxy = "http://127.0.0.1:1"}, &by_proxy);
+    send_to(fixture, "/echo", (HttpRequest){.proxy = "http://127.0.0.1:1"}, &by_proxy);
     wait_for(fixture, &by_proxy);
-    g_assert_cmpint(by_proxy.end, ==, AWS_HTTP_UNREACHABLE);
-    send_to(fixture, "/echo", (AwsHttpRequest){.proxy = "http://127.0.0.1:1", .skips_proxy = true}, &past_it);
+    g_assert_cmpint(by_proxy.end, ==, HTTP_UNREACHABLE);
+    send_to(fixture, "/echo", (HttpRequest){.proxy = "http://127.0.0.1:1", .skips_proxy = true}, &past_it);
     wait_for(fixture, &past_it);
-    g_assert_cmpint(past_it.end, ==, AWS_HTTP_ANSWERED);
+    g_assert_cmpint(past_it.end, ==, HTTP_ANSWERED);
 }
 
 static void test_cancel(Fixture *fixture, const void *data)
@@ -231,16 +230,16 @@ static void test_cancel(Fixture *fixture, const void *data)
     (void)data;
     g_auto(Got) cancelled = {0};
     g_auto(Got) other = {0};
-    uint64_t id = send_to(fixture, "/hang", (AwsHttpRequest){0}, &cancelled);
-    uint64_t impossible = send_to(fixture, "ftp://a/", (AwsHttpRequest){0}, &cancelled);
-    aws_http_cancel(fixture->http, id);
-    aws_http_cancel(fixture->http, id);
-    aws_http_cancel(fixture->http, impossible);
-    send_to(fixture, "/echo", (AwsHttpRequest){0}, &other);
+    uint64_t id = send_to(fixture, "/hang", (HttpRequest){0}, &cancelled);
+    uint64_t impossible = send_to(fixture, "ftp://a/", (HttpRequest){0}, &cancelled);
+    http_cancel(fixture->http, id);
+    http_cancel(fixture->http, id);
+    http_cancel(fixture->http, impossible);
+    send_to(fixture, "/echo", (HttpRequest){0}, &other);
     wait_for(fixture, &other);
     g_assert_cmpint(cancelled.times, ==, 0);
     g_auto(Got) left = {0};
-    send_to(fixture, "/hang", (AwsHttpRequest){0}, &left); /* ended with the fixture */
+    send_to(fixture, "/hang", (HttpRequest){0}, &left); /* ended with the fixture */
 }
 
 /* ---- from within an answer ---- */
@@ -250,11 +249,11 @@ typedef struct {
     Got got;
 } Chain;
 
-static void send_next(const AwsHttpAnswer *said, void *data)
+static void send_next(const HttpAnswer *said, void *data)
 {
     (void)said;
     Chain *chain = data;
-    send_to(chain->fixture, "/echo", (AwsHttpRequest){0}, &chain->got);
+    send_to(chain->fixture, "/echo", (HttpRequest){0}, &chain->got);
 }
 
 static void test_chain(Fixture *fixture, const void *data)
@@ -262,8 +261,8 @@ static void test_chain(Fixture *fixture, const void *data)
     (void)data;
     Chain chain = {.fixture = fixture};
     g_autofree char *url = http_url(fixture->server, "/fault");
-    const AwsHttpRequest request = {.method = "GET", .url = url, .connect_ms = 1000, .timeout_ms = 30000};
-    aws_http_send(fixture->http, &request, send_next, &chain);
+    const HttpRequest request = {.method = "GET", .url = url, .connect_ms = 1000, .timeout_ms = 30000};
+    http_send(fixture->http, &request, send_next, &chain);
     wait_for(fixture, &chain.got);
     g_assert_cmpint(chain.got.status, ==, 200);
     got_clear(&chain.got);
@@ -274,13 +273,13 @@ static void test_chain(Fixture *fixture, const void *data)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    ADD("/aws-http/request", test_request);
-    ADD("/aws-http/methods", test_methods);
-    ADD("/aws-http/ends", test_ends);
-    ADD("/aws-http/tls", test_tls);
-    ADD("/aws-http/connections", test_connections);
-    ADD("/aws-http/proxy", test_proxy);
-    ADD("/aws-http/cancel", test_cancel);
-    ADD("/aws-http/chain", test_chain);
+    ADD("/http/request", test_request);
+    ADD("/http/methods", test_methods);
+    ADD("/http/ends", test_ends);
+    ADD("/http/tls", test_tls);
+    ADD("/http/connections", test_connections);
+    ADD("/http/proxy", test_proxy);
+    ADD("/http/cancel", test_cancel);
+    ADD("/http/chain", test_chain);
     return g_test_run();
 }

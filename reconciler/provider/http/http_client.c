@@ -1,21 +1,25 @@
-#include "reconciler/provider/aws/aws_http.h"
+#include "reconciler/provider/http/http_client.h"
 #include <curl/curl.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 
 #ifndef MUSTER_VERSION
 #error "MUSTER_VERSION comes from the Makefile"
 #endif
 
 #define ANSWER_MAX ((size_t)16 << 20)
+#define READY_MAX  64 /* sockets at a time; the others come in the next round of the loop */
 
 typedef struct {
     GSource source;
-    AwsHttp *http;
+    HttpClient *http;
 } HttpSource;
 
-struct AwsHttp {
+struct HttpClient {
     CURLM *multi;
     GSource *source;
-    GHashTable *sockets; /* fd → its tag in source */
+    int epoll;           /* of its sockets: the loop watches one descriptor, however many there are */
+    GHashTable *sockets; /* those that are in it */
     GHashTable *calls;   /* id → Call */
     GQueue impossible;   /* ids of what could not be begun */
     uint64_t last_id;
@@ -23,15 +27,16 @@ struct AwsHttp {
 };
 
 typedef struct {
-    AwsHttp *http;
+    HttpClient *http;
     uint64_t id;
-    AwsHttpDone done;
+    HttpDone done;
     void *data;
     CURL *easy;
     struct curl_slist *headers;
     GString *body;
     size_t body_max;
     bool is_too_large;
+    HttpTake take;
     char error[CURL_ERROR_SIZE];
 } Call;
 
@@ -53,27 +58,27 @@ static bool was_sent(const Call *call)
     return curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &sent) == CURLE_OK && sent > 0;
 }
 
-static AwsHttpEnd end_of(const Call *call, CURLcode code)
+static HttpEnd end_of(const Call *call, CURLcode code)
 {
     switch ((int)code) {
-    case CURLE_OK: return AWS_HTTP_ANSWERED;
+    case CURLE_OK: return HTTP_ANSWERED;
     case CURLE_UNSUPPORTED_PROTOCOL: /* also an answer that is no HTTP */
     case CURLE_URL_MALFORMAT:
     case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_BAD_FUNCTION_ARGUMENT: return was_sent(call) ? AWS_HTTP_BROKEN : AWS_HTTP_IMPOSSIBLE;
-    case CURLE_WRITE_ERROR: return call->is_too_large ? AWS_HTTP_TOO_LARGE : AWS_HTTP_BROKEN;
-    case CURLE_OPERATION_TIMEDOUT: return was_sent(call) ? AWS_HTTP_LATE : AWS_HTTP_UNREACHABLE;
-    default: return was_sent(call) ? AWS_HTTP_BROKEN : AWS_HTTP_UNREACHABLE;
+    case CURLE_BAD_FUNCTION_ARGUMENT: return was_sent(call) ? HTTP_BROKEN : HTTP_IMPOSSIBLE;
+    case CURLE_WRITE_ERROR: return call->is_too_large ? HTTP_TOO_LARGE : HTTP_BROKEN;
+    case CURLE_OPERATION_TIMEDOUT: return was_sent(call) ? HTTP_LATE : HTTP_UNREACHABLE;
+    default: return was_sent(call) ? HTTP_BROKEN : HTTP_UNREACHABLE;
     }
 }
 
 /* It is out of the table before: done may send and cancel. */
 static void finish(Call *call, CURLcode code)
 {
-    AwsHttp *http = call->http;
-    AwsHttpAnswer answer = {
+    HttpClient *http = call->http;
+    HttpAnswer answer = {
         .end = end_of(call, code), .body = {call->body->str, call->body->len}, .easy = call->easy};
-    if (answer.end == AWS_HTTP_ANSWERED)
+    if (answer.end == HTTP_ANSWERED)
         curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &answer.status);
     else
         answer.error = call->is_too_large ? "the answer is too large"
@@ -86,7 +91,7 @@ static void finish(Call *call, CURLcode code)
     call_free(call);
 }
 
-static void finish_all(AwsHttp *http)
+static void finish_all(HttpClient *http)
 {
     int left;
     for (CURLMsg *message; (message = curl_multi_info_read(http->multi, &left));) {
@@ -109,68 +114,51 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *data, void
 {
     (void)easy;
     (void)socket_data;
-    AwsHttp *http = data;
-    void *tag = g_hash_table_lookup(http->sockets, GINT_TO_POINTER(fd));
-    GIOCondition condition = (what & CURL_POLL_IN ? G_IO_IN : 0) | (what & CURL_POLL_OUT ? G_IO_OUT : 0);
+    HttpClient *http = data;
+    struct epoll_event event = {.data.fd = fd};
     if (what == CURL_POLL_REMOVE) {
-        if (tag)
-            g_source_remove_unix_fd(http->source, tag);
         g_hash_table_remove(http->sockets, GINT_TO_POINTER(fd));
-    } else if (tag) {
-        g_source_modify_unix_fd(http->source, tag, condition);
-    } else {
-        tag = g_source_add_unix_fd(http->source, fd, condition);
-        g_hash_table_insert(http->sockets, GINT_TO_POINTER(fd), tag);
+        epoll_ctl(http->epoll, EPOLL_CTL_DEL, fd, NULL);
+        return 0;
     }
-    return 0;
+    event.events = (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
+    bool is_new = g_hash_table_add(http->sockets, GINT_TO_POINTER(fd));
+    return epoll_ctl(http->epoll, is_new ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event);
 }
 
 static int set_timer(CURLM *multi, long timeout_ms, void *data)
 {
     (void)multi;
-    AwsHttp *http = data;
+    HttpClient *http = data;
     g_source_set_ready_time(http->source, timeout_ms < 0 ? -1 : g_get_monotonic_time() + timeout_ms * 1000);
     return 0;
 }
 
-typedef struct {
-    int fd, events;
-} Ready;
-
-/* First all, then acted upon: acting adds and removes sockets. */
-static GArray *ready_sockets(AwsHttp *http)
+static int wanted_of(uint32_t events)
 {
-    GArray *ready = g_array_new(FALSE, FALSE, sizeof(Ready));
-    GHashTableIter each;
-    void *fd, *tag;
-    g_hash_table_iter_init(&each, http->sockets);
-    while (g_hash_table_iter_next(&each, &fd, &tag)) {
-        GIOCondition condition = g_source_query_unix_fd(http->source, tag);
-        Ready found = {.fd = GPOINTER_TO_INT(fd)};
-        if (condition & (G_IO_IN | G_IO_HUP))
-            found.events |= CURL_CSELECT_IN;
-        if (condition & G_IO_OUT)
-            found.events |= CURL_CSELECT_OUT;
-        if (condition & G_IO_ERR)
-            found.events |= CURL_CSELECT_ERR;
-        if (found.events)
-            g_array_append_val(ready, found);
-    }
-    return ready;
+    return (events & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) |
+           (events & EPOLLOUT ? CURL_CSELECT_OUT : 0) | (events & EPOLLERR ? CURL_CSELECT_ERR : 0);
+}
+
+/* One that was acted upon before may have ended another, or have begun one with its number: libcurl finds
+ * then that nothing is to be read. */
+static void act(HttpClient *http)
+{
+    struct epoll_event ready[READY_MAX];
+    int running, len = epoll_wait(http->epoll, ready, READY_MAX, 0);
+    for (int i = 0; i < len; i++)
+        if (g_hash_table_contains(http->sockets, GINT_TO_POINTER(ready[i].data.fd)))
+            curl_multi_socket_action(http->multi, ready[i].data.fd, wanted_of(ready[i].events), &running);
 }
 
 static gboolean dispatch(GSource *source, GSourceFunc callback, void *data)
 {
     (void)callback;
     (void)data;
-    AwsHttp *http = ((HttpSource *)source)->http;
+    HttpClient *http = ((HttpSource *)source)->http;
     int running;
     int64_t due_us = g_source_get_ready_time(source);
-    g_autoptr(GArray) ready = ready_sockets(http);
-    for (guint i = 0; i < ready->len; i++) {
-        const Ready *found = &g_array_index(ready, Ready, i);
-        curl_multi_socket_action(http->multi, found->fd, found->events, &running);
-    }
+    act(http);
     if (due_us >= 0 && due_us <= g_get_monotonic_time()) {
         g_source_set_ready_time(source, -1);
         curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
@@ -181,16 +169,19 @@ static gboolean dispatch(GSource *source, GSourceFunc callback, void *data)
 
 static GSourceFuncs source_funcs = {.dispatch = dispatch};
 
-AwsHttp *aws_http_new(GMainContext *context, int connections_max)
+HttpClient *http_new(GMainContext *context, int connections_max)
 {
-    AwsHttp *http = g_new0(AwsHttp, 1);
+    HttpClient *http = g_new0(HttpClient, 1);
     http->multi = curl_multi_init();
     http->sockets = g_hash_table_new(NULL, NULL);
     http->calls = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, call_free);
     g_queue_init(&http->impossible);
     http->source = g_source_new(&source_funcs, sizeof(HttpSource));
     ((HttpSource *)http->source)->http = http;
-    g_source_set_name(http->source, "aws-http");
+    http->epoll = epoll_create1(EPOLL_CLOEXEC);
+    g_assert(http->epoll >= 0);
+    g_source_add_unix_fd(http->source, http->epoll, G_IO_IN);
+    g_source_set_name(http->source, "http");
     curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
     curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
     curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, set_timer);
@@ -200,7 +191,7 @@ AwsHttp *aws_http_new(GMainContext *context, int connections_max)
     return http;
 }
 
-void aws_http_free(AwsHttp *http)
+void http_free(HttpClient *http)
 {
     if (!http)
         return;
@@ -211,6 +202,7 @@ void aws_http_free(AwsHttp *http)
     g_source_unref(http->source);
     g_hash_table_destroy(http->sockets);
     g_queue_clear_full(&http->impossible, g_free);
+    close(http->epoll);
     g_free(http);
 }
 
@@ -220,6 +212,12 @@ static size_t take_body(char *bytes, size_t size, size_t len, void *data)
 {
     Call *call = data;
     size_t total = size * len;
+    long status = 0;
+    curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (call->take && status / 100 == 2) {
+        bool is_wanted = call->take((View){bytes, total}, call->data);
+        return is_wanted ? total : 0;
+    }
     if (total > call->body_max - call->body->len) {
         call->is_too_large = true;
         return 0;
@@ -228,7 +226,7 @@ static size_t take_body(char *bytes, size_t size, size_t len, void *data)
     return total;
 }
 
-static bool has_header(const AwsHttpRequest *request, const char *name)
+static bool has_header(const HttpRequest *request, const char *name)
 {
     size_t len = strlen(name);
     for (const char *const *header = request->headers; header && *header; header++)
@@ -238,7 +236,7 @@ static bool has_header(const AwsHttpRequest *request, const char *name)
 }
 
 /* What libcurl would add by itself is taken out: it would not be signed. */
-static void set_headers(Call *call, const AwsHttpRequest *request)
+static void set_headers(Call *call, const HttpRequest *request)
 {
     static const char *const own[] = {"Expect", "Accept", "Content-Type"};
     for (size_t i = 0; i < G_N_ELEMENTS(own); i++) {
@@ -251,7 +249,7 @@ static void set_headers(Call *call, const AwsHttpRequest *request)
     curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
 }
 
-static void set_body(CURL *easy, const AwsHttpRequest *request)
+static void set_body(CURL *easy, const HttpRequest *request)
 {
     if (request->body.data) {
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
@@ -263,7 +261,7 @@ static void set_body(CURL *easy, const AwsHttpRequest *request)
         curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
 }
 
-static void set_transport(CURL *easy, const AwsHttpRequest *request)
+static void set_transport(CURL *easy, const HttpRequest *request)
 {
     curl_easy_setopt(easy, CURLOPT_URL, request->url);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -271,12 +269,19 @@ static void set_transport(CURL *easy, const AwsHttpRequest *request)
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "muster/" MUSTER_VERSION);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)MIN(request->connect_ms, G_MAXINT));
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)MIN(request->timeout_ms, G_MAXINT));
+    if (!request->take)
+        curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)MIN(request->timeout_ms, G_MAXINT));
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
     if (request->ca_bundle) {
         curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_bundle);
         curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+    }
+    if (request->unix_socket)
+        curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, request->unix_socket);
+    if (request->client_cert) {
+        curl_easy_setopt(easy, CURLOPT_SSLCERT, request->client_cert);
+        curl_easy_setopt(easy, CURLOPT_SSLKEY, request->client_key);
     }
     if (request->skips_proxy)
         curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
@@ -284,7 +289,7 @@ static void set_transport(CURL *easy, const AwsHttpRequest *request)
         curl_easy_setopt(easy, CURLOPT_PROXY, request->proxy);
 }
 
-uint64_t aws_http_send(AwsHttp *http, const AwsHttpRequest *request, AwsHttpDone done, void *data)
+uint64_t http_send(HttpClient *http, const HttpRequest *request, HttpDone done, void *data)
 {
     g_return_val_if_fail(request->connect_ms > 0 && request->timeout_ms > 0, 0);
     Call *call = g_new0(Call, 1);
@@ -295,6 +300,7 @@ uint64_t aws_http_send(AwsHttp *http, const AwsHttpRequest *request, AwsHttpDone
                    .easy = curl_easy_init(),
                    .body = g_string_new(NULL),
                    .body_max = request->answer_max ? request->answer_max : ANSWER_MAX};
+    call->take = request->take;
     set_transport(call->easy, request);
     set_body(call->easy, request);
     set_headers(call, request);
@@ -312,12 +318,12 @@ uint64_t aws_http_send(AwsHttp *http, const AwsHttpRequest *request, AwsHttpDone
     return call->id;
 }
 
-void aws_http_cancel(AwsHttp *http, uint64_t id)
+void http_cancel(HttpClient *http, uint64_t id)
 {
     g_hash_table_remove(http->calls, &id);
 }
 
-const char *aws_http_header(const AwsHttpAnswer *answer, const char *name)
+const char *http_header(const HttpAnswer *answer, const char *name)
 {
     struct curl_header *header;
     bool is_found = curl_easy_header(answer->easy, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK &&
