@@ -74,6 +74,11 @@ import_image() {
 containers() { engine_call GET "/containers/json?all=1&filters=%7B%22label%22%3A%5B%22muster.token%22%5D${1:-}%7D" | grep -o '"Id":"' | wc -l; }
 running() { containers '%2C%22status%22%3A%5B%22running%22%5D'; }
 
+# ENGINE_DISK: a script may set how large the engine's disk is ("32m"), before it sources this.
+if [ -n "${ENGINE_DISK:-}" ]; then
+    mkdir -p "$ENGINE/data"
+    mount -t tmpfs -o "size=$ENGINE_DISK" tmpfs "$ENGINE/data" || no_engine "a disk of its own cannot be mounted"
+fi
 start_engine || no_engine "dockerd does not start here: $(tail -n 1 "$ENGINE/log")"
 import_image busybox || no_engine "the engine takes no image"
 
