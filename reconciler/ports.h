@@ -217,6 +217,9 @@ typedef struct Host {
     /* Whether a container engine answers from here; *ret_text: new, which one and where, or why not
      * (docker_probe.h). Blocks for two seconds at most. */
     bool (*docker)(char **ret_text);
+    /* What a plan says of the container engine that set would use (docker_facts.h); provider: where what does
+     * not say it runs. Blocks for some seconds at most. */
+    char **(*docker_notices)(const ManifestSet *set, const char *provider, bool overrides);
     /* What tasks on AWS printed (cloud_log.h). Block. */
     CloudLog *(*log_open)(const CloudLogPlace *place, GError **error);
     bool (*log_read)(CloudLog *log, CloudLogLine line, void *data, GError **error);

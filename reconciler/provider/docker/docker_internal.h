@@ -86,7 +86,7 @@ struct DockerPiece {
     char *name, *container_name, *image, *id;
     char *volumes;   /* as docker_kept_add() takes them */
     int64_t stop_ms; /* SIGTERM to SIGKILL */
-    char *log_path;  /* of the first essential one the job's; those of others lie beside it */
+    char *log_path;  /* of the first essential one the job's; those of others lie in its ".d" */
     json_t *body;    /* NULL: made by an earlier process */
     bool is_essential, is_always_pulled; /* whether the image is there or not */
     GArray *depends_on;                  /* of DockerDependency; NULL: on none */

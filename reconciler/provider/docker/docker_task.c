@@ -525,7 +525,7 @@ static void add_piece(DockerTask *task, const DockerContainer *container, guint 
     piece->is_always_pulled = container->pull == DOCKER_PULL_ALWAYS;
     piece->depends_on = container->depends_on ? g_array_ref(container->depends_on) : NULL;
     piece->stop_ms = container->stop_timeout_ms;
-    piece->log_path = is_first ? g_strdup(log_path) : g_strdup_printf("%s.%s", log_path, container->name);
+    piece->log_path = is_first ? g_strdup(log_path) : g_strdup_printf("%s.d/%s", log_path, container->name);
     if (container->volumes && *container->volumes)
         piece->volumes = g_strjoinv(" ", container->volumes);
     piece->index = (int)task->pieces->len;
