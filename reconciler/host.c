@@ -8,6 +8,7 @@
 #include "reconciler/batch_reader.h"
 #include "reconciler/clock.h"
 #include "reconciler/cloud_log.h"
+#include "reconciler/docker_probe.h"
 #include "reconciler/engine_ports.h"
 #include "reconciler/follow.h"
 #include "reconciler/future.h"
@@ -552,6 +553,7 @@ const Host host_real = {.start = host_start,
                         .forecast = future_forecast,
                         .replay = replay_state,
                         .doctor = doctor_run,
+                        .docker = docker_probe,
                         .docker_notices = docker_facts_notices,
                         .log_open = cloud_log_open,
                         .log_read = cloud_log_read,

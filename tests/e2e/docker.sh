@@ -23,6 +23,7 @@ engine_answers() { engine_call GET /_ping | grep -q OK; }
 # start_engine [ARGUMENTS of dockerd…]: returns when it answers.
 start_engine() {
     mkdir -p "$ENGINE"
+    rm -f "$ENGINE/pid" "$ENGINE/exec/containerd/containerd.pid" # of one that was killed: nobody may have reaped it yet
     dockerd --iptables=false --ip6tables=false --bridge=none --storage-driver=vfs --host "unix://$SOCKET" \
         --data-root "$ENGINE/data" --exec-root "$ENGINE/exec" --pidfile "$ENGINE/pid" "$@" >>"$ENGINE/log" 2>&1 &
     engine=$!
@@ -73,6 +74,11 @@ import_image() {
 containers() { engine_call GET "/containers/json?all=1&filters=%7B%22label%22%3A%5B%22muster.token%22%5D${1:-}%7D" | grep -o '"Id":"' | wc -l; }
 running() { containers '%2C%22status%22%3A%5B%22running%22%5D'; }
 
+# ENGINE_DISK: a script may set how large the engine's disk is ("32m"), before it sources this.
+if [ -n "${ENGINE_DISK:-}" ]; then
+    mkdir -p "$ENGINE/data"
+    mount -t tmpfs -o "size=$ENGINE_DISK" tmpfs "$ENGINE/data" || no_engine "a disk of its own cannot be mounted"
+fi
 start_engine || no_engine "dockerd does not start here: $(tail -n 1 "$ENGINE/log")"
 import_image busybox || no_engine "the engine takes no image"
 
@@ -81,6 +87,22 @@ definition() {
     name=$1 command=$2 more=${3:-} beside=${4:-}
     resource JobDefinition "$name" "{type: container, $beside containerProperties: {image: busybox, $more command: $command, resourceRequirements: [{type: VCPU, value: '1'}, {type: MEMORY, value: '32'}]}}"
     echo ---
+}
+# Of jobs that leave a line each time that they run, in a file of $WORK/ran for each.
+MARK='[sh, -c, "echo $AWS_BATCH_JOB_ARRAY_INDEX.$AWS_BATCH_JOB_ATTEMPT >>/ran/$AWS_BATCH_JOB_ARRAY_INDEX"]'
+MARKED="volumes: [{name: ran, host: {sourcePath: '$WORK/ran'}}], mountPoints: [{sourceVolume: ran, containerPath: /ran}],"
+mkdir -p "$WORK/ran"
+ran() { find "$WORK/ran" -type f | wc -l; }
+lines() { cat "$WORK"/ran/* 2>/dev/null | wc -l; }
+at_least() { [ "$(ran)" -ge "$1" ]; }
+status_of() {
+    run muster describe job "$1" --output json
+    json status
+}
+kill_daemon() {
+    kill -9 "$daemon"
+    wait "$daemon" 2>/dev/null
+    return 0
 }
 # source_begin DIR: with an environment of Docker and a queue.
 source_begin() {

@@ -207,6 +207,7 @@ static void expect(DockerProvider *provider, const ProviderExpected *expected)
     DockerExpected *one = g_new0(DockerExpected, 1);
     *one = (DockerExpected){.token = expected->token,
                             .is_ours = expected->provider == PROVIDER_DOCKER,
+                            .was_started = expected->was_there,
                             .was_made = expected->is_named || expected->was_there};
     g_hash_table_replace(provider->expected, &one->token, one);
     provider->is_needed |= one->is_ours;
@@ -281,7 +282,7 @@ static void keep_pieces(DockerProvider *provider, const DockerTask *task)
     for (guint i = 0; i < task->pieces->len; i++) {
         const DockerPiece *piece = task->pieces->pdata[i];
         if (piece->id && piece->state != PIECE_GONE)
-            docker_kept_add(provider, piece->id, piece->ended_ms);
+            docker_kept_add(provider, piece->id, piece->volumes, piece->ended_ms);
     }
 }
 
