@@ -1,7 +1,5 @@
-/* docker_probe.h: whether a container engine answers from here. Behind Host.docker. Blocks, for two seconds at
- * most.
- * Owns:   a connection of its own, while it asks.
- * Calls:  provider/docker, provider/http. */
+/* docker_probe.h: whether a container engine answers from here. Behind Host.docker. Blocks, for two seconds
+ * at most. Owns:   a connection of its own, while it asks. Calls:  provider/docker, provider/http. */
 #pragma once
 #include <stdbool.h>
 

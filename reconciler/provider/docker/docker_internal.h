@@ -54,6 +54,7 @@ struct DockerProvider {
     char *installation; /* NULL: not known yet */
     uint64_t term;
     bool is_observed;
+    bool is_away;   /* the engine, and that was noted */
     bool is_needed; /* a launch there is ours for sure: nothing is known before the engine answers */
     int followed;   /* logs that are followed just now */
     GSource *timer; /* of tasks */
