@@ -62,12 +62,12 @@ engine_cleanup() {
 }
 trap engine_cleanup EXIT
 
-# import_image NAME: busybox, and nothing else.
+# import_image NAME [TAG]: busybox, and nothing else.
 import_image() {
     mkdir -p "$ENGINE/root/bin" "$ENGINE/root/tmp"
     cp /bin/busybox "$ENGINE/root/bin/"
-    for name in sh sleep echo cat env true false dd kill seq test; do ln -sf busybox "$ENGINE/root/bin/$name"; done
-    tar -C "$ENGINE/root" -c . | engine_call POST "/images/create?fromSrc=-&repo=$1&tag=latest" -H 'Content-Type: application/x-tar' --data-binary @- |
+    for name in sh sleep echo cat env true false dd kill seq test; do [ -e "$ENGINE/root/bin/$name" ] || ln -s busybox "$ENGINE/root/bin/$name"; done
+    tar -C "$ENGINE/root" -c . | engine_call POST "/images/create?fromSrc=-&repo=$1&tag=${2:-latest}" -H 'Content-Type: application/x-tar' --data-binary @- |
         grep -q sha256
 }
 # containers [QUERY]: how many there are that are ours.
