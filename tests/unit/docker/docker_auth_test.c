@@ -74,6 +74,7 @@ static void ask(Fixture *fixture, const char *config, const char *registry, cons
     g_clear_pointer(&fixture->error, g_free);
     g_autoptr(DockerAuthQuestion) question =
         docker_auth_ask(NULL, variable, fixture, registry, take, fixture);
+    g_assert_nonnull(question);
     g_assert_cmpint(fixture->told, ==, 0);
     g_main_loop_run(fixture->loop);
     g_assert_cmpint(fixture->told, ==, 1);

@@ -25,6 +25,7 @@ static void check(const char *script, const char *input, guint limit_ms, const c
     const ProgramCall call = {arguments, input, limit_ms, 64 << 10, TRUE};
     Answer answer = {g_main_loop_new(NULL, FALSE), g_string_new(NULL), NULL, 0};
     g_autoptr(ProgramRun) run = program_run(NULL, &call, take, &answer);
+    g_assert_nonnull(run);
     g_assert_cmpint(answer.told, ==, 0);
     g_main_loop_run(answer.loop);
     g_assert_cmpint(answer.told, ==, 1);
@@ -63,6 +64,7 @@ static void test_missing(void)
     const ProgramCall call = {.arguments = arguments, .limit_ms = 1000, .output_max = 100};
     Answer answer = {g_main_loop_new(NULL, FALSE), g_string_new(NULL), NULL, 0};
     g_autoptr(ProgramRun) run = program_run(NULL, &call, take, &answer);
+    g_assert_nonnull(run);
     g_assert_cmpint(answer.told, ==, 0);
     g_main_loop_run(answer.loop);
     g_assert_error(answer.error, PROGRAM_ERROR, PROGRAM_ERROR_START);
