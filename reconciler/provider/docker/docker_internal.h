@@ -18,6 +18,7 @@
 #define LABEL_INDEX      "muster.index" /* among its containers */
 #define LABEL_TOTAL      "muster.total" /* of them */
 #define LABEL_DEPENDS_ON "muster.depends-on"
+#define LABEL_GPUS       "muster.gpus"
 #define LABEL_VOLUMES    "muster.volumes" /* that go with it, and do not by themselves */
 
 typedef struct DockerProvider DockerProvider;
@@ -157,6 +158,7 @@ struct DockerTask {
     char *job_id;
     GPtrArray *pieces; /* of DockerPiece*, in the order of the definition */
     int64_t timeout_ms;
+    uint64_t gpus; /* of the machine's, by their numbers: bits */
     bool is_stopping, is_late;
     bool is_missing; /* a container of it was removed before it was found, or what it did cannot be known */
     int total;       /* of an adopted one: containers that it was made of */

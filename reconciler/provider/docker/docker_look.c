@@ -1,6 +1,7 @@
 /* docker_look.c: what is there. The engine tells of what happens; a list tells what that may have left out:
  * at the beginning, after each break, and once a minute. What a list only suggests is looked at by itself. */
 #include <string.h>
+#include "reconciler/provider/docker/docker_gpus.h"
 #include "reconciler/provider/docker/docker_internal.h"
 
 #define LIST_MS     60000
@@ -177,6 +178,7 @@ static DockerTask *task_of(DockerLook *look, const LaunchToken *token, const jso
     task->job_id = g_strdup(docker_label(labels, LABEL_JOB));
     task->timeout_ms = number_of(labels, LABEL_TIMEOUT);
     task->total = (int)number_of(labels, LABEL_TOTAL);
+    task->gpus = docker_gpus_parse(docker_label(labels, LABEL_GPUS));
     return task;
 }
 

@@ -1,4 +1,5 @@
 /* docker_task.c: an attempt as containers: made, named, started in their order, ended together. */
+#include "reconciler/provider/docker/docker_gpus.h"
 #include "reconciler/provider/docker/docker_internal.h"
 #include "reconciler/provider/docker/docker_secret.h"
 
@@ -498,6 +499,10 @@ static void label(DockerPiece *piece, guint total)
     set_label(piece->body, LABEL_LOG, piece->log_path);
     set_number_label(piece->body, LABEL_INDEX, piece->index);
     set_number_label(piece->body, LABEL_TOTAL, total);
+    if (task->gpus) {
+        g_autofree char *gpus = docker_gpus_text(task->gpus);
+        set_label(piece->body, LABEL_GPUS, gpus);
+    }
     if (piece->volumes)
         set_label(piece->body, LABEL_VOLUMES, piece->volumes);
     if (*depends_on)
@@ -533,6 +538,17 @@ static void add_piece(DockerTask *task, const DockerContainer *container, guint 
     label(piece, total);
 }
 
+static uint64_t gpus_taken(const DockerProvider *provider)
+{
+    uint64_t taken = 0;
+    GHashTableIter iter;
+    const DockerTask *task;
+    g_hash_table_iter_init(&iter, provider->tasks);
+    while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&task))
+        taken |= task->step == TASK_OVER ? 0 : task->gpus;
+    return taken;
+}
+
 static bool is_true(const json_t *info, const char *name)
 {
     return json_is_true(json_object_get(info, name));
@@ -546,7 +562,12 @@ static bool is_text(const json_t *info, const char *name, const char *text)
 void docker_task_start(DockerProvider *provider, const LaunchRequest *request)
 {
     const json_t *info = docker_engine_info(provider->engine);
-    const DockerContext context = {.installation = provider->installation,
+    uint64_t gpus = docker_gpus_pick(gpus_taken(provider), request->gpus);
+    g_autofree char *gpus_names = docker_gpus_text(gpus);
+    g_auto(GStrv) gpu_ids = g_strsplit(gpus_names, " ", -1);
+    const DockerContext context = {.gpu_ids = (const char *const *)gpu_ids,
+                                   .gpu_ids_len = g_strv_length(gpu_ids),
+                                   .installation = provider->installation,
                                    .queue = request->queue,
                                    .attempt = (unsigned)request->attempt,
                                    .has_memory_limit = is_true(info, "MemoryLimit"),
@@ -569,6 +590,7 @@ void docker_task_start(DockerProvider *provider, const LaunchRequest *request)
     DockerTask *task = docker_task_new(provider, &request->token);
     task->job_id = g_strdup(request->job_id);
     task->timeout_ms = request->timeout_ms;
+    task->gpus = gpus;
     for (guint i = 0; i < containers->len; i++)
         add_piece(task, containers->pdata[i], containers->len, request->stdout_path);
     docker_task_step(task);

@@ -2,6 +2,7 @@
 #include <string.h>
 #include "reconciler/provider/docker/docker_answer.h"
 #include "reconciler/provider/docker/docker_endpoint.h"
+#include "reconciler/provider/docker/docker_gpus.h"
 #include "reconciler/provider/docker/docker_stream.h"
 
 /* ---- addresses ---- */
@@ -167,6 +168,25 @@ static void test_frames(void)
     g_assert_false(docker_frames_take(&state, view_from("plain text"), keep, out));
 }
 
+/* ---- GPUs ---- */
+
+static void test_gpus(void)
+{
+    static const struct {
+        uint64_t taken;
+        int wanted;
+        const char *text;
+    } picks[] = {{0, 0, ""}, {0, 2, "0 1"}, {0x5, 2, "1 3"}, {~(uint64_t)0 >> 1, 1, "63"}};
+    for (size_t i = 0; i < G_N_ELEMENTS(picks); i++) {
+        uint64_t picked = docker_gpus_pick(picks[i].taken, picks[i].wanted);
+        g_autofree char *text = docker_gpus_text(picked);
+        g_assert_cmpstr(text, ==, picks[i].text);
+        g_assert_cmpuint(docker_gpus_parse(text), ==, picked);
+    }
+    g_assert_cmpuint(docker_gpus_parse("1 64 x -1 2"), ==, 0x6);
+    g_assert_cmpuint(docker_gpus_parse(NULL), ==, 0);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -176,5 +196,6 @@ int main(int argc, char **argv)
     g_test_add_func("/docker-answer/message", test_message);
     g_test_add_func("/docker-answer/lines", test_lines);
     g_test_add_func("/docker-answer/frames", test_frames);
+    g_test_add_func("/docker-answer/gpus", test_gpus);
     return g_test_run();
 }
