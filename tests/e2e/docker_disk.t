@@ -13,6 +13,7 @@ STATE=st
 MUSTER_STATE=$WORK/st
 export MUSTER_STATE
 start_daemon src --state st
+until_ok muster plan src --no-forecast --state st >/dev/null
 exits "a job runs" 0 muster submit --queue q --definition hello --wait
 dd if=/dev/zero of="$ENGINE/data/full" bs=64k 2>/dev/null
 job=$(muster submit --queue q --definition hello)

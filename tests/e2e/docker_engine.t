@@ -13,6 +13,7 @@ STATE=st
 MUSTER_STATE=$WORK/st
 export MUSTER_STATE
 start_daemon src --state st
+until_ok muster plan src --no-forecast --state st >/dev/null
 
 job=$(muster submit --queue q --definition mark --array 60 --attempts 3)
 ok "some of 60 more have run" until_ok at_least 15

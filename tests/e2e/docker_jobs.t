@@ -16,6 +16,7 @@ source_begin src
 } >>src/all.yaml
 STATE=st
 start_daemon src --state st
+until_ok muster plan src --no-forecast --state st >/dev/null
 export MUSTER_STATE="$WORK/st"
 submit() { muster submit --queue q --definition "$@"; }
 described() { run muster describe job "$1" --output json; }

@@ -34,6 +34,7 @@ is "without the other" "$(printf '%s\n' "$out" | grep -c 'needs them:.*busybox')
 
 STATE=st
 start_daemon src --state st
+until_ok muster plan src --no-forecast --state st >/dev/null
 MUSTER_STATE=$WORK/st
 export MUSTER_STATE
 submit() { muster submit --queue q --definition "$@"; }

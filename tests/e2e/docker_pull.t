@@ -29,6 +29,7 @@ STATE=st
 MUSTER_STATE=$WORK/st
 export MUSTER_STATE
 start_daemon src --state st
+until_ok muster plan src --no-forecast --state st >/dev/null
 fetches() { grep -c "HEAD /v2/busybox/manifests/1 200" "$WORK/registry.$1"; }
 
 job=$(muster submit --queue q --definition open --array 4)
