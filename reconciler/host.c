@@ -1,4 +1,5 @@
 /* host.c: builds the real ports, runs the loop, ends in order. */
+#include "reconciler/docker_facts.h"
 #include "reconciler/doctor.h"
 #include "reconciler/host.h"
 #include "reconciler/api/server.h"
@@ -7,6 +8,7 @@
 #include "reconciler/batch_reader.h"
 #include "reconciler/clock.h"
 #include "reconciler/cloud_log.h"
+#include "reconciler/docker_probe.h"
 #include "reconciler/engine_ports.h"
 #include "reconciler/follow.h"
 #include "reconciler/future.h"
@@ -551,6 +553,8 @@ const Host host_real = {.start = host_start,
                         .forecast = future_forecast,
                         .replay = replay_state,
                         .doctor = doctor_run,
+                        .docker = docker_probe,
+                        .docker_notices = docker_facts_notices,
                         .log_open = cloud_log_open,
                         .log_read = cloud_log_read,
                         .log_close = cloud_log_close,

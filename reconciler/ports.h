@@ -214,6 +214,12 @@ typedef struct Host {
     /* *ret_checks: [{"check", "status": "ok|warning|failed|not checked", "detail", "cure"?, "policy"?,
      * "scope"?}…], the caller's; policy: of IAM, as it has to be added. */
     bool (*doctor)(const DoctorOptions *options, json_t **ret_checks, GError **error);
+    /* Whether a container engine answers from here; *ret_text: new, which one and where, or why not
+     * (docker_probe.h). Blocks for two seconds at most. */
+    bool (*docker)(char **ret_text);
+    /* What a plan says of the container engine that set would use (docker_facts.h); provider: where what does
+     * not say it runs. Blocks for some seconds at most. */
+    char **(*docker_notices)(const ManifestSet *set, const char *provider, bool overrides);
     /* What tasks on AWS printed (cloud_log.h). Block. */
     CloudLog *(*log_open)(const CloudLogPlace *place, GError **error);
     bool (*log_read)(CloudLog *log, CloudLogLine line, void *data, GError **error);

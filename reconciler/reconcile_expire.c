@@ -54,7 +54,9 @@ static void remove_files(Reconciler *reconciler, const ExpiredJob *job)
         return;
     }
     for (int32_t attempt = 1; attempt <= job->attempts; attempt++) {
-        files->remove_tree(files->self, attempt_log_path(state_dir, &job->id, NOT_A_CHILD, attempt));
+        char *log = attempt_log_path(state_dir, &job->id, NOT_A_CHILD, attempt);
+        files->remove_tree(files->self, g_strconcat(log, ".d", NULL)); /* of other containers of it */
+        files->remove_tree(files->self, log);
         files->remove_tree(files->self, attempt_work_dir(state_dir, &job->id, NOT_A_CHILD, attempt));
     }
 }

@@ -14,15 +14,26 @@ static const json_t *task_of(const json_t *part, const char *member)
 
 /* ---- containers ---- */
 
+static bool part_of(const json_t *part, const char *member, TaskPart *ret_part)
+{
+    const json_t *alone = json_object_get(part, member), *task = task_of(part, "ecsProperties"),
+                 *several = json_object_get(task, "containers");
+    if (!alone && json_array_size(several) == 0)
+        return false;
+    *ret_part = alone ? (TaskPart){.task = alone} : (TaskPart){task, several};
+    return true;
+}
+
+bool task_part_of_range(const json_t *range, TaskPart *ret_part)
+{
+    return part_of(range, "container", ret_part);
+}
+
 bool task_part_find(const json_t *spec, int node, TaskPart *ret_part, GError **error)
 {
-    const json_t *part = node < 0 ? spec : node_properties_of(spec, node);
-    const json_t *alone = json_object_get(part, node < 0 ? "containerProperties" : "container");
-    const json_t *task = task_of(part, "ecsProperties"), *several = json_object_get(task, "containers");
-    if (alone || json_array_size(several) > 0) {
-        *ret_part = alone ? (TaskPart){.task = alone} : (TaskPart){task, several};
+    if (node < 0 ? part_of(spec, "containerProperties", ret_part)
+                 : task_part_of_range(node_properties_of(spec, node), ret_part))
         return true;
-    }
     if (node >= 0)
         g_set_error(error, DECODE_ERROR, DECODE_ERROR_MEMBER, "the job definition says nothing of node %d",
                     node);

@@ -17,6 +17,8 @@ typedef struct {
 /* node: of a multinode job; -1: it is none. False with error (DECODE_ERROR_MEMBER): the definition has no
  * container, or none for this node. */
 bool task_part_find(const json_t *spec, int node, TaskPart *ret_part, GError **error);
+/* The same of an element of nodeRangeProperties. False: it has none. */
+bool task_part_of_range(const json_t *range, TaskPart *ret_part);
 size_t task_part_len(const TaskPart *part);
 const json_t *task_part_container(const TaskPart *part, size_t index);
 /* New: the container's own name, else "default", "default-2", … by its place. */

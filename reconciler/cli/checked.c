@@ -273,9 +273,15 @@ static bool names_image(const ManifestSet *set)
     return false;
 }
 
-char **checked_notices(const Checked *checked)
+char **checked_notices(const Checked *checked, const Host *host)
 {
     g_autoptr(GStrvBuilder) notices = g_strv_builder_new();
+    g_auto(GStrv) of_docker =
+        host && host->docker_notices
+            ? host->docker_notices(checked->set, checked->provider, checked->override != NULL)
+            : NULL;
+    if (of_docker)
+        g_strv_builder_addv(notices, (const char **)of_docker);
     if (strcmp(checked->provider, "local") == 0) {
         int64_t vcpus_e4, memory_mib;
         int gpus;

@@ -6,6 +6,7 @@
  * state, and that is asked again). */
 #pragma once
 #include "reconciler/plan/state_snapshot.h"
+#include "reconciler/ports.h"
 #include "reconciler/source/source.h"
 
 typedef struct {
@@ -40,8 +41,10 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Checked, checked_clear)
 
 /* 0, 1 (errors) or 4 (only jobs that can never run). */
 int checked_exit_code(const Checked *checked);
-/* Sentences that the plan shows once: what the provider cannot do. NULL-terminated, new. */
-char **checked_notices(const Checked *checked);
+/* Sentences that the plan shows once: what the provider cannot do, and what it has. NULL-terminated, new.
+ * host asks a container engine, where one is used, and blocks for some seconds at most; NULL: it is not
+ * asked. */
+char **checked_notices(const Checked *checked, const Host *host);
 /* Whether text has a line that gives name as a name; for references to manifests that are themselves at
  * fault. */
 bool text_names(View text, View name);

@@ -54,6 +54,19 @@ static GPtrArray *command_first(int argc, char **argv)
     return moved;
 }
 
+/* One that is picked here is a provider like any other from here on: in the plan, in the state, in what is
+ * saved. */
+static void pick_provider(Invocation *invocation)
+{
+    g_autofree char *text = NULL;
+    if (g_strcmp0(invocation->options.provider, "auto") != 0)
+        return;
+    bool is_there = invocation->host->docker(&text);
+    g_free(invocation->options.provider);
+    invocation->options.provider = g_strdup(is_there ? "docker" : "local");
+    report_note("--provider auto is %s: %s", invocation->options.provider, text);
+}
+
 static int run_command(const Command *command, const char *const *argv, const Host *host)
 {
     g_auto(Invocation) invocation = {0};
@@ -63,6 +76,7 @@ static int run_command(const Command *command, const char *const *argv, const Ho
     invocation.host = host;
     if (invocation.options.help)
         return print_help(command);
+    pick_provider(&invocation);
     return command->run(&invocation);
 }
 

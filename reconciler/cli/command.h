@@ -101,7 +101,7 @@ struct Command {
 #define OPTION_PROVIDER                                                                                      \
     {                                                                                                        \
         "provider", 0, OPTION_TEXT, OPTION(provider), "P", "run every compute environment on this provider", \
-            "local|docker|aws|simulated"                                                                     \
+            "local|docker|auto|aws|simulated"                                                                \
     }
 /* Of every command that reads a SOURCE. */
 #define OPTION_VARIABLES                                                                                     \

@@ -174,6 +174,7 @@ static int run(Invocation *invocation)
         .state_dir = state_dir,
         .allow_deletes = allow_deletes,
         .policy = options->policy,
+        .host = invocation->host,
     };
     AgainstOptions against = {
         .where = options->against, .installation = options->installation, .state_dir = state_dir};

@@ -185,7 +185,9 @@ int deploy(Invocation *invocation, const DeployOptions *options)
 {
     g_auto(Planning) planning = {0};
     g_autoptr(GError) error = NULL;
-    if (!planning_make(&options->planning, &planning, &error))
+    PlanningOptions planned = options->planning;
+    planned.host = invocation->host;
+    if (!planning_make(&planned, &planning, &error))
         return report_error(error);
     if (!options->planning.destroy) /* what is to go may be at fault */
         planning_report_diagnostics(planning.checked.diagnostics);

@@ -17,6 +17,7 @@ typedef struct {
     int64_t allow_deletes;     /* -1: not given */
     const char *policy;        /* --policy or NULL */
     bool destroy;
+    const Host *host; /* asks what the machine has for it; NULL: nothing is asked */
 } PlanningOptions;
 
 typedef struct {

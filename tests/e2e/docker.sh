@@ -62,18 +62,23 @@ engine_cleanup() {
 }
 trap engine_cleanup EXIT
 
-# import_image NAME: busybox, and nothing else.
+# import_image NAME [TAG]: busybox, and nothing else.
 import_image() {
     mkdir -p "$ENGINE/root/bin" "$ENGINE/root/tmp"
     cp /bin/busybox "$ENGINE/root/bin/"
-    for name in sh sleep echo cat env true false dd kill seq test; do ln -sf busybox "$ENGINE/root/bin/$name"; done
-    tar -C "$ENGINE/root" -c . | engine_call POST "/images/create?fromSrc=-&repo=$1&tag=latest" -H 'Content-Type: application/x-tar' --data-binary @- |
+    for name in sh sleep echo cat env true false dd kill seq test; do [ -e "$ENGINE/root/bin/$name" ] || ln -s busybox "$ENGINE/root/bin/$name"; done
+    tar -C "$ENGINE/root" -c . | engine_call POST "/images/create?fromSrc=-&repo=$1&tag=${2:-latest}" -H 'Content-Type: application/x-tar' --data-binary @- |
         grep -q sha256
 }
 # containers [QUERY]: how many there are that are ours.
 containers() { engine_call GET "/containers/json?all=1&filters=%7B%22label%22%3A%5B%22muster.token%22%5D${1:-}%7D" | grep -o '"Id":"' | wc -l; }
 running() { containers '%2C%22status%22%3A%5B%22running%22%5D'; }
 
+# ENGINE_DISK: a script may set how large the engine's disk is ("32m"), before it sources this.
+if [ -n "${ENGINE_DISK:-}" ]; then
+    mkdir -p "$ENGINE/data"
+    mount -t tmpfs -o "size=$ENGINE_DISK" tmpfs "$ENGINE/data" || no_engine "a disk of its own cannot be mounted"
+fi
 start_engine || no_engine "dockerd does not start here: $(tail -n 1 "$ENGINE/log")"
 import_image busybox || no_engine "the engine takes no image"
 

@@ -13,12 +13,14 @@ STATE=st
 MUSTER_STATE=$WORK/st
 export MUSTER_STATE
 start_daemon src --state st
+until_ok muster plan src --no-forecast --state st >/dev/null
 
 job=$(muster submit --queue q --definition mark --array 60 --attempts 3)
 ok "some of 60 more have run" until_ok at_least 15
 kill -9 "$engine"
 wait "$engine" 2>/dev/null
-ok "the engine is killed, and starts again" start_engine
+ok "the engine is killed, which is told" until_ok grep -q 'docker: the engine at .* does not answer' "$WORK/daemon.log"
+ok "and starts again" start_engine
 exits "all end well" 0 muster wait "$job"
 is "each has run" "$(ran)" 60
 twice=$(cat "$WORK"/ran/* | sort | uniq -d)

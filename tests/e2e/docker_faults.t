@@ -12,6 +12,7 @@ STATE=st
 MUSTER_STATE=$WORK/st
 export MUSTER_STATE
 start_daemon src --state st
+until_ok muster plan src --no-forecast --state st >/dev/null
 
 job=$(muster submit --queue q --definition mark --array 200)
 for mark in 20 60 110; do

@@ -16,6 +16,7 @@ source_begin src
 } >>src/all.yaml
 STATE=st
 start_daemon src --state st
+until_ok muster plan src --no-forecast --state st >/dev/null
 export MUSTER_STATE="$WORK/st"
 submit() { muster submit --queue q --definition "$@"; }
 described() { run muster describe job "$1" --output json; }
@@ -78,5 +79,45 @@ like "is lost" "$(json attempts.0.statusReason)" 'Host EC2*terminated.'
 ok "what has ended is kept, and not much of it" until_like "20" containers
 is "no container is left running" "$(running)" 0
 exits "the plan is empty" 0 muster plan src
-run muster status --output json
+exits "--provider auto is the same" 0 muster plan src --provider auto
+like "and says so" "$err" "*--provider auto is docker: an engine answers at $DOCKER_HOST*"
+
+# Containers of one job: one prepares, one is needed only as long as the other runs.
+cat >several.yaml <<'YAML'
+apiVersion: muster/v1
+kind: JobDefinition
+metadata: {name: several}
+spec:
+  type: container
+  ecsProperties:
+    taskProperties:
+      - volumes: [{name: shared}]
+        containers:
+          - name: main
+            image: busybox
+            command: [sh, -c, "cat /s/made; exit 3"]
+            dependsOn: [{containerName: first, condition: SUCCESS}, {containerName: beside, condition: START}]
+            mountPoints: [{sourceVolume: shared, containerPath: /s}]
+            resourceRequirements: [{type: VCPU, value: '1'}, {type: MEMORY, value: '16'}]
+          - name: first
+            essential: false
+            image: busybox
+            command: [sh, -c, "echo prepared >/s/made"]
+            mountPoints: [{sourceVolume: shared, containerPath: /s}]
+            resourceRequirements: [{type: MEMORY, value: '16'}]
+          - name: beside
+            essential: false
+            image: busybox
+            command: [sh, -c, "trap 'exit 0' TERM; while true; do sleep 0.1; done"]
+            resourceRequirements: [{type: MEMORY, value: '16'}]
+YAML
+mv several.yaml src/several.yaml
+ok "a job of several containers" until_like '*several*' muster get jobdefinitions
+job=$(submit several)
+exits "ends with the essential one" 7 muster wait "$job"
+described "$job"
+is "and with its exit code" "$(json attempts.0.exitCode)" 3
+run muster logs "$job"
+is "it saw what the first one left" "$out" prepared
+ok "the others are ended" until_like 0 running
 finish

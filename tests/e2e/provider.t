@@ -61,6 +61,15 @@ ok "and is told" until_like "*DOCKER_HOST=ssh://elsewhere: only unix:// and tcp:
 exits "what runs elsewhere does not wait for that either" 0 muster submit --state st4 --queue q3 --definition hello --wait
 stop_daemon "$daemon"
 unset DOCKER_HOST
+
+mkdir any
+printf 'name: any\n' >any/muster.yaml
+sed 's/  provider: aws/  provider: local/; s/cloud/any/; s/name: q}/name: q4}/; s/jobQueue: q,/jobQueue: q4,/; s/hello/hey/' src/all.yaml >any/all.yaml
+DOCKER_HOST=unix://$WORK/none.sock
+export DOCKER_HOST
+exits "where no engine answers, --provider auto plans" 2 muster plan any --state st5 --provider auto
+like "for processes, and says why" "$err" "*--provider auto is local: the engine at unix://$WORK/none.sock does not answer*"
+unset DOCKER_HOST
 exits "the same runs here with --provider local" 0 muster apply src --state st --provider local --yes --wait jobs
 exits "then the plan is empty, with --provider" 0 muster plan src --state st --provider local
 exits "and without" 0 muster plan src --state st

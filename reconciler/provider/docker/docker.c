@@ -173,8 +173,19 @@ static void face_resources_apply(Provider *base, const ResourceRequest *requests
 
 /* ---- whether the engine is there ---- */
 
+/* Once for each time that it is away: what waits for it is many. */
+static void note_change(DockerProvider *provider, const char *fault)
+{
+    if (fault && !provider->is_away)
+        docker_note(provider, "%s; it is tried again, and what runs there goes on", fault);
+    else if (!fault && provider->is_away)
+        docker_note(provider, "the engine at %s answers again", provider->endpoint->text);
+    provider->is_away = fault != NULL;
+}
+
 static void went_up(DockerProvider *provider)
 {
+    note_change(provider, NULL);
     docker_look_begin(provider->look);
     docker_pulls_again(provider);
     answer_all(provider, NULL);
@@ -183,6 +194,7 @@ static void went_up(DockerProvider *provider)
 static void went_down(DockerProvider *provider)
 {
     const char *fault = docker_engine_fault(provider->engine);
+    note_change(provider, fault);
     docker_look_end(provider->look);
     answer_all(provider, fault);
     if (!provider->is_observed && !provider->is_needed)
@@ -207,6 +219,7 @@ static void expect(DockerProvider *provider, const ProviderExpected *expected)
     DockerExpected *one = g_new0(DockerExpected, 1);
     *one = (DockerExpected){.token = expected->token,
                             .is_ours = expected->provider == PROVIDER_DOCKER,
+                            .was_started = expected->was_there,
                             .was_made = expected->is_named || expected->was_there};
     g_hash_table_replace(provider->expected, &one->token, one);
     provider->is_needed |= one->is_ours;
@@ -281,7 +294,7 @@ static void keep_pieces(DockerProvider *provider, const DockerTask *task)
     for (guint i = 0; i < task->pieces->len; i++) {
         const DockerPiece *piece = task->pieces->pdata[i];
         if (piece->id && piece->state != PIECE_GONE)
-            docker_kept_add(provider, piece->id, piece->ended_ms);
+            docker_kept_add(provider, piece->id, piece->volumes, piece->ended_ms);
     }
 }
 

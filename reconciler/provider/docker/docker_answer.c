@@ -54,6 +54,7 @@ bool docker_state_read(const json_t *inspected, DockerState *ret_state)
     *ret_state =
         (DockerState){.phase = docker_phase(status),
                       .exit_code = (int)json_integer_value(json_object_get(state, "ExitCode")),
+                      .made_ms = docker_time_ms(json_string_value(json_object_get(inspected, "Created"))),
                       .started_ms = docker_time_ms(json_string_value(json_object_get(state, "StartedAt"))),
                       .finished_ms = docker_time_ms(json_string_value(json_object_get(state, "FinishedAt"))),
                       .is_oom = json_is_true(json_object_get(state, "OOMKilled")),

@@ -19,7 +19,7 @@ typedef enum {
 typedef struct {
     DockerPhase phase;
     int exit_code;
-    int64_t started_ms, finished_ms; /* CLOCK_REALTIME of the engine's machine; 0: not */
+    int64_t made_ms, started_ms, finished_ms; /* CLOCK_REALTIME of the engine's machine; 0: not */
     bool is_oom;
     const char *error; /* why it did not start; borrowed, NULL: it says none */
 } DockerState;

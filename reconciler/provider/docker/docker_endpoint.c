@@ -1,6 +1,7 @@
 #include "reconciler/provider/docker/docker_endpoint.h"
 
-#define DEFAULT_HOST "unix:///var/run/docker.sock"
+#define DEFAULT_SOCKET "/var/run/docker.sock"
+#define DEFAULT_HOST   "unix://" DEFAULT_SOCKET
 
 void docker_endpoint_free(DockerEndpoint *endpoint)
 {
@@ -56,7 +57,7 @@ DockerEndpoint *docker_endpoint_parse(DockerLookup variable, void *data, GError 
     endpoint->text = g_strdup(host ? host : DEFAULT_HOST);
     if (g_str_has_prefix(endpoint->text, "unix://")) {
         const char *path = endpoint->text + strlen("unix://");
-        endpoint->unix_socket = g_strdup(*path ? path : DEFAULT_HOST + strlen("unix://"));
+        endpoint->unix_socket = g_strdup(*path ? path : DEFAULT_SOCKET);
         endpoint->url = g_strdup("http://docker");
         return g_steal_pointer(&endpoint);
     }

@@ -24,14 +24,6 @@ struct DockerFollow {
     DockerFrames frames;
 };
 
-/* The first container's is the job's; those of others lie beside it. */
-static char *path_of(const DockerPiece *piece)
-{
-    const DockerTask *task = piece->task;
-    return piece->index == 0 ? g_strdup(task->log_path)
-                             : g_strdup_printf("%s.%s", task->log_path, piece->name);
-}
-
 static int open_file(const char *path, uint64_t *ret_len)
 {
     struct stat found;
@@ -114,11 +106,10 @@ static void take_end(const DockerAnswer *answer, void *data)
 static void ask(DockerFollow *log, bool follows)
 {
     const DockerPiece *piece = log->piece;
-    g_autofree char *path = path_of(piece);
     g_autofree char *url =
         g_strdup_printf("/containers/%s/logs?stdout=1&stderr=1%s", piece->id, follows ? "&follow=1" : "");
     const DockerCall call = {.method = "GET", .path = url, .turn = DOCKER_TURN_FIRST, .take = take_piece};
-    log->fd = open_file(path, &log->skip);
+    log->fd = open_file(piece->log_path, &log->skip);
     log->frames = (DockerFrames){0};
     log->is_followed = true;
     log->is_done = false;

@@ -18,6 +18,8 @@
 #define LABEL_INDEX      "muster.index" /* among its containers */
 #define LABEL_TOTAL      "muster.total" /* of them */
 #define LABEL_DEPENDS_ON "muster.depends-on"
+#define LABEL_GPUS       "muster.gpus"
+#define LABEL_VOLUMES    "muster.volumes" /* that go with it, and do not by themselves */
 
 typedef struct DockerProvider DockerProvider;
 typedef struct DockerTask DockerTask;
@@ -29,7 +31,8 @@ typedef struct DockerLook DockerLook;
 /* A launch that the store holds, and that was not found yet. */
 typedef struct {
     LaunchToken token;
-    bool is_ours;     /* of an environment in Docker; else it may be anybody's */
+    bool is_ours; /* of an environment in Docker; else it may be anybody's */
+    bool was_started;
     bool was_made;    /* what it is called is committed */
     bool is_stopping; /* it is to end once it shows */
 } DockerExpected;
@@ -52,6 +55,7 @@ struct DockerProvider {
     char *installation; /* NULL: not known yet */
     uint64_t term;
     bool is_observed;
+    bool is_away;   /* the engine, and that was noted */
     bool is_needed; /* a launch there is ours for sure: nothing is known before the engine answers */
     int followed;   /* logs that are followed just now */
     GSource *timer; /* of tasks */
@@ -82,13 +86,17 @@ typedef enum {
 struct DockerPiece {
     DockerTask *task;
     char *name, *container_name, *image, *id;
-    json_t *body;                        /* NULL: made by an earlier process */
+    char *volumes;   /* as docker_kept_add() takes them */
+    int64_t stop_ms; /* SIGTERM to SIGKILL */
+    char *log_path;  /* of the first essential one the job's; those of others lie in its ".d" */
+    json_t *body;    /* NULL: made by an earlier process */
     bool is_essential, is_always_pulled; /* whether the image is there or not */
     GArray *depends_on;                  /* of DockerDependency; NULL: on none */
     int index;                           /* in the definition */
     PieceState state;
     uint64_t call;   /* under way; 0: none */
     bool is_doubted; /* to be looked at */
+    bool is_unsure;  /* it may have been started before: to be proven that it was not */
     bool is_pulling, was_pulled;
     bool is_terminated, is_killed; /* TERM and KILL were sent */
     bool has_died;                 /* an event said so, with died_code */
@@ -96,7 +104,7 @@ struct DockerPiece {
     int64_t died_ms;
     uint64_t seen; /* by which list */
     int exit_code;
-    int64_t started_ms, ended_ms;
+    int64_t made_ms, started_ms, ended_ms; /* CLOCK_REALTIME of the engine's machine; 0: not known, not yet */
     bool is_oom;
     char *error;
     DockerFollow *log; /* NULL: not begun */
@@ -108,6 +116,9 @@ void docker_piece_name(DockerPiece *piece, const char *id); /* what the engine c
 void docker_piece_make(DockerPiece *piece);
 void docker_piece_start(DockerPiece *piece);
 void docker_piece_look(DockerPiece *piece);
+/* An engine that dies while it starts a container calls it created when it comes back, whatever the container
+ * did. One that remembers, in its memory, having made it has not died since. */
+void docker_piece_prove(DockerPiece *piece);
 void docker_piece_kill(DockerPiece *piece, const char *signal);
 void docker_piece_remove(DockerPiece *piece);
 void docker_piece_seen(DockerPiece *piece, const json_t *inspected);
@@ -144,13 +155,14 @@ struct DockerTask {
     DockerProvider *provider;
     LaunchToken token;
     TaskStep step;
-    char *job_id, *log_path;
+    char *job_id;
     GPtrArray *pieces; /* of DockerPiece*, in the order of the definition */
-    int64_t timeout_ms, grace_ms;
+    int64_t timeout_ms;
+    uint64_t gpus; /* of the machine's, by their numbers: bits */
     bool is_stopping, is_late;
-    bool is_missing;    /* a container of it was removed before it was found */
-    int total;          /* of an adopted one: containers that it was made of */
-    bool is_told;       /* STARTED was */
+    bool is_missing; /* a container of it was removed before it was found, or what it did cannot be known */
+    int total;       /* of an adopted one: containers that it was made of */
+    bool is_told;    /* STARTED was */
     int64_t started_ms; /* CLOCK_REALTIME; 0: not */
     int64_t ending_ms;  /* monotonic: since when the rest is being ended; 0: it is not */
     int64_t ended_ms;   /* monotonic: since when all have ended; 0: they have not */
@@ -168,9 +180,8 @@ void docker_task_step(DockerTask *task);
 void docker_task_stop(DockerTask *task);
 /* Its name is committed. */
 void docker_task_named(DockerTask *task);
-/* Its containers, as an earlier process left them, are all known. was_made: what it is called is committed.
- */
-void docker_task_adopted(DockerTask *task, bool was_made);
+/* Its containers, as an earlier process left them, are all known. */
+void docker_task_adopted(DockerTask *task, const DockerExpected *expected);
 /* It takes a step then at the latest; monotonic. */
 void docker_task_step_at(DockerTask *task, int64_t due_ms);
 /* It cannot be made, for the reason given. */
@@ -183,6 +194,9 @@ void docker_look_begin(DockerLook *look); /* the engine answers (again) */
 void docker_look_end(DockerLook *look);   /* it does not any more */
 
 /* ---- docker_kept.c: containers that ended, kept for a while ---- */
-void docker_kept_add(DockerProvider *provider, const char *id, int64_t ended_ms);
+/* volumes: names, with blanks between; NULL: none. */
+void docker_kept_add(DockerProvider *provider, const char *id, const char *volumes, int64_t ended_ms);
+/* They go with the last container that has them: until then the engine says that they are in use. */
+void docker_volumes_remove(DockerProvider *provider, const char *volumes);
 bool docker_kept_has(const DockerProvider *provider, const char *id);
 void docker_kept_clear(DockerProvider *provider);

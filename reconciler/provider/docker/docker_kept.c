@@ -7,7 +7,7 @@
 
 typedef struct {
     DockerProvider *provider;
-    char *id;
+    char *id, *volumes;
     int64_t until_ms; /* monotonic */
     GSource *timer;   /* of the oldest only */
     uint64_t call;
@@ -23,6 +23,7 @@ static void kept_free(void *data)
     g_clear_pointer(&kept->timer, g_source_unref);
     docker_engine_cancel(kept->provider->engine, kept->call);
     g_free(kept->id);
+    g_free(kept->volumes);
     g_free(kept);
 }
 
@@ -30,8 +31,9 @@ static void kept_free(void *data)
 static void take_removed(const DockerAnswer *answer, void *data)
 {
     DockerKept *kept = data;
-    (void)answer;
     kept->call = 0;
+    if (!answer->error)
+        docker_volumes_remove(kept->provider, kept->volumes);
     g_queue_remove(&kept->provider->kept, kept);
     kept_free(kept);
 }
@@ -70,12 +72,30 @@ static void look(DockerProvider *provider)
     }
 }
 
-void docker_kept_add(DockerProvider *provider, const char *id, int64_t ended_ms)
+static void ignore(const DockerAnswer *answer, void *data)
+{
+    (void)answer; /* in use yet, or gone */
+    (void)data;
+}
+
+void docker_volumes_remove(DockerProvider *provider, const char *volumes)
+{
+    g_auto(GStrv) names = g_strsplit(volumes ? volumes : "", " ", -1);
+    for (char **name = names; *name; name++) {
+        g_autofree char *path = g_strdup_printf("/volumes/%s", *name);
+        const DockerCall call = {.method = "DELETE", .path = path, .turn = DOCKER_TURN_LAST};
+        if (**name)
+            docker_engine_call(provider->engine, &call, ignore, NULL);
+    }
+}
+
+void docker_kept_add(DockerProvider *provider, const char *id, const char *volumes, int64_t ended_ms)
 {
     DockerKept *kept = g_new0(DockerKept, 1);
     int64_t age_ms = ended_ms ? MAX(docker_now_ms(provider) - ended_ms, 0) : 0;
     kept->provider = provider;
     kept->id = g_strdup(id);
+    kept->volumes = g_strdup(volumes);
     kept->until_ms = docker_monotonic_ms(provider) + KEPT_MS - MIN(age_ms, KEPT_MS);
     g_queue_push_tail(&provider->kept, kept);
     look(provider);

@@ -1,6 +1,7 @@
 /* docker_look.c: what is there. The engine tells of what happens; a list tells what that may have left out:
  * at the beginning, after each break, and once a minute. What a list only suggests is looked at by itself. */
 #include <string.h>
+#include "reconciler/provider/docker/docker_gpus.h"
 #include "reconciler/provider/docker/docker_internal.h"
 
 #define LIST_MS     60000
@@ -26,7 +27,7 @@ typedef struct {
 
 typedef struct {
     DockerLook *look;
-    char *id, *environment;
+    char *id, *environment, *volumes;
     uint64_t call;
 } Collect;
 
@@ -175,10 +176,9 @@ static DockerTask *task_of(DockerLook *look, const LaunchToken *token, const jso
     task = docker_task_new(look->provider, token);
     task->step = TASK_ADOPTING;
     task->job_id = g_strdup(docker_label(labels, LABEL_JOB));
-    task->log_path = g_strdup(docker_label(labels, LABEL_LOG));
     task->timeout_ms = number_of(labels, LABEL_TIMEOUT);
-    task->grace_ms = number_of(labels, LABEL_GRACE);
     task->total = (int)number_of(labels, LABEL_TOTAL);
+    task->gpus = docker_gpus_parse(docker_label(labels, LABEL_GPUS));
     return task;
 }
 
@@ -197,6 +197,9 @@ static void adopt(DockerLook *look, const json_t *inspected)
         piece->task = task_of(look, &token, labels);
         piece->name = g_strdup(docker_label(labels, LABEL_CONTAINER));
         piece->container_name = g_strdup(name && *name == '/' ? name + 1 : name);
+        piece->volumes = g_strdup(docker_label(labels, LABEL_VOLUMES));
+        piece->log_path = g_strdup(docker_label(labels, LABEL_LOG));
+        piece->stop_ms = number_of(labels, LABEL_GRACE);
         piece->is_essential = g_strcmp0(docker_label(labels, LABEL_ESSENTIAL), "false") != 0;
         piece->depends_on = dependencies_of(docker_label(labels, LABEL_DEPENDS_ON));
         piece->index = (int)number_of(labels, LABEL_INDEX);
@@ -219,9 +222,9 @@ static void adopted(DockerLook *look)
     for (guint i = 0; i < found->len; i++) {
         const DockerExpected *expected = found->pdata[i];
         DockerTask *task = g_hash_table_lookup(provider->tasks, &expected->token);
-        bool was_made = expected->was_made;
+        const DockerExpected as = *expected;
         task->is_stopping |= docker_found(provider, &task->token);
-        docker_task_adopted(task, was_made);
+        docker_task_adopted(task, &as);
     }
     docker_observed(provider);
 }
@@ -261,6 +264,7 @@ static void collect_free(void *data)
     docker_engine_cancel(collect->look->provider->engine, collect->call);
     g_free(collect->id);
     g_free(collect->environment);
+    g_free(collect->volumes);
     g_free(collect);
 }
 
@@ -275,6 +279,7 @@ static void take_collected(const DockerAnswer *answer, void *data)
             .environment = collect->environment,
             .reason = "a container that carries our label and belongs to no job that is known was removed"};
         docker_tell(collect->look->provider, &event);
+        docker_volumes_remove(collect->look->provider, collect->volumes);
     }
     g_ptr_array_remove(collect->look->collects, collect);
 }
@@ -286,6 +291,7 @@ static void collect(DockerLook *look, const char *id, const json_t *labels)
     Collect *one = g_new0(Collect, 1);
     one->look = look;
     one->id = g_strdup(id);
+    one->volumes = g_strdup(docker_label(labels, LABEL_VOLUMES));
     one->environment = g_strdup(docker_label(labels, "muster.environment"));
     g_ptr_array_add(look->collects, one);
     one->call = docker_engine_call(look->provider->engine, &call, take_collected, one);
@@ -300,7 +306,7 @@ static void take_stranger(DockerLook *look, const char *id, DockerPhase phase, c
         return; /* another's (invariant 5) */
     if (phase == DOCKER_ENDED) {
         if (!docker_kept_has(look->provider, id))
-            docker_kept_add(look->provider, id, 0);
+            docker_kept_add(look->provider, id, docker_label(labels, LABEL_VOLUMES), 0);
     } else if (phase != DOCKER_GOING && g_hash_table_contains(look->strangers, id)) {
         collect(look, id, labels);
     } else {

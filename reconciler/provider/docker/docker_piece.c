@@ -14,7 +14,8 @@ void docker_piece_free(void *data)
     if (piece->depends_on)
         g_array_unref(piece->depends_on);
     json_decref(piece->body);
-    char *const texts[] = {piece->name, piece->container_name, piece->image, piece->id, piece->error};
+    char *const texts[] = {piece->name,    piece->container_name, piece->image,   piece->id,
+                           piece->volumes, piece->error,          piece->log_path};
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         g_free(texts[i]);
     g_free(piece);
@@ -129,8 +130,10 @@ void docker_piece_pulled(DockerPiece *piece, const char *fault)
 static void take_started(const DockerAnswer *answer, void *data)
 {
     DockerPiece *piece = data;
-    if (take(piece, answer))
+    if (take(piece, answer)) {
+        piece->is_unsure = true;
         return;
+    }
     if (!answer->error) {
         piece->state = PIECE_RUNS;
         piece->started_ms = docker_now_ms(piece->task->provider);
@@ -151,6 +154,36 @@ void docker_piece_start(DockerPiece *piece)
     ask(piece, &call, take_started);
 }
 
+/* ---- whether it was ---- */
+
+#define PROOF_S 3 /* its making is told within so long */
+
+static void take_proof(const DockerAnswer *answer, void *data)
+{
+    DockerPiece *piece = data;
+    if (take(piece, answer))
+        return;
+    piece->is_unsure = false;
+    if (answer->error || answer->body.len == 0 || !strstr(answer->body.data, piece->id))
+        piece->task->is_missing = true;
+    docker_task_step(piece->task);
+}
+
+void docker_piece_prove(DockerPiece *piece)
+{
+    int64_t since_s = piece->made_ms / 1000;
+    json_t *filters = json_pack("{s:[s],s:[s]}", "container", piece->id, "event", "create");
+    char *text = json_dumps(filters, JSON_COMPACT);
+    g_autofree char *escaped = g_uri_escape_string(text, NULL, FALSE);
+    g_autofree char *path =
+        g_strdup_printf("/events?since=%" G_GINT64_FORMAT "&until=%" G_GINT64_FORMAT "&filters=%s", since_s,
+                        since_s + PROOF_S, escaped);
+    const DockerCall call = {.method = "GET", .path = path, .turn = DOCKER_TURN_FIRST};
+    ask(piece, &call, take_proof);
+    free(text);
+    json_decref(filters);
+}
+
 /* ---- looked at ---- */
 
 void docker_piece_seen(DockerPiece *piece, const json_t *inspected)
@@ -158,8 +191,9 @@ void docker_piece_seen(DockerPiece *piece, const json_t *inspected)
     DockerState state;
     if (!docker_state_read(inspected, &state))
         return;
+    piece->made_ms = state.made_ms;
     switch (state.phase) {
-    case DOCKER_CREATED: piece->state = PIECE_MADE; return;
+    case DOCKER_CREATED: piece->state = piece->started_ms ? PIECE_GONE : PIECE_MADE; return;
     case DOCKER_RUNNING:
         piece->state = PIECE_RUNS;
         piece->started_ms = state.started_ms;
@@ -231,11 +265,14 @@ static void take_removed(const DockerAnswer *answer, void *data)
     DockerPiece *piece = data;
     if (take(piece, answer))
         return;
-    if (!answer->error || answer->status == 404 || answer->status == 409)
+    bool is_gone = !answer->error || answer->status == 404 || answer->status == 409;
+    if (is_gone) {
         piece->state = PIECE_GONE;
-    else
+        docker_volumes_remove(piece->task->provider, piece->volumes);
+    } else {
         docker_note(piece->task->provider, "container %s cannot be removed: %s", piece->container_name,
                     answer->error);
+    }
     docker_task_step(piece->task);
 }
 

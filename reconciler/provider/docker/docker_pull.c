@@ -96,11 +96,12 @@ static void ask(DockerFetch *pull, const DockerImage *image, const char *auth)
 static void take_auth(const char *header, const GError *error, void *data)
 {
     DockerFetch *pull = data;
-    g_autoptr(DockerAuthQuestion) question = g_steal_pointer(&pull->question);
+    DockerAuthQuestion *question = g_steal_pointer(&pull->question);
     g_autoptr(DockerImage) image = docker_image_parse(pull->image, NULL);
     g_free(pull->auth_fault);
     pull->auth_fault = error ? g_strdup(error->message) : NULL;
     ask(pull, image, header);
+    docker_auth_question_free(question);
 }
 
 static void begin(DockerFetch *pull)

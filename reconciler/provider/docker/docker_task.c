@@ -1,4 +1,5 @@
 /* docker_task.c: an attempt as containers: made, named, started in their order, ended together. */
+#include "reconciler/provider/docker/docker_gpus.h"
 #include "reconciler/provider/docker/docker_internal.h"
 #include "reconciler/provider/docker/docker_secret.h"
 
@@ -17,7 +18,6 @@ DockerTask *docker_task_new(DockerProvider *provider, const LaunchToken *token)
     task->provider = provider;
     task->token = *token;
     task->pieces = g_ptr_array_new_with_free_func(docker_piece_free);
-    task->grace_ms = GRACE_MS;
     task->due_ms = LATER;
     g_hash_table_insert(provider->tasks, &task->token, task);
     return task;
@@ -28,7 +28,6 @@ void docker_task_free(void *data)
     DockerTask *task = data;
     g_ptr_array_unref(task->pieces);
     g_free(task->job_id);
-    g_free(task->log_path);
     g_free(task->refusal);
     g_free(task);
 }
@@ -327,12 +326,13 @@ static void tell_end(DockerTask *task)
 static void end_piece(DockerPiece *piece)
 {
     DockerTask *task = piece->task;
-    bool is_patient = docker_monotonic_ms(task->provider) < task->ending_ms + task->grace_ms;
+    int64_t kill_ms = task->ending_ms + (piece->stop_ms ? piece->stop_ms : GRACE_MS);
+    bool is_patient = docker_monotonic_ms(task->provider) < kill_ms;
     if (!piece->is_terminated) {
         piece->is_terminated = true;
         docker_piece_kill(piece, "SIGTERM");
     } else if (is_patient) {
-        docker_task_step_at(task, task->ending_ms + task->grace_ms);
+        docker_task_step_at(task, kill_ms);
     } else if (!piece->is_killed) {
         piece->is_killed = true;
         docker_piece_kill(piece, "SIGKILL");
@@ -352,7 +352,9 @@ static void piece_step(DockerPiece *piece, bool ending)
     case PIECE_FAILED:
     case PIECE_GONE: return;
     case PIECE_MADE:
-        if (!ending)
+        if (!ending && piece->is_unsure)
+            docker_piece_prove(piece);
+        else if (!ending)
             start_in_turn(piece);
         return;
     case PIECE_RUNS:
@@ -493,16 +495,31 @@ static void label(DockerPiece *piece, guint total)
     const DockerTask *task = piece->task;
     g_autofree char *depends_on = dependencies_text(piece->depends_on);
     set_number_label(piece->body, LABEL_TIMEOUT, task->timeout_ms);
-    set_number_label(piece->body, LABEL_GRACE, task->grace_ms);
-    set_label(piece->body, LABEL_LOG, task->log_path);
+    set_number_label(piece->body, LABEL_GRACE, piece->stop_ms);
+    set_label(piece->body, LABEL_LOG, piece->log_path);
     set_number_label(piece->body, LABEL_INDEX, piece->index);
     set_number_label(piece->body, LABEL_TOTAL, total);
+    if (task->gpus) {
+        g_autofree char *gpus = docker_gpus_text(task->gpus);
+        set_label(piece->body, LABEL_GPUS, gpus);
+    }
+    if (piece->volumes)
+        set_label(piece->body, LABEL_VOLUMES, piece->volumes);
     if (*depends_on)
         set_label(piece->body, LABEL_DEPENDS_ON, depends_on);
 }
 
-static void add_piece(DockerTask *task, const DockerContainer *container, guint total)
+static bool has_essential(const DockerTask *task)
 {
+    for (guint i = 0; i < task->pieces->len; i++)
+        if (piece_at(task, i)->is_essential)
+            return true;
+    return false;
+}
+
+static void add_piece(DockerTask *task, const DockerContainer *container, guint total, const char *log_path)
+{
+    bool is_first = container->is_essential && !has_essential(task);
     DockerPiece *piece = g_new0(DockerPiece, 1);
     piece->task = task;
     piece->name = g_strdup(container->name);
@@ -512,9 +529,24 @@ static void add_piece(DockerTask *task, const DockerContainer *container, guint 
     piece->is_essential = container->is_essential;
     piece->is_always_pulled = container->pull == DOCKER_PULL_ALWAYS;
     piece->depends_on = container->depends_on ? g_array_ref(container->depends_on) : NULL;
+    piece->stop_ms = container->stop_timeout_ms;
+    piece->log_path = is_first ? g_strdup(log_path) : g_strdup_printf("%s.d/%s", log_path, container->name);
+    if (container->volumes && *container->volumes)
+        piece->volumes = g_strjoinv(" ", container->volumes);
     piece->index = (int)task->pieces->len;
     g_ptr_array_add(task->pieces, piece);
     label(piece, total);
+}
+
+static uint64_t gpus_taken(const DockerProvider *provider)
+{
+    uint64_t taken = 0;
+    GHashTableIter iter;
+    const DockerTask *task;
+    g_hash_table_iter_init(&iter, provider->tasks);
+    while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&task))
+        taken |= task->step == TASK_OVER ? 0 : task->gpus;
+    return taken;
 }
 
 static bool is_true(const json_t *info, const char *name)
@@ -530,7 +562,12 @@ static bool is_text(const json_t *info, const char *name, const char *text)
 void docker_task_start(DockerProvider *provider, const LaunchRequest *request)
 {
     const json_t *info = docker_engine_info(provider->engine);
-    const DockerContext context = {.installation = provider->installation,
+    uint64_t gpus = docker_gpus_pick(gpus_taken(provider), request->gpus);
+    g_autofree char *gpus_names = docker_gpus_text(gpus);
+    g_auto(GStrv) gpu_ids = g_strsplit(gpus_names, " ", -1);
+    const DockerContext context = {.gpu_ids = (const char *const *)gpu_ids,
+                                   .gpu_ids_len = g_strv_length(gpu_ids),
+                                   .installation = provider->installation,
                                    .queue = request->queue,
                                    .attempt = (unsigned)request->attempt,
                                    .has_memory_limit = is_true(info, "MemoryLimit"),
@@ -548,13 +585,14 @@ void docker_task_start(DockerProvider *provider, const LaunchRequest *request)
         docker_tell(provider, &event);
         return;
     }
+    if (request->workspace)
+        g_mkdir_with_parents(request->workspace, 0700); /* where that fails the engine says so */
     DockerTask *task = docker_task_new(provider, &request->token);
     task->job_id = g_strdup(request->job_id);
-    task->log_path = g_strdup(request->stdout_path);
     task->timeout_ms = request->timeout_ms;
-    task->grace_ms = request->kill_grace_ms;
+    task->gpus = gpus;
     for (guint i = 0; i < containers->len; i++)
-        add_piece(task, containers->pdata[i], containers->len);
+        add_piece(task, containers->pdata[i], containers->len, request->stdout_path);
     docker_task_step(task);
 }
 
@@ -566,13 +604,16 @@ static int compare_index(gconstpointer a, gconstpointer b)
     return (left->index > right->index) - (left->index < right->index);
 }
 
-void docker_task_adopted(DockerTask *task, bool was_made)
+void docker_task_adopted(DockerTask *task, const DockerExpected *expected)
 {
     bool is_whole = (int)task->pieces->len >= task->total;
+    bool is_begun = has_started(task);
     g_ptr_array_sort(task->pieces, compare_index);
-    if (has_started(task) || (was_made && !is_whole)) {
+    for (guint i = 0; i < task->pieces->len; i++)
+        piece_at(task, i)->is_unsure = expected->was_made;
+    if (is_begun || expected->was_started || (expected->was_made && !is_whole)) {
         task->step = TASK_RUNNING;
-        task->is_missing = !is_whole;
+        task->is_missing = !is_whole || !is_begun;
     } else if (!is_whole) {
         withdraw(task, NULL);
     } else {

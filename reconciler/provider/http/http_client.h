@@ -2,9 +2,9 @@
  * Owns:   connections (kept alive), what is under way.
  * Calls:  libcurl (multi interface), GLib's sources.
  * Holds:  it knows nothing of who is asked; no request takes longer than its time limit, but for one whose
- * answer is taken as it comes: who takes it ends it; an answer larger than allowed ends the request; redirects
- * are not followed; done is never called before http_send() has returned, and exactly once, but for what is
- * cancelled or freed. All of it on the thread of the context. */
+ * answer is taken as it comes: who takes it ends it; an answer larger than allowed ends the request;
+ * redirects are not followed; done is never called before http_send() has returned, and exactly once, but for
+ * what is cancelled or freed. All of it on the thread of the context. */
 #pragma once
 #include <glib.h>
 #include <stdbool.h>

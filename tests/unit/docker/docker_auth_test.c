@@ -72,10 +72,11 @@ static void ask(Fixture *fixture, const char *config, const char *registry, cons
     fixture->told = 0;
     g_clear_pointer(&fixture->header, g_free);
     g_clear_pointer(&fixture->error, g_free);
-    g_autoptr(DockerAuthQuestion) question =
-        docker_auth_ask(NULL, variable, fixture, registry, take, fixture);
+    DockerAuthQuestion *question = docker_auth_ask(NULL, variable, fixture, registry, take, fixture);
+    g_assert_nonnull(question);
     g_assert_cmpint(fixture->told, ==, 0);
     g_main_loop_run(fixture->loop);
+    docker_auth_question_free(question);
     g_assert_cmpint(fixture->told, ==, 1);
     g_assert_cmpint(fixture->header != NULL, ==, expected != NULL);
     if (expected)

@@ -270,6 +270,57 @@ static void test_chain(Fixture *fixture, const void *data)
 
 #define ADD(path, func) g_test_add(path, Fixture, NULL, set_up, func, tear_down)
 
+/* ---- answers taken as they come, over a socket ---- */
+
+typedef struct {
+    Got got; /* first: what take() is given */
+    GString *taken;
+    size_t enough;
+} Taking;
+
+static bool take_bytes(View bytes, void *data)
+{
+    Taking *taking = data;
+    g_string_append_len(taking->taken, bytes.data, (gssize)bytes.len);
+    return taking->taken->len < taking->enough;
+}
+
+/* Only what succeeded is taken so; a fault is in the answer, and whoever has enough ends it. */
+static void test_taken(Fixture *fixture, const void *data)
+{
+    (void)data;
+    static const struct {
+        const char *path;
+        size_t enough;
+        HttpEnd end;
+        size_t taken;
+        const char *body;
+    } cases[] = {{"/large", G_MAXSIZE, HTTP_ANSWERED, 5000, ""},
+                 {"/fault", G_MAXSIZE, HTTP_ANSWERED, 0, "<html>"},
+                 {"/half", G_MAXSIZE, HTTP_BROKEN, 4, ""},
+                 {"/large", 1, HTTP_BROKEN, 0, ""}};
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        Taking taking = {.taken = g_string_new(NULL), .enough = cases[i].enough};
+        send_to(fixture, cases[i].path, (HttpRequest){.take = take_bytes}, &taking.got);
+        wait_for(fixture, &taking.got);
+        g_assert_cmpint(taking.got.end, ==, cases[i].end);
+        g_assert_cmpstr(taking.got.body, ==, cases[i].body);
+        if (cases[i].taken)
+            g_assert_cmpuint(taking.taken->len, ==, cases[i].taken);
+        g_string_free(taking.taken, TRUE);
+        got_clear(&taking.got);
+    }
+}
+
+static void test_no_socket(Fixture *fixture, const void *data)
+{
+    (void)data;
+    g_auto(Got) got = {0};
+    send_to(fixture, "/echo", (HttpRequest){.unix_socket = "/nonexistent/socket"}, &got);
+    wait_for(fixture, &got);
+    g_assert_cmpint(got.end, ==, HTTP_UNREACHABLE);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -281,5 +332,7 @@ int main(int argc, char **argv)
     ADD("/http/proxy", test_proxy);
     ADD("/http/cancel", test_cancel);
     ADD("/http/chain", test_chain);
+    ADD("/http/taken", test_taken);
+    ADD("/http/no-socket", test_no_socket);
     return g_test_run();
 }

@@ -24,9 +24,11 @@ static void check(const char *script, const char *input, guint limit_ms, const c
     const char *const arguments[] = {"sh", "-c", script, NULL};
     const ProgramCall call = {arguments, input, limit_ms, 64 << 10, TRUE};
     Answer answer = {g_main_loop_new(NULL, FALSE), g_string_new(NULL), NULL, 0};
-    g_autoptr(ProgramRun) run = program_run(NULL, &call, take, &answer);
+    ProgramRun *run = program_run(NULL, &call, take, &answer);
+    g_assert_nonnull(run);
     g_assert_cmpint(answer.told, ==, 0);
     g_main_loop_run(answer.loop);
+    program_run_free(run);
     g_assert_cmpint(answer.told, ==, 1);
     if (code < 0)
         g_assert_no_error(answer.error);
@@ -62,9 +64,11 @@ static void test_missing(void)
     const char *const arguments[] = {"muster-no-such-program", NULL};
     const ProgramCall call = {.arguments = arguments, .limit_ms = 1000, .output_max = 100};
     Answer answer = {g_main_loop_new(NULL, FALSE), g_string_new(NULL), NULL, 0};
-    g_autoptr(ProgramRun) run = program_run(NULL, &call, take, &answer);
+    ProgramRun *run = program_run(NULL, &call, take, &answer);
+    g_assert_nonnull(run);
     g_assert_cmpint(answer.told, ==, 0);
     g_main_loop_run(answer.loop);
+    program_run_free(run);
     g_assert_error(answer.error, PROGRAM_ERROR, PROGRAM_ERROR_START);
     g_assert_cmpstr(answer.error->message, ==, "muster-no-such-program: No such file or directory");
     g_string_free(answer.output, TRUE);

@@ -1,0 +1,70 @@
+/* docker_probe.c: see docker_probe.h. */
+#include "reconciler/docker_probe.h"
+#include "reconciler/aws_edge.h"
+#include "reconciler/provider/docker/docker_engine.h"
+
+#define PROBE_MS 2000
+
+typedef struct {
+    DockerEngine *engine;
+    GMainContext *context;
+    bool is_over;
+} Probe;
+
+static void changed(void *data)
+{
+    ((Probe *)data)->is_over = true;
+}
+
+static gboolean late(gpointer data)
+{
+    ((Probe *)data)->is_over = true;
+    return G_SOURCE_REMOVE;
+}
+
+static const char *member(const json_t *info, const char *name)
+{
+    const char *text = json_string_value(json_object_get(info, name));
+    return text ? text : "?";
+}
+
+static char *text_of(const DockerEngine *engine, const DockerEndpoint *endpoint)
+{
+    const json_t *info = docker_engine_info(engine);
+    const char *fault = docker_engine_fault(engine);
+    if (docker_engine_is_up(engine))
+        return g_strdup_printf("an engine answers at %s: version %s, %s, cgroup version %s", endpoint->text,
+                               member(info, "ServerVersion"), member(info, "OperatingSystem"),
+                               member(info, "CgroupVersion"));
+    return fault ? g_strdup(fault)
+                 : g_strdup_printf("the engine at %s says nothing for %d s", endpoint->text, PROBE_MS / 1000);
+}
+
+static bool ask(const DockerEndpoint *endpoint, char **ret_text)
+{
+    Probe probe = {.context = g_main_context_new()};
+    GSource *limit = g_timeout_source_new(PROBE_MS);
+    probe.engine = docker_engine_new(probe.context, endpoint, changed, &probe);
+    g_source_set_callback(limit, late, &probe, NULL);
+    g_source_attach(limit, probe.context);
+    docker_engine_begin(probe.engine);
+    while (!probe.is_over)
+        g_main_context_iteration(probe.context, TRUE);
+    *ret_text = text_of(probe.engine, endpoint);
+    bool is_up = docker_engine_is_up(probe.engine);
+    g_source_destroy(limit);
+    g_source_unref(limit);
+    docker_engine_free(probe.engine);
+    g_main_context_unref(probe.context);
+    return is_up;
+}
+
+bool docker_probe(char **ret_text)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(DockerEndpoint) endpoint = docker_endpoint_parse(aws_edge_variable, NULL, &error);
+    if (endpoint)
+        return ask(endpoint, ret_text);
+    *ret_text = g_strdup(error->message);
+    return false;
+}
