@@ -71,6 +71,16 @@ static bool has_log(const json_t *attempt)
     return *member_text(attempt, "logPath") || *member_text(attempt, "task");
 }
 
+static int no_file(const json_t *job, const json_t *attempt)
+{
+    if (member_integer(attempt, "startedAt"))
+        return report_failure(EXIT_NOT_FOUND, "%s: the log is gone", member_text(attempt, "logPath"));
+    const char *reason = member_text(attempt, "reason"); /* the container's, which says more */
+    return report_failure(EXIT_NOT_FOUND, "attempt %" G_GINT64_FORMAT " of job %s never started: %s",
+                          member_integer(attempt, "attempt"), member_text(job, "jobId"),
+                          *reason ? reason : member_text(attempt, "statusReason"));
+}
+
 static int print_once(const Follower *follower, const json_t *job)
 {
     const json_t *attempt = find_attempt(job, follower->attempt);
@@ -86,7 +96,7 @@ static int print_once(const Follower *follower, const json_t *job)
     if (result == JOB_LOG_FAILED)
         return report_error(error);
     if (!job_log_exists(log))
-        return report_failure(EXIT_NOT_FOUND, "%s: the log is gone", member_text(attempt, "logPath"));
+        return no_file(job, attempt);
     return EXIT_OK;
 }
 

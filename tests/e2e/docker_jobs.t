@@ -67,6 +67,8 @@ exits "one whose image cannot be had" 7 muster wait "$job"
 described "$job"
 like "says so" "$(json attempts.0.reason)" 'CannotPullContainerError: *'
 is "and its strategy acts upon it" "$(json attempts.1)" null
+run muster logs "$job"
+like "there is no log, and why" "$err" "*attempt 1 of job $job never started: CannotPullContainerError: *"
 
 job=$(submit slow)
 ok "one that runs" until_like 'begun*' muster logs "$job"
