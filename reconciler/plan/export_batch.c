@@ -278,22 +278,26 @@ static void take_consumable(GPtrArray *all, const json_t *described)
 
 /* ---- all of it ---- */
 
-static bool is_newest(const json_t *definitions, const json_t *one)
+static int64_t revision_of(const json_t *definition)
 {
+    return json_integer_value(json_object_get(definition, "revision"));
+}
+
+/* The newest active revision of each name: name → definition, both borrowed. */
+static GHashTable *newest_definitions(const json_t *definitions)
+{
+    GHashTable *newest = g_hash_table_new(g_str_hash, g_str_equal);
     size_t index;
-    json_t *other;
-    if (g_strcmp0(text_of(one, "status"), "INACTIVE") == 0)
-        return false;
-    json_array_foreach(definitions, index, other)
+    json_t *one;
+    json_array_foreach(definitions, index, one)
     {
-        bool is_same =
-            g_strcmp0(text_of(other, "jobDefinitionName"), text_of(one, "jobDefinitionName")) == 0 &&
-            g_strcmp0(text_of(other, "status"), "INACTIVE") != 0;
-        if (is_same && json_integer_value(json_object_get(other, "revision")) >
-                           json_integer_value(json_object_get(one, "revision")))
-            return false;
+        const char *name = text_of(one, "jobDefinitionName");
+        const json_t *known = name ? g_hash_table_lookup(newest, name) : NULL;
+        if (name && g_strcmp0(text_of(one, "status"), "INACTIVE") != 0 &&
+            (!known || revision_of(one) > revision_of(known)))
+            g_hash_table_insert(newest, (char *)(uintptr_t)name, one);
     }
-    return true;
+    return newest;
 }
 
 static int by_kind_and_name(const void *a, const void *b)
@@ -317,9 +321,11 @@ GPtrArray *export_batch(const json_t *answers)
     json_t *item;
     for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
         json_array_foreach(json_object_get(answers, kinds[i].member), index, item) kinds[i].take(all, item);
+    g_autoptr(GHashTable) newest = newest_definitions(definitions);
     json_array_foreach(definitions, index, item)
     {
-        if (is_newest(definitions, item))
+        const char *name = text_of(item, "jobDefinitionName");
+        if (name && g_hash_table_lookup(newest, name) == item)
             take_definition(all, item);
     }
     g_ptr_array_sort(all, by_kind_and_name);
