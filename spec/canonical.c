@@ -145,20 +145,6 @@ static void append_string(GString *out, View text)
     g_string_append_c(out, '"');
 }
 
-static void append_integer(GString *out, int64_t value)
-{
-    char text[24];
-    char *at = text + sizeof text;
-    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    do {
-        *--at = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest);
-    if (value < 0)
-        *--at = '-';
-    g_string_append_len(out, at, text + sizeof text - at);
-}
-
 bool node_decimal(const Node *node, int64_t *ret_e4)
 {
     if (node->kind == NODE_INT)
@@ -182,7 +168,7 @@ static void append_float(GString *out, double value)
         return;
     }
     if (value == floor(value) && fabs(value) < 9007199254740992.0) {
-        append_integer(out, (int64_t)value);
+        integer_append(out, (int64_t)value);
         return;
     }
     /* The fewest digits that read back as the same number. */
@@ -206,7 +192,7 @@ static void append_number_text(GString *out, const Node *node)
     int64_t e4;
     if (node->kind == NODE_INT) {
         g_string_append_c(out, '"');
-        append_integer(out, node->integer);
+        integer_append(out, node->integer);
         g_string_append_c(out, '"');
         return;
     }
@@ -257,7 +243,7 @@ static void append_scalar(const SchemaNode *schema, const Node *node, GString *o
     int64_t e4;
     bool number = node->kind == NODE_INT || node->kind == NODE_FLOAT;
     if (schema_decimal(schema) && node->kind != NODE_BOOL && node_decimal(node, &e4)) {
-        append_integer(out, e4);
+        integer_append(out, e4);
         return;
     }
     if (number && is_number_or_string(schema)) {
@@ -266,7 +252,7 @@ static void append_scalar(const SchemaNode *schema, const Node *node, GString *o
     }
     switch (node->kind) {
     case NODE_BOOL: g_string_append(out, node->boolean ? "true" : "false"); break;
-    case NODE_INT: append_integer(out, node->integer); break;
+    case NODE_INT: integer_append(out, node->integer); break;
     case NODE_FLOAT: append_float(out, node->real); break;
     case NODE_STRING: {
         View spelling = schema_enum_spelling(schema, node->text);

@@ -1,6 +1,7 @@
 /* launch.h: plain words about launches that the world, the store and every provider share. */
 #pragma once
 #include <glib.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -32,6 +33,20 @@ static inline void launch_token_text(const LaunchToken *token, char ret_hex[LAUN
         ret_hex[2 * i + 1] = digits[token->bytes[i] & 15];
     }
     ret_hex[LAUNCH_TOKEN_TEXT - 1] = '\0';
+}
+
+/* What launch_token_text() wrote; text may be NULL. False: it is no token. */
+static inline bool launch_token_from_text(const char *text, LaunchToken *ret_token)
+{
+    if (!text || strlen(text) != LAUNCH_TOKEN_TEXT - 1)
+        return false;
+    for (size_t i = 0; i < LAUNCH_TOKEN_BYTES; i++) {
+        int high = g_ascii_xdigit_value(text[2 * i]), low = g_ascii_xdigit_value(text[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        ret_token->bytes[i] = (uint8_t)(high << 4 | low);
+    }
+    return true;
 }
 
 typedef enum {

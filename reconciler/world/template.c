@@ -1,5 +1,6 @@
 /* Templates: what many jobs share, interned by (definition revision, overriding members of the request). */
 #include "reconciler/world/job.h"
+#include "spec/base/units.h"
 #include <stdlib.h>
 
 /* Unused templates stay in memory for the next submission of the same; beyond this many the oldest go, and
@@ -174,24 +175,13 @@ static TemplateEntry *template_make(World *world, RevisionEntry *revision, const
     return entry;
 }
 
-static void append_decimal(GString *out, int64_t number)
-{
-    char digits[20];
-    size_t at = sizeof digits;
-    do {
-        digits[--at] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    g_string_append_len(out, digits + at, (gssize)(sizeof digits - at));
-}
-
 /* "NAME:REVISION\0{overrides}", the length of its first part. */
 static size_t write_text(GString *out, const RevisionEntry *revision, const json_t *request)
 {
     g_string_truncate(out, 0);
     g_string_append_len(out, revision->record.name.data, (gssize)revision->record.name.len);
     g_string_append_c(out, ':');
-    append_decimal(out, revision->record.revision);
+    integer_append(out, revision->record.revision);
     g_string_append_c(out, '\0');
     size_t len = out->len;
     overrides_append(request, out);

@@ -183,3 +183,17 @@ char *integer_human(int64_t value)
     }
     return g_string_free(text, FALSE);
 }
+
+void integer_append(GString *out, int64_t value)
+{
+    char text[24];
+    char *at = text + sizeof text;
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    do {
+        *--at = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest);
+    if (value < 0)
+        *--at = '-';
+    g_string_append_len(out, at, text + sizeof text - at);
+}

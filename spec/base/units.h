@@ -28,3 +28,5 @@ char *decimal_print(int64_t e4);
 bool integer_parse(View text, int64_t *ret_value);
 /* With thousands separators, for messages: "61,000". New, caller frees. */
 char *integer_human(int64_t value);
+/* Its decimal digits, after a minus sign where there is one. */
+void integer_append(GString *out, int64_t value);

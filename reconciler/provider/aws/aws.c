@@ -38,19 +38,6 @@ void aws_log(AwsProvider *provider, const char *format, ...)
     provider->options.log(provider->options.log_data, text);
 }
 
-bool aws_token_parse(const char *text, LaunchToken *ret_token)
-{
-    if (!text || strlen(text) != LAUNCH_TOKEN_TEXT - 1)
-        return false;
-    for (size_t i = 0; i < LAUNCH_TOKEN_BYTES; i++) {
-        int high = g_ascii_xdigit_value(text[2 * i]), low = g_ascii_xdigit_value(text[2 * i + 1]);
-        if (high < 0 || low < 0)
-            return false;
-        ret_token->bytes[i] = (uint8_t)(high << 4 | low);
-    }
-    return true;
-}
-
 GHashTable *aws_token_map_new(GDestroyNotify free_value)
 {
     return g_hash_table_new_full(launch_token_hash, launch_token_same, NULL, free_value);

@@ -347,7 +347,7 @@ static bool token_of(const XmlElement *item, const Ec2Instance *instance, Launch
     const char *tag = ec2_instance_tag(item, TAG_INTENT);
     g_autofree char *client =
         g_strndup(instance->client_token ? instance->client_token : "", LAUNCH_TOKEN_TEXT - 1);
-    return aws_token_parse(tag, ret_token) || aws_token_parse(client, ret_token);
+    return launch_token_from_text(tag, ret_token) || launch_token_from_text(client, ret_token);
 }
 
 AwsHost *aws_host_seen(AwsCluster *cluster, const XmlElement *item, uint64_t look)

@@ -60,7 +60,6 @@ int64_t aws_now_ms(const AwsProvider *provider); /* CLOCK_REALTIME */
 int64_t aws_monotonic_ms(const AwsProvider *provider);
 void aws_tell(AwsProvider *provider, const ProviderEvent *event);
 void aws_log(AwsProvider *provider, const char *format, ...) G_GNUC_PRINTF(2, 3);
-bool aws_token_parse(const char *text, LaunchToken *ret_token);
 GHashTable *aws_token_map_new(GDestroyNotify free_value);
 /* Runs func once; destroyed with g_source_destroy() before; the reference is the caller's. */
 GSource *aws_after(AwsProvider *provider, int64_t after_ms, GSourceFunc func, void *data);

@@ -211,7 +211,7 @@ void aws_look_host_over(AwsHost *host, InstanceGoneReason gone, const char *reas
 static AwsTask *task_of(const Look *look, const json_t *described)
 {
     LaunchToken token;
-    return aws_token_parse(ecs_text(described, "startedBy"), &token)
+    return launch_token_from_text(ecs_text(described, "startedBy"), &token)
                ? g_hash_table_lookup(look->cluster->provider->tasks, &token)
                : NULL;
 }

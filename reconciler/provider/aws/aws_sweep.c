@@ -166,7 +166,7 @@ static void judge_task(Sweep *sweep, const json_t *task)
     const char *arn = ecs_text(task, "taskArn"), *status = ecs_text(task, "desiredStatus"),
                *owner = ecs_tag(json_object_get(task, "tags"), TAG_INSTALL);
     bool is_ours = g_strcmp0(owner, sweep->cluster->installation) == 0 &&
-                   aws_token_parse(ecs_text(task, "startedBy"), &token) && !is_known(sweep, &token);
+                   launch_token_from_text(ecs_text(task, "startedBy"), &token) && !is_known(sweep, &token);
     if (!arn || !is_ours || g_strcmp0(status, "RUNNING") != 0)
         return;
     if (sweep->is_first)
@@ -257,7 +257,7 @@ static void judge_instance(const XmlElement *item, void *data)
     if (!ec2_instance_read(item, &instance) ||
         (instance.state != EC2_PENDING && instance.state != EC2_RUNNING))
         return;
-    bool has_token = aws_token_parse(ec2_instance_tag(item, TAG_INTENT), &token);
+    bool has_token = launch_token_from_text(ec2_instance_tag(item, TAG_INTENT), &token);
     if (!has_token || !is_known(sweep, &token))
         leaks_found(sweep->instances, instance.id, now_of(sweep));
 }

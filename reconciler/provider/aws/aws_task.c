@@ -475,7 +475,7 @@ AwsTask *aws_task_adopt(AwsCluster *cluster, const json_t *described)
 {
     AwsProvider *provider = cluster->provider;
     LaunchToken token;
-    if (!aws_token_parse(ecs_text(described, "startedBy"), &token))
+    if (!launch_token_from_text(ecs_text(described, "startedBy"), &token))
         return NULL;
     AwsTask *task = g_hash_table_lookup(provider->tasks, &token);
     const AwsExpected *expected = g_hash_table_lookup(provider->expected, &token);

@@ -80,20 +80,24 @@ static void give_up(DockerProvider *provider)
     g_hash_table_remove_all(provider->expected);
 }
 
-/* Environments of before: why nothing can be said of them yet; else that they are there. */
+/* Of an environment: why nothing can be said of it, or not made; else that it is there. */
+static void tell_environment(DockerProvider *provider, const DockerRequest *request, ProviderEventType type,
+                             const char *fault)
+{
+    const ProviderEvent event = {.type = fault ? PROVIDER_EVENT_RESOURCE_REFUSED : type,
+                                 .kind = request->kind,
+                                 .resource = request->name,
+                                 .number = request->number,
+                                 .applied = request->digest,
+                                 .observed = fault ? NULL : "{}",
+                                 .reason = fault};
+    docker_tell(provider, &event);
+}
+
 static void tell_awaited(DockerProvider *provider, const char *fault)
 {
-    for (guint i = 0; i < provider->awaited->len; i++) {
-        const DockerRequest *request = provider->awaited->pdata[i];
-        const ProviderEvent event = {.type = fault ? PROVIDER_EVENT_RESOURCE_REFUSED
-                                                   : PROVIDER_EVENT_RESOURCE_OBSERVED,
-                                     .kind = request->kind,
-                                     .resource = request->name,
-                                     .applied = request->digest,
-                                     .observed = fault ? NULL : "{}",
-                                     .reason = fault};
-        docker_tell(provider, &event);
-    }
+    for (guint i = 0; i < provider->awaited->len; i++)
+        tell_environment(provider, provider->awaited->pdata[i], PROVIDER_EVENT_RESOURCE_OBSERVED, fault);
 }
 
 void docker_observed(DockerProvider *provider)
@@ -110,25 +114,12 @@ void docker_observed(DockerProvider *provider)
 
 /* ---- environments ---- */
 
-static void answer(DockerProvider *provider, const DockerRequest *request, const char *fault)
-{
-    const ProviderEvent event = {.type = fault ? PROVIDER_EVENT_RESOURCE_REFUSED
-                                               : PROVIDER_EVENT_RESOURCE_APPLIED,
-                                 .kind = request->kind,
-                                 .resource = request->name,
-                                 .number = request->number,
-                                 .applied = request->digest,
-                                 .observed = fault ? NULL : "{}",
-                                 .reason = fault};
-    docker_tell(provider, &event);
-}
-
 static void answer_all(DockerProvider *provider, const char *fault)
 {
     g_autoptr(GPtrArray) requests = g_steal_pointer(&provider->requests);
     provider->requests = g_ptr_array_new_with_free_func(request_free);
     for (guint i = 0; i < requests->len; i++)
-        answer(provider, requests->pdata[i], fault);
+        tell_environment(provider, requests->pdata[i], PROVIDER_EVENT_RESOURCE_APPLIED, fault);
 }
 
 static void take_installation(DockerProvider *provider, const char *installation)

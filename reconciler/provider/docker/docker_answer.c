@@ -67,19 +67,6 @@ const char *docker_label(const json_t *labels, const char *name)
     return json_string_value(json_object_get(labels, name));
 }
 
-bool docker_token_parse(const char *text, LaunchToken *ret_token)
-{
-    if (!text || strlen(text) != LAUNCH_TOKEN_TEXT - 1)
-        return false;
-    for (size_t i = 0; i < LAUNCH_TOKEN_BYTES; i++) {
-        int high = g_ascii_xdigit_value(text[2 * i]), low = g_ascii_xdigit_value(text[2 * i + 1]);
-        if (high < 0 || low < 0)
-            return false;
-        ret_token->bytes[i] = (uint8_t)(high << 4 | low);
-    }
-    return true;
-}
-
 /* "1.41" → 41; -1: it is none. */
 static int minor_of(const char *version)
 {
@@ -95,4 +82,13 @@ char *docker_version_pick(const json_t *version)
     int oldest = minor_of(json_string_value(json_object_get(version, "MinAPIVersion")));
     int picked = MAX(MIN(newest, VERSION), oldest);
     return newest >= VERSION_MIN ? g_strdup_printf("1.%d", picked) : NULL;
+}
+
+char *docker_filters(json_t *filters)
+{
+    char *text = json_dumps(filters, JSON_COMPACT);
+    char *escaped = g_uri_escape_string(text, NULL, FALSE);
+    free(text);
+    json_decref(filters);
+    return escaped;
 }

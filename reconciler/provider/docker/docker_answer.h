@@ -6,7 +6,6 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include "reconciler/world/launch.h"
 #include "spec/base/view.h"
 
 typedef enum {
@@ -34,6 +33,7 @@ DockerPhase docker_phase(const char *state);
 int64_t docker_time_ms(const char *text);
 /* NULL: there is none. Borrowed from labels. */
 const char *docker_label(const json_t *labels, const char *name);
-bool docker_token_parse(const char *text, LaunchToken *ret_token);
 /* The newest version of the API that both speak: "1.41", new; NULL: none. */
 char *docker_version_pick(const json_t *version);
+/* The value of a call's filters=, escaped; new string. filters: taken. */
+char *docker_filters(json_t *filters);

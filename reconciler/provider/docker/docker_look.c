@@ -109,12 +109,7 @@ static char *filters_of(const DockerLook *look)
     const char *installation = look->provider->installation;
     g_autofree char *label =
         installation ? g_strdup_printf(LABEL_INSTALL "=%s", installation) : g_strdup(LABEL_INSTALL);
-    json_t *filters = json_pack("{s:[s]}", "label", label);
-    char *text = json_dumps(filters, JSON_COMPACT);
-    char *escaped = g_uri_escape_string(text, NULL, FALSE);
-    free(text);
-    json_decref(filters);
-    return escaped;
+    return docker_filters(json_pack("{s:[s]}", "label", label));
 }
 
 /* From a moment before the list on, by the engine's own clock: nothing happens between the two. */
@@ -188,7 +183,7 @@ static void adopt(DockerLook *look, const json_t *inspected)
     const char *id = json_string_value(json_object_get(inspected, "Id"));
     const char *name = json_string_value(json_object_get(inspected, "Name"));
     LaunchToken token;
-    if (!id || !docker_token_parse(docker_label(labels, LABEL_TOKEN), &token) ||
+    if (!id || !launch_token_from_text(docker_label(labels, LABEL_TOKEN), &token) ||
         !docker_label(labels, LABEL_LOG))
         return;
     DockerPiece *piece = g_hash_table_lookup(look->provider->pieces, id);
@@ -350,7 +345,7 @@ static void take_item(DockerLook *look, const json_t *item, GHashTable *stranger
     DockerPhase phase = docker_phase(json_string_value(json_object_get(item, "State")));
     DockerPiece *piece = id ? g_hash_table_lookup(provider->pieces, id) : NULL;
     LaunchToken token;
-    if (!id || !docker_token_parse(docker_label(labels, LABEL_TOKEN), &token))
+    if (!id || !launch_token_from_text(docker_label(labels, LABEL_TOKEN), &token))
         return;
     if (piece)
         take_known(piece, phase, look->number);

@@ -172,16 +172,13 @@ static void take_proof(const DockerAnswer *answer, void *data)
 void docker_piece_prove(DockerPiece *piece)
 {
     int64_t since_s = piece->made_ms / 1000;
-    json_t *filters = json_pack("{s:[s],s:[s]}", "container", piece->id, "event", "create");
-    char *text = json_dumps(filters, JSON_COMPACT);
-    g_autofree char *escaped = g_uri_escape_string(text, NULL, FALSE);
+    g_autofree char *filters =
+        docker_filters(json_pack("{s:[s],s:[s]}", "container", piece->id, "event", "create"));
     g_autofree char *path =
         g_strdup_printf("/events?since=%" G_GINT64_FORMAT "&until=%" G_GINT64_FORMAT "&filters=%s", since_s,
-                        since_s + PROOF_S, escaped);
+                        since_s + PROOF_S, filters);
     const DockerCall call = {.method = "GET", .path = path, .turn = DOCKER_TURN_FIRST};
     ask(piece, &call, take_proof);
-    free(text);
-    json_decref(filters);
 }
 
 /* ---- looked at ---- */
