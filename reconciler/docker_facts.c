@@ -1,17 +1,14 @@
 #include "reconciler/docker_facts.h"
 #include "reconciler/aws_edge.h"
-#include "reconciler/provider/docker/docker_engine.h"
+#include "reconciler/docker_probe.h"
 #include "reconciler/provider/docker/docker_plan.h"
 #include "spec/decode.h"
 
 #define LIMIT_MS 3000
 
 typedef struct {
-    GMainLoop *loop;
-    DockerEngine *engine;
-    uint64_t call; /* 0: not asked yet */
-    char *fault;   /* NULL: none is known */
-    json_t *images;
+    DockerProbe probe;
+    json_t *images; /* NULL: not known */
 } Asking;
 
 /* ---- whether it counts ---- */
@@ -61,48 +58,36 @@ static void take_images(const DockerAnswer *answer, void *data)
     Asking *asking = data;
     if (!answer->error)
         asking->images = json_loadb(answer->body.data, answer->body.len, 0, NULL);
-    g_main_loop_quit(asking->loop);
+    asking->probe.is_over = true;
 }
 
-static void changed(void *data)
+static void ask_images(Asking *asking)
 {
-    Asking *asking = data;
     const DockerCall call = {.method = "GET", .path = "/images/json", .turn = DOCKER_TURN_FIRST};
-    if (docker_engine_is_up(asking->engine)) {
-        if (!asking->call)
-            asking->call = docker_engine_call(asking->engine, &call, take_images, asking);
-    } else if (docker_engine_fault(asking->engine)) {
-        asking->fault = g_strdup(docker_engine_fault(asking->engine));
-        g_main_loop_quit(asking->loop);
-    }
+    asking->probe.is_over = false;
+    docker_engine_call(asking->probe.engine, &call, take_images, asking);
+    docker_probe_wait(&asking->probe);
 }
 
-static gboolean is_late(void *data)
+static char *fault_of(const DockerProbe *probe)
 {
-    Asking *asking = data;
-    if (!docker_engine_is_up(asking->engine))
-        asking->fault = g_strdup_printf("nothing within %d s", LIMIT_MS / 1000);
-    g_main_loop_quit(asking->loop);
-    return G_SOURCE_REMOVE;
+    if (docker_engine_is_up(probe->engine))
+        return NULL;
+    return probe->is_late ? g_strdup_printf("nothing within %d s", LIMIT_MS / 1000)
+                          : g_strdup(docker_engine_fault(probe->engine));
 }
 
 static char **ask(const DockerWants *wants, const DockerEndpoint *endpoint)
 {
-    g_autoptr(GMainContext) context = g_main_context_new();
-    g_autoptr(GSource) late = g_timeout_source_new(LIMIT_MS);
-    g_autoptr(GMainLoop) loop = g_main_loop_new(context, FALSE);
-    Asking asking = {.loop = loop};
-    asking.engine = docker_engine_new(context, endpoint, changed, &asking);
-    g_source_set_callback(late, is_late, &asking, NULL);
-    g_source_attach(late, context);
-    docker_engine_begin(asking.engine);
-    g_main_loop_run(asking.loop);
-    const DockerFacts facts = {asking.fault, docker_engine_info(asking.engine), asking.images};
+    Asking asking = {0};
+    docker_probe_begin(&asking.probe, endpoint, LIMIT_MS);
+    if (docker_engine_is_up(asking.probe.engine))
+        ask_images(&asking);
+    g_autofree char *fault = fault_of(&asking.probe);
+    const DockerFacts facts = {fault, docker_engine_info(asking.probe.engine), asking.images};
     char **notices = docker_wants_notices(wants, &facts);
-    g_source_destroy(late);
-    docker_engine_free(asking.engine);
+    docker_probe_end(&asking.probe);
     json_decref(asking.images);
-    g_free(asking.fault);
     return notices;
 }
 

@@ -1,26 +1,46 @@
 /* docker_probe.c: see docker_probe.h. */
 #include "reconciler/docker_probe.h"
 #include "reconciler/aws_edge.h"
-#include "reconciler/provider/docker/docker_engine.h"
 
 #define PROBE_MS 2000
 
-typedef struct {
-    DockerEngine *engine;
-    GMainContext *context;
-    bool is_over;
-} Probe;
-
 static void changed(void *data)
 {
-    ((Probe *)data)->is_over = true;
+    ((DockerProbe *)data)->is_over = true;
 }
 
 static gboolean late(gpointer data)
 {
-    ((Probe *)data)->is_over = true;
+    DockerProbe *probe = data;
+    probe->is_over = probe->is_late = true;
     return G_SOURCE_REMOVE;
 }
+
+void docker_probe_begin(DockerProbe *probe, const DockerEndpoint *endpoint, guint limit_ms)
+{
+    *probe = (DockerProbe){.context = g_main_context_new(), .limit = g_timeout_source_new(limit_ms)};
+    probe->engine = docker_engine_new(probe->context, endpoint, changed, probe);
+    g_source_set_callback(probe->limit, late, probe, NULL);
+    g_source_attach(probe->limit, probe->context);
+    docker_engine_begin(probe->engine);
+    docker_probe_wait(probe);
+}
+
+void docker_probe_wait(DockerProbe *probe)
+{
+    while (!probe->is_over)
+        g_main_context_iteration(probe->context, TRUE);
+}
+
+void docker_probe_end(DockerProbe *probe)
+{
+    g_source_destroy(probe->limit);
+    g_source_unref(probe->limit);
+    docker_engine_free(probe->engine);
+    g_main_context_unref(probe->context);
+}
+
+/* ---- whether it answers ---- */
 
 static const char *member(const json_t *info, const char *name)
 {
@@ -42,20 +62,11 @@ static char *text_of(const DockerEngine *engine, const DockerEndpoint *endpoint)
 
 static bool ask(const DockerEndpoint *endpoint, char **ret_text)
 {
-    Probe probe = {.context = g_main_context_new()};
-    GSource *limit = g_timeout_source_new(PROBE_MS);
-    probe.engine = docker_engine_new(probe.context, endpoint, changed, &probe);
-    g_source_set_callback(limit, late, &probe, NULL);
-    g_source_attach(limit, probe.context);
-    docker_engine_begin(probe.engine);
-    while (!probe.is_over)
-        g_main_context_iteration(probe.context, TRUE);
+    DockerProbe probe;
+    docker_probe_begin(&probe, endpoint, PROBE_MS);
     *ret_text = text_of(probe.engine, endpoint);
     bool is_up = docker_engine_is_up(probe.engine);
-    g_source_destroy(limit);
-    g_source_unref(limit);
-    docker_engine_free(probe.engine);
-    g_main_context_unref(probe.context);
+    docker_probe_end(&probe);
     return is_up;
 }
 
