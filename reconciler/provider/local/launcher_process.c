@@ -10,11 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PROC_PATH_MAX   64
 #define ENVIRON_MAX     (8u << 20) /* the kernel allows 6 MiB of arguments and environment by default */
 #define PROC_TEXT_CHUNK 4096u
+#define EXEC_LOOK_NS    100000 /* between two looks at a process in the middle of an execve() */
+#define EXEC_LOOKS      2000   /* with its program on a slow disk; a stuck one must not stop all */
 
 /* A whole file of /proc, NUL-terminated; NULL when it cannot be read. The caller frees. */
 static char *proc_read(const char *path, size_t *ret_len)
@@ -33,12 +36,48 @@ static char *proc_read(const char *path, size_t *ret_len)
     return (char *)text.data;
 }
 
-bool process_token(pid_t pid, Token *ret_token)
+/* True when a process that showed no environment may show one when it is asked again: it is in the middle of
+ * an execve(), or has just come out of one (its old address space was what was asked). While the new one is
+ * filled the kernel has no env_end for it; nor has a kernel thread or what is ending, ever (proc(5), fields of
+ * stat). */
+static bool environment_pending(pid_t pid)
 {
+    enum { FLAG_EXITING = 0x4, FLAG_KERNEL_THREAD = 0x200000 };
+    char path[PROC_PATH_MAX];
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    size_t len = 0;
+    char *text = proc_read(path, &len), *rest = text ? strrchr(text, ')') : NULL, state = 'X';
+    unsigned flags = 0;
+    unsigned long from = 0, to = 0;
+    bool told = rest && sscanf(rest,
+                               ") %c %*d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d "
+                               "%*u %*u %*d %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*d %*d %*u "
+                               "%*u %*u %*u %*d %*u %*u %*u %*u %*u %lu %lu",
+                               &state, &flags, &from, &to) == 4;
+    free(text);
+    return told && !strchr("ZX", state) && !(flags & (FLAG_EXITING | FLAG_KERNEL_THREAD)) &&
+           (!to || to > from);
+}
+
+/* The environment of a process, with its length; NULL when it cannot be read. The caller frees. */
+static char *process_environment(pid_t pid, size_t *ret_len)
+{
+    const struct timespec pause = {.tv_nsec = EXEC_LOOK_NS};
     char path[PROC_PATH_MAX];
     snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
+    for (int looks = 1;; looks++) {
+        char *text = proc_read(path, ret_len);
+        if (!text || *ret_len || looks == EXEC_LOOKS || !environment_pending(pid))
+            return text;
+        free(text);
+        nanosleep(&pause, NULL);
+    }
+}
+
+bool process_token(pid_t pid, Token *ret_token)
+{
     size_t len = 0;
-    char *environment = proc_read(path, &len);
+    char *environment = process_environment(pid, &len);
     bool found = false;
     for (size_t at = 0; environment && at < len && !found; at += strlen(environment + at) + 1)
         found = strncmp(environment + at, LAUNCHER_TOKEN_ENV, strlen(LAUNCHER_TOKEN_ENV)) == 0 &&

@@ -208,6 +208,37 @@ static void test_leftovers(void)
     finish(fixture);
 }
 
+static gboolean runs(pid_t pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/stat", (int)pid), *text = NULL;
+    if (!g_file_get_contents(path, &text, NULL, NULL))
+        return FALSE;
+    const char *state = strrchr(text, ')');
+    return state && !strchr("ZX", state[2]);
+}
+
+/* In the middle of an execve() a process shows no environment: one that is there all the time, now and then
+ * seems to be nobody's. */
+static void test_leftovers_between_programs(void)
+{
+    enum { ROUNDS = 20 };
+    Fixture *fixture = begin();
+    for (int i = 0; i < ROUNDS; i++) {
+        LaunchToken token = fixture_shell(
+            fixture, "printf '#!/bin/sh\\n[ -s daemon ] || echo $$ > daemon\\nexec ./again\\n' > again; "
+                     "chmod +x again; (setsid ./again &); while [ ! -s daemon ]; do :; done; exit 5");
+        g_assert_cmpint(fixture_ended(fixture, &token)->event.exit_code, ==, 5);
+        g_autofree char *text = fixture_read(fixture, &token, "work/daemon");
+        pid_t pid = (pid_t)g_ascii_strtoll(text, NULL, 10);
+        g_assert_cmpint(pid, >, 1);
+        if (runs(pid)) {
+            kill(pid, SIGKILL); /* else it goes on for ever */
+            g_error("process %d outlived its attempt in round %d", (int)pid, i);
+        }
+    }
+    finish(fixture);
+}
+
 /* Without the token in its environment only a cgroup tells whose it is. */
 static void test_leftovers_hidden(void)
 {
@@ -364,6 +395,7 @@ int main(int argc, char **argv)
         {"timeout", test_timeout_grace},
         {"stop", test_stop},
         {"leftovers", test_leftovers},
+        {"leftovers-between-programs", test_leftovers_between_programs},
         {"leftovers-hidden", test_leftovers_hidden},
         {"memory", test_memory},
         {"duplicate", test_duplicate},
