@@ -4,7 +4,7 @@
  * Holds:  who cannot sign learns nothing but that, costs no tick and keeps nobody out who can; a webhook only
  * ever leads to a look at the remote. The loop neither computes a signature nor parses a body. */
 #pragma once
-#include "reconciler/api/listen_address.h"
+#include "reconciler/api/listener.h"
 #include "reconciler/follow.h"
 
 typedef struct Hooks Hooks;
@@ -15,6 +15,8 @@ typedef struct {
     LogPort log;
     void (*call)(Call *call, void *data); /* takes the call */
     void *data;
+    const ListenerRoute *routes; /* that others answer at the same address; copied */
+    size_t routes_len;
 } HooksOptions;
 
 Hooks *hooks_new(const HooksOptions *options, GError **error);

@@ -14,11 +14,11 @@
 struct Listener {
     struct MHD_Daemon *daemon;
     GSource *source;
-    const ListenerRoute *routes;
+    ListenerRoute *routes;
     size_t routes_len;
     void *data;
     ListenAddress address;
-    GQueue connections; /* of Connection*, the oldest first */
+    GQueue connections; /* of Connection*, by deadline */
     GSource *timer;     /* of the oldest one's deadline; NULL: there is none */
     size_t body_bytes;  /* of all requests */
     int64_t request_ms;
@@ -35,7 +35,10 @@ struct ListenerRequest {
     struct MHD_Connection *connection;
     const ListenerRoute *route; /* NULL: there is none */
     char *below;
+    char *target;
+    const char *method; /* borrowed of the connection */
     GByteArray *body;
+    bool is_begun;         /* its headers have come */
     bool is_taken;         /* take() was called: suspended until it is answered */
     ListenerAnswer answer; /* status 0: none yet */
 };
@@ -101,17 +104,33 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **state,
         timer_set(listener);
 }
 
+/* An answer has gone out: the next one has its own time. */
+static void connection_renew(Listener *listener, struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    GList *link = info ? info->socket_context : NULL;
+    if (!link)
+        return;
+    Connection *connection = link->data;
+    connection->deadline_us = g_get_monotonic_time() + listener->request_ms * 1000;
+    g_queue_unlink(&listener->connections, link);
+    g_queue_push_tail_link(&listener->connections, link);
+}
+
 /* ---- answers ---- */
 
 static enum MHD_Result respond(ListenerRequest *request)
 {
     ListenerAnswer *answer = &request->answer;
     char *text = answer->text ? g_steal_pointer(&answer->text) : g_strdup("");
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer_with_free_callback(strlen(text), text, g_free);
+    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(
+        answer->len ? answer->len : strlen(text), text, g_free);
     MHD_add_response_header(response, "Content-Type", answer->type ? answer->type : TEXT);
     MHD_add_response_header(response, "Cache-Control", "no-store");
-    MHD_add_response_header(response, "Connection", "close");
+    for (char **header = answer->headers; header && *header; header += 2)
+        MHD_add_response_header(response, header[0], header[1]);
+    if (!request->route || !request->route->keeps)
+        MHD_add_response_header(response, "Connection", "close");
     if (answer->retry_after_s > 0) {
         g_autofree char *seconds = g_strdup_printf("%" G_GINT64_FORMAT, answer->retry_after_s);
         MHD_add_response_header(response, "Retry-After", seconds);
@@ -144,14 +163,20 @@ void listener_answer(ListenerRequest *request, const ListenerAnswer *answer)
 
 static bool is_of(const ListenerRoute *route, const char *path)
 {
-    return g_str_has_suffix(route->path, "/") ? g_str_has_prefix(path, route->path)
-                                              : strcmp(path, route->path) == 0;
+    bool is_folder = route->path[1] && g_str_has_suffix(route->path, "/");
+    return is_folder ? g_str_has_prefix(path, route->path) : strcmp(path, route->path) == 0;
 }
 
 static bool is_method(const ListenerRoute *route, const char *method)
 {
     bool is_head = strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
-    return strcmp(route->method, is_head ? MHD_HTTP_METHOD_GET : method) == 0;
+    return strcmp(route->method, LISTENER_ANY_METHOD) == 0 ||
+           strcmp(route->method, is_head ? MHD_HTTP_METHOD_GET : method) == 0;
+}
+
+static void *route_data(const ListenerRequest *request)
+{
+    return request->route->data ? request->route->data : request->listener->data;
 }
 
 /* What is wrong with it already, once its headers have come. */
@@ -173,8 +198,9 @@ static void request_look(ListenerRequest *request, const char *path, const char 
     if (request->answer.status)
         return;
     request->below = g_strdup(path + strlen(request->route->path));
+    request->method = method;
     if (request->route->begin)
-        request->route->begin(request, listener->data);
+        request->route->begin(request, route_data(request));
 }
 
 static bool is_declared_too_large(const ListenerRequest *request)
@@ -184,11 +210,13 @@ static bool is_declared_too_large(const ListenerRequest *request)
     return length && g_ascii_strtoull(length, NULL, 10) > max;
 }
 
-static ListenerRequest *request_new(Listener *listener, struct MHD_Connection *connection)
+/* The request line has come. What MHD hands over later is the path decoded, which no signature is over. */
+static void *on_line(void *cls, const char *target, struct MHD_Connection *connection)
 {
     ListenerRequest *request = g_new0(ListenerRequest, 1);
-    request->listener = listener;
-    request->connection = connection;
+    (void)connection;
+    request->listener = cls;
+    request->target = g_strdup(target);
     request->body = g_byte_array_new();
     return request;
 }
@@ -223,9 +251,10 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
                                   size_t *upload_len, void **state)
 {
     ListenerRequest *request = *state;
-    (void)version;
-    if (!request) {
-        *state = request = request_new(cls, connection);
+    (void)cls, (void)version;
+    if (!request->is_begun) {
+        request->is_begun = true;
+        request->connection = connection;
         request_look(request, path, method);
         if (!is_declared_too_large(request))
             return MHD_YES;
@@ -242,7 +271,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
         return respond(request);
     request->is_taken = true;
     MHD_suspend_connection(connection);
-    request->route->take(request, request->listener->data);
+    request->route->take(request, route_data(request));
     return MHD_YES;
 }
 
@@ -250,13 +279,16 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **st
                          enum MHD_RequestTerminationCode code)
 {
     ListenerRequest *request = *state;
-    (void)cls, (void)connection, (void)code;
+    (void)code;
     if (!request)
         return;
+    connection_renew(cls, connection);
     request->listener->body_bytes -= request->body->len;
     g_byte_array_unref(request->body);
     g_free(request->answer.text);
+    g_strfreev(request->answer.headers);
     g_free(request->below);
+    g_free(request->target);
     g_free(request);
     *state = NULL;
 }
@@ -269,6 +301,42 @@ const char *listener_below(const ListenerRequest *request)
 const char *listener_header(const ListenerRequest *request, const char *name)
 {
     return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+const char *listener_method(const ListenerRequest *request)
+{
+    return request->method;
+}
+
+const char *listener_target(const ListenerRequest *request)
+{
+    return request->target;
+}
+
+typedef struct {
+    ListenerHeader each;
+    void *data;
+} HeaderVisit;
+
+static enum MHD_Result visit_header(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    const HeaderVisit *visit = cls;
+    (void)kind;
+    visit->each(name, value ? value : "", visit->data);
+    return MHD_YES;
+}
+
+void listener_headers(const ListenerRequest *request, ListenerHeader each, void *data)
+{
+    HeaderVisit visit = {each, data};
+    MHD_get_connection_values(request->connection, MHD_HEADER_KIND, visit_header, &visit);
+}
+
+const struct sockaddr *listener_peer(const ListenerRequest *request)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    return info ? info->client_addr : NULL;
 }
 
 View listener_body(const ListenerRequest *request)
@@ -305,13 +373,13 @@ static int listen_at(const ListenerOptions *options, GError **error)
 
 static bool start(Listener *listener, int fd)
 {
-    listener->daemon =
-        MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, listener,
-                         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, on_completed, listener,
-                         MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener, MHD_OPTION_CONNECTION_LIMIT,
-                         (unsigned)LISTENER_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
-                         MHD_OPTION_CONNECTION_MEMORY_LIMIT, LISTENER_HEADER_BYTES,
-                         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+    listener->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, listener,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, on_line, listener,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, listener, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+        listener, MHD_OPTION_CONNECTION_LIMIT, (unsigned)LISTENER_CONNECTIONS_MAX,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        LISTENER_HEADER_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
     return listener->daemon != NULL;
 }
 
@@ -321,11 +389,12 @@ Listener *listener_new(const ListenerOptions *options, GError **error)
     if (fd < 0)
         return NULL;
     Listener *listener = g_new0(Listener, 1);
-    *listener = (Listener){.routes = options->routes,
-                           .routes_len = options->routes_len,
-                           .request_ms = options->request_ms ? options->request_ms : LISTENER_REQUEST_MS,
-                           .data = options->data,
-                           .address = options->address};
+    *listener =
+        (Listener){.routes = g_memdup2(options->routes, options->routes_len * sizeof *options->routes),
+                   .routes_len = options->routes_len,
+                   .request_ms = options->request_ms ? options->request_ms : LISTENER_REQUEST_MS,
+                   .data = options->data,
+                   .address = options->address};
     listener->address.len = sizeof listener->address.address;
     getsockname(fd, (struct sockaddr *)&listener->address.address, &listener->address.len);
     if (start(listener, fd)) {
@@ -334,6 +403,7 @@ Listener *listener_new(const ListenerOptions *options, GError **error)
     }
     g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "the HTTP server cannot be started");
     close(fd);
+    g_free(listener->routes);
     g_free(listener);
     return NULL;
 }
@@ -352,6 +422,7 @@ void listener_free(Listener *listener)
     g_source_unref(listener->source);
     MHD_stop_daemon(listener->daemon);
     timer_clear(listener);
+    g_free(listener->routes);
     g_free(listener);
 }
 

@@ -216,4 +216,6 @@ OPERATION(history)
 OPERATION(forget)
 OPERATION(override)
 OPERATION(events)
+OPERATION(key)
+OPERATION(keys)
 void progress_track_free(void *track);

@@ -33,6 +33,8 @@ static const Operation operations[] = {
     {"override", false, true, false, false, override_step, NULL},
     {"forget", false, true, false, false, forget_step, NULL},
     {"history", false, false, false, false, history_step, history_gather},
+    {"key", false, true, false, false, key_step, NULL},
+    {"keys", false, false, false, false, keys_step, NULL},
 };
 
 const Operation *operation_find_path(const char *path)

@@ -21,8 +21,6 @@ static int print_help(const Command *command)
 
 static int unknown_command(const char *name)
 {
-    if (command_is_later(name))
-        return report_failure(EXIT_ERROR, "%s is not in this version of muster (" MUSTER_VERSION ")", name);
     const char *nearest = command_suggest(name);
     if (nearest)
         return report_failure(EXIT_ERROR, "there is no command \"%s\"; did you mean \"%s\"?", name, nearest);
