@@ -406,6 +406,7 @@ Hooks *hooks_new(const HooksOptions *options, GError **error)
     if (options->routes_len)
         g_array_append_vals(all, options->routes, (guint)options->routes_len);
     ListenerOptions listener = {.address = options->address,
+                                .tls = options->tls,
                                 .routes = (const ListenerRoute *)(void *)all->data,
                                 .routes_len = all->len,
                                 .data = hooks};
@@ -420,6 +421,11 @@ Hooks *hooks_new(const HooksOptions *options, GError **error)
 char *hooks_text(const Hooks *hooks)
 {
     return listener_text(hooks->listener);
+}
+
+bool hooks_renew_tls(Hooks *hooks, const ListenerTls *tls, GError **error)
+{
+    return listener_renew_tls(hooks->listener, tls, error);
 }
 
 void hooks_stop(Hooks *hooks)

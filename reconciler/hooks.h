@@ -17,11 +17,14 @@ typedef struct {
     void *data;
     const ListenerRoute *routes; /* that others answer at the same address; copied */
     size_t routes_len;
+    const ListenerTls *tls; /* NULL: nothing is encrypted */
 } HooksOptions;
 
 Hooks *hooks_new(const HooksOptions *options, GError **error);
 /* Where it listens; new string. */
 char *hooks_text(const Hooks *hooks);
+/* As listener_renew_tls(). */
+bool hooks_renew_tls(Hooks *hooks, const ListenerTls *tls, GError **error);
 /* Takes no more; what is under way is answered. */
 void hooks_stop(Hooks *hooks);
 /* Calls must have been answered. */

@@ -1,6 +1,7 @@
 /* listener.c: see listener.h. */
 #include "reconciler/api/listener.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -11,9 +12,23 @@
 #define IDLE_S 10 /* between two bytes of a client */
 #define TEXT   "text/plain; charset=utf-8"
 
-struct Listener {
+/* Only what is safe and what today's clients speak (RFC 9325). */
+#define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+
+/* What takes connections: libmicrohttpd with one certificate. A renewed certificate is another one at the
+ * same socket; the one before stays until its last connection is gone. */
+typedef struct {
+    Listener *listener;
     struct MHD_Daemon *daemon;
     GSource *source;
+    guint connections_len;
+    GSource *retiring; /* NULL: it is not being removed */
+} Door;
+
+struct Listener {
+    int fd;
+    bool is_encrypted;
+    GPtrArray *doors; /* of Door*; the last one takes connections */
     ListenerRoute *routes;
     size_t routes_len;
     void *data;
@@ -32,6 +47,7 @@ typedef struct {
 
 struct ListenerRequest {
     Listener *listener;
+    Door *door;
     struct MHD_Connection *connection;
     const ListenerRoute *route; /* NULL: there is none */
     char *below;
@@ -84,17 +100,59 @@ static void timer_set(Listener *listener)
     g_source_attach(listener->timer, g_main_context_get_thread_default());
 }
 
+/* ---- doors ---- */
+
+static void door_free(void *data)
+{
+    Door *door = data;
+    if (door->retiring) {
+        g_source_destroy(door->retiring);
+        g_source_unref(door->retiring);
+    }
+    g_source_destroy(door->source);
+    g_source_unref(door->source);
+    MHD_stop_daemon(door->daemon);
+    g_free(door);
+}
+
+static gboolean on_retired(gpointer data)
+{
+    Door *door = data;
+    g_ptr_array_remove(door->listener->doors, door);
+    return G_SOURCE_REMOVE;
+}
+
+static bool is_last(const Door *door)
+{
+    const GPtrArray *doors = door->listener->doors;
+    return doors->len == 0 || doors->pdata[doors->len - 1] == door;
+}
+
+/* Not at once: it may be what is running. */
+static void door_retire(Door *door)
+{
+    if (is_last(door) || door->connections_len > 0 || door->retiring)
+        return;
+    door->retiring = g_idle_source_new();
+    g_source_set_callback(door->retiring, on_retired, door, NULL);
+    g_source_attach(door->retiring, g_main_context_get_thread_default());
+}
+
 static void on_connection(void *cls, struct MHD_Connection *mhd, void **state,
                           enum MHD_ConnectionNotificationCode code)
 {
-    Listener *listener = cls;
+    Door *door = cls;
+    Listener *listener = door->listener;
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
         GList *link = *state;
         g_free(link->data);
         g_queue_delete_link(&listener->connections, link);
         *state = NULL;
+        door->connections_len--;
+        door_retire(door);
         return;
     }
+    door->connections_len++;
     Connection *connection = g_new0(Connection, 1);
     connection->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     connection->deadline_us = g_get_monotonic_time() + listener->request_ms * 1000;
@@ -156,7 +214,7 @@ void listener_answer(ListenerRequest *request, const ListenerAnswer *answer)
     if (!request->is_taken)
         return;
     MHD_resume_connection(request->connection);
-    http_source_resumed(request->listener->source);
+    http_source_resumed(request->door->source);
 }
 
 /* ---- requests ---- */
@@ -215,7 +273,8 @@ static void *on_line(void *cls, const char *target, struct MHD_Connection *conne
 {
     ListenerRequest *request = g_new0(ListenerRequest, 1);
     (void)connection;
-    request->listener = cls;
+    request->door = cls;
+    request->listener = request->door->listener;
     request->target = g_strdup(target);
     request->body = g_byte_array_new();
     return request;
@@ -282,7 +341,8 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **st
     (void)code;
     if (!request)
         return;
-    connection_renew(cls, connection);
+    (void)cls;
+    connection_renew(request->listener, connection);
     request->listener->body_bytes -= request->body->len;
     g_byte_array_unref(request->body);
     g_free(request->answer.text);
@@ -371,16 +431,36 @@ static int listen_at(const ListenerOptions *options, GError **error)
     return -1;
 }
 
-static bool start(Listener *listener, int fd)
+static bool door_open(Listener *listener, const ListenerTls *tls, GError **error)
 {
-    listener->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, listener,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, on_line, listener,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, listener, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
-        listener, MHD_OPTION_CONNECTION_LIMIT, (unsigned)LISTENER_CONNECTIONS_MAX,
+    Door *door = g_new0(Door, 1);
+    int fd =
+        fcntl(listener->fd, F_DUPFD_CLOEXEC, 0); /* libmicrohttpd closes it, also where it cannot start */
+    door->listener = listener;
+    const struct MHD_OptionItem encryption[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)(tls ? tls->certificate : NULL)},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)(tls ? tls->key : NULL)},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
+        {MHD_OPTION_END, 0, NULL}};
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (tls ? MHD_USE_TLS : 0);
+    door->daemon = MHD_start_daemon(
+        flags, 0, NULL, NULL, on_request, door, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK,
+        on_line, door, MHD_OPTION_NOTIFY_COMPLETED, on_completed, door, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, door, MHD_OPTION_CONNECTION_LIMIT, (unsigned)LISTENER_CONNECTIONS_MAX,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        LISTENER_HEADER_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
-    return listener->daemon != NULL;
+        LISTENER_HEADER_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY,
+        tls ? encryption : encryption + G_N_ELEMENTS(encryption) - 1, MHD_OPTION_END);
+    if (door->daemon) {
+        door->source = http_source_attach(door->daemon);
+        g_ptr_array_add(listener->doors, door);
+        return true;
+    }
+    g_free(door);
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED,
+                tls ? "the certificate or its key cannot be used: PEM is expected, and the two have to "
+                      "belong together"
+                    : "the HTTP server cannot be started");
+    return false;
 }
 
 Listener *listener_new(const ListenerOptions *options, GError **error)
@@ -390,22 +470,31 @@ Listener *listener_new(const ListenerOptions *options, GError **error)
         return NULL;
     Listener *listener = g_new0(Listener, 1);
     *listener =
-        (Listener){.routes = g_memdup2(options->routes, options->routes_len * sizeof *options->routes),
+        (Listener){.fd = fd,
+                   .is_encrypted = options->tls != NULL,
+                   .doors = g_ptr_array_new_with_free_func(door_free),
+                   .routes = g_memdup2(options->routes, options->routes_len * sizeof *options->routes),
                    .routes_len = options->routes_len,
                    .request_ms = options->request_ms ? options->request_ms : LISTENER_REQUEST_MS,
                    .data = options->data,
                    .address = options->address};
     listener->address.len = sizeof listener->address.address;
     getsockname(fd, (struct sockaddr *)&listener->address.address, &listener->address.len);
-    if (start(listener, fd)) {
-        listener->source = http_source_attach(listener->daemon);
+    if (door_open(listener, options->tls, error))
         return listener;
-    }
-    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "the HTTP server cannot be started");
-    close(fd);
-    g_free(listener->routes);
-    g_free(listener);
+    listener_free(listener);
     return NULL;
+}
+
+bool listener_renew_tls(Listener *listener, const ListenerTls *tls, GError **error)
+{
+    Door *before = listener->doors->pdata[listener->doors->len - 1];
+    g_assert(listener->is_encrypted);
+    if (!door_open(listener, tls, error))
+        return false;
+    close(MHD_quiesce_daemon(before->daemon));
+    door_retire(before);
+    return true;
 }
 
 void listener_close(Listener *listener)
@@ -417,10 +506,10 @@ void listener_free(Listener *listener)
 {
     if (!listener)
         return;
-    MHD_run(listener->daemon); /* answers that were given go out */
-    g_source_destroy(listener->source);
-    g_source_unref(listener->source);
-    MHD_stop_daemon(listener->daemon);
+    for (guint i = 0; i < listener->doors->len; i++)
+        MHD_run(((Door *)listener->doors->pdata[i])->daemon); /* answers that were given go out */
+    g_ptr_array_unref(listener->doors);
+    close(listener->fd);
     timer_clear(listener);
     g_free(listener->routes);
     g_free(listener);

@@ -32,8 +32,14 @@ typedef struct {
     void *data; /* of begin and take; NULL: that of the options */
 } ListenerRoute;
 
+/* PEM texts; borrowed. */
+typedef struct {
+    const char *certificate, *key;
+} ListenerTls;
+
 typedef struct {
     ListenAddress address;
+    const ListenerTls *tls;      /* NULL: nothing is encrypted */
     const ListenerRoute *routes; /* copied; their texts are of the static kind */
     size_t routes_len;
     int64_t request_ms; /* 0: LISTENER_REQUEST_MS */
@@ -41,6 +47,9 @@ typedef struct {
 } ListenerOptions;
 
 Listener *listener_new(const ListenerOptions *options, GError **error);
+/* Connections that come from now on are given this certificate; those that are there keep theirs. False with
+ * error: it cannot be used, and the one before stays. Only for a listener that was made with one. */
+bool listener_renew_tls(Listener *listener, const ListenerTls *tls, GError **error);
 /* New requests are answered with 503. */
 void listener_close(Listener *listener);
 /* Requests that were taken must have been answered. */

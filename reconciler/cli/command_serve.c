@@ -190,6 +190,39 @@ static GArray *proxies_of(const Options *options, GError **error)
     return g_steal_pointer(&ranges);
 }
 
+/* What --listen needs besides its address. */
+typedef struct {
+    char *key_file, *tls_cert, *tls_key;
+    GArray *proxies;
+} ListenFiles;
+
+static void listen_files_clear(ListenFiles *files)
+{
+    g_free(files->key_file);
+    g_free(files->tls_cert);
+    g_free(files->tls_key);
+    g_clear_pointer(&files->proxies, g_array_unref);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ListenFiles, listen_files_clear)
+
+static bool listen_files(const Options *options, const char *state_dir, ListenFiles *ret_files,
+                         GError **error)
+{
+    if (!options->tls_cert != !options->tls_key) {
+        g_set_error_literal(error, CLI_ERROR, EXIT_ERROR,
+                            "--tls-cert and --tls-key belong together: give both");
+        return false;
+    }
+    if (options->tls_cert) {
+        ret_files->tls_cert = g_canonicalize_filename(options->tls_cert, NULL);
+        ret_files->tls_key = g_canonicalize_filename(options->tls_key, NULL);
+    }
+    ret_files->key_file = options->key_file ? g_canonicalize_filename(options->key_file, NULL)
+                                            : g_build_filename(state_dir, KEY_FILE_NAME, NULL);
+    ret_files->proxies = proxies_of(options, error);
+    return ret_files->proxies != NULL;
+}
+
 static int run(Invocation *invocation)
 {
     const Options *options = &invocation->options;
@@ -231,14 +264,14 @@ static int run(Invocation *invocation)
     host.policy = policy;
     g_autofree char *notify = notify_path(options, state_dir, &host.notify_is_named);
     host.notify = notify;
-    g_autoptr(GArray) proxies = proxies_of(options, &error);
-    if (!proxies)
+    g_auto(ListenFiles) files = {0};
+    if (!listen_files(options, state_dir, &files, &error))
         return report_error(error);
-    host.proxies = (const AddressRange *)(void *)proxies->data;
-    host.proxies_len = proxies->len;
-    g_autofree char *key_file = options->key_file ? g_canonicalize_filename(options->key_file, NULL)
-                                                  : g_build_filename(state_dir, KEY_FILE_NAME, NULL);
-    host.key_file = key_file;
+    host.proxies = (const AddressRange *)(void *)files.proxies->data;
+    host.proxies_len = files.proxies->len;
+    host.key_file = files.key_file;
+    host.tls_cert = files.tls_cert;
+    host.tls_key = files.tls_key;
     host.state_dir = state_dir;
     host.record_bytes = record_mib << 20;
     host.follow = (const char *const *)follow;
@@ -258,6 +291,9 @@ static const OptionSpec options[] = {
      "serve the API, webhooks, health and metrics over HTTP; :PORT is for this machine alone", NULL},
     {"behind-proxy", 0, OPTION_LIST, OPTION(behind_proxy), "CIDR",
      "requests from there came over TLS to a proxy (10.0.0.0/8; repeatable)", NULL},
+    {"tls-cert", 0, OPTION_TEXT, OPTION(tls_cert), "FILE",
+     "certificate chain for --listen, PEM; SIGHUP reads it again", NULL},
+    {"tls-key", 0, OPTION_TEXT, OPTION(tls_key), "FILE", "its private key, PEM", NULL},
     {"key-file", 0, OPTION_TEXT, OPTION(key_file), "FILE",
      "what opens the secrets of muster key (key-file of the state directory)", NULL},
     OPTION_POLICY,

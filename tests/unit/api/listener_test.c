@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define ECHO_MAX   1000
-#define LARGE_MAX  ((size_t)64 << 20)
+#define LARGE_MAX  (LISTENER_BODIES_MAX + ((size_t)1 << 20))
 #define REQUEST_MS 300
 
 typedef struct {
