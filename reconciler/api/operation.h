@@ -218,4 +218,5 @@ OPERATION(override)
 OPERATION(events)
 OPERATION(key)
 OPERATION(keys)
+OPERATION(snapshot)
 void progress_track_free(void *track);

@@ -76,7 +76,8 @@
  * key {"action":"create","id","key":{"name","scopes":[…],"sealed","queues"?:[…],"shareIdentifiers"?:[…],
  * "roles"?:[…],"hostPaths"?:[…],"unprivileged"?,"requestsPerSecond"?,"expiresAt"?},"actor"?} → {"id"}; exit 3
  * where the name is taken; {"action":"revoke","key": id or name,"actor"?} → {"id","name"}; exit 6 where there
- * is none. keys {} → {"keys":[{"id","createdAt","createdBy"?,…as above but sealed}…]} by name
+ * is none. snapshot {} → {"snapshot"}: the text that muster snapshot writes. keys {} →
+ * {"keys":[{"id","createdAt","createdBy"?,…as above but sealed}…]} by name
  *
  * The `live` member of `get`: of a JobQueue {counts, unfinished, heldVcpus, activeShares?, environments: [as
  * in status]}; of a ComputeEnvironment as in status, and minvCpus, freeVcpus?; where it has instances of its

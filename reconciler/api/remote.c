@@ -8,7 +8,8 @@
 #include "reconciler/api/seen.h"
 #include "reconciler/provider/aws/sigv4.h"
 
-#define LOOP_CHECKS_MAX ((size_t)128 << 10) /* a body above it is checked by the thread */
+#define LOOP_CHECKS_MAX ((size_t)128 << 10)           /* a body above it is checked by the thread */
+#define WAIT_MAX_MS     (LISTENER_REQUEST_MS * 2 / 3) /* of a long poll: the listener cuts it off otherwise */
 #define LOGS_TARGET     "Logs_20140328."
 #define TAGS_PATH       "/v1/tags/"
 
@@ -242,6 +243,8 @@ static void call_begin(Remote *remote, const Arrival *arrival, const Key *key, j
 {
     ListenerRequest *request = arrival->request;
     View body = listener_body(request);
+    if (json && json_integer_value(json_object_get(json, "timeoutMs")) > WAIT_MAX_MS)
+        json_object_set_new(json, "timeoutMs", json_integer(WAIT_MAX_MS));
     Call *call = call_new(arrival->operation, json);
     if (arrival->operation->lines)
         call->body = g_bytes_new(body.data, body.len);

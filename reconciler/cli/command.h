@@ -91,6 +91,7 @@ struct Command {
     int min_arguments, max_arguments; /* max -1: any number */
     unsigned exits;                   /* EXITS() bits; EXIT_OK and EXIT_ERROR are always there */
     bool takes_rest;                  /* "-- COMMAND…" */
+    bool is_local;                    /* works where the state is, and not with --server */
     int (*run)(Invocation *invocation);
 };
 

@@ -369,5 +369,6 @@ const Command command_serve = {
     .min_arguments = 0,
     .max_arguments = -1,
     .exits = EXITS(EXIT_REFUSED),
+    .is_local = true,
     .run = run,
 };
