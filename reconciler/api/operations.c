@@ -12,6 +12,8 @@ static const Operation operations[] = {
     {"describejobqueues", true, false, false, false, describejobqueues_step, NULL},
     {"describecomputeenvironments", true, false, false, false, describecomputeenvironments_step, NULL},
     {"describejobdefinitions", true, false, false, false, describejobdefinitions_step, NULL},
+    {"registerjobdefinition", true, true, false, false, registerjobdefinition_step, NULL},
+    {"deregisterjobdefinition", true, true, false, false, deregisterjobdefinition_step, NULL},
     {"status", false, false, false, true, status_step, NULL},
     {"get", false, false, false, false, get_step, get_gather},
     {"jobs", false, false, false, false, jobs_step, jobs_gather},
