@@ -32,11 +32,7 @@ ALWAYS = {
     "DescribeConsumableResourceResponse": ["totalQuantity", "inUseQuantity", "availableQuantity", "resourceType",
                                            "createdAt", "tags"],
     "ConsumableResourceSummary": ["totalQuantity", "inUseQuantity", "resourceType"],
-    "JobDetail": ["jobArn", "createdAt", "attempts", "retryStrategy", "dependsOn", "parameters", "tags", "propagateTags",
-                  "platformCapabilities", "isCancelled", "isTerminated", "eksAttempts"],
     "JobSummary": ["jobArn", "status", "createdAt", "jobDefinition"],
-    "ContainerDetail": ["command", "volumes", "environment", "mountPoints", "ulimits", "networkInterfaces",
-                        "resourceRequirements", "secrets"],
     "ContainerProperties": ["command", "volumes", "environment", "mountPoints", "ulimits", "resourceRequirements",
                             "secrets"],
 }
@@ -92,7 +88,7 @@ class ApiTest(unittest.TestCase):
     def setUpClass(cls):
         cls.place = tempfile.TemporaryDirectory(prefix="muster-api.")
         cls.state = os.path.join(cls.place.name, "state")
-        cls.environment = dict(os.environ, HOME=cls.place.name, MUSTER_STATE=cls.state)
+        cls.variables = dict(os.environ, HOME=cls.place.name, MUSTER_STATE=cls.state)
         os.mkdir(cls.state)
         if cls.manifests:
             cls.source = os.path.join(cls.place.name, "src")
@@ -108,7 +104,7 @@ class ApiTest(unittest.TestCase):
     @classmethod
     def start(cls):
         cls.log = open(os.path.join(cls.place.name, "log"), "ab")
-        cls.daemon = subprocess.Popen([MUSTER, "serve", "--state", cls.state], env=cls.environment, stderr=cls.log)
+        cls.daemon = subprocess.Popen([MUSTER, "serve", "--state", cls.state], env=cls.variables, stderr=cls.log)
         cls.until(lambda: '"mode": "serve"' in cls.muster("status", "-o", "json", check=False))
         cls.front = Forwarder(os.path.join(cls.state, "muster.sock"), cls.seen)
         cls.endpoint = cls.front.url
@@ -168,7 +164,7 @@ class ApiTest(unittest.TestCase):
     @classmethod
     def muster(cls, *words, check=True):
         done = subprocess.run(
-            [MUSTER, *words], env=cls.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=WAIT_S
+            [MUSTER, *words], env=cls.variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=WAIT_S
         )
         if check and done.returncode:
             raise AssertionError(f"muster {' '.join(words)}: {done.returncode}: {done.stdout.decode()}")
