@@ -32,7 +32,11 @@ ALWAYS = {
     "DescribeConsumableResourceResponse": ["totalQuantity", "inUseQuantity", "availableQuantity", "resourceType",
                                            "createdAt", "tags"],
     "ConsumableResourceSummary": ["totalQuantity", "inUseQuantity", "resourceType"],
+    "JobDetail": ["jobArn", "createdAt", "attempts", "retryStrategy", "dependsOn", "parameters", "tags", "propagateTags",
+                  "platformCapabilities", "isCancelled", "isTerminated", "eksAttempts"],
     "JobSummary": ["jobArn", "status", "createdAt", "jobDefinition"],
+    "ContainerDetail": ["command", "volumes", "environment", "mountPoints", "ulimits", "networkInterfaces",
+                        "resourceRequirements", "secrets"],
     "ContainerProperties": ["command", "volumes", "environment", "mountPoints", "ulimits", "resourceRequirements",
                             "secrets"],
 }
