@@ -291,3 +291,26 @@ void declare_note(OperationContext *context, const Call *call, const Resource *r
                                                  .action = CHANGE_UPDATE,
                                                  .reason = view_from(reason)});
 }
+
+bool declare_revision(OperationContext *context, Call *call, const RevisionRecord *revision, json_t *spec)
+{
+    g_autoptr(DiagnosticList) found = diagnostic_list_new();
+    g_autofree char *name = g_strndup(revision->name.data, revision->name.len);
+    const Declaration declaration = {.kind = KIND_JOB_DEFINITION, .name = name, .spec = spec};
+    const Resource *resource = world_resource(context->world, KIND_JOB_DEFINITION, view_from(name));
+    g_autoptr(ManifestSet) set = manifest_of(context, &declaration, resource, found);
+    json_decref(spec);
+    if (!set) {
+        fail_found(call, found);
+        return false;
+    }
+    const Manifest *manifest = manifest_set_get(set, 0);
+    if (digest_equal(&manifest->digest, &revision->digest))
+        return true;
+    g_autofree char *reason = g_strdup_printf("tags of revision %" G_GINT64_FORMAT, revision->revision);
+    if (resource)
+        declare_note(context, call, resource, reason);
+    definition_respecify(context->world, view_from(name), revision->revision, manifest->spec,
+                         &manifest->digest, context->now_ms);
+    return true;
+}

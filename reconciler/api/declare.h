@@ -17,6 +17,9 @@ typedef struct {
 } Declaration;
 bool declare_put(OperationContext *context, Call *call, const Declaration *declaration);
 bool declare_delete(OperationContext *context, Call *call, const Resource *resource);
+/* A revision of a definition is said otherwise, in nothing but its tags. */
+bool declare_revision(OperationContext *context, Call *call, const RevisionRecord *revision,
+                      json_t *spec /* taken */);
 /* For history, of what was done to a resource beside its spec. */
 void declare_note(OperationContext *context, const Call *call, const Resource *resource, const char *reason);
 

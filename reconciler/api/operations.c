@@ -23,6 +23,30 @@ static const Operation operations[] = {
     {"deleteschedulingpolicy", true, true, false, false, deleteschedulingpolicy_step, NULL},
     {"describeschedulingpolicies", true, false, false, false, describeschedulingpolicies_step, NULL},
     {"listschedulingpolicies", true, false, false, false, listschedulingpolicies_step, NULL},
+    {"getjobqueuesnapshot", true, false, false, false, getjobqueuesnapshot_step, NULL},
+    {"createserviceenvironment", true, false, false, false, service_step, NULL},
+    {"updateserviceenvironment", true, false, false, false, service_step, NULL},
+    {"deleteserviceenvironment", true, false, false, false, service_step, NULL},
+    {"describeserviceenvironments", true, false, false, false, service_step, NULL},
+    {"submitservicejob", true, false, false, false, service_step, NULL},
+    {"updateservicejob", true, false, false, false, service_step, NULL},
+    {"terminateservicejob", true, false, false, false, service_step, NULL},
+    {"describeservicejob", true, false, false, false, service_step, NULL},
+    {"listservicejobs", true, false, false, false, service_step, NULL},
+    {"createquotashare", true, false, false, false, service_step, NULL},
+    {"updatequotashare", true, false, false, false, service_step, NULL},
+    {"deletequotashare", true, false, false, false, service_step, NULL},
+    {"describequotashare", true, false, false, false, service_step, NULL},
+    {"listquotashares", true, false, false, false, service_step, NULL},
+    {"createconsumableresource", true, true, false, false, createconsumableresource_step, NULL},
+    {"updateconsumableresource", true, true, false, false, updateconsumableresource_step, NULL},
+    {"deleteconsumableresource", true, true, false, false, deleteconsumableresource_step, NULL},
+    {"describeconsumableresource", true, false, false, false, describeconsumableresource_step, NULL},
+    {"listconsumableresources", true, false, false, false, listconsumableresources_step, NULL},
+    {"listjobsbyconsumableresource", true, false, false, false, listjobsbyconsumableresource_step, NULL},
+    {"tagresource", true, true, false, false, tagresource_step, NULL},
+    {"untagresource", true, true, false, false, untagresource_step, NULL},
+    {"listtagsforresource", true, false, false, false, listtagsforresource_step, listtagsforresource_gather},
     {"registerjobdefinition", true, true, false, false, registerjobdefinition_step, NULL},
     {"deregisterjobdefinition", true, true, false, false, deregisterjobdefinition_step, NULL},
     {"status", false, false, false, true, status_step, NULL},
@@ -45,6 +69,7 @@ static const Operation operations[] = {
     {"events", false, false, false, false, events_step, events_gather},
     {"override", false, true, false, false, override_step, NULL},
     {"forget", false, true, false, false, forget_step, NULL},
+    {"getlogevents", false, false, false, false, getlogevents_step, getlogevents_gather},
     {"history", false, false, false, false, history_step, history_gather},
 };
 
@@ -254,6 +279,8 @@ static void run_offline(OperationContext *context, StoreReader *reader, Call *ca
         OperationStep step = call->operation->step(context, call);
         if (step == STEP_DONE)
             return;
+        if (step == STEP_AGAIN)
+            continue;
         g_assert(step == STEP_GATHER && call->operation->gather);
         call->operation->gather(reader, call);
     }

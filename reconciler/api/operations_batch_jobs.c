@@ -1,4 +1,5 @@
 /* operations_batch_jobs.c: Batch's DescribeJobs and ListJobs. */
+#include "reconciler/api/filter.h"
 #include "reconciler/api/job_query.h"
 #include "spec/base/units.h"
 #include "spec/reference.h"
@@ -67,8 +68,9 @@ static bool filter_time(Call *call, const char *name, const char *value, int64_t
     return false;
 }
 
-static bool filter_set(Call *call, JobQuery *jobs, const char *name, const char *value)
+static bool filter_set(Call *call, JobQuery *jobs, const BatchFilter *filter)
 {
+    const char *name = filter->name, *value = filter->value;
     if (strcmp(name, "JOB_NAME") == 0)
         jobs->name = g_strdup(value);
     else if (strcmp(name, "JOB_DEFINITION") == 0)
@@ -77,40 +79,30 @@ static bool filter_set(Call *call, JobQuery *jobs, const char *name, const char 
         jobs->share = g_strdup(value);
     else if (strcmp(name, "BEFORE_CREATED_AT") == 0)
         return filter_time(call, name, value, &jobs->filter.created_before_ms);
-    else if (strcmp(name, "AFTER_CREATED_AT") == 0)
+    else
         return filter_time(call, name, value, &jobs->filter.created_after_ms);
-    else {
-        call_fail(call, FAULT_INVALID,
-                  "filters: \"%s\" is not one of JOB_NAME | JOB_DEFINITION | BEFORE_CREATED_AT | "
-                  "AFTER_CREATED_AT | SHARE_IDENTIFIER",
-                  name);
-        return false;
-    }
     return true;
 }
 
 /* batch: one filter at a time; jobStatus is ignored then, but for SHARE_IDENTIFIER, which it may go with. */
 static bool listjobs_filters(Call *call, JobQuery *jobs, bool has_status)
 {
-    const json_t *list = json_object_get(call->request, "filters"), *filter = json_array_get(list, 0);
-    const json_t *values = json_object_get(filter, "values");
-    const char *name = json_string_value(json_object_get(filter, "name"));
-    const char *value = json_string_value(json_array_get(values, 0));
-    if (!list || json_is_null(list) || (json_is_array(list) && !filter))
-        return true;
-    if (json_array_size(list) != 1 || json_array_size(values) != 1 || !name || !value || !*value) {
-        call_fail(call, FAULT_INVALID, "filters: one filter with a name and one value is expected");
+    static const char *const names[] = {"JOB_NAME",         "JOB_DEFINITION",   "BEFORE_CREATED_AT",
+                                        "AFTER_CREATED_AT", "SHARE_IDENTIFIER", NULL};
+    BatchFilter filter;
+    if (!request_filter(call, names, &filter))
         return false;
-    }
+    if (!filter.name)
+        return true;
     if (jobs->array || jobs->nodes) {
         call_fail(call, FAULT_INVALID,
                   "filters: the children of an array and the nodes of a job cannot be filtered");
         return false;
     }
-    if (strcmp(name, "SHARE_IDENTIFIER") != 0 || !has_status)
+    if (strcmp(filter.name, "SHARE_IDENTIFIER") != 0 || !has_status)
         jobs->filter.states = 0;
     jobs->limit = MIN(jobs->limit, FILTERED_MAX);
-    return filter_set(call, jobs, name, value);
+    return filter_set(call, jobs, &filter);
 }
 
 /* batch: jobs of one queue, of one array, or of one multinode job. */

@@ -16,6 +16,7 @@ typedef struct {
     int64_t limit, looked;
     json_t *array;
     bool is_more;
+    const void *data; /* of who fills it */
 } Page;
 
 /* False: the call has failed. most: the largest maxResults, and the default. */

@@ -29,6 +29,7 @@ OperationStep resource_list(OperationContext *context, Call *call, const Resourc
         return list_named(context, call, listing, names);
     if (!page_begin(call, PAGE_MAX, &page))
         return STEP_DONE;
+    page.data = listing->data;
     const Resource *at = world_resource_from(context->world, listing->kind, view_from(page.after));
     if (at && page.after && strcmp(at->name, page.after) == 0)
         at = world_resource_next(context->world, at);

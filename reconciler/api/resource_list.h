@@ -10,6 +10,7 @@ typedef struct {
     const char *answered; /* member of the answer */
     /* Adds it to the page, or not. */
     void (*add)(OperationContext *context, const Resource *resource, Page *page);
+    const void *data; /* the page's, for add() */
 } ResourceListing;
 /* batch: names that are not there are left out. */
 OperationStep resource_list(OperationContext *context, Call *call, const ResourceListing *listing);

@@ -110,8 +110,8 @@ class ApiTest(unittest.TestCase):
         cls.log = open(os.path.join(cls.place.name, "log"), "ab")
         cls.daemon = subprocess.Popen([MUSTER, "serve", "--state", cls.state], env=cls.variables, stderr=cls.log)
         cls.until(lambda: '"mode": "serve"' in cls.muster("status", "-o", "json", check=False))
-        cls.front = Forwarder(os.path.join(cls.state, "muster.sock"), cls.seen)
-        cls.endpoint = cls.front.url
+        cls.forwarder = Forwarder(os.path.join(cls.state, "muster.sock"), cls.seen)
+        cls.endpoint = cls.forwarder.url
         cls.client = cls.client_of("batch")
         cls.logs = cls.client_of("logs")
 
@@ -134,8 +134,8 @@ class ApiTest(unittest.TestCase):
 
     @classmethod
     def stop(cls):
-        cls.front.shutdown()
-        cls.front.server_close()
+        cls.forwarder.shutdown()
+        cls.forwarder.server_close()
         cls.daemon.terminate()
         cls.daemon.wait(WAIT_S)
         cls.log.close()
