@@ -241,4 +241,7 @@ OPERATION(history)
 OPERATION(forget)
 OPERATION(override)
 OPERATION(events)
+OPERATION(key)
+OPERATION(keys)
+OPERATION(snapshot)
 void progress_track_free(void *track);

@@ -71,6 +71,9 @@ static const Operation operations[] = {
     {"forget", false, true, false, false, forget_step, NULL},
     {"getlogevents", false, false, false, false, getlogevents_step, getlogevents_gather},
     {"history", false, false, false, false, history_step, history_gather},
+    {"key", false, true, false, false, key_step, NULL},
+    {"keys", false, false, false, false, keys_step, NULL},
+    {"snapshot", false, false, false, false, snapshot_step, snapshot_gather},
 };
 
 const Operation *operation_find_path(const char *path)

@@ -73,6 +73,12 @@
  * {"action","at","owner"?,"reason"?,"actor"?,"reconcile"?,"revision"?,"author"?,
  * "signature"?,"how"?,"fields":[{"path","before"?,"after"?}…]}
  *
+ * key {"action":"create","id","key":{"name","scopes":[…],"sealed","queues"?:[…],"shareIdentifiers"?:[…],
+ * "roles"?:[…],"hostPaths"?:[…],"unprivileged"?,"requestsPerSecond"?,"expiresAt"?},"actor"?} → {"id"}; exit 3
+ * where the name is taken; {"action":"revoke","key": id or name,"actor"?} → {"id","name"}; exit 6 where there
+ * is none. snapshot {} → {"snapshot"}: the text that muster snapshot writes. keys {} →
+ * {"keys":[{"id","createdAt","createdBy"?,…as above but sealed}…]} by name
+ *
  * The `live` member of `get`: of a JobQueue {counts, unfinished, heldVcpus, activeShares?, environments: [as
  * in status]}; of a ComputeEnvironment as in status, and minvCpus, freeVcpus?; where it has instances of its
  * own desiredvCpus (vCPUs of all of them), instanceCount, instances: [{type, spot, state, count, vcpus,
