@@ -1,8 +1,9 @@
 """GetJobQueueSnapshot; what serves SageMaker alone."""
-import urllib.error
-import urllib.request
-
-from harness import MODELS, ApiTest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from botocore.httpsession import URLLib3Session
+from harness import MODELS, REGION, ApiTest
 
 ARN = "arn:aws:batch:us-east-1:000000000000:"
 
@@ -154,11 +155,15 @@ class Operations(ApiTest):
         """every operation of the service model is answered"""
         for operation in MODELS["batch"].operation_names:
             model = MODELS["batch"].operation_model(operation)
-            path = model.http["requestUri"].split("?")[0].replace("{resourceArn}", "x")
-            request = urllib.request.Request(self.endpoint + path, b"{}", method=model.http["method"])
-            try:
-                status, text = 200, urllib.request.urlopen(request).read()
-            except urllib.error.HTTPError as error:
-                status, text = error.code, error.read()
-            self.assertIn(status, (200, 400), operation)
-            self.assertNotIn(b"no such operation", text, operation)
+            request = AWSRequest(
+                method=model.http["method"],
+                url=self.endpoint + model.http["requestUri"].split("?")[0].replace("{resourceArn}", "x"),
+                data=b"{}",
+                headers={"Content-Type": "application/json"},
+            )
+            credentials = Credentials(self.key["AWS_ACCESS_KEY_ID"], self.key["AWS_SECRET_ACCESS_KEY"])
+            SigV4Auth(credentials, "batch", REGION).add_auth(request)
+            answer = URLLib3Session().send(request.prepare())
+            self.assertIn(answer.status_code, (200, 400), operation)
+            self.assertNotIn(b"no such operation", answer.content, operation)
+            self.assertNotIn(b"UnknownOperation", answer.content, operation)

@@ -1,5 +1,5 @@
 """Compute environments, job queues, scheduling policies: made, changed, deleted, described."""
-from harness import ApiTest
+from harness import ACTOR, ApiTest
 
 MANIFESTS = """
 apiVersion: muster/v1
@@ -70,7 +70,8 @@ class Resources(ResourceTest):
         job = self.client.submit_job(jobName="j", jobQueue="runs", jobDefinition="hello")
         self.assertEqual(self.ended(job["jobId"])["status"], "SUCCEEDED")
         self.assertIn("made", self.muster("get", "environments"))
-        self.assertIn("create", self.muster("history", "ComputeEnvironment/made"))
+        history = self.muster("history", "ComputeEnvironment/made")
+        self.assertRegex(history, f"create .*by {ACTOR}|create .*{ACTOR}")
         self.assertIn("subnet-1", self.muster("export", "compute-environments"))
 
     def test_unmanaged(self):
