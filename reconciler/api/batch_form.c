@@ -56,6 +56,26 @@ json_t *spec_batch(Kind kind, View spec)
     return form(kind, spec, false);
 }
 
+static const char *foreign(const SchemaNode *schema, const json_t *value)
+{
+    const char *name, *found = NULL;
+    json_t *below;
+    size_t i;
+    json_array_foreach(value, i, below) found = found ? found : foreign(schema_items_any(schema), below);
+    json_object_foreach((json_t *)(uintptr_t)value, name, below)
+    {
+        const SchemaNode *member = schema ? schema_member_any(schema, name) : NULL;
+        if (!found && member)
+            found = schema_ours(member) ? name : foreign(member, below);
+    }
+    return found;
+}
+
+const char *batch_foreign(Kind kind, const json_t *request)
+{
+    return foreign(kind_spec_schema(kind), request);
+}
+
 void batch_fill_lists(json_t *object, const char *const *names)
 {
     for (; json_is_object(object) && *names; names++)

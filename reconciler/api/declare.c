@@ -1,4 +1,5 @@
 #include "reconciler/api/declare.h"
+#include "reconciler/api/batch_form.h"
 #include "reconciler/plan/change.h"
 #include "reconciler/plan/stage.h"
 #include "spec/reference.h"
@@ -24,6 +25,14 @@ bool request_required(Call *call, const char *member, const char **ret_text)
     }
     *ret_text = text;
     return true;
+}
+
+bool request_is_batch(Call *call, Kind kind)
+{
+    const char *foreign = batch_foreign(kind, call->request);
+    if (foreign)
+        call_fail(call, FAULT_INVALID, "%s: AWS Batch has no such member; a manifest can say it", foreign);
+    return !foreign;
 }
 
 char *name_of(Kind kind, const char *text)
@@ -94,17 +103,26 @@ bool declare_is_settled(OperationContext *context, Call *call, const Resource *r
 
 /* ---- a request becomes a manifest ---- */
 
+/* Requests have no `spec`: paths begin below it. */
+static char *request_words(const char *text)
+{
+    g_autoptr(GString) words = g_string_new(text);
+    g_string_replace(words, "spec.", "", 0);
+    return g_string_free(g_steal_pointer(&words), FALSE);
+}
+
 static void fail_found(Call *call, DiagnosticList *found)
 {
     g_autoptr(GString) text = g_string_new(NULL);
     for (size_t i = 0, told = 0; i < diagnostic_list_len(found) && told < 5; i++) {
         const Diagnostic *one = diagnostic_list_get(found, i);
-        const char *path = one->path ? one->path : "";
         if (one->severity != SEVERITY_ERROR)
             continue;
-        if (g_str_has_prefix(path, "spec."))
-            path += strlen("spec.");
-        g_string_append_printf(text, "%s%s%s%s", told++ ? "; " : "", path, *path ? ": " : "", one->message);
+        g_autofree char *path = request_words(one->path ? one->path : ""),
+                        *message = request_words(one->message);
+        bool says_where = !*path || g_str_has_prefix(message, path);
+        g_string_append_printf(text, "%s%s%s%s", told++ ? "; " : "", says_where ? "" : path,
+                               says_where ? "" : ": ", message);
     }
     call_fail(call, FAULT_INVALID, "%s", text->str);
 }

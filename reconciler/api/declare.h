@@ -33,6 +33,8 @@ bool declare_is_settled(OperationContext *context, Call *call, const Resource *r
 /* ---- members of a request ---- */
 /* A text that must be there and not be empty. */
 bool request_required(Call *call, const char *member, const char **ret_text);
+/* No member of it, at any depth, is muster's own: Batch has none of these. */
+bool request_is_batch(Call *call, Kind kind);
 /* The name in it, where it may be an ARN of that kind; new string. */
 bool request_name(Call *call, const char *member, Kind kind, char **ret_name);
 /* New string; an ARN must be of that kind. NULL: it is none. */

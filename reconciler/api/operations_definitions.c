@@ -30,7 +30,8 @@ static json_t *registered_json(const World *world, const char *name)
 OperationStep registerjobdefinition_step(OperationContext *context, Call *call)
 {
     const char *name, *type;
-    if (!request_required(call, "jobDefinitionName", &name) || !request_required(call, "type", &type))
+    if (!request_required(call, "jobDefinitionName", &name) || !request_required(call, "type", &type) ||
+        !request_is_batch(call, KIND_JOB_DEFINITION))
         return STEP_DONE;
     const Resource *resource = world_resource(context->world, KIND_JOB_DEFINITION, view_from(name));
     if (resource && !declare_may_change(context, call, resource))

@@ -58,7 +58,8 @@ static bool take_desired(Call *call, json_t *resources, int64_t now)
 OperationStep createcomputeenvironment_step(OperationContext *context, Call *call)
 {
     const char *name, *type;
-    if (!request_required(call, "computeEnvironmentName", &name) || !request_required(call, "type", &type))
+    if (!request_required(call, "computeEnvironmentName", &name) || !request_required(call, "type", &type) ||
+        !request_is_batch(call, KIND_COMPUTE_ENVIRONMENT))
         return STEP_DONE;
     if (world_resource(context->world, KIND_COMPUTE_ENVIRONMENT, view_from(name)))
         return declare_exists(call);
@@ -131,7 +132,8 @@ static bool merge_update(Call *call, const Environment *environment, json_t *spe
 OperationStep updatecomputeenvironment_step(OperationContext *context, Call *call)
 {
     g_autofree char *name = NULL;
-    if (!request_name(call, "computeEnvironment", KIND_COMPUTE_ENVIRONMENT, &name))
+    if (!request_name(call, "computeEnvironment", KIND_COMPUTE_ENVIRONMENT, &name) ||
+        !request_is_batch(call, KIND_COMPUTE_ENVIRONMENT))
         return STEP_DONE;
     const Resource *resource = world_resource(context->world, KIND_COMPUTE_ENVIRONMENT, view_from(name));
     if (!resource)

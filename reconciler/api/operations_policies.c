@@ -4,8 +4,11 @@
 #include "reconciler/api/declare.h"
 #include "reconciler/api/resource_list.h"
 
-static bool refuse_quota(Call *call)
+/* What there is not here, and what Batch does not know. */
+static bool refuse_foreign(Call *call)
 {
+    if (!request_is_batch(call, KIND_SCHEDULING_POLICY))
+        return false;
     if (!json_object_get(call->request, "quotaSharePolicy"))
         return true;
     call_fail(call, FAULT_INVALID, "quotaSharePolicy: quota shares are not supported");
@@ -15,7 +18,7 @@ static bool refuse_quota(Call *call)
 OperationStep createschedulingpolicy_step(OperationContext *context, Call *call)
 {
     const char *name;
-    if (!request_required(call, "name", &name) || !refuse_quota(call))
+    if (!request_required(call, "name", &name) || !refuse_foreign(call))
         return STEP_DONE;
     if (world_resource(context->world, KIND_SCHEDULING_POLICY, view_from(name)))
         return declare_exists(call);
@@ -45,7 +48,7 @@ static const Resource *policy_named(OperationContext *context, Call *call, const
 
 OperationStep updateschedulingpolicy_step(OperationContext *context, Call *call)
 {
-    const Resource *policy = refuse_quota(call) ? policy_named(context, call, "update") : NULL;
+    const Resource *policy = refuse_foreign(call) ? policy_named(context, call, "update") : NULL;
     json_t *fair = json_object_get(call->request, "fairsharePolicy");
     if (!policy)
         return STEP_DONE;

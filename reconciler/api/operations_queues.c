@@ -108,11 +108,12 @@ static bool take_policy(OperationContext *context, Call *call, json_t *spec)
     return true;
 }
 
-static bool refuse_service(Call *call)
+/* What there is not here, and what Batch does not know. */
+static bool refuse_foreign(Call *call)
 {
     static const char *const kinds[] = {"EKS", "SAGEMAKER_TRAINING"};
     const char *type = NULL;
-    if (!request_string(call, "jobQueueType", &type))
+    if (!request_is_batch(call, KIND_JOB_QUEUE) || !request_string(call, "jobQueueType", &type))
         return false;
     for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
         if (g_strcmp0(type, kinds[i]) == 0) {
@@ -131,7 +132,7 @@ static bool refuse_service(Call *call)
 OperationStep createjobqueue_step(OperationContext *context, Call *call)
 {
     const char *name;
-    if (!request_required(call, "jobQueueName", &name) || !refuse_service(call))
+    if (!request_required(call, "jobQueueName", &name) || !refuse_foreign(call))
         return STEP_DONE;
     if (world_resource(context->world, KIND_JOB_QUEUE, view_from(name)))
         return declare_exists(call);
@@ -175,7 +176,7 @@ static bool merge_update(OperationContext *context, Call *call, const Queue *que
 OperationStep updatejobqueue_step(OperationContext *context, Call *call)
 {
     g_autofree char *name = NULL;
-    if (!request_name(call, "jobQueue", KIND_JOB_QUEUE, &name) || !refuse_service(call))
+    if (!request_name(call, "jobQueue", KIND_JOB_QUEUE, &name) || !refuse_foreign(call))
         return STEP_DONE;
     const Resource *resource = world_resource(context->world, KIND_JOB_QUEUE, view_from(name));
     if (!resource)
