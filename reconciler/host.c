@@ -62,8 +62,9 @@ struct HostHandle {
     Reconciler *reconciler;
     Server *server;
     GPtrArray *follows;
-    Hooks *hooks;          /* NULL: nothing is served over TCP */
-    Remote *remote;        /* with them */
+    Hooks *hooks;   /* NULL: nothing is served over TCP */
+    Remote *remote; /* with them */
+    EventStreams *streams;
     Publisher *publisher;  /* NULL: nothing is published */
     BackupKeeper *backups; /* NULL: none are made */
     NotifyConfig *notify;  /* who is told of events; NULL: nobody, whatever happens */
@@ -148,6 +149,8 @@ static void on_durable(void *self, uint64_t event_sequence)
     const HostHandle *handle = self;
     if (handle->outbox)
         outbox_durable(handle->outbox, event_sequence);
+    if (handle->streams)
+        event_streams_durable(handle->streams, event_sequence);
 }
 
 static void on_told(const OutboxReport *reports, size_t len, void *data)
@@ -258,7 +261,12 @@ static bool start_hooks(HostHandle *handle, GError **error)
     ListenerTls tls;
     if (!handle->listen)
         return true;
-    RemoteOptions remote = {.key_file = handle->key_file,
+    EventStreamsOptions streams = {.durable = world_event_sequence(reconciler_world(handle->reconciler)),
+                                   .call = on_call,
+                                   .data = handle};
+    handle->streams = event_streams_new(&streams);
+    RemoteOptions remote = {.streams = handle->streams,
+                            .key_file = handle->key_file,
                             .proxies = handle->proxies,
                             .proxies_len = handle->proxies_len,
                             .is_encrypted = handle->tls_cert != NULL,
@@ -374,6 +382,7 @@ static void end_all(HostHandle *handle)
     }
     hooks_stop(handle->hooks);
     remote_stop(handle->remote);
+    event_streams_stop(handle->streams);
     if (handle->clock)
         clock_stop(handle->clock); /* what is delivered from here on only waits to be refused */
     g_clear_pointer(&handle->outbox, outbox_free);
@@ -389,6 +398,7 @@ static void end_all(HostHandle *handle)
     reconciler_free(reconciler);
     g_clear_pointer(&handle->hooks, hooks_free);
     g_clear_pointer(&handle->remote, remote_free);
+    g_clear_pointer(&handle->streams, event_streams_free);
     g_clear_pointer(&handle->server, server_free);
     g_clear_pointer(&handle->ports, engine_ports_free);
     g_clear_pointer(&handle->publisher, publisher_free);

@@ -43,7 +43,19 @@ struct Listener {
 typedef struct {
     int fd;
     int64_t deadline_us;
+    bool is_unlimited; /* not in the queue: a stream goes on as long as it likes */
 } Connection;
+
+struct ListenerStream {
+    ListenerRequest *request;
+    char *type;
+    GQueue pieces; /* of GBytes*, owned */
+    size_t offset; /* in the first */
+    size_t bytes_len;
+    bool is_suspended, is_ended;
+    void (*gone)(void *data);
+    void *data;
+};
 
 struct ListenerRequest {
     Listener *listener;
@@ -54,9 +66,10 @@ struct ListenerRequest {
     char *target;
     const char *method; /* borrowed of the connection */
     GByteArray *body;
-    bool is_begun;         /* its headers have come */
-    bool is_taken;         /* take() was called: suspended until it is answered */
-    ListenerAnswer answer; /* status 0: none yet */
+    bool is_begun;          /* its headers have come */
+    bool is_taken;          /* take() was called: suspended until it is answered */
+    ListenerAnswer answer;  /* status 0: none yet */
+    ListenerStream *stream; /* in place of an answer */
 };
 
 /* ---- connections and their time ---- */
@@ -145,8 +158,12 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **state,
     Listener *listener = door->listener;
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
         GList *link = *state;
-        g_free(link->data);
-        g_queue_delete_link(&listener->connections, link);
+        Connection *gone = link->data;
+        if (gone->is_unlimited)
+            g_list_free_1(link);
+        else
+            g_queue_delete_link(&listener->connections, link);
+        g_free(gone);
         *state = NULL;
         door->connections_len--;
         door_retire(door);
@@ -162,23 +179,130 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **state,
         timer_set(listener);
 }
 
+static GList *connection_link(struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
+
 /* An answer has gone out: the next one has its own time. */
 static void connection_renew(Listener *listener, struct MHD_Connection *mhd)
 {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    GList *link = info ? info->socket_context : NULL;
-    if (!link)
+    GList *link = connection_link(mhd);
+    Connection *connection = link ? link->data : NULL;
+    if (!connection || connection->is_unlimited)
         return;
-    Connection *connection = link->data;
     connection->deadline_us = g_get_monotonic_time() + listener->request_ms * 1000;
     g_queue_unlink(&listener->connections, link);
     g_queue_push_tail_link(&listener->connections, link);
+}
+
+/* ---- answers that go on ---- */
+
+static void stream_free(ListenerStream *stream)
+{
+    stream->gone(stream->data);
+    g_queue_clear_full(&stream->pieces, (GDestroyNotify)g_bytes_unref);
+    g_free(stream->type);
+    g_free(stream);
+}
+
+/* What there is, up to max bytes; without any the connection rests until there is. */
+static ssize_t stream_read(void *cls, uint64_t at, char *buffer, size_t max)
+{
+    ListenerStream *stream = cls;
+    size_t done = 0;
+    (void)at;
+    while (done < max && stream->pieces.head) {
+        gsize len;
+        const char *bytes = g_bytes_get_data(stream->pieces.head->data, &len);
+        size_t part = MIN(len - stream->offset, max - done);
+        memcpy(buffer + done, bytes + stream->offset, part);
+        done += part;
+        stream->offset += part;
+        if (stream->offset < len)
+            break;
+        g_bytes_unref(g_queue_pop_head(&stream->pieces));
+        stream->offset = 0;
+    }
+    stream->bytes_len -= done;
+    if (done)
+        return (ssize_t)done;
+    if (stream->is_ended)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    stream->is_suspended = true;
+    MHD_suspend_connection(stream->request->connection);
+    return 0;
+}
+
+static enum MHD_Result respond_stream(ListenerStream *stream)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 16384, stream_read, stream, NULL);
+    MHD_add_response_header(response, "Content-Type", stream->type);
+    MHD_add_response_header(response, "Cache-Control", "no-store");
+    MHD_add_response_header(response, "Connection", "close");
+    enum MHD_Result queued = MHD_queue_response(stream->request->connection, MHD_HTTP_OK, response);
+    MHD_destroy_response(response);
+    return queued;
+}
+
+static void stream_wake(ListenerStream *stream)
+{
+    if (!stream->is_suspended)
+        return;
+    stream->is_suspended = false;
+    MHD_resume_connection(stream->request->connection);
+    http_source_resumed(stream->request->door->source);
+}
+
+ListenerStream *listener_stream(ListenerRequest *request, const char *type, void (*gone)(void *data),
+                                void *data)
+{
+    ListenerStream *stream = g_new0(ListenerStream, 1);
+    GList *link = connection_link(request->connection);
+    Connection *connection = link->data;
+    g_assert(request->is_taken && request->answer.status == 0);
+    *stream = (ListenerStream){
+        .request = request, .type = g_strdup(type), .is_suspended = true, .gone = gone, .data = data};
+    request->stream = stream;
+    connection->is_unlimited = true;
+    g_queue_unlink(&request->listener->connections, link);
+    stream_wake(stream);
+    return stream;
+}
+
+size_t listener_stream_waiting(const ListenerStream *stream)
+{
+    return stream->bytes_len;
+}
+
+/* A client that does not read is cut off, which libmicrohttpd sees as its leaving. */
+void listener_stream_add(ListenerStream *stream, GBytes *piece)
+{
+    stream->bytes_len += g_bytes_get_size(piece);
+    if (stream->bytes_len > LISTENER_STREAM_BYTES_MAX) {
+        Connection *connection = connection_link(stream->request->connection)->data;
+        stream->is_ended = true;
+        shutdown(connection->fd, SHUT_RDWR);
+    } else {
+        g_queue_push_tail(&stream->pieces, g_bytes_ref(piece));
+    }
+    stream_wake(stream);
+}
+
+void listener_stream_end(ListenerStream *stream)
+{
+    stream->is_ended = true;
+    stream_wake(stream);
 }
 
 /* ---- answers ---- */
 
 static enum MHD_Result respond(ListenerRequest *request)
 {
+    if (request->stream)
+        return respond_stream(request->stream);
     ListenerAnswer *answer = &request->answer;
     char *text = answer->text ? g_steal_pointer(&answer->text) : g_strdup("");
     struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(
@@ -326,7 +450,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
         *upload_len = 0;
         return MHD_YES;
     }
-    if (request->answer.status)
+    if (request->answer.status || request->stream)
         return respond(request);
     request->is_taken = true;
     MHD_suspend_connection(connection);
@@ -342,6 +466,8 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **st
     if (!request)
         return;
     (void)cls;
+    if (request->stream)
+        stream_free(request->stream);
     connection_renew(request->listener, connection);
     request->listener->body_bytes -= request->body->len;
     g_byte_array_unref(request->body);

@@ -9,7 +9,7 @@
 #include "reconciler/api/listen_address.h"
 #include "spec/base/view.h"
 
-#define LISTENER_CONNECTIONS_MAX 256
+#define LISTENER_CONNECTIONS_MAX 2048
 #define LISTENER_HEADERS_MAX     64
 #define LISTENER_HEADER_BYTES    ((size_t)32 << 10) /* of a connection: the request line and all headers */
 #define LISTENER_BODIES_MAX      ((size_t)64 << 20) /* of all requests that are under way */
@@ -77,3 +77,18 @@ typedef struct {
 } ListenerAnswer;
 /* The request is gone when it was taken. */
 void listener_answer(ListenerRequest *request, const ListenerAnswer *answer);
+
+/* ---- answers that go on ---- */
+#define LISTENER_STREAM_BYTES_MAX ((size_t)1 << 20) /* that wait for a client: over it, it is cut off */
+
+typedef struct ListenerStream ListenerStream;
+/* In place of listener_answer() for a request that was taken. gone: once, when the client is gone or was cut
+ * off, whoever ended it: the stream is freed after it. No time limit counts for it. */
+ListenerStream *listener_stream(ListenerRequest *request, const char *type, void (*gone)(void *data),
+                                void *data);
+/* Bytes that wait for the client to take them. */
+size_t listener_stream_waiting(const ListenerStream *stream);
+/* piece is shared, not copied. */
+void listener_stream_add(ListenerStream *stream, GBytes *piece);
+/* After what was added. */
+void listener_stream_end(ListenerStream *stream);

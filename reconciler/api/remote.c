@@ -10,6 +10,7 @@
 
 #define LOOP_CHECKS_MAX ((size_t)128 << 10)           /* a body above it is checked by the thread */
 #define WAIT_MAX_MS     (LISTENER_REQUEST_MS * 2 / 3) /* of a long poll: the listener cuts it off otherwise */
+#define EVENTS_PATH     "/events"
 #define LOGS_TARGET     "Logs_20140328."
 #define TAGS_PATH       "/v1/tags/"
 
@@ -35,7 +36,8 @@ struct Remote {
     const char *(*setting)(const char *name, void *data);
     void (*call)(Call *call, void *data);
     void *data;
-    ListenerRoute routes[4];
+    EventStreams *streams;
+    ListenerRoute routes[5];
     GHashTable *keys; /* id → OpenKey* */
     Seen seen;
     Rate told;
@@ -195,6 +197,8 @@ static const Operation *operation_of(const ListenerRequest *request, const char 
                                    : strcmp(method, "DELETE") == 0 ? "untagresource"
                                    : strcmp(method, "POST") == 0   ? "tagresource"
                                                                    : "");
+    if (strcmp(path, EVENTS_PATH) == 0)
+        return operation_find_name("events");
     if (strcmp(method, "POST") != 0)
         return NULL;
     if (strcmp(path, "/") == 0 && target && g_str_has_prefix(target, LOGS_TARGET)) {
@@ -288,11 +292,31 @@ static bool check_seen(Remote *remote, const Arrival *arrival)
     return false;
 }
 
+/* All events are one stream, and most do not say of which queue they are. */
+static void take_stream(Remote *remote, const Arrival *arrival, const Key *key)
+{
+    g_autofree char *refusal =
+        key->queues ? g_strdup_printf(
+                          "User: key/%s is not authorized to listen to events because the key allows some "
+                          "queues only, and the events are those of all",
+                          key->name)
+                    : access_refusal(key, arrival->operation, NULL, VIEW(""));
+    if (refusal)
+        refuse_told(remote, arrival->request, 403, "AccessDeniedException", refusal);
+    else
+        event_streams_open(remote->streams, arrival->request,
+                           listener_header(arrival->request, "last-event-id"));
+}
+
 static void take_signed(Remote *remote, const Arrival *arrival, OpenKey *open)
 {
     ListenerRequest *request = arrival->request;
     if (!check_rate(remote, open, request) || !check_seen(remote, arrival))
         return;
+    if (strcmp(arrival->path, EVENTS_PATH) == 0) {
+        take_stream(remote, arrival, &open->key);
+        return;
+    }
     json_t *json = arrival->operation->lines ? NULL : request_json(arrival);
     if (!json && !arrival->operation->lines)
         return;
@@ -465,6 +489,7 @@ Remote *remote_new(const RemoteOptions *options)
                  .setting = options->setting,
                  .call = options->call,
                  .data = options->data,
+                 .streams = options->streams,
                  .keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, open_key_free),
                  .checked = g_async_queue_new(),
                  .context = g_main_context_ref_thread_default()};
@@ -473,6 +498,7 @@ Remote *remote_new(const RemoteOptions *options)
         size_t body_max;
     } routes[] = {{LISTENER_ANY_METHOD, "/v1/", REMOTE_BODY_MAX},
                   {"POST", "/muster/v1/bulk", REMOTE_BULK_MAX},
+                  {"GET", EVENTS_PATH, 0},
                   {"POST", "/muster/v1/", REMOTE_BODY_MAX},
                   {"POST", "/", REMOTE_BODY_MAX}};
     for (size_t i = 0; i < G_N_ELEMENTS(routes); i++)

@@ -6,6 +6,7 @@
  * tick. Over a connection that is not encrypted only this machine and the named proxies are heard. */
 #pragma once
 #include "reconciler/api/address_range.h"
+#include "reconciler/api/event_streams.h"
 #include "reconciler/api/listener.h"
 #include "reconciler/api/operation.h"
 
@@ -22,6 +23,7 @@ typedef struct {
     LogPort log;
     const char *(*setting)(const char *name, void *data); /* of the state as it is now; NULL: none */
     void (*call)(Call *call, void *data);                 /* takes the call */
+    EventStreams *streams;                                /* borrowed */
     void *data;
 } RemoteOptions;
 
