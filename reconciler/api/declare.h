@@ -8,6 +8,9 @@
 #pragma once
 #include "reconciler/api/operation.h"
 
+/* Where an environment runs: Batch's own members have no place for it. */
+#define PROVIDER_TAG "muster/provider"
+
 typedef struct {
     Kind kind;
     const char *name;

@@ -6,9 +6,6 @@
 #include "reconciler/api/resource_list.h"
 #include "reconciler/world/override.h"
 
-/* A tag of the environment; Batch's own members have no place for where it runs. */
-#define PROVIDER_TAG "muster/provider"
-
 static json_t *changed_json(const char *name)
 {
     g_autofree char *arn = resource_arn(KIND_COMPUTE_ENVIRONMENT, name);

@@ -85,11 +85,27 @@ static bool may_tag(OperationContext *context, Call *call, const Tagged *of)
     return false;
 }
 
+/* It says where an environment was made to run (operations_environments.c), and that is so for ever. */
+static bool keeps_place(Call *call, const Tagged *of, const json_t *before, const json_t *after)
+{
+    const char *was = json_string_value(json_object_get(before, PROVIDER_TAG)),
+               *is = json_string_value(json_object_get(after, PROVIDER_TAG));
+    if (of->revision || of->resource->kind != KIND_COMPUTE_ENVIRONMENT || g_strcmp0(was, is) == 0)
+        return true;
+    call_fail(call, FAULT_INVALID, PROVIDER_TAG ": where an environment runs is said when it is made");
+    return false;
+}
+
 /* spec: taken, with its new tags. */
 static OperationStep put_tags(OperationContext *context, Call *call, const Tagged *of, json_t *spec)
 {
     bool is_done = false;
-    if (of->revision)
+    json_t *before = spec_plain(kind_of(of), spec_of(of));
+    bool keeps = keeps_place(call, of, json_object_get(before, "tags"), json_object_get(spec, "tags"));
+    json_decref(before);
+    if (!keeps)
+        json_decref(spec);
+    else if (of->revision)
         is_done = declare_revision(context, call, of->revision, spec);
     else {
         g_autofree char *name = g_strdup(of->resource->name);

@@ -186,6 +186,11 @@ class Resources(ResourceTest):
         self.environment("simulated", tags={"muster/provider": "simulated"})
         self.assertIn("simulated", [line.split()[1] for line in self.muster("get", "environments").splitlines()])
         self.assertEqual(self.described("simulated")["tags"], {"muster/provider": "simulated"})
+        arn = ARN + "compute-environment/simulated"
+        said = "is said when it is made"
+        self.refused(said, self.client.tag_resource, resourceArn=arn, tags={"muster/provider": "docker"})
+        self.refused(said, self.client.untag_resource, resourceArn=arn, tagKeys=["muster/provider"])
+        self.client.tag_resource(resourceArn=arn, tags={"other": "tag"})
 
     # ---- queues
 
