@@ -8,9 +8,10 @@
  * 1); a read is answered with committed state.
  *
  * Batch operations (names in lower case as in the Batch reference):
- *   submitjob canceljob terminatejob describejobs listjobs describejobqueues describecomputeenvironments
- * describejobdefinitions Own ARNs: arn:aws:batch:us-east-1:000000000000:… (installation's partition, region,
- * account).
+ *   all of the service's model (docs/api.md). The three of tags have what stands in the path and the query of
+ * their requests as members: resourceArn, tagKeys. GetLogEvents of CloudWatch Logs is ours by its path
+ * (/muster/v1/getlogevents), and answers as Logs does. Own ARNs: arn:aws:batch:us-east-1:000000000000:…
+ * (installation's partition, region, account).
  *
  * Ours (request → response):
  *   status {}        → {"version","pid","host","mode":"serve|apply|…|offline","startedAt","committedAt",
