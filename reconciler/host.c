@@ -2,6 +2,7 @@
 #include "reconciler/docker_facts.h"
 #include "reconciler/doctor.h"
 #include "reconciler/host.h"
+#include "reconciler/api/meters.h"
 #include "reconciler/api/server.h"
 #include "reconciler/backup_keeper.h"
 #include "reconciler/backup_send.h"
@@ -38,6 +39,7 @@ struct HostHandle {
     bool launch, log_to_stderr, notify_is_named;
     int64_t interval_ms, record_bytes, backup_interval_ms;
     LoopMeter loop;
+    Meters meters;
 
     GThread *thread;
     GMainContext *context;
@@ -261,7 +263,8 @@ static bool start_all(HostHandle *handle, GError **error)
                                   .event = on_provider_event,
                                   .log = host_log,
                                   .expect = on_expected,
-                                  .data = handle};
+                                  .data = handle,
+                                  .meters = &handle->meters};
     handle->ports = engine_ports_new(&options, error);
     if (!handle->ports)
         return false;
@@ -285,7 +288,8 @@ static bool start_all(HostHandle *handle, GError **error)
                                   .notice = notice,
                                   .interval_ms = handle->interval_ms,
                                   .policy = handle->policy,
-                                  .loop = &handle->loop};
+                                  .loop = &handle->loop,
+                                  .meters = &handle->meters};
     start_recording(handle, &ports, &settings);
     handle->reconciler = reconciler_new(&ports, &settings, error);
     if (!handle->reconciler)
@@ -392,6 +396,7 @@ static gpointer host_main(gpointer data)
 
 static void handle_free(HostHandle *handle)
 {
+    meters_clear(&handle->meters);
     g_main_context_unref(handle->context);
     close(handle->failed_fd);
     g_mutex_clear(&handle->mutex);
@@ -452,6 +457,7 @@ static HostHandle *host_start(const HostOptions *options, GError **error)
     handle->interval_ms = options->interval_ms;
     handle->record_bytes = options->record_bytes;
     handle->failed_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    meters_init(&handle->meters, clock_us);
     g_mutex_init(&handle->mutex);
     g_cond_init(&handle->ready);
     handle->context = g_main_context_new();

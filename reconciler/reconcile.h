@@ -25,6 +25,7 @@ typedef struct {
     int64_t interval_ms;   /* slow full pass; 0: none */
     Policy *policy;        /* what sources may do; borrowed; NULL: everything */
     const LoopMeter *loop; /* told in status; may be NULL */
+    struct Meters *meters; /* api/meters.h: filled, never read; borrowed; NULL: nothing is counted */
 } ReconcilerOptions;
 
 /* Loads the world through the store port and starts the provider. NULL with error. */
