@@ -16,6 +16,7 @@ typedef struct {
     GArray *launched;   /* LaunchToken: of every launch, in order */
     GPtrArray *answers; /* of Call*: answered */
     Provider provider;
+    struct Meters *meters; /* NULL: nothing is counted */
     size_t expected;
     Reconciler *reconciler;
 } Engine;
@@ -139,7 +140,11 @@ static inline void engine_host(Engine *engine)
                    .log = {fake_log, engine},
                    .provider = &engine->provider,
                    .entropy = {fake_entropy, NULL}};
-    ReconcilerOptions options = {.state_dir = engine->dir, .mode = "test", .launch = true, .schedules = true};
+    ReconcilerOptions options = {.state_dir = engine->dir,
+                                 .mode = "test",
+                                 .launch = true,
+                                 .schedules = true,
+                                 .meters = engine->meters};
     engine->reconciler = reconciler_new(&ports, &options, &error);
     g_assert_no_error(error);
 }
