@@ -19,6 +19,7 @@ struct EnginePorts {
     StoreCommitted committed;
     ProviderEventFunc event;
     void (*log)(void *data, const char *text);
+    void (*entry)(void *data, const LogEntry *entry);
     void (*expect)(uint64_t sequence, void *data);
     void *data;
     Store *store;
@@ -234,6 +235,28 @@ static int64_t settle_ms(void)
     return text ? g_ascii_strtoll(text, NULL, 10) : 0;
 }
 
+/* A provider speaks of what does not work; what it is about comes first: "ComputeEnvironment/NAME: …". */
+static void log_provider(const EnginePorts *ports, ProviderType provider, const char *text)
+{
+    const char *end = g_str_has_prefix(text, "ComputeEnvironment/") ? strchr(text, ':') : NULL;
+    g_autofree char *resource = end ? g_strndup(text, (gsize)(end - text)) : NULL;
+    const LogPort log = {.line = ports->log, .entry = ports->entry, .self = ports->data};
+    log_tell(&log, &(LogEntry){.level = LOG_LEVEL_WARNING,
+                               .message = text,
+                               .provider = provider_type_name(provider),
+                               .resource = resource});
+}
+
+static void log_aws(void *data, const char *text)
+{
+    log_provider(data, PROVIDER_AWS, text);
+}
+
+static void log_docker(void *data, const char *text)
+{
+    log_provider(data, PROVIDER_DOCKER, text);
+}
+
 /* NULL: they are not counted. */
 static CallMeter *calls_of(EnginePorts *ports, ProviderType provider)
 {
@@ -254,8 +277,8 @@ static bool open_providers(EnginePorts *ports, GError **error)
     ports->time = aws_edge_time(seed);
     const AwsProviderOptions aws = {.event = provider_set_event,
                                     .data = provider_set_member(set, PROVIDER_AWS),
-                                    .log = ports->log,
-                                    .log_data = ports->data,
+                                    .log = log_aws,
+                                    .log_data = ports,
                                     .variable = aws_edge_variable,
                                     .time = &ports->time,
                                     .calls = calls_of(ports, PROVIDER_AWS),
@@ -263,8 +286,8 @@ static bool open_providers(EnginePorts *ports, GError **error)
     provider_set_put(set, PROVIDER_AWS, provider_aws_new(&aws));
     const DockerProviderOptions docker = {.event = provider_set_event,
                                           .data = provider_set_member(set, PROVIDER_DOCKER),
-                                          .log = ports->log,
-                                          .log_data = ports->data,
+                                          .log = log_docker,
+                                          .log_data = ports,
                                           .variable = aws_edge_variable,
                                           .now_ms = ports->time.now_ms,
                                           .monotonic_ms = ports->time.monotonic_ms,
@@ -281,6 +304,7 @@ EnginePorts *engine_ports_new(const EnginePortsOptions *options, GError **error)
     ports->committed = options->committed;
     ports->event = options->event;
     ports->log = options->log;
+    ports->entry = options->entry;
     ports->expect = options->expect;
     ports->data = options->data;
     ports->meters = options->meters;
@@ -331,7 +355,7 @@ Ports engine_ports_get(EnginePorts *ports)
                   .self = ports},
         .work = ports->work,
         .files = {.remove_tree = port_remove_tree, .remove_empty = port_remove_empty, .self = ports},
-        .log = {.line = ports->log, .self = ports->data},
+        .log = {.line = ports->log, .entry = ports->entry, .self = ports->data},
         .provider = ports->provider,
         .entropy = {port_entropy, NULL}};
 }

@@ -12,6 +12,8 @@ typedef struct {
     StoreCommitted committed;
     ProviderEventFunc event;
     void (*log)(void *data, const char *text);
+    void (*entry)(void *data,
+                  const LogEntry *entry); /* the same with what is known; NULL: there is only log */
     /* A batch that changes resources, runs or applies was handed to the store; may be NULL. */
     void (*expect)(uint64_t sequence, void *data);
     void *data; /* of all of them */

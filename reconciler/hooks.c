@@ -114,7 +114,7 @@ static void log_unknown(Hooks *hooks, const ListenerRequest *request, int64_t co
     g_autofree char *text = g_strdup_printf("a webhook was refused: no source is called \"%.128s\" "
                                             "(%" G_GINT64_FORMAT " since the last one that was told)",
                                             name, count);
-    hooks->log.line(hooks->log.self, text);
+    log_tell(&hooks->log, &(LogEntry){.level = LOG_LEVEL_WARNING, .message = text});
 }
 
 /* follow NULL: no source is called so. */

@@ -37,6 +37,7 @@ struct HostHandle {
     char **follow_paths, **follow_values;
     char *policy_path, *listen, *backup_place; /* NULL: none */
     bool launch, log_to_stderr, notify_is_named;
+    LogFormat log_format;
     int64_t interval_ms, record_bytes, backup_interval_ms;
     LoopMeter loop;
     Meters meters;
@@ -71,14 +72,29 @@ struct HostHandle {
  * --------------------------------------------------------------------------------------------------------------
  */
 
-static void host_log(void *self, const char *text)
+static void host_entry(void *self, const LogEntry *entry)
 {
     const HostHandle *handle = self;
     if (!handle->log_to_stderr)
         return;
-    g_autoptr(GDateTime) now = g_date_time_new_now_utc();
-    g_autofree char *at = g_date_time_format(now, "%Y-%m-%dT%H:%M:%S");
-    fprintf(stderr, "%s.%03dZ %s\n", at, g_date_time_get_microsecond(now) / 1000, text);
+    g_autoptr(GString) line = g_string_new(NULL);
+    log_entry_append(line, handle->log_format, entry, clock_ms());
+    fputs(line->str, stderr);
+}
+
+static void host_log(void *self, const char *text)
+{
+    host_entry(self, &(LogEntry){.message = text});
+}
+
+static void host_warn(HostHandle *handle, const char *text)
+{
+    host_entry(handle, &(LogEntry){.level = LOG_LEVEL_WARNING, .message = text});
+}
+
+static LogPort log_port(HostHandle *handle)
+{
+    return (LogPort){.line = host_log, .entry = host_entry, .self = handle};
 }
 
 /* ---- the loop's thread
@@ -94,7 +110,7 @@ static void host_fail(HostHandle *handle, const GError *error)
     uint64_t one = 1;
     ssize_t written = write(handle->failed_fd, &one, sizeof one);
     (void)written; /* an eventfd takes it */
-    host_log(handle, error->message);
+    host_entry(handle, &(LogEntry){.level = LOG_LEVEL_ERROR, .message = error->message});
 }
 
 static void on_tick(void *data)
@@ -214,7 +230,7 @@ static bool start_hooks(HostHandle *handle, GError **error)
         return true;
     HooksOptions options = {.follows = handle->follows,
                             .clock = clock_port(handle->clock),
-                            .log = {.line = host_log, .self = handle},
+                            .log = log_port(handle),
                             .call = on_call,
                             .data = handle};
     if (!listen_address_parse(handle->listen, &options.address, error))
@@ -243,7 +259,7 @@ static void start_recording(HostHandle *handle, Ports *ports, const ReconcilerOp
         return;
     }
     g_autofree char *text = g_strdup_printf("nothing is recorded for replays: %s", error->message);
-    host_log(handle, text);
+    host_warn(handle, text);
 }
 
 static bool start_all(HostHandle *handle, GError **error)
@@ -262,6 +278,7 @@ static bool start_all(HostHandle *handle, GError **error)
                                   .committed = on_committed,
                                   .event = on_provider_event,
                                   .log = host_log,
+                                  .entry = host_entry,
                                   .expect = on_expected,
                                   .data = handle,
                                   .meters = &handle->meters};
@@ -269,8 +286,7 @@ static bool start_all(HostHandle *handle, GError **error)
     if (!handle->ports)
         return false;
     if (handle->publish_path)
-        handle->publisher = publisher_new(handle->state_dir, handle->publish_path,
-                                          (LogPort){.line = host_log, .self = handle});
+        handle->publisher = publisher_new(handle->state_dir, handle->publish_path, log_port(handle));
     Ports ports = engine_ports_get(handle->ports);
     ports.clock = clock_port(handle->clock);
     ports.outbox = (OutboxPort){on_durable, handle};
@@ -296,9 +312,8 @@ static bool start_all(HostHandle *handle, GError **error)
         return false;
     start_outbox(handle);
     if (handle->backup_place)
-        handle->backups =
-            backup_keeper_new(handle->state_dir, handle->backup_place, handle->backup_interval_ms,
-                              (LogPort){.line = host_log, .self = handle}, on_backup, handle);
+        handle->backups = backup_keeper_new(handle->state_dir, handle->backup_place,
+                                            handle->backup_interval_ms, log_port(handle), on_backup, handle);
     handle->server = server_new(handle->state_dir, on_call, handle, error);
     return handle->server && start_follows(handle, error) && start_hooks(handle, error);
 }
@@ -454,6 +469,7 @@ static HostHandle *host_start(const HostOptions *options, GError **error)
     handle->follow_values = g_strdupv((char **)(uintptr_t)options->follow_values);
     handle->launch = options->launch;
     handle->log_to_stderr = options->log_to_stderr;
+    handle->log_format = options->log_format;
     handle->interval_ms = options->interval_ms;
     handle->record_bytes = options->record_bytes;
     handle->failed_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -505,7 +521,7 @@ static void reload_policy(HostHandle *handle)
         g_autofree char *text =
             error ? g_strdup_printf("%s (the last good policy holds)", error->message) : NULL;
         if (text)
-            host_log(handle, text);
+            host_warn(handle, text);
         return;
     }
     policy_unref(handle->policy);
@@ -524,7 +540,7 @@ static void reload_notify(HostHandle *handle)
     NotifyConfig *config = notify_config_load(handle->notify_path, handle->notify_is_named, &error);
     if (!config) {
         g_autofree char *text = g_strdup_printf("%s (whoever was told before is told)", error->message);
-        host_log(handle, text);
+        host_warn(handle, text);
         return;
     }
     notify_config_unref(handle->notify);

@@ -81,7 +81,17 @@ void reconciler_log(Reconciler *reconciler, const char *format, ...)
     va_start(arguments, format);
     g_autofree char *text = g_strdup_vprintf(format, arguments);
     va_end(arguments);
-    reconciler->ports.log.line(reconciler->ports.log.self, text);
+    log_tell(&reconciler->ports.log, &(LogEntry){.message = text});
+}
+
+void reconciler_tell(Reconciler *reconciler, LogEntry like, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    g_autofree char *text = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    like.message = text;
+    log_tell(&reconciler->ports.log, &like);
 }
 
 /* What the engine takes from the world that was loaded. */
@@ -318,7 +328,7 @@ static void commit_failed(Reconciler *reconciler, const GError *error)
 {
     g_autofree char *message = g_strdup_printf("the state cannot be written: %s", error->message);
     meter_commit_failed(reconciler);
-    reconciler_log(reconciler, "%s", message);
+    reconciler_tell(reconciler, (LogEntry){.level = LOG_LEVEL_ERROR}, "%s", message);
     /* Newest first, so that kept events end up in the order in which they came. */
     take_back(reconciler, reconciler->outgoing, message);
     reconciler->outgoing = outgoing_new();

@@ -100,3 +100,5 @@ void reconciler_set_policy(Reconciler *reconciler, Policy *policy);
 /* Settings of sources that nobody follows any more are corrected. */
 void reconciler_unfollow_all(Reconciler *reconciler);
 void reconciler_log(Reconciler *reconciler, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* like: the entry but for its message. */
+void reconciler_tell(Reconciler *reconciler, LogEntry like, const char *format, ...) G_GNUC_PRINTF(3, 4);

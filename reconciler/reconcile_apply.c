@@ -647,8 +647,9 @@ static bool begin_staging(ApplyTask *task)
     if (task->is_rollback)
         tell_rollback(task);
     task->next = 0;
-    reconciler_log(reconciler, "source %s: applying revision %.12s: %u changes", plan->source_name,
-                   plan->revision, plan->changes->len);
+    reconciler_tell(reconciler, (LogEntry){.source = plan->source_name, .revision = plan->revision},
+                    "source %s: applying revision %.12s: %u changes", plan->source_name, plan->revision,
+                    plan->changes->len);
     return true;
 }
 

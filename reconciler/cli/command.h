@@ -38,7 +38,7 @@ typedef struct {
     char *lasting;
     char *against, *installation, *publish_snapshot, *notify, *listen;
     gboolean behind_proxy, force;
-    char *backup, *backup_interval, *from;
+    char *backup, *backup_interval, *from, *log_format;
     char *profile, *region, *account, *role;
     gboolean all, strict;
     char *record, *replay, *workload, *seed, *compare, *html, *until, *begin, *spot_reclaim, *spot_refuse;

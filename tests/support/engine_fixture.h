@@ -137,7 +137,7 @@ static inline void engine_host(Engine *engine)
                    .store = {fake_commit, fake_load, fake_reopen, fake_term, engine},
                    .work = {fake_query, fake_work, engine},
                    .files = {fake_remove, fake_remove, engine},
-                   .log = {fake_log, engine},
+                   .log = {.line = fake_log, .self = engine},
                    .provider = &engine->provider,
                    .entropy = {fake_entropy, NULL}};
     ReconcilerOptions options = {.state_dir = engine->dir,
