@@ -2,6 +2,7 @@
 #include "reconciler/docker_facts.h"
 #include "reconciler/doctor.h"
 #include "reconciler/host.h"
+#include "reconciler/api/job_event.h"
 #include "reconciler/api/meters.h"
 #include "reconciler/api/server.h"
 #include "reconciler/backup_keeper.h"
@@ -217,7 +218,8 @@ static void start_outbox(HostHandle *handle)
                              .config = handle->notify,
                              .durable = world_event_sequence(reconciler_world(handle->reconciler)),
                              .told = on_told,
-                             .data = handle};
+                             .data = handle,
+                             .job = job_event_detail};
     const EntropyPort entropy = engine_ports_get(handle->ports).entropy;
     entropy.fill(entropy.self, &options.seed, sizeof options.seed);
     if (handle->notify)
