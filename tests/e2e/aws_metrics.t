@@ -1,6 +1,6 @@
 #!/bin/sh
 # /metrics of a daemon whose environments are on AWS, against the double: instances, money, calls with their errors and throttles, drift,
-# an environment that cannot be used. And /readyz while nothing becomes durable.
+# instances that are not given.
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$ROOT/tests/e2e/aws.sh"
@@ -45,10 +45,10 @@ is "how long an attempt took to begin" "$(value muster_attempt_start_seconds_cou
 ok "all that is what Prometheus reads" judge check scraped
 
 # ---- what is not as declared
+is "nothing drifts so far" "$(value muster_drift_resources kind=ComputeEnvironment)" 0
 cluster=$(in_aws "[c['name'] for r in regions for c in r['clusters'] if c['status'] == 'ACTIVE'][0]")
 "$aws_python" -c 'import botocore.session, os, sys
 botocore.session.get_session().create_client("ecs", region_name="us-east-1", endpoint_url=os.environ["AWS_ENDPOINT_URL"])._make_api_call("TagResource", {"resourceArn": "arn:aws:ecs:us-east-1:123456789012:cluster/" + sys.argv[1], "tags": [{"key": "team", "value": "finance"}]})' "$cluster"
-is "nothing drifts so far" "$(value muster_drift_resources kind=ComputeEnvironment)" 0
 stop_daemon "$daemon"
 start_daemon --listen :0 || { is "daemon starts again" no yes; finish; }
 base=$(sed -n 's,.*listening at \(http://[^ ]*\)/ .*,\1,p' "$WORK/daemon.log" | tail -1)

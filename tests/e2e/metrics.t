@@ -107,6 +107,28 @@ ok "and a mended one" until_like 1 value muster_source_state source=e2e state=ok
 ok "a backup is told" until_like '1[0-9]*' value muster_backup_timestamp_seconds
 is "with its size" "$(value muster_backup_bytes)" "$(wc -c <backup.db)"
 
+# ---- a state that cannot be written: whoever has a lock on it keeps everything waiting, then it is refused
+ready() { curl -s -m 20 -w ' %{http_code}' "$base/readyz" | tr '\n' ' '; }
+like "it is ready" "$(ready)" 'ready*200'
+mkfifo locked let-go
+python3 -c 'import sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("BEGIN IMMEDIATE")
+open(sys.argv[2], "w").close()
+open(sys.argv[3]).close()' "$STATE/muster.db" "$WORK/locked" "$WORK/let-go" &
+locker=$!
+daemons="$daemons $locker"
+cat locked
+mt submit --queue first --definition good >submitted.out 2>&1 &
+ok "it is not ready while nothing becomes durable" until_like '*committed for too long* 503' ready
+is "it lives all the same" "$(curl -s -m 20 "$base/healthz")" ok
+ok "which is told once it is given up" until_like 1 value muster_store_refuses
+ok "and counted" until_like '[1-9]*' value muster_store_commit_failures_total
+like "it says why it is not ready" "$(ready)" '*cannot be written* 503'
+: >let-go
+ok "let go it is ready again" until_like 'ready*200' ready
+ok "and can be written" until_like 0 value muster_store_refuses
+
 # ---- who is told and does not listen
 printf 'destinations:\n- name: nobody\n  events: ["*"]\n  exec: {command: [/bin/false]}\n' >"$STATE/notify.yaml" && chmod 600 "$STATE/notify.yaml"
 kill -HUP "$daemon"

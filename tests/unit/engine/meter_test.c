@@ -79,6 +79,33 @@ static void test_attempts(Metered *metered, gconstpointer data)
     g_assert_cmpuint(histogram_count(&metered->meters.begin[PROVIDER_LOCAL]), ==, 4);
 }
 
+/* What a second attempt waits for is no queue: only its first one counts. */
+static void test_retries(Metered *metered, gconstpointer data)
+{
+    Engine *engine = &metered->engine;
+    const QueueMeter *queue = meters_queue(&metered->meters, "main");
+    (void)data;
+    engine_call(engine, "submit", "{'jobName':'j','jobQueue':'main','jobDefinition':'thrice'}");
+    engine_settle(engine);
+    for (int attempt = 0; attempt < 2; attempt++) {
+        LaunchToken token = newest(engine);
+        engine_event(
+            engine,
+            (ProviderEvent){.type = PROVIDER_EVENT_STARTED, .token = token, .at_ms = engine->now_ms + 1000});
+        engine_settle(engine);
+        engine_event(engine, (ProviderEvent){.type = PROVIDER_EVENT_ENDED,
+                                             .token = token,
+                                             .cause = END_EXITED,
+                                             .exit_code = 1,
+                                             .at_ms = engine->now_ms + 4000});
+        engine_settle(engine);
+    }
+    g_assert_cmpuint(queue->placements, ==, 3);
+    g_assert_cmpuint(queue->attempts[ATTEMPT_FAILED], ==, 2);
+    g_assert_cmpuint(histogram_count(&queue->run), ==, 2);
+    g_assert_cmpuint(histogram_count(&queue->wait), ==, 1);
+}
+
 /* One that nobody heard of before it had ended began all the same; one that is lost ran for nobody knows how
  * long. */
 static void test_unheard(Metered *metered, gconstpointer data)
@@ -202,6 +229,7 @@ int main(int argc, char **argv)
 #define ADD(name, func) g_test_add("/meter/" name, Metered, NULL, setup, func, teardown)
     ADD("attempts", test_attempts);
     ADD("unheard", test_unheard);
+    ADD("retries", test_retries);
     ADD("ticks", test_ticks);
     ADD("text", test_text);
     ADD("no-input", test_no_input);
