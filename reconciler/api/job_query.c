@@ -58,7 +58,7 @@ static bool gather_exits(StoreReader *reader, JobQuery *jobs, GError **error)
         if (view->nodes && view->node < 0)
             view->node = view->main_node;
         if (!is_parent && view->attempts && job_state_final(view->state) &&
-            !job_view_attempts(reader, view, error))
+            !job_view_exit(reader, view, error))
             return false;
     }
     return true;
@@ -198,6 +198,8 @@ static bool gather_refs(StoreReader *reader, JobQuery *jobs, GError **error)
             g_ptr_array_add(jobs->views, view);
         if (view && ref->node >= 0)
             view->is_node = jobs->batch;
+        if (view && jobs->detail == VIEW_BATCH)
+            job_view_configure(view);
     }
     return true;
 }
