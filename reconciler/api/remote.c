@@ -361,9 +361,9 @@ static void verified(Remote *remote, const Arrival *arrival)
     OpenKey *open = key_open(remote, arrival->key_id, arrival->now_ms);
     if (remote->is_stopping)
         refuse(arrival->request, 503, "ServiceUnavailable", "muster stops");
-    else if (!open) /* revoked meanwhile */
-        refuse(arrival->request, 403, "UnrecognizedClientException",
-               "The security token included in the request is invalid.");
+    else if (!open)
+        refuse_told(remote, arrival->request, 403, "UnrecognizedClientException",
+                    "The security token included in the request is invalid.");
     else if (arrival->verdict != SIGV4_GOOD)
         refuse_told(remote, arrival->request, 403, faults[arrival->verdict].type,
                     faults[arrival->verdict].text);
@@ -441,10 +441,14 @@ static Arrival *arrival_new(Remote *remote, ListenerRequest *request)
     return arrival->key_id ? g_steal_pointer(&arrival) : NULL;
 }
 
-/* Before the body is read: who has no key does not get rid of one here. */
+/* Before a large body is read: who has no key does not get rid of one here. */
 static void remote_begin(ListenerRequest *request, void *data)
 {
     Remote *remote = data;
+    const char *length = listener_header(request, "content-length");
+    if (!listener_header(request, "transfer-encoding") &&
+        (!length || g_ascii_strtoull(length, NULL, 10) <= LOOP_CHECKS_MAX))
+        return; /* it is checked as a whole at once */
     g_autoptr(Arrival) arrival = arrival_new(remote, request);
     if (arrival && !key_open(remote, arrival->key_id, arrival->now_ms))
         refuse_told(remote, request, 403, "UnrecognizedClientException",
