@@ -186,6 +186,7 @@ static bool find_node(int32_t asked, JobView *view)
 
 bool job_view_attempts(StoreReader *reader, JobView *view, GError **error)
 {
+    view->is_read_to_end = true;
     return store_reader_attempts(reader, view->sequence, view->node >= 0 ? view->node : view->index,
                                  take_attempt, view, error);
 }
@@ -329,10 +330,22 @@ static void overlay_job(const Job *job, JobView *view)
     }
 }
 
+/* Memory is ahead of the store: its end would be told without how it ended, which is not read yet. */
+static bool has_just_ended(const Job *job, const JobView *view)
+{
+    ChildView child;
+    if (!view->is_read_to_end || job_state_final(view->state))
+        return false;
+    if (view->index == NOT_A_CHILD)
+        return job_state_final(job->state);
+    job_child(job, view->index, &child);
+    return job_state_final(child.state);
+}
+
 void job_view_overlay(const World *world, JobView *view)
 {
     const Job *job = world_job(world, &view->id);
-    if (!job)
+    if (!job || has_just_ended(job, view))
         return;
     if (view->index == NOT_A_CHILD)
         overlay_job(job, view);

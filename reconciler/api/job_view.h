@@ -21,7 +21,9 @@ typedef struct {
     int32_t node; /* of a multinode job: whose attempts these are; -1: it is none, or not loaded with them */
     bool is_node; /* it stands for that node alone, not for the job */
     int32_t nodes, main_node; /* of a multinode job; 0: it is none */
-    bool counted;             /* counts are known */
+    bool is_read_to_end; /* how it ended was read, too: it is told to have ended only where the store says so
+                          */
+    bool counted;        /* counts are known */
     int64_t counts[JOB_STATE_COUNT];
     GArray *depends_on;           /* of DependencyRecord; WHOLE */
     GArray *attempt_records;      /* of AttemptRecord with owned text; WHOLE; oldest first */
