@@ -69,7 +69,7 @@ static void test_list(Engine *engine, gconstpointer data)
 {
     (void)data;
     engine_settle(engine);
-    g_autofree char *id = submit(engine);
+    g_free(submit(engine));
     event(engine, PROVIDER_EVENT_ENDED);
     engine_run(engine);
     engine_call(engine, "listjobs", "{'jobQueue':'main','filters':[{'name':'JOB_NAME','values':['j']}]}");
