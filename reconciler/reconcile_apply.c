@@ -6,7 +6,7 @@
 #include "reconciler/plan/change.h"
 #include "reconciler/recording.h"
 #include "reconciler/reconcile_internal.h"
-#include "reconciler/stage.h"
+#include "reconciler/plan/stage.h"
 
 #define PLAN_TRIES 5
 #define LARGE_SET  10000 /* manifests */

@@ -46,7 +46,7 @@ json_t *job_event_detail(StoreReader *reader, const EventRecord *event)
     if (!named_job(event, &id) || !job_view_load(reader, &id, event->first, -1, VIEW_WHOLE, &view, NULL) ||
         !view)
         return NULL;
-    json_t *detail = job_view_detail(view);
+    json_t *detail = job_view_detail(view, event->at_ms);
     set_status(detail, state_after(event), view->state);
     json_t *tags = json_object_get(detail, "tags");
     tags = tags ? json_copy(tags) : json_object();
