@@ -282,6 +282,7 @@ static bool start_hooks(HostHandle *handle, GError **error)
     if (!handle->listen)
         return true;
     EventStreamsOptions streams = {.durable = world_event_sequence(reconciler_world(handle->reconciler)),
+                                   .clock = clock_port(handle->clock),
                                    .call = on_call,
                                    .data = handle};
     handle->streams = event_streams_new(&streams);

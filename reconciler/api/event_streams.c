@@ -20,11 +20,17 @@ struct EventStreams {
     int64_t next_us; /* not before */
     GSource *timer;  /* NULL: nothing is due */
     GSource *quiet;  /* while there are any */
+    ClockPort clock;
     void (*call)(Call *call, void *data);
     void *data;
 };
 
 static void look(EventStreams *streams);
+
+static int64_t now_us(const EventStreams *streams)
+{
+    return streams->clock.monotonic_us(streams->clock.self);
+}
 
 /* ---- texts ---- */
 
@@ -76,7 +82,7 @@ static void on_news(Call *call)
     uint64_t last = (uint64_t)json_integer_value(json_object_get(call->result.body, "last"));
     streams->is_asking = false;
     bool is_more = json_array_size(events) == PAGE;
-    streams->next_us = g_get_monotonic_time() + (is_more ? 0 : (int64_t)EVENT_STREAMS_MS * 1000);
+    streams->next_us = now_us(streams) + (is_more ? 0 : (int64_t)EVENT_STREAMS_MS * 1000);
     if (json_array_size(events) > 0 && last > streams->head) {
         g_autoptr(GBytes) piece = events_text(events);
         for (guint i = 0; i < streams->list->len; i++) {
@@ -150,7 +156,7 @@ static void look(EventStreams *streams)
         listening->is_asking = true;
         ask(streams, listening->position, on_missed, listening);
     }
-    int64_t wait_us = streams->next_us - g_get_monotonic_time();
+    int64_t wait_us = streams->next_us - now_us(streams);
     if (streams->durable <= streams->head || streams->is_asking)
         return;
     if (wait_us > 0) {
@@ -203,7 +209,7 @@ static void on_gone(void *data)
 void event_streams_open(EventStreams *streams, ListenerRequest *request, const char *last_id)
 {
     int64_t last = 0;
-    if (streams->is_stopping || streams->list->len >= EVENT_STREAMS_MAX) {
+    if (streams->is_stopping || streams->list->len >= listener_connections_max() / 4 * 3) {
         listener_answer(request, &(ListenerAnswer){.status = 503,
                                                    .text = g_strdup("too many listen already\n"),
                                                    .retry_after_s = 10});
@@ -233,6 +239,7 @@ EventStreams *event_streams_new(const EventStreamsOptions *options)
     *streams = (EventStreams){.list = g_ptr_array_new(),
                               .durable = options->durable,
                               .head = options->durable,
+                              .clock = options->clock,
                               .call = options->call,
                               .data = options->data};
     return streams;

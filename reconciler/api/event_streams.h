@@ -9,12 +9,12 @@
 #include "reconciler/api/operation.h"
 
 #define EVENT_STREAMS_MS       250
-#define EVENT_STREAMS_MAX      1500  /* below LISTENER_CONNECTIONS_MAX, so that others are heard */
 #define EVENT_STREAMS_QUIET_MS 15000 /* then a comment, so that what is in between keeps the connection */
 
 typedef struct EventStreams EventStreams;
 typedef struct {
-    uint64_t durable;                     /* the last event that is committed */
+    uint64_t durable; /* the last event that is committed */
+    ClockPort clock;
     void (*call)(Call *call, void *data); /* takes the call */
     void *data;
 } EventStreamsOptions;

@@ -5,6 +5,7 @@
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "reconciler/api/http_source.h"
@@ -36,6 +37,7 @@ struct Listener {
     GQueue connections; /* of Connection*, by deadline */
     GSource *timer;     /* of the oldest one's deadline; NULL: there is none */
     size_t body_bytes;  /* of all requests */
+    unsigned connections_max;
     int64_t request_ms;
     bool is_closing;
 };
@@ -44,6 +46,8 @@ typedef struct {
     int fd;
     int64_t deadline_us;
     bool is_unlimited; /* not in the queue: a stream goes on as long as it likes */
+    bool is_busy;      /* its request was taken and is not answered yet */
+    bool is_cut;       /* off: it goes as soon as libmicrohttpd looks */
 } Connection;
 
 struct ListenerStream {
@@ -76,6 +80,12 @@ struct ListenerRequest {
 
 static void timer_set(Listener *listener);
 
+static void connection_cut(Connection *connection)
+{
+    connection->is_cut = true;
+    shutdown(connection->fd, SHUT_RDWR);
+}
+
 /* libmicrohttpd knows only how long a client may be silent. One that sends a byte now and then is cut off
  * here, which it sees as the client's leaving. */
 static gboolean on_timer(gpointer data)
@@ -83,10 +93,10 @@ static gboolean on_timer(gpointer data)
     Listener *listener = data;
     int64_t now_us = g_get_monotonic_time();
     for (GList *link = listener->connections.head; link; link = link->next) {
-        const Connection *connection = link->data;
+        Connection *connection = link->data;
         if (connection->deadline_us > now_us)
             break;
-        shutdown(connection->fd, SHUT_RDWR);
+        connection_cut(connection);
     }
     timer_set(listener);
     return G_SOURCE_REMOVE;
@@ -151,6 +161,22 @@ static void door_retire(Door *door)
     g_source_attach(door->retiring, g_main_context_get_thread_default());
 }
 
+/* So many that the last free places are being taken: the oldest that has no request under way makes room.
+ * Without it a few thousand connections that say nothing would keep everybody out for half a minute. */
+static void make_room(Listener *listener)
+{
+    guint len = g_queue_get_length(&listener->connections);
+    if (len <= listener->connections_max - listener->connections_max / 8)
+        return;
+    for (GList *link = listener->connections.head; link; link = link->next) {
+        Connection *connection = link->data;
+        if (connection->is_busy || connection->is_cut)
+            continue;
+        connection_cut(connection);
+        return;
+    }
+}
+
 static void on_connection(void *cls, struct MHD_Connection *mhd, void **state,
                           enum MHD_ConnectionNotificationCode code)
 {
@@ -166,6 +192,8 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **state,
         g_free(gone);
         *state = NULL;
         door->connections_len--;
+        http_source_resumed(
+            door->source); /* where there were too many it listens again only when it is run */
         door_retire(door);
         return;
     }
@@ -175,6 +203,7 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **state,
     connection->deadline_us = g_get_monotonic_time() + listener->request_ms * 1000;
     g_queue_push_tail(&listener->connections, connection);
     *state = listener->connections.tail;
+    make_room(listener);
     if (!listener->timer)
         timer_set(listener);
 }
@@ -193,6 +222,7 @@ static void connection_renew(Listener *listener, struct MHD_Connection *mhd)
     if (!connection || connection->is_unlimited)
         return;
     connection->deadline_us = g_get_monotonic_time() + listener->request_ms * 1000;
+    connection->is_busy = false;
     g_queue_unlink(&listener->connections, link);
     g_queue_push_tail_link(&listener->connections, link);
 }
@@ -453,6 +483,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     if (request->answer.status || request->stream)
         return respond(request);
     request->is_taken = true;
+    ((Connection *)connection_link(connection)->data)->is_busy = true;
     MHD_suspend_connection(connection);
     request->route->take(request, route_data(request));
     return MHD_YES;
@@ -572,7 +603,7 @@ static bool door_open(Listener *listener, const ListenerTls *tls, GError **error
     door->daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, on_request, door, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK,
         on_line, door, MHD_OPTION_NOTIFY_COMPLETED, on_completed, door, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, door, MHD_OPTION_CONNECTION_LIMIT, (unsigned)LISTENER_CONNECTIONS_MAX,
+        on_connection, door, MHD_OPTION_CONNECTION_LIMIT, listener->connections_max,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         LISTENER_HEADER_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY,
         tls ? encryption : encryption + G_N_ELEMENTS(encryption) - 1, MHD_OPTION_END);
@@ -589,21 +620,30 @@ static bool door_open(Listener *listener, const ListenerTls *tls, GError **error
     return false;
 }
 
+unsigned listener_connections_max(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / 2 > LISTENER_CONNECTIONS_MAX)
+        return LISTENER_CONNECTIONS_MAX;
+    return (unsigned)MAX(limit.rlim_cur / 2, (rlim_t)16);
+}
+
 Listener *listener_new(const ListenerOptions *options, GError **error)
 {
     int fd = listen_at(options, error);
     if (fd < 0)
         return NULL;
     Listener *listener = g_new0(Listener, 1);
-    *listener =
-        (Listener){.fd = fd,
-                   .is_encrypted = options->tls != NULL,
-                   .doors = g_ptr_array_new_with_free_func(door_free),
-                   .routes = g_memdup2(options->routes, options->routes_len * sizeof *options->routes),
-                   .routes_len = options->routes_len,
-                   .request_ms = options->request_ms ? options->request_ms : LISTENER_REQUEST_MS,
-                   .data = options->data,
-                   .address = options->address};
+    *listener = (Listener){
+        .fd = fd,
+        .is_encrypted = options->tls != NULL,
+        .doors = g_ptr_array_new_with_free_func(door_free),
+        .routes = g_memdup2(options->routes, options->routes_len * sizeof *options->routes),
+        .routes_len = options->routes_len,
+        .connections_max = options->connections_max ? options->connections_max : listener_connections_max(),
+        .request_ms = options->request_ms ? options->request_ms : LISTENER_REQUEST_MS,
+        .data = options->data,
+        .address = options->address};
     listener->address.len = sizeof listener->address.address;
     getsockname(fd, (struct sockaddr *)&listener->address.address, &listener->address.len);
     if (door_open(listener, options->tls, error))

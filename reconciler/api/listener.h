@@ -4,12 +4,13 @@
  * Calls:  libmicrohttpd. Logs nothing, and knows nothing of what its routes do.
  * Holds:  nothing is served but the routes. Everything has a limit: connections, the bytes of headers and
  * their number, the body of each route, the bodies of all together, and the time to each answer from the one
- * before it or the connection's begin. A connection is for one request unless its route keeps it. */
+ * before it or the connection's begin. A connection is for one request unless its route keeps it. Where it is
+ * crowded, who comes is heard, and who has waited for its own request the longest goes. */
 #pragma once
 #include "reconciler/api/listen_address.h"
 #include "spec/base/view.h"
 
-#define LISTENER_CONNECTIONS_MAX 2048
+#define LISTENER_CONNECTIONS_MAX 2048 /* or half of what the process may open, where that is less */
 #define LISTENER_HEADERS_MAX     64
 #define LISTENER_HEADER_BYTES    ((size_t)32 << 10) /* of a connection: the request line and all headers */
 #define LISTENER_BODIES_MAX      ((size_t)64 << 20) /* of all requests that are under way */
@@ -42,10 +43,12 @@ typedef struct {
     const ListenerTls *tls;      /* NULL: nothing is encrypted */
     const ListenerRoute *routes; /* copied; their texts are of the static kind */
     size_t routes_len;
-    int64_t request_ms; /* 0: LISTENER_REQUEST_MS */
-    void *data;         /* of begin and take */
+    unsigned connections_max; /* 0: listener_connections_max() */
+    int64_t request_ms;       /* 0: LISTENER_REQUEST_MS */
+    void *data;               /* of begin and take */
 } ListenerOptions;
 
+unsigned listener_connections_max(void);
 Listener *listener_new(const ListenerOptions *options, GError **error);
 /* Connections that come from now on are given this certificate; those that are there keep theirs. False with
  * error: it cannot be used, and the one before stays. Only for a listener that was made with one. */

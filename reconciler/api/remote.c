@@ -6,7 +6,7 @@
 #include "reconciler/api/rate.h"
 #include "reconciler/api/request.h"
 #include "reconciler/api/seen.h"
-#include "reconciler/provider/aws/sigv4.h"
+#include "spec/sigv4.h"
 
 #define LOOP_CHECKS_MAX ((size_t)128 << 10)           /* a body above it is checked by the thread */
 #define WAIT_MAX_MS     (LISTENER_REQUEST_MS * 2 / 3) /* of a long poll: the listener cuts it off otherwise */

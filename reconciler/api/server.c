@@ -1,4 +1,5 @@
 /* server.c: requests become calls, answers become responses. */
+#include "reconciler/api/access.h"
 #include "reconciler/api/server.h"
 #include "reconciler/api/http_source.h"
 #include <errno.h>
@@ -188,8 +189,11 @@ static Call *request_call(Request *request, char **ret_message)
     call->body = g_byte_array_free_to_bytes(g_steal_pointer(&request->body));
     call->answer = call_answered;
     call->owner = request;
-    if (operation->step == approve_step)
+    bool is_told = operation->changes && !operation->lines && !access_is_submission(operation);
+    if (is_told || json_object_get(call->request, "peer")) /* nobody speaks for another */
         call_tell_peer(call, request->connection);
+    if (!is_told)
+        json_object_del(call->request, "peer");
     return call;
 }
 

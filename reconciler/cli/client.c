@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-#include "reconciler/provider/aws/sigv4.h"
+#include "spec/sigv4.h"
 
 /* Invariant 9: what a daemon answers has a limit too. A list of a million job ids has 70 MB. */
 #define ANSWER_MAX ((size_t)512 * 1024 * 1024)
@@ -235,18 +235,15 @@ static struct curl_slist *sign(Client *client, const char *path, View body, stru
     char time[SIGV4_TIME_TEXT];
     int64_t now_ms = g_get_real_time() / 1000;
     const char *host = strstr(client->access->url, "://") + 3;
-    AwsCredentials *credentials =
-        aws_credentials_new(client->access->id, client->access->secret, NULL, 0, "");
     sigv4_time_text(now_ms, time);
     const SigV4Header signed_headers[] = {{"host", host}, {"x-amz-date", time}};
     const SigV4Request request = {
         .method = "POST", .path = path, .headers = signed_headers, .headers_len = 2, .body = body};
-    g_autofree char *authorization =
-        sigv4_authorization(&request, &client->scope, credentials, now_ms, &client->derived);
+    g_autofree char *authorization = sigv4_authorization(&request, &client->scope, client->access->id,
+                                                         client->access->secret, now_ms, &client->derived);
     g_autofree char *date = g_strconcat("X-Amz-Date: ", time, NULL),
                     *full = g_strconcat("Authorization: ", authorization, NULL),
                     *host_header = g_strconcat("Host: ", host, NULL);
-    aws_credentials_unref(credentials);
     headers = curl_slist_append(headers, host_header);
     headers = curl_slist_append(headers, date);
     return curl_slist_append(headers, full);

@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 #include "reconciler/provider/aws/aws_answer.h"
-#include "reconciler/provider/aws/sigv4.h"
+#include "spec/sigv4.h"
 #include "reconciler/provider/aws/task_state.h"
 #include "reconciler/provider/aws/xml.h"
 #include "spec/task_part.h"

@@ -2,7 +2,7 @@
  * signed is checked: of the moment, over all of its headers. */
 #pragma once
 #include "reconciler/provider/aws/aws_client.h"
-#include "reconciler/provider/aws/sigv4.h"
+#include "spec/sigv4.h"
 #include "tests/support/fake_aws_http.h"
 #include "tests/support/fake_credentials.h"
 

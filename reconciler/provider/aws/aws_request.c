@@ -148,6 +148,7 @@ GStrv aws_request_headers(const AwsEndpoint *endpoint, const AwsAttempt *attempt
                                   .headers_len = headers.len,
                                   .body = is_rest ? (View){0} : view_from(attempt->body)};
     const SigV4Scope scope = {signing.region, signing.name};
-    g_autofree char *authorization = sigv4_authorization(&request, &scope, credentials, at_ms, key);
+    g_autofree char *authorization = sigv4_authorization(&request, &scope, credentials->access_key_id,
+                                                         credentials->secret_access_key, at_ms, key);
     return lines_of(&headers, authorization);
 }

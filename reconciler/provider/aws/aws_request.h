@@ -5,7 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "reconciler/provider/aws/aws_partition.h"
-#include "reconciler/provider/aws/sigv4.h"
+#include "reconciler/provider/aws/aws_credentials.h"
+#include "spec/sigv4.h"
 
 typedef struct {
     char *url;  /* that requests go to */

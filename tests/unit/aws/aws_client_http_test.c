@@ -1,5 +1,5 @@
 #include "reconciler/provider/aws/aws_client.h"
-#include "reconciler/provider/aws/sigv4.h"
+#include "spec/sigv4.h"
 #include "tests/support/http_script.h"
 
 #define HEADERS_MAX 16

@@ -1,4 +1,4 @@
-#include "reconciler/provider/aws/sigv4.h"
+#include "spec/sigv4.h"
 #include <openssl/crypto.h>
 #include <string.h>
 
@@ -274,18 +274,18 @@ static GPtrArray *names_of(const SigV4Request *request)
     return names;
 }
 
-char *sigv4_authorization(const SigV4Request *request, const SigV4Scope *scope,
-                          const AwsCredentials *credentials, int64_t at_ms, SigV4Key *key)
+char *sigv4_authorization(const SigV4Request *request, const SigV4Scope *scope, const char *access_key_id,
+                          const char *secret, int64_t at_ms, SigV4Key *key)
 {
     char time[SIGV4_TIME_TEXT], signature[2 * MAC_BYTES + 1];
     g_autoptr(GPtrArray) names = names_of(request);
     g_autofree char *joined = g_strjoinv(";", (char **)names->pdata);
     sigv4_time_text(at_ms, time);
     g_autofree char *day = g_strndup(time, 8);
-    sign(request, (const char *const *)names->pdata, scope, time,
-         key_for(key, credentials->secret_access_key, day, scope), signature);
+    sign(request, (const char *const *)names->pdata, scope, time, key_for(key, secret, day, scope),
+         signature);
     return g_strdup_printf(ALGORITHM " Credential=%s/%s/%s/%s/" TERMINATOR ", SignedHeaders=%s, Signature=%s",
-                           credentials->access_key_id, day, scope->region, scope->service, joined, signature);
+                           access_key_id, day, scope->region, scope->service, joined, signature);
 }
 
 /* ---- checking ---- */

@@ -6,7 +6,6 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include "reconciler/provider/aws/aws_credentials.h"
 #include "spec/base/view.h"
 #include "spec/mac.h"
 
@@ -48,8 +47,8 @@ char *sigv4_canonical_digest(const SigV4Request *request, const char *const *sig
 /* The value of Authorization over all headers of request but those that change on the way (connection,
  * user-agent …): they have to hold host, x-amz-date (of at_ms) and, with a session token,
  * x-amz-security-token. key: kept between calls; zero at first. New string. */
-char *sigv4_authorization(const SigV4Request *request, const SigV4Scope *scope,
-                          const AwsCredentials *credentials, int64_t at_ms, SigV4Key *key);
+char *sigv4_authorization(const SigV4Request *request, const SigV4Scope *scope, const char *access_key_id,
+                          const char *secret, int64_t at_ms, SigV4Key *key);
 
 /* ---- checking ---- */
 
