@@ -11,6 +11,8 @@
 #define LOOP_CHECKS_MAX ((size_t)128 << 10)           /* a body above it is checked by the thread */
 #define WAIT_MAX_MS     (LISTENER_REQUEST_MS * 2 / 3) /* of a long poll: the listener cuts it off otherwise */
 #define EVENTS_PATH     "/events"
+#define JOBS_PATH       "/muster/v1/jobs"
+#define LINES_TYPE      "application/x-ndjson"
 #define LOGS_TARGET     "Logs_20140328."
 #define TAGS_PATH       "/v1/tags/"
 
@@ -37,7 +39,8 @@ struct Remote {
     void (*call)(Call *call, void *data);
     void *data;
     EventStreams *streams;
-    ListenerRoute routes[5];
+    Meters *meters;
+    ListenerRoute routes[6];
     GHashTable *keys; /* id → OpenKey* */
     Seen seen;
     Rate told;
@@ -98,12 +101,14 @@ static char **answer_headers(const char *error_type)
 }
 
 /* In Batch's form and in ours: whoever asks reads the one that it knows. */
-static void refuse(ListenerRequest *request, unsigned status, const char *type, const char *message)
+static void refuse(const Remote *remote, ListenerRequest *request, unsigned status, const char *type,
+                   const char *message)
 {
     json_t *body = json_pack("{s:s,s:s,s:{s:i,s:s,s:s}}", "message", message, "__type", type, "error", "exit",
                              status == 403 ? 3 : 1, "code", type, "message", message);
     char *text = json_dumps(body, JSON_COMPACT);
     json_decref(body);
+    meters_request(remote->meters, NULL, (int)status);
     listener_answer(request, &(ListenerAnswer){.status = status,
                                                .type = "application/json",
                                                .text = text,
@@ -126,10 +131,10 @@ static void refuse_told(Remote *remote, ListenerRequest *request, unsigned statu
         g_autofree char *text = g_strdup_printf("the API refused a request: %s: %.300s (%" G_GINT64_FORMAT
                                                 " since the last one that was told)",
                                                 type, escaped, remote->refused_len);
-        remote->log.line(remote->log.self, text);
+        log_tell(&remote->log, &(LogEntry){.level = LOG_LEVEL_WARNING, .message = text});
         remote->refused_len = 0;
     }
-    refuse(request, status, type, message);
+    refuse(remote, request, status, type, message);
 }
 
 static void call_answered(Call *call)
@@ -138,6 +143,8 @@ static void call_answered(Call *call)
     OperationResult *result = &call->result;
     ListenerAnswer answer = {.status = (unsigned)result->http_status, .type = "application/json"};
     answer.headers = answer_headers(result->error_type);
+    if (call->wants_lines && result->http_status == 200)
+        answer.type = LINES_TYPE;
     if (result->text) {
         answer.len = result->text->len;
         answer.text = g_string_free(g_steal_pointer(&result->text), FALSE);
@@ -189,6 +196,13 @@ static OpenKey *key_open(Remote *remote, const char *id, int64_t now_ms)
 
 /* ---- which operation ---- */
 
+/* Lines of jobs, in and out; the same path with JSON lists jobs, as on the socket. */
+static bool is_lines(const ListenerRequest *request, const char *path)
+{
+    const char *type = listener_header(request, "content-type");
+    return strcmp(path, JOBS_PATH) == 0 && type && g_str_has_prefix(type, LINES_TYPE);
+}
+
 static const Operation *operation_of(const ListenerRequest *request, const char *path)
 {
     const char *method = listener_method(request), *target = listener_header(request, "x-amz-target");
@@ -199,6 +213,8 @@ static const Operation *operation_of(const ListenerRequest *request, const char 
                                                                    : "");
     if (strcmp(path, EVENTS_PATH) == 0)
         return operation_find_name("events");
+    if (is_lines(request, path))
+        return operation_find_name("bulk");
     if (strcmp(method, "POST") != 0)
         return NULL;
     if (strcmp(path, "/") == 0 && target && g_str_has_prefix(target, LOGS_TARGET)) {
@@ -234,12 +250,13 @@ static void add_path_members(const Arrival *arrival, json_t *json)
 /* NULL: it was answered. */
 static json_t *request_json(const Arrival *arrival)
 {
+    const Remote *remote = arrival->remote;
     g_autofree char *message = NULL;
     json_t *json = request_parse(listener_body(arrival->request), &message);
     if (json)
         add_path_members(arrival, json);
     else
-        refuse(arrival->request, 400, "ClientException", message);
+        refuse(remote, arrival->request, 400, "ClientException", message);
     return json;
 }
 
@@ -250,9 +267,10 @@ static void call_begin(Remote *remote, const Arrival *arrival, const Key *key, j
     if (json && json_integer_value(json_object_get(json, "timeoutMs")) > WAIT_MAX_MS)
         json_object_set_new(json, "timeoutMs", json_integer(WAIT_MAX_MS));
     Call *call = call_new(arrival->operation, json);
-    if (arrival->operation->lines)
+    if (arrival->operation->lines) {
         call->body = g_bytes_new(body.data, body.len);
-    else if (!access_is_submission(arrival->operation))
+        call->wants_lines = is_lines(request, arrival->path);
+    } else if (!access_is_submission(arrival->operation))
         access_tell_peer(key, call->request);
     call->answer = call_answered;
     call->owner = request;
@@ -268,7 +286,7 @@ static bool check_rate(const Remote *remote, OpenKey *open, ListenerRequest *req
                              .burst = 2 * open->key.per_second};
     if (rate_take(&open->rate, limit, monotonic_ms(remote), &wait_ms))
         return true;
-    refuse(request, 429, "TooManyRequestsException", "Too Many Requests");
+    refuse(remote, request, 429, "TooManyRequestsException", "Too Many Requests");
     return false;
 }
 
@@ -360,7 +378,7 @@ static void verified(Remote *remote, const Arrival *arrival)
     };
     OpenKey *open = key_open(remote, arrival->key_id, arrival->now_ms);
     if (remote->is_stopping)
-        refuse(arrival->request, 503, "ServiceUnavailable", "muster stops");
+        refuse(remote, arrival->request, 503, "ServiceUnavailable", "muster stops");
     else if (!open)
         refuse_told(remote, arrival->request, 403, "UnrecognizedClientException",
                     "The security token included in the request is invalid.");
@@ -428,14 +446,14 @@ static Arrival *arrival_new(Remote *remote, ListenerRequest *request)
                     "the API is served over TLS (--tls-cert), to this machine, and to the proxies that "
                     "--behind-proxy names");
     else if (!arrival->authorization)
-        refuse(request, 403, "MissingAuthenticationTokenException",
+        refuse(remote, request, 403, "MissingAuthenticationTokenException",
                "Missing Authentication Token: sign the request (Signature Version 4) with a key of muster "
                "key create");
     else if (!sigv4_claim_parse(arrival->authorization, &arrival->claim))
-        refuse(request, 403, "IncompleteSignatureException",
+        refuse(remote, request, 403, "IncompleteSignatureException",
                "Authorization is not one of AWS4-HMAC-SHA256 in full: Credential, SignedHeaders, Signature");
     else if (!(arrival->operation = operation_of(request, arrival->path)))
-        refuse(request, 404, "UnknownOperationException", "there is no such operation");
+        refuse(remote, request, 404, "UnknownOperationException", "there is no such operation");
     else
         arrival->key_id = g_strdup(arrival->claim.access_key_id);
     return arrival->key_id ? g_steal_pointer(&arrival) : NULL;
@@ -494,17 +512,17 @@ Remote *remote_new(const RemoteOptions *options)
                  .call = options->call,
                  .data = options->data,
                  .streams = options->streams,
+                 .meters = options->meters,
                  .keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, open_key_free),
                  .checked = g_async_queue_new(),
                  .context = g_main_context_ref_thread_default()};
     static const struct {
         const char *method, *path;
         size_t body_max;
-    } routes[] = {{LISTENER_ANY_METHOD, "/v1/", REMOTE_BODY_MAX},
-                  {"POST", "/muster/v1/bulk", REMOTE_BULK_MAX},
-                  {"GET", EVENTS_PATH, 0},
-                  {"POST", "/muster/v1/", REMOTE_BODY_MAX},
-                  {"POST", "/", REMOTE_BODY_MAX}};
+    } routes[] = {
+        {LISTENER_ANY_METHOD, "/v1/", REMOTE_BODY_MAX}, {"POST", "/muster/v1/bulk", REMOTE_BULK_MAX},
+        {"POST", JOBS_PATH, REMOTE_BULK_MAX},           {"GET", EVENTS_PATH, 0},
+        {"POST", "/muster/v1/", REMOTE_BODY_MAX},       {"POST", "/", REMOTE_BODY_MAX}};
     for (size_t i = 0; i < G_N_ELEMENTS(routes); i++)
         remote->routes[i] = (ListenerRoute){.method = routes[i].method,
                                             .path = routes[i].path,

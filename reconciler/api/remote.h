@@ -8,6 +8,7 @@
 #include "reconciler/api/address_range.h"
 #include "reconciler/api/event_streams.h"
 #include "reconciler/api/listener.h"
+#include "reconciler/api/meters.h"
 #include "reconciler/api/operation.h"
 
 #define REMOTE_BODY_MAX ((size_t)1 << 20)
@@ -21,6 +22,7 @@ typedef struct {
     bool is_encrypted; /* the listener speaks TLS */
     ClockPort clock;
     LogPort log;
+    Meters *meters; /* what is refused before it is a call is counted there; may be NULL */
     const char *(*setting)(const char *name, void *data); /* of the state as it is now; NULL: none */
     void (*call)(Call *call, void *data);                 /* takes the call */
     EventStreams *streams;                                /* borrowed */
