@@ -496,8 +496,12 @@ void drift_declared(World *world, const Resource *resource, int64_t now_ms)
         return;
     }
     char *fields = still_declared(world, resource, entry->drift.fields);
+    DriftMode mode = drift_mode(view_from(resource->metadata));
     if (!fields) {
+        bool is_remembered = entry->drift.corrections > 0 && !entry->drift.is_ignored;
         ends(world, entry, "declared otherwise since", now_ms);
+        if (is_remembered)
+            entry->drift.is_ignored = mode == DRIFT_IGNORE;
         return;
     }
     if (strcmp(fields, entry->drift.fields) != 0) {
@@ -506,7 +510,6 @@ void drift_declared(World *world, const Resource *resource, int64_t now_ms)
     } else {
         g_free(fields);
     }
-    DriftMode mode = drift_mode(view_from(resource->metadata));
     if ((mode == DRIFT_IGNORE) != entry->drift.is_ignored)
         mode_changes(world, entry, mode, now_ms);
     entry->drift.refusals = 0;

@@ -9,7 +9,7 @@
 #define DEPENDS_MAX     3
 #define REVISIONS_MAX   6
 
-typedef enum { OP_SUBMIT, OP_BULK, OP_END, OP_READ, OP_REVISION } OpType;
+typedef enum { OP_SUBMIT, OP_BULK, OP_END, OP_READ, OP_DECLARE, OP_REVISION } OpType;
 typedef enum { OP_WAITING, OP_ASKED, OP_DONE } OpState;
 
 typedef struct {
@@ -112,6 +112,37 @@ static void make_uncertain(Script *script, int number)
     }
 }
 
+/* Resources that people make, change and delete through the API, beside those of the source. Any may be
+ * refused: what it names is not there, or not yet gone. */
+static const struct {
+    const char *operation, *request;
+} declarations[] = {
+    {"createcomputeenvironment",
+     "{'computeEnvironmentName':'api','type':'MANAGED','computeResources':{'type':'EC2','maxvCpus':2}}"},
+    {"updatecomputeenvironment", "{'computeEnvironment':'api','computeResources':{'maxvCpus':3}}"},
+    {"updatecomputeenvironment", "{'computeEnvironment':'api','state':'DISABLED'}"},
+    {"deletecomputeenvironment", "{'computeEnvironment':'api'}"},
+    {"createjobqueue", "{'jobQueueName':'api','priority':1,"
+                       "'computeEnvironmentOrder':[{'order':1,'computeEnvironment':'api'}]}"},
+    {"updatejobqueue", "{'jobQueue':'api','state':'DISABLED','priority':7}"},
+    {"deletejobqueue", "{'jobQueue':'api'}"},
+    {"registerjobdefinition",
+     "{'jobDefinitionName':'api','type':'container','containerProperties':{'image':'i','command':['true'],"
+     "'resourceRequirements':[{'type':'VCPU','value':'1'},{'type':'MEMORY','value':'16'}]}}"},
+    {"deregisterjobdefinition", "{'jobDefinition':'api:1'}"},
+    {"deregisterjobdefinition", "{'jobDefinition':'api:2'}"},
+    {"tagresource", "{'resourceArn':'arn:aws:batch:::job-definition/api:2','tags':{'a':'b'}}"},
+    {"createschedulingpolicy", "{'name':'api'}"},
+    {"updateschedulingpolicy",
+     "{'arn':'arn:aws:batch:::scheduling-policy/api','fairsharePolicy':{'shareDecaySeconds':60}}"},
+    {"deleteschedulingpolicy", "{'arn':'arn:aws:batch:::scheduling-policy/api'}"},
+    {"createconsumableresource", "{'consumableResourceName':'api','totalQuantity':3}"},
+    {"updateconsumableresource",
+     "{'consumableResource':'api','operation':'ADD','quantity':1,'clientToken':'t'}"},
+    {"deleteconsumableresource", "{'consumableResource':'api'}"},
+    {"updatejobqueue", "{'jobQueue':'main','priority':9}"}, /* the source's: always refused */
+};
+
 static void plan_op(Script *script, Rng *rng, int64_t at_ms)
 {
     uint64_t drawn = rng_below(rng, 100);
@@ -120,10 +151,12 @@ static void plan_op(Script *script, Rng *rng, int64_t at_ms)
     op.type = drawn < 45 || !any ? OP_SUBMIT
               : drawn < 55       ? OP_BULK
               : drawn < 65       ? OP_END
-              : drawn < 88       ? OP_READ
+              : drawn < 80       ? OP_READ
+              : drawn < 90       ? OP_DECLARE
                                  : OP_REVISION;
     op.terminate = rng_below(rng, 2);
-    op.question = (int)rng_below(rng, 8);
+    op.question =
+        op.type == OP_DECLARE ? (int)rng_below(rng, G_N_ELEMENTS(declarations)) : (int)rng_below(rng, 8);
     if (op.type <= OP_BULK) {
         plan_job(script, rng, &op);
     } else if (op.type == OP_REVISION) {
@@ -285,6 +318,12 @@ static Call *question(const Script *script, const Op *op)
     }
 }
 
+static Call *declaration(const Op *op)
+{
+    g_autofree char *text = g_strdelimit(g_strdup(declarations[op->question].request), "'", '"');
+    return call_new(operation_find_name(declarations[op->question].operation), json_loads(text, 0, NULL));
+}
+
 static void answered(Call *call);
 
 static void ask(Script *script, Op *op)
@@ -298,6 +337,7 @@ static void ask(Script *script, Op *op)
                         json_pack("{s:[s],s:s}", "jobs", job_at(script, op->job)->id, "reason", "asked for"));
         break;
     case OP_READ: call = question(script, op); break;
+    case OP_DECLARE: call = declaration(op); break;
     case OP_REVISION: g_assert_not_reached();
     }
     Asked *asked = g_new(Asked, 1);
