@@ -13,6 +13,7 @@ typedef struct {
     guint group;
     JobState state;
     int32_t array_size, attempts;
+    int32_t main_node;               /* of a multinode job: whose log is the job's; else NOT_A_CHILD */
     int64_t counts[JOB_STATE_COUNT]; /* what it adds to its group */
     uint8_t *failed;                 /* arrays: bit per child that was named; NULL until one failed */
 } TrackedJob;
@@ -202,6 +203,8 @@ static void job_from_world(ProgressTrack *track, TrackedJob *tracked, const Job 
     else
         counts[job->state] = 1;
     tracked->attempts = job->attempts;
+    tracked->main_node =
+        job->template->effective->nodes > 1 ? (int32_t)job->template->effective->main_node : NOT_A_CHILD;
     job_set(track, tracked, counts, job->state, job->status_reason, now_ms);
     if (counts[JOB_FAILED] <= failed)
         return;
@@ -222,6 +225,7 @@ static void job_from_view(ProgressTrack *track, const JobView *view, guint group
     else
         counts[view->state] = 1;
     tracked->attempts = view->attempts;
+    tracked->main_node = view->node;
     int64_t failed = tracked->counts[JOB_FAILED];
     job_set(track, tracked, counts, view->state, view->status_reason, now_ms);
     if (counts[JOB_FAILED] > failed)
@@ -438,8 +442,8 @@ static json_t *failure_json(const Failure *failure, const char *state_dir)
     json_set_text(object, "jobName", failure->job->name);
     json_set_text(object, "statusReason", failure->reason);
     if (failure->attempts > 0 && (failure->index != NOT_A_CHILD || !failure->job->array_size)) {
-        g_autofree char *log =
-            attempt_log_path(state_dir, &failure->job->id, failure->index, failure->attempts);
+        int32_t index = failure->index == NOT_A_CHILD ? failure->job->main_node : failure->index;
+        g_autofree char *log = attempt_log_path(state_dir, &failure->job->id, index, failure->attempts);
         json_set_text(object, "logPath", log);
     }
     return object;
