@@ -62,6 +62,15 @@ static void apply_refused(Reconciler *reconciler, Launch *launch, const Provider
         instance_rest(reconciler->world, instance, reconciler->now_ms + REFUSED_REST_MS);
 }
 
+/* It is no row: who waits for news is told without a commit. */
+static void apply_accepted(Reconciler *reconciler, const Launch *launch, const ProviderEvent *event)
+{
+    if (g_strcmp0(launch_waits_for(reconciler->world, launch), event->reason) == 0)
+        return;
+    launch_waits(reconciler->world, launch, event->reason);
+    reconciler->waiters_due = true;
+}
+
 static void apply_started(Reconciler *reconciler, Launch *launch, const ProviderEvent *event)
 {
     bool runs = launch->state == LAUNCH_EFFECTIVE;
@@ -73,7 +82,7 @@ static void apply_started(Reconciler *reconciler, Launch *launch, const Provider
 static void apply_to_launch(Reconciler *reconciler, Launch *launch, const ProviderEvent *event)
 {
     switch (event->type) {
-    case PROVIDER_EVENT_ACCEPTED: return;
+    case PROVIDER_EVENT_ACCEPTED: apply_accepted(reconciler, launch, event); return;
     case PROVIDER_EVENT_STARTED: apply_started(reconciler, launch, event); return;
     case PROVIDER_EVENT_REFUSED: apply_refused(reconciler, launch, event); return;
     case PROVIDER_EVENT_ENDED: apply_end(reconciler, launch, event); return;

@@ -1,5 +1,6 @@
 /* progress.c: the track of one apply's work. */
 #include "reconciler/api/progress.h"
+#include "reconciler/api/waits.h"
 
 typedef struct {
     char *name;
@@ -30,6 +31,7 @@ struct ProgressTrack {
     int64_t created_ms, version;
     ApplyState state;
     size_t pending;
+    json_t *waits;         /* as json_waits() has it */
     GHashTable *runs;      /* id → group + 1 */
     GHashTable *expected;  /* ids of older runs that are waited for, ended or not */
     GHashTable *jobs;      /* JobId bytes → TrackedJob*, owned */
@@ -87,6 +89,7 @@ ProgressTrack *progress_track_new(const ApplyRecord *apply)
     track->expected = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     track->jobs = g_hash_table_new_full(id_hash, id_equal, NULL, job_free);
     track->unfinished = g_ptr_array_new();
+    track->waits = json_array();
     track->groups = g_array_new(FALSE, TRUE, sizeof(Group));
     g_array_set_clear_func(track->groups, group_clear);
     track->failures = g_array_new(FALSE, TRUE, sizeof(Failure));
@@ -100,6 +103,7 @@ void progress_track_free(void *data)
     if (!track)
         return;
     g_free(track->owner);
+    json_decref(track->waits);
     g_hash_table_unref(track->runs);
     g_hash_table_unref(track->expected);
     g_array_unref(track->failures);
@@ -449,6 +453,21 @@ static json_t *failure_json(const Failure *failure, const char *state_dir)
     return object;
 }
 
+static bool is_of_track(const Launch *launch, const void *data)
+{
+    const ProgressTrack *track = data;
+    return g_hash_table_contains(track->jobs, &launch->job->id);
+}
+
+void progress_track_waits(ProgressTrack *track, const World *world, int64_t now_ms)
+{
+    json_t *waits = json_waits(world, is_of_track, track);
+    if (!json_equal(waits, track->waits))
+        track_changed(track, now_ms);
+    json_decref(track->waits);
+    track->waits = waits;
+}
+
 void progress_track_json(const ProgressTrack *track, const World *world, const char *state_dir, int64_t since,
                          json_t *body)
 {
@@ -470,5 +489,6 @@ void progress_track_json(const ProgressTrack *track, const World *world, const c
     json_object_set_new(body, "groups", groups);
     json_object_set_new(body, "failures", failures);
     json_object_set_new(body, "runs", runs);
+    json_object_set(body, "waits", track->waits);
     json_set_number(body, "failed", track->failed);
 }

@@ -227,6 +227,11 @@ const json_t *docker_engine_info(const DockerEngine *engine)
     return engine->info;
 }
 
+const char *docker_engine_version(const DockerEngine *engine)
+{
+    return engine->version;
+}
+
 /* ---- their turn ---- */
 
 static void take_answer(const HttpAnswer *http, void *data)
