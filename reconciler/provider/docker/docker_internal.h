@@ -83,6 +83,7 @@ struct DockerPiece {
     PieceState state;
     uint64_t call;   /* under way; 0: none */
     bool is_doubted; /* to be looked at */
+    int start_tries; /* that the engine gave up */
     bool is_unsure;  /* it may have been started before: to be proven that it was not */
     bool is_pulling, was_pulled;
     bool is_terminated, is_killed; /* TERM and KILL were sent */
