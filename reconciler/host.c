@@ -2,6 +2,9 @@
 #include "reconciler/docker_facts.h"
 #include "reconciler/doctor.h"
 #include "reconciler/host.h"
+#include "reconciler/api/job_event.h"
+#include "reconciler/api/meters.h"
+#include "reconciler/api/remote.h"
 #include "reconciler/api/server.h"
 #include "reconciler/backup_keeper.h"
 #include "reconciler/backup_send.h"
@@ -22,6 +25,7 @@
 #include "reconciler/source/policy_file.h"
 #include "reconciler/store/lease.h"
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -35,9 +39,14 @@ struct HostHandle {
     char *state_dir, *command, *source_name, *provider_name, *publish_path, *notify_path;
     char **follow_paths, **follow_values;
     char *policy_path, *listen, *backup_place; /* NULL: none */
+    char *key_file, *tls_cert, *tls_key;
+    AddressRange *proxies;
+    size_t proxies_len;
     bool launch, log_to_stderr, notify_is_named;
+    LogFormat log_format;
     int64_t interval_ms, record_bytes, backup_interval_ms;
     LoopMeter loop;
+    Meters meters;
 
     GThread *thread;
     GMainContext *context;
@@ -57,7 +66,9 @@ struct HostHandle {
     Reconciler *reconciler;
     Server *server;
     GPtrArray *follows;
-    Hooks *hooks;          /* NULL: nothing is served over TCP */
+    Hooks *hooks;   /* NULL: nothing is served over TCP */
+    Remote *remote; /* with them */
+    EventStreams *streams;
     Publisher *publisher;  /* NULL: nothing is published */
     BackupKeeper *backups; /* NULL: none are made */
     NotifyConfig *notify;  /* who is told of events; NULL: nobody, whatever happens */
@@ -69,14 +80,29 @@ struct HostHandle {
  * --------------------------------------------------------------------------------------------------------------
  */
 
-static void host_log(void *self, const char *text)
+static void host_entry(void *self, const LogEntry *entry)
 {
     const HostHandle *handle = self;
     if (!handle->log_to_stderr)
         return;
-    g_autoptr(GDateTime) now = g_date_time_new_now_utc();
-    g_autofree char *at = g_date_time_format(now, "%Y-%m-%dT%H:%M:%S");
-    fprintf(stderr, "%s.%03dZ %s\n", at, g_date_time_get_microsecond(now) / 1000, text);
+    g_autoptr(GString) line = g_string_new(NULL);
+    log_entry_append(line, handle->log_format, entry, clock_ms());
+    fputs(line->str, stderr);
+}
+
+static void host_log(void *self, const char *text)
+{
+    host_entry(self, &(LogEntry){.message = text});
+}
+
+static void host_warn(HostHandle *handle, const char *text)
+{
+    host_entry(handle, &(LogEntry){.level = LOG_LEVEL_WARNING, .message = text});
+}
+
+static LogPort log_port(HostHandle *handle)
+{
+    return (LogPort){.line = host_log, .entry = host_entry, .self = handle};
 }
 
 /* ---- the loop's thread
@@ -92,7 +118,7 @@ static void host_fail(HostHandle *handle, const GError *error)
     uint64_t one = 1;
     ssize_t written = write(handle->failed_fd, &one, sizeof one);
     (void)written; /* an eventfd takes it */
-    host_log(handle, error->message);
+    host_entry(handle, &(LogEntry){.level = LOG_LEVEL_ERROR, .message = error->message});
 }
 
 static void on_tick(void *data)
@@ -142,6 +168,8 @@ static void on_durable(void *self, uint64_t event_sequence)
     const HostHandle *handle = self;
     if (handle->outbox)
         outbox_durable(handle->outbox, event_sequence);
+    if (handle->streams)
+        event_streams_durable(handle->streams, event_sequence);
 }
 
 static void on_told(const OutboxReport *reports, size_t len, void *data)
@@ -199,29 +227,95 @@ static void start_outbox(HostHandle *handle)
                              .config = handle->notify,
                              .durable = world_event_sequence(reconciler_world(handle->reconciler)),
                              .told = on_told,
-                             .data = handle};
+                             .data = handle,
+                             .job = job_event_detail};
     const EntropyPort entropy = engine_ports_get(handle->ports).entropy;
     entropy.fill(entropy.self, &options.seed, sizeof options.seed);
     if (handle->notify)
         handle->outbox = outbox_new(&options);
 }
 
+static const char *remote_setting(const char *name, void *data)
+{
+    const HostHandle *handle = data;
+    return handle->reconciler ? world_setting(reconciler_world(handle->reconciler), name) : NULL;
+}
+
+/* The texts of both files; the key's is wiped by tls_clear(). */
+typedef struct {
+    char *certificate, *key;
+} TlsTexts;
+
+static void tls_clear(TlsTexts *texts)
+{
+    if (texts->key)
+        OPENSSL_cleanse(texts->key, strlen(texts->key));
+    g_free(texts->key);
+    g_free(texts->certificate);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(TlsTexts, tls_clear)
+
+static bool tls_read(const HostHandle *handle, TlsTexts *ret_texts, GError **error)
+{
+    return g_file_get_contents(handle->tls_cert, &ret_texts->certificate, NULL, error) &&
+           g_file_get_contents(handle->tls_key, &ret_texts->key, NULL, error);
+}
+
+static void reload_tls(HostHandle *handle)
+{
+    g_auto(TlsTexts) texts = {0};
+    g_autoptr(GError) error = NULL;
+    if (!handle->hooks || !handle->tls_cert)
+        return;
+    if (tls_read(handle, &texts, &error) &&
+        hooks_renew_tls(handle->hooks, &(ListenerTls){texts.certificate, texts.key}, &error))
+        return;
+    g_autofree char *text =
+        g_strdup_printf("%s: the certificate before stays: %s", handle->tls_cert, error->message);
+    host_log(handle, text);
+}
+
 static bool start_hooks(HostHandle *handle, GError **error)
 {
+    g_auto(TlsTexts) texts = {0};
+    ListenerTls tls;
     if (!handle->listen)
         return true;
-    HooksOptions options = {.follows = handle->follows,
+    EventStreamsOptions streams = {.durable = world_event_sequence(reconciler_world(handle->reconciler)),
+                                   .call = on_call,
+                                   .data = handle};
+    handle->streams = event_streams_new(&streams);
+    RemoteOptions remote = {.streams = handle->streams,
+                            .meters = &handle->meters,
+                            .key_file = handle->key_file,
+                            .proxies = handle->proxies,
+                            .proxies_len = handle->proxies_len,
+                            .is_encrypted = handle->tls_cert != NULL,
                             .clock = clock_port(handle->clock),
-                            .log = {.line = host_log, .self = handle},
+                            .log = log_port(handle),
+                            .setting = remote_setting,
                             .call = on_call,
                             .data = handle};
+    handle->remote = remote_new(&remote);
+    HooksOptions options = {.follows = handle->follows,
+                            .clock = clock_port(handle->clock),
+                            .log = log_port(handle),
+                            .call = on_call,
+                            .data = handle};
+    options.routes = remote_routes(handle->remote, &options.routes_len);
+    if (handle->tls_cert && !tls_read(handle, &texts, error))
+        return false;
+    tls = (ListenerTls){texts.certificate, texts.key};
+    options.tls = handle->tls_cert ? &tls : NULL;
     if (!listen_address_parse(handle->listen, &options.address, error))
         return false;
     handle->hooks = hooks_new(&options, error);
     if (!handle->hooks)
         return false;
     g_autofree char *at = hooks_text(handle->hooks);
-    g_autofree char *text = g_strdup_printf("listening at http://%s/ (hooks, healthz, readyz, metrics)", at);
+    g_autofree char *text =
+        g_strdup_printf("listening at http%s://%s/ (the API, hooks, healthz, readyz, metrics)",
+                        handle->tls_cert ? "s" : "", at);
     host_log(handle, text);
     return true;
 }
@@ -241,7 +335,7 @@ static void start_recording(HostHandle *handle, Ports *ports, const ReconcilerOp
         return;
     }
     g_autofree char *text = g_strdup_printf("nothing is recorded for replays: %s", error->message);
-    host_log(handle, text);
+    host_warn(handle, text);
 }
 
 static bool start_all(HostHandle *handle, GError **error)
@@ -260,14 +354,15 @@ static bool start_all(HostHandle *handle, GError **error)
                                   .committed = on_committed,
                                   .event = on_provider_event,
                                   .log = host_log,
+                                  .entry = host_entry,
                                   .expect = on_expected,
-                                  .data = handle};
+                                  .data = handle,
+                                  .meters = &handle->meters};
     handle->ports = engine_ports_new(&options, error);
     if (!handle->ports)
         return false;
     if (handle->publish_path)
-        handle->publisher = publisher_new(handle->state_dir, handle->publish_path,
-                                          (LogPort){.line = host_log, .self = handle});
+        handle->publisher = publisher_new(handle->state_dir, handle->publish_path, log_port(handle));
     Ports ports = engine_ports_get(handle->ports);
     ports.clock = clock_port(handle->clock);
     ports.outbox = (OutboxPort){on_durable, handle};
@@ -285,16 +380,16 @@ static bool start_all(HostHandle *handle, GError **error)
                                   .notice = notice,
                                   .interval_ms = handle->interval_ms,
                                   .policy = handle->policy,
-                                  .loop = &handle->loop};
+                                  .loop = &handle->loop,
+                                  .meters = &handle->meters};
     start_recording(handle, &ports, &settings);
     handle->reconciler = reconciler_new(&ports, &settings, error);
     if (!handle->reconciler)
         return false;
     start_outbox(handle);
     if (handle->backup_place)
-        handle->backups =
-            backup_keeper_new(handle->state_dir, handle->backup_place, handle->backup_interval_ms,
-                              (LogPort){.line = host_log, .self = handle}, on_backup, handle);
+        handle->backups = backup_keeper_new(handle->state_dir, handle->backup_place,
+                                            handle->backup_interval_ms, log_port(handle), on_backup, handle);
     handle->server = server_new(handle->state_dir, on_call, handle, error);
     return handle->server && start_follows(handle, error) && start_hooks(handle, error);
 }
@@ -308,6 +403,8 @@ static void end_all(HostHandle *handle)
         g_clear_pointer(&handle->full_pass, g_source_unref);
     }
     hooks_stop(handle->hooks);
+    remote_stop(handle->remote);
+    event_streams_stop(handle->streams);
     if (handle->clock)
         clock_stop(handle->clock); /* what is delivered from here on only waits to be refused */
     g_clear_pointer(&handle->outbox, outbox_free);
@@ -322,6 +419,8 @@ static void end_all(HostHandle *handle)
     Reconciler *reconciler = g_steal_pointer(&handle->reconciler);
     reconciler_free(reconciler);
     g_clear_pointer(&handle->hooks, hooks_free);
+    g_clear_pointer(&handle->remote, remote_free);
+    g_clear_pointer(&handle->streams, event_streams_free);
     g_clear_pointer(&handle->server, server_free);
     g_clear_pointer(&handle->ports, engine_ports_free);
     g_clear_pointer(&handle->publisher, publisher_free);
@@ -392,6 +491,7 @@ static gpointer host_main(gpointer data)
 
 static void handle_free(HostHandle *handle)
 {
+    meters_clear(&handle->meters);
     g_main_context_unref(handle->context);
     close(handle->failed_fd);
     g_mutex_clear(&handle->mutex);
@@ -408,6 +508,10 @@ static void handle_free(HostHandle *handle)
     g_free(handle->policy_path);
     g_free(handle->notify_path);
     g_free(handle->listen);
+    g_free(handle->key_file);
+    g_free(handle->tls_cert);
+    g_free(handle->tls_key);
+    g_free(handle->proxies);
     g_free(handle);
 }
 
@@ -445,13 +549,20 @@ static HostHandle *host_start(const HostOptions *options, GError **error)
     handle->notify_path = g_strdup(options->notify);
     handle->notify_is_named = options->notify_is_named;
     handle->listen = g_strdup(options->listen);
+    handle->key_file = g_strdup(options->key_file);
+    handle->tls_cert = g_strdup(options->tls_cert);
+    handle->tls_key = g_strdup(options->tls_key);
+    handle->proxies = g_memdup2(options->proxies, options->proxies_len * sizeof *options->proxies);
+    handle->proxies_len = options->proxies_len;
     handle->follow_paths = g_strdupv((char **)(uintptr_t)options->follow);
     handle->follow_values = g_strdupv((char **)(uintptr_t)options->follow_values);
     handle->launch = options->launch;
     handle->log_to_stderr = options->log_to_stderr;
+    handle->log_format = options->log_format;
     handle->interval_ms = options->interval_ms;
     handle->record_bytes = options->record_bytes;
     handle->failed_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    meters_init(&handle->meters, clock_us);
     g_mutex_init(&handle->mutex);
     g_cond_init(&handle->ready);
     handle->context = g_main_context_new();
@@ -499,7 +610,7 @@ static void reload_policy(HostHandle *handle)
         g_autofree char *text =
             error ? g_strdup_printf("%s (the last good policy holds)", error->message) : NULL;
         if (text)
-            host_log(handle, text);
+            host_warn(handle, text);
         return;
     }
     policy_unref(handle->policy);
@@ -518,7 +629,7 @@ static void reload_notify(HostHandle *handle)
     NotifyConfig *config = notify_config_load(handle->notify_path, handle->notify_is_named, &error);
     if (!config) {
         g_autofree char *text = g_strdup_printf("%s (whoever was told before is told)", error->message);
-        host_log(handle, text);
+        host_warn(handle, text);
         return;
     }
     notify_config_unref(handle->notify);
@@ -532,6 +643,7 @@ static gboolean on_reload(gpointer data)
     if (handle->follows && handle->reconciler) {
         reload_policy(handle);
         reload_notify(handle);
+        reload_tls(handle);
     }
     if (handle->follows)
         full_pass(handle);

@@ -12,6 +12,7 @@
 #include "reconciler/store/backup.h"
 #include "reconciler/store/store.h"
 #include "reconciler/world/record.h"
+#include "spec/base/log_entry.h"
 
 /* ---- Ports: real ones from host.c, fake ones from tests, simulated ones later ---- */
 
@@ -81,7 +82,16 @@ typedef struct EntropyPort {
 typedef struct LogPort {
     void (*line)(void *self, const char *text); /* one happening; may be a no-op */
     void *self;
+    /* The same with what is known beside its text; NULL: the text goes to line. */
+    void (*entry)(void *self, const LogEntry *entry);
 } LogPort;
+static inline void log_tell(const LogPort *log, const LogEntry *entry)
+{
+    if (log->entry)
+        log->entry(log->self, entry);
+    else
+        log->line(log->self, entry->message);
+}
 
 /* Who is told of events. It reads them where they are committed, and tells how far it came by
  * reconciler_outbox(). durable NULL: there is nobody. */
@@ -116,11 +126,15 @@ typedef struct HostOptions {
     const char *const
         *follow; /* sources to follow (serve): absolute directories, git locations; NULL-terminated or NULL */
     const char *const
-        *follow_values;         /* what their variables are given (given_values.h), JSON or ""; NULL: none */
-    const char *source_name;    /* --source NAME for a single followed source, or NULL */
-    const char *provider;       /* --provider or NULL */
-    const char *policy;         /* --policy: a file, absolute (policy.h); NULL: everything is allowed */
-    const char *listen;         /* --listen ADDRESS:PORT (listen_address.h, checked), or NULL */
+        *follow_values;      /* what their variables are given (given_values.h), JSON or ""; NULL: none */
+    const char *source_name; /* --source NAME for a single followed source, or NULL */
+    const char *provider;    /* --provider or NULL */
+    const char *policy;      /* --policy: a file, absolute (policy.h); NULL: everything is allowed */
+    const char *listen;      /* --listen ADDRESS:PORT (listen_address.h, checked), or NULL */
+    const char *key_file;    /* of the API over TCP (key.h), absolute; may be absent; NULL without listen */
+    const char *tls_cert, *tls_key; /* PEM files of the listener, absolute; NULL: nothing is encrypted */
+    const struct AddressRange *proxies; /* --behind-proxy (address_range.h) */
+    size_t proxies_len;
     const char *publish;        /* --publish-snapshot FILE, absolute, or NULL */
     const char *backup;         /* --backup: an absolute path or s3://…, or NULL */
     int64_t backup_interval_ms; /* 0: the default */
@@ -128,6 +142,7 @@ typedef struct HostOptions {
     bool notify_is_named;       /* it was asked for: it must be there */
     int64_t interval_ms;        /* slow full pass; 0: default */
     bool log_to_stderr;         /* serve: log lines; else quiet */
+    LogFormat log_format;       /* of these */
     int64_t record_bytes;       /* at most, for replays; 0: nothing is recorded */
 } HostOptions;
 

@@ -12,7 +12,46 @@ static const Operation operations[] = {
     {"describejobqueues", true, false, false, false, describejobqueues_step, NULL},
     {"describecomputeenvironments", true, false, false, false, describecomputeenvironments_step, NULL},
     {"describejobdefinitions", true, false, false, false, describejobdefinitions_step, NULL},
+    {"createcomputeenvironment", true, true, false, false, createcomputeenvironment_step, NULL},
+    {"updatecomputeenvironment", true, true, false, false, updatecomputeenvironment_step, NULL},
+    {"deletecomputeenvironment", true, true, false, false, deletecomputeenvironment_step, NULL},
+    {"createjobqueue", true, true, false, false, createjobqueue_step, NULL},
+    {"updatejobqueue", true, true, false, false, updatejobqueue_step, NULL},
+    {"deletejobqueue", true, true, false, false, deletejobqueue_step, NULL},
+    {"createschedulingpolicy", true, true, false, false, createschedulingpolicy_step, NULL},
+    {"updateschedulingpolicy", true, true, false, false, updateschedulingpolicy_step, NULL},
+    {"deleteschedulingpolicy", true, true, false, false, deleteschedulingpolicy_step, NULL},
+    {"describeschedulingpolicies", true, false, false, false, describeschedulingpolicies_step, NULL},
+    {"listschedulingpolicies", true, false, false, false, listschedulingpolicies_step, NULL},
+    {"getjobqueuesnapshot", true, false, false, false, getjobqueuesnapshot_step, NULL},
+    {"createserviceenvironment", true, false, false, false, service_step, NULL},
+    {"updateserviceenvironment", true, false, false, false, service_step, NULL},
+    {"deleteserviceenvironment", true, false, false, false, service_step, NULL},
+    {"describeserviceenvironments", true, false, false, false, service_step, NULL},
+    {"submitservicejob", true, false, false, false, service_step, NULL},
+    {"updateservicejob", true, false, false, false, service_step, NULL},
+    {"terminateservicejob", true, false, false, false, service_step, NULL},
+    {"describeservicejob", true, false, false, false, service_step, NULL},
+    {"listservicejobs", true, false, false, false, service_step, NULL},
+    {"createquotashare", true, false, false, false, service_step, NULL},
+    {"updatequotashare", true, false, false, false, service_step, NULL},
+    {"deletequotashare", true, false, false, false, service_step, NULL},
+    {"describequotashare", true, false, false, false, service_step, NULL},
+    {"listquotashares", true, false, false, false, service_step, NULL},
+    {"createconsumableresource", true, true, false, false, createconsumableresource_step, NULL},
+    {"updateconsumableresource", true, true, false, false, updateconsumableresource_step, NULL},
+    {"deleteconsumableresource", true, true, false, false, deleteconsumableresource_step, NULL},
+    {"describeconsumableresource", true, false, false, false, describeconsumableresource_step, NULL},
+    {"listconsumableresources", true, false, false, false, listconsumableresources_step, NULL},
+    {"listjobsbyconsumableresource", true, false, false, false, listjobsbyconsumableresource_step, NULL},
+    {"tagresource", true, true, false, false, tagresource_step, NULL},
+    {"untagresource", true, true, false, false, untagresource_step, NULL},
+    {"listtagsforresource", true, false, false, false, listtagsforresource_step, listtagsforresource_gather},
+    {"registerjobdefinition", true, true, false, false, registerjobdefinition_step, NULL},
+    {"deregisterjobdefinition", true, true, false, false, deregisterjobdefinition_step, NULL},
     {"status", false, false, false, true, status_step, NULL},
+    {"metrics", false, false, false, false, metrics_step, NULL},
+    {"ready", false, false, false, false, ready_step, NULL},
     {"get", false, false, false, false, get_step, get_gather},
     {"jobs", false, false, false, false, jobs_step, jobs_gather},
     {"job", false, false, false, false, job_step, job_gather},
@@ -32,7 +71,11 @@ static const Operation operations[] = {
     {"events", false, false, false, false, events_step, events_gather},
     {"override", false, true, false, false, override_step, NULL},
     {"forget", false, true, false, false, forget_step, NULL},
+    {"getlogevents", false, false, false, false, getlogevents_step, getlogevents_gather},
     {"history", false, false, false, false, history_step, history_gather},
+    {"key", false, true, false, false, key_step, NULL},
+    {"keys", false, false, false, false, keys_step, NULL},
+    {"snapshot", false, false, false, false, snapshot_step, snapshot_gather},
 };
 
 const Operation *operation_find_path(const char *path)
@@ -241,6 +284,8 @@ static void run_offline(OperationContext *context, StoreReader *reader, Call *ca
         OperationStep step = call->operation->step(context, call);
         if (step == STEP_DONE)
             return;
+        if (step == STEP_AGAIN)
+            continue;
         g_assert(step == STEP_GATHER && call->operation->gather);
         call->operation->gather(reader, call);
     }

@@ -8,9 +8,10 @@
  * 1); a read is answered with committed state.
  *
  * Batch operations (names in lower case as in the Batch reference):
- *   submitjob canceljob terminatejob describejobs listjobs describejobqueues describecomputeenvironments
- * describejobdefinitions Own ARNs: arn:aws:batch:us-east-1:000000000000:… (installation's partition, region,
- * account).
+ *   all of the service's model (docs/api.md). The three of tags have what stands in the path and the query of
+ * their requests as members: resourceArn, tagKeys. GetLogEvents of CloudWatch Logs is ours by its path
+ * (/muster/v1/getlogevents), and answers as Logs does. Own ARNs: arn:aws:batch:us-east-1:000000000000:…
+ * (installation's partition, region, account).
  *
  * Ours (request → response):
  *   status {}        → {"version","pid","host","mode":"serve|apply|…|offline","startedAt","committedAt",
@@ -73,6 +74,12 @@
  * {"action","at","owner"?,"reason"?,"actor"?,"reconcile"?,"revision"?,"author"?,
  * "signature"?,"how"?,"fields":[{"path","before"?,"after"?}…]}
  *
+ * key {"action":"create","id","key":{"name","scopes":[…],"sealed","queues"?:[…],"shareIdentifiers"?:[…],
+ * "roles"?:[…],"hostPaths"?:[…],"unprivileged"?,"requestsPerSecond"?,"expiresAt"?},"actor"?} → {"id"}; exit 3
+ * where the name is taken; {"action":"revoke","key": id or name,"actor"?} → {"id","name"}; exit 6 where there
+ * is none. snapshot {} → {"snapshot"}: the text that muster snapshot writes. keys {} →
+ * {"keys":[{"id","createdAt","createdBy"?,…as above but sealed}…]} by name
+ *
  * The `live` member of `get`: of a JobQueue {counts, unfinished, heldVcpus, activeShares?, environments: [as
  * in status]}; of a ComputeEnvironment as in status, and minvCpus, freeVcpus?; where it has instances of its
  * own desiredvCpus (vCPUs of all of them), instanceCount, instances: [{type, spot, state, count, vcpus,
@@ -80,6 +87,8 @@
  * budget?, incomplete, endsAt}, total, totalIncomplete, countedAt, perHour, unpricedInstances}, coolDowns:
  * [{type, zone?, spot, until, failures}], unmet: [{reason, jobs, text, until?}]. perHour, unpricedInstances
  * and unmet are absent where nobody hosts it.
+ *
+ *   metrics {} → Prometheus' text (metrics.h); ready {} → {"ready":bool,"reason"?}
  *
  * Without a daemon the read-only ones (status get jobs job describejobs listjobs events progress wait with
  * timeoutMs 0 …) are answered in process from the store by the same functions: operations_offline(). */

@@ -2,6 +2,8 @@
 #include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
+#include "reconciler/api/address_range.h"
+#include "reconciler/api/key.h"
 #include "reconciler/api/listen_address.h"
 #include "reconciler/cli/options.h"
 #include "reconciler/cli/planning.h"
@@ -50,8 +52,31 @@ static char **follow_values(const Invocation *invocation, const char *state_dir,
     return g_strv_builder_end(list);
 }
 
+/* ---- what is said on stderr: in the log's format ---- */
+
+static void say_json(LogLevel level, const char *message)
+{
+    g_autoptr(GString) line = g_string_new(NULL);
+    log_entry_append(line, LOG_FORMAT_JSON, &(LogEntry){.level = level, .message = message},
+                     g_get_real_time() / 1000);
+    fputs(line->str, stderr);
+}
+
+static int fail_for(const HostOptions *host, int code, const char *message)
+{
+    if (host->log_format == LOG_FORMAT_TEXT)
+        return report_failure((ExitCode)code, "%s", message);
+    say_json(LOG_LEVEL_ERROR, message);
+    return code;
+}
+
+static int fail(const HostOptions *host, const GError *error)
+{
+    return fail_for(host, report_exit_code(error), error->message);
+}
+
 /* Until a signal comes (0) or the engine ends by itself (1: stop() says why). */
-static int stay(Invocation *invocation, HostHandle *handle)
+static int stay(Invocation *invocation, const HostOptions *options, HostHandle *handle)
 {
     struct pollfd fds[] = {
         {.fd = interrupt_fd(invocation->interrupt), .events = POLLIN},
@@ -68,8 +93,8 @@ static int stay(Invocation *invocation, HostHandle *handle)
     }
     g_autoptr(GError) error = NULL;
     if (!invocation->host->stop(handle, &error))
-        return report_error(error);
-    return fds[0].revents ? EXIT_OK : report_failure(EXIT_ERROR, "the reconciler ended by itself");
+        return fail(options, error);
+    return fds[0].revents ? EXIT_OK : fail_for(options, EXIT_ERROR, "the reconciler ended by itself");
 }
 
 static bool held_by_short_command(const HostOptions *options, const GError *error)
@@ -87,6 +112,26 @@ static bool pause_for_lease(const Invocation *invocation)
     return poll(&fd, 1, LEASE_LOOK_MS) <= 0;
 }
 
+static void note_waiting(const HostOptions *host, const GError *error)
+{
+    g_autofree char *text = g_strdup_printf("%s; waiting for it to end", error->message);
+    if (host->log_format == LOG_FORMAT_TEXT)
+        report_note("%s", text);
+    else
+        say_json(LOG_LEVEL_INFO, text);
+}
+
+static void say_begun(const HostOptions *host)
+{
+    g_autofree char *list = g_strjoinv(", ", (char **)(uintptr_t)host->follow);
+    g_autofree char *text = g_strdup_printf("muster %s: serving %s%s%s", MUSTER_VERSION, host->state_dir,
+                                            *list ? ", following " : ", following no source", list);
+    if (host->log_format == LOG_FORMAT_TEXT)
+        fprintf(stderr, "%s\n", text);
+    else
+        say_json(LOG_LEVEL_INFO, text);
+}
+
 static int serve(Invocation *invocation, const HostOptions *options)
 {
     gint64 deadline = g_get_monotonic_time() + (gint64)LEASE_PATIENCE_MS * 1000;
@@ -96,11 +141,11 @@ static int serve(Invocation *invocation, const HostOptions *options)
         g_autoptr(GError) error = NULL;
         HostHandle *handle = invocation->host->start(options, &error);
         if (handle)
-            return stay(invocation, handle);
+            return stay(invocation, options, handle);
         if (!held_by_short_command(options, error) || g_get_monotonic_time() > deadline)
-            return report_error(error);
+            return fail(options, error);
         if (!told)
-            report_note("%s; waiting for it to end", error->message);
+            note_waiting(options, error);
         told = true;
         if (!pause_for_lease(invocation))
             return EXIT_OK;
@@ -152,7 +197,7 @@ static char *notify_path(const Options *options, const char *state_dir, bool *re
     return named ? g_canonicalize_filename(named, NULL) : g_build_filename(state_dir, NOTIFY_FILE, NULL);
 }
 
-/* What is served there is not encrypted, and what is asked for not authenticated but for the webhooks. */
+/* Without a certificate what is served there is not encrypted. */
 static bool check_listen(const Options *options, GError **error)
 {
     ListenAddress address;
@@ -162,14 +207,63 @@ static bool check_listen(const Options *options, GError **error)
         g_prefix_error(error, "--listen: ");
         return false;
     }
-    if (address.is_loopback || options->behind_proxy)
+    if (address.is_loopback || options->behind_proxy || options->tls_cert)
         return true;
-    g_set_error(
-        error, CLI_ERROR, EXIT_ERROR,
-        "--listen %s: other machines reach that, and nothing is encrypted there; listen at 127.0.0.1 with "
-        "a proxy in front that does TLS, or add --behind-proxy where the proxy is on another machine",
-        options->listen);
+    g_set_error(error, CLI_ERROR, EXIT_ERROR,
+                "--listen %s: other machines reach that, and nothing is encrypted there; add --tls-cert and "
+                "--tls-key, "
+                "listen at 127.0.0.1 with a proxy in front that does TLS, or name the proxy's addresses with "
+                "--behind-proxy where it is on another machine",
+                options->listen);
     return false;
+}
+
+/* Of AddressRange; NULL with error. New. */
+static GArray *proxies_of(const Options *options, GError **error)
+{
+    g_autoptr(GArray) ranges = g_array_new(FALSE, FALSE, sizeof(AddressRange));
+    for (char **text = options->behind_proxy; text && *text; text++) {
+        AddressRange range;
+        if (!address_range_parse(*text, &range, error)) {
+            g_prefix_error(error, "--behind-proxy: ");
+            return NULL;
+        }
+        g_array_append_val(ranges, range);
+    }
+    return g_steal_pointer(&ranges);
+}
+
+/* What --listen needs besides its address. */
+typedef struct {
+    char *key_file, *tls_cert, *tls_key;
+    GArray *proxies;
+} ListenFiles;
+
+static void listen_files_clear(ListenFiles *files)
+{
+    g_free(files->key_file);
+    g_free(files->tls_cert);
+    g_free(files->tls_key);
+    g_clear_pointer(&files->proxies, g_array_unref);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ListenFiles, listen_files_clear)
+
+static bool listen_files(const Options *options, const char *state_dir, ListenFiles *ret_files,
+                         GError **error)
+{
+    if (!options->tls_cert != !options->tls_key) {
+        g_set_error_literal(error, CLI_ERROR, EXIT_ERROR,
+                            "--tls-cert and --tls-key belong together: give both");
+        return false;
+    }
+    if (options->tls_cert) {
+        ret_files->tls_cert = g_canonicalize_filename(options->tls_cert, NULL);
+        ret_files->tls_key = g_canonicalize_filename(options->tls_key, NULL);
+    }
+    ret_files->key_file = options->key_file ? g_canonicalize_filename(options->key_file, NULL)
+                                            : g_build_filename(state_dir, KEY_FILE_NAME, NULL);
+    ret_files->proxies = proxies_of(options, error);
+    return ret_files->proxies != NULL;
 }
 
 static int run(Invocation *invocation)
@@ -184,41 +278,49 @@ static int run(Invocation *invocation)
                         .listen = options->listen,
                         .log_to_stderr = true};
     int64_t record_mib = RECORD_MIB_DEFAULT;
+    bool is_known = log_format_parse(options->log_format, &host.log_format);
+    g_assert(is_known); /* the option has no other value */
     if (!option_duration("interval", options->interval, &host.interval_ms, &error) ||
         !option_duration("backup-interval", options->backup_interval, &host.backup_interval_ms, &error) ||
         !option_integer("record", options->record, 0, RECORD_MIB_MAX, &record_mib, &error) ||
         !check_listen(options, &error) ||
         !state_dir_of(options->state, (const char *const *)invocation->arguments,
                       (size_t)invocation->arguments_len, &state_dir, &error))
-        return report_error(error);
+        return fail(&host, error);
     if (options->source && invocation->arguments_len != 1)
-        return report_failure(EXIT_ERROR,
-                              "--source names one source; give one, or names in their muster.yaml");
+        return fail_for(&host, EXIT_ERROR,
+                        "--source names one source; give one, or names in their muster.yaml");
     g_auto(GStrv) follow = follow_paths(invocation, &error);
     g_auto(GStrv) values = follow ? follow_values(invocation, state_dir, &error) : NULL;
     if (!values)
-        return report_error(error);
+        return fail(&host, error);
     host.follow_values = (const char *const *)values;
     g_autofree char *publish = publish_path(options, &error);
     if (error)
-        return report_error(error);
+        return fail(&host, error);
     host.publish = publish;
     g_autofree char *backup = backup_place(options, &error);
     if (error)
-        return report_error(error);
+        return fail(&host, error);
     host.backup = backup;
     g_autofree char *policy = NULL;
     if (!policy_path(options->policy, (const char *const *)follow, &policy, &error))
-        return report_error(error);
+        return fail(&host, error);
     host.policy = policy;
     g_autofree char *notify = notify_path(options, state_dir, &host.notify_is_named);
     host.notify = notify;
+    g_auto(ListenFiles) files = {0};
+    if (!listen_files(options, state_dir, &files, &error))
+        return report_error(error);
+    host.proxies = (const AddressRange *)(void *)files.proxies->data;
+    host.proxies_len = files.proxies->len;
+    host.key_file = files.key_file;
+    host.tls_cert = files.tls_cert;
+    host.tls_key = files.tls_key;
     host.state_dir = state_dir;
     host.record_bytes = record_mib << 20;
     host.follow = (const char *const *)follow;
-    g_autofree char *list = g_strjoinv(", ", follow);
-    fprintf(stderr, "muster %s: serving %s%s%s\n", MUSTER_VERSION, state_dir,
-            *list ? ", following " : ", following no source", list);
+    say_begun(&host);
     return serve(invocation, &host);
 }
 
@@ -229,9 +331,16 @@ static const OptionSpec options[] = {
     {"record", 0, OPTION_TEXT, OPTION(record), "MIB",
      "keep so much of what it takes in, for simulate --replay (64); 0: nothing", NULL},
     {"listen", 0, OPTION_TEXT, OPTION(listen), "ADDRESS:PORT",
-     "serve webhooks, health and metrics over HTTP; :PORT is for this machine alone", NULL},
-    {"behind-proxy", 0, OPTION_FLAG, OPTION(behind_proxy), NULL,
-     "--listen may be at an address that other machines reach: a proxy in front does TLS", NULL},
+     "serve the API, webhooks, health and metrics over HTTP; :PORT is for this machine alone", NULL},
+    {"behind-proxy", 0, OPTION_LIST, OPTION(behind_proxy), "CIDR",
+     "requests from there came over TLS to a proxy (10.0.0.0/8; repeatable)", NULL},
+    {"tls-cert", 0, OPTION_TEXT, OPTION(tls_cert), "FILE",
+     "certificate chain for --listen, PEM; SIGHUP reads it again", NULL},
+    {"tls-key", 0, OPTION_TEXT, OPTION(tls_key), "FILE", "its private key, PEM", NULL},
+    {"key-file", 0, OPTION_TEXT, OPTION(key_file), "FILE",
+     "what opens the secrets of muster key (key-file of the state directory)", NULL},
+    {"log-format", 0, OPTION_TEXT, OPTION(log_format), "FORMAT",
+     "of the log on stderr: text (default), or json: an object a line (docs/monitoring.md)", "text|json"},
     OPTION_POLICY,
     OPTION_VARIABLES,
     {"publish-snapshot", 0, OPTION_TEXT, OPTION(publish_snapshot), "FILE",
@@ -271,8 +380,14 @@ const Command command_serve = {
         "Forgejo and a plain form, so that a push is fetched at once; GET /metrics gives Prometheus' "
         "figures, "
         "/healthz and /readyz say whether it lives and answers. Webhooks need a secret in sources.yaml "
-        "(docs/gitops.md). Nothing is encrypted there, so it takes loopback addresses only, unless "
-        "--behind-proxy says that a proxy does TLS. The operations are not served there.\n\n"
+        "(docs/gitops.md). The operations of AWS Batch are under /v1/, for whoever signs with a key of "
+        "muster key "
+        "(docs/api.md): aws --endpoint-url http://127.0.0.1:8080 batch …. Without a certificate nothing is "
+        "encrypted there, so it takes loopback addresses only, unless --behind-proxy names the proxies that "
+        "do "
+        "TLS.\n\n"
+        "--log-format json writes each line of the log as an object with time, level, message and what is "
+        "known of source, revision, resource, provider and destination (docs/monitoring.md).\n\n"
         "--policy names the file that says what each source may do, and whose plans wait for muster approve "
         "(docs/approval.md). It belongs to whoever runs the daemon: no source may hold it. SIGHUP reads it "
         "again.\n\n"
@@ -293,6 +408,7 @@ const Command command_serve = {
         "muster serve envs/prod --publish-snapshot /srv/www/prod.json\tfor plans of pull requests\n"
         "muster serve git+https://git.example.org/team/jobs.git --listen :8080\tand webhooks at "
         "/hooks/NAME\n"
+        "muster serve envs/prod --listen :8080\tthe API for the aws CLI and boto3 on this machine\n"
         "muster serve teams/a teams/b --policy /etc/muster/policy.yaml\tteams that may not do everything",
     .options = options,
     .options_len = G_N_ELEMENTS(options),
@@ -300,5 +416,6 @@ const Command command_serve = {
     .min_arguments = 0,
     .max_arguments = -1,
     .exits = EXITS(EXIT_REFUSED),
+    .is_local = true,
     .run = run,
 };

@@ -9,8 +9,13 @@
 
 static void append_hex(GString *out, const unsigned char bytes[MAC_BYTES])
 {
-    for (size_t i = 0; i < MAC_BYTES; i++)
-        g_string_append_printf(out, "%02x", bytes[i]);
+    static const char digits[] = "0123456789abcdef";
+    char text[2 * MAC_BYTES]; /* by hand: printing it was a tenth of what a submission costs */
+    for (size_t i = 0; i < MAC_BYTES; i++) {
+        text[2 * i] = digits[bytes[i] >> 4];
+        text[2 * i + 1] = digits[bytes[i] & 0xf];
+    }
+    g_string_append_len(out, text, sizeof text);
 }
 
 static void append_digest(GString *out, View text)
@@ -388,10 +393,10 @@ static bool covers(const SigV4Request *request, const SigV4Claim *claim)
 }
 
 SigV4Verdict sigv4_verify(const SigV4Request *request, const SigV4Claim *claim, const char *secret,
-                          int64_t now_ms)
+                          int64_t now_ms, SigV4Key *key)
 {
     char right[2 * MAC_BYTES + 1];
-    unsigned char key[MAC_BYTES];
+    SigV4Key own = {0};
     g_autoptr(GString) time = g_string_new(NULL);
     if (!covers(request, claim))
         return SIGV4_INCOMPLETE;
@@ -401,8 +406,8 @@ SigV4Verdict sigv4_verify(const SigV4Request *request, const SigV4Claim *claim, 
         strncmp(time->str, claim->day, 8) != 0)
         return SIGV4_EXPIRED;
     const SigV4Scope scope = {claim->region, claim->service};
-    derive(secret, claim->day, &scope, key);
-    sign(request, claim->signed_headers, &scope, time->str, key, right);
-    OPENSSL_cleanse(key, sizeof key);
+    sign(request, claim->signed_headers, &scope, time->str,
+         key_for(key ? key : &own, secret, claim->day, &scope), right);
+    OPENSSL_cleanse(&own, sizeof own);
     return CRYPTO_memcmp(right, claim->signature, (size_t)2 * MAC_BYTES) == 0 ? SIGV4_GOOD : SIGV4_MISMATCH;
 }
