@@ -1,7 +1,8 @@
 #include "reconciler/docker_facts.h"
+#include <sys/statvfs.h>
 #include "reconciler/aws_edge.h"
 #include "reconciler/docker_probe.h"
-#include "reconciler/provider/docker/docker_plan.h"
+#include "reconciler/provider/docker/docker_doctor.h"
 #include "spec/decode.h"
 
 #define LIMIT_MS 3000
@@ -10,6 +11,9 @@ typedef struct {
     DockerProbe probe;
     json_t *images; /* NULL: not known */
 } Asking;
+
+/* What is made of what the engine said. */
+typedef void (*FactsFunc)(const DockerFacts *facts, const DockerEngine *engine, void *data);
 
 /* ---- whether it counts ---- */
 
@@ -77,7 +81,7 @@ static char *fault_of(const DockerProbe *probe)
                           : g_strdup(docker_engine_fault(probe->engine));
 }
 
-static char **ask(const DockerWants *wants, const DockerEndpoint *endpoint)
+static void ask(const DockerEndpoint *endpoint, FactsFunc func, void *data)
 {
     Asking asking = {0};
     docker_probe_begin(&asking.probe, endpoint, LIMIT_MS);
@@ -85,10 +89,23 @@ static char **ask(const DockerWants *wants, const DockerEndpoint *endpoint)
         ask_images(&asking);
     g_autofree char *fault = fault_of(&asking.probe);
     const DockerFacts facts = {fault, docker_engine_info(asking.probe.engine), asking.images};
-    char **notices = docker_wants_notices(wants, &facts);
+    func(&facts, asking.probe.engine, data);
     docker_probe_end(&asking.probe);
     json_decref(asking.images);
-    return notices;
+}
+
+/* ---- the plan ---- */
+
+typedef struct {
+    const DockerWants *wants;
+    char **notices;
+} Noticing;
+
+static void take_notices(const DockerFacts *facts, const DockerEngine *engine, void *data)
+{
+    Noticing *noticing = data;
+    (void)engine;
+    noticing->notices = docker_wants_notices(noticing->wants, facts);
 }
 
 char **docker_facts_notices(const ManifestSet *set, const char *provider, bool overrides)
@@ -99,5 +116,53 @@ char **docker_facts_notices(const ManifestSet *set, const char *provider, bool o
     g_autoptr(DockerWants) wants = wants_of(set);
     g_autoptr(DockerEndpoint) endpoint = docker_endpoint_parse(aws_edge_variable, NULL, &error);
     const DockerFacts facts = {.fault = error ? error->message : NULL};
-    return endpoint ? ask(wants, endpoint) : docker_wants_notices(wants, &facts);
+    Noticing noticing = {.wants = wants};
+    if (endpoint)
+        ask(endpoint, take_notices, &noticing);
+    else
+        take_notices(&facts, NULL, &noticing);
+    return noticing.notices;
+}
+
+/* ---- the doctor ---- */
+
+/* Where its images and containers lie, if that is on this machine; -1: not known. */
+static int64_t free_bytes_of(const json_t *info, const char *where)
+{
+    const char *root = json_string_value(json_object_get(info, "DockerRootDir"));
+    struct statvfs room;
+    if (!root || !g_str_has_prefix(where, "unix://") || statvfs(root, &room) != 0)
+        return -1;
+    return (int64_t)room.f_bavail * (int64_t)room.f_frsize;
+}
+
+typedef struct {
+    DockerChecking with;
+    json_t *checks;
+} Checking;
+
+static void take_checks(const DockerFacts *facts, const DockerEngine *engine, void *data)
+{
+    Checking *checking = data;
+    checking->with.version = engine ? docker_engine_version(engine) : NULL;
+    checking->with.free_bytes = free_bytes_of(facts->info, checking->with.where);
+    checking->checks = docker_doctor_checks(&checking->with, facts);
+}
+
+json_t *docker_facts_checks(const ManifestSet *set, const char *provider, bool overrides)
+{
+    if (set && !uses_docker(set, provider, overrides))
+        return json_array();
+    g_autoptr(GError) error = NULL;
+    g_autoptr(DockerWants) wants = set ? wants_of(set) : docker_wants_new();
+    g_autoptr(DockerEndpoint) endpoint = docker_endpoint_parse(aws_edge_variable, NULL, &error);
+    const DockerFacts facts = {.fault = error ? error->message : NULL};
+    Checking checking = {.with = {.wants = wants,
+                                  .is_needed = set != NULL,
+                                  .where = endpoint ? endpoint->text : "DOCKER_HOST"}};
+    if (endpoint)
+        ask(endpoint, take_checks, &checking);
+    else
+        take_checks(&facts, NULL, &checking);
+    return checking.checks;
 }

@@ -1,6 +1,7 @@
 #include "reconciler/doctor.h"
 #include <string.h>
 #include "reconciler/aws_session.h"
+#include "reconciler/docker_facts.h"
 #include "reconciler/doctor_source.h"
 #include "reconciler/provider/aws/aws_partition.h"
 
@@ -208,6 +209,9 @@ bool doctor_run(const DoctorOptions *options, json_t **ret_checks, GError **erro
     Doctor doctor = {.options = options, .checks = json_array()};
     check_all(&doctor);
     aws_session_clear(&doctor.session);
+    json_t *engine = docker_facts_checks(options->set, options->provider, options->overrides);
+    json_array_extend(doctor.checks, engine);
+    json_decref(engine);
     *ret_checks = doctor.checks;
     return true;
 }

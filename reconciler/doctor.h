@@ -1,5 +1,5 @@
-/* doctor.h: whether AWS can be used as muster would use it: looked at, nothing changed.
- * Calls:  provider/aws/, in the calling thread, for as long as it takes. */
+/* doctor.h: whether AWS and a container engine can be used as muster would use them: looked at, nothing
+ * changed. Calls:  provider/aws/, docker_facts.h, in the calling thread, for as long as it takes. */
 #pragma once
 #include "reconciler/ports.h"
 

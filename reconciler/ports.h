@@ -188,12 +188,13 @@ typedef struct {
     int64_t differs_ms;  /* its time */
 } ReplayedRun;
 
-/* What muster would use of AWS is looked at; nothing is changed there. Borrowed; NULL: as the environment
- * says. */
+/* What muster would use of AWS, and of a container engine, is looked at; nothing is changed there. Borrowed;
+ * NULL: as the environment says. */
 typedef struct DoctorOptions {
     const char *profile, *region, *account, *role_arn; /* account: that it has to be; role: assumed first */
-    const ManifestSet *set; /* its environments on AWS are looked at; NULL: none, only what is at hand */
+    const ManifestSet *set; /* its environments are looked at; NULL: none, only what is at hand */
     const char *provider;   /* of environments that name none: "aws" … */
+    bool overrides;         /* and of all others */
 } DoctorOptions;
 
 /* The log of a task on AWS: a stream of CloudWatch Logs. Borrowed. */

@@ -10,7 +10,8 @@
 
 typedef struct {
     JobId id;
-    int32_t array_size, attempts;
+    bool is_many; /* children or nodes */
+    int32_t attempts;
 } ExpiredJob;
 
 typedef struct {
@@ -24,7 +25,8 @@ typedef struct {
 static bool take_job(const StoredJob *stored, void *data)
 {
     Expiry *expiry = data;
-    ExpiredJob job = {stored->job.id, stored->job.array_size, stored->job.attempts};
+    ExpiredJob job = {stored->job.id, stored->job.array_size > 0 || stored->job.is_multinode,
+                      stored->job.attempts};
     g_array_append_val(expiry->jobs, job);
     return false;
 }
@@ -46,7 +48,7 @@ static void remove_files(Reconciler *reconciler, const ExpiredJob *job)
 {
     FilePort *files = &reconciler->ports.files;
     const char *state_dir = reconciler->state_dir;
-    if (job->array_size) { /* all that its children left lies in two directories */
+    if (job->is_many) { /* all that they left lies in two directories */
         g_autofree char *log = attempt_log_path(state_dir, &job->id, 0, 1);
         g_autofree char *work = attempt_work_dir(state_dir, &job->id, 0, 1);
         files->remove_tree(files->self, g_path_get_dirname(log));

@@ -197,6 +197,15 @@ void kept_event_clear(void *event);
 GHashTable *launch_token_set_new(void); /* owns its LaunchTokens (g_memdup2) */
 bool launch_provider_start(Reconciler *reconciler, GError **error);
 
+/* reconcile_node.c */
+/* It is asked for once the main node of its job runs: node_runs(). */
+bool node_waits(const Launch *launch);
+/* It began just now: what waits for it is asked for. Harmless of any other launch. */
+void node_runs(Reconciler *reconciler, const Launch *launch);
+/* What the job would be if this node were its main one; new. NULL: its definition says nothing of the node.
+ */
+JobDefinitionSpec *node_spec(const Launch *launch);
+
 /* reconcile_instance.c */
 bool instance_event_apply(Reconciler *reconciler, const ProviderEvent *event); /* false: not of an instance */
 /* ---- reconcile_observed.c ---- */

@@ -62,13 +62,28 @@ static void apply_refused(Reconciler *reconciler, Launch *launch, const Provider
         instance_rest(reconciler->world, instance, reconciler->now_ms + REFUSED_REST_MS);
 }
 
+/* It is no row: who waits for news is told without a commit. */
+static void apply_accepted(Reconciler *reconciler, const Launch *launch, const ProviderEvent *event)
+{
+    if (g_strcmp0(launch_waits_for(reconciler->world, launch), event->reason) == 0)
+        return;
+    launch_waits(reconciler->world, launch, event->reason);
+    reconciler->waiters_due = true;
+}
+
+static void apply_started(Reconciler *reconciler, Launch *launch, const ProviderEvent *event)
+{
+    bool runs = launch->state == LAUNCH_EFFECTIVE;
+    launch_started(reconciler->world, launch, event->at_ms, reconciler->now_ms);
+    if (!runs)
+        node_runs(reconciler, launch);
+}
+
 static void apply_to_launch(Reconciler *reconciler, Launch *launch, const ProviderEvent *event)
 {
     switch (event->type) {
-    case PROVIDER_EVENT_ACCEPTED: return;
-    case PROVIDER_EVENT_STARTED:
-        launch_started(reconciler->world, launch, event->at_ms, reconciler->now_ms);
-        return;
+    case PROVIDER_EVENT_ACCEPTED: apply_accepted(reconciler, launch, event); return;
+    case PROVIDER_EVENT_STARTED: apply_started(reconciler, launch, event); return;
     case PROVIDER_EVENT_REFUSED: apply_refused(reconciler, launch, event); return;
     case PROVIDER_EVENT_ENDED: apply_end(reconciler, launch, event); return;
     case PROVIDER_EVENT_LOST: launch_lost(reconciler->world, launch, reconciler->now_ms); return;
@@ -361,9 +376,9 @@ static void add_injected(GPtrArray *envp, Arena *arena, const Launch *launch)
     }
 }
 
-static void add_environment(GPtrArray *envp, Arena *arena, const Launch *launch, LaunchRequest *request)
+static void add_environment(GPtrArray *envp, Arena *arena, const Launch *launch,
+                            const JobDefinitionSpec *spec, LaunchRequest *request)
 {
-    const JobDefinitionSpec *spec = launch->job->template->effective;
     bool is_local = request->provider == PROVIDER_LOCAL;
     for (size_t i = 0; i < spec->environment_len; i++)
         add_variable(envp, arena, spec->environment[i].name,
@@ -372,6 +387,8 @@ static void add_environment(GPtrArray *envp, Arena *arena, const Launch *launch,
         add_machine(envp, arena, spec, request->work_dir);
     request->injected = envp->len;
     add_injected(envp, arena, launch);
+    if (is_local && request->main_node)
+        add_variable(envp, arena, "AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS", "127.0.0.1");
     if (is_local && request->workspace)
         add_variable(envp, arena, "MUSTER_WORKSPACE", request->workspace);
     g_ptr_array_add(envp, NULL);
@@ -388,19 +405,18 @@ static void add_workspace(const Reconciler *reconciler, Arena *arena, const Job 
         keep(arena, g_build_filename(reconciler->state_dir, "workspaces", request->workspace_name, NULL));
 }
 
-static void build_request(const Reconciler *reconciler, const Launch *launch, uint64_t term, Arena *arena,
-                          GPtrArray *envp, LaunchRequest *ret_request)
+static void build_request(const Reconciler *reconciler, const Launch *launch, const JobDefinitionSpec *spec,
+                          Arena *arena, GPtrArray *envp, LaunchRequest *ret_request)
 {
     static const char *const no_command[] = {NULL};
     const Job *job = launch->job;
-    const JobDefinitionSpec *spec = job->template->effective;
     char id[JOB_NAME_TEXT];
     launch_name(launch, id);
     const char *log =
         keep(arena, attempt_log_path(reconciler->state_dir, &job->id, launch->index, launch->attempt));
     *ret_request = (LaunchRequest){
         .token = launch->token,
-        .term = term,
+        .term = reconciler->ports.store.term(reconciler->ports.store.self),
         .provider = provider_of(launch),
         .environment = launch->environment ? launch->environment->resource->name : NULL,
         .job_id = arena_strndup(arena, id, strlen(id)),
@@ -423,7 +439,7 @@ static void build_request(const Reconciler *reconciler, const Launch *launch, ui
         .node = launch->is_node ? launch->index : -1,
         .main_node = launch->is_node && job->launch && job->launch != launch ? &job->launch->token : NULL};
     add_workspace(reconciler, arena, job, ret_request);
-    add_environment(envp, arena, launch, ret_request);
+    add_environment(envp, arena, launch, spec, ret_request);
     if (launch->instance && launch->instance->environment)
         ret_request->instance = &launch->instance->token;
 }
@@ -441,26 +457,37 @@ static void refuse_without_command(Reconciler *reconciler, const LaunchToken *to
     reconciler_provider_event(&event, reconciler);
 }
 
+/* What the attempt runs. specs: gets what is to be freed; NULL: nothing. */
+static const JobDefinitionSpec *spec_of(const Launch *launch, GPtrArray *specs)
+{
+    if (!launch->is_node || provider_of(launch) != PROVIDER_LOCAL)
+        return launch->job->template->effective;
+    JobDefinitionSpec *spec = node_spec(launch);
+    if (spec)
+        g_ptr_array_add(specs, spec);
+    return spec;
+}
+
 static void send_launches(Reconciler *reconciler, const GArray *tokens)
 {
     g_autoptr(Arena) arena = arena_new();
     g_autofree LaunchRequest *requests = g_new0(LaunchRequest, tokens->len);
     g_autoptr(GPtrArray) envps = g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref);
-    uint64_t term = reconciler->ports.store.term(reconciler->ports.store.self);
+    g_autoptr(GPtrArray) specs = g_ptr_array_new_with_free_func((GDestroyNotify)job_definition_spec_free);
     size_t len = 0;
     for (guint i = 0; i < tokens->len; i++) {
         const LaunchToken *token = &g_array_index(tokens, LaunchToken, i);
         const Launch *launch = world_launch(reconciler->world, token);
-        if (!launch)
+        if (!launch || node_waits(launch))
             continue;
-        char **command = launch->job->template->effective->command;
-        if (provider_of(launch) == PROVIDER_LOCAL && (!command || !command[0])) {
+        const JobDefinitionSpec *spec = spec_of(launch, specs);
+        if (!spec || (provider_of(launch) == PROVIDER_LOCAL && (!spec->command || !spec->command[0]))) {
             refuse_without_command(reconciler, token);
             continue;
         }
         GPtrArray *envp = g_ptr_array_new();
         g_ptr_array_add(envps, envp);
-        build_request(reconciler, launch, term, arena, envp, &requests[len++]);
+        build_request(reconciler, launch, spec, arena, envp, &requests[len++]);
     }
     if (len)
         reconciler->ports.provider->launch(reconciler->ports.provider, requests, len);

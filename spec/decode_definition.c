@@ -105,6 +105,7 @@ static bool decode_range(const json_t *item, NodeRange *range, JobDefinitionSpec
         (container && !decode_container(container, part, beyond, error)) ||
         (ecs && !decode_task(ecs, part, beyond, error)))
         return false;
+    beyond_add(beyond, item, "ecsProperties");
     node_range_read(range->target, &range->first, &range->last);
     if (!range->target)
         range->target = g_strdup(":");
@@ -179,7 +180,6 @@ static bool decode_into(const json_t *root, JobDefinitionSpec *spec, GPtrArray *
         return false;
     spec->scheduling_priority = (int)priority;
     beyond_add(beyond, root, "ecsProperties");
-    beyond_add(beyond, root, "nodeProperties");
     return (!container || decode_container(container, spec, beyond, error)) &&
            (!ecs || decode_task(ecs, spec, beyond, error)) &&
            (!nodes || decode_nodes(nodes, spec, beyond, error));

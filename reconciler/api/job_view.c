@@ -330,6 +330,15 @@ static void overlay_job(const Job *job, JobView *view)
     }
 }
 
+static const Launch *launch_of(const Job *job, int32_t index)
+{
+    ChildView child;
+    if (index == NOT_A_CHILD)
+        return job->launch;
+    job_child(job, index, &child);
+    return child.launch;
+}
+
 /* Memory is ahead of the store: its end would be told without how it ended, which is not read yet. */
 static bool has_just_ended(const Job *job, const JobView *view)
 {
@@ -351,6 +360,10 @@ void job_view_overlay(const World *world, JobView *view)
         overlay_job(job, view);
     else
         overlay_child(job, view);
+    if (view->state == JOB_STARTING) {
+        g_free(view->waiting);
+        view->waiting = g_strdup(launch_waits_for(world, launch_of(job, view->index)));
+    }
     if (view->state == JOB_RUNNABLE ||
         (job->array && view->index == NOT_A_CHILD && view->state == JOB_PENDING)) {
         g_free(view->waiting);

@@ -110,6 +110,7 @@ static OperationStep progress_answer(OperationContext *context, Call *call, cons
     g_autofree char *owner = g_strndup(apply->owner.data, apply->owner.len);
     size_t pending_len = apply->state == APPLY_CONVERGED ? 0 : add_pending(context->world, owner, pending);
     progress_track_note(track, apply->state, pending_len, context->now_ms);
+    progress_track_waits(track, context->world, context->now_ms);
     bool done = is_done(apply, track, want && strcmp(want, "jobs") == 0);
     bool late = context->offline || context->now_ms >= call->deadline_ms;
     if (!done && !late && progress_track_version(track) <= since) {

@@ -1,5 +1,6 @@
 /* operations_status.c: `status` and `get`: what there is, and how it is. */
 #include "reconciler/api/operation.h"
+#include "reconciler/api/waits.h"
 #include "reconciler/notify/outbox_report.h"
 #include "reconciler/world/suspension.h"
 #include "spec/base/units.h"
@@ -208,6 +209,7 @@ OperationStep status_step(OperationContext *context, Call *call)
     int64_t unfinished = status_queues(world, body);
     status_environments(context, body);
     status_runs(world, body);
+    json_object_set_new(body, "waits", json_waits(world, NULL, NULL));
     json_object_set_new(body, "instance", status_instance(facts));
     if (facts->backup.place)
         json_object_set_new(body, "backup", status_backup(&facts->backup));

@@ -1,5 +1,6 @@
 /* progress.c: the track of one apply's work. */
 #include "reconciler/api/progress.h"
+#include "reconciler/api/waits.h"
 
 typedef struct {
     char *name;
@@ -13,6 +14,7 @@ typedef struct {
     guint group;
     JobState state;
     int32_t array_size, attempts;
+    int32_t main_node;               /* of a multinode job: whose log is the job's; else NOT_A_CHILD */
     int64_t counts[JOB_STATE_COUNT]; /* what it adds to its group */
     uint8_t *failed;                 /* arrays: bit per child that was named; NULL until one failed */
 } TrackedJob;
@@ -29,6 +31,7 @@ struct ProgressTrack {
     int64_t created_ms, version;
     ApplyState state;
     size_t pending;
+    json_t *waits;         /* as json_waits() has it */
     GHashTable *runs;      /* id → group + 1 */
     GHashTable *expected;  /* ids of older runs that are waited for, ended or not */
     GHashTable *jobs;      /* JobId bytes → TrackedJob*, owned */
@@ -86,6 +89,7 @@ ProgressTrack *progress_track_new(const ApplyRecord *apply)
     track->expected = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     track->jobs = g_hash_table_new_full(id_hash, id_equal, NULL, job_free);
     track->unfinished = g_ptr_array_new();
+    track->waits = json_array();
     track->groups = g_array_new(FALSE, TRUE, sizeof(Group));
     g_array_set_clear_func(track->groups, group_clear);
     track->failures = g_array_new(FALSE, TRUE, sizeof(Failure));
@@ -99,6 +103,7 @@ void progress_track_free(void *data)
     if (!track)
         return;
     g_free(track->owner);
+    json_decref(track->waits);
     g_hash_table_unref(track->runs);
     g_hash_table_unref(track->expected);
     g_array_unref(track->failures);
@@ -202,6 +207,8 @@ static void job_from_world(ProgressTrack *track, TrackedJob *tracked, const Job 
     else
         counts[job->state] = 1;
     tracked->attempts = job->attempts;
+    tracked->main_node =
+        job->template->effective->nodes > 1 ? (int32_t)job->template->effective->main_node : NOT_A_CHILD;
     job_set(track, tracked, counts, job->state, job->status_reason, now_ms);
     if (counts[JOB_FAILED] <= failed)
         return;
@@ -222,6 +229,7 @@ static void job_from_view(ProgressTrack *track, const JobView *view, guint group
     else
         counts[view->state] = 1;
     tracked->attempts = view->attempts;
+    tracked->main_node = view->node;
     int64_t failed = tracked->counts[JOB_FAILED];
     job_set(track, tracked, counts, view->state, view->status_reason, now_ms);
     if (counts[JOB_FAILED] > failed)
@@ -438,11 +446,26 @@ static json_t *failure_json(const Failure *failure, const char *state_dir)
     json_set_text(object, "jobName", failure->job->name);
     json_set_text(object, "statusReason", failure->reason);
     if (failure->attempts > 0 && (failure->index != NOT_A_CHILD || !failure->job->array_size)) {
-        g_autofree char *log =
-            attempt_log_path(state_dir, &failure->job->id, failure->index, failure->attempts);
+        int32_t index = failure->index == NOT_A_CHILD ? failure->job->main_node : failure->index;
+        g_autofree char *log = attempt_log_path(state_dir, &failure->job->id, index, failure->attempts);
         json_set_text(object, "logPath", log);
     }
     return object;
+}
+
+static bool is_of_track(const Launch *launch, const void *data)
+{
+    const ProgressTrack *track = data;
+    return g_hash_table_contains(track->jobs, &launch->job->id);
+}
+
+void progress_track_waits(ProgressTrack *track, const World *world, int64_t now_ms)
+{
+    json_t *waits = json_waits(world, is_of_track, track);
+    if (!json_equal(waits, track->waits))
+        track_changed(track, now_ms);
+    json_decref(track->waits);
+    track->waits = waits;
 }
 
 void progress_track_json(const ProgressTrack *track, const World *world, const char *state_dir, int64_t since,
@@ -466,5 +489,6 @@ void progress_track_json(const ProgressTrack *track, const World *world, const c
     json_object_set_new(body, "groups", groups);
     json_object_set_new(body, "failures", failures);
     json_object_set_new(body, "runs", runs);
+    json_object_set(body, "waits", track->waits);
     json_set_number(body, "failed", track->failed);
 }

@@ -25,6 +25,8 @@ void progress_track_take(ProgressTrack *track, ProgressQuery *query, const World
 int64_t progress_track_version(const ProgressTrack *track);
 /* Apply's state or message changed: listeners are told. */
 void progress_track_note(ProgressTrack *track, ApplyState state, size_t pending, int64_t now_ms);
+/* So where what its jobs wait for at their providers did. */
+void progress_track_waits(ProgressTrack *track, const World *world, int64_t now_ms);
 size_t progress_track_unfinished(const ProgressTrack *track); /* runs and jobs */
 void progress_track_json(const ProgressTrack *track, const World *world, const char *state_dir, int64_t since,
                          json_t *body);

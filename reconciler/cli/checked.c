@@ -273,9 +273,11 @@ static bool names_image(const ManifestSet *set)
     return false;
 }
 
-char **checked_notices(const Checked *checked, const Host *host)
+char **checked_notices(const Checked *checked, const char *picked, const Host *host)
 {
     g_autoptr(GStrvBuilder) notices = g_strv_builder_new();
+    if (picked)
+        g_strv_builder_add(notices, picked);
     g_auto(GStrv) of_docker =
         host && host->docker_notices
             ? host->docker_notices(checked->set, checked->provider, checked->override != NULL)

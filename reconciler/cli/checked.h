@@ -42,9 +42,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Checked, checked_clear)
 /* 0, 1 (errors) or 4 (only jobs that can never run). */
 int checked_exit_code(const Checked *checked);
 /* Sentences that the plan shows once: what the provider cannot do, and what it has. NULL-terminated, new.
- * host asks a container engine, where one is used, and blocks for some seconds at most; NULL: it is not
- * asked. */
-char **checked_notices(const Checked *checked, const Host *host);
+ * picked: what --provider auto became; NULL: it was not given. host asks a container engine, where one is
+ * used, and blocks for some seconds at most; NULL: it is not asked. */
+char **checked_notices(const Checked *checked, const char *picked, const Host *host);
 /* Whether text has a line that gives name as a name; for references to manifests that are themselves at
  * fault. */
 bool text_names(View text, View name);

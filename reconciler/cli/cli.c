@@ -63,7 +63,8 @@ static void pick_provider(Invocation *invocation)
     bool is_there = invocation->host->docker(&text);
     g_free(invocation->options.provider);
     invocation->options.provider = g_strdup(is_there ? "docker" : "local");
-    report_note("--provider auto is %s: %s", invocation->options.provider, text);
+    invocation->picked = g_strdup_printf("--provider auto is %s: %s", invocation->options.provider, text);
+    report_note("%s", invocation->picked);
 }
 
 static int run_command(const Command *command, const char *const *argv, const Host *host)

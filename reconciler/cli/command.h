@@ -50,6 +50,7 @@ typedef struct {
     const Command *command;
     const Host *host;
     Options options;
+    char *picked;     /* what --provider auto became, and why; NULL: it was not given */
     char **arguments; /* NULL-terminated */
     int arguments_len;
     char **rest;          /* what follows "--"; NULL: there was none */

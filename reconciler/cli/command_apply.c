@@ -19,6 +19,7 @@ static int run_source(Invocation *invocation, DeployOptions *deployed)
     deployed->planning.source = invocation->arguments[0];
     deployed->planning.source_name = options->source;
     deployed->planning.provider = options->provider;
+    deployed->planning.picked = invocation->picked;
     deployed->planning.only = options->only;
     deployed->planning.first_run = options->first_run;
     deployed->planning.state_dir = state_dir;

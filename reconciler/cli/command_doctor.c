@@ -96,6 +96,7 @@ static int run(Invocation *invocation)
         return code;
     doctor.set = checked.set;
     doctor.provider = checked.provider;
+    doctor.overrides = checked.override != NULL;
     if (!invocation->host->doctor(&doctor, &checks, &error))
         return report_error(error);
     return print(options, checks, has_source);
@@ -122,7 +123,7 @@ const Command command_doctor = {
     .name = "doctor",
     .group = GROUP_OTHER,
     .arguments = "[SOURCE]",
-    .summary = "look whether AWS can be used as environments need it",
+    .summary = "look whether AWS and the container engine can be used as environments need them",
     .description =
         "Finds the region and the credentials that muster would use, as the aws CLI finds them, says where "
         "they come from and how "
@@ -133,12 +134,16 @@ const Command command_doctor = {
         "subnets, their free addresses and their ways out, security groups, instance profile, machine "
         "images, "
         "launch template, key pair, placement group, file system.\n\n"
+        "Of the container engine (DOCKER_HOST, else the socket of this machine), where the environments of "
+        "SOURCE use one, it says whether it answers and what it is, which limits it can enforce, what room "
+        "its disk has, and which images are there.\n\n"
         "What cannot be looked at is said to be so (not checked). It ends with 1 when something failed.\n\n"
         "Endpoints, proxies and certificates are those of the environment (AWS_ENDPOINT_URL, AWS_CA_BUNDLE, "
         "HTTPS_PROXY …).",
     .examples = "muster doctor --region eu-central-1\twith the credentials at hand\n"
                 "muster doctor envs/prod\twhat its environments need\n"
                 "muster doctor --profile ci --account 123456789012\tthe right account?\n"
+                "muster doctor examples/monte-carlo --provider docker --all\tis the engine ready?\n"
                 "muster doctor -o json | jq '.checks[] | select(.status == \"failed\")'\tin a script",
     .options = options,
     .options_len = G_N_ELEMENTS(options),

@@ -170,6 +170,7 @@ static int run(Invocation *invocation)
         .source = source,
         .source_name = options->source,
         .provider = options->provider,
+        .picked = invocation->picked,
         .only = options->only,
         .first_run = options->first_run,
         .state_dir = state_dir,

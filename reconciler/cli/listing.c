@@ -663,6 +663,16 @@ static void status_waiting(const json_t *waiting, const ListStyle *style, GStrin
     g_string_append_c(out, '\n');
 }
 
+static void status_wait(const json_t *wait, GString *out)
+{
+    g_autofree char *what = printable(member_text(wait, "what"));
+    int64_t launches = member_integer(wait, "launches");
+    g_string_append_printf(out, "  %s", what);
+    if (launches > 1)
+        g_string_append_printf(out, " (%" G_GINT64_FORMAT " of them)", launches);
+    g_string_append_c(out, '\n');
+}
+
 static void status_reason(const json_t *item, GString *out)
 {
     g_autofree char *reason = printable(member_text(item, "statusReason"));
@@ -700,6 +710,9 @@ void list_status(const json_t *status, const ListStyle *style, GString *out)
     STATUS_SECTION("queues", status_queue_columns, row_status_queue);
     STATUS_SECTION("environments", status_environment_columns, row_status_environment);
     json_array_foreach(json_object_get(status, "environments"), index, source) status_reason(source, out);
+    if (json_array_size(json_object_get(status, "waits")))
+        g_string_append(out, "\nJobs that are being started wait for:\n");
+    json_array_foreach(json_object_get(status, "waits"), index, source) status_wait(source, out);
     STATUS_SECTION("runs", run_columns, row_run);
     STATUS_SECTION("applies", status_apply_columns, row_status_apply);
 }

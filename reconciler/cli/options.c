@@ -202,6 +202,7 @@ void invocation_clear(Invocation *invocation)
 {
     if (invocation->command)
         command_each_option(invocation->command, free_value, &invocation->options);
+    g_clear_pointer(&invocation->picked, g_free);
     g_clear_pointer(&invocation->arguments, g_strfreev);
     g_clear_pointer(&invocation->rest, g_strfreev);
     g_clear_pointer(&invocation->interrupt, interrupt_free);

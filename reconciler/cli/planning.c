@@ -194,7 +194,7 @@ bool planning_make(const PlanningOptions *options, Planning *ret_planning, GErro
         return false;
     /* What the provider cannot do here says nothing of the place that a snapshot is of. */
     bool is_here = !options->destroy && !planning->snapshot;
-    planning->notices = is_here ? checked_notices(&planning->checked, options->host) : NULL;
+    planning->notices = is_here ? checked_notices(&planning->checked, options->picked, options->host) : NULL;
     note_stranger(planning);
     planning->first_run = planning_first_run(options->first_run, options->provider, &planning->checked);
     planning->values = given_values_to_json(options->values);

@@ -8,6 +8,7 @@ typedef struct {
     const char *source;      /* as given */
     const char *source_name; /* --source or NULL */
     const char *provider;    /* or NULL */
+    const char *picked;      /* that --provider auto became it, and why; or NULL */
     const char *only;        /* or NULL */
     const char *first_run;   /* "start", "record" or NULL */
     const char *state_dir;

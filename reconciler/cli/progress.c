@@ -109,6 +109,34 @@ static void append_pending(const json_t *pending, GString *out)
     }
 }
 
+/* ---- what jobs wait for ---- */
+
+static void append_wait(const json_t *wait, GString *out)
+{
+    g_autofree char *what = printable(text_of(wait, "what"));
+    g_string_append_printf(out, "  waiting for %s\n", what);
+}
+
+/* "the image X is pulled: 3 of 30 MB": what stands before the last colon with a blank says what it is. */
+static size_t subject_len(const char *what)
+{
+    const char *end = g_strrstr(what, ": ");
+    return end ? (size_t)(end - what) : strlen(what);
+}
+
+static bool has_subject(const json_t *waits, const char *what)
+{
+    size_t index, len = subject_len(what);
+    json_t *wait;
+    json_array_foreach((json_t *)(uintptr_t)waits, index, wait)
+    {
+        const char *other = text_of(wait, "what");
+        if (subject_len(other) == len && strncmp(other, what, len) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* A line that is wider than the terminal would wrap and spoil the redrawing. */
 static void append_clipped(const char *line, int width, GString *out)
 {
@@ -146,6 +174,7 @@ void progress_bars(const json_t *progress, const ProgressStyle *style, GString *
     }
     g_autoptr(GString) pending = g_string_new(NULL);
     append_pending(json_object_get(progress, "pending"), pending);
+    json_array_foreach(json_object_get(progress, "waits"), index, group) append_wait(group, pending);
     g_auto(GStrv) lines = g_strsplit(pending->str, "\n", -1);
     for (size_t i = 0; lines[i] && *lines[i]; i++)
         append_clipped(lines[i], style->width, out);
@@ -185,6 +214,11 @@ void progress_plain(const json_t *before, const json_t *now, GString *out)
     const json_t *pending = json_object_get(now, "pending");
     if (json_array_size(pending) && !json_equal(json_object_get(before, "pending"), pending))
         append_pending(pending, out);
+    json_array_foreach(json_object_get(now, "waits"), index, group)
+    {
+        if (!has_subject(json_object_get(before, "waits"), text_of(group, "what")))
+            append_wait(group, out);
+    }
 }
 
 void progress_failure(const json_t *failure, bool is_colored, GString *out)

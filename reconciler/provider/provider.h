@@ -115,7 +115,8 @@ typedef enum {
 
 typedef enum {
     PROVIDER_EVENT_ACCEPTED, /* it was taken in and has neither started nor been made yet: told in an
-                                observation, so that it is not taken for absent; its outcome follows */
+                                observation, so that it is not taken for absent; its outcome follows.
+                                reason: what it waits for there, for people; NULL: nothing special */
     PROVIDER_EVENT_STARTED,  /* effective: the process runs; at_ms is its start */
     PROVIDER_EVENT_REFUSED,  /* proven never to have started; reason says why */
     PROVIDER_EVENT_ENDED,    /* ended and every process of it is gone */
@@ -155,7 +156,8 @@ typedef struct {
     int64_t started_ms; /* ENDED: when it had started */
     EndCause cause;     /* ENDED; STOPPED: by provider_stop */
     int exit_code;      /* ENDED: exit status, or 128 + signal */
-    const char *reason; /* REFUSED, LOST, OOM text; borrowed during the call, as all text; may be NULL */
+    const char
+        *reason; /* ACCEPTED, REFUSED, LOST, OOM text; borrowed during the call, as all text; may be NULL */
     int64_t vcpus_e4, memory_mib; /* CAPACITY, INSTANCE_REGISTERED */
     int gpus;                     /* CAPACITY, INSTANCE_REGISTERED */
     const char *notice; /* CAPACITY: sentence for the plan, e.g. "memory limits: cgroup v1; …"; may be NULL */

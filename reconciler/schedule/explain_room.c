@@ -47,7 +47,7 @@ static Capacity *freed_of(Freed *table, const Instance *instance)
 static int64_t release_ms(const Explain *explain, const Room *room)
 {
     const Environment *environment = room->environment;
-    Capacity need = explain->group->need;
+    Capacity need = room_need(&explain->pass, room, explain->group);
     int64_t left_e4 = room->left_e4, now_ms = explain->options->now_ms;
     Freed *table = arena_new0_n(explain->arena, Freed, 2 * ENDS_MAX);
     int looked_at = 0;
@@ -114,7 +114,7 @@ static bool has_empties(const Explain *explain, const Room *room)
 
 static bool fits_now(Explain *explain, Room *room, const char **ret_note)
 {
-    Capacity need = explain->group->need;
+    Capacity need = room_need(&explain->pass, room, explain->group);
     *ret_note = NULL;
     if (room->left_e4 < need.vcpus_e4)
         return false;
@@ -165,10 +165,10 @@ static size_t coming_count(const Explain *explain, const Room *room, int64_t *re
 static void judge_max(Explain *explain, const Room *room, ExplainRoom *out)
 {
     out->verdict = EXPLAIN_MAX;
-    out->text = explain_print(explain, "at maxvCpus: %s of %" G_GINT64_FORMAT " vCPU used, %s needed",
-                              explain_vcpus(explain, room->environment->used_vcpus_e4),
-                              room->environment->spec->max_vcpus,
-                              explain_vcpus(explain, explain->group->need.vcpus_e4));
+    out->text = explain_print(
+        explain, "at maxvCpus: %s of %" G_GINT64_FORMAT " vCPU used, %s needed",
+        explain_vcpus(explain, room->environment->used_vcpus_e4), room->environment->spec->max_vcpus,
+        explain_vcpus(explain, room_need(&explain->pass, room, explain->group).vcpus_e4));
 }
 
 static void judge_machine_full(Explain *explain, Room *room, ExplainRoom *out)
@@ -211,7 +211,7 @@ static void judge_waiting(Explain *explain, size_t index, Room *room, ExplainRoo
         out->text =
             explain_print(explain, "%" G_GSIZE_FORMAT " instance%s that can hold it coming, asked for %s ago",
                           coming, coming == 1 ? "" : "s", ago);
-    } else if (room->left_e4 < explain->group->need.vcpus_e4) {
+    } else if (room->left_e4 < room_need(&explain->pass, room, explain->group).vcpus_e4) {
         judge_max(explain, room, out);
     } else if (room->type == ROOM_MACHINE) {
         judge_machine_full(explain, room, out);
@@ -223,7 +223,8 @@ static void judge_waiting(Explain *explain, size_t index, Room *room, ExplainRoo
     }
     if (note)
         out->text = explain_print(explain, "%s; %s", out->text, note);
-    out->free_ms = explain->kind->nodes == 1 ? release_ms(explain, room) : 0;
+    bool is_one = explain->kind->nodes == 1 || room->type == ROOM_MACHINE;
+    out->free_ms = is_one ? release_ms(explain, room) : 0;
 }
 
 /* Whose hold may keep the room: the head of a queue that is served here, the most important first. */

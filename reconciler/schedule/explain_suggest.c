@@ -150,13 +150,14 @@ static bool trial_effect(Explain *explain, size_t index, const Trial *trial, boo
 {
     Room *room = trial->room;
     Environment *environment = room->environment;
-    Capacity need = {trial->need.vcpus_e4, trial->need.memory_mib, trial->need.gpus};
+    bool single = explain->kind->nodes == 1 || room->type == ROOM_MACHINE;
+    int64_t times = room->type == ROOM_MACHINE ? explain->kind->nodes : 1;
+    Capacity need = {trial->need.vcpus_e4 * times, trial->need.memory_mib * times, trial->need.gpus * times};
     int64_t now_ms = explain->options->now_ms, left_e4 = INT64_MAX, boot_ms;
     if (!trial->spec.enabled || trial_feasible(explain, trial) != FEASIBLE_YES)
         return false;
     if (room->type != ROOM_FLEET && trial->spec.max_vcpus > 0)
         left_e4 = trial->spec.max_vcpus * DECIMAL_SCALE - environment->used_vcpus_e4;
-    bool single = explain->kind->nodes == 1;
     change->effect = EXPLAIN_WAITS;
     if (single && left_e4 >= need.vcpus_e4 &&
         (room->type == ROOM_TASKS ||

@@ -35,7 +35,8 @@ void feasible_environment_clear(FeasibleEnvironment *environment)
 typedef struct {
     const JobDefinitionSpec *job;
     const FeasibleEnvironment *environment;
-    GString *reason; /* may be NULL */
+    GString *reason;     /* may be NULL */
+    ResourceNeed wanted; /* of one machine */
     NeedKind need;
     bool over_max; /* refused because of maxvCpus */
 } Judge;
@@ -66,34 +67,48 @@ static bool exceeds_max(Judge *judge)
     return true;
 }
 
+/* " for its 4 nodes", where one machine has to hold them all. */
+static const char *for_nodes(const Judge *judge, char ret_text[40])
+{
+    ret_text[0] = '\0';
+    if (judge->wanted.memory_mib != judge->job->need.memory_mib)
+        g_snprintf(ret_text, 40, " for its %" G_GINT64_FORMAT " nodes", judge->job->nodes);
+    return ret_text;
+}
+
 static FeasibleResult refuse_memory(Judge *judge, const char *who, int64_t usable, int64_t nominal)
 {
-    int64_t need = judge->job->need.memory_mib;
+    int64_t need = judge->wanted.memory_mib;
+    char nodes[40];
     g_autofree char *wanted = integer_human(need), *has = integer_human(usable),
                     *all = integer_human(nominal), *missing = integer_human(need - usable);
     if (nominal == usable)
-        return refuse(judge, NEED_MEMORY, "needs %s MiB; %s offers %s MiB: %s MiB short", wanted, who, has,
-                      missing);
+        return refuse(judge, NEED_MEMORY, "needs %s MiB%s; %s offers %s MiB: %s MiB short", wanted,
+                      for_nodes(judge, nodes), who, has, missing);
     return refuse(judge, NEED_MEMORY, "needs %s MiB; %s offers containers %s of its %s MiB: %s MiB short",
                   wanted, who, has, all, missing);
 }
 
 static FeasibleResult refuse_vcpus(Judge *judge, const char *who, int64_t vcpus)
 {
-    int64_t need = judge->job->need.vcpus_e4;
+    int64_t need = judge->wanted.vcpus_e4;
+    char nodes[40];
     g_autofree char *wanted = decimal_print(need), *missing = decimal_print(need - vcpus * DECIMAL_SCALE);
-    return refuse(judge, NEED_VCPU, "needs %s vCPU; %s has %" G_GINT64_FORMAT ": %s short", wanted, who,
-                  vcpus, missing);
+    return refuse(judge, NEED_VCPU, "needs %s vCPU%s; %s has %" G_GINT64_FORMAT ": %s short", wanted,
+                  for_nodes(judge, nodes), who, vcpus, missing);
 }
 
 static FeasibleResult refuse_gpus(Judge *judge, const char *who, int64_t gpus)
 {
-    int64_t need = judge->job->need.gpus;
+    int64_t need = judge->wanted.gpus;
     const char *plural = need == 1 ? "" : "s";
+    char nodes[40];
+    (void)for_nodes(judge, nodes);
     if (!gpus)
-        return refuse(judge, NEED_GPU, "needs %" G_GINT64_FORMAT " GPU%s; %s has none", need, plural, who);
-    return refuse(judge, NEED_GPU, "needs %" G_GINT64_FORMAT " GPU%s; %s has %" G_GINT64_FORMAT, need, plural,
-                  who, gpus);
+        return refuse(judge, NEED_GPU, "needs %" G_GINT64_FORMAT " GPU%s%s; %s has none", need, plural, nodes,
+                      who);
+    return refuse(judge, NEED_GPU, "needs %" G_GINT64_FORMAT " GPU%s%s; %s has %" G_GINT64_FORMAT, need,
+                  plural, nodes, who, gpus);
 }
 
 /* ---- this machine */
@@ -110,11 +125,13 @@ static FeasibleResult judge_machine(Judge *judge)
         return refuse(judge, NEED_OTHER, "has no command, and the local provider runs no image");
     if (exceeds_max(judge))
         return FEASIBLE_NO;
-    if (job->need.gpus > machine->gpus)
+    judge->wanted = (ResourceNeed){job->need.vcpus_e4 * job->nodes, job->need.memory_mib * job->nodes,
+                                   job->need.gpus * job->nodes};
+    if (judge->wanted.gpus > machine->gpus)
         return refuse_gpus(judge, "this machine", machine->gpus);
-    if (job->need.vcpus_e4 > machine->vcpus * DECIMAL_SCALE)
+    if (judge->wanted.vcpus_e4 > machine->vcpus * DECIMAL_SCALE)
         return refuse_vcpus(judge, "this machine", machine->vcpus);
-    if (job->need.memory_mib > machine->memory_mib)
+    if (judge->wanted.memory_mib > machine->memory_mib)
         return refuse_memory(judge, "this machine", machine->memory_mib, machine->memory_mib);
     return FEASIBLE_YES;
 }
@@ -380,7 +397,7 @@ FeasibleResult feasible_job(const JobDefinitionSpec *effective, const FeasibleEn
             g_string_append(reasons, "; ");
         if (len > 1)
             g_string_append_printf(reasons, VIEW_FMT ": ", VIEW_ARG(environments[i].name));
-        Judge judge = {effective, &environments[i], reasons, NEED_NONE, false};
+        Judge judge = {effective, &environments[i], reasons, effective->need, NEED_NONE, false};
         FeasibleResult result = judge_environment(&judge);
         best = MAX(best, result);
         if (need == NEED_NONE)
@@ -398,7 +415,7 @@ BlockedReason feasible_blocked(const JobDefinitionSpec *effective, const Feasibl
 {
     bool over_max = len > 0;
     for (size_t i = 0; i < len; i++) {
-        Judge judge = {effective, &environments[i], NULL, NEED_NONE, false};
+        Judge judge = {effective, &environments[i], NULL, effective->need, NEED_NONE, false};
         if (judge_environment(&judge) != FEASIBLE_NO)
             return BLOCKED_NONE;
         over_max = over_max && judge.over_max;

@@ -1,8 +1,9 @@
-/* gang.c: multinode jobs, all nodes at once (batch: "Placement: gang scheduling"). Each node has an instance
- * for itself. Who gathers instances in an environment is noted ("gang ENVIRONMENT": sequence, since when), so
- * that two gangs never sit on half of what they need; after GANG_TURN_MS another one has its turn, or, if
- * none takes it within GANG_YIELD_MS, the same one again. Equal gangs of a group have one turn, which their
- * head uses. */
+/* gang.c: multinode jobs, all nodes at once (batch: "Placement: gang scheduling"). On the one machine they
+ * are placed, and wait, like one job that needs all of it. Elsewhere each node has an instance for itself.
+ * Who gathers instances in an environment is noted ("gang ENVIRONMENT": sequence, since when), so that two
+ * gangs never sit on half of what they need; after GANG_TURN_MS another one has its turn, or, if none takes
+ * it within GANG_YIELD_MS, the same one again. Equal gangs of a group have one turn, which their head uses.
+ */
 #include "reconciler/schedule/hold.h"
 #include "reconciler/schedule/pass.h"
 
@@ -65,18 +66,39 @@ static bool gang_turn(Pass *pass, Room *room, const Job *job)
     return true;
 }
 
+static void node_record(Pass *pass, const Room *room, const GroupCursor *cursor, int64_t node,
+                        Instance *instance)
+{
+    pass_record(pass, &(Placement){.job = cursor->item.job,
+                                   .index = NOT_A_CHILD,
+                                   .count = 1,
+                                   .node = (int32_t)node,
+                                   .environment = room->environment,
+                                   .instance = instance});
+}
+
 static void gang_take(Pass *pass, Room *room, const GroupCursor *cursor, const Empties *empties)
 {
     for (int64_t node = 0; node < empties->len; node++) {
         Instance *instance = empties->hosts[node];
         instance_take(instance, instance->free);
-        pass_record(pass, &(Placement){.job = cursor->item.job,
-                                       .index = NOT_A_CHILD,
-                                       .count = 1,
-                                       .node = (int32_t)node,
-                                       .environment = room->environment,
-                                       .instance = instance});
+        node_record(pass, room, cursor, node, instance);
     }
+}
+
+static PlaceResult machine_place(Pass *pass, QueueWalk *walk, Room *room, const GroupCursor *cursor)
+{
+    int64_t nodes = world_kind(pass->world, cursor->group->kind)->nodes;
+    Place place;
+    PlaceResult result = room_find(pass, walk, room, cursor->group, nodes, &place);
+    if (result != PLACE_NOW)
+        return result;
+    if (place.count < nodes)
+        return PLACE_FULL;
+    place_take(pass, walk, cursor->group, &place);
+    for (int64_t node = 0; node < nodes; node++)
+        node_record(pass, room, cursor, node, place.instance);
+    return PLACE_NOW;
 }
 
 static int64_t coming_empties(const Room *room, const RunnableGroup *group, const RunKind *kind, int64_t most)
@@ -110,35 +132,47 @@ static void gang_demand(Pass *pass, Room *room, RunnableGroup *group, const RunK
                                                           .instance_type = kind->node_instance_type};
 }
 
+/* What is there at once, or was gathered; else it gathers, where it is its turn. *ret_gathers: it does. */
+static PlaceResult fleet_place(Pass *pass, Room *room, const GroupCursor *cursor, bool *ret_gathers)
+{
+    const RunKind *kind = world_kind(pass->world, cursor->group->kind);
+    holds_make(pass, room);
+    Empties empties = empties_find(pass, room, cursor->group, kind);
+    if (empties.len == kind->nodes) {
+        gang_take(pass, room, cursor, &empties);
+        consumables_use(pass, kind, 1);
+        return PLACE_NOW;
+    }
+    *ret_gathers = gang_turn(pass, room, cursor->item.job);
+    for (int64_t node = 0; *ret_gathers && node < empties.len; node++)
+        hold_host(pass, room, empties.hosts[node]);
+    if (*ret_gathers)
+        gang_demand(pass, room, cursor->group, kind, kind->nodes - empties.len);
+    return PLACE_FULL;
+}
+
 PlaceResult gang_place(Pass *pass, QueueWalk *walk, const GroupCursor *cursor)
 {
     RunnableGroup *group = cursor->group;
     const RunKind *kind = world_kind(pass->world, group->kind);
     PlaceResult best = PLACE_CLOSED;
+    bool gathers = false; /* then it does not spill over */
     if (MIN(walk->shares[0]->left_e4, walk->left_e4) / kind->nodes < group->need.vcpus_e4)
         return PLACE_SHARE;
     if (consumables_allow(pass, kind) == 0)
         return PLACE_CONSUMABLE;
-    for (size_t i = 0; i < walk->rooms_len; i++) {
+    for (size_t i = 0; i < walk->rooms_len && !gathers; i++) {
         Room *room = walk->rooms[i];
         bool above;
         if (!room || !room->open || !room_suits(pass, room, group->kind) ||
             room_can_ever(pass, room, group, NULL, &above) == FEASIBLE_NO)
             continue;
-        best = PLACE_FULL;
-        holds_make(pass, room);
-        Empties empties = empties_find(pass, room, group, kind);
-        if (empties.len == kind->nodes) {
-            gang_take(pass, room, cursor, &empties);
-            consumables_use(pass, kind, 1);
+        PlaceResult result = room->type == ROOM_MACHINE ? machine_place(pass, walk, room, cursor)
+                                                        : fleet_place(pass, room, cursor, &gathers);
+        if (result == PLACE_NOW)
             return PLACE_NOW;
-        }
-        if (!gang_turn(pass, room, cursor->item.job))
-            continue;
-        for (int64_t node = 0; node < empties.len; node++)
-            hold_host(pass, room, empties.hosts[node]);
-        gang_demand(pass, room, group, kind, kind->nodes - empties.len);
-        break; /* it does not spill over once it gathers */
+        if (result == PLACE_HELD || best == PLACE_CLOSED)
+            best = result;
     }
     return best;
 }

@@ -129,7 +129,7 @@ static void turn_note(Pass *pass, const QueueWalk *walk)
 
 static void hold_strict(Pass *pass, Room *room, RunnableGroup *group)
 {
-    if (room->left_e4 < group->need.vcpus_e4) {
+    if (room->left_e4 < room_need(pass, room, group).vcpus_e4) {
         hold_new(pass, group, &room->holds)->strict = true;
         return;
     }
@@ -167,25 +167,26 @@ static Capacity *freed_of(Freed *table, uint32_t round, const Instance *instance
     return &table[at].freed;
 }
 
-static void reserve(Pass *pass, RunnableGroup *group, Hold **list, int64_t end_ms, Capacity then)
+static void reserve(Pass *pass, const Room *room, RunnableGroup *group, Hold **list, int64_t end_ms,
+                    Capacity then)
 {
     Hold *hold = hold_new(pass, group, list);
     hold->shadow_ms = end_ms;
-    hold->beside = capacity_sum(then, group->need, -1);
+    hold->beside = capacity_sum(then, room_need(pass, room, group), -1);
 }
 
 /* maxvCpus is what it lacks. */
 static void reserve_left(Pass *pass, Room *room, RunnableGroup *group)
 {
-    int64_t left_e4 = room->left_e4;
+    int64_t left_e4 = room->left_e4, need_e4 = room_need(pass, room, group).vcpus_e4;
     int looked_at = 0;
     for (const Launch *launch = environment_launch_next(room->environment, NULL, pass->now_ms);
          launch && looked_at < ENDS_MAX;
          launch = environment_launch_next(room->environment, launch, pass->now_ms), looked_at++) {
         left_e4 += launch->vcpus_e4;
-        if (left_e4 < group->need.vcpus_e4)
+        if (left_e4 < need_e4)
             continue;
-        reserve(pass, group, &room->holds, launch_end_ms(launch),
+        reserve(pass, room, group, &room->holds, launch_end_ms(launch),
                 (Capacity){left_e4, INT64_MAX / 2, INT64_MAX / 2});
         return;
     }
@@ -206,8 +207,9 @@ static int end_compare(const void *a, const void *b)
 static void reserve_machine(Pass *pass, Room *room, RunnableGroup *group)
 {
     Instance *machine = pass->machine;
+    Capacity need = room_need(pass, room, group);
     size_t len = 0;
-    if (!machine || !capacity_covers(machine->total, group->need))
+    if (!machine || !capacity_covers(machine->total, need))
         return;
     const Launch **launches = arena_new0_n(pass->arena, const Launch *, machine->launches + 1);
     for (const Launch *launch = machine->newest_launch; launch; launch = launch->instance_prev)
@@ -217,9 +219,9 @@ static void reserve_machine(Pass *pass, Room *room, RunnableGroup *group)
     Capacity free = machine->free;
     for (size_t i = 0; i < len && launch_end_ms(launches[i]) != INT64_MAX; i++) {
         free = capacity_sum(free, launch_capacity(launches[i]), 1);
-        if (!capacity_covers(free, group->need))
+        if (!capacity_covers(free, need))
             continue;
-        reserve(pass, group, &hold_host(pass, room, machine)->holds, launch_end_ms(launches[i]), free);
+        reserve(pass, room, group, &hold_host(pass, room, machine)->holds, launch_end_ms(launches[i]), free);
         return;
     }
 }
@@ -239,14 +241,14 @@ static void reserve_host(Pass *pass, Room *room, RunnableGroup *group)
         Capacity then = capacity_sum(instance->free, *freed, 1);
         if (!capacity_covers(then, group->need))
             continue;
-        reserve(pass, group, &hold_host(pass, room, instance)->holds, launch_end_ms(launch), then);
+        reserve(pass, room, group, &hold_host(pass, room, instance)->holds, launch_end_ms(launch), then);
         return;
     }
 }
 
 static void hold_reserve(Pass *pass, Room *room, RunnableGroup *group)
 {
-    if (room->left_e4 < group->need.vcpus_e4)
+    if (room->left_e4 < room_need(pass, room, group).vcpus_e4)
         reserve_left(pass, room, group);
     else if (room->type == ROOM_MACHINE)
         reserve_machine(pass, room, group);
@@ -293,10 +295,11 @@ static void want(Pass *pass, Room *room, RunnableGroup *group, bool strict)
 
 void hold_add(Pass *pass, QueueWalk *walk, RunnableGroup *group, bool provided)
 {
-    bool strict = is_strict(pass, walk);
+    bool strict = is_strict(pass, walk), is_gang = world_kind(pass->world, group->kind)->nodes > 1;
     for (size_t i = 0; i < walk->rooms_len && i < 64; i++) {
         Room *room = walk->rooms[i];
-        if ((walk->held_rooms >> i & 1) || !room || !room->open || !room_suits(pass, room, group->kind))
+        if ((walk->held_rooms >> i & 1) || !room || !room->open || !room_suits(pass, room, group->kind) ||
+            (is_gang && room->type != ROOM_MACHINE))
             continue;
         walk->held_rooms |= UINT64_C(1) << i;
         if (strict)

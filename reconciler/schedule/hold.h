@@ -46,7 +46,8 @@ struct HeldHost {
     Hold *holds;
 };
 
-/* For the current head of the walk, which did not fit. provided: instances for it are coming or asked for. */
+/* For the current head of the walk, which did not fit. provided: instances for it are coming or asked for. Of
+ * a multinode job only on the one machine: it gathers instances elsewhere. */
 void hold_add(Pass *pass, QueueWalk *walk, RunnableGroup *group, bool provided);
 /* Makes the holds that are wanted in a room, before something is placed there. True: there were some. */
 bool holds_make(Pass *pass, Room *room);

@@ -151,6 +151,8 @@ void pass_record(Pass *pass, const Placement *placement);
 bool room_may_grow(const Pass *pass, const Room *room);
 /* Whether an attempt that needs so much may be placed there now, or may make it grow; false is certain. */
 bool room_may_take(Pass *pass, Room *room, const Capacity *least);
+/* What has to be free there at once: all nodes of a multinode job share the one machine. */
+Capacity room_need(const Pass *pass, const Room *room, const RunnableGroup *group);
 /* What it lacks, where it fits in no room of its queue: all of its kind that need at least so much in each
  * member fit nowhere either. */
 Capacity pass_misfit(Pass *pass, const QueueWalk *walk, const RunnableGroup *group);
@@ -198,6 +200,10 @@ typedef struct {
  * queue leave). */
 PlaceResult place_find(Pass *pass, const QueueWalk *walk, const RunnableGroup *group, int64_t left_e4,
                        int64_t most, Place *ret_place);
+/* The same of one room, whose limits are all that counts: not those of consumable resources. */
+PlaceResult room_find(Pass *pass, const QueueWalk *walk, Room *room, const RunnableGroup *group, int64_t most,
+                      Place *ret_place);
+/* What was placed: jobs, or all nodes of a multinode one. */
 void place_take(Pass *pass, QueueWalk *walk, const RunnableGroup *group, const Place *place);
 /* Run time that the group's next job is expected to need; INT64_MAX: unknown. */
 int64_t group_expected_ms(const Pass *pass, const RunnableGroup *group);
@@ -208,7 +214,8 @@ int64_t group_expected_ms(const Pass *pass, const RunnableGroup *group);
 bool demand_add(Pass *pass, QueueWalk *walk, RunnableGroup *group, int64_t jobs);
 
 /* ---- gang.c ---- */
-/* A multinode job: all nodes at once, or it gathers instances. */
+/* A multinode job: all nodes at once, or it gathers instances; on the one machine it waits like a large job.
+ */
 PlaceResult gang_place(Pass *pass, QueueWalk *walk, const GroupCursor *cursor);
 
 /* ---- consumable.c ---- */

@@ -221,8 +221,8 @@ static PlaceResult room_look(Pass *pass, const QueueWalk *walk, Room *room, cons
     return PLACE_NOW;
 }
 
-static PlaceResult room_find(Pass *pass, const QueueWalk *walk, Room *room, const RunnableGroup *group,
-                             int64_t most, Place *ret_place)
+PlaceResult room_find(Pass *pass, const QueueWalk *walk, Room *room, const RunnableGroup *group, int64_t most,
+                      Place *ret_place)
 {
     int64_t vcpus_e4 = group->need.vcpus_e4;
     if (!room->open || !room_suits(pass, room, group->kind))
@@ -273,7 +273,7 @@ void place_take(Pass *pass, QueueWalk *walk, const RunnableGroup *group, const P
         room->left_e4 -= place->count * group->need.vcpus_e4;
     holds_take(pass, room->holds, group, place->count);
     if (kind->consumables_len > 0)
-        consumables_use(pass, kind, place->count);
+        consumables_use(pass, kind, place->count / kind->nodes);
     if (!place->instance)
         return;
     HeldHost *host = *room->hosts ? held_host(room, place->instance) : NULL;

@@ -96,7 +96,7 @@ static void append_fleet(GString *text, const Room *room, const Capacity *need)
 
 void room_append_reason(Pass *pass, Room *room, const RunnableGroup *group, GString *text)
 {
-    const Capacity *need = &group->need;
+    const Capacity all = room_need(pass, room, group), *need = &all;
     bool above;
     if (!room->open || (room->type == ROOM_MACHINE && !room->fleet)) {
         append_closed(text, pass, room);

@@ -39,6 +39,12 @@ Room *pass_room(Pass *pass, Environment *environment)
     return room;
 }
 
+Capacity room_need(const Pass *pass, const Room *room, const RunnableGroup *group)
+{
+    int64_t times = room->type == ROOM_MACHINE ? world_kind(pass->world, group->kind)->nodes : 1;
+    return (Capacity){group->need.vcpus_e4 * times, group->need.memory_mib * times, group->need.gpus * times};
+}
+
 /* ---- whether there is any use in asking ---- */
 
 /* More environments are not looked at to leave out many queues at once. */
@@ -169,8 +175,7 @@ static bool kind_suits(const Pass *pass, const Room *room, const RunKind *kind)
     const Environment *environment = room->environment;
     switch (room->type) {
     case ROOM_MACHINE:
-        return kind->nodes == 1 &&
-               (environment->provider != PROVIDER_LOCAL || (kind->has_command && !*kind->beyond));
+        return environment->provider != PROVIDER_LOCAL || (kind->has_command && !*kind->beyond);
     case ROOM_TASKS: return kind->platform == PLATFORM_FARGATE && kind->nodes == 1 && !kind->uses_gpus;
     case ROOM_FLEET: break;
     }

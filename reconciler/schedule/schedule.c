@@ -76,7 +76,7 @@ static void step_failed(Pass *pass, QueueWalk *walk, RunnableGroup *group, Place
     }
     if (waits && !is_gang && walk->grows)
         provided = demand_add(pass, walk, group, walk->shares[0]->current.left);
-    if (waits && !is_gang)
+    if (waits)
         hold_add(pass, walk, group, provided);
     walk->is_over = walk->queue->spec->strict_order && result != PLACE_SHARE;
     walk_drop(pass, walk);

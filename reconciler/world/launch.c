@@ -48,6 +48,7 @@ Launch *environment_launch_next(const Environment *environment, const Launch *af
 void launches_init(World *world)
 {
     tree_init(&world->launches, launch_compare);
+    world->waits = g_hash_table_new_full(NULL, NULL, NULL, g_free);
 }
 
 static void launch_free(World *world, LaunchEntry *entry)
@@ -55,6 +56,7 @@ static void launch_free(World *world, LaunchEntry *entry)
     if (entry->is_dirty)
         g_queue_unlink(&world->dirty_launches, &entry->dirty);
     tree_remove(&world->launches, &entry->by_token);
+    g_hash_table_remove(world->waits, &entry->launch);
     g_ref_string_release(entry->environment_name);
     g_free(entry->task);
     g_slice_free(LaunchEntry, entry);
@@ -64,6 +66,7 @@ void launches_clear(World *world)
 {
     for (TreeNode *node = tree_first(&world->launches); node; node = tree_first(&world->launches))
         launch_free(world, TREE_ENTRY(node, LaunchEntry, by_token));
+    g_hash_table_unref(world->waits);
 }
 
 Launch *world_launch(const World *world, const LaunchToken *token)
@@ -232,12 +235,35 @@ bool launch_is_named(const Launch *launch)
     return launch_entry(launch)->task != NULL;
 }
 
+void launch_waits(World *world, const Launch *launch, const char *what)
+{
+    if (what && launch->state != LAUNCH_EFFECTIVE)
+        g_hash_table_insert(world->waits, (gpointer)(uintptr_t)launch, g_strdup(what));
+    else
+        g_hash_table_remove(world->waits, launch);
+}
+
+const char *launch_waits_for(const World *world, const Launch *launch)
+{
+    return launch ? g_hash_table_lookup(world->waits, launch) : NULL;
+}
+
+void world_waits_each(const World *world, LaunchWaitFunc func, void *data)
+{
+    GHashTableIter iter;
+    gpointer launch, what;
+    g_hash_table_iter_init(&iter, world->waits);
+    while (g_hash_table_iter_next(&iter, &launch, &what))
+        func(launch, what, data);
+}
+
 void launch_started(World *world, Launch *launch, int64_t started_ms, int64_t now_ms)
 {
     Target target = target_of(launch);
     if (launch->state != LAUNCH_EFFECTIVE) {
         launch->state = LAUNCH_EFFECTIVE;
         launch->started_ms = started_ms;
+        launch_waits(world, launch, NULL);
         launch_touch(world, launch);
     }
     if (launch->is_node)

@@ -215,8 +215,9 @@ struct World {
     Tree histories;
 
     Tree launches;
-    GArray *stops; /* LaunchToken: stops decided inside the world */
-    GArray *sizes; /* JobId: steps that wait to know how many children they have */
+    GHashTable *waits; /* Launch* → text: what few of them wait for */
+    GArray *stops;     /* LaunchToken: stops decided inside the world */
+    GArray *sizes;     /* JobId: steps that wait to know how many children they have */
 
     Tree instances;
     Map *instances_by_token;

@@ -388,6 +388,12 @@ size_t world_launches_len(const World *world);
 /* What it is called at its provider; NULL: nothing is said. */
 void launch_named(World *world, Launch *launch, const char *task);
 bool launch_is_named(const Launch *launch);
+/* What one that has not started waits for at its provider, for people; not stored. NULL: nothing is known. */
+void launch_waits(World *world, const Launch *launch, const char *what);
+const char *launch_waits_for(const World *world, const Launch *launch);
+/* Those of which something is known, in no order. */
+typedef void (*LaunchWaitFunc)(const Launch *launch, const char *what, void *data);
+void world_waits_each(const World *world, LaunchWaitFunc func, void *data);
 void launch_started(World *world, Launch *launch, int64_t started_ms,
                     int64_t now_ms); /* STARTING → RUNNING */
 /* UNKNOWN → INTENDED: it is known not to have been asked for, and is asked for again with its token. */

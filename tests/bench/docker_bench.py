@@ -1,9 +1,14 @@
 #!/usr/bin/env python3
-"""Short containers on a real engine of its own: muster, and a bare loop that makes the same calls as many at a time. Prints
-NAME <tab> VALUE <tab> UNIT. Usage: docker_bench.py MUSTER [CONTAINERS [ROUNDS]]"""
+"""Containers on a real engine of its own. Prints NAME <tab> VALUE <tab> UNIT. Usage:
+docker_bench.py MUSTER [CONTAINERS [ROUNDS]]: short ones: muster, and a bare loop that makes the same calls as many at a time.
+docker_bench.py MUSTER watch [CONTAINERS [SECONDS]]: long ones, as many as there is memory for: what it takes to watch them."""
 import http.client, io, json, os, shutil, socket, subprocess, sys, tarfile, tempfile, threading, time
 
-MUSTER, COUNT, ROUNDS = os.path.abspath(sys.argv[1]), int((sys.argv + ["", "100"])[2] or 100), int((sys.argv + ["", "", "3"])[3] or 3)
+MUSTER = os.path.abspath(sys.argv[1])
+WATCHES = sys.argv[2:3] == ["watch"]
+NUMBERS = [int(text) for text in sys.argv[3 if WATCHES else 2:]]
+COUNT, ROUNDS = (NUMBERS + [1000, 180][len(NUMBERS):]) if WATCHES else (NUMBERS + [100, 3][len(NUMBERS):])
+SHIM_MIB = 18  # of each container that runs: its shim, and the engine's share
 PARALLEL = len(os.sched_getaffinity(0))
 SOURCE = """apiVersion: muster/v1
 kind: ComputeEnvironment
@@ -19,6 +24,16 @@ apiVersion: muster/v1
 kind: JobDefinition
 metadata: {name: short}
 spec: {type: container, containerProperties: {image: busybox, command: ["true"], resourceRequirements: [{type: VCPU, value: "1"}, {type: MEMORY, value: "16"}]}}
+---
+apiVersion: muster/v1
+kind: JobDefinition
+metadata: {name: long}
+spec:
+  type: container
+  ecsProperties:
+    taskProperties:
+      - networkMode: none
+        containers: [{name: long, image: busybox, command: [sleep, "1000000"], resourceRequirements: [{type: MEMORY, value: "8"}]}]
 """
 
 
@@ -59,9 +74,10 @@ def import_busybox(sock):
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
         tar.add("/bin/busybox", "bin/busybox")
-        link = tarfile.TarInfo("bin/true")
-        link.type, link.linkname = tarfile.SYMTYPE, "busybox"
-        tar.addfile(link)
+        for name in "true", "sleep":
+            link = tarfile.TarInfo("bin/" + name)
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            tar.addfile(link)
     Engine(sock).call("POST", "/images/create?fromSrc=-&repo=busybox&tag=latest", out.getvalue(), "application/x-tar")
 
 
@@ -106,6 +122,54 @@ def through_muster(daemon, state):
     return COUNT / seconds, 100 * (ticks(daemon.pid) - used) / seconds
 
 
+def compare(place, daemon):
+    floors, rates, loads = [], [], []
+    for _ in range(ROUNDS):
+        floors.append(bare(f"{place}/sock"))
+        rate, load = through_muster(daemon, f"{place}/st")
+        rates.append(rate)
+        loads.append(load)
+    floor, rate, load = (sorted(values)[len(values) // 2] for values in (floors, rates, loads))
+    print(f"bare loop, {PARALLEL} at a time\t{floor:.2f}\tcontainers/s")
+    print(f"muster\t{rate:.2f}\tcontainers/s")
+    print(f"of the bare loop\t{100 * rate / floor:.0f}\t%")
+    print(f"processor time of muster\t{load:.1f}\t% of a core")
+
+
+def members(pid):
+    lines = (line.split(":", 1) for line in open(f"/proc/{pid}/status"))
+    return {name: value.strip() for name, value in lines}
+
+
+def loop_of(state):
+    said = subprocess.run([MUSTER, "status", "--state", state, "-o", "json"], check=True, capture_output=True).stdout
+    return json.loads(said)["loop"]
+
+
+def watch(place, daemon):
+    free_mib = int(next(line for line in open("/proc/meminfo") if line.startswith("MemAvailable")).split()[1]) // 1024
+    count = min(COUNT, free_mib // SHIM_MIB)
+    begin, used = time.time(), ticks(daemon.pid)
+    subprocess.run([MUSTER, "submit", "--state", f"{place}/st", "--queue", "q", "--definition", "long", "--array", str(count)],
+                   check=True, stdout=subprocess.DEVNULL)
+    filters = "?filters=%7B%22label%22%3A%5B%22muster.token%22%5D%7D"
+    engine = Engine(f"{place}/sock")
+    while len(json.loads(engine.call("GET", "/containers/json" + filters))) < count:
+        time.sleep(2)
+    seconds = time.time() - begin
+    print(f"{count} containers that run, started\t{count / seconds:.2f}\tcontainers/s")
+    print(f"processor time of muster meanwhile\t{100 * (ticks(daemon.pid) - used) / seconds:.1f}\t% of a core")
+    listed = len(engine.call("GET", "/containers/json?all=1&" + filters[1:]))
+    time.sleep(15)  # what began with the last of them
+    before, begin, used = loop_of(f"{place}/st"), time.time(), ticks(daemon.pid)
+    time.sleep(ROUNDS)
+    seconds, after = time.time() - begin, loop_of(f"{place}/st")
+    print(f"processor time of muster while {count} run\t{100 * (ticks(daemon.pid) - used) / seconds:.2f}\t% of a core")
+    print(f"a list of them\t{listed / 1e6:.1f}\tMB")
+    print(f"slices of the loop above 5 ms in {seconds:.0f} s\t{after['over5Ms'] - before['over5Ms']}\t")
+    print(f"memory of muster\t{int(members(daemon.pid)['VmRSS'].split()[0]) / 1024:.0f}\tMiB")
+
+
 def main():
     place = tempfile.mkdtemp(prefix="muster-docker-")
     engine = start_engine(place)
@@ -116,25 +180,50 @@ def main():
         open(f"{place}/src/all.yaml", "w").write(SOURCE)
         daemon = subprocess.Popen([MUSTER, "serve", f"{place}/src", "--state", f"{place}/st"], stderr=open(f"{place}/serve", "wb"),
                                   env={**os.environ, "DOCKER_HOST": f"unix://{place}/sock"})
-        while subprocess.run([MUSTER, "get", "jobdefinitions", "short", "--state", f"{place}/st"], capture_output=True).returncode:
+        while subprocess.run([MUSTER, "get", "jobdefinitions", "long", "--state", f"{place}/st"], capture_output=True).returncode:
             time.sleep(0.1)
-        floors, rates, loads = [], [], []
-        for _ in range(ROUNDS):
-            floors.append(bare(f"{place}/sock"))
-            rate, load = through_muster(daemon, f"{place}/st")
-            rates.append(rate)
-            loads.append(load)
-        floor, rate, load = (sorted(values)[len(values) // 2] for values in (floors, rates, loads))
-        print(f"bare loop, {PARALLEL} at a time\t{floor:.2f}\tcontainers/s")
-        print(f"muster\t{rate:.2f}\tcontainers/s")
-        print(f"of the bare loop\t{100 * rate / floor:.0f}\t%")
-        print(f"processor time of muster\t{load:.1f}\t% of a core")
+        (watch if WATCHES else compare)(place, daemon)
     finally:
-        for process in daemon, engine:
-            if process:
-                process.terminate()
-                process.wait()
-        shutil.rmtree(place, ignore_errors=True)
+        end(place, daemon, engine)
+
+
+# An engine that ends stops what runs there one after the other, and each by force after its grace: all are killed before.
+def end(place, daemon, engine):
+    if daemon:
+        daemon.terminate()
+        daemon.wait()
+    if WATCHES:
+        ours = {item["Id"] for item in json.loads(Engine(f"{place}/sock").call("GET", "/containers/json"))}
+        kill_all(lambda pid, words: container_of(pid) in ours)
+        wait_for_none(place)
+    engine.terminate()
+    engine.wait()
+    kill_all(lambda pid, words: words[0].endswith(b"containerd-shim-runc-v2") and place.encode() in b" ".join(words))
+    for line in reversed(list(open("/proc/mounts"))):
+        if line.split()[1].startswith(place + "/"):
+            subprocess.run(["umount", "-l", line.split()[1]])
+    shutil.rmtree(place, ignore_errors=True)
+
+
+def wait_for_none(place):
+    for _ in range(150):
+        if json.loads(Engine(f"{place}/sock").call("GET", "/containers/json")) == []:
+            return
+        time.sleep(2)
+
+
+def kill_all(is_meant):
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            words = open(f"/proc/{pid}/cmdline", "rb").read().split(b"\x00")[:-1]
+            if words and is_meant(pid, words):
+                os.kill(int(pid), 9)
+        except OSError:
+            pass
+
+
+def container_of(pid):
+    return open(f"/proc/{pid}/cgroup").readline().strip().rsplit("/", 1)[-1]
 
 
 main()

@@ -27,4 +27,13 @@ example() {
 example monte-carlo value-at-risk.txt
 example genomics kmers.tsv
 example render picture.bmp
+
+# said PATH TEXT: one whose job only says something
+said() {
+    exits "$1 runs in containers" 0 muster apply "examples/$1" --provider docker --wait jobs --yes
+    run find "examples/$1/.muster" -name '*.log' -exec cat '{}' +
+    like "and said it" "$out" "*$2*"
+}
+said gitops/manifests 'hello, '
+said variants/envs/dev 'report for s3://dev-data/input with '
 finish

@@ -126,4 +126,39 @@ is "and with its exit code" "$(json attempts.0.exitCode)" 3
 run muster logs "$job"
 is "it saw what the first one left" "$out" prepared
 ok "the others are ended" until_like 0 running
+
+# One that others wait for, and that does not end in time.
+cat >patience.yaml <<'YAML'
+apiVersion: muster/v1
+kind: JobDefinition
+metadata: {name: patience}
+spec:
+  type: container
+  ecsProperties:
+    taskProperties:
+      - containers:
+          - name: waits
+            image: busybox
+            command: [echo, never]
+            dependsOn: [{containerName: slow, condition: COMPLETE}]
+            resourceRequirements: [{type: VCPU, value: '1'}, {type: MEMORY, value: '16'}]
+          - name: slow
+            essential: false
+            startTimeout: 2
+            image: busybox
+            command: [sh, -c, "trap 'exit 0' TERM; while true; do sleep 0.1; done"]
+            resourceRequirements: [{type: MEMORY, value: '16'}]
+          - name: beside
+            essential: false
+            image: busybox
+            command: [sh, -c, "trap 'exit 0' TERM; while true; do sleep 0.1; done"]
+            resourceRequirements: [{type: MEMORY, value: '16'}]
+YAML
+mv patience.yaml src/patience.yaml
+ok "a job with a startTimeout" until_like '*patience*' muster get jobdefinitions
+job=$(submit patience)
+exits "fails when that is over" 7 muster wait "$job" --timeout 60
+described "$job"
+is "and says why" "$(json attempts.0.reason)" "CannotStartContainerError: container waits waits for slow, which did not end within its startTimeout"
+ok "none of its containers is left" until_like 0 running
 finish

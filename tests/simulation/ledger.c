@@ -9,8 +9,9 @@ typedef struct {
     int64_t intended_ms;
     LaunchState state; /* durable */
     bool began, lives; /* at the far end */
-    bool asked;        /* a request went out */
-    LaunchToken on;    /* instance; 0: the one machine */
+    bool asked;        /* a request went out, last by the process of this term */
+    uint64_t term;
+    LaunchToken on; /* instance; 0: the one machine */
     bool has_instance;
 } LedgerAttempt;
 
@@ -172,10 +173,11 @@ static void commit_attempt(Ledger *ledger, const AttemptRecord *record)
         g_hash_table_remove(ledger->open, place);
 }
 
-/* All nodes of a gang begin together, in one environment, each on an instance for itself, when none is left
- * of what was before. */
+/* All nodes of a gang begin together, in one environment, each on an instance for itself but on the machine
+ * that is all there is, when none is left of what was before. */
 static void check_gang(Ledger *ledger, const AttemptRecord *rows, size_t len, const AttemptRecord *one)
 {
+    bool is_shared = !scene_has(&ledger->system->scene, THING_INSTANCES);
     int nodes = 0;
     for (size_t i = 0; i < len; i++) {
         const AttemptRecord *other = &rows[i];
@@ -183,7 +185,7 @@ static void check_gang(Ledger *ledger, const AttemptRecord *rows, size_t len, co
             continue;
         nodes++;
         MUST(view_equal(other->environment, one->environment) && other->attempt == one->attempt &&
-                 (other == one || !launch_token_same(&other->instance, &one->instance)),
+                 (other == one || is_shared || !launch_token_same(&other->instance, &one->instance)),
              "2: the nodes of job %" PRIu64 " are not one gang", one->sequence);
     }
     MUST(nodes == GANG_NODES, "2: job %" PRIu64 " begins with %d nodes of %d", one->sequence, nodes,
@@ -310,15 +312,38 @@ void ledger_commit(Ledger *ledger, const Batch *batch, int64_t now_ms)
 
 /* ---- what is asked ---- */
 
+/* batch: on the one machine the other nodes are asked for once the main one, which is the first, has begun.
+ */
+static void check_main_node(Ledger *ledger, const LedgerAttempt *attempt, const char *text)
+{
+    const LedgerJob *job = g_hash_table_lookup(ledger->jobs, &attempt->sequence);
+    LedgerAttempt key = {.sequence = attempt->sequence, .index = 0};
+    g_autofree char *place = place_of(&key);
+    const LedgerAttempt *main_node = g_hash_table_lookup(ledger->open, place);
+    if (!job || !job->is_gang || attempt->index == 0 || scene_has(&ledger->system->scene, THING_INSTANCES))
+        return;
+    MUST(main_node && main_node->began, "3: %s is asked for before the main node runs", text);
+}
+
+/* A node that is not the main one, which an earlier process asked for in vain. */
+static bool is_asked_again(const Ledger *ledger, const LedgerAttempt *attempt, uint64_t term)
+{
+    const LedgerJob *job = g_hash_table_lookup(ledger->jobs, &attempt->sequence);
+    return job && job->is_gang && attempt->index > 0 && !attempt->began && attempt->term < term;
+}
+
 void ledger_launch(Ledger *ledger, const LaunchRequest *request, uint64_t term)
 {
     LedgerAttempt *attempt = g_hash_table_lookup(ledger->attempts, &request->token);
     MUST(attempt, "1, 2: %s is launched before its intent is durable", request->job_id);
     g_autofree char *text = attempt_of(attempt);
     MUST(is_open(attempt->state), "2: %s is launched although it is over", text);
-    MUST(!attempt->asked, "2: %s is launched twice with one token", text);
+    MUST(!attempt->asked || is_asked_again(ledger, attempt, term), "2: %s is launched twice with one token",
+         text);
     MUST(request->term == term, "6: %s is launched with an old term", text);
+    check_main_node(ledger, attempt, text);
     attempt->asked = true;
+    attempt->term = term;
     attempt->has_instance = request->instance != NULL;
     if (request->instance) {
         attempt->on = *request->instance;

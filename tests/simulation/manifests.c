@@ -23,7 +23,8 @@ static const struct {
     [THING_HOSTS] =
         {5, THING_INSTANCES,
          "queue own, and main at times, has an UNMANAGED environment, which hosts join and leave"},
-    [THING_GANGS] = {6, THING_INSTANCES, "multinode jobs, where here has On-Demand instances"},
+    [THING_GANGS] = {6, THING_ALWAYS,
+                     "multinode jobs, where here has On-Demand instances, or is the machine"},
 };
 
 #define RETRIES                                                                                              \
@@ -81,7 +82,7 @@ static const Definition definitions[] = {
      .run_ms = 4000,
      .first_code = 1,
      .vcpus = 1,
-     .memory_mib = 300,
+     .memory_mib = 100,
      .more = RETRIES},
 };
 

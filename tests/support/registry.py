@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """A registry of images with one image of busybox, "busybox:1", for the end-to-end tests of Docker: prints its port, then a line
-for each request. Where USER:PASSWORD is given it asks for that. Usage: registry.py [USER:PASSWORD]"""
-import base64, gzip, hashlib, http.server, io, json, sys, tarfile
+for each request. Where USER:PASSWORD is given it asks for that. Where HOLD is the path of a file it sends half of a layer, and the rest
+once that file is there. Usage: [HOLD=PATH] registry.py [USER:PASSWORD]"""
+import base64, gzip, hashlib, http.server, io, json, os, sys, tarfile, time
 
+HOLD = os.environ.get("HOLD")
 WANTED = "Basic " + base64.b64encode(sys.argv[1].encode()).decode() if len(sys.argv) > 1 else None
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
@@ -44,8 +46,14 @@ class Registry(http.server.BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
+        if self.command == "HEAD":
+            return
+        half = len(body) // 2 if body is LAYER and HOLD else 0
+        self.wfile.write(body[:half])
+        self.wfile.flush()
+        while half and not os.path.exists(HOLD):
+            time.sleep(0.05)
+        self.wfile.write(body[half:])
 
     def do_GET(self):
         if WANTED and self.headers.get("Authorization") != WANTED:

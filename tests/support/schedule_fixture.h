@@ -59,7 +59,7 @@ static inline void fixture_undo(const Decisions *decisions)
 {
     for (size_t i = 0; i < decisions->placements_len; i++) {
         const Placement *placement = &decisions->placements[i];
-        if (placement->node != NOT_A_NODE)
+        if (placement->node != NOT_A_NODE && placement->instance->environment)
             instance_give(placement->instance, placement->instance->used);
         else if (placement->instance)
             instance_give_many(placement->instance, placement->job->template->effective->need,

@@ -3,6 +3,7 @@
 #include <string.h>
 #include "reconciler/provider/docker/docker_building.h"
 #include "reconciler/provider/docker/docker_image.h"
+#include "reconciler/provider/docker/docker_labels.h"
 
 #define CONTAINERS_MAX  10 /* of a task, as Batch has it */
 #define DEFAULT_NETWORK "host"
@@ -53,18 +54,18 @@ static void set_labels(const DockerBuilding *building, const DockerContainer *co
     const DockerContext *context = building->context;
     json_t *labels = json_object();
     char number[24];
-    label(labels, "muster.installation", context->installation);
-    label(labels, "muster.token", building->token);
+    label(labels, LABEL_INSTALL, context->installation);
+    label(labels, LABEL_TOKEN, building->token);
     g_snprintf(number, sizeof number, "%" G_GUINT64_FORMAT, request->term);
     label(labels, "muster.term", number);
-    label(labels, "muster.environment", request->environment);
-    label(labels, "muster.job", request->job_id);
+    label(labels, LABEL_ENVIRONMENT, request->environment);
+    label(labels, LABEL_JOB, request->job_id);
     g_snprintf(number, sizeof number, "%u", context->attempt);
     label(labels, "muster.attempt", context->attempt ? number : NULL);
     label(labels, "muster.queue", context->queue);
     label(labels, "muster.definition", request->definition);
-    label(labels, "muster.container", container->name);
-    label(labels, "muster.essential", container->is_essential ? "true" : "false");
+    label(labels, LABEL_CONTAINER, container->name);
+    label(labels, LABEL_ESSENTIAL, container->is_essential ? "true" : "false");
     json_object_set_new(container->body, "Labels", labels);
 }
 

@@ -31,7 +31,7 @@ typedef struct {
     DockerPull pull;
     bool is_essential;
     GArray *depends_on; /* of DockerDependency; without cycles, and only on containers of the same attempt */
-    int64_t start_timeout_ms; /* to wait for those that it depends on; 0: no limit */
+    int64_t start_timeout_ms; /* from its start to the end that others wait for; 0: no limit */
     int64_t stop_timeout_ms;  /* SIGTERM to SIGKILL; StopTimeout of the body, too */
     char **volumes; /* NULL-terminated: names of volumes that the engine makes with it and that outlive it: to
                        be removed after the last container of the attempt. Those without a name go with their

@@ -231,6 +231,11 @@ const json_t *docker_engine_info(const DockerEngine *engine)
     return engine->info;
 }
 
+const char *docker_engine_version(const DockerEngine *engine)
+{
+    return engine->version;
+}
+
 /* ---- counting ---- */
 
 void docker_engine_count(DockerEngine *engine, CallMeter *calls, int64_t (*monotonic_ms)(void *time),

@@ -55,6 +55,8 @@ bool docker_engine_is_up(const DockerEngine *engine); /* NULL: there is none, an
 const char *docker_engine_fault(const DockerEngine *engine);
 /* GET /info, as it was when it answered last; NULL: it never has. */
 const json_t *docker_engine_info(const DockerEngine *engine);
+/* Of the API that is spoken with it: "1.41"; NULL: it has not answered yet. */
+const char *docker_engine_version(const DockerEngine *engine);
 /* Returns an id for docker_engine_cancel(), never 0. */
 uint64_t docker_engine_call(DockerEngine *engine, const DockerCall *call, DockerDone done, void *data);
 /* done is not called any more. Harmless for one that has ended. */

@@ -4,22 +4,8 @@
 #include "reconciler/provider/docker/docker_answer.h"
 #include "reconciler/provider/docker/docker_container.h"
 #include "reconciler/provider/docker/docker_engine.h"
+#include "reconciler/provider/docker/docker_labels.h"
 #include "reconciler/provider/docker/docker_stream.h"
-
-#define LABEL_INSTALL   "muster.installation"
-#define LABEL_TOKEN     "muster.token"
-#define LABEL_JOB       "muster.job"
-#define LABEL_CONTAINER "muster.container"
-#define LABEL_ESSENTIAL "muster.essential"
-/* What a later process needs to go on with it. */
-#define LABEL_TIMEOUT    "muster.timeout-ms"
-#define LABEL_GRACE      "muster.grace-ms"
-#define LABEL_LOG        "muster.log"
-#define LABEL_INDEX      "muster.index" /* among its containers */
-#define LABEL_TOTAL      "muster.total" /* of them */
-#define LABEL_DEPENDS_ON "muster.depends-on"
-#define LABEL_GPUS       "muster.gpus"
-#define LABEL_VOLUMES    "muster.volumes" /* that go with it, and do not by themselves */
 
 typedef struct DockerProvider DockerProvider;
 typedef struct DockerTask DockerTask;
@@ -86,16 +72,18 @@ typedef enum {
 struct DockerPiece {
     DockerTask *task;
     char *name, *container_name, *image, *id;
-    char *volumes;   /* as docker_kept_add() takes them */
-    int64_t stop_ms; /* SIGTERM to SIGKILL */
-    char *log_path;  /* of the first essential one the job's; those of others lie in its ".d" */
-    json_t *body;    /* NULL: made by an earlier process */
+    char *volumes;            /* as docker_kept_add() takes them */
+    int64_t stop_ms;          /* SIGTERM to SIGKILL */
+    int64_t start_timeout_ms; /* from its start to what others wait for; 0: no limit */
+    char *log_path;           /* of the first essential one the job's; those of others lie in its ".d" */
+    json_t *body;             /* NULL: made by an earlier process */
     bool is_essential, is_always_pulled; /* whether the image is there or not */
     GArray *depends_on;                  /* of DockerDependency; NULL: on none */
     int index;                           /* in the definition */
     PieceState state;
     uint64_t call;   /* under way; 0: none */
     bool is_doubted; /* to be looked at */
+    int start_tries; /* that the engine gave up */
     bool is_unsure;  /* it may have been started before: to be proven that it was not */
     bool is_pulling, was_pulled;
     bool is_terminated, is_killed; /* TERM and KILL were sent */

@@ -3,14 +3,18 @@
 #include <string.h>
 #include "reconciler/provider/docker/docker_gpus.h"
 #include "reconciler/provider/docker/docker_internal.h"
+#include "reconciler/provider/docker/docker_reader.h"
 
-#define LIST_MS     60000
-#define AGAIN_MS    1000
-#define STRANGER_MS 3000 /* between the two looks at what nobody knows */
+#define LIST_MS      60000
+#define AGAIN_MS     1000
+#define STRANGER_MS  3000  /* between the two looks at what nobody knows */
+#define READ_AT_ONCE 16384 /* bytes of a list: more is read beside the loop */
 
 struct DockerLook {
     DockerProvider *provider;
     uint64_t events, list; /* calls; 0: none */
+    DockerReader *reader;
+    DockerReading *reading; /* of the list; NULL: none */
     DockerLines lines;
     GPtrArray *told;       /* of char*: ids that events told of, to be looked at when the call is left */
     GSource *idle, *timer; /* of these; of the next list */
@@ -195,6 +199,7 @@ static void adopt(DockerLook *look, const json_t *inspected)
         piece->volumes = g_strdup(docker_label(labels, LABEL_VOLUMES));
         piece->log_path = g_strdup(docker_label(labels, LABEL_LOG));
         piece->stop_ms = number_of(labels, LABEL_GRACE);
+        piece->start_timeout_ms = number_of(labels, LABEL_PATIENCE);
         piece->is_essential = g_strcmp0(docker_label(labels, LABEL_ESSENTIAL), "false") != 0;
         piece->depends_on = dependencies_of(docker_label(labels, LABEL_DEPENDS_ON));
         piece->index = (int)number_of(labels, LABEL_INDEX);
@@ -279,33 +284,32 @@ static void take_collected(const DockerAnswer *answer, void *data)
     g_ptr_array_remove(collect->look->collects, collect);
 }
 
-static void collect(DockerLook *look, const char *id, const json_t *labels)
+static void collect(DockerLook *look, const DockerListed *listed)
 {
-    g_autofree char *path = g_strdup_printf("/containers/%s?force=1&v=1", id);
+    g_autofree char *path = g_strdup_printf("/containers/%s?force=1&v=1", listed->id);
     const DockerCall call = {.method = "DELETE", .path = path, .turn = DOCKER_TURN_LAST};
     Collect *one = g_new0(Collect, 1);
     one->look = look;
-    one->id = g_strdup(id);
-    one->volumes = g_strdup(docker_label(labels, LABEL_VOLUMES));
-    one->environment = g_strdup(docker_label(labels, "muster.environment"));
+    one->id = g_strdup(listed->id);
+    one->volumes = g_strdup(listed->volumes);
+    one->environment = g_strdup(listed->environment);
     g_ptr_array_add(look->collects, one);
     one->call = docker_engine_call(look->provider->engine, &call, take_collected, one);
 }
 
 /* What ended is kept as others are; what may run, or may be started, is seen twice before it is ended. */
-static void take_stranger(DockerLook *look, const char *id, DockerPhase phase, const json_t *labels,
-                          GHashTable *strangers)
+static void take_stranger(DockerLook *look, const DockerListed *listed, GHashTable *strangers)
 {
-    const char *installation = docker_label(labels, LABEL_INSTALL);
-    if (!look->provider->installation || g_strcmp0(installation, look->provider->installation) != 0)
+    DockerProvider *provider = look->provider;
+    if (!provider->installation || g_strcmp0(listed->installation, provider->installation) != 0)
         return; /* another's (invariant 5) */
-    if (phase == DOCKER_ENDED) {
-        if (!docker_kept_has(look->provider, id))
-            docker_kept_add(look->provider, id, docker_label(labels, LABEL_VOLUMES), 0);
-    } else if (phase != DOCKER_GOING && g_hash_table_contains(look->strangers, id)) {
-        collect(look, id, labels);
+    if (listed->phase == DOCKER_ENDED) {
+        if (!docker_kept_has(provider, listed->id))
+            docker_kept_add(provider, listed->id, listed->volumes, 0);
+    } else if (listed->phase != DOCKER_GOING && g_hash_table_contains(look->strangers, listed->id)) {
+        collect(look, listed);
     } else {
-        char *own = g_strdup(id);
+        char *own = g_strdup(listed->id);
         g_hash_table_add(strangers, own);
     }
 }
@@ -337,22 +341,16 @@ static void take_known(DockerPiece *piece, DockerPhase phase, uint64_t number)
     piece->is_doubted = true;
 }
 
-static void take_item(DockerLook *look, const json_t *item, GHashTable *strangers)
+static void take_item(DockerLook *look, const DockerListed *listed, GHashTable *strangers)
 {
     DockerProvider *provider = look->provider;
-    const json_t *labels = json_object_get(item, "Labels");
-    const char *id = json_string_value(json_object_get(item, "Id"));
-    DockerPhase phase = docker_phase(json_string_value(json_object_get(item, "State")));
-    DockerPiece *piece = id ? g_hash_table_lookup(provider->pieces, id) : NULL;
-    LaunchToken token;
-    if (!id || !launch_token_from_text(docker_label(labels, LABEL_TOKEN), &token))
-        return;
+    DockerPiece *piece = g_hash_table_lookup(provider->pieces, listed->id);
     if (piece)
-        take_known(piece, phase, look->number);
-    else if (g_hash_table_contains(provider->expected, &token))
-        adopt_later(look, id);
-    else if (!g_hash_table_contains(provider->tasks, &token))
-        take_stranger(look, id, phase, labels, strangers);
+        take_known(piece, listed->phase, look->number);
+    else if (g_hash_table_contains(provider->expected, &listed->token))
+        adopt_later(look, listed->id);
+    else if (!g_hash_table_contains(provider->tasks, &listed->token))
+        take_stranger(look, listed, strangers);
 }
 
 /* Not in the list, and it was there before it was asked for. */
@@ -378,25 +376,23 @@ static void step_all(DockerLook *look)
         docker_task_step(tasks->pdata[i]);
 }
 
-static void take_list(const DockerAnswer *answer, void *data)
+static void refuse_list(DockerLook *look, const char *why)
+{
+    docker_note(look->provider, "containers cannot be listed: %s", why);
+    list_after(look, AGAIN_MS);
+}
+
+static void take_read(const DockerList *read, void *data)
 {
     DockerLook *look = data;
-    size_t index;
-    json_t *item;
-    look->list = 0;
-    json_t *items = answer->error ? NULL : json_loadb(answer->body.data, answer->body.len, 0, NULL);
-    if (!json_is_array(items)) {
-        json_decref(items);
-        if (answer->status != 0) {
-            docker_note(look->provider, "containers cannot be listed: %s",
-                        answer->error ? answer->error : "the answer is no list");
-            list_after(look, AGAIN_MS);
-        }
+    look->reading = NULL;
+    if (!read) {
+        refuse_list(look, "the answer is no list");
         return;
     }
     GHashTable *strangers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    json_array_foreach(items, index, item) take_item(look, item, strangers);
-    json_decref(items);
+    for (guint i = 0; i < read->items->len; i++)
+        take_item(look, &g_array_index(read->items, DockerListed, i), strangers);
     g_hash_table_unref(look->strangers);
     look->strangers = strangers;
     doubt_missing(look);
@@ -404,6 +400,23 @@ static void take_list(const DockerAnswer *answer, void *data)
     if (look->adoptions->len == 0)
         adopted(look);
     step_all(look);
+}
+
+/* Lost: it is asked for again when the engine answers again. */
+static void take_list(const DockerAnswer *answer, void *data)
+{
+    DockerLook *look = data;
+    look->list = 0;
+    if (answer->status == 0)
+        return;
+    if (answer->error) {
+        refuse_list(look, answer->error);
+    } else if (answer->body.len > READ_AT_ONCE) {
+        look->reading = docker_reader_read(look->reader, answer->body, take_read, look);
+    } else {
+        g_autoptr(DockerList) read = docker_list_read(answer->body);
+        take_read(read, look);
+    }
 }
 
 /* Those that are known by now are to be in it. */
@@ -429,6 +442,7 @@ void docker_look_end(DockerLook *look)
     docker_engine_cancel(engine, look->events);
     docker_engine_cancel(engine, look->list);
     look->events = look->list = 0;
+    docker_reading_cancel(g_steal_pointer(&look->reading));
     drop(&look->timer);
     g_ptr_array_set_size(look->adoptions, 0);
     g_hash_table_remove_all(look->strangers);
@@ -445,6 +459,7 @@ DockerLook *docker_look_new(DockerProvider *provider)
 {
     DockerLook *look = g_new0(DockerLook, 1);
     look->provider = provider;
+    look->reader = docker_reader_new(provider->context);
     look->told = g_ptr_array_new_with_free_func(g_free);
     look->strangers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     look->adoptions = g_ptr_array_new_with_free_func(adoption_free);
@@ -455,6 +470,7 @@ DockerLook *docker_look_new(DockerProvider *provider)
 void docker_look_free(DockerLook *look)
 {
     docker_look_end(look);
+    docker_reader_free(look->reader);
     drop(&look->idle);
     docker_lines_clear(&look->lines);
     g_ptr_array_unref(look->told);

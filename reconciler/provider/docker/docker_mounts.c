@@ -3,6 +3,7 @@
  * directory that is missing, as Batch does; Mounts does not. */
 #include <string.h>
 #include "reconciler/provider/docker/docker_building.h"
+#include "reconciler/provider/docker/docker_labels.h"
 
 typedef struct {
     const DockerBuilding *building;
@@ -66,8 +67,8 @@ static void add_volume(Mounting *mounting, const char *volume, const char *path,
     json_t *mount = mount_of("volume", name, path, is_read_only);
     if (name) {
         json_object_set_new(mount, "VolumeOptions",
-                            json_pack("{s:{s:s,s:s}}", "Labels", "muster.installation",
-                                      building->context->installation, "muster.token", building->token));
+                            json_pack("{s:{s:s,s:s}}", "Labels", LABEL_INSTALL,
+                                      building->context->installation, LABEL_TOKEN, building->token));
         if (!g_ptr_array_find_with_equal_func(mounting->named, name, g_str_equal, NULL))
             g_ptr_array_add(mounting->named, g_strdup(name));
     }

@@ -127,6 +127,17 @@ void docker_piece_pulled(DockerPiece *piece, const char *fault)
 
 /* ---- started ---- */
 
+#define STARTS_MAX     3 /* of one container, where the engine gives up by itself */
+#define START_AGAIN_MS 1000
+
+/* One that was stopped, or is overloaded, misses a time limit of its own parts: the container did not start,
+ * and can be started again. */
+static bool is_tried_again(DockerPiece *piece, const DockerAnswer *answer)
+{
+    return answer->status == 500 && strstr(answer->error, "deadline exceeded") &&
+           ++piece->start_tries < STARTS_MAX;
+}
+
 static void take_started(const DockerAnswer *answer, void *data)
 {
     DockerPiece *piece = data;
@@ -139,6 +150,12 @@ static void take_started(const DockerAnswer *answer, void *data)
         piece->started_ms = docker_now_ms(piece->task->provider);
     } else if (answer->status == 404 && strstr(answer->error, "No such container")) {
         piece->state = PIECE_GONE;
+    } else if (is_tried_again(piece, answer)) {
+        DockerProvider *provider = piece->task->provider;
+        docker_note(provider, "job %s: its container is started again, as the engine said: %s",
+                    piece->task->job_id, answer->error);
+        docker_task_step_at(piece->task, docker_monotonic_ms(provider) + START_AGAIN_MS);
+        return;
     } else {
         piece->state = PIECE_FAILED;
         piece->error =

@@ -1,5 +1,4 @@
 #include "reconciler/provider/docker/docker_plan.h"
-#include <stdbool.h>
 #include <string.h>
 #include "reconciler/provider/docker/docker_image.h"
 #include "spec/task_part.h"
@@ -115,18 +114,32 @@ static GPtrArray *chosen(const GPtrArray *names, GHashTable *present, bool is_th
     return list;
 }
 
+/* names: taken. NULL: there is none. */
+static char *listed(GPtrArray *names)
+{
+    g_autoptr(GPtrArray) list = names;
+    g_autoptr(GString) text = g_string_new(NULL);
+    if (list->len == 0)
+        return NULL;
+    for (guint i = 0; i < MIN(list->len, NAMES_SHOWN); i++)
+        g_string_append_printf(text, "%s%s", i == 0 ? "" : ", ", (const char *)list->pdata[i]);
+    if (list->len > NAMES_SHOWN)
+        g_string_append_printf(text, " and %u more", list->len - NAMES_SHOWN);
+    return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
 /* names: taken. */
 static void say_images(GPtrArray *notices, const char *what, GPtrArray *names)
 {
-    g_autoptr(GPtrArray) list = names;
-    g_autoptr(GString) text = g_string_new(what);
-    if (list->len == 0)
-        return;
-    for (guint i = 0; i < MIN(list->len, NAMES_SHOWN); i++)
-        g_string_append_printf(text, "%s%s", i == 0 ? " " : ", ", (const char *)list->pdata[i]);
-    if (list->len > NAMES_SHOWN)
-        g_string_append_printf(text, " and %u more", list->len - NAMES_SHOWN);
-    g_ptr_array_add(notices, g_strdup(text->str));
+    g_autofree char *list = listed(names);
+    if (list)
+        g_ptr_array_add(notices, g_strdup_printf("%s %s", what, list));
+}
+
+char *docker_wants_list(const DockerWants *wants, const json_t *images, bool is_there)
+{
+    g_autoptr(GHashTable) present = present_of(images);
+    return listed(chosen(wants->names, present, is_there));
 }
 
 static bool lacks(const json_t *info, const char *name)
@@ -134,8 +147,7 @@ static bool lacks(const json_t *info, const char *name)
     return !json_is_true(json_object_get(info, name));
 }
 
-/* What jobs ask for, and this machine's kernel or engine has not. */
-static void say_limits(GPtrArray *notices, const DockerWants *wants, const json_t *info)
+char *docker_wants_lacking(const DockerWants *wants, const json_t *info)
 {
     const char *version = json_string_value(json_object_get(info, "CgroupVersion"));
     const struct {
@@ -151,10 +163,15 @@ static void say_limits(GPtrArray *notices, const DockerWants *wants, const json_
     g_autoptr(GString) text = g_string_new(NULL);
     for (size_t i = 0; i < G_N_ELEMENTS(limits); i++)
         if (limits[i].is_lacking)
-            g_string_append_printf(text, "%s%s", text->len ? ", " : "docker: the engine cannot enforce ",
-                                   limits[i].what);
-    if (text->len)
-        g_ptr_array_add(notices, g_strdup(text->str));
+            g_string_append_printf(text, "%s%s", text->len ? ", " : "", limits[i].what);
+    return text->len ? g_string_free(g_steal_pointer(&text), FALSE) : NULL;
+}
+
+static void say_limits(GPtrArray *notices, const DockerWants *wants, const json_t *info)
+{
+    g_autofree char *lacking = docker_wants_lacking(wants, info);
+    if (lacking)
+        g_ptr_array_add(notices, g_strdup_printf("docker: the engine cannot enforce %s", lacking));
 }
 
 static void say_fault(GPtrArray *notices, const DockerWants *wants, const char *fault)

@@ -3,8 +3,10 @@
 #include "reconciler/provider/docker/docker_auth.h"
 #include "reconciler/provider/docker/docker_image.h"
 #include "reconciler/provider/docker/docker_internal.h"
+#include "reconciler/provider/docker/docker_layers.h"
 
-#define PULLS_MAX 3 /* at a time: each is several connections of the engine's */
+#define PULLS_MAX 3    /* at a time: each is several connections of the engine's */
+#define TELL_MS   2000 /* between two words of how far it is */
 
 /* Owned by DockerProvider.pulls, by the image as definitions have it. */
 struct DockerFetch {
@@ -14,11 +16,22 @@ struct DockerFetch {
     uint64_t call;                /* 0: its turn has not come, or its credentials have not */
     DockerAuthQuestion *question; /* for them; NULL: it is answered, or was not asked */
     DockerLines lines;
+    DockerLayers layers;
+    char *told;       /* how far it is, as it was told last; NULL: not yet */
+    int64_t told_ms;  /* monotonic: when */
+    GSource *telling; /* soon; NULL: nothing new */
     char *fault;      /* what the engine said on the way; NULL: nothing bad */
     char *auth_fault; /* why credentials that there may be could not be had; NULL: nothing bad */
 };
 
 static void next(DockerProvider *provider);
+
+static void drop_telling(DockerFetch *pull)
+{
+    if (pull->telling)
+        g_source_destroy(pull->telling);
+    g_clear_pointer(&pull->telling, g_source_unref);
+}
 
 void docker_pull_free(void *data)
 {
@@ -26,12 +39,61 @@ void docker_pull_free(void *data)
     docker_engine_cancel(pull->provider->engine, pull->call);
     docker_auth_question_free(pull->question);
     docker_lines_clear(&pull->lines);
+    docker_layers_clear(&pull->layers);
+    drop_telling(pull);
+    g_free(pull->told);
     g_ptr_array_unref(pull->waiting);
     g_free(pull->image);
     g_free(pull->fault);
     g_free(pull->auth_fault);
     g_free(pull);
 }
+
+/* ---- how far it is ---- */
+
+static char *state_of(const DockerFetch *pull)
+{
+    g_autofree char *far = docker_layers_text(&pull->layers);
+    if (!pull->call && !pull->question)
+        return g_strdup_printf("the image %s: its turn to be pulled", pull->image);
+    return g_strdup_printf("the image %s is pulled%s%s", pull->image, far ? ": " : "", far ? far : "");
+}
+
+static void tell_one(const DockerPiece *piece, const char *text)
+{
+    const ProviderEvent event = {
+        .type = PROVIDER_EVENT_ACCEPTED, .token = piece->task->token, .reason = text};
+    if (piece->task->step == TASK_MAKING)
+        docker_tell(piece->task->provider, &event);
+}
+
+static void tell_all(DockerFetch *pull)
+{
+    char *text = state_of(pull);
+    bool is_news = g_strcmp0(text, pull->told) != 0;
+    g_free(pull->told);
+    pull->told = text;
+    pull->told_ms = docker_monotonic_ms(pull->provider);
+    for (guint i = 0; is_news && i < pull->waiting->len; i++)
+        tell_one(pull->waiting->pdata[i], text);
+}
+
+static gboolean tell_later(gpointer data)
+{
+    DockerFetch *pull = data;
+    drop_telling(pull);
+    tell_all(pull);
+    return G_SOURCE_REMOVE;
+}
+
+static void tell_soon(DockerFetch *pull)
+{
+    int64_t after_ms = pull->told_ms + TELL_MS - docker_monotonic_ms(pull->provider);
+    if (!pull->telling)
+        pull->telling = docker_after(pull->provider, MAX(after_ms, 0), tell_later, pull);
+}
+
+/* ---- the engine's answer ---- */
 
 /* A fault comes in the middle of an answer that began well. */
 static void take_line(View line, void *data)
@@ -41,13 +103,16 @@ static void take_line(View line, void *data)
     const char *fault = json_string_value(json_object_get(progress, "error"));
     if (fault && !pull->fault)
         pull->fault = g_strndup(fault, 400);
+    docker_layers_take(&pull->layers, progress);
     json_decref(progress);
 }
 
 static bool take_piece(View bytes, void *data)
 {
     DockerFetch *pull = data;
-    return docker_lines_take(&pull->lines, bytes, take_line, pull);
+    bool is_good = docker_lines_take(&pull->lines, bytes, take_line, pull);
+    tell_soon(pull);
+    return is_good;
 }
 
 /* Those that wait take their next step; the next of the same image is a new one. */
@@ -89,7 +154,9 @@ static void ask(DockerFetch *pull, const DockerImage *image, const char *auth)
     const DockerCall call = {
         .method = "POST", .path = path, .registry_auth = auth, .turn = DOCKER_TURN_NEXT, .take = take_piece};
     docker_lines_clear(&pull->lines);
+    docker_layers_clear(&pull->layers);
     pull->call = docker_engine_call(pull->provider->engine, &call, take_end, pull);
+    tell_all(pull);
 }
 
 /* Without them it is tried as anybody may, as Docker's client does: most images are for all. */
@@ -159,6 +226,11 @@ void docker_pull(DockerPiece *piece)
     piece->is_pulling = true;
     g_ptr_array_add(pull->waiting, piece);
     next(provider);
+    pull = g_hash_table_lookup(provider->pulls, piece->image); /* it may be over */
+    if (pull && piece->is_pulling) {
+        g_autofree char *text = state_of(pull);
+        tell_one(piece, text);
+    }
 }
 
 /* One that nobody waits for any more goes on: the next attempt has it sooner. */

@@ -207,21 +207,38 @@ static DependencyState look_at_dependency(const DockerPiece *on, DockerUntil unt
     return DEPENDENCY_NEVER;
 }
 
+/* It gives up once the other one has run for its startTimeout. Source: ECS, "ContainerDefinition". */
+static bool is_given_up(const DockerPiece *piece, const DockerPiece *on)
+{
+    DockerTask *task = piece->task;
+    int64_t left_ms = on->started_ms + on->start_timeout_ms - docker_now_ms(task->provider);
+    if (on->start_timeout_ms <= 0 || !on->started_ms)
+        return false;
+    if (left_ms > 0)
+        docker_task_step_at(task, docker_monotonic_ms(task->provider) + left_ms);
+    return left_ms <= 0;
+}
+
+static void start_never(DockerPiece *piece, const char *on, const char *why)
+{
+    piece->state = PIECE_FAILED;
+    piece->error = g_strdup_printf("CannotStartContainerError: container %s waits for %s, which %s",
+                                   piece->name, on, why);
+}
+
 static void start_in_turn(DockerPiece *piece)
 {
     const DockerTask *task = piece->task;
     for (guint i = 0; piece->depends_on && i < piece->depends_on->len; i++) {
         const DockerDependency *on = &g_array_index(piece->depends_on, DockerDependency, i);
-        DependencyState state = look_at_dependency(find_piece(task, on->container), on->until);
-        if (state == DEPENDENCY_WAITS)
+        const DockerPiece *other = find_piece(task, on->container);
+        DependencyState state = look_at_dependency(other, on->until);
+        if (state == DEPENDENCY_WAITS && is_given_up(piece, other))
+            start_never(piece, on->container, "did not end within its startTimeout");
+        if (state == DEPENDENCY_NEVER)
+            start_never(piece, on->container, "ended otherwise");
+        if (state != DEPENDENCY_HOLDS)
             return;
-        if (state == DEPENDENCY_NEVER) {
-            piece->state = PIECE_FAILED;
-            piece->error =
-                g_strdup_printf("CannotStartContainerError: container %s waits for %s, which ended otherwise",
-                                piece->name, on->container);
-            return;
-        }
     }
     docker_piece_start(piece);
 }
@@ -435,9 +452,12 @@ static void run_step(DockerTask *task)
     for (guint i = 0; i < task->pieces->len; i++)
         piece_step(piece_at(task, i), ending);
     tell_started(task);
+    bool was_ending = ending;
     ending = is_ending(task);
     if (is_all_over(task, ending))
         over_step(task);
+    else if (ending && !was_ending) /* one gave up: the others are to be ended */
+        docker_task_step_at(task, docker_monotonic_ms(task->provider));
 }
 
 void docker_task_step(DockerTask *task)
@@ -496,6 +516,8 @@ static void label(DockerPiece *piece, guint total)
     g_autofree char *depends_on = dependencies_text(piece->depends_on);
     set_number_label(piece->body, LABEL_TIMEOUT, task->timeout_ms);
     set_number_label(piece->body, LABEL_GRACE, piece->stop_ms);
+    if (piece->start_timeout_ms)
+        set_number_label(piece->body, LABEL_PATIENCE, piece->start_timeout_ms);
     set_label(piece->body, LABEL_LOG, piece->log_path);
     set_number_label(piece->body, LABEL_INDEX, piece->index);
     set_number_label(piece->body, LABEL_TOTAL, total);
@@ -530,6 +552,7 @@ static void add_piece(DockerTask *task, const DockerContainer *container, guint 
     piece->is_always_pulled = container->pull == DOCKER_PULL_ALWAYS;
     piece->depends_on = container->depends_on ? g_array_ref(container->depends_on) : NULL;
     piece->stop_ms = container->stop_timeout_ms;
+    piece->start_timeout_ms = container->start_timeout_ms;
     piece->log_path = is_first ? g_strdup(log_path) : g_strdup_printf("%s.d/%s", log_path, container->name);
     if (container->volumes && *container->volumes)
         piece->volumes = g_strjoinv(" ", container->volumes);

@@ -67,6 +67,28 @@ static void test_plain_tells_changes_only(void)
     json_decref(second);
 }
 
+/* What jobs wait for is told when it comes up, not with each of its numbers. */
+static void test_waits(void)
+{
+    static const ProgressStyle style = {.width = 80};
+    g_autoptr(GString) out = g_string_new(NULL);
+    json_t *first = parse("{\"waits\":[{\"what\":\"the image a:1 is pulled: 1 of 3 MB\",\"launches\":2}]}");
+    json_t *second = parse("{\"waits\":[{\"what\":\"the image a:1 is pulled: 2 of 3 MB\",\"launches\":2},"
+                           "{\"what\":\"the image b is pulled\",\"launches\":1}]}");
+    progress_plain(NULL, first, out);
+    g_assert_cmpstr(out->str, ==, "  waiting for the image a:1 is pulled: 1 of 3 MB\n");
+    g_string_truncate(out, 0);
+    progress_plain(first, second, out);
+    g_assert_cmpstr(out->str, ==, "  waiting for the image b is pulled\n");
+    g_string_truncate(out, 0);
+    progress_bars(second, &style, out);
+    g_assert_cmpstr(
+        out->str, ==,
+        "  waiting for the image a:1 is pulled: 2 of 3 MB\n  waiting for the image b is pulled\n");
+    json_decref(first);
+    json_decref(second);
+}
+
 static void test_failure(void)
 {
     g_autoptr(GString) out = g_string_new(NULL);
@@ -126,6 +148,7 @@ int main(int argc, char **argv)
     g_test_add_func("/cli/progress/bars", test_bars);
     g_test_add_func("/cli/progress/bars-fit", test_bars_fit);
     g_test_add_func("/cli/progress/plain", test_plain_tells_changes_only);
+    g_test_add_func("/cli/progress/waits", test_waits);
     g_test_add_func("/cli/progress/failure", test_failure);
     g_test_add_func("/cli/progress/run", test_run);
     g_test_add_func("/cli/progress/log-tail", test_log_tail);

@@ -47,6 +47,13 @@ static const Case cases[] = {
      NULL},
     {"{\"provider\":{\"type\":\"local\"},\"computeResources\":{\"maxvCpus\":1}}", CONTAINER(NEED(2, 100)),
      FEASIBLE_NO, "needs 2 vCPU; maxvCpus is 1"},
+    {LOCAL, NODES(2, NEED(1, 3500), ""), FEASIBLE_YES, NULL},
+    {LOCAL, NODES(2, NEED(1, 3501), ""), FEASIBLE_NO,
+     "needs 7,002 MiB for its 2 nodes; this machine offers 7,000 MiB: 2 MiB short"},
+    {LOCAL, NODES(3, NEED(1, 100), ""), FEASIBLE_NO,
+     "needs 3 vCPU for its 3 nodes; this machine has 2: 1 short"},
+    {"{\"provider\":{\"type\":\"docker\"}}", NODES(3, GPU(1, 100, 1), ""), FEASIBLE_NO,
+     "needs 3 GPUs for its 3 nodes; this machine has none"},
     {AWS("\"type\":\"EC2\",\"maxvCpus\":64,\"instanceTypes\":[\"g4dn.4xlarge\",\"c5.large\"]"),
      CONTAINER(GPU(8, 61000, 1)), FEASIBLE_NO,
      "needs 61,000 MiB; g4dn.4xlarge offers containers 60,588 of its 65,536 MiB: 412 MiB short; gr6.4xlarge "

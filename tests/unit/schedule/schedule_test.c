@@ -432,6 +432,46 @@ static void test_gang(void)
     expect_demand(world, 100, 0, "1x1n1@cloud ");
 }
 
+/* On the one machine its nodes are placed together, or not at all, like one job that needs all of it. */
+static void test_gang_machine(void)
+{
+    g_autoptr(World) world = small_world();
+    Job *gang = gang_job(world, 1, 3);
+    fixture_job(world, 2, "one", "");
+    g_autoptr(Arena) arena = arena_new();
+    Decisions decisions = run_at(world, 5000, arena);
+    g_assert_cmpuint(decisions.parked_len, ==, 1);
+    g_assert_true(g_str_has_suffix(decisions.parked[0].reason,
+                                   "needs 3 vCPU for its 3 nodes; this machine has 2: 1 short"));
+    instance_local(world, (Capacity){4 * 10000, 1000, 0});
+    Launch *launch = fixture_launch(world, fixture_job(world, 3, "one", ""), NOT_A_CHILD, 3);
+    fixture_launch(world, fixture_job(world, 4, "one", ""), NOT_A_CHILD, 4);
+    expect(world, "2:-1x1@here/0 ");
+    expect_waiting(world, gang, "waits for 3 vCPU; 2 of 4 free");
+    launch_ended(world, launch, &(LaunchEnd){.cause = END_EXITED, .started_ms = 3, .stopped_ms = 4}, 4);
+    decisions = fixture_pass(world, 5000, arena);
+    g_autofree char *found = fixture_placements(&decisions);
+    g_assert_cmpstr(found, ==, "1:-1x1@here/0 1:-1x1@here/0 1:-1x1@here/0 ");
+    uint64_t tokens = 10;
+    fixture_carry_out(world, &decisions, 5000, &tokens);
+    world_check(world);
+    g_assert_cmpint(world_local_instance(world)->used.memory_mib, ==, 3 * 100 + 16);
+    expect(world, "");
+}
+
+/* From ten minutes on nothing overtakes it there. */
+static void test_gang_machine_hold(void)
+{
+    g_autoptr(World) world = small_world();
+    instance_local(world, (Capacity){4 * 10000, 1000, 0});
+    fixture_launch(world, fixture_job(world, 1, "one", ""), NOT_A_CHILD, 1);
+    fixture_launch(world, fixture_job(world, 2, "one", ""), NOT_A_CHILD, 2);
+    gang_job(world, 3, 3);
+    fixture_job(world, 4, "one", "");
+    expect_at(world, 1002 + HOLD_AFTER_MS - 1, "4:-1x1@here/0 ");
+    expect_at(world, 1003 + HOLD_AFTER_MS, "");
+}
+
 /* After ten minutes the next gang has its turn. */
 static void test_gang_turns(void)
 {
@@ -531,6 +571,8 @@ int main(int argc, char **argv)
     g_test_add_func("/schedule/share-limits", test_share_limits);
     g_test_add_func("/schedule/demand", test_demand);
     g_test_add_func("/schedule/gang", test_gang);
+    g_test_add_func("/schedule/gang-machine", test_gang_machine);
+    g_test_add_func("/schedule/gang-machine-hold", test_gang_machine_hold);
     g_test_add_func("/schedule/gang-turns", test_gang_turns);
     g_test_add_func("/schedule/gang-goes-on", test_gang_goes_on);
     g_test_add_func("/schedule/time-limit", test_time_limit);
