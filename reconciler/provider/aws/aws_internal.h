@@ -116,9 +116,15 @@ struct AwsCluster {
     char *name, *cluster, *installation;
     AwsEnvironment *environment;
     ClusterState state;
-    Digest applied;           /* what the cluster's tag says */
-    uint64_t number;          /* of the newest request that was carried out */
-    struct AwsApply *apply;   /* under way; NULL: none */
+    Digest applied;         /* what the cluster's tag says */
+    uint64_t number;        /* of the newest request that was carried out */
+    struct AwsApply *apply; /* under way; NULL: none */
+    /* What references of the environment stand for (aws_pins.c), as objects REFERENCE → VALUE: what machines
+     * are made from, NULL: to be looked up; what was found last, NULL: not yet. */
+    json_t *pins, *newest;
+    unsigned machines;                          /* bits 1 << MachineKind: which of them may be made */
+    char generation[AWS_GENERATION_DIGITS + 1]; /* of what machines are made from, with its pins */
+    struct AwsPinning *pinning;
     GHashTable *templates;    /* flavour → AwsTemplate* */
     GPtrArray *old_templates; /* of another generation; calls may be under way */
     GHashTable *definitions;  /* "NAME:REVISION/…" → AwsDefinition* */
@@ -133,6 +139,8 @@ AwsCluster *aws_cluster_find(AwsProvider *provider, const char *environment);
 /* Made when there is none; spec: its environment from now on; NULL: as it is. NULL with error. */
 AwsCluster *aws_cluster_get(AwsProvider *provider, const ResourceRequest *request, GError **error);
 void aws_cluster_free(AwsCluster *cluster);
+/* What it is made from is another from now on: templates are looked for, or made, anew. */
+void aws_cluster_retire_templates(AwsCluster *cluster);
 /* It can be used: what waited for it goes on. */
 void aws_cluster_ready(AwsCluster *cluster);
 /* It cannot: what waited is refused. */
@@ -162,6 +170,23 @@ void aws_look_task_due(AwsTask *task); /* its due_ms was set, and may be the nex
 void aws_look_host_over(AwsHost *host, InstanceGoneReason gone, const char *reason);
 void aws_look_for_task(AwsTask *task);
 void aws_look_free(struct AwsLook *look);
+
+/* The cluster is looked at, and what is found is told. */
+void aws_look_cluster(AwsCluster *cluster);
+
+/* ---- references whose meaning moves (aws_pins.c) ---- */
+/* pins: as ResourceRequest says; NULL: all of them are looked up. */
+void aws_pins_set(AwsCluster *cluster, const char *pins, unsigned machines);
+/* They are looked up: cluster->newest is set, and what was not pinned is. fault: NULL: none; is_wrong:
+ * somebody has to set it right. Called at once, or later. */
+typedef void (*AwsPinsFound)(const char *fault, bool is_wrong, void *data);
+void aws_pins_find(AwsCluster *cluster, AwsPinsFound found, void *data);
+bool aws_pins_have(const AwsCluster *cluster, MachineKind kind); /* all that such machines need */
+/* Borrowed; NULL: not pinned. */
+const char *aws_pins_value(const AwsCluster *cluster, const char *reference);
+char *aws_pins_text(const AwsCluster *cluster); /* as ProviderEvent.pins; new string or NULL */
+void aws_pins_look(AwsCluster *cluster);        /* from now on, now and then */
+void aws_pins_free(struct AwsPinning *pinning);
 
 /* ---- when each task is looked at (aws_pace.c) ---- */
 /* It was seen so: what is learned from it, and when it is due again. */
