@@ -57,6 +57,7 @@ static void finish(Apply *apply)
     aws_apply_free(apply);
     if (is_removal) {
         cluster->state = CLUSTER_UNKNOWN;
+        cluster->is_gone = true;
         return;
     }
     aws_cluster_ready(cluster);

@@ -3,8 +3,7 @@
 #include "reconciler/provider/aws/aws_internal.h"
 #include "reconciler/provider/aws/ecs_words.h"
 
-#define NAME_MAX       255 /* of a cluster, by ECS */
-#define INSTANCES_PAGE 250 /* a thousand would hold the loop up as they are taken in */
+#define NAME_MAX 255 /* of a cluster, by ECS */
 
 AwsCluster *aws_cluster_find(AwsProvider *provider, const char *environment)
 {
@@ -69,6 +68,7 @@ AwsCluster *aws_cluster_get(AwsProvider *provider, const ResourceRequest *reques
     AwsCluster *cluster = aws_cluster_find(provider, request->name);
     cluster = cluster ? cluster : make(provider, request->name);
     replace(cluster, place, g_steal_pointer(&environment));
+    cluster->is_gone = false;
     aws_pins_set(cluster, request->pins, request->machines);
     if (request->installation && !cluster->installation)
         cluster->installation = g_strdup(request->installation);
@@ -111,6 +111,7 @@ void aws_cluster_ready(AwsCluster *cluster)
     g_autoptr(GPtrArray) tasks = take(&cluster->tasks_waiting);
     cluster->state = CLUSTER_READY;
     aws_sweep_later(cluster);
+    aws_orphans_later(cluster->place, cluster->installation);
     aws_pins_look(cluster);
     for (guint i = 0; i < hosts->len; i++)
         aws_host_launch(hosts->pdata[i]);

@@ -10,6 +10,7 @@
 #define CLUSTER_PREFIX  "muster-"
 #define LOG_GROUP       "/aws/batch/job"
 #define EC2_VERSION     "2016-11-15"
+#define INSTANCES_PAGE  250 /* a thousand would hold the loop up as they are taken in */
 #define TAG_INSTALL     "muster/installation"
 #define TAG_ENVIRONMENT "muster/compute-environment"
 #define TAG_GENERATION  "muster/generation"
@@ -43,6 +44,7 @@ struct AwsProvider {
     GHashTable *clusters;  /* environment's name → AwsCluster* */
     GHashTable *hosts;     /* LaunchToken → AwsHost* */
     GHashTable *tasks;     /* LaunchToken → AwsTask* */
+    GHashTable *faulty;    /* environments whose spec says nothing that can be used */
     GPtrArray *nodes;      /* of AwsTask*: wait for their main node to run */
     GHashTable *expected;  /* LaunchToken → AwsExpected*: held by the store, and not found yet */
     uint64_t term;
@@ -76,6 +78,7 @@ struct AwsPlace {
     AwsCredentialsSource *source;
     AwsClient *clients[AWS_SERVICES];
     GArray *waiting; /* of who wants to know the account */
+    struct AwsOrphans *orphans;
 };
 
 /* The environment's place, made when there is none yet. NULL with error: no region, no credentials. */
@@ -116,6 +119,7 @@ struct AwsCluster {
     char *name, *cluster, *installation;
     AwsEnvironment *environment;
     ClusterState state;
+    bool is_gone;           /* what was held of it was removed, and nothing is asked for since */
     Digest applied;         /* what the cluster's tag says */
     uint64_t number;        /* of the newest request that was carried out */
     struct AwsApply *apply; /* under way; NULL: none */
@@ -235,6 +239,8 @@ typedef struct AwsTemplate AwsTemplate;
 /* What it is made from is there, or found, or made: it goes on with aws_host_buy(), or is refused. */
 void aws_template_get(AwsHost *host);
 void aws_template_free(void *template);
+/* Of one with this environment's tags: nothing that is bought from now on is made from it. */
+bool aws_template_is_former(const AwsCluster *cluster, const char *name);
 
 /* ---- a task: an attempt (aws_task.c, aws_definition.c) ---- */
 
@@ -293,6 +299,12 @@ void aws_task_free(void *task);
 /* It is looked for again a while later; harmless when repeated. */
 void aws_sweep_later(AwsCluster *cluster);
 void aws_sweep_free(struct AwsSweep *sweep);
+
+/* ---- what is of no environment that is known (aws_orphans.c) ---- */
+
+/* All of the place is looked at a while later; harmless when repeated. */
+void aws_orphans_later(AwsPlace *place, const char *installation);
+void aws_orphans_free(struct AwsOrphans *orphans);
 
 /* ---- nodes of a multinode job (aws_node.c) ---- */
 

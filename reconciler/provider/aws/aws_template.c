@@ -284,6 +284,19 @@ static char *name_of(const AwsCluster *cluster, const char *flavour)
     return shorter;
 }
 
+bool aws_template_is_former(const AwsCluster *cluster, const char *name)
+{
+    static const char *const flavours[] = {"x86", "arm64", "x86-gpu", "arm64-gpu"};
+    if (!name || !cluster->pins || cluster->state != CLUSTER_READY || cluster->apply)
+        return false; /* it is not known, or about to change */
+    for (size_t i = 0; i < G_N_ELEMENTS(flavours); i++) {
+        g_autofree char *present = name_of(cluster, flavours[i]);
+        if (strcmp(present, name) == 0)
+            return false;
+    }
+    return true;
+}
+
 static MachineKind kind_of(const AwsHost *host)
 {
     return host->is_gpu ? (host->is_arm ? MACHINE_ARM_GPU : MACHINE_X86_GPU)
