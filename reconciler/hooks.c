@@ -401,8 +401,15 @@ Hooks *hooks_new(const HooksOptions *options, GError **error)
     hooks->judged = g_async_queue_new();
     hooks->askers = g_array_new(FALSE, FALSE, sizeof(Asker));
     hooks->pool = g_thread_pool_new(judge, hooks, 1, FALSE, NULL);
-    ListenerOptions listener = {
-        .address = options->address, .routes = routes, .routes_len = G_N_ELEMENTS(routes), .data = hooks};
+    g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(ListenerRoute));
+    g_array_append_vals(all, routes, G_N_ELEMENTS(routes));
+    if (options->routes_len)
+        g_array_append_vals(all, options->routes, (guint)options->routes_len);
+    ListenerOptions listener = {.address = options->address,
+                                .tls = options->tls,
+                                .routes = (const ListenerRoute *)(void *)all->data,
+                                .routes_len = all->len,
+                                .data = hooks};
     hooks->listener = listener_new(&listener, error);
     if (hooks->listener)
         return hooks;
@@ -414,6 +421,11 @@ Hooks *hooks_new(const HooksOptions *options, GError **error)
 char *hooks_text(const Hooks *hooks)
 {
     return listener_text(hooks->listener);
+}
+
+bool hooks_renew_tls(Hooks *hooks, const ListenerTls *tls, GError **error)
+{
+    return listener_renew_tls(hooks->listener, tls, error);
 }
 
 void hooks_stop(Hooks *hooks)

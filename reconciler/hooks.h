@@ -4,7 +4,7 @@
  * Holds:  who cannot sign learns nothing but that, costs no tick and keeps nobody out who can; a webhook only
  * ever leads to a look at the remote. The loop neither computes a signature nor parses a body. */
 #pragma once
-#include "reconciler/api/listen_address.h"
+#include "reconciler/api/listener.h"
 #include "reconciler/follow.h"
 
 typedef struct Hooks Hooks;
@@ -15,11 +15,16 @@ typedef struct {
     LogPort log;
     void (*call)(Call *call, void *data); /* takes the call */
     void *data;
+    const ListenerRoute *routes; /* that others answer at the same address; copied */
+    size_t routes_len;
+    const ListenerTls *tls; /* NULL: nothing is encrypted */
 } HooksOptions;
 
 Hooks *hooks_new(const HooksOptions *options, GError **error);
 /* Where it listens; new string. */
 char *hooks_text(const Hooks *hooks);
+/* As listener_renew_tls(). */
+bool hooks_renew_tls(Hooks *hooks, const ListenerTls *tls, GError **error);
 /* Takes no more; what is under way is answered. */
 void hooks_stop(Hooks *hooks);
 /* Calls must have been answered. */

@@ -2,6 +2,7 @@
 #include "reconciler/docker_facts.h"
 #include "reconciler/doctor.h"
 #include "reconciler/host.h"
+#include "reconciler/api/remote.h"
 #include "reconciler/api/server.h"
 #include "reconciler/backup_keeper.h"
 #include "reconciler/backup_send.h"
@@ -22,6 +23,7 @@
 #include "reconciler/source/policy_file.h"
 #include "reconciler/store/lease.h"
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -35,6 +37,9 @@ struct HostHandle {
     char *state_dir, *command, *source_name, *provider_name, *publish_path, *notify_path;
     char **follow_paths, **follow_values;
     char *policy_path, *listen, *backup_place; /* NULL: none */
+    char *key_file, *tls_cert, *tls_key;
+    AddressRange *proxies;
+    size_t proxies_len;
     bool launch, log_to_stderr, notify_is_named;
     int64_t interval_ms, record_bytes, backup_interval_ms;
     LoopMeter loop;
@@ -57,7 +62,9 @@ struct HostHandle {
     Reconciler *reconciler;
     Server *server;
     GPtrArray *follows;
-    Hooks *hooks;          /* NULL: nothing is served over TCP */
+    Hooks *hooks;   /* NULL: nothing is served over TCP */
+    Remote *remote; /* with them */
+    EventStreams *streams;
     Publisher *publisher;  /* NULL: nothing is published */
     BackupKeeper *backups; /* NULL: none are made */
     NotifyConfig *notify;  /* who is told of events; NULL: nobody, whatever happens */
@@ -142,6 +149,8 @@ static void on_durable(void *self, uint64_t event_sequence)
     const HostHandle *handle = self;
     if (handle->outbox)
         outbox_durable(handle->outbox, event_sequence);
+    if (handle->streams)
+        event_streams_durable(handle->streams, event_sequence);
 }
 
 static void on_told(const OutboxReport *reports, size_t len, void *data)
@@ -206,22 +215,86 @@ static void start_outbox(HostHandle *handle)
         handle->outbox = outbox_new(&options);
 }
 
+static const char *remote_setting(const char *name, void *data)
+{
+    const HostHandle *handle = data;
+    return handle->reconciler ? world_setting(reconciler_world(handle->reconciler), name) : NULL;
+}
+
+/* The texts of both files; the key's is wiped by tls_clear(). */
+typedef struct {
+    char *certificate, *key;
+} TlsTexts;
+
+static void tls_clear(TlsTexts *texts)
+{
+    if (texts->key)
+        OPENSSL_cleanse(texts->key, strlen(texts->key));
+    g_free(texts->key);
+    g_free(texts->certificate);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(TlsTexts, tls_clear)
+
+static bool tls_read(const HostHandle *handle, TlsTexts *ret_texts, GError **error)
+{
+    return g_file_get_contents(handle->tls_cert, &ret_texts->certificate, NULL, error) &&
+           g_file_get_contents(handle->tls_key, &ret_texts->key, NULL, error);
+}
+
+static void reload_tls(HostHandle *handle)
+{
+    g_auto(TlsTexts) texts = {0};
+    g_autoptr(GError) error = NULL;
+    if (!handle->hooks || !handle->tls_cert)
+        return;
+    if (tls_read(handle, &texts, &error) &&
+        hooks_renew_tls(handle->hooks, &(ListenerTls){texts.certificate, texts.key}, &error))
+        return;
+    g_autofree char *text =
+        g_strdup_printf("%s: the certificate before stays: %s", handle->tls_cert, error->message);
+    host_log(handle, text);
+}
+
 static bool start_hooks(HostHandle *handle, GError **error)
 {
+    g_auto(TlsTexts) texts = {0};
+    ListenerTls tls;
     if (!handle->listen)
         return true;
+    EventStreamsOptions streams = {.durable = world_event_sequence(reconciler_world(handle->reconciler)),
+                                   .call = on_call,
+                                   .data = handle};
+    handle->streams = event_streams_new(&streams);
+    RemoteOptions remote = {.streams = handle->streams,
+                            .key_file = handle->key_file,
+                            .proxies = handle->proxies,
+                            .proxies_len = handle->proxies_len,
+                            .is_encrypted = handle->tls_cert != NULL,
+                            .clock = clock_port(handle->clock),
+                            .log = {.line = host_log, .self = handle},
+                            .setting = remote_setting,
+                            .call = on_call,
+                            .data = handle};
+    handle->remote = remote_new(&remote);
     HooksOptions options = {.follows = handle->follows,
                             .clock = clock_port(handle->clock),
                             .log = {.line = host_log, .self = handle},
                             .call = on_call,
                             .data = handle};
+    options.routes = remote_routes(handle->remote, &options.routes_len);
+    if (handle->tls_cert && !tls_read(handle, &texts, error))
+        return false;
+    tls = (ListenerTls){texts.certificate, texts.key};
+    options.tls = handle->tls_cert ? &tls : NULL;
     if (!listen_address_parse(handle->listen, &options.address, error))
         return false;
     handle->hooks = hooks_new(&options, error);
     if (!handle->hooks)
         return false;
     g_autofree char *at = hooks_text(handle->hooks);
-    g_autofree char *text = g_strdup_printf("listening at http://%s/ (hooks, healthz, readyz, metrics)", at);
+    g_autofree char *text =
+        g_strdup_printf("listening at http%s://%s/ (the API, hooks, healthz, readyz, metrics)",
+                        handle->tls_cert ? "s" : "", at);
     host_log(handle, text);
     return true;
 }
@@ -308,6 +381,8 @@ static void end_all(HostHandle *handle)
         g_clear_pointer(&handle->full_pass, g_source_unref);
     }
     hooks_stop(handle->hooks);
+    remote_stop(handle->remote);
+    event_streams_stop(handle->streams);
     if (handle->clock)
         clock_stop(handle->clock); /* what is delivered from here on only waits to be refused */
     g_clear_pointer(&handle->outbox, outbox_free);
@@ -322,6 +397,8 @@ static void end_all(HostHandle *handle)
     Reconciler *reconciler = g_steal_pointer(&handle->reconciler);
     reconciler_free(reconciler);
     g_clear_pointer(&handle->hooks, hooks_free);
+    g_clear_pointer(&handle->remote, remote_free);
+    g_clear_pointer(&handle->streams, event_streams_free);
     g_clear_pointer(&handle->server, server_free);
     g_clear_pointer(&handle->ports, engine_ports_free);
     g_clear_pointer(&handle->publisher, publisher_free);
@@ -408,6 +485,10 @@ static void handle_free(HostHandle *handle)
     g_free(handle->policy_path);
     g_free(handle->notify_path);
     g_free(handle->listen);
+    g_free(handle->key_file);
+    g_free(handle->tls_cert);
+    g_free(handle->tls_key);
+    g_free(handle->proxies);
     g_free(handle);
 }
 
@@ -445,6 +526,11 @@ static HostHandle *host_start(const HostOptions *options, GError **error)
     handle->notify_path = g_strdup(options->notify);
     handle->notify_is_named = options->notify_is_named;
     handle->listen = g_strdup(options->listen);
+    handle->key_file = g_strdup(options->key_file);
+    handle->tls_cert = g_strdup(options->tls_cert);
+    handle->tls_key = g_strdup(options->tls_key);
+    handle->proxies = g_memdup2(options->proxies, options->proxies_len * sizeof *options->proxies);
+    handle->proxies_len = options->proxies_len;
     handle->follow_paths = g_strdupv((char **)(uintptr_t)options->follow);
     handle->follow_values = g_strdupv((char **)(uintptr_t)options->follow_values);
     handle->launch = options->launch;
@@ -532,6 +618,7 @@ static gboolean on_reload(gpointer data)
     if (handle->follows && handle->reconciler) {
         reload_policy(handle);
         reload_notify(handle);
+        reload_tls(handle);
     }
     if (handle->follows)
         full_pass(handle);

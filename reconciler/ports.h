@@ -116,11 +116,15 @@ typedef struct HostOptions {
     const char *const
         *follow; /* sources to follow (serve): absolute directories, git locations; NULL-terminated or NULL */
     const char *const
-        *follow_values;         /* what their variables are given (given_values.h), JSON or ""; NULL: none */
-    const char *source_name;    /* --source NAME for a single followed source, or NULL */
-    const char *provider;       /* --provider or NULL */
-    const char *policy;         /* --policy: a file, absolute (policy.h); NULL: everything is allowed */
-    const char *listen;         /* --listen ADDRESS:PORT (listen_address.h, checked), or NULL */
+        *follow_values;      /* what their variables are given (given_values.h), JSON or ""; NULL: none */
+    const char *source_name; /* --source NAME for a single followed source, or NULL */
+    const char *provider;    /* --provider or NULL */
+    const char *policy;      /* --policy: a file, absolute (policy.h); NULL: everything is allowed */
+    const char *listen;      /* --listen ADDRESS:PORT (listen_address.h, checked), or NULL */
+    const char *key_file;    /* of the API over TCP (key.h), absolute; may be absent; NULL without listen */
+    const char *tls_cert, *tls_key; /* PEM files of the listener, absolute; NULL: nothing is encrypted */
+    const struct AddressRange *proxies; /* --behind-proxy (address_range.h) */
+    size_t proxies_len;
     const char *publish;        /* --publish-snapshot FILE, absolute, or NULL */
     const char *backup;         /* --backup: an absolute path or s3://…, or NULL */
     int64_t backup_interval_ms; /* 0: the default */

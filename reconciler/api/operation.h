@@ -218,4 +218,7 @@ OPERATION(forget)
 OPERATION(override)
 OPERATION(refresh)
 OPERATION(events)
+OPERATION(key)
+OPERATION(keys)
+OPERATION(snapshot)
 void progress_track_free(void *track);

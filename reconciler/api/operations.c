@@ -34,6 +34,9 @@ static const Operation operations[] = {
     {"refresh", false, true, false, false, refresh_step, NULL},
     {"forget", false, true, false, false, forget_step, NULL},
     {"history", false, false, false, false, history_step, history_gather},
+    {"key", false, true, false, false, key_step, NULL},
+    {"keys", false, false, false, false, keys_step, NULL},
+    {"snapshot", false, false, false, false, snapshot_step, snapshot_gather},
 };
 
 const Operation *operation_find_path(const char *path)

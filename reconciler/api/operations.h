@@ -64,7 +64,11 @@
  *   override {"kind","name","field","value","forMs","reason","actor"?} → {"until"}: the field holds the value
  * from now on until then; {"kind","name","field"?,"clear":true,"actor"?} → {"cleared": n} ends it. exit 6
  * where there is no such resource. status has all of them, and each item of get its own: "overrides":
- * [{"kind","name", "field","value","since","until","reason","actor"?}…] forget {"kind","name","actor"?} →
+ * [{"kind","name", "field","value","since","until","reason","actor"?}…] refresh {"name","actor"?} →
+ * {"newer"?: what is known to be newer than what the environment's machines are made from}: it is looked up
+ * and taken; exit 6 where there is no such environment, 3 while there is nothing that could be newer. status
+ * has "newer": [{"kind","name","message","becomes","since"}…], an environment of get "pins": {"pinned":
+ * {REFERENCE: VALUE},"newest"?,"newerSince"?}. forget {"kind","name","actor"?} →
  * {"changed":bool,"owner"?: the source that had it}; exit 6 where there is none, 3 while it is being deleted
  * or replaced history {"source"?,"limit"?} → {"reconciles":[{apply}…]} newest first; history
  * {"kind","name","limit"?} →
@@ -72,6 +76,12 @@
  * set it, "changes":[{change}…] newest first}; exit 6 where nothing is there or known. change:
  * {"action","at","owner"?,"reason"?,"actor"?,"reconcile"?,"revision"?,"author"?,
  * "signature"?,"how"?,"fields":[{"path","before"?,"after"?}…]}
+ *
+ * key {"action":"create","id","key":{"name","scopes":[…],"sealed","queues"?:[…],"shareIdentifiers"?:[…],
+ * "roles"?:[…],"hostPaths"?:[…],"unprivileged"?,"requestsPerSecond"?,"expiresAt"?},"actor"?} → {"id"}; exit 3
+ * where the name is taken; {"action":"revoke","key": id or name,"actor"?} → {"id","name"}; exit 6 where there
+ * is none. snapshot {} → {"snapshot"}: the text that muster snapshot writes. keys {} →
+ * {"keys":[{"id","createdAt","createdBy"?,…as above but sealed}…]} by name
  *
  * The `live` member of `get`: of a JobQueue {counts, unfinished, heldVcpus, activeShares?, environments: [as
  * in status]}; of a ComputeEnvironment as in status, and minvCpus, freeVcpus?; where it has instances of its

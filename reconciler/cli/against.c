@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "reconciler/api/state_publish.h"
+#include "reconciler/cli/backend.h"
 #include "reconciler/cli/report.h"
 
 #define CONNECT_TIME_MAX_S 10L
@@ -146,6 +147,29 @@ static bool check_installation(const StateSnapshot *snapshot, const AgainstOptio
                     "without --against, or name another directory with --state",
                     options->where, found, options->state_dir, wanted);
     return false;
+}
+
+char *against_server_text(const char *server, GError **error)
+{
+    g_autoptr(Backend) backend =
+        backend_open(&(BackendOptions){.server = server, .need = BACKEND_READ}, error);
+    json_t *answer = backend ? backend_call(backend, "snapshot", NULL, error) : NULL;
+    if (!answer)
+        return NULL;
+    char *text = g_strdup(json_string_value(json_object_get(answer, "snapshot")));
+    json_decref(answer);
+    if (!text)
+        fail(error, server, "the answer holds no snapshot");
+    return text;
+}
+
+StateSnapshot *against_server(const char *server, GError **error)
+{
+    g_autofree char *text = against_server_text(server, error);
+    StateSnapshot *snapshot = text ? state_snapshot_load(view_from(text), error) : NULL;
+    if (text && !snapshot)
+        g_prefix_error(error, "--server %s: ", server);
+    return snapshot;
 }
 
 StateSnapshot *against_load(const AgainstOptions *options, GError **error)

@@ -15,4 +15,7 @@ typedef struct {
 #define AGAINST_BYTES_MAX  ((size_t)256 * 1024 * 1024)
 #define AGAINST_TIME_MAX_S 60L
 
+/* The snapshot of a daemon elsewhere, as text (new) and read. */
+char *against_server_text(const char *server, GError **error);
+StateSnapshot *against_server(const char *server, GError **error);
 StateSnapshot *against_load(const AgainstOptions *options, GError **error);

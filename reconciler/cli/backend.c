@@ -15,9 +15,10 @@ struct Backend {
     const Host *host;
     BackendNeed need;
     Interrupt *interrupt;
-    ClientWatch watch;  /* fd -1: none */
-    Client *client;     /* NULL: offline */
-    HostHandle *hosted; /* NULL: somebody else answers */
+    ClientWatch watch;    /* fd -1: none */
+    ServerAccess *access; /* NULL: state_dir is meant */
+    Client *client;       /* NULL: offline */
+    HostHandle *hosted;   /* NULL: somebody else answers */
     bool host_failed, must_exist;
 };
 
@@ -64,7 +65,8 @@ static ConnectResult backend_connect(Backend *backend, GError **error)
 {
     g_autoptr(GError) cause = NULL;
     g_clear_pointer(&backend->client, client_free);
-    backend->client = client_new(backend->state_dir, &cause);
+    backend->client =
+        backend->access ? client_new_far(backend->access) : client_new(backend->state_dir, &cause);
     if (backend->client) {
         apply_watches(backend);
         return CONNECT_DONE;
@@ -155,6 +157,8 @@ Backend *backend_open(const BackendOptions *options, GError **error)
     backend->must_exist = options->must_exist;
     backend->interrupt = options->interrupt;
     backend->watch.fd = -1;
+    if (options->server && !(backend->access = server_access_new(options->server, error)))
+        return NULL;
     if (!backend_reach(backend, error))
         return NULL;
     return g_steal_pointer(&backend);
@@ -165,6 +169,7 @@ bool backend_close(Backend *backend, GError **error)
     if (!backend)
         return true;
     client_free(backend->client);
+    server_access_free(backend->access);
     bool ok = !backend->hosted || backend->host->stop(backend->hosted, error);
     g_free(backend->state_dir);
     g_free(backend->command);

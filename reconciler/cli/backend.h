@@ -1,8 +1,8 @@
-/* backend.h: who answers a command's operations: a daemon on the socket, this process from the store, or a
- * reconciler that this process hosts. Owns:   the client and the host it started. Calls:  cli/client,
- * api/operations (offline), store (age of the state), ports.h (Host). Holds:  an operation that changes state
- * is sent once; those that read are repeated when the daemon that answered them went away, by a new one, or
- * by the reconciler that this process then hosts (need BACKEND_HOST). */
+/* backend.h: who answers a command's operations: a daemon elsewhere, one on the socket, this process from the
+ * store, or a reconciler that this process hosts. Owns:   the client and the host it started. Calls:
+ * cli/client, api/operations (offline), store (age of the state), ports.h (Host). Holds:  an operation that
+ * changes state is sent once; those that read are repeated when the daemon that answered them went away, by a
+ * new one, or by the reconciler that this process then hosts (need BACKEND_HOST). */
 #pragma once
 #include "reconciler/api/operations.h"
 #include "reconciler/cli/client.h"
@@ -25,6 +25,7 @@ typedef struct {
     const char *provider; /* --provider or NULL */
     const char *policy;   /* --policy or NULL */
     Interrupt *interrupt; /* borrowed; NULL: signals end the process */
+    const char *server;   /* the daemon elsewhere that is meant (server_access.h); NULL: state_dir's */
 } BackendOptions;
 
 typedef struct Backend Backend;

@@ -7,6 +7,7 @@
 #include "reconciler/cli/options.h"
 #include "reconciler/cli/output.h"
 #include "reconciler/cli/report.h"
+#include "reconciler/cli/server_access.h"
 
 static int print_help(const Command *command)
 {
@@ -21,8 +22,6 @@ static int print_help(const Command *command)
 
 static int unknown_command(const char *name)
 {
-    if (command_is_later(name))
-        return report_failure(EXIT_ERROR, "%s is not in this version of muster (" MUSTER_VERSION ")", name);
     const char *nearest = command_suggest(name);
     if (nearest)
         return report_failure(EXIT_ERROR, "there is no command \"%s\"; did you mean \"%s\"?", name, nearest);
@@ -76,6 +75,11 @@ static int run_command(const Command *command, const char *const *argv, const Ho
     invocation.host = host;
     if (invocation.options.help)
         return print_help(command);
+    const char *server = server_url(invocation.options.server);
+    if (server && command->is_local)
+        return report_failure(EXIT_ERROR, "muster %s works where the daemon runs, not with --server (%s)%s",
+                              command->name, server,
+                              invocation.options.server ? "" : "; unset MUSTER_SERVER to mean this machine");
     pick_provider(&invocation);
     return command->run(&invocation);
 }

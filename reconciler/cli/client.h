@@ -1,4 +1,4 @@
-/* client.h: one operation of a daemon at a time, over DIR/muster.sock.
+/* client.h: one operation of a daemon at a time, over DIR/muster.sock or, signed, over TCP.
  * Owns:   a curl handle; a descriptor of the state directory where the socket's path is too long for
  * sockaddr_un. Calls:  libcurl, api/operations.h (the types). Holds:  calls block, but see what the watches
  * see: a signal, a file that grows, a host that failed. An operation that changes state goes over a
@@ -6,6 +6,7 @@
 #pragma once
 #include <stdio.h>
 #include "reconciler/api/operations.h"
+#include "reconciler/cli/server_access.h"
 
 typedef struct Client Client;
 
@@ -28,6 +29,8 @@ typedef struct {
 
 /* CLIENT_ERROR_ABSENT when nobody listens. */
 Client *client_new(const char *state_dir, GError **error);
+/* Connects with the first call. access: borrowed for as long as the client is. */
+Client *client_new_far(const ServerAccess *access);
 void client_free(Client *client);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Client, client_free)
 /* Copied; replaces what was set before. */

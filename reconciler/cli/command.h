@@ -37,7 +37,9 @@ typedef struct {
     gboolean reset_values, defaults, clear, dry_run;
     char *lasting;
     char *against, *installation, *publish_snapshot, *notify, *listen;
-    gboolean behind_proxy, force;
+    gboolean force, unprivileged;
+    char **behind_proxy, **scopes, **allow_queues, **allow_shares, **allow_roles, **allow_host_paths;
+    char *key_file, *rate, *tls_cert, *tls_key, *server;
     char *backup, *backup_interval, *from;
     char *profile, *region, *account, *role;
     gboolean all, strict;
@@ -89,6 +91,7 @@ struct Command {
     int min_arguments, max_arguments; /* max -1: any number */
     unsigned exits;                   /* EXITS() bits; EXIT_OK and EXIT_ERROR are always there */
     bool takes_rest;                  /* "-- COMMAND…" */
+    bool is_local;                    /* works where the state is, and not with --server */
     int (*run)(Invocation *invocation);
 };
 
@@ -160,8 +163,6 @@ struct Command {
 /* The table, in the order of help; NULL-terminated. */
 const Command *const *command_table(void);
 const Command *command_find(const char *name); /* NULL: no such command */
-/* A command of the contract that a later version brings; says so. */
-bool command_is_later(const char *name);
 /* The nearest name, or NULL. */
 const char *command_suggest(const char *name);
 /* Calls func for common and own options, in the order of help. */
@@ -176,5 +177,5 @@ extern const Command command_approve, command_rollback, command_init, command_va
     command_explain, command_status, command_submit, command_wait, command_logs, command_cancel,
     command_terminate, command_start, command_rerun, command_suspend, command_resume, command_events,
     command_history, command_forget, command_override, command_refresh, command_graph, command_schema,
-    command_simulate, command_export, command_snapshot, command_backup, command_restore, command_doctor,
-    command_version, command_completion, command_help;
+    command_simulate, command_export, command_key, command_snapshot, command_backup, command_restore,
+    command_doctor, command_version, command_completion, command_help;

@@ -132,5 +132,6 @@ const Command command_apply = {
     .min_arguments = 0,
     .max_arguments = 1,
     .exits = EXITS(EXIT_REFUSED) | EXITS(EXIT_INFEASIBLE) | EXITS(EXIT_TIMED_OUT) | EXITS(EXIT_WORK_FAILED),
+    .is_local = true,
     .run = run,
 };

@@ -66,5 +66,6 @@ const Command command_backup = {
     .argument = ARGUMENT_NONE,
     .min_arguments = 1,
     .max_arguments = 1,
+    .is_local = true,
     .run = run,
 };

@@ -144,5 +144,6 @@ const Command command_doctor = {
     .options_len = G_N_ELEMENTS(options),
     .argument = ARGUMENT_SOURCE,
     .max_arguments = 1,
+    .is_local = true,
     .run = run,
 };

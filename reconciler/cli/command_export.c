@@ -138,5 +138,6 @@ const Command command_export = {
     .min_arguments = 0,
     .max_arguments = 1,
     .exits = EXITS(EXIT_REFUSED),
+    .is_local = true,
     .run = run,
 };

@@ -169,5 +169,6 @@ const Command command_graph = {
     .min_arguments = 1,
     .max_arguments = 1,
     .exits = EXITS(EXIT_REFUSED) | EXITS(EXIT_NOT_FOUND),
+    .is_local = true,
     .run = run,
 };

@@ -7,9 +7,6 @@ static int help_for(const char *name, bool is_man, GString *out)
     const Command *command = command_find(name);
     if (!command) {
         const char *nearest = command_suggest(name);
-        if (command_is_later(name))
-            return report_failure(EXIT_ERROR, "%s is not in this version of muster (" MUSTER_VERSION ")",
-                                  name);
         return report_failure(EXIT_ERROR, "there is no command \"%s\"%s%s%s", name,
                               nearest ? "; did you mean \"" : "", nearest ? nearest : "",
                               nearest ? "\"?" : "");

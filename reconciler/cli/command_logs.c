@@ -282,5 +282,6 @@ const Command command_logs = {
     .min_arguments = 1,
     .max_arguments = 1,
     .exits = EXITS(EXIT_NOT_FOUND),
+    .is_local = true,
     .run = run,
 };

@@ -7,6 +7,7 @@
 #include "reconciler/cli/output.h"
 #include "reconciler/cli/planning.h"
 #include "reconciler/cli/report.h"
+#include "reconciler/cli/server_access.h"
 #include "reconciler/cli/state_dir.h"
 #include "reconciler/cli/values.h"
 
@@ -181,7 +182,10 @@ static int run(Invocation *invocation)
     if (options->installation && !options->against)
         return report_failure(EXIT_ERROR,
                               "--installation says which snapshot is meant; give it with --against");
+    const char *server = server_url(options->server);
     if (options->against && !(planned.against = against_load(&against, &error)))
+        return report_error(error);
+    if (server && !options->against && !(planned.against = against_server(server, &error)))
         return report_error(error);
     g_auto(Planning) planning = {0};
     if (!planning_make(&planned, &planning, &error))

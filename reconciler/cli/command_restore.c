@@ -88,5 +88,6 @@ const Command command_restore = {
     .min_arguments = 1,
     .max_arguments = 1,
     .exits = EXITS(EXIT_REFUSED),
+    .is_local = true,
     .run = run,
 };

@@ -344,5 +344,6 @@ const Command command_rollback = {
     .max_arguments = 1,
     .exits = EXITS(EXIT_PENDING) | EXITS(EXIT_REFUSED) | EXITS(EXIT_INFEASIBLE) | EXITS(EXIT_TIMED_OUT) |
              EXITS(EXIT_NOT_FOUND) | EXITS(EXIT_WORK_FAILED),
+    .is_local = true,
     .run = run,
 };

@@ -2,6 +2,8 @@
 #include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
+#include "reconciler/api/address_range.h"
+#include "reconciler/api/key.h"
 #include "reconciler/api/listen_address.h"
 #include "reconciler/cli/options.h"
 #include "reconciler/cli/planning.h"
@@ -152,7 +154,7 @@ static char *notify_path(const Options *options, const char *state_dir, bool *re
     return named ? g_canonicalize_filename(named, NULL) : g_build_filename(state_dir, NOTIFY_FILE, NULL);
 }
 
-/* What is served there is not encrypted, and what is asked for not authenticated but for the webhooks. */
+/* Without a certificate what is served there is not encrypted. */
 static bool check_listen(const Options *options, GError **error)
 {
     ListenAddress address;
@@ -162,14 +164,63 @@ static bool check_listen(const Options *options, GError **error)
         g_prefix_error(error, "--listen: ");
         return false;
     }
-    if (address.is_loopback || options->behind_proxy)
+    if (address.is_loopback || options->behind_proxy || options->tls_cert)
         return true;
-    g_set_error(
-        error, CLI_ERROR, EXIT_ERROR,
-        "--listen %s: other machines reach that, and nothing is encrypted there; listen at 127.0.0.1 with "
-        "a proxy in front that does TLS, or add --behind-proxy where the proxy is on another machine",
-        options->listen);
+    g_set_error(error, CLI_ERROR, EXIT_ERROR,
+                "--listen %s: other machines reach that, and nothing is encrypted there; add --tls-cert and "
+                "--tls-key, "
+                "listen at 127.0.0.1 with a proxy in front that does TLS, or name the proxy's addresses with "
+                "--behind-proxy where it is on another machine",
+                options->listen);
     return false;
+}
+
+/* Of AddressRange; NULL with error. New. */
+static GArray *proxies_of(const Options *options, GError **error)
+{
+    g_autoptr(GArray) ranges = g_array_new(FALSE, FALSE, sizeof(AddressRange));
+    for (char **text = options->behind_proxy; text && *text; text++) {
+        AddressRange range;
+        if (!address_range_parse(*text, &range, error)) {
+            g_prefix_error(error, "--behind-proxy: ");
+            return NULL;
+        }
+        g_array_append_val(ranges, range);
+    }
+    return g_steal_pointer(&ranges);
+}
+
+/* What --listen needs besides its address. */
+typedef struct {
+    char *key_file, *tls_cert, *tls_key;
+    GArray *proxies;
+} ListenFiles;
+
+static void listen_files_clear(ListenFiles *files)
+{
+    g_free(files->key_file);
+    g_free(files->tls_cert);
+    g_free(files->tls_key);
+    g_clear_pointer(&files->proxies, g_array_unref);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ListenFiles, listen_files_clear)
+
+static bool listen_files(const Options *options, const char *state_dir, ListenFiles *ret_files,
+                         GError **error)
+{
+    if (!options->tls_cert != !options->tls_key) {
+        g_set_error_literal(error, CLI_ERROR, EXIT_ERROR,
+                            "--tls-cert and --tls-key belong together: give both");
+        return false;
+    }
+    if (options->tls_cert) {
+        ret_files->tls_cert = g_canonicalize_filename(options->tls_cert, NULL);
+        ret_files->tls_key = g_canonicalize_filename(options->tls_key, NULL);
+    }
+    ret_files->key_file = options->key_file ? g_canonicalize_filename(options->key_file, NULL)
+                                            : g_build_filename(state_dir, KEY_FILE_NAME, NULL);
+    ret_files->proxies = proxies_of(options, error);
+    return ret_files->proxies != NULL;
 }
 
 static int run(Invocation *invocation)
@@ -213,6 +264,14 @@ static int run(Invocation *invocation)
     host.policy = policy;
     g_autofree char *notify = notify_path(options, state_dir, &host.notify_is_named);
     host.notify = notify;
+    g_auto(ListenFiles) files = {0};
+    if (!listen_files(options, state_dir, &files, &error))
+        return report_error(error);
+    host.proxies = (const AddressRange *)(void *)files.proxies->data;
+    host.proxies_len = files.proxies->len;
+    host.key_file = files.key_file;
+    host.tls_cert = files.tls_cert;
+    host.tls_key = files.tls_key;
     host.state_dir = state_dir;
     host.record_bytes = record_mib << 20;
     host.follow = (const char *const *)follow;
@@ -229,9 +288,14 @@ static const OptionSpec options[] = {
     {"record", 0, OPTION_TEXT, OPTION(record), "MIB",
      "keep so much of what it takes in, for simulate --replay (64); 0: nothing", NULL},
     {"listen", 0, OPTION_TEXT, OPTION(listen), "ADDRESS:PORT",
-     "serve webhooks, health and metrics over HTTP; :PORT is for this machine alone", NULL},
-    {"behind-proxy", 0, OPTION_FLAG, OPTION(behind_proxy), NULL,
-     "--listen may be at an address that other machines reach: a proxy in front does TLS", NULL},
+     "serve the API, webhooks, health and metrics over HTTP; :PORT is for this machine alone", NULL},
+    {"behind-proxy", 0, OPTION_LIST, OPTION(behind_proxy), "CIDR",
+     "requests from there came over TLS to a proxy (10.0.0.0/8; repeatable)", NULL},
+    {"tls-cert", 0, OPTION_TEXT, OPTION(tls_cert), "FILE",
+     "certificate chain for --listen, PEM; SIGHUP reads it again", NULL},
+    {"tls-key", 0, OPTION_TEXT, OPTION(tls_key), "FILE", "its private key, PEM", NULL},
+    {"key-file", 0, OPTION_TEXT, OPTION(key_file), "FILE",
+     "what opens the secrets of muster key (key-file of the state directory)", NULL},
     OPTION_POLICY,
     OPTION_VARIABLES,
     {"publish-snapshot", 0, OPTION_TEXT, OPTION(publish_snapshot), "FILE",
@@ -271,8 +335,12 @@ const Command command_serve = {
         "Forgejo and a plain form, so that a push is fetched at once; GET /metrics gives Prometheus' "
         "figures, "
         "/healthz and /readyz say whether it lives and answers. Webhooks need a secret in sources.yaml "
-        "(docs/gitops.md). Nothing is encrypted there, so it takes loopback addresses only, unless "
-        "--behind-proxy says that a proxy does TLS. The operations are not served there.\n\n"
+        "(docs/gitops.md). The operations of AWS Batch are under /v1/, for whoever signs with a key of "
+        "muster key "
+        "(docs/api.md): aws --endpoint-url http://127.0.0.1:8080 batch …. Without a certificate nothing is "
+        "encrypted there, so it takes loopback addresses only, unless --behind-proxy names the proxies that "
+        "do "
+        "TLS.\n\n"
         "--policy names the file that says what each source may do, and whose plans wait for muster approve "
         "(docs/approval.md). It belongs to whoever runs the daemon: no source may hold it. SIGHUP reads it "
         "again.\n\n"
@@ -293,6 +361,7 @@ const Command command_serve = {
         "muster serve envs/prod --publish-snapshot /srv/www/prod.json\tfor plans of pull requests\n"
         "muster serve git+https://git.example.org/team/jobs.git --listen :8080\tand webhooks at "
         "/hooks/NAME\n"
+        "muster serve envs/prod --listen :8080\tthe API for the aws CLI and boto3 on this machine\n"
         "muster serve teams/a teams/b --policy /etc/muster/policy.yaml\tteams that may not do everything",
     .options = options,
     .options_len = G_N_ELEMENTS(options),
@@ -300,5 +369,6 @@ const Command command_serve = {
     .min_arguments = 0,
     .max_arguments = -1,
     .exits = EXITS(EXIT_REFUSED),
+    .is_local = true,
     .run = run,
 };

@@ -1,7 +1,10 @@
+#include <string.h>
 #include "reconciler/api/state_publish.h"
+#include "reconciler/cli/against.h"
 #include "reconciler/cli/options.h"
 #include "reconciler/cli/output.h"
 #include "reconciler/cli/report.h"
+#include "reconciler/cli/server_access.h"
 #include "reconciler/cli/state_dir.h"
 
 static bool publish(const char *state_dir, const char *out, GError **error)
@@ -19,10 +22,26 @@ static bool publish(const char *state_dir, const char *out, GError **error)
     return true;
 }
 
+/* That of a daemon elsewhere. */
+static int fetch(const char *server, GError **error)
+{
+    g_autofree char *text = against_server_text(server, error);
+    if (!text)
+        return report_error(*error);
+    output_write(text, strlen(text));
+    return EXIT_OK;
+}
+
 static int run(Invocation *invocation)
 {
     const Options *options = &invocation->options;
     g_autoptr(GError) error = NULL;
+    const char *server = server_url(options->server);
+    if (server && !options->out)
+        return fetch(server, &error);
+    if (server)
+        return report_failure(EXIT_ERROR,
+                              "--out replaces a file where the daemon runs; with --server use > FILE");
     g_autofree char *state_dir = NULL;
     kinds_init();
     if (!state_dir_of(options->state, NULL, 0, &state_dir, &error) ||

@@ -7,6 +7,8 @@
 static const OptionSpec common[] = {
     {"state", 0, OPTION_TEXT, OPTION(state), "DIR",
      "state directory; else $MUSTER_STATE, else .muster beside muster.yaml", NULL},
+    {"server", 0, OPTION_TEXT, OPTION(server), "URL",
+     "a daemon elsewhere (https://HOST:PORT), with a key of muster key; else $MUSTER_SERVER", NULL},
     {"help", 'h', OPTION_FLAG, OPTION(help), NULL, "this text", NULL},
 };
 

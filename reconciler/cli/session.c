@@ -9,10 +9,12 @@ bool session_open(Invocation *invocation, BackendNeed need, const char *const *s
 {
     g_auto(Session) session = {0};
     size_t len = sources ? g_strv_length((char **)(uintptr_t)sources) : 0;
-    if (!state_dir_of(invocation->options.state, sources, len, &session.state_dir, error))
+    const char *server = server_url(invocation->options.server);
+    if (!server && !state_dir_of(invocation->options.state, sources, len, &session.state_dir, error))
         return false;
     BackendOptions options = {
         .state_dir = session.state_dir,
+        .server = server,
         .host = invocation->host,
         .need = need,
         .must_exist = !sources, /* only what brings manifests begins a state directory */

@@ -13,8 +13,6 @@ exits "0: --help of a command" 0 muster plan --help
 exits "1: no command" 1 muster
 exits "1: unknown command" 1 muster aply
 like "with a suggestion" "$err" "*did you mean \"apply\"?*"
-exits "1: a command of a later version" 1 muster key x
-like "says so" "$err" "*not in this version*"
 exits "1: unknown option" 1 muster plan src --formt json
 exits "1: a git location that is none" 1 muster plan git+ext::sh
 like "says what is allowed" "$err" "*no transport that is allowed*"

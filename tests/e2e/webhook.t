@@ -194,7 +194,7 @@ taken() { plain "$(of_plain refs/heads/main "$(tip)")"; } # again where so many 
 ok "and a broken one" until_like 202 taken
 is_behind() { [ "$(figure source_behind_seconds)" -ge 1 ]; }
 ok "a commit that is not taken is behind, in seconds" until_ok is_behind
-is "the operations are not there" "$(ask muster/v1/status -d '{}') $(ask v1/submitjob -d '{}')" "404 404"
+is "the operations are not there for who does not sign" "$(ask muster/v1/status -d '{}') $(ask v1/submitjob -d '{}')" "403 403"
 
 # ---- a secret is replaced
 old=$secret secret=another-secret-of-the-test-0123

@@ -66,7 +66,8 @@ static inline void fixture_check_signature(const FakeRequest *request)
                                .body = view_from(request->body)};
     g_auto(SigV4Claim) claim = {0};
     g_assert_true(sigv4_claim_parse(authorization, &claim));
-    g_assert_cmpint(sigv4_verify(&came, &claim, FAKE_SECRET, fixture_signed_ms(request)), ==, SIGV4_GOOD);
+    g_assert_cmpint(sigv4_verify(&came, &claim, FAKE_SECRET, fixture_signed_ms(request), NULL), ==,
+                    SIGV4_GOOD);
 }
 
 static inline FakeReply fixture_take(const FakeRequest *request, void *data)

@@ -388,10 +388,10 @@ static bool covers(const SigV4Request *request, const SigV4Claim *claim)
 }
 
 SigV4Verdict sigv4_verify(const SigV4Request *request, const SigV4Claim *claim, const char *secret,
-                          int64_t now_ms)
+                          int64_t now_ms, SigV4Key *key)
 {
     char right[2 * MAC_BYTES + 1];
-    unsigned char key[MAC_BYTES];
+    SigV4Key own = {0};
     g_autoptr(GString) time = g_string_new(NULL);
     if (!covers(request, claim))
         return SIGV4_INCOMPLETE;
@@ -401,8 +401,8 @@ SigV4Verdict sigv4_verify(const SigV4Request *request, const SigV4Claim *claim, 
         strncmp(time->str, claim->day, 8) != 0)
         return SIGV4_EXPIRED;
     const SigV4Scope scope = {claim->region, claim->service};
-    derive(secret, claim->day, &scope, key);
-    sign(request, claim->signed_headers, &scope, time->str, key, right);
-    OPENSSL_cleanse(key, sizeof key);
+    sign(request, claim->signed_headers, &scope, time->str,
+         key_for(key ? key : &own, secret, claim->day, &scope), right);
+    OPENSSL_cleanse(&own, sizeof own);
     return CRYPTO_memcmp(right, claim->signature, (size_t)2 * MAC_BYTES) == 0 ? SIGV4_GOOD : SIGV4_MISMATCH;
 }

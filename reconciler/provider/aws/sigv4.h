@@ -71,6 +71,7 @@ typedef enum {
     SIGV4_MISMATCH    /* the signature is of another secret, or of another request */
 } SigV4Verdict;
 
-/* request: with the headers that came. The access key's secret is the caller's to find. */
+/* request: with the headers that came. The access key's secret is the caller's to find. key: as above; may be
+ * NULL. */
 SigV4Verdict sigv4_verify(const SigV4Request *request, const SigV4Claim *claim, const char *secret,
-                          int64_t now_ms);
+                          int64_t now_ms, SigV4Key *key);

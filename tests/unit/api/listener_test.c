@@ -4,12 +4,13 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define ECHO_MAX   1000
-#define LARGE_MAX  ((size_t)64 << 20)
+#define LARGE_MAX  (LISTENER_BODIES_MAX + ((size_t)1 << 20))
 #define REQUEST_MS 300
 
 typedef struct {
@@ -75,10 +76,38 @@ static void close_take(ListenerRequest *request, void *data)
     answer(request, 200, NULL);
 }
 
+static char kept_data[] = "of the route";
+
+static void note_header(const char *name, const char *value, void *data)
+{
+    if (g_str_has_prefix(name, "X-"))
+        g_string_append_printf(data, " %s=%s", name, value);
+}
+
+static void kept_take(ListenerRequest *request, void *data)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    const struct sockaddr *peer = listener_peer(request);
+    const char *const headers[] = {"X-One", "1", "X-Two", "2", NULL};
+    g_string_append_printf(text, "%s %s %s", listener_method(request), listener_target(request),
+                           (const char *)data);
+    listener_headers(request, note_header, text);
+    g_string_append(text, peer->sa_family == AF_INET ? " from IPv4" : " from elsewhere");
+    listener_answer(request, &(ListenerAnswer){.status = 200,
+                                               .text = g_strdup(text->str),
+                                               .headers = g_strdupv((char **)(uintptr_t)headers)});
+}
+
 static const ListenerRoute routes[] = {
     {.method = "POST", .path = "/echo/", .body_max = ECHO_MAX, .begin = echo_begin, .take = echo_take},
     {.method = "POST", .path = "/large", .body_max = LARGE_MAX, .take = large_take},
     {.method = "GET", .path = "/later", .take = later_take},
+    {.method = "*",
+     .path = "/kept/",
+     .body_max = ECHO_MAX,
+     .keeps = true,
+     .take = kept_take,
+     .data = kept_data},
     {.method = "GET", .path = "/close", .take = close_take}};
 
 static gpointer serve(gpointer data)
@@ -180,7 +209,57 @@ static void assert_answer(const Fixture *fixture, const char *request, const cha
 }
 #define ASSERT_ANSWER(request, ...) assert_answer(fixture, request, (const char *const[]){__VA_ARGS__, NULL})
 
+/* One answer with a length, of a connection that stays. */
+static char *read_answer(int fd)
+{
+    GString *text = g_string_new(NULL);
+    char byte;
+    for (const char *end, *length; read(fd, &byte, 1) == 1;) {
+        g_string_append_c(text, byte);
+        end = strstr(text->str, "\r\n\r\n");
+        length = strstr(text->str, "Content-Length: ");
+        if (end && length &&
+            strlen(end + 4) == g_ascii_strtoull(length + strlen("Content-Length: "), NULL, 10))
+            break;
+    }
+    return g_string_free(text, FALSE);
+}
+
 /* ---- tests ---- */
+
+static void test_kept(Fixture *fixture, gconstpointer data)
+{
+    static const char request[] =
+        "PUT /kept/a%2Fb?c=%20d HTTP/1.1\r\nHost: h\r\nX-A: 1\r\nX-A: 2\r\nContent-Length: 1\r\n\r\nx";
+    int fd = client(fixture);
+    (void)data;
+    for (int i = 0; i < 3; i++) {
+        write_all(fd, request, strlen(request));
+        g_autofree char *answered = read_answer(fd);
+        g_assert_nonnull(strstr(answered, "PUT /kept/a%2Fb?c=%20d of the route X-A=1 X-A=2 from IPv4"));
+        g_assert_nonnull(strstr(answered, "X-One: 1\r\n"));
+        g_assert_nonnull(strstr(answered, "X-Two: 2\r\n"));
+        g_assert_null(strstr(answered, "Connection: close"));
+    }
+    close(fd);
+}
+
+/* Each answer begins the time anew; who then asks no more is cut off. */
+static void test_kept_time(Fixture *fixture, gconstpointer data)
+{
+    static const char request[] = "GET /kept/ HTTP/1.1\r\nHost: h\r\n\r\n";
+    int fd = client(fixture);
+    int64_t start_us = g_get_monotonic_time();
+    (void)data;
+    while (g_get_monotonic_time() - start_us < fixture->request_ms * 1000 * 5 / 4) {
+        write_all(fd, request, strlen(request));
+        g_autofree char *answered = read_answer(fd);
+        g_assert_true(g_str_has_prefix(answered, "HTTP/1.1 200 "));
+        g_usleep((gulong)fixture->request_ms * 1000 / 5);
+    }
+    g_autofree char *rest = read_all(fd); /* returns only because it is cut off */
+    g_assert_cmpstr(rest, ==, "");
+}
 
 static void test_answers(Fixture *fixture, gconstpointer data)
 {
@@ -315,5 +394,7 @@ int main(int argc, char **argv)
     TEST(many, REQUEST_MS);
     TEST(closing, 0);
     TEST(taken, 0);
+    TEST(kept, 0);
+    TEST(kept_time, 2000);
     return g_test_run();
 }

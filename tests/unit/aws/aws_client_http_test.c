@@ -34,7 +34,7 @@ static SigV4Verdict verdict_of(const char *request, int64_t now_ms)
     g_auto(SigV4Claim) claim = {0};
     if (!claimed || !sigv4_claim_parse(claimed, &claim))
         return SIGV4_INCOMPLETE;
-    return sigv4_verify(&came, &claim, SECRET, now_ms);
+    return sigv4_verify(&came, &claim, SECRET, now_ms, NULL);
 }
 
 /* As the body says; the first time and the times after it. */

@@ -179,7 +179,7 @@ static SigV4Verdict verdict_of(const SigV4Request *request, const char *authoriz
     g_auto(SigV4Claim) claim = {0};
     g_assert_true(sigv4_claim_parse(text, &claim));
     g_assert_cmpstr(claim.access_key_id, ==, KEY_ID);
-    return sigv4_verify(request, &claim, secret, now_ms);
+    return sigv4_verify(request, &claim, secret, now_ms, NULL);
 }
 
 static void test_verify(void)

@@ -130,11 +130,8 @@ static void test_table(void)
     g_assert_true(command_find("apply") == &command_apply);
     g_assert_null(command_find("aply"));
     g_assert_cmpstr(command_suggest("aply"), ==, "apply");
-    g_assert_true(command_is_later("key"));
-    g_assert_false(command_is_later("apply"));
     for (const Command *const *at = command_table(); *at; at++) {
         g_assert_nonnull((*at)->run);
-        g_assert_false(command_is_later((*at)->name));
         g_assert_nonnull((*at)->examples);
     }
 }
