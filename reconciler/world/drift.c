@@ -498,6 +498,9 @@ void drift_declared(World *world, const Resource *resource, int64_t now_ms)
     char *fields = still_declared(world, resource, entry->drift.fields);
     if (!fields) {
         ends(world, entry, "declared otherwise since", now_ms);
+        entry = entry_find(world, resource->kind, view_from(resource->name)); /* it may have gone */
+        if (entry && !entry->is_removed)
+            entry->drift.is_ignored = drift_mode(view_from(resource->metadata)) == DRIFT_IGNORE;
         return;
     }
     if (strcmp(fields, entry->drift.fields) != 0) {
