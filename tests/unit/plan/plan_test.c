@@ -748,6 +748,13 @@ static void test_newer(Fixture *fixture, gconstpointer data)
         g_assert_cmpint(strstr(text, "takes what is newer: t: 7 → 9") != NULL, ==, cases[i].is_taken);
         g_assert_cmpint(plan_is_empty(plan), ==, i == 0);
     }
+    Manifest labelled = manifest_of(KIND_COMPUTE_ENVIRONMENT, "spot", ENVIRONMENT_SPEC);
+    labelled.metadata = VIEW("{\"labels\":{\"a\":\"b\"}}");
+    manifest_batch_add(fixture->batch, &labelled);
+    g_autoptr(Plan) plan = build(fixture);
+    g_autofree char *text = drift_text(plan);
+    g_assert_false(plan_is_empty(plan));
+    g_assert_nonnull(strstr(text, "t: 7 → 9; taken with its next change")); /* the spec is the same */
 }
 
 static void test_only(Fixture *fixture, gconstpointer data)
