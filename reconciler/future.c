@@ -4,7 +4,7 @@
 #include "reconciler/plan/plan.h"
 #include "reconciler/scale/strategy.h"
 #include "reconciler/simulate.h"
-#include "reconciler/stage.h"
+#include "reconciler/plan/stage.h"
 #include "reconciler/store/store.h"
 #include "spec/base/units.h"
 
@@ -38,7 +38,7 @@ static bool stage_plan(World *world, const Plan *plan, const char *provider, uin
                        GPtrArray *stops, GError **error)
 {
     Rng rng = rng_from_seed(seed);
-    Stage stage = {world, plan->source_name, &rng, now_ms, stops, 0};
+    Stage stage = {world, plan->source_name, &rng, now_ms, stops, 0, NULL};
     if (provider)
         resource_set_provider(world, plan->source_name, provider, NULL);
     for (guint i = 0; i < plan->changes->len; i++) {

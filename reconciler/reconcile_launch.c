@@ -141,6 +141,7 @@ static void apply_event(Reconciler *reconciler, const ProviderEvent *event)
     launch_named(reconciler->world, launch, event->provider_id);
     if (event->type == PROVIDER_EVENT_ACCEPTED && event->provider_id && reconciler->ports.provider->named)
         g_array_append_val(reconciler->outgoing->named, event->token);
+    meter_event(reconciler, launch, event);
     apply_to_launch(reconciler, launch, event);
 }
 
@@ -267,6 +268,7 @@ void launch_decide(Reconciler *reconciler)
     decided_reset(&reconciler->decided);
     decide(&options, reconciler->arena, &reconciler->decided);
     let_out(reconciler);
+    meter_decided(reconciler);
     reconciler->decide_at_ms = reconciler->decided.wake_ms;
     reconciler->changed = reconciler->decided.more || reconciler->decide_at_ms <= reconciler->now_ms;
 }

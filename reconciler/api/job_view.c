@@ -1,6 +1,7 @@
 /* job_view.c: jobs from the store, with the world laid over them. */
 #include "reconciler/api/job_view.h"
 #include "reconciler/schedule/reason.h"
+#include "spec/base/units.h"
 
 static char *text_of(View view)
 {
@@ -30,6 +31,13 @@ static JobDefinitionSpec *effective_of(const TemplateRecord *template)
     return definition && request ? job_effective(definition, request) : NULL;
 }
 
+static void read_nodes(const StoredJob *stored, JobView *view)
+{
+    g_autoptr(JobDefinitionSpec) effective = effective_of(&stored->template);
+    view->nodes = effective ? (int32_t)effective->nodes : 0;
+    view->main_node = effective ? (int32_t)effective->main_node : 0;
+}
+
 JobView *job_view_from(const StoredJob *stored, int32_t index, ViewDetail detail)
 {
     const JobRecord *job = &stored->job;
@@ -53,6 +61,8 @@ JobView *job_view_from(const StoredJob *stored, int32_t index, ViewDetail detail
     view->stopped_ms = index == NOT_A_CHILD ? job->stopped_ms : 0;
     view->array_size = job->array_size;
     view->node = -1;
+    if (job->is_multinode)
+        read_nodes(stored, view);
     view->depends_on = g_array_new(FALSE, FALSE, sizeof(DependencyRecord));
     view->attempt_records = g_array_new(FALSE, FALSE, sizeof(AttemptRecord));
     g_array_set_clear_func(view->attempt_records, attempt_clear);
@@ -60,6 +70,7 @@ JobView *job_view_from(const StoredJob *stored, int32_t index, ViewDetail detail
         g_array_append_vals(view->depends_on, job->depends_on, (guint)job->depends_on_len);
         view->effective = effective_of(&stored->template);
         view->definition_spec = text_of(stored->template.definition_spec);
+        view->request = text_of(stored->template.request);
     }
     return view;
 }
@@ -80,6 +91,7 @@ void job_view_free(JobView *view)
     g_array_unref(view->attempt_records);
     job_definition_spec_free(view->effective);
     g_free(view->definition_spec);
+    g_free(view->request);
     g_free(view);
 }
 
@@ -150,18 +162,15 @@ static bool load_child(StoreReader *reader, JobView *view, GError **error)
 
 /* Whose attempts are the job's: a multinode job mirrors its main node (batch: "Run time"). False: it has no
  * such node. */
-static bool find_node(const StoredJob *stored, int32_t asked, JobView *view)
+static bool find_node(int32_t asked, JobView *view)
 {
-    if (!stored->job.is_multinode)
+    if (asked >= view->nodes)
         return asked < 0;
-    g_autoptr(JobDefinitionSpec) effective = effective_of(&stored->template);
-    if (!effective || asked >= effective->nodes)
-        return asked < 0;
-    view->node = asked >= 0 ? asked : (int32_t)effective->main_node;
+    view->node = view->nodes == 0 ? -1 : asked >= 0 ? asked : view->main_node;
     return true;
 }
 
-static bool load_attempts(StoreReader *reader, JobView *view, GError **error)
+bool job_view_attempts(StoreReader *reader, JobView *view, GError **error)
 {
     return store_reader_attempts(reader, view->sequence, view->node >= 0 ? view->node : view->index,
                                  take_attempt, view, error);
@@ -178,11 +187,11 @@ bool job_view_load(StoreReader *reader, const JobId *id, int32_t index, int32_t 
     if (!found || (index != NOT_A_CHILD && index >= stored.job.array_size))
         return true;
     g_autoptr(JobView) view = job_view_from(&stored, index, detail);
-    if (detail != VIEW_BRIEF && !find_node(&stored, node, view))
+    if (detail != VIEW_BRIEF && !find_node(node, view))
         return true;
     if (index != NOT_A_CHILD && !load_child(reader, view, error))
         return false;
-    if (detail != VIEW_BRIEF && !load_attempts(reader, view, error))
+    if (detail != VIEW_BRIEF && !job_view_attempts(reader, view, error))
         return false;
     if (detail != VIEW_ATTEMPTS && index == NOT_A_CHILD && view->array_size &&
         !job_view_count(reader, view, error))
@@ -218,6 +227,55 @@ bool job_view_count(StoreReader *reader, JobView *view, GError **error)
         view->counts[view->state] += view->array_size - known;
     view->counted = true;
     return true;
+}
+
+/* ---- a node
+ * ---------------------------------------------------------------------------------------------------------
+ */
+
+static JobState node_state(const JobView *view, const AttemptRecord *newest)
+{
+    bool is_over = job_state_final(view->state);
+    switch (newest->state) {
+    case LAUNCH_INTENDED:
+    case LAUNCH_UNKNOWN: return newest->started_ms ? JOB_RUNNING : JOB_STARTING;
+    case LAUNCH_EFFECTIVE: return JOB_RUNNING;
+    case LAUNCH_REFUSED: return view->state;
+    case LAUNCH_ENDED: break;
+    }
+    if (newest->exit_code == 0)
+        return JOB_SUCCEEDED;
+    return is_over || view->state == JOB_RUNNING ? JOB_FAILED : view->state;
+}
+
+void job_view_be_node(JobView *view)
+{
+    const GArray *attempts = view->attempt_records;
+    const AttemptRecord *newest =
+        attempts->len ? &g_array_index(attempts, AttemptRecord, attempts->len - 1) : NULL;
+    view->is_node = true;
+    if (!newest)
+        return;
+    view->state = node_state(view, newest);
+    view->started_ms = newest->started_ms;
+    view->stopped_ms = newest->stopped_ms;
+    if (newest->status_reason.len)
+        set_reason(view, newest->status_reason);
+}
+
+/* ---- references
+ * ----------------------------------------------------------------------------------------------------------
+ */
+
+bool job_ref_parse(const char *text, JobRef *ret_ref)
+{
+    const char *mark = strchr(text, '#');
+    int64_t node = -1;
+    View job = {text, mark ? (size_t)(mark - text) : strlen(text)};
+    if (mark && (!integer_parse(view_from(mark + 1), &node) || node < 0 || node > INT32_MAX))
+        return false;
+    ret_ref->node = (int32_t)node;
+    return job_ref_from_text(job, &ret_ref->id, &ret_ref->index) && (!mark || ret_ref->index == NOT_A_CHILD);
 }
 
 /* ---- from the world

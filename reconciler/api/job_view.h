@@ -18,13 +18,24 @@ typedef struct {
     int64_t created_ms, started_ms, stopped_ms;
     int32_t array_size;
     int32_t node; /* of a multinode job: whose attempts these are; -1: it is none, or not loaded with them */
-    bool counted; /* counts are known */
+    bool is_node; /* it stands for that node alone, not for the job */
+    int32_t nodes, main_node; /* of a multinode job; 0: it is none */
+    bool counted;             /* counts are known */
     int64_t counts[JOB_STATE_COUNT];
     GArray *depends_on;           /* of DependencyRecord; WHOLE */
     GArray *attempt_records;      /* of AttemptRecord with owned text; WHOLE; oldest first */
     JobDefinitionSpec *effective; /* WHOLE; may be NULL when it does not decode */
     char *definition_spec;        /* WHOLE: canonical JSON, as it was when the job was submitted */
+    char *request;                /* WHOLE: of SubmitJob, what overrides it; canonical JSON */
 } JobView;
+/* A job, a child of an array, a node of a multinode job. */
+typedef struct {
+    JobId id;
+    int32_t index; /* NOT_A_CHILD: none */
+    int32_t node;  /* -1: none */
+} JobRef;
+/* "UUID", "UUID:INDEX", "UUID#NODE". */
+bool job_ref_parse(const char *text, JobRef *ret_ref);
 JobView *job_view_from(const StoredJob *stored, int32_t index, ViewDetail detail);
 void job_view_free(JobView *view);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(JobView, job_view_free)
@@ -38,9 +49,26 @@ void job_view_take_child(JobView *view, const ChildRecord *child);
 void job_view_take_range(JobView *view, const RangeRecord *range);
 /* Fills counts of a finished array from its rows. */
 bool job_view_count(StoreReader *reader, JobView *view, GError **error);
+/* The attempts of a view that was made without them. */
+bool job_view_attempts(StoreReader *reader, JobView *view, GError **error);
+/* The view, with its attempts, stands for its node alone from then on. */
+void job_view_be_node(JobView *view);
 void job_view_overlay(const World *world, JobView *view);
 
 json_t *job_view_json(const JobView *view, const char *state_dir, ViewDetail detail);
-/* Batch's JobDetail and JobSummary. */
-json_t *job_view_detail(const JobView *view);
-json_t *job_view_summary(const JobView *view);
+/* Batch's JobDetail and JobSummary. now_ms: as of when counts of an array are. */
+json_t *job_view_detail(const JobView *view, int64_t now_ms);
+json_t *job_view_summary(const JobView *view, int64_t now_ms);
+
+/* ---- pieces of both forms ---- */
+const AttemptRecord *job_view_last_ended(const JobView *view); /* NULL: none has */
+json_t *job_view_retry(const RetryStrategy *retry);
+json_t *job_view_depends(const JobView *view);
+json_t *job_view_counts(const JobView *view); /* every state, also those with none */
+/* exitCode and reason, where there are any; attempt may be NULL. */
+void job_view_set_exit(json_t *object, const AttemptRecord *attempt);
+/* What a task on AWS prints is there, what a process or a container prints is in a file here. */
+bool attempt_is_elsewhere(const AttemptRecord *attempt);
+/* The stream that an attempt's log is, as DescribeJobs names it and GetLogEvents finds it; new string. NULL:
+ * it has none (another log driver). */
+char *job_view_stream(const JobView *view, const AttemptRecord *attempt);

@@ -1,4 +1,4 @@
-/* job_view_json.c: a JobView in our form, and as Batch's JobDetail and JobSummary. */
+/* job_view_json.c: a JobView in our form, and the pieces of it that Batch's form (job_batch.c) has too. */
 #include "reconciler/api/job_view.h"
 #include "reconciler/api/task_log.h"
 #include "spec/base/units.h"
@@ -10,12 +10,11 @@ static void set_id(const JobView *view, json_t *object)
     json_set_text(object, "jobId", text);
 }
 
-/* Batch counts every state, also those with none. */
-static json_t *status_summary(const int64_t counts[JOB_STATE_COUNT])
+json_t *job_view_counts(const JobView *view)
 {
     json_t *object = json_object();
     for (int state = 0; state < JOB_STATE_COUNT; state++)
-        json_set_number(object, job_state_name((JobState)state), counts[state]);
+        json_set_number(object, job_state_name((JobState)state), view->counts[state]);
     return object;
 }
 
@@ -26,7 +25,7 @@ static json_t *array_properties(const JobView *view)
     if (view->index != NOT_A_CHILD)
         json_set_number(object, "index", view->index);
     else if (view->counted)
-        json_object_set_new(object, "statusSummary", status_summary(view->counts));
+        json_object_set_new(object, "statusSummary", job_view_counts(view));
     return object;
 }
 
@@ -55,7 +54,7 @@ static void add_requirement(json_t *array, const char *type, int64_t value_e4)
     json_array_append_new(array, json_pack("{s:s,s:s}", "type", type, "value", text));
 }
 
-static const AttemptRecord *last_ended(const JobView *view)
+const AttemptRecord *job_view_last_ended(const JobView *view)
 {
     for (guint i = view->attempt_records->len; i > 0; i--) {
         const AttemptRecord *attempt = &g_array_index(view->attempt_records, AttemptRecord, i - 1);
@@ -65,7 +64,7 @@ static const AttemptRecord *last_ended(const JobView *view)
     return NULL;
 }
 
-static void set_exit(json_t *object, const AttemptRecord *attempt)
+void job_view_set_exit(json_t *object, const AttemptRecord *attempt)
 {
     if (attempt && attempt->exit_code >= 0)
         json_set_number(object, "exitCode", attempt->exit_code);
@@ -87,11 +86,11 @@ static json_t *container_json(const JobView *view)
         json_set_text(object, "user", spec->user);
     }
     json_object_set_new(object, "resourceRequirements", needs);
-    set_exit(object, last_ended(view));
+    job_view_set_exit(object, job_view_last_ended(view));
     return object;
 }
 
-static json_t *retry_json(const RetryStrategy *retry)
+json_t *job_view_retry(const RetryStrategy *retry)
 {
     json_t *object = json_object(), *rules = json_array();
     json_set_number(object, "attempts", retry->attempts);
@@ -107,7 +106,7 @@ static json_t *retry_json(const RetryStrategy *retry)
     return object;
 }
 
-static json_t *depends_json(const JobView *view)
+json_t *job_view_depends(const JobView *view)
 {
     static const JobId itself;
     json_t *array = json_array();
@@ -130,11 +129,11 @@ static json_t *depends_json(const JobView *view)
 
 static void set_configuration(const JobView *view, json_t *object)
 {
-    json_object_set_new(object, "dependsOn", depends_json(view));
+    json_object_set_new(object, "dependsOn", job_view_depends(view));
     json_object_set_new(object, "container", container_json(view));
     if (!view->effective)
         return;
-    json_object_set_new(object, "retryStrategy", retry_json(&view->effective->retry));
+    json_object_set_new(object, "retryStrategy", job_view_retry(&view->effective->retry));
     if (view->effective->timeout_ms)
         json_object_set_new(
             object, "timeout",
@@ -155,8 +154,7 @@ static void set_task(const JobView *view, const AttemptRecord *attempt, json_t *
         json_object_set_new(item, "log", place);
 }
 
-/* What a task on AWS prints is there, what a container prints is in a file here. */
-static bool logs_elsewhere(const AttemptRecord *attempt)
+bool attempt_is_elsewhere(const AttemptRecord *attempt)
 {
     static const char arn[] = "arn:";
     return attempt->task.len >= strlen(arn) && memcmp(attempt->task.data, arn, strlen(arn)) == 0;
@@ -165,7 +163,8 @@ static bool logs_elsewhere(const AttemptRecord *attempt)
 static bool is_elsewhere(const JobView *view)
 {
     const GArray *attempts = view->attempt_records;
-    return attempts->len > 0 && logs_elsewhere(&g_array_index(attempts, AttemptRecord, attempts->len - 1));
+    return attempts->len > 0 &&
+           attempt_is_elsewhere(&g_array_index(attempts, AttemptRecord, attempts->len - 1));
 }
 
 static void set_attempts(const JobView *view, const char *state_dir, json_t *object)
@@ -179,12 +178,12 @@ static void set_attempts(const JobView *view, const char *state_dir, json_t *obj
         json_set_number(item, "attempt", attempt->attempt);
         json_set_time(item, "startedAt", attempt->started_ms);
         json_set_time(item, "stoppedAt", attempt->stopped_ms);
-        set_exit(item, attempt->stopped_ms ? attempt : NULL);
+        job_view_set_exit(item, attempt->stopped_ms ? attempt : NULL);
         json_set_view(item, "statusReason", attempt->status_reason);
         json_set_view(item, "environment", attempt->environment);
         if (attempt->host.len > 0)
             json_set_view(item, "instance", attempt->host);
-        if (!logs_elsewhere(attempt))
+        if (!attempt_is_elsewhere(attempt))
             json_set_text(item, "logPath", log);
         if (attempt->task.len > 0)
             set_task(view, attempt, item);
@@ -229,72 +228,5 @@ json_t *job_view_json(const JobView *view, const char *state_dir, ViewDetail det
         set_configuration(view, object);
         set_attempts(view, state_dir, object);
     }
-    return object;
-}
-
-/* ---- Batch's forms
- * -------------------------------------------------------------------------------------------------- */
-
-static void set_arn(json_t *object, const char *member, const char *type, const char *name)
-{
-    g_autofree char *arn = arn_of(type, name ? name : "");
-    json_set_text(object, member, arn);
-}
-
-static void set_summary(const JobView *view, json_t *object)
-{
-    char text[JOB_NAME_TEXT];
-    job_ref_text(&view->id, view->index, text);
-    json_set_text(object, "jobId", text);
-    set_arn(object, "jobArn", "job", text);
-    json_set_text(object, "jobName", view->name);
-    json_set_text(object, "status", job_state_name(view->state));
-    json_set_text(object, "statusReason", view->waiting ? view->waiting : view->status_reason);
-    json_set_text(object, "shareIdentifier", view->share_identifier);
-    json_set_time(object, "createdAt", view->created_ms);
-    json_set_time(object, "startedAt", view->started_ms);
-    json_set_time(object, "stoppedAt", view->stopped_ms);
-    set_arn(object, "jobDefinition", "job-definition", view->definition);
-    if (view->array_size)
-        json_object_set_new(object, "arrayProperties", array_properties(view));
-}
-
-json_t *job_view_summary(const JobView *view)
-{
-    json_t *object = json_object();
-    set_summary(view, object);
-    return object;
-}
-
-static json_t *batch_attempts(const JobView *view)
-{
-    json_t *array = json_array();
-    for (guint i = 0; i < view->attempt_records->len; i++) {
-        const AttemptRecord *attempt = &g_array_index(view->attempt_records, AttemptRecord, i);
-        if (!attempt->stopped_ms)
-            continue; /* batch: `attempts` has finished ones only */
-        json_t *item = json_object(), *container = json_object();
-        set_exit(container, attempt);
-        json_object_set_new(item, "container", container);
-        json_set_time(item, "startedAt", attempt->started_ms);
-        json_set_time(item, "stoppedAt", attempt->stopped_ms);
-        json_set_view(item, "statusReason", attempt->status_reason);
-        json_array_append_new(array, item);
-    }
-    return array;
-}
-
-json_t *job_view_detail(const JobView *view)
-{
-    json_t *object = json_object(), *parameters = json_object();
-    set_summary(view, object);
-    set_arn(object, "jobQueue", "job-queue", view->queue);
-    set_configuration(view, object);
-    json_object_set_new(object, "attempts", batch_attempts(view));
-    for (size_t i = 0; view->effective && i < view->effective->parameters_len; i++)
-        json_set_text(parameters, view->effective->parameters[i].name, view->effective->parameters[i].value);
-    json_object_set_new(object, "parameters", parameters);
-    json_object_set_new(object, "isCancelled", json_boolean(view->is_cancelled));
-    json_object_set_new(object, "isTerminated", json_boolean(view->is_terminated));
     return object;
 }

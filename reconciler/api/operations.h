@@ -8,9 +8,10 @@
  * 1); a read is answered with committed state.
  *
  * Batch operations (names in lower case as in the Batch reference):
- *   submitjob canceljob terminatejob describejobs listjobs describejobqueues describecomputeenvironments
- * describejobdefinitions Own ARNs: arn:aws:batch:us-east-1:000000000000:… (installation's partition, region,
- * account).
+ *   all of the service's model (docs/api.md). The three of tags have what stands in the path and the query of
+ * their requests as members: resourceArn, tagKeys. GetLogEvents of CloudWatch Logs is ours by its path
+ * (/muster/v1/getlogevents), and answers as Logs does. Own ARNs: arn:aws:batch:us-east-1:000000000000:…
+ * (installation's partition, region, account).
  *
  * Ours (request → response):
  *   status {}        → {"version","pid","host","mode":"serve|apply|…|offline","startedAt","committedAt",
@@ -90,6 +91,8 @@
  * budget?, incomplete, endsAt}, total, totalIncomplete, countedAt, perHour, unpricedInstances}, coolDowns:
  * [{type, zone?, spot, until, failures}], unmet: [{reason, jobs, text, until?}]. perHour, unpricedInstances
  * and unmet are absent where nobody hosts it.
+ *
+ *   metrics {} → Prometheus' text (metrics.h); ready {} → {"ready":bool,"reason"?}
  *
  * Without a daemon the read-only ones (status get jobs job describejobs listjobs events progress wait with
  * timeoutMs 0 …) are answered in process from the store by the same functions: operations_offline(). */

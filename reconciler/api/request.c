@@ -61,8 +61,6 @@ json_t *request_parse(View body, char **ret_message)
 /* ---- JSON to nodes
  * ------------------------------------------------------------------------------------------------ */
 
-static Node *node_of(const json_t *json, Arena *arena);
-
 static View text_in(Arena *arena, const char *text, size_t len)
 {
     return (View){arena_strndup(arena, text, len), len};
@@ -82,7 +80,7 @@ static void node_fill_object(Node *node, const json_t *json, Arena *arena)
         node->mapping.members[node->mapping.len++] = (NodeMember){.key = text_in(arena, key, key_len),
                                                                   .key_line = 1,
                                                                   .key_column = 1,
-                                                                  .value = node_of(value, arena)};
+                                                                  .value = request_node(value, arena)};
     }
 }
 
@@ -92,7 +90,8 @@ static void node_fill_array(Node *node, const json_t *json, Arena *arena)
     node->sequence.items = arena_new0_n(arena, Node *, json_array_size(json) + 1);
     size_t i;
     json_t *value;
-    json_array_foreach(json, i, value) node->sequence.items[node->sequence.len++] = node_of(value, arena);
+    json_array_foreach(json, i, value) node->sequence.items[node->sequence.len++] =
+        request_node(value, arena);
 }
 
 static void node_fill_number(Node *node, const json_t *json, Arena *arena)
@@ -109,7 +108,7 @@ static void node_fill_number(Node *node, const json_t *json, Arena *arena)
     }
 }
 
-static Node *node_of(const json_t *json, Arena *arena)
+Node *request_node(const json_t *json, Arena *arena)
 {
     Node *node = arena_new0(arena, Node);
     node->line = node->column = 1;
@@ -159,7 +158,7 @@ static bool check(RequestChecker *checker, const SchemaNode *schema, const json_
 {
     g_autoptr(DiagnosticList) found = diagnostic_list_new();
     SchemaContext context = {.file = "request", .text = VIEW(""), .first_line = 1};
-    Node *node = node_of(json, checker->arena);
+    Node *node = request_node(json, checker->arena);
     bool valid = schema_validate(schema, node, path, &context, found);
     if (!valid) {
         GString *text = g_string_new(NULL);

@@ -7,13 +7,17 @@
 #include <glib.h>
 #include <jansson.h>
 #include <stdbool.h>
-#include "spec/base/view.h"
+#include "spec/document.h"
 
 #define REQUEST_DEPTH_MAX 32
 
 /* The body of any operation: one JSON object; an empty body is an empty object. NULL with *ret_message (new
  * string). */
 json_t *request_parse(View body, char **ret_message);
+
+/* The same as nodes of a document, for the one validator; null members are left out. All of it, text
+ * included, lives in arena. */
+Node *request_node(const json_t *json, Arena *arena);
 
 typedef struct RequestChecker RequestChecker;
 RequestChecker *request_checker_new(void);

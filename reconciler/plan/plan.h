@@ -33,6 +33,7 @@ typedef struct {
     Digest former_key;    /* an update: of the runs that stand for its content, by names that it or
                              what it refers to has until then; zero: none */
     Digest run_key;       /* ACTION_RUN; of these runs from then on */
+    bool is_new_revision; /* of a JobDefinition, also where nothing differs; never in a plan of a source */
     bool recorded; /* ACTION_RUN under --first-run record: the run is entered as done (RUN_RECORDED), not
                       started */
     Digest before, after; /* of the spec; all zero: absent. For runs: key of the run before, run_key */

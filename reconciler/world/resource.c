@@ -136,6 +136,18 @@ const Resource *world_resource_next(const World *world, const Resource *after)
     return node ? &TREE_ENTRY(node, ResourceEntry, by_key)->resource : NULL;
 }
 
+const Resource *world_resource_from(const World *world, Kind kind, View name)
+{
+    TreeNode *node = tree_lower_bound(&world->resources, &(ResourceKey){kind, name}, resource_key_compare);
+    const Resource *found = node ? &TREE_ENTRY(node, ResourceEntry, by_key)->resource : NULL;
+    return found && found->kind == kind ? found : NULL;
+}
+
+ProviderType world_default_provider(const World *world)
+{
+    return world->default_provider;
+}
+
 size_t world_resources_len(const World *world)
 {
     return tree_len(&world->resources);
@@ -607,7 +619,7 @@ static bool resource_update(World *world, Resource *resource, const ResourceChan
     if (revived)
         resource_activate(world, resource);
     if (manifest->kind == KIND_JOB_DEFINITION)
-        definition_put(world, resource, manifest, changed, now_ms);
+        definition_put(world, resource, manifest, changed || change->is_new_revision, now_ms);
     else if (seen)
         resource->revision++;
     if (seen) {

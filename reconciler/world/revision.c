@@ -71,8 +71,7 @@ void revision_touch(World *world, RevisionEntry *revision)
     g_queue_push_tail_link(&world->dirty_revisions, &revision->dirty);
 }
 
-/* The last entry of name at or below revision, or NULL. */
-static RevisionEntry *revision_at_or_below(const World *world, View name, int64_t revision)
+RevisionEntry *revision_at_or_below(const World *world, View name, int64_t revision)
 {
     RevisionKey key = {name, revision};
     TreeNode *node = tree_lower_bound(&world->revisions, &key, revision_key_compare);
@@ -84,12 +83,19 @@ static RevisionEntry *revision_at_or_below(const World *world, View name, int64_
     return view_equal(entry->record.name, name) ? entry : NULL;
 }
 
+RevisionEntry *revision_first_from(const World *world, View name, int64_t revision)
+{
+    RevisionKey key = {name, revision};
+    TreeNode *node = tree_lower_bound(&world->revisions, &key, revision_key_compare);
+    return node ? TREE_ENTRY(node, RevisionEntry, by_key) : NULL;
+}
+
 RevisionEntry *revision_newest(const World *world, View name)
 {
     return revision_at_or_below(world, name, INT64_MAX);
 }
 
-static RevisionEntry *revision_before(const RevisionEntry *revision)
+RevisionEntry *revision_before(const RevisionEntry *revision)
 {
     TreeNode *node = tree_prev(&revision->by_key);
     RevisionEntry *before = node ? TREE_ENTRY(node, RevisionEntry, by_key) : NULL;

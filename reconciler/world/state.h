@@ -324,6 +324,11 @@ void revisions_init(World *world);
 void revisions_clear(World *world);
 RevisionEntry *revision_put(World *world, const RevisionRecord *record);
 RevisionEntry *revision_newest(const World *world, View name); /* whatever its status; NULL: none */
+/* The last one of name at or below revision, or NULL. */
+RevisionEntry *revision_at_or_below(const World *world, View name, int64_t revision);
+/* The first one of any name that is not before this one; NULL: none. */
+RevisionEntry *revision_first_from(const World *world, View name, int64_t revision);
+RevisionEntry *revision_before(const RevisionEntry *revision); /* of the same name; NULL: none */
 RevisionEntry *revision_resolve(const World *world, View reference, GError **error);
 const JobDefinitionSpec *revision_spec(RevisionEntry *revision, GError **error);
 void revision_touch(World *world, RevisionEntry *revision);

@@ -96,6 +96,7 @@ struct Queue {
     bool fair;                       /* it has a scheduling policy: shares by use, not one for all */
     const SchedulingPolicySpec *policy; /* borrowed; NULL: FIFO, or the policy does not exist */
     int64_t held_vcpus_e4;              /* by launches under way of its jobs */
+    int64_t waiting_vcpus_e4;           /* that its RUNNABLE jobs need, all nodes counted; decides nothing */
     size_t active_shares;
     size_t groups; /* of runnable work, the parked ones left out */
     /* As of queue_order_first(): */
@@ -248,10 +249,15 @@ void world_check(const World *world);
 typedef struct {
     const Manifest *manifest; /* copied */
     const char *owner;
+    bool is_new_revision; /* a JobDefinition gets one, also where nothing differs */
 } ResourceChange;
 Resource *world_resource(const World *world, Kind kind, View name); /* NULL: none */
 /* Ordered by kind, name; NULL at the end. */
 const Resource *world_resource_next(const World *world, const Resource *after);
+/* The first of that kind whose name is not before `name`; NULL: none. */
+const Resource *world_resource_from(const World *world, Kind kind, View name);
+/* Where environments run that say nothing and that no source owns. */
+ProviderType world_default_provider(const World *world);
 size_t world_resources_len(const World *world);
 /* Sorted records for plan_build; text borrowed until the world changes. New array, caller g_frees. */
 ResourceRecord *world_resource_records(const World *world, size_t *ret_len);
@@ -304,6 +310,18 @@ char *resource_pending_reason(const World *world, const Resource *resource);
 /* NAME or NAME:REV or NAME@sha256:HEX or ARN → an active revision. NULL: none (error says why, as Batch words
  * it). */
 const RevisionRecord *world_revision(const World *world, View reference, GError **error);
+/* ACTIVE or not; NULL: none. */
+const RevisionRecord *world_revision_find(const World *world, View name, int64_t revision);
+/* All of them by name, of each name the newest first: the first whose name is not before `name`, of that name
+ * itself only revisions below `below` (0: all); NULL at the end. */
+const RevisionRecord *world_revision_from(const World *world, View name, int64_t below);
+const RevisionRecord *world_revision_next(const World *world, const RevisionRecord *after);
+/* That revision, which there is, is INACTIVE from then on; the definition is what its newest ACTIVE one is.
+ * False: none is left, and the definition is the caller's to delete. */
+bool definition_deregister(World *world, View name, int64_t revision, int64_t now_ms);
+/* That revision, which there is, has this spec from then on, with other tags only. */
+void definition_respecify(World *world, View name, int64_t revision, View spec, const Digest *digest,
+                          int64_t now_ms);
 
 /* ---- jobs ---- */
 #define WORLD_ERROR world_error_quark()

@@ -2,7 +2,7 @@
 #pragma once
 #include "reconciler/plan/plan.h"
 #include "reconciler/simulate.h"
-#include "reconciler/stage.h"
+#include "reconciler/plan/stage.h"
 #include "tests/support/manifest_text.h"
 
 #define SIMULATE_START_MS INT64_C(1767571200000) /* Monday 2026-01-05 00:00 UTC */
@@ -35,7 +35,7 @@ static inline World *simulate_fixture_world(ManifestSet *set, const char *provid
                                       &(PlanOptions){.source_name = "test", .first_run = FIRST_RUN_START});
     g_autoptr(GPtrArray) stops = g_ptr_array_new();
     Rng rng = rng_from_seed(1);
-    Stage stage = {world, "test", &rng, start_ms, stops, 0};
+    Stage stage = {world, "test", &rng, start_ms, stops, 0, NULL};
     world_set_recording(world, false);
     for (guint i = 0; i < plan->changes->len; i++) {
         g_autoptr(GError) error = NULL;

@@ -17,7 +17,7 @@ static inline void fixture_put(World *world, Kind kind, const char *name, const 
                          .line = 1,
                          .prune = true};
     digest_of(manifest.spec, &manifest.digest);
-    if (!resource_put(world, &(ResourceChange){&manifest, "test"}, now_ms, &error))
+    if (!resource_put(world, &(ResourceChange){.manifest = &manifest, .owner = "test"}, now_ms, &error))
         g_error("%s: %s", name, error->message);
 }
 

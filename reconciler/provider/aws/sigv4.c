@@ -9,8 +9,13 @@
 
 static void append_hex(GString *out, const unsigned char bytes[MAC_BYTES])
 {
-    for (size_t i = 0; i < MAC_BYTES; i++)
-        g_string_append_printf(out, "%02x", bytes[i]);
+    static const char digits[] = "0123456789abcdef";
+    char text[2 * MAC_BYTES]; /* by hand: printing it was a tenth of what a submission costs */
+    for (size_t i = 0; i < MAC_BYTES; i++) {
+        text[2 * i] = digits[bytes[i] >> 4];
+        text[2 * i + 1] = digits[bytes[i] & 0xf];
+    }
+    g_string_append_len(out, text, sizeof text);
 }
 
 static void append_digest(GString *out, View text)

@@ -5,7 +5,7 @@
 #include "reconciler/api/committed.h"
 #include "reconciler/forecast/assertion.h"
 #include "reconciler/future.h"
-#include "reconciler/stage.h"
+#include "reconciler/plan/stage.h"
 #include "tests/support/manifest_text.h"
 #include "tests/support/store_records.h"
 #include "tests/support/world_fixture.h"
@@ -68,7 +68,7 @@ static void state_commit(State *state, const char *yaml, int size)
         plan_build(set, &(PlanActual){0}, &(PlanOptions){.source_name = OWNER, .first_run = FIRST_RUN_START});
     g_autoptr(GPtrArray) stops = g_ptr_array_new();
     Rng rng = rng_from_seed(1);
-    Stage stage = {world, OWNER, &rng, NOW_MS, stops, 0};
+    Stage stage = {world, OWNER, &rng, NOW_MS, stops, 0, NULL};
     for (guint i = 0; i < plan->changes->len; i++)
         g_assert_true(stage_change(&stage, plan->changes->pdata[i], &error));
     if (size > 0) {

@@ -1,5 +1,5 @@
 /* One change of a plan in a world that is not any more what it was when the plan was made. */
-#include "reconciler/stage.h"
+#include "reconciler/plan/stage.h"
 #include "tests/support/world_fixture.h"
 
 #define FAIR                                                                                                 \

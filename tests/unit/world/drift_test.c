@@ -20,7 +20,8 @@ static void put(World *world, const char *spec, const char *mode, int64_t now_ms
                          .metadata = view_from(metadata),
                          .prune = true};
     canonical_digest(manifest.kind, manifest.name, manifest.spec, &manifest.digest);
-    g_assert_true(resource_put(world, &(ResourceChange){&manifest, "s"}, now_ms, &error));
+    g_assert_true(
+        resource_put(world, &(ResourceChange){.manifest = &manifest, .owner = "s"}, now_ms, &error));
 }
 
 static World *world_with(const char *mode)

@@ -71,7 +71,7 @@ static void test_manifest_changes(void)
         .metadata = VIEW("{}"),
         .prune = true};
     canonical_digest(manifest.kind, manifest.name, manifest.spec, &manifest.digest);
-    g_assert_true(resource_put(world, &(ResourceChange){&manifest, "s"}, 1500, &error));
+    g_assert_true(resource_put(world, &(ResourceChange){.manifest = &manifest, .owner = "s"}, 1500, &error));
     g_assert_cmpint(queue_spec(world)->priority, ==, 100);
     g_assert_cmpuint(override_clear(world, KIND_JOB_QUEUE, VIEW("main"), "state", "root", 1600), ==, 0);
     g_assert_cmpuint(override_clear(world, KIND_JOB_QUEUE, VIEW("other"), NULL, "root", 1600), ==, 0);
@@ -90,7 +90,8 @@ static void environment_put(World *world, const char *sizes, int64_t now_ms)
                          .metadata = VIEW("{}"),
                          .prune = true};
     canonical_digest(manifest.kind, manifest.name, manifest.spec, &manifest.digest);
-    g_assert_true(resource_put(world, &(ResourceChange){&manifest, "s"}, now_ms, &error));
+    g_assert_true(
+        resource_put(world, &(ResourceChange){.manifest = &manifest, .owner = "s"}, now_ms, &error));
 }
 
 /* minvCpus gives way to maxvCpus, whichever of them is overridden: in what decides here, and in what the

@@ -97,7 +97,7 @@ static void put_deletion(World *world, DeletionPolicy deletion)
                          .file = "",
                          .prune = true,
                          .deletion = deletion};
-    g_assert_true(resource_put(world, &(ResourceChange){&manifest, "test"}, 4, NULL));
+    g_assert_true(resource_put(world, &(ResourceChange){.manifest = &manifest, .owner = "test"}, 4, NULL));
 }
 
 static void test_terminate(void)
@@ -130,7 +130,7 @@ static void test_replace(void)
         .file = "",
         .prune = true};
     digest_of(manifest.spec, &manifest.digest);
-    resource_replace(world, &(ResourceChange){&manifest, "test"}, 5);
+    resource_replace(world, &(ResourceChange){.manifest = &manifest, .owner = "test"}, 5);
     g_assert_cmpuint(resource_settle(world, 10, 6), ==, 1);
     g_assert_cmpint(world_environment(world, VIEW("here"))->spec->max_vcpus, ==,
                     64); /* the old one is in force */
@@ -208,7 +208,7 @@ static void test_forget(void)
                          .metadata = VIEW("{}"),
                          .prune = true};
     canonical_digest(manifest.kind, manifest.name, manifest.spec, &manifest.digest);
-    g_assert_true(resource_put(fresh, &(ResourceChange){&manifest, owner}, 7, &error));
+    g_assert_true(resource_put(fresh, &(ResourceChange){.manifest = &manifest, .owner = owner}, 7, &error));
     const Resource *here = world_resource(fresh, KIND_COMPUTE_ENVIRONMENT, VIEW("here"));
     g_assert_false(here->kept);
     g_assert_cmpstr(here->owner, ==, owner);

@@ -1,4 +1,4 @@
-#include "reconciler/stage.h"
+#include "reconciler/plan/stage.h"
 #include "reconciler/plan/change.h"
 #include "reconciler/plan/recorded.h"
 
@@ -22,7 +22,8 @@ static bool stage_put(const Stage *stage, const Change *change, GError **error)
                    &change->run_key);
     if (change->kind == KIND_JOB)
         return true;
-    ResourceChange put = {.manifest = manifest, .owner = stage->owner};
+    ResourceChange put = {
+        .manifest = manifest, .owner = stage->owner, .is_new_revision = change->is_new_revision};
     /* What was being deleted when the plan was made may be gone by now. */
     if (change->action != ACTION_REPLACE || !world_resource(stage->world, manifest->kind, manifest->name))
         return resource_put(stage->world, &put, stage->now_ms, error);
@@ -67,7 +68,7 @@ static ChangeAction recorded_action(ActionType action)
  * copy of it. Of a Job there are only runs, and these are kept as such. */
 static void record_change(const Stage *stage, const Change *change)
 {
-    if (stage->apply_id == 0 || change->kind == KIND_JOB)
+    if ((stage->apply_id == 0 && !stage->actor) || change->kind == KIND_JOB)
         return;
     g_autoptr(GString) fields = g_string_new(NULL);
     bool is_create = change->action == ACTION_CREATE;
@@ -78,6 +79,7 @@ static void record_change(const Stage *stage, const Change *change)
                                                .at_ms = stage->now_ms,
                                                .apply_id = stage->apply_id,
                                                .owner = view_from(stage->owner),
+                                               .actor = view_from(stage->actor),
                                                .action = recorded_action(change->action),
                                                .reason = is_create ? VIEW("") : view_from(change->reason),
                                                .fields = {fields->str, fields->len}});

@@ -11,8 +11,9 @@ typedef struct {
     const char *owner; /* the source */
     Rng *rng;          /* ids of runs and their jobs */
     int64_t now_ms;
-    GPtrArray *stops; /* of Launch*, borrowed: launches that must be stopped are added */
-    int64_t apply_id; /* of the reconcile that its changes are recorded for; 0: they are not */
+    GPtrArray *stops;  /* of Launch*, borrowed: launches that must be stopped are added */
+    int64_t apply_id;  /* of the reconcile that its changes are recorded for; 0: of none */
+    const char *actor; /* without a reconcile: who asked, "" for nobody knows; NULL: nothing is recorded */
 } Stage;
 
 /* False with error: the world refuses it, and nothing of it is left behind. */
