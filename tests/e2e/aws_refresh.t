@@ -113,7 +113,7 @@ exits "an environment that is not there" 6 mt refresh nowhere
 like "is told" "$err" '*there is no ComputeEnvironment "nowhere"*'
 exits "a queue" 1 mt refresh JobQueue/q
 like "has no images" "$err" '*only a ComputeEnvironment is made from images*'
-environment_line '/refresh:/d; /launchTemplate/d; s/^    maxvCpus/    imageId: '"$third"'\n&/'
+environment_line '/refresh:/d; /launchTemplate/d; /minvCpus/d; s/^    maxvCpus/    imageId: '"$third"'\n&/'
 exits "one that says its image itself" 0 mt apply src --yes
 mt refresh here 2>"$WORK/refused"
 like "has nothing that could be newer" "$(cat "$WORK/refused")" '*ComputeEnvironment/here names its images and the version of its launch template itself*'
