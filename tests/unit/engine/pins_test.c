@@ -78,8 +78,8 @@ static void declare(Engine *engine, int most)
                          .metadata = VIEW("{}"),
                          .prune = true};
     canonical_digest(manifest.kind, manifest.name, manifest.spec, &manifest.digest);
-    resource_put((World *)(uintptr_t)reconciler_world(engine->reconciler), &(ResourceChange){&manifest, "s"},
-                 engine->now_ms, &error);
+    resource_put((World *)(uintptr_t)reconciler_world(engine->reconciler),
+                 &(ResourceChange){.manifest = &manifest, .owner = "s"}, engine->now_ms, &error);
     g_assert_no_error(error);
     engine->wake_ms = engine->now_ms;
     engine_settle(engine);
