@@ -209,9 +209,11 @@ static void run_environment(Pass *pass, Environment *environment, GrowthEntry *e
     scale_run(&input.scale, pass->arena, &decided);
     entry->wake_ms = decided.wake_at_ms;
     entry->had_demand = input.scale.demand_len > 0;
-    entry->is_stale = false;
+    /* What is wanted is bought once it is known what it is made from; another environment has no part in it.
+     */
+    entry->is_stale = environment->is_pinning && decided.launches_len > 0;
     keep_unmet(entry, &input, &decided);
-    for (size_t i = 0; i < decided.launches_len; i++)
+    for (size_t i = 0; i < decided.launches_len && !environment->is_pinning; i++)
         carry_launch(pass, environment, entry, &decided.launches[i]);
     for (size_t i = 0; i < decided.releases_len; i++)
         carry_release(pass, entry, &input, &decided.releases[i]);

@@ -222,6 +222,7 @@ void observation_apply(Reconciler *reconciler, unsigned providers);
 bool observation_asks_again(Reconciler *reconciler, Launch *launch);
 /* Marks the environments in which nothing may begin yet. */
 void observation_silence(Reconciler *reconciler);
+void resources_pinning(Reconciler *reconciler); /* where nothing is bought for it */
 
 void instances_observed(Reconciler *reconciler, unsigned providers);
 void instances_resume(Reconciler *reconciler);

@@ -1,6 +1,7 @@
 /* reconcile_launch.c: placements become intents, intents become requests, the provider's events become
  * transitions. */
 #include "reconciler/provider_event.h"
+#include "reconciler/world/pins.h"
 #include "reconciler/reconcile_internal.h"
 #include "reconciler/schedule/reason.h"
 
@@ -18,6 +19,8 @@ void reconciler_provider_event(const ProviderEvent *event, void *data)
     ProviderEvent bounded = *event;
     g_autofree char *observed = resource_observed_text(event->observed);
     bounded.observed = observed;
+    bounded.pins =
+        event->pins && strnlen(event->pins, PINS_BYTES_MAX + 1) <= PINS_BYTES_MAX ? event->pins : NULL;
     KeptEvent kept = {.event = provider_event_copy(&bounded)};
     g_array_append_val(reconciler->events, kept);
     if (event->type == PROVIDER_EVENT_STARTED) {
@@ -268,6 +271,7 @@ void launch_decide(Reconciler *reconciler)
     if (!reconciler->launch || !reconciler->observed || reconciler->draining)
         return;
     observation_silence(reconciler);
+    resources_pinning(reconciler);
     DecideOptions options = {.world = reconciler->world,
                              .growth = reconciler->growth,
                              .providers = reconciler->providers,

@@ -2,6 +2,7 @@
  * asked for where it is another. */
 #include "reconciler/reconcile_internal.h"
 #include "reconciler/world/drift.h"
+#include "reconciler/world/pins.h"
 
 #define REQUESTS_MAX 100    /* per tick */
 #define HELD_MAX     100000 /* resources that are told of and not ours to know */
@@ -17,6 +18,7 @@ typedef struct {
     uint64_t number;        /* of the newest request, made or told of; older ones say nothing of it */
     uint64_t number_before; /* of the one before: holds again when that was refused */
     bool is_asked;          /* that is not answered */
+    Digest asked_by;        /* of the manifest's content then */
     bool is_correction;
     ProviderType provider; /* who told of it last */
     uint64_t round;        /* of its newest observation that told of it */
@@ -28,10 +30,11 @@ typedef struct {
 struct ResourceIntent {
     Kind kind;
     ProviderType provider;
-    char *name, *spec;
+    char *name, *spec, *pins;
     char **keep;
     Digest digest;
     uint64_t number;
+    unsigned machines;
 };
 
 void resource_intent_free(void *data)
@@ -39,6 +42,7 @@ void resource_intent_free(void *data)
     ResourceIntent *intent = data;
     g_free(intent->name);
     g_free(intent->spec);
+    g_free(intent->pins);
     g_strfreev(intent->keep);
     g_free(intent);
 }
@@ -123,6 +127,20 @@ static bool is_served(const Reconciler *reconciler, const Resource *resource)
            !(reconciler->ports.provider->holds_nothing & 1u << resource->environment->provider);
 }
 
+/* Which kinds its types are. */
+static unsigned machines_of(const Reconciler *reconciler, const Environment *environment)
+{
+    const ScaleCandidates *candidates = growth_candidates(reconciler->growth, environment);
+    unsigned machines = 0;
+    for (size_t i = 0; candidates && i < candidates->len; i++) {
+        const ScaleCandidate *type = &candidates->types[i];
+        bool is_arm = type->architecture == ARCHITECTURE_ARM64;
+        machines |= 1u << (type->planned.gpus > 0 ? (is_arm ? MACHINE_ARM_GPU : MACHINE_X86_GPU)
+                                                  : (is_arm ? MACHINE_ARM : MACHINE_X86));
+    }
+    return machines;
+}
+
 GArray *resources_begin(Reconciler *reconciler, GPtrArray *texts)
 {
     GArray *resources = g_array_new(FALSE, TRUE, sizeof(ResourceRequest));
@@ -137,9 +155,14 @@ GArray *resources_begin(Reconciler *reconciler, GPtrArray *texts)
                                    .provider = at->provider,
                                    .installation = world_setting(reconciler->world, INSTALLATION_SETTING),
                                    .term = term};
-        char *spec = resource_wanted(reconciler->world, at->resource, &request.digest);
+        char *spec = resource_wanted(reconciler->world, at->resource, &request.digest),
+             *pins = pins_wanted(reconciler->world, at->resource);
         request.spec = spec;
+        request.pins = pins;
+        request.machines = machines_of(reconciler, at);
         g_ptr_array_add(texts, spec);
+        if (pins)
+            g_ptr_array_add(texts, pins);
         g_array_append_val(resources, request);
     }
     return resources;
@@ -230,6 +253,8 @@ static void told_of(Reconciler *reconciler, HeldResource *held, const ProviderEv
         reconciler_tell(reconciler, (LogEntry){.level = LOG_LEVEL_WARNING, .resource = name}, "%s: %s", name,
                         message);
     }
+    pins_told(reconciler->world, resource, event->pins, observation.is_answer ? &held->asked_by : NULL,
+              reconciler->now_ms);
 }
 
 static bool is_of_resource(ProviderEventType type)
@@ -291,6 +316,11 @@ static void ask(Reconciler *reconciler, HeldResource *held, char *spec, char **k
                                .keep = keep,
                                .digest = *digest,
                                .number = ++reconciler->resource_number};
+    if (resource) {
+        intent->pins = spec ? pins_wanted(reconciler->world, resource) : NULL;
+        intent->machines = machines_of(reconciler, resource->environment);
+        held->asked_by = resource->digest;
+    }
     held->number_before = held->number;
     held->number = intent->number;
     held->is_asked = true;
@@ -332,7 +362,7 @@ static void want(Reconciler *reconciler, HeldResource *held, const Resource *res
     if (!may_ask(reconciler, held))
         return;
     g_autofree char *spec = resource_wanted(reconciler->world, resource, &digest);
-    if (!held->is_held || !digest_equal(&held->digest, &digest)) {
+    if (!held->is_held || !digest_equal(&held->digest, &digest) || pins_are_due(resource)) {
         if (!resource->environment->unmade)
             environment_set_unmade(reconciler->world, resource->environment, "its provider is making it");
         held->is_correction = false;
@@ -349,6 +379,13 @@ static void want(Reconciler *reconciler, HeldResource *held, const Resource *res
         drift_correct(reconciler->world, resource, reconciler->now_ms);
         ask(reconciler, held, g_steal_pointer(&spec), NULL, &digest);
     }
+}
+
+void resources_pinning(Reconciler *reconciler)
+{
+    for (const Environment *at = NULL; (at = world_environment_next(reconciler->world, at));)
+        ((Environment *)(uintptr_t)at)->is_pinning =
+            is_served(reconciler, at->resource) && pins_are_due(at->resource);
 }
 
 static void ask_gone(Reconciler *reconciler, HeldResource *held)
@@ -473,6 +510,8 @@ void resource_effects(Reconciler *reconciler, const Outgoing *outgoing)
                                         .term = term,
                                         .number = intent->number,
                                         .digest = intent->digest,
+                                        .pins = intent->pins,
+                                        .machines = intent->machines,
                                         .spec = intent->spec,
                                         .keep = (const char *const *)intent->keep};
     }

@@ -520,8 +520,9 @@ static void put_optional(GByteArray *out, const char *text)
 
 static void put_event(GByteArray *out, const ProviderEvent *event)
 {
-    const char *const texts[] = {event->reason, event->notice,      event->provider_id, event->instance_type,
-                                 event->zone,   event->environment, event->resource,    event->observed};
+    const char *const texts[] = {event->reason,        event->notice,   event->provider_id,
+                                 event->instance_type, event->zone,     event->environment,
+                                 event->resource,      event->observed, event->pins};
     saved_put_number(out, event->type);
     saved_put_bytes(out, event->token.bytes, LAUNCH_TOKEN_BYTES);
     const int64_t numbers[] = {event->at_ms,    event->started_ms, event->cause, event->exit_code,

@@ -342,9 +342,9 @@ uint64_t effect_resources(const ResourceRequest *requests, size_t len)
     for (size_t i = 0; i < len; i++) {
         const ResourceRequest *request = &requests[i];
         const int64_t numbers[] = {request->kind, (int64_t)request->term, (int64_t)request->number,
-                                   request->provider};
+                                   request->provider, request->machines};
         sum = add_text(add_text(sum, request->name), request->spec);
-        sum = add_text(sum, request->installation);
+        sum = add_text(add_text(sum, request->installation), request->pins);
         sum = checksum_of(sum, request->digest.bytes, DIGEST_BYTES);
         for (const char *const *path = request->keep; path && *path; path++)
             sum = add_text(sum, *path);

@@ -91,6 +91,7 @@ static void take_event(Saved *from, Entry *entry)
     event->environment = optional(from, entry);
     event->resource = optional(from, entry);
     event->observed = optional(from, entry);
+    event->pins = optional(from, entry);
     if (!event->resource)
         return;
     event->kind = (Kind)limited(from, KIND_COUNT - 1);

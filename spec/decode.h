@@ -49,6 +49,9 @@ typedef enum {
     ALLOCATION_SPOT_PRICE_CAPACITY_OPTIMIZED
 } AllocationStrategy;
 
+/* Ours, refresh: when what machines are made from is looked up anew (world/pins.h). */
+typedef enum { REFRESH_ON_COMMIT, REFRESH_CONTINUOUS, REFRESH_MANUAL } RefreshMode;
+
 /* Ours: machines that an UNMANAGED environment has in the simulator. */
 typedef struct {
     int64_t count, vcpus, memory_mib, gpus;
@@ -76,6 +79,7 @@ typedef struct {
     SimulatedHosts *simulated_hosts;
     size_t simulated_hosts_len;
     bool has_workspace; /* ours, workspace: on AWS pipelines can share directories */
+    RefreshMode refresh;
 } ComputeEnvironmentSpec;
 ComputeEnvironmentSpec *compute_environment_spec_decode(View json, GError **error);
 void compute_environment_spec_free(ComputeEnvironmentSpec *spec);

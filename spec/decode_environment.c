@@ -22,6 +22,8 @@ static const char *const allocation_names[] = {
     [ALLOCATION_SPOT_PRICE_CAPACITY_OPTIMIZED] = "SPOT_PRICE_CAPACITY_OPTIMIZED",
     NULL};
 static const char *const state_names[] = {"DISABLED", "ENABLED", NULL};
+static const char *const refresh_names[] = {
+    [REFRESH_ON_COMMIT] = "onCommit", [REFRESH_CONTINUOUS] = "continuous", [REFRESH_MANUAL] = "manual", NULL};
 static const char *const management_names[] = {"MANAGED", "UNMANAGED", NULL};
 
 const char *provider_type_name(ProviderType type)
@@ -145,13 +147,15 @@ static bool decode_hosts(const json_t *root, ComputeEnvironmentSpec *spec, GErro
 
 static bool decode_into(const json_t *root, ComputeEnvironmentSpec *spec, GError **error)
 {
-    int enabled = 1, unmanaged = 0;
+    int enabled = 1, unmanaged = 0, refresh = REFRESH_ON_COMMIT;
     if (!decode_provider(root, spec, error) || !decode_choice(root, "state", state_names, &enabled, error) ||
         !decode_choice(root, "type", management_names, &unmanaged, error) ||
+        !decode_choice(root, "refresh", refresh_names, &refresh, error) ||
         !decode_integer(root, "unmanagedvCpus", 0, INT32_MAX, &spec->unmanaged_vcpus, error) ||
         !decode_update_policy(root, spec, error) || !decode_budget(root, spec, error))
         return false;
     spec->enabled = enabled;
+    spec->refresh = (RefreshMode)refresh;
     spec->has_workspace = json_is_object(json_object_get(root, "workspace"));
     if (!unmanaged)
         return decode_resources(root, spec, error);

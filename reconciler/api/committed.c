@@ -3,6 +3,7 @@
 #include "reconciler/api/state_publish.h"
 #include "reconciler/plan/change.h"
 #include "reconciler/world/override.h"
+#include "reconciler/world/pins.h"
 #include "spec/reference.h"
 
 /* More unfinished jobs than this are told as "this many": a plan is not worth a count of a million rows. */
@@ -15,6 +16,7 @@ struct Committed {
     GArray *resources, *runs;
     GArray *drifts;       /* of DriftRecord */
     GPtrArray *overrides; /* of PlanNote; NULL: not read yet */
+    GPtrArray *newer;     /* of PlanNote; NULL: not read yet */
     View owner;
     PlanActual actual;
 };
@@ -129,6 +131,7 @@ void committed_free(Committed *committed)
     g_array_unref(committed->runs);
     g_array_unref(committed->drifts);
     g_clear_pointer(&committed->overrides, g_ptr_array_unref);
+    g_clear_pointer(&committed->newer, g_ptr_array_unref);
     arena_free(committed->arena);
     g_free(committed->installation);
     g_free(committed);
@@ -177,12 +180,26 @@ static void note_free(void *note)
     plan_note_free(note);
 }
 
-static bool read_overrides(Committed *committed, GError **error)
+static bool add_newer(const SettingRecord *record, void *data)
 {
+    Committed *committed = data;
+    View environment;
+    char *newer = pins_newer_of_setting(record->name, record->value, &environment);
+    if (newer)
+        g_ptr_array_add(committed->newer, plan_note_new(KIND_COMPUTE_ENVIRONMENT, environment, newer));
+    return true;
+}
+
+/* Of any resource: settings that plans show and do not change. */
+static bool read_standing(Committed *committed, GError **error)
+{
+    StoreReader *reader = committed->reader;
     committed->overrides = g_ptr_array_new_with_free_func(note_free);
+    committed->newer = g_ptr_array_new_with_free_func(note_free);
     committed->actual.overrides = committed->overrides;
-    return !committed->reader ||
-           store_reader_settings(committed->reader, OVERRIDE_SETTING, add_override, committed, error);
+    committed->actual.newer = committed->newer;
+    return !reader || (store_reader_settings(reader, OVERRIDE_SETTING, add_override, committed, error) &&
+                       store_reader_settings(reader, PINS_SETTING, add_newer, committed, error));
 }
 
 bool committed_read(Committed *committed, const char *owner, GError **error)
@@ -194,7 +211,7 @@ bool committed_read(Committed *committed, const char *owner, GError **error)
                    !store_reader_drifts(reader, add_drift, committed, error) ||
                    !store_reader_applied(reader, owner, &committed->actual.source_known, error)))
         return false;
-    if (!read_overrides(committed, error))
+    if (!read_standing(committed, error))
         return false;
     use(committed);
     return true;
@@ -249,7 +266,7 @@ bool committed_read_part(Committed *committed, const char *owner, const Manifest
     }
     g_array_sort(committed->resources, compare_records);
     committed->actual.source_known = true;
-    if (!read_overrides(committed, error))
+    if (!read_standing(committed, error))
         return false;
     use(committed);
     return true;

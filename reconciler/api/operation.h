@@ -167,6 +167,7 @@ json_t *json_apply(const ApplyRecord *apply);
 json_t *json_suspension(const World *world, const char *source, int64_t now_ms);
 /* Overrides of a resource; name NULL: all. */
 json_t *json_overrides(const World *world, Kind kind, const char *name);
+json_t *json_newer(const World *world); /* than what environments' machines are made from */
 /* What of a resource was changed outside; name NULL: of all, as many as status shows. */
 json_t *json_drift(const World *world, Kind kind, const char *name);
 json_t *json_run(const Run *run);
@@ -248,6 +249,7 @@ OPERATION(suspend)
 OPERATION(history)
 OPERATION(forget)
 OPERATION(override)
+OPERATION(refresh)
 OPERATION(events)
 OPERATION(key)
 OPERATION(keys)

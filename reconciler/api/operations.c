@@ -70,6 +70,7 @@ static const Operation operations[] = {
     {"suspend", false, true, false, false, suspend_step, NULL},
     {"events", false, false, false, false, events_step, events_gather},
     {"override", false, true, false, false, override_step, NULL},
+    {"refresh", false, true, false, false, refresh_step, NULL},
     {"forget", false, true, false, false, forget_step, NULL},
     {"getlogevents", false, false, false, false, getlogevents_step, getlogevents_gather},
     {"history", false, false, false, false, history_step, history_gather},

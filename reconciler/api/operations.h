@@ -65,7 +65,11 @@
  *   override {"kind","name","field","value","forMs","reason","actor"?} → {"until"}: the field holds the value
  * from now on until then; {"kind","name","field"?,"clear":true,"actor"?} → {"cleared": n} ends it. exit 6
  * where there is no such resource. status has all of them, and each item of get its own: "overrides":
- * [{"kind","name", "field","value","since","until","reason","actor"?}…] forget {"kind","name","actor"?} →
+ * [{"kind","name", "field","value","since","until","reason","actor"?}…] refresh {"name","actor"?} →
+ * {"newer"?: what is known to be newer than what the environment's machines are made from}: it is looked up
+ * and taken; exit 6 where there is no such environment, 3 while there is nothing that could be newer. status
+ * has "newer": [{"kind","name","message","becomes","since"}…], an environment of get "pins": {"pinned":
+ * {REFERENCE: VALUE},"newest"?,"newerSince"?}. forget {"kind","name","actor"?} →
  * {"changed":bool,"owner"?: the source that had it}; exit 6 where there is none, 3 while it is being deleted
  * or replaced history {"source"?,"limit"?} → {"reconciles":[{apply}…]} newest first; history
  * {"kind","name","limit"?} →

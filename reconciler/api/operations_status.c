@@ -2,6 +2,7 @@
 #include "reconciler/api/operation.h"
 #include "reconciler/api/waits.h"
 #include "reconciler/notify/outbox_report.h"
+#include "reconciler/world/pins.h"
 #include "reconciler/world/suspension.h"
 #include "spec/base/units.h"
 
@@ -206,6 +207,7 @@ OperationStep status_step(OperationContext *context, Call *call)
     json_object_set_new(body, "applies", status_applies(world));
     json_object_set_new(body, "overrides", json_overrides(world, KIND_COUNT, NULL));
     json_object_set_new(body, "drift", json_drift(world, KIND_COUNT, NULL));
+    json_object_set_new(body, "newer", json_newer(world));
     int64_t unfinished = status_queues(world, body);
     status_environments(context, body);
     status_runs(world, body);
@@ -370,6 +372,9 @@ static void get_live(OperationContext *context, json_t *item, Kind kind)
     if (json_array_size(drift))
         json_object_set(item, "drift", drift);
     json_decref(drift);
+    json_t *pins = resource->environment ? pins_json(world, name) : NULL;
+    if (pins)
+        json_object_set_new(item, "pins", pins);
     if (resource->queue) {
         json_object_set_new(item, "live", live_queue(context, resource->queue));
     } else if (resource->environment) {

@@ -215,9 +215,9 @@ void backend_note_age(const Backend *backend)
 
 static bool changes_state(const char *name)
 {
-    static const char *const names[] = {"submit",    "bulk",      "cancel",       "terminate", "apply",
-                                        "start",     "rerun",     "forget",       "approve",   "override",
-                                        "submitjob", "canceljob", "terminatejob", NULL};
+    static const char *const names[] = {"submit",  "bulk",      "cancel",    "terminate",    "apply",
+                                        "start",   "rerun",     "forget",    "approve",      "override",
+                                        "refresh", "submitjob", "canceljob", "terminatejob", NULL};
     return g_strv_contains(names, name);
 }
 

@@ -227,6 +227,28 @@ static void pipeline_schedules(const json_t *item, GString *out)
 /* ---- resources
  * ---------------------------------------------------------------------------------------------------- */
 
+/* What machines are made from, and what would be taken now. */
+static void list_pins(const json_t *pins, GString *out)
+{
+    const json_t *newest = json_object_get(pins, "newest");
+    const char *reference;
+    json_t *value;
+    if (json_object_size(json_object_get(pins, "pinned")) > 0)
+        section(out, "Instances are made from");
+    json_object_foreach(json_object_get(pins, "pinned"), reference, value)
+    {
+        const char *now = member_text(newest, reference);
+        g_autofree char *what = printable(reference), *is = printable(json_string_value(value)),
+                        *would = printable(now);
+        bool is_newer = *now && strcmp(now, json_string_value(value)) != 0;
+        g_string_append_printf(out, "  %s: %s%s%s\n", what, is, is_newer ? " → " : "", is_newer ? would : "");
+    }
+    if (member_integer(pins, "newerSince")) {
+        g_autofree char *since = time_local(member_integer(pins, "newerSince"));
+        g_string_append_printf(out, "    what is newer: since %s\n", since);
+    }
+}
+
 void describe_resource(const json_t *item, const ListStyle *style, GString *out)
 {
     const char *owner = member_text(item, "owner");
@@ -253,6 +275,7 @@ void describe_resource(const json_t *item, const ListStyle *style, GString *out)
     if (json_array_size(json_object_get(item, "overrides")))
         section(out, "Overridden for now");
     list_overrides(json_object_get(item, "overrides"), out);
+    list_pins(json_object_get(item, "pins"), out);
     yaml_section(out, "Metadata", json_object_get(item, "metadata"));
     yaml_section(out, "Spec", json_object_get(item, "spec"));
     if (strcmp(member_text(item, "kind"), kind_name(KIND_COMPUTE_ENVIRONMENT)) == 0)

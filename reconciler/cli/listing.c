@@ -614,6 +614,19 @@ void list_drift(const json_t *drift, GString *out)
     }
 }
 
+void list_newer(const json_t *newer, GString *out)
+{
+    size_t index;
+    json_t *one;
+    json_array_foreach(newer, index, one)
+    {
+        g_autofree char *message = printable(member_text(one, "message")),
+                        *becomes = printable(member_text(one, "becomes"));
+        g_string_append_printf(out, "  %s/%s  %s; %s\n", member_text(one, "kind"), member_text(one, "name"),
+                               message, becomes);
+    }
+}
+
 /* Each is a sentence: what it is about is read whole. */
 void list_overrides(const json_t *overrides, GString *out)
 {
@@ -704,6 +717,9 @@ void list_status(const json_t *status, const ListStyle *style, GString *out)
     if (json_array_size(json_object_get(status, "drift")))
         g_string_append(out, "\nChanged outside:\n");
     list_drift(json_object_get(status, "drift"), out);
+    if (json_array_size(json_object_get(status, "newer")))
+        g_string_append(out, "\nNewer than what is in force:\n");
+    list_newer(json_object_get(status, "newer"), out);
     if (json_array_size(json_object_get(status, "overrides")))
         g_string_append(out, "\nOverridden for now:\n");
     list_overrides(json_object_get(status, "overrides"), out);

@@ -20,6 +20,7 @@ void list_runs(const json_t *runs, const ListStyle *style, GString *out);
 void list_events(const json_t *events, const ListStyle *style, GString *out);
 void list_drift(const json_t *drift, GString *out);
 void list_overrides(const json_t *overrides, GString *out);
+void list_newer(const json_t *newer, GString *out); /* of status */
 /* "2 to add, 1 to change, 0 to destroy, 3 to run" of a plan's summary. New string. */
 char *summary_text(const json_t *summary);
 void list_status(const json_t *status, const ListStyle *style, GString *out);

@@ -3,19 +3,14 @@
 #include "spec/base/diagnostic.h"
 
 static const Command *const table[] = {
-    &command_init,      &command_validate,   &command_plan,
-    &command_apply,     &command_destroy,    &command_forget,
-    &command_render,    &command_simulate,   &command_serve,
-    &command_approve,   &command_rollback,   &command_start,
-    &command_rerun,     &command_suspend,    &command_resume,
-    &command_override,  &command_status,     &command_get,
-    &command_describe,  &command_explain,    &command_graph,
-    &command_events,    &command_history,    &command_submit,
-    &command_wait,      &command_logs,       &command_cancel,
-    &command_terminate, &command_schema,     &command_export,
-    &command_snapshot,  &command_completion, &command_backup,
-    &command_restore,   &command_doctor,     &command_key,
-    &command_version,   &command_help,       NULL,
+    &command_init,     &command_validate, &command_plan,       &command_apply,     &command_destroy,
+    &command_forget,   &command_render,   &command_simulate,   &command_serve,     &command_approve,
+    &command_rollback, &command_start,    &command_rerun,      &command_suspend,   &command_resume,
+    &command_override, &command_refresh,  &command_status,     &command_get,       &command_describe,
+    &command_explain,  &command_graph,    &command_events,     &command_history,   &command_submit,
+    &command_wait,     &command_logs,     &command_cancel,     &command_terminate, &command_schema,
+    &command_export,   &command_snapshot, &command_completion, &command_backup,    &command_restore,
+    &command_doctor,   &command_key,      &command_version,    &command_help,      NULL,
 };
 
 const Command *const *command_table(void)

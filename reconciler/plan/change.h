@@ -27,6 +27,11 @@ void plan_drift_free(void *drift);
 void note_changed_outside(Plan *plan, const PlanActual *actual, const PlanOptions *options);
 char *drift_heading(const GPtrArray *drift); /* "Changed outside since …", of one or more; new string */
 
+/* newer.c: fills plan->newer; the changes are known. */
+void note_newer(Plan *plan, const PlanActual *actual, const PlanOptions *options);
+const char *newer_of(const PlanActual *actual, View name); /* of an environment; NULL: nothing. Borrowed */
+bool newer_is_taken(const Change *change);                 /* with this change of it */
+
 /* Fields of the two metadata texts that differ, appended to fields; counts the equal ones in *unchanged. */
 void metadata_compare(View before, View after, GPtrArray *fields, size_t *unchanged);
 /* Variables whose values were public before the change (redact_public_names): a change that marks one public

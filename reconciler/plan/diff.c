@@ -504,9 +504,14 @@ static void add_busy_steps(const Diff *diff, Change *change, const ResourceRecor
                              : diff->actual->busy ? g_strdup("nothing runs there")
                                                   : g_strdup("drains first"));
         add_sub_step(&steps, g_strdup("then takes its new form"));
-    } else if (effect == UPDATE_ROLLING && busy) {
-        add_sub_step(&steps, rolling_step(change->manifest, jobs->str));
+        change_take_sub_steps(diff->plan, change, steps);
+        return;
     }
+    const char *newer = newer_is_taken(change) ? newer_of(diff->actual, resource->name) : NULL;
+    if (newer)
+        add_sub_step(&steps, g_strdup_printf("takes what is newer: %s", newer));
+    if ((effect == UPDATE_ROLLING || newer) && busy)
+        add_sub_step(&steps, rolling_step(change->manifest, jobs->str));
     change_take_sub_steps(diff->plan, change, steps);
 }
 
@@ -948,6 +953,7 @@ Plan *plan_build(ManifestSet *desired, const PlanActual *actual, const PlanOptio
     renames_clear(&diff);
     runs_note_ending(plan, actual, options);
     note_overridden(&diff);
+    note_newer(plan, actual, options);
     note_changed_outside(plan, actual, options);
     plan_order(plan, (const View *)(void *)diff.specs->data);
     g_array_unref(diff.specs);

@@ -130,6 +130,7 @@ Plan *plan_new(ManifestSet *desired, const PlanOptions *options)
     plan->kept = new_notes();
     plan->unmanaged = new_notes();
     plan->warnings = new_notes();
+    plan->newer = new_notes();
     plan->overridden = new_notes();
     plan->destroys = options->destroy;
     plan->compared_with = g_strdup(options->compared_with);
@@ -151,6 +152,7 @@ void plan_free(Plan *plan)
     g_ptr_array_unref(plan->kept);
     g_ptr_array_unref(plan->unmanaged);
     g_ptr_array_unref(plan->warnings);
+    g_ptr_array_unref(plan->newer);
     g_ptr_array_unref(plan->overridden);
     arena_free(plan->arena);
     if (plan->desired)

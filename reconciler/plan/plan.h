@@ -64,6 +64,7 @@ typedef struct {
     GPtrArray *changes;                               /* of Change*, in the order they are carried out */
     GPtrArray *drift;                                 /* of PlanDrift* */
     GPtrArray *pending, *kept, *unmanaged, *warnings; /* of PlanNote* */
+    GPtrArray *newer;      /* of PlanNote*: than what machines are made from; no part of the id */
     GPtrArray *overridden; /* of PlanNote*: fields that hold another value for a while; no part of the id */
     size_t counts[5];      /* by ActionType; recorded runs are not counted in ACTION_RUN but in recorded */
     size_t recorded;
@@ -90,6 +91,7 @@ typedef struct {
     const RunRecord *runs; /* of this source, sorted by kind, name, number */
     size_t runs_len;
     const GPtrArray *overrides; /* of PlanNote*, of any resource; may be NULL */
+    const GPtrArray *newer;     /* of PlanNote*: what is newer, of any environment; may be NULL */
     const DriftRecord *drifts;  /* of any resource, sorted; may be NULL */
     size_t drifts_len;
     bool source_known; /* this source has history in this state directory */

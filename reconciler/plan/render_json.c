@@ -191,6 +191,8 @@ static void render_json(const Plan *plan, guint max, const PlanForecast *forecas
     if (shown < plan->changes->len)
         g_string_append_printf(out, ",\n \"omittedChanges\":%u", plan->changes->len - shown);
     append_drift(out, plan->drift);
+    if (plan->newer->len > 0)
+        append_notes(out, "newer", plan->newer);
     if (plan->overridden->len > 0)
         append_notes(out, "overridden", plan->overridden);
     append_notes(out, "pending", plan->pending);

@@ -459,6 +459,7 @@ static void append_sections(Page *page)
     if (!plan)
         return;
     append_drift(page, plan->drift);
+    append_notes(page, "Newer than what is in force", plan->newer);
     append_notes(page, "Overridden for now", plan->overridden);
     if (!plan_is_empty(plan))
         append_table(page);

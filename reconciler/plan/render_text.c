@@ -205,6 +205,7 @@ void plan_render_text(const Plan *plan, const PlanRender *render, GString *out)
     writer.width = render->width > 0 ? (size_t)render->width : DEFAULT_WIDTH;
     write_heading(&writer, plan);
     write_drift(&writer, plan->drift);
+    write_notes(&writer, "Newer than what is in force:", '^', plan->newer);
     write_notes(&writer, "Overridden for now (muster override), left so:", '^', plan->overridden);
     if (plan->changes->len > 0)
         g_string_append_c(out, '\n');

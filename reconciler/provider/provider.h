@@ -55,6 +55,9 @@ typedef struct {
     int64_t max_price_microusd_per_h; /* Spot: not above it; 0: no limit */
 } InstanceRequest;
 
+/* Kinds of machines for which images differ. */
+typedef enum { MACHINE_X86, MACHINE_ARM, MACHINE_X86_GPU, MACHINE_ARM_GPU, MACHINE_KINDS } MachineKind;
+
 /* A resource as the provider is to hold it: what it keeps of it outside (a cluster, its settings, tags, a
  * template of its machines) is made so. Doing it again changes nothing. The provider copies what it keeps. */
 typedef struct {
@@ -68,6 +71,10 @@ typedef struct {
     const char *spec; /* canonical JSON in force; NULL: the resource is gone, and what is held of it goes */
     const char *const *keep; /* paths that are left as they are there, and all below them; NULL-terminated;
                                 NULL: none */
+    unsigned machines; /* bits 1 << MachineKind: what it may have to make of them; 0: nothing, or not known */
+    /* What references in spec stand for, JSON as it was told (ProviderEvent.pins); one that is not in it is
+     * looked up, and stays what it was found to be then. NULL: all are looked up as this is carried out. */
+    const char *pins;
 } ResourceRequest;
 
 /* A launch or an instance that the store holds. */
@@ -183,6 +190,10 @@ typedef struct {
      * out, whether it differs or not: what differs is not the provider's to say. At most OBSERVED_FIELDS_MAX
      * paths and OBSERVED_BYTES_MAX bytes (world/drift_compare.h). */
     const char *observed;
+    /* OBSERVED, APPLIED: {"pinned": {REFERENCE: VALUE}, "newest": {…}} of the references in the spec whose
+     * meaning moves: what machines are made from, and what was found when it was looked last; NULL: there are
+     * none such, or it is not known. At most PINS_BYTES_MAX bytes (world/pins.h). */
+    const char *pins;
 } ProviderEvent;
 
 typedef void (*ProviderEventFunc)(const ProviderEvent *event, void *data);

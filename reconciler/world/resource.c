@@ -2,6 +2,7 @@
 #include "reconciler/world/drift.h"
 #include "reconciler/world/job.h"
 #include "reconciler/world/override.h"
+#include "reconciler/world/pins.h"
 #include "spec/compare.h"
 #include <stdlib.h>
 
@@ -357,6 +358,21 @@ static uint64_t generation_of(View spec)
     return GUINT64_FROM_LE(generation) >> 1; /* stored as a signed number */
 }
 
+/* So that what is pinned anew is another generation, and what was pinned first is none. */
+static uint64_t generation_pinned(View spec, int64_t rolls)
+{
+    uint64_t generation = generation_of(spec);
+    return rolls ? (generation ^ (uint64_t)rolls * 0x9E3779B97F4A7C15u) << 1 >> 1 : generation;
+}
+
+void environment_rolled(World *world, Environment *environment)
+{
+    environment->generation =
+        generation_pinned(view_from(environment->resource->spec), environment->pins.rolls);
+    environment->changes++;
+    world_unpark(world);
+}
+
 static bool environment_in_force(World *world, Resource *resource, View spec, GError **error)
 {
     ComputeEnvironmentSpec *decoded = compute_environment_spec_decode(spec, error);
@@ -376,7 +392,8 @@ static bool environment_in_force(World *world, Resource *resource, View spec, GE
     derived_clear(environment);
     compute_environment_spec_free(environment->spec);
     environment->spec = decoded;
-    environment->generation = generation_of(spec);
+    pins_load(world, environment);
+    environment->generation = generation_pinned(spec, environment->pins.rolls);
     world_unpark(world);
     environment_place(world, resource);
     return true;
@@ -726,6 +743,7 @@ void resource_remove(World *world, Resource *resource, int64_t now_ms)
     own_provider_clear(world, resource);
     overrides_drop(world, resource);
     drift_drop(world, resource);
+    pins_drop(world, resource);
     schedules_drop(world, resource);
     renames_drop(world, resource);
     transit_leave(world, entry);

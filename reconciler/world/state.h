@@ -420,7 +420,8 @@ void renames_overtaken(World *world, const Resource *resource);
 /* Its name was that of one whose removal waits to be written: it is not removed. */
 void resource_entry_unbury(World *world, const Resource *resource);
 void suspensions_loaded(World *world);
-void overrides_drop(World *world, const Resource *resource); /* with their resource, unrecorded */
+void environment_rolled(World *world, Environment *environment); /* its pins.rolls changed */
+void overrides_drop(World *world, const Resource *resource);     /* with their resource, unrecorded */
 
 /* apply.c */
 void applies_init(World *world);

@@ -50,6 +50,15 @@ struct Resource {
     bool dirty;
 };
 
+/* What is known of what an environment's machines are made from (pins.h). */
+typedef struct {
+    bool is_known;    /* something is pinned: by says for which content of the manifest */
+    bool is_asked;    /* somebody asked for what is newest now */
+    bool is_outdated; /* there is something newer */
+    Digest by;
+    int64_t rolls; /* how often something else was pinned under the same spec: part of the generation */
+} PinsState;
+
 struct Environment {
     Resource *resource;
     ComputeEnvironmentSpec *spec;
@@ -63,13 +72,16 @@ struct Environment {
     int64_t instance_vcpus; /* whole vCPUs of all these: what maxvCpus limits where it buys instances */
     uint64_t changes;    /* counts what a scaler may act on: an instance changed its state or size, was made,
                             became idle or busy */
-    uint64_t generation; /* of what instances are made from: equal for equal members that update rolling */
-    unsigned slot;       /* its number among the environments there are: for arrays, never for order */
+    uint64_t generation; /* of what instances are made from: equal for equal members that update rolling, and
+                            equal pins.rolls */
+    PinsState pins;
+    unsigned slot; /* its number among the environments there are: for arrays, never for order */
     /* Of whoever knows the provider, not stored: it holds something of the environment (a cluster), or may:
      * it does not go before that; and why that is not yet as the environment is now; NULL: it is. */
     bool is_held, is_made; /* made: it was so once */
     bool is_silent;        /* its provider has not told yet what is there: nothing begins in it */
     bool is_refused;       /* its provider did not make it, unmade says why: nothing begins in it */
+    bool is_pinning;       /* its provider looks up what machines are made from: none is bought meanwhile */
     char *unmade;
     /* What schedule/ worked out from spec alone; freed when that changes. */
     void *derived;

@@ -14,6 +14,10 @@ start_aws() {
     export AWS_ENDPOINT_URL AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_REGION AWS_EC2_METADATA_DISABLED
     unset AWS_SESSION_TOKEN AWS_PROFILE
 }
+# aws SERVICE CALL JSON: a call of somebody else; its answer.
+aws() { "$aws_python" -c 'import botocore.session, os, sys, json
+client = botocore.session.get_session().create_client(sys.argv[1], region_name=os.environ["AWS_REGION"], endpoint_url=os.environ["AWS_ENDPOINT_URL"])
+print(json.dumps(client._make_api_call(sys.argv[2], json.loads(sys.argv[3])), default=str))' "$@"; }
 # double VERB [JSON]: the answer of the double's scripting port.
 double() { curl -s --noproxy '*' --max-time 60 --data-binary "${2:-{\}}" "http://127.0.0.1:$aws_control/double/$1"; }
 # no_violations: whether every request so far was as AWS takes it.

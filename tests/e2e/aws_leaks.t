@@ -17,10 +17,6 @@ exits "an environment" 0 mt apply src --yes
 long=$(mt submit --queue q --definition hello -- sleep 300)
 ok "a job runs" until_like RUNNING job "$long"
 owner=$(sqlite3 "$STATE/muster.db" "select value from settings where name = 'installation'")
-# aws SERVICE CALL JSON: a call of somebody else.
-aws() { "$aws_python" -c 'import botocore.session, os, sys, json
-client = botocore.session.get_session().create_client(sys.argv[1], region_name="us-east-1", endpoint_url=os.environ["AWS_ENDPOINT_URL"])
-print(json.dumps(client._make_api_call(sys.argv[2], json.loads(sys.argv[3])), default=str))' "$@"; }
 image=$(in_aws "1" >/dev/null; aws ec2 DescribeImages '{"Owners": ["amazon"]}' | "$aws_python" -c 'import json, sys; print([i["ImageId"] for i in json.load(sys.stdin)["Images"] if i.get("Architecture") == "x86_64"][0])')
 # instance TAGS: one that somebody makes; its id.
 instance() {

@@ -13,8 +13,10 @@ static const struct {
     [THING_ALWAYS] = {10, THING_ALWAYS,
                       "queues main and other over environments here and there, jobs, arrays, dependencies, "
                       "runs, a pipeline, licences (a consumable resource)"},
-    [THING_INSTANCES] = {5, THING_ALWAYS,
-                         "here and there buy EC2 and Spot instances; else they share one machine"},
+    [THING_INSTANCES] =
+        {5, THING_ALWAYS,
+         "here and there buy EC2 and Spot instances, and newer images come; else they share one "
+         "machine"},
     [THING_MONEY] = {6, THING_INSTANCES, "prices are known, and here and there have budgets at times"},
     [THING_SHARES] = {5, THING_ALWAYS,
                       "queue main is shared by a policy: weights, decay, reservation, limits; other at "
@@ -251,6 +253,17 @@ static void add_environment_head(Writer *writer, const char *name)
     add(writer, "ComputeEnvironment", name, mode < G_N_ELEMENTS(modes) ? modes[mode] : "");
 }
 
+/* When newer images are taken: of each fleet the same in all revisions, but for some that change. */
+static void add_refresh(Writer *writer, const char *name)
+{
+    static const char *const modes[] = {"onCommit", "continuous", "manual"};
+    Rng rng =
+        rng_from_seed(writer->scene->seed * 7 + (uint64_t)writer->revision->number / 3 + (uint64_t)name[0]);
+    uint64_t mode = rng_below(&rng, 2 * G_N_ELEMENTS(modes));
+    if (mode < G_N_ELEMENTS(modes))
+        g_string_append_printf(writer->out, "  refresh: %s\n", modes[mode]);
+}
+
 /* A fleet of instances. In the last revision everything fits, and nothing is kept. */
 static void add_fleet(Writer *writer, const char *name, int max_vcpus)
 {
@@ -268,6 +281,7 @@ static void add_fleet(Writer *writer, const char *name, int max_vcpus)
     g_string_append_printf(writer->out,
                            "spec:\n  type: MANAGED\n  provider: {type: simulated%s}\n  state: %s\n",
                            money ? ", region: us-east-1" : "", disabled && !is_last ? "DISABLED" : "ENABLED");
+    add_refresh(writer, name);
     if (money)
         add_budget(writer);
     /* What a Spot instance may cost follows from the bid, which does not change. */

@@ -1,4 +1,5 @@
 #include "reconciler/world/drift.h"
+#include "reconciler/world/pins.h"
 #include "tests/simulation/approver.h"
 #include "tests/simulation/system.h"
 #include "tests/support/store_records.h"
@@ -288,8 +289,10 @@ static void hosts_change(System *system)
 /* One who comes again and again is met too. */
 static void meddle(System *system)
 {
-    bool is_seen = rng_below(&system->rng, 3) == 0;
+    bool is_seen = rng_below(&system->rng, 3) == 0, is_newer = rng_below(&system->rng, 3) == 0;
     system->meddled += simulated_meddle(system->cloud, &system->rng);
+    if (is_newer)
+        simulated_release(system->cloud);
     system_log(system, "somebody meddles%s", is_seen ? ", and it is seen" : "");
     if (is_seen)
         simulated_look(system->cloud);
@@ -429,6 +432,22 @@ static void check_held(System *system, const World *world)
         system_fail(system, "11: %s differs for ever: %s", drift->name, drift->fields);
 }
 
+/* Machines are made from what the state says; from the newest, where that is to be taken at once. */
+static void check_pins(System *system, const World *world)
+{
+    for (const Environment *at = NULL; (at = world_environment_next(world, at));) {
+        int newest, image = simulated_image(system->cloud, at->resource->name, &newest);
+        g_autofree char *wanted = pins_wanted(world, at->resource),
+                        *held = image ? g_strdup_printf("{\"image\":\"%d\"}", image) : NULL;
+        if (g_strcmp0(wanted, held) != 0)
+            system_fail(system, "11: machines of %s are made from %s, and are to be from %s",
+                        at->resource->name, held ? held : "nothing", wanted ? wanted : "nothing");
+        if (image && at->spec->refresh == REFRESH_CONTINUOUS && image != newest)
+            system_fail(system, "11: machines of %s are made from %d for ever, and there is %d",
+                        at->resource->name, image, newest);
+    }
+}
+
 static void check_end(System *system)
 {
     size_t records, tasks, instances;
@@ -445,6 +464,7 @@ static void check_end(System *system)
         if (!job_state_final(job->state))
             system_fail(system, "11: job %s is %s for ever", job->name, job_state_name(job->state));
     check_held(system, world);
+    check_pins(system, world);
     ledger_end(system->ledger);
     script_check_end(system->script);
     approver_end(system->approver);

@@ -158,6 +158,14 @@ static char **essential_of(const ProviderExpected *expected)
     return essential;
 }
 
+static void note_faulty(AwsProvider *provider, const char *environment, bool is_faulty)
+{
+    if (is_faulty)
+        g_hash_table_add(provider->faulty, g_strdup(environment));
+    else
+        g_hash_table_remove(provider->faulty, environment);
+}
+
 static bool face_start(Provider *base, const ProviderStart *start, GError **error)
 {
     AwsProvider *provider = (AwsProvider *)base;
@@ -177,6 +185,7 @@ static bool face_start(Provider *base, const ProviderStart *start, GError **erro
     for (size_t i = 0; i < start->resources_len; i++) {
         g_autoptr(GError) fault = NULL;
         AwsCluster *cluster = aws_cluster_get(provider, &start->resources[i], &fault);
+        note_faulty(provider, start->resources[i].name, cluster == NULL);
         if (!cluster)
             aws_log(provider, "ComputeEnvironment/%s: %s", start->resources[i].name, fault->message);
         else
@@ -269,6 +278,7 @@ static void face_resources_apply(Provider *base, const ResourceRequest *requests
         g_autoptr(GError) error = NULL;
         AwsCluster *cluster = requests[i].spec ? aws_cluster_get(provider, &requests[i], &error)
                                                : aws_cluster_find(provider, requests[i].name);
+        note_faulty(provider, requests[i].name, requests[i].spec && !cluster);
         if (cluster)
             aws_apply(cluster, &requests[i]);
         else
@@ -289,6 +299,7 @@ static void face_free(Provider *base)
     g_hash_table_unref(provider->hosts);
     g_hash_table_unref(provider->clusters);
     g_hash_table_unref(provider->expected);
+    g_hash_table_unref(provider->faulty);
     g_clear_pointer(&provider->http, http_free);
     g_clear_pointer(&provider->settings, aws_settings_free);
     g_main_context_unref(provider->context);
@@ -323,6 +334,7 @@ Provider *provider_aws_new(const AwsProviderOptions *options)
     provider->clusters = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, cluster_free);
     provider->hosts = aws_token_map_new(aws_host_free);
     provider->tasks = aws_token_map_new(aws_task_free);
+    provider->faulty = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     provider->nodes = g_ptr_array_new();
     provider->unprepared = g_queue_new();
     provider->expected = aws_token_map_new(expected_free);

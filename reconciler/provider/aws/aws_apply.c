@@ -8,10 +8,10 @@ typedef struct AwsApply {
     AwsCluster *cluster;
     uint64_t number;
     char digest[2 * DIGEST_BYTES + 1];
-    bool is_removal;
-    char **keep;       /* what is left as it is there; NULL: nothing */
-    json_t *described; /* the cluster as it was found; NULL: there is none */
-    GQueue templates;  /* ids that are left to be deleted */
+    bool is_removal, has_pins; /* what machines are made from is known already */
+    char **keep;               /* what is left as it is there; NULL: nothing */
+    json_t *described;         /* the cluster as it was found; NULL: there is none */
+    GQueue templates;          /* ids that are left to be deleted */
 } Apply;
 
 void aws_apply_free(Apply *apply)
@@ -57,6 +57,7 @@ static void finish(Apply *apply)
     aws_apply_free(apply);
     if (is_removal) {
         cluster->state = CLUSTER_UNKNOWN;
+        cluster->is_gone = true;
         return;
     }
     aws_cluster_ready(cluster);
@@ -187,6 +188,18 @@ static void tag(Apply *apply)
         take_tagged);
 }
 
+/* ---- making: what machines are made from ---- */
+
+static void take_pins(const char *fault, bool is_wrong, void *data)
+{
+    Apply *apply = data;
+    (void)is_wrong;
+    if (fault && !apply->has_pins)
+        refuse(apply, fault);
+    else
+        tag(apply);
+}
+
 /* ---- making: the group of logs ---- */
 
 static void take_log_group(const AwsAnswer *answer, void *data)
@@ -195,7 +208,7 @@ static void take_log_group(const AwsAnswer *answer, void *data)
     if (answer->error && strcmp(answer->error->code, "ResourceAlreadyExistsException") != 0)
         refuse_error(apply, "the log group " LOG_GROUP " cannot be made", answer->error);
     else
-        tag(apply);
+        aws_pins_find(apply->cluster, take_pins, apply);
 }
 
 /* Without it no task starts that logs there, which is what they do where a definition says nothing. */
@@ -331,6 +344,7 @@ void aws_apply(AwsCluster *cluster, const ResourceRequest *request)
     *apply = (Apply){.cluster = cluster,
                      .number = request->number,
                      .is_removal = request->spec == NULL,
+                     .has_pins = request->pins != NULL,
                      .keep = g_strdupv((char **)(uintptr_t)request->keep)};
     digest_to_hex(&request->digest, apply->digest);
     aws_apply_free(cluster->apply);

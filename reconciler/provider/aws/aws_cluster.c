@@ -3,8 +3,7 @@
 #include "reconciler/provider/aws/aws_internal.h"
 #include "reconciler/provider/aws/ecs_words.h"
 
-#define NAME_MAX       255 /* of a cluster, by ECS */
-#define INSTANCES_PAGE 250 /* a thousand would hold the loop up as they are taken in */
+#define NAME_MAX 255 /* of a cluster, by ECS */
 
 AwsCluster *aws_cluster_find(AwsProvider *provider, const char *environment)
 {
@@ -26,7 +25,7 @@ static AwsCluster *make(AwsProvider *provider, const char *name)
     return cluster;
 }
 
-static void retire_templates(AwsCluster *cluster)
+void aws_cluster_retire_templates(AwsCluster *cluster)
 {
     GHashTableIter iter;
     gpointer key, template;
@@ -43,8 +42,10 @@ static void replace(AwsCluster *cluster, AwsPlace *place, AwsEnvironment *enviro
 {
     bool is_other = cluster->place && cluster->place != place;
     if (is_other ||
-        (cluster->environment && strcmp(cluster->environment->generation, environment->generation) != 0))
-        retire_templates(cluster);
+        (cluster->environment && strcmp(cluster->environment->generation, environment->generation) != 0)) {
+        aws_cluster_retire_templates(cluster);
+        g_clear_pointer(&cluster->newest, json_decref);
+    }
     if (is_other)
         cluster->state = CLUSTER_UNKNOWN;
     g_clear_pointer(&cluster->environment, aws_environment_free);
@@ -67,6 +68,8 @@ AwsCluster *aws_cluster_get(AwsProvider *provider, const ResourceRequest *reques
     AwsCluster *cluster = aws_cluster_find(provider, request->name);
     cluster = cluster ? cluster : make(provider, request->name);
     replace(cluster, place, g_steal_pointer(&environment));
+    cluster->is_gone = false;
+    aws_pins_set(cluster, request->pins, request->machines);
     if (request->installation && !cluster->installation)
         cluster->installation = g_strdup(request->installation);
     return cluster;
@@ -78,6 +81,9 @@ void aws_cluster_free(AwsCluster *cluster)
     aws_look_free(cluster->look);
     aws_sweep_free(cluster->sweep);
     aws_pace_free(cluster->pace);
+    aws_pins_free(cluster->pinning);
+    json_decref(cluster->pins);
+    json_decref(cluster->newest);
     g_hash_table_unref(cluster->templates);
     g_ptr_array_unref(cluster->old_templates);
     g_hash_table_unref(cluster->definitions);
@@ -105,6 +111,8 @@ void aws_cluster_ready(AwsCluster *cluster)
     g_autoptr(GPtrArray) tasks = take(&cluster->tasks_waiting);
     cluster->state = CLUSTER_READY;
     aws_sweep_later(cluster);
+    aws_orphans_later(cluster->place, cluster->installation);
+    aws_pins_look(cluster);
     for (guint i = 0; i < hosts->len; i++)
         aws_host_launch(hosts->pdata[i]);
     for (guint i = 0; i < tasks->len; i++)
@@ -198,12 +206,14 @@ static void read_digest(const json_t *described, Digest *ret_digest)
 void aws_cluster_tell(AwsCluster *cluster, ProviderEventType type, const json_t *described,
                       const char *reason)
 {
-    g_autofree char *observed = described ? observed_of(described) : NULL;
+    g_autofree char *observed = described ? observed_of(described) : NULL,
+                    *pins = described ? aws_pins_text(cluster) : NULL;
     ProviderEvent event = {.type = type,
                            .kind = KIND_COMPUTE_ENVIRONMENT,
                            .resource = cluster->name,
                            .number = cluster->number,
                            .observed = observed,
+                           .pins = pins,
                            .reason = reason};
     if (described)
         read_digest(described, &event.applied);

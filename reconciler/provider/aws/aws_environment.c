@@ -3,7 +3,8 @@
 #include "reconciler/provider/aws/ecs_words.h"
 #include "spec/canonical.h"
 
-#define IMAGES "/aws/service/ecs/optimized-ami/"
+#define IMAGES  "/aws/service/ecs/optimized-ami/"
+#define RESOLVE "resolve:ssm:" /* EC2: an image by a parameter's name */
 
 static char *text_of(const json_t *object, const char *name)
 {
@@ -172,20 +173,23 @@ static const char *parameter_of(const char *type, bool is_arm)
     return NULL;
 }
 
-char *aws_environment_image(const AwsEnvironment *environment, bool is_arm, bool is_gpu, bool *ret_is_id,
-                            GError **error)
+/* *ret_id: of the user's own; NULL: none. Borrowed, as what is returned: the image's type. */
+static const char *image_choice(const AwsEnvironment *environment, bool is_gpu, const char **ret_id)
 {
-    const char *type = is_gpu ? "ECS_AL2023_NVIDIA" : "ECS_AL2023", *id = environment->image_id;
+    const char *type = is_gpu ? "ECS_AL2023_NVIDIA" : "ECS_AL2023";
+    *ret_id = environment->image_id;
     for (size_t i = 0; i < G_N_ELEMENTS(environment->images); i++) {
         const AwsImageChoice *choice = &environment->images[i];
         if (!choice->type || is_for_gpus(choice) != is_gpu)
             continue;
         type = choice->type;
-        id = choice->image_id ? choice->image_id : id;
+        *ret_id = choice->image_id ? choice->image_id : *ret_id;
     }
-    *ret_is_id = id != NULL;
-    if (id)
-        return g_strdup(id);
+    return type;
+}
+
+static char *newest_parameter(const char *type, bool is_arm, GError **error)
+{
     const char *parameter = parameter_of(type, is_arm);
     if (!parameter)
         g_set_error(
@@ -194,4 +198,59 @@ char *aws_environment_image(const AwsEnvironment *environment, bool is_arm, bool
             "ECS_AL2 or ECS_AL2_NVIDIA",
             type);
     return parameter ? g_strconcat(IMAGES, parameter, "/image_id", NULL) : NULL;
+}
+
+char *aws_environment_image(const AwsEnvironment *environment, bool is_arm, bool is_gpu, bool *ret_is_id,
+                            GError **error)
+{
+    const char *id, *type = image_choice(environment, is_gpu, &id);
+    *ret_is_id = id != NULL;
+    return id ? g_strdup(id) : newest_parameter(type, is_arm, error);
+}
+
+/* ---- references ---- */
+
+void aws_image_clear(AwsImage *image)
+{
+    g_free(image->id);
+    g_free(image->parameter);
+    g_free(image->reference);
+}
+
+/* batch: "AMI choice": imageIdOverride or imageId, then the launch template's, then the newest of the type.
+ */
+bool aws_environment_image_of(const AwsEnvironment *environment, bool is_arm, bool is_gpu, const char *theirs,
+                              AwsImage *ret_image, GError **error)
+{
+    const char *own, *type = image_choice(environment, is_gpu, &own), *id = own ? own : theirs;
+    if (id && g_str_has_prefix(id, RESOLVE)) {
+        const char *name = id + strlen(RESOLVE);
+        *ret_image = (AwsImage){.parameter = g_strdup(name), .reference = g_strconcat("image ", name, NULL)};
+        return true;
+    }
+    if (id) {
+        *ret_image = (AwsImage){.id = g_strdup(id)};
+        return true;
+    }
+    char *parameter = newest_parameter(type, is_arm, error);
+    if (!parameter)
+        return false;
+    *ret_image = (AwsImage){.parameter = parameter,
+                            .reference = g_strdup_printf("image %s %s", type, is_arm ? "arm64" : "x86_64")};
+    return true;
+}
+
+bool aws_environment_has_template(const AwsEnvironment *environment)
+{
+    return environment->template_id || environment->template_name;
+}
+
+char *aws_environment_template_reference(const AwsEnvironment *environment)
+{
+    const char *version = environment->template_version ? environment->template_version : "$Default";
+    if (!aws_environment_has_template(environment) || g_ascii_isdigit(*version))
+        return NULL;
+    return g_strdup_printf("launch template %s (%s)",
+                           environment->template_id ? environment->template_id : environment->template_name,
+                           version);
 }

@@ -42,3 +42,20 @@ bool aws_environment_workspace(const AwsEnvironment *environment, TaskWorkspace 
  * environment has one (*ret_is_id). New string. NULL with error: an image type that is not known. */
 char *aws_environment_image(const AwsEnvironment *environment, bool is_arm, bool is_gpu, bool *ret_is_id,
                             GError **error);
+
+/* ---- references whose meaning moves; they are words for people, too ---- */
+
+/* An image: by its id, or by the parameter of SSM that names it. */
+typedef struct {
+    char *id;
+    char *parameter, *reference; /* where id is NULL; reference: "image ECS_AL2023 x86_64" */
+} AwsImage;
+void aws_image_clear(AwsImage *image);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(AwsImage, aws_image_clear)
+/* What such instances start from. theirs: what the environment's launch template says of it; NULL: nothing.
+ * False with error: an image type that is not known. */
+bool aws_environment_image_of(const AwsEnvironment *environment, bool is_arm, bool is_gpu, const char *theirs,
+                              AwsImage *ret_image, GError **error);
+bool aws_environment_has_template(const AwsEnvironment *environment);
+/* "launch template NAME ($Latest)"; NULL: it names none, or the number of a version. New string. */
+char *aws_environment_template_reference(const AwsEnvironment *environment);

@@ -10,6 +10,7 @@
 #define CLUSTER_PREFIX  "muster-"
 #define LOG_GROUP       "/aws/batch/job"
 #define EC2_VERSION     "2016-11-15"
+#define INSTANCES_PAGE  250 /* a thousand would hold the loop up as they are taken in */
 #define TAG_INSTALL     "muster/installation"
 #define TAG_ENVIRONMENT "muster/compute-environment"
 #define TAG_GENERATION  "muster/generation"
@@ -43,6 +44,7 @@ struct AwsProvider {
     GHashTable *clusters;  /* environment's name → AwsCluster* */
     GHashTable *hosts;     /* LaunchToken → AwsHost* */
     GHashTable *tasks;     /* LaunchToken → AwsTask* */
+    GHashTable *faulty;    /* environments whose spec says nothing that can be used */
     GPtrArray *nodes;      /* of AwsTask*: wait for their main node to run */
     GHashTable *expected;  /* LaunchToken → AwsExpected*: held by the store, and not found yet */
     uint64_t term;
@@ -76,6 +78,7 @@ struct AwsPlace {
     AwsCredentialsSource *source;
     AwsClient *clients[AWS_SERVICES];
     GArray *waiting; /* of who wants to know the account */
+    struct AwsOrphans *orphans;
 };
 
 /* The environment's place, made when there is none yet. NULL with error: no region, no credentials. */
@@ -116,9 +119,16 @@ struct AwsCluster {
     char *name, *cluster, *installation;
     AwsEnvironment *environment;
     ClusterState state;
-    Digest applied;           /* what the cluster's tag says */
-    uint64_t number;          /* of the newest request that was carried out */
-    struct AwsApply *apply;   /* under way; NULL: none */
+    bool is_gone;           /* what was held of it was removed, and nothing is asked for since */
+    Digest applied;         /* what the cluster's tag says */
+    uint64_t number;        /* of the newest request that was carried out */
+    struct AwsApply *apply; /* under way; NULL: none */
+    /* What references of the environment stand for (aws_pins.c), as objects REFERENCE → VALUE: what machines
+     * are made from, NULL: to be looked up; what was found last, NULL: not yet. */
+    json_t *pins, *newest;
+    unsigned machines;                          /* bits 1 << MachineKind: which of them may be made */
+    char generation[AWS_GENERATION_DIGITS + 1]; /* of what machines are made from, with its pins */
+    struct AwsPinning *pinning;
     GHashTable *templates;    /* flavour → AwsTemplate* */
     GPtrArray *old_templates; /* of another generation; calls may be under way */
     GHashTable *definitions;  /* "NAME:REVISION/…" → AwsDefinition* */
@@ -133,6 +143,8 @@ AwsCluster *aws_cluster_find(AwsProvider *provider, const char *environment);
 /* Made when there is none; spec: its environment from now on; NULL: as it is. NULL with error. */
 AwsCluster *aws_cluster_get(AwsProvider *provider, const ResourceRequest *request, GError **error);
 void aws_cluster_free(AwsCluster *cluster);
+/* What it is made from is another from now on: templates are looked for, or made, anew. */
+void aws_cluster_retire_templates(AwsCluster *cluster);
 /* It can be used: what waited for it goes on. */
 void aws_cluster_ready(AwsCluster *cluster);
 /* It cannot: what waited is refused. */
@@ -162,6 +174,23 @@ void aws_look_task_due(AwsTask *task); /* its due_ms was set, and may be the nex
 void aws_look_host_over(AwsHost *host, InstanceGoneReason gone, const char *reason);
 void aws_look_for_task(AwsTask *task);
 void aws_look_free(struct AwsLook *look);
+
+/* The cluster is looked at, and what is found is told. */
+void aws_look_cluster(AwsCluster *cluster);
+
+/* ---- references whose meaning moves (aws_pins.c) ---- */
+/* pins: as ResourceRequest says; NULL: all of them are looked up. */
+void aws_pins_set(AwsCluster *cluster, const char *pins, unsigned machines);
+/* They are looked up: cluster->newest is set, and what was not pinned is. fault: NULL: none; is_wrong:
+ * somebody has to set it right. Called at once, or later. */
+typedef void (*AwsPinsFound)(const char *fault, bool is_wrong, void *data);
+void aws_pins_find(AwsCluster *cluster, AwsPinsFound found, void *data);
+bool aws_pins_have(const AwsCluster *cluster, MachineKind kind); /* all that such machines need */
+/* Borrowed; NULL: not pinned. */
+const char *aws_pins_value(const AwsCluster *cluster, const char *reference);
+char *aws_pins_text(const AwsCluster *cluster); /* as ProviderEvent.pins; new string or NULL */
+void aws_pins_look(AwsCluster *cluster);        /* from now on, now and then */
+void aws_pins_free(struct AwsPinning *pinning);
 
 /* ---- when each task is looked at (aws_pace.c) ---- */
 /* It was seen so: what is learned from it, and when it is due again. */
@@ -210,6 +239,8 @@ typedef struct AwsTemplate AwsTemplate;
 /* What it is made from is there, or found, or made: it goes on with aws_host_buy(), or is refused. */
 void aws_template_get(AwsHost *host);
 void aws_template_free(void *template);
+/* Of one with this environment's tags: nothing that is bought from now on is made from it. */
+bool aws_template_is_former(const AwsCluster *cluster, const char *name);
 
 /* ---- a task: an attempt (aws_task.c, aws_definition.c) ---- */
 
@@ -268,6 +299,12 @@ void aws_task_free(void *task);
 /* It is looked for again a while later; harmless when repeated. */
 void aws_sweep_later(AwsCluster *cluster);
 void aws_sweep_free(struct AwsSweep *sweep);
+
+/* ---- what is of no environment that is known (aws_orphans.c) ---- */
+
+/* All of the place is looked at a while later; harmless when repeated. */
+void aws_orphans_later(AwsPlace *place, const char *installation);
+void aws_orphans_free(struct AwsOrphans *orphans);
 
 /* ---- nodes of a multinode job (aws_node.c) ---- */
 

@@ -336,6 +336,13 @@ static void describe_cluster(Look *look, AwsDone done)
         json_pack("{s:[s],s:[s]}", "clusters", look->cluster->cluster, "include", "TAGS"), NULL, done);
 }
 
+void aws_look_cluster(AwsCluster *cluster)
+{
+    Look *look = look_of(cluster);
+    if (cluster->state == CLUSTER_READY && !cluster->apply && !look->is_beginning)
+        describe_cluster(look, take_cluster);
+}
+
 /* ---- hosts ---- */
 
 static bool is_settled(const AwsHost *host)

@@ -98,6 +98,7 @@ void aws_place_free(AwsPlace *place)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(place->clients); i++)
         g_clear_pointer(&place->clients[i], aws_client_free);
+    aws_orphans_free(place->orphans);
     aws_credentials_source_unref(place->source);
     g_array_unref(place->waiting);
     g_free(place->region);

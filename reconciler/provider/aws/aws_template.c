@@ -1,9 +1,8 @@
 /* aws_template.c: what instances of an environment are made from: one launch template of ours for each kind
- * of image. Its name says from which spec it was made, so what $Latest and the newest image were then stays
- * with it until the spec changes, over every restart. */
+ * of image. Its name says from which spec and which pins (aws_pins.c) it was made, so that it is found again
+ * after a restart. */
 #include <string.h>
 #include "reconciler/provider/aws/aws_internal.h"
-#include "reconciler/provider/aws/ecs_words.h"
 #include "reconciler/provider/aws/launch_template.h"
 #include "reconciler/provider/aws/user_data.h"
 
@@ -85,7 +84,7 @@ static size_t make_tags(const AwsCluster *cluster, LaunchTag *tags)
     json_t *value;
     tags[len++] = (LaunchTag){TAG_INSTALL, cluster->installation};
     tags[len++] = (LaunchTag){TAG_ENVIRONMENT, cluster->name};
-    tags[len++] = (LaunchTag){TAG_GENERATION, cluster->environment->generation};
+    tags[len++] = (LaunchTag){TAG_GENERATION, cluster->generation};
     json_object_foreach(cluster->environment->instance_tags, key, value)
     {
         if (len < TAGS_MAX - 1)
@@ -104,7 +103,7 @@ static void add_own_tags(Query *query, const AwsCluster *cluster)
     query_add(query, "TagSpecification.1.Tag.2.Key", TAG_ENVIRONMENT);
     query_add(query, "TagSpecification.1.Tag.2.Value", cluster->name);
     query_add(query, "TagSpecification.1.Tag.3.Key", TAG_GENERATION);
-    query_add(query, "TagSpecification.1.Tag.3.Value", cluster->environment->generation);
+    query_add(query, "TagSpecification.1.Tag.3.Value", cluster->generation);
 }
 
 static char *user_data_of(const AwsTemplate *template, const XmlElement *own, GError **error)
@@ -150,6 +149,28 @@ static void make(AwsTemplate *template, const XmlElement *own)
     ask(template, query, AWS_EC2, "CreateLaunchTemplate", take_made);
 }
 
+/* ---- what it is made of: the image ---- */
+
+/* own: the user's template; NULL: none. */
+static void take_image(AwsTemplate *template, const XmlElement *own)
+{
+    const AwsCluster *cluster = template->cluster;
+    g_auto(AwsImage) image = {0};
+    g_autoptr(GError) error = NULL;
+    if (!aws_environment_image_of(cluster->environment, template->is_arm, template->is_gpu,
+                                  xml_text(own, "imageId"), &image, &error)) {
+        say(template, INSTANCE_REFUSED_CONFIGURATION, error->message);
+        return;
+    }
+    const char *id = image.id ? image.id : aws_pins_value(cluster, image.reference);
+    g_free(template->image);
+    template->image = g_strdup(id);
+    if (id)
+        make(template, own);
+    else
+        say(template, INSTANCE_REFUSED_UNKNOWN_LATER, "its image is being looked up");
+}
+
 /* ---- what it is made of: the user's template ---- */
 
 static void take_own(const AwsAnswer *answer, void *data)
@@ -160,21 +181,28 @@ static void take_own(const AwsAnswer *answer, void *data)
     else if (!own)
         say(data, INSTANCE_REFUSED_CONFIGURATION, "the environment's launch template has no such version");
     else
-        make(data, own);
+        take_image(data, own);
 }
 
 static void find_own(AwsTemplate *template)
 {
     const AwsEnvironment *environment = template->cluster->environment;
-    if (!environment->template_id && !environment->template_name) {
-        make(template, NULL);
+    g_autofree char *reference = aws_environment_template_reference(environment);
+    const char *version =
+        reference ? aws_pins_value(template->cluster, reference) : environment->template_version;
+    if (!aws_environment_has_template(environment)) {
+        take_image(template, NULL);
+        return;
+    }
+    if (!version) {
+        say(template, INSTANCE_REFUSED_UNKNOWN_LATER,
+            "the version of its launch template is being looked up");
         return;
     }
     g_autoptr(Query) query = query_new("DescribeLaunchTemplateVersions", EC2_VERSION);
     query_add(query, "LaunchTemplateId", environment->template_id);
     query_add(query, "LaunchTemplateName", environment->template_id ? NULL : environment->template_name);
-    query_add(query, "LaunchTemplateVersion.1",
-              environment->template_version ? environment->template_version : "$Default");
+    query_add(query, "LaunchTemplateVersion.1", version);
     ask(template, query, AWS_EC2, "DescribeLaunchTemplateVersions", take_own);
 }
 
@@ -188,6 +216,7 @@ static void take_profile(const AwsAnswer *answer, void *data)
         fail(template, "the instance profile cannot be found (instanceRole)", answer->error);
         return;
     }
+    g_free(template->profile_arn);
     template->profile_arn = g_strdup(arn);
     find_own(template);
 }
@@ -200,6 +229,7 @@ static void find_profile(AwsTemplate *template)
     g_auto(AwsArn) arn = {0};
     bool is_arn = role && aws_arn_parse(role, &arn);
     if (!role || (is_arn && g_str_has_prefix(arn.resource, "instance-profile/"))) {
+        g_free(template->profile_arn);
         template->profile_arn = g_strdup(role);
         find_own(template);
         return;
@@ -208,39 +238,6 @@ static void find_profile(AwsTemplate *template)
     g_autoptr(Query) query = query_new("GetInstanceProfile", "2010-05-08");
     query_add(query, "InstanceProfileName", slash ? slash + 1 : role);
     ask(template, query, AWS_IAM, "GetInstanceProfile", take_profile);
-}
-
-/* ---- what it is made of: the image ---- */
-
-static void take_image(const AwsAnswer *answer, void *data)
-{
-    AwsTemplate *template = data;
-    if (answer->error) {
-        fail(template, "the newest image cannot be found", answer->error);
-        return;
-    }
-    template->image = g_strdup(ecs_text(json_object_get(answer->json, "Parameter"), "Value"));
-    find_profile(template);
-}
-
-static void find_image(AwsTemplate *template)
-{
-    bool is_id = false;
-    g_autoptr(GError) error = NULL;
-    g_autofree char *image = aws_environment_image(template->cluster->environment, template->is_arm,
-                                                   template->is_gpu, &is_id, &error);
-    g_clear_pointer(&template->image, g_free);
-    g_clear_pointer(&template->profile_arn, g_free);
-    if (!image) {
-        say(template, INSTANCE_REFUSED_CONFIGURATION, error->message);
-    } else if (is_id) {
-        template->image = g_steal_pointer(&image);
-        find_profile(template);
-    } else {
-        const AwsQuestion question = {
-            .service = AWS_SSM, .action = "GetParameter", .done = take_image, .data = template};
-        aws_ask_json(template->cluster->place, &question, json_pack("{s:s}", "Name", image));
-    }
 }
 
 /* ---- whether it is there ---- */
@@ -254,7 +251,7 @@ static void take_found(const AwsAnswer *answer, void *data)
         return;
     }
     if (!item) {
-        find_image(template);
+        find_profile(template);
         return;
     }
     template->id = g_strdup(xml_text(item, "launchTemplateId"));
@@ -275,7 +272,7 @@ static void find(AwsTemplate *template)
 static char *name_of(const AwsCluster *cluster, const char *flavour)
 {
     char *name = g_strdup_printf("%s-%.4s-%s-%s", cluster->cluster, cluster->installation,
-                                 cluster->environment->generation, flavour);
+                                 cluster->generation, flavour);
     if (strlen(name) <= NAME_MAX_CHARS)
         return name;
     Digest digest;
@@ -287,21 +284,64 @@ static char *name_of(const AwsCluster *cluster, const char *flavour)
     return shorter;
 }
 
-void aws_template_get(AwsHost *host)
+bool aws_template_is_former(const AwsCluster *cluster, const char *name)
 {
-    AwsCluster *cluster = host->cluster;
+    static const char *const flavours[] = {"x86", "arm64", "x86-gpu", "arm64-gpu"};
+    if (!name || !cluster->pins || cluster->state != CLUSTER_READY || cluster->apply)
+        return false; /* it is not known, or about to change */
+    for (size_t i = 0; i < G_N_ELEMENTS(flavours); i++) {
+        g_autofree char *present = name_of(cluster, flavours[i]);
+        if (strcmp(present, name) == 0)
+            return false;
+    }
+    return true;
+}
+
+static MachineKind kind_of(const AwsHost *host)
+{
+    return host->is_gpu ? (host->is_arm ? MACHINE_ARM_GPU : MACHINE_X86_GPU)
+                        : (host->is_arm ? MACHINE_ARM : MACHINE_X86);
+}
+
+static void take_pins(const char *fault, bool is_wrong, void *data)
+{
+    AwsHost *host = aws_about_host(data);
+    g_free(data);
+    if (host && host->state >= HOST_MADE)
+        return;
+    if (host && fault)
+        aws_host_refuse(host, is_wrong ? INSTANCE_REFUSED_CONFIGURATION : INSTANCE_REFUSED_UNKNOWN_LATER,
+                        fault);
+    else if (host)
+        aws_template_get(host);
+}
+
+static AwsTemplate *get(AwsCluster *cluster, const AwsHost *host)
+{
     g_autofree char *flavour =
         g_strdup_printf("%s%s", host->is_arm ? "arm64" : "x86", host->is_gpu ? "-gpu" : "");
     AwsTemplate *template = g_hash_table_lookup(cluster->templates, flavour);
-    if (!template) {
-        template = g_new0(AwsTemplate, 1);
-        *template = (AwsTemplate){.cluster = cluster,
-                                  .is_arm = host->is_arm,
-                                  .is_gpu = host->is_gpu,
-                                  .name = name_of(cluster, flavour),
-                                  .waiting = g_array_new(FALSE, FALSE, sizeof(LaunchToken))};
-        g_hash_table_insert(cluster->templates, g_steal_pointer(&flavour), template);
+    if (template)
+        return template;
+    template = g_new0(AwsTemplate, 1);
+    *template = (AwsTemplate){.cluster = cluster,
+                              .is_arm = host->is_arm,
+                              .is_gpu = host->is_gpu,
+                              .name = name_of(cluster, flavour),
+                              .waiting = g_array_new(FALSE, FALSE, sizeof(LaunchToken))};
+    g_hash_table_insert(cluster->templates, g_steal_pointer(&flavour), template);
+    return template;
+}
+
+void aws_template_get(AwsHost *host)
+{
+    AwsCluster *cluster = host->cluster;
+    if (!aws_pins_have(cluster, kind_of(host))) {
+        cluster->machines |= 1u << kind_of(host);
+        aws_pins_find(cluster, take_pins, aws_about(cluster->provider, &host->token));
+        return;
     }
+    AwsTemplate *template = get(cluster, host);
     if (template->id) {
         aws_host_buy(host, template->id, template->version);
         return;

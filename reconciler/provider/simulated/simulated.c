@@ -28,6 +28,7 @@ Simulated *simulated_new(const SimulatedOptions *options, int64_t now_ms)
     simulated->far = g_hash_table_new_full(launch_token_hash, launch_token_same, NULL, g_free);
     simulated->near_resources = g_ptr_array_new_with_free_func(near_resource_free);
     simulated->held = g_ptr_array_new_with_free_func(held_free);
+    simulated->newest_image = 1;
     simulated->cloud = simulated_cloud_new(&options->cloud, now_ms);
     event_queue_init(&simulated->wire, now_ms);
     return simulated;

@@ -71,6 +71,10 @@ void simulated_host_leave(Simulated *simulated, const LaunchToken *token);
  * nothing is held.
  */
 bool simulated_meddle(Simulated *simulated, Rng *rng);
+/* There is a newer image for machines. */
+void simulated_release(Simulated *simulated);
+/* Which one the machines of an environment are made from, and the newest there is; 0: it has none. */
+int simulated_image(const Simulated *simulated, const char *environment, int *ret_newest);
 /* A pass of the provider's own: tells what is held of each resource (unless it gets lost). */
 void simulated_look(Simulated *simulated);
 size_t simulated_held_len(const Simulated *simulated);

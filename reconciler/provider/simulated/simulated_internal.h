@@ -38,8 +38,10 @@ typedef struct {
     char *name;
     char *text;  /* its spec, or what was observed, as JSON; NULL: it goes, or is not there */
     char **keep; /* or NULL */
+    char *pins;  /* as of ResourceRequest, or of ProviderEvent */
     Digest digest;
     uint64_t number;
+    unsigned machines; /* as of ResourceRequest */
 } ResourceOrder;
 
 typedef struct {
@@ -67,6 +69,7 @@ typedef struct {
     json_t *spec;  /* NULL: somebody removed it */
     Digest digest; /* of what it was made by, and which */
     uint64_t number;
+    int image; /* that its machines are made from; 0: it has none */
 } FarResource;
 
 /* What the near end still waits for. */
@@ -123,6 +126,7 @@ struct Simulated {
     GHashTable *far;          /* token → Far */
     Far *oldest, *newest;
     GPtrArray *held;      /* of FarResource, the oldest first */
+    int newest_image;     /* from 1 */
     int64_t held_told_ms; /* arrival of the newest event about any of them */
 };
 

@@ -15,6 +15,7 @@ ResourceOrder *resource_order_copy(const ResourceOrder *order)
     copy->name = g_strdup(order->name);
     copy->text = g_strdup(order->text);
     copy->keep = g_strdupv(order->keep);
+    copy->pins = g_strdup(order->pins);
     return copy;
 }
 
@@ -26,6 +27,7 @@ void resource_order_free(void *data)
     g_free(order->name);
     g_free(order->text);
     g_strfreev(order->keep);
+    g_free(order->pins);
     g_free(order);
 }
 
@@ -105,6 +107,14 @@ static char *observed_of(const FarResource *held)
     return text;
 }
 
+/* NULL: no machines are made of it. New string. */
+static char *pins_of(const Simulated *simulated, const FarResource *held)
+{
+    return held->image ? g_strdup_printf("{\"newest\":{\"image\":\"%d\"},\"pinned\":{\"image\":\"%d\"}}",
+                                         simulated->newest_image, held->image)
+                       : NULL;
+}
+
 typedef enum { MAY_BE_LOST, SURE } Delivery;
 
 static void tell(Simulated *simulated, ProviderEventType type, const ResourceOrder *order, Delivery delivery)
@@ -125,10 +135,11 @@ static void tell(Simulated *simulated, ProviderEventType type, const ResourceOrd
 static void tell_held(Simulated *simulated, ProviderEventType type, const FarResource *held,
                       Delivery delivery)
 {
-    g_autofree char *observed = observed_of(held);
+    g_autofree char *observed = observed_of(held), *pins = pins_of(simulated, held);
     ResourceOrder order = {.kind = held->kind,
                            .name = held->name,
                            .text = observed,
+                           .pins = pins,
                            .digest = held->digest,
                            .number = held->number};
     tell(simulated, type, &order, delivery);
@@ -144,8 +155,20 @@ int64_t far_resources_tell(Simulated *simulated)
     return simulated->held_told_ms;
 }
 
+/* As it is pinned; looked up now where it is not. */
+static int image_of(const Simulated *simulated, const ResourceOrder *order)
+{
+    json_t *pins = order->pins ? json_loads(order->pins, 0, NULL) : NULL;
+    const char *image = json_string_value(json_object_get(pins, "image"));
+    int number = !order->machines ? 0
+                 : image          ? (int)g_ascii_strtoll(image, NULL, 10)
+                                  : simulated->newest_image;
+    json_decref(pins);
+    return number;
+}
+
 /* What is to be left stays as it is there. */
-static void make(FarResource *held, const ResourceOrder *order)
+static void make(const Simulated *simulated, FarResource *held, const ResourceOrder *order)
 {
     json_t *spec = json_loads(order->text, 0, NULL);
     for (guint i = 0; held->spec && order->keep && order->keep[i]; i++) {
@@ -156,6 +179,7 @@ static void make(FarResource *held, const ResourceOrder *order)
     held->spec = spec;
     held->digest = order->digest;
     held->number = order->number;
+    held->image = image_of(simulated, order);
 }
 
 static FarResource *held_add(Simulated *simulated, const ResourceOrder *order)
@@ -193,7 +217,7 @@ void far_resource_take(Simulated *simulated, const Message *message)
     }
     held = held ? held : held_add(simulated, order);
     if (!is_done)
-        make(held, order);
+        make(simulated, held, order);
     tell_held(simulated, PROVIDER_EVENT_RESOURCE_APPLIED, held, MAY_BE_LOST);
 }
 
@@ -223,6 +247,18 @@ bool simulated_meddle(Simulated *simulated, Rng *rng)
     else if (held->spec)
         set_at(held->spec, fields[field], drawn_value(field, rng));
     return true;
+}
+
+void simulated_release(Simulated *simulated)
+{
+    simulated->newest_image++;
+}
+
+int simulated_image(const Simulated *simulated, const char *environment, int *ret_newest)
+{
+    const FarResource *held = held_find(simulated, KIND_COMPUTE_ENVIRONMENT, environment);
+    *ret_newest = simulated->newest_image;
+    return held ? held->image : 0;
 }
 
 void simulated_look(Simulated *simulated)
@@ -313,6 +349,7 @@ void near_resource_told(Simulated *simulated, const ResourceOrder *order, Provid
     event->number = order->number;
     event->applied = order->digest;
     event->observed = order->text;
+    event->pins = order->pins;
     if (event->type == PROVIDER_EVENT_RESOURCE_REFUSED)
         event->reason = "Throttling: refused by the simulation";
     if (near && event->type != PROVIDER_EVENT_RESOURCE_OBSERVED && near->order->number == order->number)
@@ -328,6 +365,8 @@ void near_resources_apply(Provider *provider, const ResourceRequest *requests, s
                                .name = (char *)(uintptr_t)request->name,
                                .text = (char *)(uintptr_t)request->spec,
                                .keep = (char **)(uintptr_t)request->keep,
+                               .pins = (char *)(uintptr_t)request->pins,
+                               .machines = request->machines,
                                .digest = request->digest,
                                .number = request->number};
         NearResource *near = near_find(simulated, request->kind, request->name);

@@ -444,6 +444,7 @@ def region_state(region):
             {
                 "id": each.id,
                 "type": each.type,
+                "image": each.launch.image_id,
                 "zone": each.zone,
                 "market": each.market,
                 "state": each.state,

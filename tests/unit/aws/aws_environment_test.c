@@ -44,6 +44,53 @@ static void test_images(void)
                 "ECS_AL2023_NVIDIA, ECS_AL2 or ECS_AL2_NVIDIA");
 }
 
+static void check_reference(const char *resources, bool is_arm, bool is_gpu, const char *theirs,
+                            const char *reference, const char *what)
+{
+    g_autoptr(AwsEnvironment) environment = parse(resources);
+    g_auto(AwsImage) image = {0};
+    g_assert_true(aws_environment_image_of(environment, is_arm, is_gpu, theirs, &image, NULL));
+    g_assert_cmpstr(image.reference, ==, reference);
+    g_assert_cmpstr(reference ? image.parameter : image.id, ==, what);
+    g_assert_cmpint(image.id == NULL, ==, reference != NULL);
+}
+
+/* batch: "AMI choice": one's own, then the launch template's, then the newest. */
+static void test_image_references(void)
+{
+    g_autoptr(AwsEnvironment) newer = parse(",\"ec2Configuration\":[{\"imageType\":\"ECS_NEWER\"}]");
+    g_auto(AwsImage) image = {0};
+    check_reference("", false, false, NULL, "image ECS_AL2023 x86_64",
+                    OPTIMIZED "amazon-linux-2023/recommended/image_id");
+    check_reference("", true, true, NULL, "image ECS_AL2023_NVIDIA arm64",
+                    OPTIMIZED "amazon-linux-2023/arm64/gpu/recommended/image_id");
+    check_reference("", false, false, "ami-2", NULL, "ami-2");
+    check_reference(",\"imageId\":\"ami-1\"", false, false, "ami-2", NULL, "ami-1");
+    check_reference("", false, false, "resolve:ssm:/mine", "image /mine", "/mine");
+    check_reference(",\"imageId\":\"resolve:ssm:/mine:3\"", false, false, NULL, "image /mine:3", "/mine:3");
+    g_assert_false(aws_environment_image_of(newer, false, false, NULL, &image, NULL));
+    g_assert_true(aws_environment_image_of(newer, false, false, "ami-2", &image, NULL));
+}
+
+static void check_template(const char *resources, const char *expected)
+{
+    g_autoptr(AwsEnvironment) environment = parse(resources);
+    g_autofree char *reference = aws_environment_template_reference(environment);
+    g_assert_cmpstr(reference, ==, expected);
+}
+
+static void test_template_references(void)
+{
+    check_template("", NULL);
+    check_template(",\"launchTemplate\":{\"launchTemplateName\":\"own\"}", "launch template own ($Default)");
+    check_template(",\"launchTemplate\":{\"launchTemplateName\":\"own\",\"version\":\"\"}",
+                   "launch template own ($Default)");
+    check_template(",\"launchTemplate\":{\"launchTemplateId\":\"lt-1\",\"version\":\"$Latest\"}",
+                   "launch template lt-1 ($Latest)");
+    check_template(",\"launchTemplate\":{\"launchTemplateId\":\"lt-1\",\"version\":\"7\"}", NULL);
+    check_template(",\"launchTemplate\":{\"launchTemplateId\":\"lt-1\",\"version\":7}", NULL);
+}
+
 static void check_generation(const char *resources, bool is_same)
 {
     g_autoptr(AwsEnvironment) one = parse(""), other = parse(resources);
@@ -84,6 +131,8 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/aws-environment/images", test_images);
+    g_test_add_func("/aws-environment/image-references", test_image_references);
+    g_test_add_func("/aws-environment/template-references", test_template_references);
     g_test_add_func("/aws-environment/generations", test_generations);
     g_test_add_func("/aws-environment/place", test_place);
     return g_test_run();

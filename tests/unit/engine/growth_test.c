@@ -157,6 +157,31 @@ static void test_success_forgets(void)
     fixture_end(&fixture);
 }
 
+/* While it is looked up what machines are made from none is bought, there or elsewhere; as soon as that is
+ * known what is wanted is, whether jobs wait for it or not. */
+static void test_pinning(void)
+{
+    Fixture fixture;
+    fixture_begin(&fixture);
+    Environment *first = world_environment(fixture.world, VIEW("first"));
+    fixture_job(fixture.world, 1, "two", "");
+    first->is_pinning = true;
+    assert_run(&fixture, "");
+    first->is_pinning = false;
+    assert_run(&fixture, "first/c5.large ");
+    fixture_put(fixture.world, KIND_COMPUTE_ENVIRONMENT, "kept",
+                "{\"computeResources\":{\"instanceTypes\":[\"c5.large\"],\"maxvCpus\":8,\"minvCpus\":2,"
+                "\"type\":\"EC2\"},\"provider\":\"simulated\",\"type\":\"MANAGED\"}",
+                1);
+    Environment *kept = world_environment(fixture.world, VIEW("kept"));
+    kept->is_pinning = true;
+    assert_run(&fixture, "");
+    assert_run(&fixture, "");
+    kept->is_pinning = false;
+    assert_run(&fixture, "kept/c5.large ");
+    fixture_end(&fixture);
+}
+
 static void test_invalid(void)
 {
     Fixture fixture;
@@ -304,6 +329,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/growth/refused", test_refused);
     g_test_add_func("/growth/success-forgets", test_success_forgets);
+    g_test_add_func("/growth/pinning", test_pinning);
     g_test_add_func("/growth/invalid", test_invalid);
     g_test_add_func("/growth/not-in-a-row", test_not_in_a_row);
     g_test_add_func("/growth/room", test_room);

@@ -714,6 +714,49 @@ static void test_overridden(Fixture *fixture, gconstpointer data)
     g_assert_nonnull(strstr(json->str, "\"overridden\":[\n  {\"kind\":\"JobQueue\",\"name\":\"high\""));
 }
 
+/* What is newer is a note, and comes with a change of the environment's spec, unless it says manual. */
+static void test_newer(Fixture *fixture, gconstpointer data)
+{
+    static const struct {
+        const char *spec, *becomes;
+        bool is_taken;
+    } cases[] = {{ENVIRONMENT_SPEC, "taken with its next change, or by muster refresh spot", false},
+                 {"{\"computeResources\":{\"maxvCpus\":32,\"type\":\"EC2\"},\"type\":\"MANAGED\"}",
+                  "taken with this plan's change of it", true},
+                 {"{\"computeResources\":{\"maxvCpus\":32,\"type\":\"EC2\"},\"refresh\":\"manual\",\"type\":"
+                  "\"MANAGED\"}",
+                  "taken by muster refresh spot (refresh: manual)", false},
+                 {"{\"computeResources\":{\"maxvCpus\":32,\"type\":\"EC2\"},\"type\":\"UNMANAGED\"}",
+                  "taken with its replacement", false}};
+    PlanNote note = {KIND_COMPUTE_ENVIRONMENT, (char *)(uintptr_t) "spot", (char *)(uintptr_t) "t: 7 → 9"};
+    g_autoptr(GPtrArray) newer = g_ptr_array_new();
+    (void)data;
+    g_ptr_array_add(newer, &note);
+    have(fixture, KIND_COMPUTE_ENVIRONMENT, "spot", ENVIRONMENT_SPEC);
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *line =
+            g_strdup_printf("^ ComputeEnvironment/spot  t: 7 → 9; %s\n", cases[i].becomes);
+        fixture->actual.newer = NULL;
+        want(fixture, KIND_COMPUTE_ENVIRONMENT, "spot", cases[i].spec);
+        g_autoptr(Plan) without = build(fixture);
+        fixture->actual.newer = newer;
+        want(fixture, KIND_COMPUTE_ENVIRONMENT, "spot", cases[i].spec);
+        g_autoptr(Plan) plan = build(fixture);
+        g_autofree char *text = drift_text(plan);
+        g_assert_cmpstr(plan->id, ==, without->id);
+        g_assert_nonnull(strstr(text, line));
+        g_assert_cmpint(strstr(text, "takes what is newer: t: 7 → 9") != NULL, ==, cases[i].is_taken);
+        g_assert_cmpint(plan_is_empty(plan), ==, i == 0);
+    }
+    Manifest labelled = manifest_of(KIND_COMPUTE_ENVIRONMENT, "spot", ENVIRONMENT_SPEC);
+    labelled.metadata = VIEW("{\"labels\":{\"a\":\"b\"}}");
+    manifest_batch_add(fixture->batch, &labelled);
+    g_autoptr(Plan) plan = build(fixture);
+    g_autofree char *text = drift_text(plan);
+    g_assert_false(plan_is_empty(plan));
+    g_assert_nonnull(strstr(text, "t: 7 → 9; taken with its next change")); /* the spec is the same */
+}
+
 static void test_only(Fixture *fixture, gconstpointer data)
 {
     (void)data;
@@ -1212,6 +1255,7 @@ int main(int argc, char **argv)
     ADD("owners", test_owners);
     ADD("only", test_only);
     ADD("overridden", test_overridden);
+    ADD("newer", test_newer);
     ADD("drift", test_drift);
     ADD("drift-becomes", test_drift_becomes);
     ADD("renamed", test_renamed);

@@ -37,7 +37,12 @@ static void test_environment_defaults(void)
     g_assert_cmpint(empty->allocation, ==, ALLOCATION_BEST_FIT);
     g_assert_cmpint(empty->update_timeout_ms, ==, 0);
     g_assert_cmpint(empty->budget_day_micro, ==, 0);
+    g_assert_cmpint(empty->refresh, ==, REFRESH_ON_COMMIT);
     g_assert_false(empty->strict_max || empty->terminate_jobs_on_update);
+    g_autoptr(ComputeEnvironmentSpec) manual =
+        compute_environment_spec_decode(VIEW("{\"refresh\":\"manual\"}"), NULL);
+    g_assert_cmpint(manual->refresh, ==, REFRESH_MANUAL);
+    g_assert_null(compute_environment_spec_decode(VIEW("{\"refresh\":\"daily\"}"), NULL));
 }
 
 static void test_environment_scaling(void)

@@ -447,6 +447,22 @@ static void test_declared_otherwise(void)
     g_assert_null(drift_kept_paths(world, there(world))); /* all is put back */
 }
 
+/* The value and the annotation in one change: what was put back once is remembered under the new one. */
+static void test_declared_and_ignored(void)
+{
+    World *world = world_with(NULL);
+    Records *records = records_new();
+    see(world, OTHER, 1000);
+    drift_correct(world, there(world), 1000);
+    put(world, SPEC("128"), "ignore", 2000);
+    g_assert_null(drift_there(world));
+    g_assert_true(resource_drift(world, there(world))->is_ignored);
+    world = restarted(world, records); /* equal, with that */
+    see(world, "{\"" MOST "\":128,\"spec.computeResources.tags\":{\"team\":\"a\"}}", 3000);
+    world_free(world);
+    records_free(records);
+}
+
 /* A value that is kept as a digest, and one within an item of a list, are still what was declared. */
 static void test_declared_otherwise_in_other_forms(void)
 {
@@ -644,6 +660,7 @@ int main(int argc, char **argv)
     g_test_add_func("/drift/ignored-over-restarts", test_ignored_over_restarts);
     g_test_add_func("/drift/declared-otherwise", test_declared_otherwise);
     g_test_add_func("/drift/declared-otherwise-in-other-forms", test_declared_otherwise_in_other_forms);
+    g_test_add_func("/drift/declared-and-ignored", test_declared_and_ignored);
     g_test_add_func("/drift/digests", test_digests);
     g_test_add_func("/drift/private", test_private);
     g_test_add_func("/drift/put-back", test_put_back);
