@@ -176,6 +176,9 @@ char *metrics_text(const json_t *status, int64_t now_ms)
            (int64_t)(json_number_value(json_object_get(loop, "longestMs")) + 0.5));
     if (has(json_object_get(status, "backup"), "madeAt", &value))
         single(out, "backup_timestamp_seconds", "gauge", "When the last backup was made.", value);
+    has(json_object_get(status, "omitted"), "held", &value);
+    single(out, "held_tasks", "gauge", "Tasks of jobs that the state, which was restored, does not know.",
+           (value + (int64_t)json_array_size(json_object_get(status, "held"))) * 1000);
     if (has(loop, "over5Ms", &value))
         single(out, "loop_over_5ms_total", "counter", "How often that was more than 5 ms.", value * 1000);
     if (has(json_object_get(status, "jobs"), "unfinished", &value))

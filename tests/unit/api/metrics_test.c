@@ -5,7 +5,7 @@ static void test_text(void)
 {
     json_t *status = json_loads(
         "{\"version\": \"1.2\", \"startedAt\": 1500, \"loop\": {\"longestMs\": 3.4, \"over5Ms\": 2},"
-        "\"jobs\": {\"unfinished\": 7},"
+        "\"jobs\": {\"unfinished\": 7}, \"held\": [{}, {}], \"omitted\": {\"held\": 3},"
         "\"sources\": [{\"name\": \"a\\\"\\\\\\n\", \"state\": \"broken\", \"remote\": {\"state\": \"held\","
         "  \"behindSeconds\": 61, \"checkedAt\": 1700000000123}, \"webhook\": {\"acceptedAt\": "
         "1700000000000}},"
@@ -22,6 +22,7 @@ static void test_text(void)
         "# TYPE muster_loop_over_5ms_total counter",
         "muster_loop_over_5ms_total 2",
         "muster_jobs_unfinished 7",
+        "muster_held_tasks 5",
         "muster_source_state{source=\"a\\\"\\\\\\n\",state=\"ok\"} 0",
         "muster_source_state{source=\"a\\\"\\\\\\n\",state=\"broken\"} 1",
         "muster_source_state{source=\"directory\",state=\"odd\"} 1",
