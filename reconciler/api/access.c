@@ -1,6 +1,6 @@
 /* access.c: see access.h. */
 #include "reconciler/api/access.h"
-#include "spec/reference.h"
+#include "reconciler/api/declare.h"
 
 unsigned access_scope(const Operation *operation)
 {
@@ -35,12 +35,6 @@ static char *refusal(const Key *key, const Operation *operation, const char *why
 
 /* ---- what is submitted ---- */
 
-static char *name_of(Kind kind, const char *text)
-{
-    View qualifier, name = reference_name(kind, view_from(text), &qualifier);
-    return g_strndup(name.data, name.len);
-}
-
 static char *submission_refusal(const Key *key, const Operation *operation, const json_t *request)
 {
     const char *queue = json_string_value(json_object_get(request, "jobQueue"));
@@ -72,6 +66,49 @@ static char *lines_refusal(const Key *key, const Operation *operation, View body
         rest = (View){rest.data + len, rest.len - len};
     }
     return found;
+}
+
+/* ---- keys that see some queues ---- */
+
+/* What tells nothing of other queues: the rest of these operations looks at the key's queues (peer.h). */
+static bool is_by_queue(const Operation *operation)
+{
+    static const char *const names[] = {"submitjob",
+                                        "submit",
+                                        "bulk",
+                                        "canceljob",
+                                        "terminatejob",
+                                        "cancel",
+                                        "terminate",
+                                        "describejobs",
+                                        "listjobs",
+                                        "jobs",
+                                        "job",
+                                        "explain",
+                                        "wait",
+                                        "getlogevents",
+                                        "describejobqueues",
+                                        "getjobqueuesnapshot",
+                                        "describejobdefinitions",
+                                        "registerjobdefinition",
+                                        "deregisterjobdefinition",
+                                        NULL};
+    return g_strv_contains(names, operation->name);
+}
+
+static char *queue_refusal(const Key *key, const Operation *operation, const json_t *request)
+{
+    const char *queue = json_string_value(json_object_get(request, "jobQueue"));
+    g_autofree char *name = queue ? name_of(KIND_JOB_QUEUE, queue) : NULL;
+    if (!key->queues)
+        return NULL;
+    if (!is_by_queue(operation))
+        return refusal(key, operation,
+                       "the key allows some queues only, and this is about more than a queue");
+    if (!name || key_allows(key->queues, name))
+        return NULL;
+    g_autofree char *why = g_strdup_printf("the key does not allow the queue \"%s\"", name);
+    return refusal(key, operation, why);
 }
 
 /* ---- what is registered ---- */
@@ -135,6 +172,9 @@ char *access_refusal(const Key *key, const Operation *operation, const json_t *r
         return lines_refusal(key, operation, body);
     if (access_is_submission(operation))
         return submission_refusal(key, operation, request);
+    char *of_queue = queue_refusal(key, operation, request);
+    if (of_queue)
+        return of_queue;
     g_autofree char *why = operation->changes ? grants_refusal(key, request) : NULL;
     return why ? refusal(key, operation, why) : NULL;
 }

@@ -1,4 +1,5 @@
 #include "reconciler/api/job_query.h"
+#include "reconciler/api/peer.h"
 #include "reconciler/api/page.h"
 #include "spec/reference.h"
 
@@ -215,8 +216,11 @@ void job_query_gather(StoreReader *reader, Call *call)
         call->gather_error = g_strdup(error ? error->message : "the store could not be read");
 }
 
-void job_query_overlay(const World *world, JobQuery *jobs)
+void job_query_overlay(const World *world, const Call *call, JobQuery *jobs)
 {
+    for (guint i = jobs->views->len; i-- > 0;)
+        if (!call_sees_queue(call, ((JobView *)jobs->views->pdata[i])->queue))
+            g_ptr_array_remove_index(jobs->views, i);
     for (guint i = 0; i < jobs->views->len; i++) {
         JobView *view = jobs->views->pdata[i];
         job_view_overlay(world, view);

@@ -30,7 +30,8 @@ typedef struct {
 JobQuery *job_query_new(Call *call);
 /* For the query thread. */
 void job_query_gather(StoreReader *reader, Call *call);
-void job_query_overlay(const World *world, JobQuery *jobs);
+/* Views of jobs that who asked may not see are gone. */
+void job_query_overlay(const World *world, const Call *call, JobQuery *jobs);
 /* Children are filtered after the overlay, and so are rows whose state moved on since. */
 bool job_query_shows(const JobQuery *jobs, const JobView *view);
 

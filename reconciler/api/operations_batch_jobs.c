@@ -47,7 +47,7 @@ OperationStep describejobs_step(OperationContext *context, Call *call)
     JobQuery *jobs = call->state;
     if (call->gather_error)
         return call_fail(call, FAULT_INTERNAL, "%s", call->gather_error);
-    job_query_overlay(context->world, jobs);
+    job_query_overlay(context->world, call, jobs);
     json_t *array = json_array();
     for (guint i = 0; i < jobs->views->len; i++)
         json_array_append_new(array, job_view_detail(jobs->views->pdata[i], context->now_ms));
@@ -166,7 +166,7 @@ OperationStep listjobs_step(OperationContext *context, Call *call)
     JobQuery *jobs = call->state;
     if (call->gather_error)
         return call_fail(call, FAULT_INTERNAL, "%s", call->gather_error);
-    job_query_overlay(context->world, jobs);
+    job_query_overlay(context->world, call, jobs);
     json_t *body = json_object(), *array = json_array();
     for (guint i = 0; i < jobs->views->len; i++)
         if (job_query_shows(jobs, jobs->views->pdata[i]))

@@ -64,7 +64,7 @@ OperationStep jobs_step(OperationContext *context, Call *call)
         return call_fail(call, FAULT_INTERNAL, "%s", call->gather_error);
     if (jobs->array && !jobs->found)
         return call_fail(call, FAULT_NOT_FOUND, "there is no such job");
-    job_query_overlay(context->world, jobs);
+    job_query_overlay(context->world, call, jobs);
     json_t *body = json_object(), *array = json_array();
     for (guint i = 0; i < jobs->views->len; i++)
         if (job_query_shows(jobs, jobs->views->pdata[i]))
@@ -116,7 +116,7 @@ OperationStep job_step(OperationContext *context, Call *call)
         return call_fail(call, FAULT_NOT_FOUND, "there is no job \"%s\"", text);
     if (jobs->views->len > 1)
         return call_fail(call, FAULT_NOT_FOUND, "more than one job's id begins with \"%s\"", text);
-    job_query_overlay(context->world, jobs);
+    job_query_overlay(context->world, call, jobs);
     return call_done(call,
                      json_pack("{s:o}", "job",
                                job_view_json(jobs->views->pdata[0], context->facts->state_dir, VIEW_WHOLE)));

@@ -2,6 +2,7 @@
  * machine. Their lines have no times of their own: each has that of its attempt's start. */
 #include "reconciler/api/job_view.h"
 #include "reconciler/api/log_window.h"
+#include "reconciler/api/peer.h"
 #include "spec/base/units.h"
 
 #define GROUP          "/aws/batch/job"
@@ -124,7 +125,8 @@ void getlogevents_gather(StoreReader *reader, Call *call)
     g_autoptr(JobView) view = NULL;
     g_autoptr(GError) error = NULL;
     bool is_read = load(reader, query, &view, &error);
-    const AttemptRecord *attempt = view ? attempt_of(view, query) : NULL;
+    bool is_seen = view && call_sees_queue(call, view->queue);
+    const AttemptRecord *attempt = is_seen ? attempt_of(view, query) : NULL;
     g_autofree char *stream =
         attempt && !attempt_is_elsewhere(attempt) ? job_view_stream(view, attempt) : NULL;
     if (is_read && stream && strcmp(stream, query->stream) == 0) {

@@ -1,5 +1,6 @@
 /* operations_submit.c: SubmitJob and `submit`; CancelJob, TerminateJob, `cancel` and `terminate`. */
 #include "reconciler/api/job_lookup.h"
+#include "reconciler/api/peer.h"
 #include "reconciler/world/guest.h"
 
 /* ---- submit
@@ -170,11 +171,14 @@ OperationStep end_step(OperationContext *context, Call *call)
     if (call->gather_error)
         return call_fail(call, FAULT_INTERNAL, "%s", call->gather_error);
     EndKind kind = g_str_has_prefix(call->operation->name, "cancel") ? END_CANCEL : END_TERMINATE;
-    if (kind == END_TERMINATE)
+    if (kind == END_TERMINATE && call_sees_queue(call, NULL)) /* of which queue it was nobody knows */
         end_guests(context, lookup);
     const char *unknown = job_lookup_unknown(lookup, text);
     if (unknown && !call->operation->batch)
         return call_fail(call, FAULT_NOT_FOUND, "there is no job \"%s\"", unknown);
+    const char *hidden = call_hidden_job(call, context->world, lookup, text);
+    if (hidden)
+        return call_fail(call, FAULT_REFUSED, "job %s is of a queue that the key does not allow", hidden);
     const char *reason = NULL;
     request_string(call, "reason", &reason);
     if (!reason || !*reason)

@@ -1,5 +1,6 @@
 /* operations_wait.c: long polls over jobs and events. */
 #include "reconciler/api/job_lookup.h"
+#include "reconciler/api/peer.h"
 #include "reconciler/world/event_json.h"
 
 /* ---- wait: `since` is a digest of the states that the caller has seen
@@ -84,6 +85,8 @@ OperationStep wait_step(OperationContext *context, Call *call)
         return call_fail(call, FAULT_INTERNAL, "%s", call->gather_error);
     job_lookup_update(lookup, context->world);
     const char *unknown = call->phase ? job_lookup_unknown(lookup, text) : NULL;
+    if (!unknown)
+        unknown = call_hidden_job(call, context->world, lookup, text);
     if (unknown)
         return call_fail(call, FAULT_NOT_FOUND, "there is no job \"%s\"", unknown);
     bool late = context->offline || context->now_ms >= call->deadline_ms;

@@ -361,9 +361,9 @@ static void verified(Remote *remote, const Arrival *arrival)
     OpenKey *open = key_open(remote, arrival->key_id, arrival->now_ms);
     if (remote->is_stopping)
         refuse(arrival->request, 503, "ServiceUnavailable", "muster stops");
-    else if (!open) /* revoked meanwhile */
-        refuse(arrival->request, 403, "UnrecognizedClientException",
-               "The security token included in the request is invalid.");
+    else if (!open)
+        refuse_told(remote, arrival->request, 403, "UnrecognizedClientException",
+                    "The security token included in the request is invalid.");
     else if (arrival->verdict != SIGV4_GOOD)
         refuse_told(remote, arrival->request, 403, faults[arrival->verdict].type,
                     faults[arrival->verdict].text);

@@ -1,5 +1,11 @@
 #include "reconciler/api/resource_list.h"
 #include "reconciler/api/declare.h"
+#include "reconciler/api/peer.h"
+
+static bool is_seen(const Call *call, const Resource *resource)
+{
+    return resource->kind != KIND_JOB_QUEUE || call_sees_queue(call, resource->name);
+}
 
 static OperationStep list_named(OperationContext *context, Call *call, const ResourceListing *listing,
                                 const json_t *names)
@@ -12,7 +18,7 @@ static OperationStep list_named(OperationContext *context, Call *call, const Res
         g_autofree char *name = json_is_string(item) ? name_of(listing->kind, json_string_value(item)) : NULL;
         const Resource *resource =
             name ? world_resource(context->world, listing->kind, view_from(name)) : NULL;
-        if (resource)
+        if (resource && is_seen(call, resource))
             listing->add(context, resource, &page);
     }
     return page_done(call, &page, listing->answered);
@@ -35,6 +41,7 @@ OperationStep resource_list(OperationContext *context, Call *call, const Resourc
         at = world_resource_next(context->world, at);
     for (; at && at->kind == listing->kind && page_takes(&page, at->name);
          at = world_resource_next(context->world, at))
-        listing->add(context, at, &page);
+        if (is_seen(call, at))
+            listing->add(context, at, &page);
     return page_done(call, &page, listing->answered);
 }

@@ -106,6 +106,27 @@ exits "who is one" 0 api admin --raw 1 "$url" batch /muster/v1/keys '{}'
 like "sees them, without what seals them" "$out" '200 {"keys":*"name":"ci"*'
 case $out in *sealed*) is "nothing sealed" yes no ;; *) is "nothing sealed" no no ;; esac
 
+# ---- a key of some queues
+slow_job=$(mt submit --queue slow --definition ok -- sleep 600)
+fast_job=$(mt submit --queue fast --definition ok -- sleep 600)
+exits "jobs by id" 0 api ci "$url" batch DescribeJobs "{\"jobs\": [\"$slow_job\", \"$fast_job\"]}"
+like "those of its queue" "$out" "*$fast_job*"
+case $out in *"$slow_job"*) is "no others" yes no ;; *) is "no others" no no ;; esac
+exits "the jobs of another queue" 1 api ci "$url" batch ListJobs '{"jobQueue": "slow"}'
+like "are not listed" "$out" 'AccessDeniedException:*the queue "slow"*'
+exits "those of its own" 0 api ci "$url" batch ListJobs '{"jobQueue": "fast", "jobStatus": "RUNNING"}'
+like "are" "$out" "*$fast_job*"
+exits "its queues" 0 api ci "$url" batch DescribeJobQueues
+case $out in *slow*) is "are all that it sees" yes no ;; *) is "are all that it sees" no no ;; esac
+exits "to end a job of another" 1 api ci "$url" batch TerminateJob "{\"jobId\": \"$slow_job\", \"reason\": \"r\"}"
+like "is refused" "$out" "*$slow_job is of a queue that the key does not allow*"
+exits "one of its own" 0 api ci "$url" batch TerminateJob "{\"jobId\": \"$fast_job\", \"reason\": \"r\"}"
+exits "what is about everything" 0 api ci --raw 1 "$url" batch /muster/v1/status '{}'
+like "is refused" "$out" "403 *the key allows some queues only*"
+exits "the log of another's job" 1 api ci "$url" logs GetLogEvents "{\"logGroupName\": \"/aws/batch/job\", \"logStreamName\": \"ok/default/$slow_job.1\"}"
+like "is not there" "$out" "ResourceNotFoundException: *"
+exits "the other job goes on" 0 mt terminate "$slow_job" --reason "not needed"
+
 # ---- once
 exits "the same submission twice" 0 api ci --raw 2 "$url" batch /v1/submitjob "$submit"
 like "is one job" "$out" "200 *429 *sign it anew*"

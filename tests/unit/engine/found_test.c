@@ -311,7 +311,9 @@ static void test_guest_is_terminated(Engine *engine, gconstpointer data)
     g_assert_nonnull(strstr(engine->log->str, "answer terminate 404|"));
     job_id_to_text(&id, text);
     g_autofree char *request = g_strdup_printf("{'jobs':['%s']}", text);
-    engine_call(engine, "cancel", request); /* which ends nothing that runs */
+    g_autofree char *limited = g_strdup_printf("{'jobs':['%s'],'peer':{'queues':['main']}}", text);
+    engine_call(engine, "terminate", limited); /* nobody knows of which queue it was */
+    engine_call(engine, "cancel", request);    /* which ends nothing that runs */
     engine_settle(engine);
     g_assert_null(strstr(engine->log->str, "stop "));
     engine_call(engine, "terminate", request);
