@@ -21,6 +21,9 @@ DEBIAN_DEPS := gcc make pkg-config perl sqlite3 strace curl tmux groff-base libg
                lighttpd lighttpd-mod-openssl python3 python3-botocore python3-yaml docker.io busybox-static
 LINT_DEPS   := clang clang-format cppcheck libclang-rt-14-dev valgrind zsh fish jq
 BENCH_DEPS  := coinor-cbc
+# The one program of Debian's prometheus that tests want (19 MB to fetch, 48 MB there): the package would start a server and bring a web page's libraries.
+UNPACK_PROMTOOL = unpack=$$(mktemp -d) && cd $$unpack && apt-get download -q prometheus && dpkg-deb --fsys-tarfile prometheus_*.deb | tar -xO ./usr/bin/promtool >promtool && \
+                  $(SUDO) install -m755 promtool /usr/local/bin/promtool; rm -rf "$$unpack"
 # What nothing can be compiled without; and what `make test` and `make demo` install besides when it is not there.
 NO_LIBS     := $(shell { command -v $(firstword $(CC)) && command -v pkg-config && pkg-config --exists $(PACKAGES); } >/dev/null 2>&1 || echo yes)
 MISSING     := $(or $(NO_LIBS),$(shell { PATH=$$PATH:/usr/sbin; command -v prove && command -v strace && command -v curl && command -v git && \
@@ -124,6 +127,7 @@ deps: ## install the Debian packages that building and testing need (root or sud
 deps-lint: ## install these and what lint, fuzz, check-valgrind, the completion tests and those of examples/ci need
 	$(SUDO) apt-get update -q
 	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -q --no-install-recommends $(DEBIAN_DEPS) $(LINT_DEPS)
+	@command -v promtool >/dev/null || { $(UNPACK_PROMTOOL); }
 deps-bench: ## install what `make bench` needs besides: a solver of integer programmes, for one section
 	$(SUDO) apt-get update -q
 	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -q --no-install-recommends $(DEBIAN_DEPS) $(BENCH_DEPS)

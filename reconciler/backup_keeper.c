@@ -96,7 +96,7 @@ static void log_fault(BackupKeeper *keeper)
 {
     if (keeper->error && g_strcmp0(keeper->error, keeper->logged) != 0) {
         g_autofree char *line = g_strdup_printf("no backup was made: %s", keeper->error);
-        keeper->log.line(keeper->log.self, line);
+        log_tell(&keeper->log, &(LogEntry){.level = LOG_LEVEL_WARNING, .message = line});
     }
     g_free(keeper->logged);
     keeper->logged = g_strdup(keeper->error);

@@ -1,5 +1,6 @@
 /* engine_ports.c: what the tick reaches the outside through, for real. */
 #include "reconciler/engine_ports.h"
+#include "reconciler/api/meters.h"
 #include "reconciler/aws_edge.h"
 #include "reconciler/provider/aws/aws.h"
 #include "reconciler/provider/docker/docker.h"
@@ -9,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,10 +19,12 @@ struct EnginePorts {
     StoreCommitted committed;
     ProviderEventFunc event;
     void (*log)(void *data, const char *text);
+    void (*entry)(void *data, const LogEntry *entry);
     void (*expect)(uint64_t sequence, void *data);
     void *data;
     Store *store;
     StoreReader *reader; /* of the query thread */
+    Meters *meters;      /* NULL: nothing is counted */
     Provider *provider;
     AwsTime time;
     Worker *query, *load, *files;
@@ -74,6 +78,39 @@ static bool port_reopen(void *self, GError **error)
 static uint64_t port_term(void *self)
 {
     return store_term(((EnginePorts *)self)->store);
+}
+
+/* ---- figures ---- */
+
+/* Pages in use; 0: not known. */
+static int64_t resident_bytes(void)
+{
+    g_autofree char *text = NULL;
+    long long all, resident;
+    if (!g_file_get_contents("/proc/self/statm", &text, NULL, NULL) ||
+        sscanf(text, "%lld %lld", &all, &resident) != 2)
+        return 0;
+    return (int64_t)resident * sysconf(_SC_PAGESIZE);
+}
+
+static int64_t cpu_us(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * G_USEC_PER_SEC + usage.ru_utime.tv_usec +
+           usage.ru_stime.tv_usec;
+}
+
+static void collect(Meters *meters, void *data)
+{
+    const EnginePorts *ports = data;
+    uint64_t transactions;
+    meters->resident_bytes = resident_bytes();
+    meters->cpu_us = cpu_us();
+    if (!ports->store) /* it is being opened again */
+        return;
+    meters->store.transaction = store_transaction_times(ports->store);
+    store_counters(ports->store, &transactions, &meters->store.rows);
 }
 
 /* ---- work
@@ -198,6 +235,34 @@ static int64_t settle_ms(void)
     return text ? g_ascii_strtoll(text, NULL, 10) : 0;
 }
 
+/* A provider speaks of what does not work; what it is about comes first: "ComputeEnvironment/NAME: …". */
+static void log_provider(const EnginePorts *ports, ProviderType provider, const char *text)
+{
+    const char *end = g_str_has_prefix(text, "ComputeEnvironment/") ? strchr(text, ':') : NULL;
+    g_autofree char *resource = end ? g_strndup(text, (gsize)(end - text)) : NULL;
+    const LogPort log = {.line = ports->log, .entry = ports->entry, .self = ports->data};
+    log_tell(&log, &(LogEntry){.level = LOG_LEVEL_WARNING,
+                               .message = text,
+                               .provider = provider_type_name(provider),
+                               .resource = resource});
+}
+
+static void log_aws(void *data, const char *text)
+{
+    log_provider(data, PROVIDER_AWS, text);
+}
+
+static void log_docker(void *data, const char *text)
+{
+    log_provider(data, PROVIDER_DOCKER, text);
+}
+
+/* NULL: they are not counted. */
+static CallMeter *calls_of(EnginePorts *ports, ProviderType provider)
+{
+    return ports->meters ? &ports->meters->calls[provider] : NULL;
+}
+
 static bool open_providers(EnginePorts *ports, GError **error)
 {
     ProviderSet *set = provider_set_new(ports->event, ports->data);
@@ -212,20 +277,22 @@ static bool open_providers(EnginePorts *ports, GError **error)
     ports->time = aws_edge_time(seed);
     const AwsProviderOptions aws = {.event = provider_set_event,
                                     .data = provider_set_member(set, PROVIDER_AWS),
-                                    .log = ports->log,
-                                    .log_data = ports->data,
+                                    .log = log_aws,
+                                    .log_data = ports,
                                     .variable = aws_edge_variable,
                                     .time = &ports->time,
+                                    .calls = calls_of(ports, PROVIDER_AWS),
                                     .settle_ms = settle_ms()};
     provider_set_put(set, PROVIDER_AWS, provider_aws_new(&aws));
     const DockerProviderOptions docker = {.event = provider_set_event,
                                           .data = provider_set_member(set, PROVIDER_DOCKER),
-                                          .log = ports->log,
-                                          .log_data = ports->data,
+                                          .log = log_docker,
+                                          .log_data = ports,
                                           .variable = aws_edge_variable,
                                           .now_ms = ports->time.now_ms,
                                           .monotonic_ms = ports->time.monotonic_ms,
-                                          .time = ports->time.self};
+                                          .time = ports->time.self,
+                                          .calls = calls_of(ports, PROVIDER_DOCKER)};
     provider_set_put(set, PROVIDER_DOCKER, provider_docker_new(&docker));
     return true;
 }
@@ -237,8 +304,14 @@ EnginePorts *engine_ports_new(const EnginePortsOptions *options, GError **error)
     ports->committed = options->committed;
     ports->event = options->event;
     ports->log = options->log;
+    ports->entry = options->entry;
     ports->expect = options->expect;
     ports->data = options->data;
+    ports->meters = options->meters;
+    if (ports->meters) {
+        ports->meters->collect = collect;
+        ports->meters->collect_data = ports;
+    }
     if (!port_open(ports, error))
         return NULL;
     if (options->launch && !open_providers(ports, error))
@@ -263,6 +336,8 @@ void engine_ports_free(EnginePorts *ports)
     if (!ports)
         return;
     engine_ports_stop_work(ports);
+    if (ports->meters)
+        ports->meters->collect = NULL;
     if (ports->provider)
         ports->provider->free(ports->provider);
     g_clear_pointer(&ports->store, store_free);
@@ -280,7 +355,7 @@ Ports engine_ports_get(EnginePorts *ports)
                   .self = ports},
         .work = ports->work,
         .files = {.remove_tree = port_remove_tree, .remove_empty = port_remove_empty, .self = ports},
-        .log = {.line = ports->log, .self = ports->data},
+        .log = {.line = ports->log, .entry = ports->entry, .self = ports->data},
         .provider = ports->provider,
         .entropy = {port_entropy, NULL}};
 }

@@ -12,9 +12,13 @@ typedef struct {
     StoreCommitted committed;
     ProviderEventFunc event;
     void (*log)(void *data, const char *text);
+    void (*entry)(void *data,
+                  const LogEntry *entry); /* the same with what is known; NULL: there is only log */
     /* A batch that changes resources, runs or applies was handed to the store; may be NULL. */
     void (*expect)(uint64_t sequence, void *data);
     void *data; /* of all of them */
+    struct Meters
+        *meters; /* providers count their calls there, and it is given figures of the store; or NULL */
 } EnginePortsOptions;
 EnginePorts *engine_ports_new(const EnginePortsOptions *options, GError **error);
 /* Joins the worker threads; what they completed still waits in the loop's context. */

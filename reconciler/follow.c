@@ -171,8 +171,8 @@ static void watch_bases(Follow *follow)
         if (watch)
             g_ptr_array_add(follow->base_watches, watch);
         else
-            reconciler_log(follow->target.reconciler, "%s cannot be watched: %s",
-                           (const char *)bases->pdata[i], error->message);
+            reconciler_tell(follow->target.reconciler, (LogEntry){.level = LOG_LEVEL_WARNING},
+                            "%s cannot be watched: %s", (const char *)bases->pdata[i], error->message);
     }
     source_follower_doubt(follow->follower);
     follow->again = true;

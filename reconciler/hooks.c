@@ -7,7 +7,8 @@
 #include "reconciler/api/webhook.h"
 #include "reconciler/clock.h"
 
-#define STATUS_AGE_US INT64_C(1000000) /* an answer is given again for so long */
+#define ANSWER_AGE_US      INT64_C(1000000) /* an answer is given again for so long */
+#define ANSWER_PATIENCE_MS 2000             /* then whoever asks is told that there is none */
 
 /* Of each source, for who can sign: sixty at once, then two in a second. */
 static const RateLimit taken_limit = {.every_ms = 500, .burst = 60};
@@ -23,6 +24,18 @@ typedef struct {
     Deliveries deliveries;
 } Gate;
 
+/* What the engine is asked for whoever asks here. */
+typedef enum { QUESTION_METRICS, QUESTION_READY, QUESTIONS } QuestionKind;
+typedef struct {
+    Hooks *hooks;
+    QuestionKind kind;
+    GPtrArray *askers; /* of ListenerRequest*: wait for the answer */
+    GSource *timer;    /* of their patience; NULL: nobody waits */
+    bool is_asked;
+    OperationResult result; /* the newest; http_status 0: there is none yet */
+    int64_t answered_us;    /* monotonic */
+} Question;
+
 struct Hooks {
     Listener *listener;
     GPtrArray *follows; /* NULL: it stops */
@@ -34,17 +47,8 @@ struct Hooks {
     GHashTable *gates; /* name of a source → Gate*; "": of names that no source has */
     GThreadPool *pool; /* one thread: judges */
     GAsyncQueue *judged;
-    /* of /metrics and /readyz */
-    GArray *askers; /* of Asker: wait for the answer of status */
-    bool is_asked;
-    json_t *status;               /* NULL: not asked yet, or it failed */
-    int64_t status_ms, status_us; /* the clock then, and the monotonic one */
+    Question questions[QUESTIONS];
 };
-
-typedef struct {
-    ListenerRequest *request;
-    bool wants_metrics;
-} Asker;
 
 typedef struct {
     Hooks *hooks;
@@ -110,7 +114,7 @@ static void log_unknown(Hooks *hooks, const ListenerRequest *request, int64_t co
     g_autofree char *text = g_strdup_printf("a webhook was refused: no source is called \"%.128s\" "
                                             "(%" G_GINT64_FORMAT " since the last one that was told)",
                                             name, count);
-    hooks->log.line(hooks->log.self, text);
+    log_tell(&hooks->log, &(LogEntry){.level = LOG_LEVEL_WARNING, .message = text});
 }
 
 /* follow NULL: no source is called so. */
@@ -312,67 +316,116 @@ static void health_take(ListenerRequest *request, void *data)
     answer(request, 200, "ok");
 }
 
-/* ---- what status says ---- */
+/* ---- what the engine is asked ---- */
 
-static void answer_metrics(const Hooks *hooks, ListenerRequest *request)
+static void answer_metrics(ListenerRequest *request, const OperationResult *result)
 {
     listener_answer(request, &(ListenerAnswer){.status = 200,
                                                .type = METRICS_TYPE,
-                                               .text = metrics_text(hooks->status, hooks->status_ms)});
+                                               .text = g_strndup(result->text->str, result->text->len)});
 }
 
-static void answer_asker(const Hooks *hooks, const Asker *asker)
+static void answer_ready(ListenerRequest *request, const OperationResult *result)
 {
-    if (!hooks->status)
-        answer(asker->request, 503, "the engine does not answer");
-    else if (asker->wants_metrics)
-        answer_metrics(hooks, asker->request);
-    else if (json_object_get(hooks->status, "refusal"))
-        answer(asker->request, 503, "the state cannot be written");
+    const char *reason = json_string_value(json_object_get(result->body, "reason"));
+    if (json_is_true(json_object_get(result->body, "ready")))
+        answer(request, 200, "ready");
     else
-        answer(asker->request, 200, "ready");
+        answer(request, 503, reason ? reason : "not ready");
 }
 
-static void on_status(Call *call)
+static void answer_asker(const Question *question, ListenerRequest *request)
 {
-    Hooks *hooks = call->owner;
-    json_decref(hooks->status);
-    hooks->status = call->result.http_status == 200 ? json_incref(call->result.body) : NULL;
-    hooks->status_ms = hooks->clock.now_ms(hooks->clock.self);
-    hooks->status_us = clock_us();
-    hooks->is_asked = false;
+    if (question->result.http_status != 200)
+        answer(request, 503, "the engine does not answer");
+    else if (question->kind == QUESTION_METRICS)
+        answer_metrics(request, &question->result);
+    else
+        answer_ready(request, &question->result);
+}
+
+static void question_drop_timer(Question *question)
+{
+    if (question->timer)
+        g_source_destroy(question->timer);
+    g_clear_pointer(&question->timer, g_source_unref);
+}
+
+static void on_answer(Call *call)
+{
+    Question *question = call->owner;
+    operation_result_clear(&question->result);
+    question->result = call->result;
+    call->result = (OperationResult){0};
+    question->answered_us = clock_us();
+    question->is_asked = false;
+    question_drop_timer(question);
     call_free(call);
-    for (guint i = 0; i < hooks->askers->len; i++)
-        answer_asker(hooks, &g_array_index(hooks->askers, Asker, i));
-    g_array_set_size(hooks->askers, 0);
+    for (guint i = 0; i < question->askers->len; i++)
+        answer_asker(question, question->askers->pdata[i]);
+    g_ptr_array_set_size(question->askers, 0);
+}
+
+/* The loop turns, or this would not run: what the answer waits for is a commit. */
+static gboolean on_patience(gpointer data)
+{
+    Question *question = data;
+    question_drop_timer(question);
+    for (guint i = 0; i < question->askers->len; i++)
+        answer(question->askers->pdata[i], 503, "the state has not been committed for too long");
+    g_ptr_array_set_size(question->askers, 0);
+    return G_SOURCE_REMOVE;
 }
 
 /* Whoever asks often, and how many do, costs the engine one call a second. */
-static void ask_status(Hooks *hooks, ListenerRequest *request, bool wants_metrics)
+static void ask(Question *question, ListenerRequest *request)
 {
-    Asker asker = {request, wants_metrics};
-    if (hooks->status && clock_us() - hooks->status_us < STATUS_AGE_US) {
-        answer_asker(hooks, &asker);
+    static const char *const operations[QUESTIONS] = {
+        [QUESTION_METRICS] = "metrics", [QUESTION_READY] = "ready"};
+    Hooks *hooks = question->hooks;
+    bool is_known = question->result.http_status == 200 && !question->is_asked;
+    if (is_known && clock_us() - question->answered_us < ANSWER_AGE_US) {
+        answer_asker(question, request);
         return;
     }
-    g_array_append_val(hooks->askers, asker);
-    if (hooks->is_asked)
+    g_ptr_array_add(question->askers, request);
+    if (!question->timer) {
+        question->timer = g_timeout_source_new(ANSWER_PATIENCE_MS);
+        g_source_set_callback(question->timer, on_patience, question, NULL);
+        g_source_attach(question->timer, hooks->context);
+    }
+    if (question->is_asked)
         return;
-    Call *call = call_new(operation_find_name("status"), json_object());
-    call->answer = on_status;
-    call->owner = hooks;
-    hooks->is_asked = true;
+    Call *call = call_new(operation_find_name(operations[question->kind]), json_object());
+    call->answer = on_answer;
+    call->owner = question;
+    question->is_asked = true;
     hooks->call(call, hooks->data);
 }
 
 static void metrics_take(ListenerRequest *request, void *data)
 {
-    ask_status(data, request, true);
+    ask(&((Hooks *)data)->questions[QUESTION_METRICS], request);
 }
 
 static void ready_take(ListenerRequest *request, void *data)
 {
-    ask_status(data, request, false);
+    ask(&((Hooks *)data)->questions[QUESTION_READY], request);
+}
+
+static void questions_init(Hooks *hooks)
+{
+    for (QuestionKind kind = 0; kind < QUESTIONS; kind++)
+        hooks->questions[kind] = (Question){.hooks = hooks, .kind = kind, .askers = g_ptr_array_new()};
+}
+
+static void questions_clear(Hooks *hooks)
+{
+    for (QuestionKind kind = 0; kind < QUESTIONS; kind++) {
+        question_drop_timer(&hooks->questions[kind]);
+        operation_result_clear(&hooks->questions[kind].result);
+        g_ptr_array_unref(hooks->questions[kind].askers);
+    }
 }
 
 static const ListenerRoute routes[] = {
@@ -399,7 +452,7 @@ Hooks *hooks_new(const HooksOptions *options, GError **error)
                      .context = g_main_context_ref_thread_default()};
     hooks->gates = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     hooks->judged = g_async_queue_new();
-    hooks->askers = g_array_new(FALSE, FALSE, sizeof(Asker));
+    questions_init(hooks);
     hooks->pool = g_thread_pool_new(judge, hooks, 1, FALSE, NULL);
     g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(ListenerRoute));
     g_array_append_vals(all, routes, G_N_ELEMENTS(routes));
@@ -450,8 +503,7 @@ void hooks_free(Hooks *hooks)
     listener_free(hooks->listener);
     g_hash_table_unref(hooks->gates);
     g_async_queue_unref(hooks->judged);
-    g_array_unref(hooks->askers);
-    json_decref(hooks->status);
+    questions_clear(hooks);
     g_main_context_unref(hooks->context);
     g_free(hooks);
 }

@@ -2,6 +2,8 @@
 #include "reconciler/docker_facts.h"
 #include "reconciler/doctor.h"
 #include "reconciler/host.h"
+#include "reconciler/api/job_event.h"
+#include "reconciler/api/meters.h"
 #include "reconciler/api/remote.h"
 #include "reconciler/api/server.h"
 #include "reconciler/backup_keeper.h"
@@ -41,8 +43,10 @@ struct HostHandle {
     AddressRange *proxies;
     size_t proxies_len;
     bool launch, log_to_stderr, notify_is_named;
+    LogFormat log_format;
     int64_t interval_ms, record_bytes, backup_interval_ms;
     LoopMeter loop;
+    Meters meters;
 
     GThread *thread;
     GMainContext *context;
@@ -76,14 +80,29 @@ struct HostHandle {
  * --------------------------------------------------------------------------------------------------------------
  */
 
-static void host_log(void *self, const char *text)
+static void host_entry(void *self, const LogEntry *entry)
 {
     const HostHandle *handle = self;
     if (!handle->log_to_stderr)
         return;
-    g_autoptr(GDateTime) now = g_date_time_new_now_utc();
-    g_autofree char *at = g_date_time_format(now, "%Y-%m-%dT%H:%M:%S");
-    fprintf(stderr, "%s.%03dZ %s\n", at, g_date_time_get_microsecond(now) / 1000, text);
+    g_autoptr(GString) line = g_string_new(NULL);
+    log_entry_append(line, handle->log_format, entry, clock_ms());
+    fputs(line->str, stderr);
+}
+
+static void host_log(void *self, const char *text)
+{
+    host_entry(self, &(LogEntry){.message = text});
+}
+
+static void host_warn(HostHandle *handle, const char *text)
+{
+    host_entry(handle, &(LogEntry){.level = LOG_LEVEL_WARNING, .message = text});
+}
+
+static LogPort log_port(HostHandle *handle)
+{
+    return (LogPort){.line = host_log, .entry = host_entry, .self = handle};
 }
 
 /* ---- the loop's thread
@@ -99,7 +118,7 @@ static void host_fail(HostHandle *handle, const GError *error)
     uint64_t one = 1;
     ssize_t written = write(handle->failed_fd, &one, sizeof one);
     (void)written; /* an eventfd takes it */
-    host_log(handle, error->message);
+    host_entry(handle, &(LogEntry){.level = LOG_LEVEL_ERROR, .message = error->message});
 }
 
 static void on_tick(void *data)
@@ -208,7 +227,8 @@ static void start_outbox(HostHandle *handle)
                              .config = handle->notify,
                              .durable = world_event_sequence(reconciler_world(handle->reconciler)),
                              .told = on_told,
-                             .data = handle};
+                             .data = handle,
+                             .job = job_event_detail};
     const EntropyPort entropy = engine_ports_get(handle->ports).entropy;
     entropy.fill(entropy.self, &options.seed, sizeof options.seed);
     if (handle->notify)
@@ -266,19 +286,20 @@ static bool start_hooks(HostHandle *handle, GError **error)
                                    .data = handle};
     handle->streams = event_streams_new(&streams);
     RemoteOptions remote = {.streams = handle->streams,
+                            .meters = &handle->meters,
                             .key_file = handle->key_file,
                             .proxies = handle->proxies,
                             .proxies_len = handle->proxies_len,
                             .is_encrypted = handle->tls_cert != NULL,
                             .clock = clock_port(handle->clock),
-                            .log = {.line = host_log, .self = handle},
+                            .log = log_port(handle),
                             .setting = remote_setting,
                             .call = on_call,
                             .data = handle};
     handle->remote = remote_new(&remote);
     HooksOptions options = {.follows = handle->follows,
                             .clock = clock_port(handle->clock),
-                            .log = {.line = host_log, .self = handle},
+                            .log = log_port(handle),
                             .call = on_call,
                             .data = handle};
     options.routes = remote_routes(handle->remote, &options.routes_len);
@@ -314,7 +335,7 @@ static void start_recording(HostHandle *handle, Ports *ports, const ReconcilerOp
         return;
     }
     g_autofree char *text = g_strdup_printf("nothing is recorded for replays: %s", error->message);
-    host_log(handle, text);
+    host_warn(handle, text);
 }
 
 static bool start_all(HostHandle *handle, GError **error)
@@ -333,14 +354,15 @@ static bool start_all(HostHandle *handle, GError **error)
                                   .committed = on_committed,
                                   .event = on_provider_event,
                                   .log = host_log,
+                                  .entry = host_entry,
                                   .expect = on_expected,
-                                  .data = handle};
+                                  .data = handle,
+                                  .meters = &handle->meters};
     handle->ports = engine_ports_new(&options, error);
     if (!handle->ports)
         return false;
     if (handle->publish_path)
-        handle->publisher = publisher_new(handle->state_dir, handle->publish_path,
-                                          (LogPort){.line = host_log, .self = handle});
+        handle->publisher = publisher_new(handle->state_dir, handle->publish_path, log_port(handle));
     Ports ports = engine_ports_get(handle->ports);
     ports.clock = clock_port(handle->clock);
     ports.outbox = (OutboxPort){on_durable, handle};
@@ -358,16 +380,16 @@ static bool start_all(HostHandle *handle, GError **error)
                                   .notice = notice,
                                   .interval_ms = handle->interval_ms,
                                   .policy = handle->policy,
-                                  .loop = &handle->loop};
+                                  .loop = &handle->loop,
+                                  .meters = &handle->meters};
     start_recording(handle, &ports, &settings);
     handle->reconciler = reconciler_new(&ports, &settings, error);
     if (!handle->reconciler)
         return false;
     start_outbox(handle);
     if (handle->backup_place)
-        handle->backups =
-            backup_keeper_new(handle->state_dir, handle->backup_place, handle->backup_interval_ms,
-                              (LogPort){.line = host_log, .self = handle}, on_backup, handle);
+        handle->backups = backup_keeper_new(handle->state_dir, handle->backup_place,
+                                            handle->backup_interval_ms, log_port(handle), on_backup, handle);
     handle->server = server_new(handle->state_dir, on_call, handle, error);
     return handle->server && start_follows(handle, error) && start_hooks(handle, error);
 }
@@ -469,6 +491,7 @@ static gpointer host_main(gpointer data)
 
 static void handle_free(HostHandle *handle)
 {
+    meters_clear(&handle->meters);
     g_main_context_unref(handle->context);
     close(handle->failed_fd);
     g_mutex_clear(&handle->mutex);
@@ -535,9 +558,11 @@ static HostHandle *host_start(const HostOptions *options, GError **error)
     handle->follow_values = g_strdupv((char **)(uintptr_t)options->follow_values);
     handle->launch = options->launch;
     handle->log_to_stderr = options->log_to_stderr;
+    handle->log_format = options->log_format;
     handle->interval_ms = options->interval_ms;
     handle->record_bytes = options->record_bytes;
     handle->failed_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    meters_init(&handle->meters, clock_us);
     g_mutex_init(&handle->mutex);
     g_cond_init(&handle->ready);
     handle->context = g_main_context_new();
@@ -585,7 +610,7 @@ static void reload_policy(HostHandle *handle)
         g_autofree char *text =
             error ? g_strdup_printf("%s (the last good policy holds)", error->message) : NULL;
         if (text)
-            host_log(handle, text);
+            host_warn(handle, text);
         return;
     }
     policy_unref(handle->policy);
@@ -604,7 +629,7 @@ static void reload_notify(HostHandle *handle)
     NotifyConfig *config = notify_config_load(handle->notify_path, handle->notify_is_named, &error);
     if (!config) {
         g_autofree char *text = g_strdup_printf("%s (whoever was told before is told)", error->message);
-        host_log(handle, text);
+        host_warn(handle, text);
         return;
     }
     notify_config_unref(handle->notify);

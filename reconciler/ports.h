@@ -12,6 +12,7 @@
 #include "reconciler/store/backup.h"
 #include "reconciler/store/store.h"
 #include "reconciler/world/record.h"
+#include "spec/base/log_entry.h"
 
 /* ---- Ports: real ones from host.c, fake ones from tests, simulated ones later ---- */
 
@@ -81,7 +82,16 @@ typedef struct EntropyPort {
 typedef struct LogPort {
     void (*line)(void *self, const char *text); /* one happening; may be a no-op */
     void *self;
+    /* The same with what is known beside its text; NULL: the text goes to line. */
+    void (*entry)(void *self, const LogEntry *entry);
 } LogPort;
+static inline void log_tell(const LogPort *log, const LogEntry *entry)
+{
+    if (log->entry)
+        log->entry(log->self, entry);
+    else
+        log->line(log->self, entry->message);
+}
 
 /* Who is told of events. It reads them where they are committed, and tells how far it came by
  * reconciler_outbox(). durable NULL: there is nobody. */
@@ -132,6 +142,7 @@ typedef struct HostOptions {
     bool notify_is_named;       /* it was asked for: it must be there */
     int64_t interval_ms;        /* slow full pass; 0: default */
     bool log_to_stderr;         /* serve: log lines; else quiet */
+    LogFormat log_format;       /* of these */
     int64_t record_bytes;       /* at most, for replays; 0: nothing is recorded */
 } HostOptions;
 

@@ -32,7 +32,7 @@ static void tell(Publisher *publisher)
     if (publisher->fault && g_strcmp0(publisher->fault, publisher->told) != 0) {
         g_autofree char *line =
             g_strdup_printf("the snapshot is not published: %s: %s", publisher->path, publisher->fault);
-        publisher->log.line(publisher->log.self, line);
+        log_tell(&publisher->log, &(LogEntry){.level = LOG_LEVEL_WARNING, .message = line});
     }
     g_free(publisher->told);
     publisher->told = g_strdup(publisher->fault);

@@ -53,10 +53,8 @@ static bool outgoing_is_empty(const Outgoing *outgoing)
 static void outgoing_let_go(Reconciler *reconciler, Outgoing *outgoing)
 {
     launch_effects(reconciler, outgoing);
-    for (guint i = 0; i < outgoing->answers->len; i++) {
-        Call *call = outgoing->answers->pdata[i];
-        call->answer(call);
-    }
+    for (guint i = 0; i < outgoing->answers->len; i++)
+        calls_let_go(reconciler, outgoing->answers->pdata[i]);
     g_ptr_array_set_size(outgoing->answers, 0);
 }
 
@@ -72,6 +70,7 @@ bool reconciler_busy_committing(const Reconciler *reconciler)
 void reconciler_wake(Reconciler *reconciler)
 {
     reconciler->again = true;
+    meter_asked(reconciler);
     if (!reconciler->ticking)
         reconciler->ports.clock.wake_at(reconciler->ports.clock.self, 0);
 }
@@ -82,7 +81,17 @@ void reconciler_log(Reconciler *reconciler, const char *format, ...)
     va_start(arguments, format);
     g_autofree char *text = g_strdup_vprintf(format, arguments);
     va_end(arguments);
-    reconciler->ports.log.line(reconciler->ports.log.self, text);
+    log_tell(&reconciler->ports.log, &(LogEntry){.message = text});
+}
+
+void reconciler_tell(Reconciler *reconciler, LogEntry like, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    g_autofree char *text = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    like.message = text;
+    log_tell(&reconciler->ports.log, &like);
 }
 
 /* What the engine takes from the world that was loaded. */
@@ -150,6 +159,7 @@ Reconciler *reconciler_new(const Ports *ports, const ReconcilerOptions *options,
     reconciler->schedules = options->schedules;
     reconciler->interval_ms = options->interval_ms;
     reconciler->loop = options->loop;
+    reconciler->meters = options->meters;
     reconciler->checker = request_checker_new();
     reconciler->tracks = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, progress_track_free);
     reconciler->arena = arena_new();
@@ -242,6 +252,7 @@ OperationContext reconciler_context(Reconciler *reconciler)
                               .refusal = reconciler->refusal,
                               .budget = &reconciler->budget,
                               .providers = reconciler->providers,
+                              .meters = reconciler->meters,
                               .growth = growth_explain,
                               .standing = growth_standing,
                               .growth_data = &reconciler->growth_view};
@@ -319,7 +330,8 @@ static bool fall_back(Reconciler *reconciler)
 static void commit_failed(Reconciler *reconciler, const GError *error)
 {
     g_autofree char *message = g_strdup_printf("the state cannot be written: %s", error->message);
-    reconciler_log(reconciler, "%s", message);
+    meter_commit_failed(reconciler);
+    reconciler_tell(reconciler, (LogEntry){.level = LOG_LEVEL_ERROR}, "%s", message);
     /* Newest first, so that kept events end up in the order in which they came. */
     take_back(reconciler, reconciler->outgoing, message);
     reconciler->outgoing = outgoing_new();
@@ -370,6 +382,7 @@ void reconciler_committed(uint64_t sequence, const GError *error, void *data)
         return;
     }
     g_queue_pop_head(&reconciler->in_flight);
+    meter_committed(reconciler, outgoing);
     reconciler->facts.commits++;
     reconciler->facts.committed_ms = outgoing->now_ms;
     reconciler->facts.durable_events = outgoing->event_sequence;
@@ -483,6 +496,7 @@ static void commit(Reconciler *reconciler)
     }
     outgoing->now_ms = reconciler->now_ms;
     outgoing->event_sequence = world_event_sequence(reconciler->world);
+    meter_handed_over(reconciler, outgoing);
     outgoing->sequence =
         reconciler->ports.store.commit(reconciler->ports.store.self, batch, reconciler->now_ms);
     g_queue_push_tail(&reconciler->in_flight, outgoing);
@@ -546,11 +560,15 @@ static void tick(Reconciler *reconciler)
     if (g_queue_get_length(&reconciler->in_flight) >= IN_FLIGHT_MAX)
         return;
     budget_begin(reconciler);
+    meter_tick_begin(reconciler);
     growth_accrue(reconciler->growth, reconciler->world, reconciler->now_ms);
     launch_events_apply(reconciler);
+    meter_phase(reconciler, TICK_EVENTS);
     calls_run(reconciler);
+    meter_phase(reconciler, TICK_CALLS);
     suspensions_run(reconciler);
     applies_run(reconciler);
+    meter_phase(reconciler, TICK_APPLY);
     override_settle(reconciler->world, reconciler->now_ms);
     drift_settle(reconciler->world, reconciler->now_ms);
     settle_schedules(reconciler);
@@ -558,7 +576,9 @@ static void tick(Reconciler *reconciler)
     resources_run(reconciler);
     applies_settle(reconciler);
     sizes_run(reconciler);
+    meter_phase(reconciler, TICK_SETTLE);
     launch_decide(reconciler);
+    meter_phase(reconciler, TICK_DECIDE);
     take_stops(reconciler);
     found_run(reconciler);
     world_forget_finished(reconciler->world, FORGET_MAX);
@@ -566,6 +586,8 @@ static void tick(Reconciler *reconciler)
     growth_settle(reconciler->growth, reconciler->world, reconciler->now_ms);
     commit(reconciler);
     reconciler_plan_next(reconciler);
+    meter_phase(reconciler, TICK_STORE);
+    meter_tick_end(reconciler);
 }
 
 void reconciler_tick(Reconciler *reconciler)

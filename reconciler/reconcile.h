@@ -25,6 +25,7 @@ typedef struct {
     int64_t interval_ms;   /* slow full pass; 0: none */
     Policy *policy;        /* what sources may do; borrowed; NULL: everything */
     const LoopMeter *loop; /* told in status; may be NULL */
+    struct Meters *meters; /* api/meters.h: filled, never read; borrowed; NULL: nothing is counted */
 } ReconcilerOptions;
 
 /* Loads the world through the store port and starts the provider. NULL with error. */
@@ -99,3 +100,5 @@ void reconciler_set_policy(Reconciler *reconciler, Policy *policy);
 /* Settings of sources that nobody follows any more are corrected. */
 void reconciler_unfollow_all(Reconciler *reconciler);
 void reconciler_log(Reconciler *reconciler, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* like: the entry but for its message. */
+void reconciler_tell(Reconciler *reconciler, LogEntry like, const char *format, ...) G_GNUC_PRINTF(3, 4);

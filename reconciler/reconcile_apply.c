@@ -28,6 +28,8 @@ struct ApplyTask {
     uint64_t told; /* approves: the source's count when planning began */
     guint next;    /* change to stage */
     int64_t apply_id, started_ms;
+    int64_t taken_us; /* for the meters, with what came of it */
+    ReconcileOutcome outcome;
     bool abandoned; /* its answer was given while the worker had it */
 };
 
@@ -74,6 +76,7 @@ static void plan_free_work(void *data)
 static void task_done(Reconciler *reconciler)
 {
     ApplyTask *task = g_queue_pop_head(&reconciler->applies);
+    meter_reconciled(reconciler, task->outcome, task->taken_us);
     static const PortLoad freeing = {.run = plan_free_work};
     const WorkPort *work = &reconciler->ports.work;
     work->load(work->self, &freeing, g_steal_pointer(&task->plan));
@@ -120,6 +123,7 @@ void apply_take(Reconciler *reconciler, Call *call)
     task->plan->actor = text_member(request, "actor");
     task->started_ms = reconciler->now_ms;
     task->plan->destroy = json_is_true(json_object_get(request, "destroy"));
+    task->taken_us = meter_now_us(reconciler);
     task->is_rollback = json_is_true(json_object_get(request, "rollback"));
     if (allow)
         task->plan->allow_deletes = json_integer_value(allow);
@@ -165,6 +169,7 @@ void apply_take_approved(Reconciler *reconciler, Call *call, const FollowedSourc
     task->reconciler = reconciler;
     task->call = call;
     task->approves = true;
+    task->taken_us = meter_now_us(reconciler);
     task->plan = apply_plan_new(reconciler->state_dir);
     task->plan->providers = reconciler->providers;
     task->plan->source = g_strdup(followed->path);
@@ -230,6 +235,7 @@ void apply_followed(Reconciler *reconciler, const SourceState *state)
     task->revision = g_strdup(state->revision);
     task->changed_us = state->changed_us;
     task->full_pass = state->full_pass;
+    task->taken_us = meter_now_us(reconciler);
     g_queue_push_tail(&reconciler->applies, task);
     reconciler_wake(reconciler);
 }
@@ -319,6 +325,7 @@ static void note_followed(ApplyTask *task, SourceStanding standing, const char *
 static void task_fail(ApplyTask *task, Fault fault, const char *message)
 {
     Reconciler *reconciler = task->reconciler;
+    task->outcome = fault == FAULT_REFUSED ? RECONCILE_REFUSED : RECONCILE_BROKEN;
     if (task->approves)
         source_look_again(reconciler, task->plan->source_name); /* what waits now may be another plan */
     if (task->call)
@@ -333,6 +340,7 @@ static void task_rest(ApplyTask *task)
 {
     Reconciler *reconciler = task->reconciler;
     g_autofree char *name = g_strdup(task->plan->source_name);
+    task->outcome = RECONCILE_RESTED;
     if (task->call)
         answer_fault(task, FAULT_REFUSED,
                      "the source was suspended meanwhile (muster status, muster resume)");
@@ -368,6 +376,7 @@ static void task_hold(ApplyTask *task)
                        .needed_deletes = plan->needed_deletes,
                        .needs_first_run = plan->needs_first_run};
     source_hold(reconciler, &state, &hold);
+    task->outcome = RECONCILE_HELD;
     task_done(reconciler);
 }
 
@@ -638,8 +647,9 @@ static bool begin_staging(ApplyTask *task)
     if (task->is_rollback)
         tell_rollback(task);
     task->next = 0;
-    reconciler_log(reconciler, "source %s: applying revision %.12s: %u changes", plan->source_name,
-                   plan->revision, plan->changes->len);
+    reconciler_tell(reconciler, (LogEntry){.source = plan->source_name, .revision = plan->revision},
+                    "source %s: applying revision %.12s: %u changes", plan->source_name, plan->revision,
+                    plan->changes->len);
     return true;
 }
 
@@ -659,6 +669,7 @@ static void stage_end(Reconciler *reconciler, ApplyTask *task)
     stage_kept(&stage, task->plan->plan);
     apply_set(reconciler->world, task->apply_id, APPLY_ACTIVE, "", reconciler->now_ms);
     reconciler->staged = true;
+    task->outcome = RECONCILE_APPLIED;
     carried_out(task);
     if (task->call) {
         Call *call = g_steal_pointer(&task->call);

@@ -65,7 +65,8 @@ void approval_event(Reconciler *reconciler, const Call *call, const Plan *plan)
     g_autofree char *details = event_plan_details(plan->id, NULL);
     EventOrigin origin = {plan->source_name, plan->revision, details};
     world_event_of(reconciler->world, &origin, "source.approved", subject, text->str, reconciler->now_ms);
-    reconciler_log(reconciler, "source %s: %s", plan->source_name, text->str);
+    reconciler_tell(reconciler, (LogEntry){.source = plan->source_name, .revision = plan->revision},
+                    "source %s: %s", plan->source_name, text->str);
 }
 
 /* ---- ids that do not wait

@@ -24,8 +24,13 @@ void calls_answer(Reconciler *reconciler, Call *call)
 
 void calls_refuse(Reconciler *reconciler, Call *call, Fault fault, const char *message)
 {
-    (void)reconciler;
     operation_fault(&call->result, call->operation->batch, fault, message);
+    calls_let_go(reconciler, call);
+}
+
+void calls_let_go(Reconciler *reconciler, Call *call)
+{
+    meter_answered(reconciler, call);
     call->answer(call);
 }
 
@@ -73,6 +78,7 @@ void reconciler_take_call(Reconciler *reconciler, Call *call)
         calls_refuse(reconciler, call, FAULT_INTERNAL, reconciler->fault->message);
         return;
     }
+    meter_call_taken(reconciler, call);
     g_queue_push_tail(&reconciler->calls, call);
     reconciler_wake(reconciler);
 }

@@ -111,6 +111,8 @@ bool instance_event_apply(Reconciler *reconciler, const ProviderEvent *event)
     g_hash_table_remove(reconciler->unseen, &event->token);
     if (event->type == PROVIDER_EVENT_INSTANCE_REFUSED || event->type == PROVIDER_EVENT_INSTANCE_GONE)
         g_array_append_val(reconciler->outgoing->settled, event->token);
+    if (event->type == PROVIDER_EVENT_INSTANCE_REFUSED)
+        meter_instance_refused(reconciler);
     if (instance)
         instance_told(reconciler, instance, event);
     else if (event->type == PROVIDER_EVENT_INSTANCE_FOUND)

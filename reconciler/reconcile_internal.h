@@ -1,6 +1,7 @@
 /* reconcile_internal.h: the reconciler's inside, shared by reconcile*.c only. */
 #pragma once
 #include "reconciler/api/apply_plan.h"
+#include "reconciler/api/meters.h"
 #include "reconciler/decide.h"
 #include "reconciler/plan/plan.h"
 #include "reconciler/reconcile.h"
@@ -71,6 +72,7 @@ typedef struct ResourceIntent ResourceIntent; /* reconcile_resource.c */
 typedef struct {
     uint64_t sequence;
     int64_t now_ms;
+    int64_t handed_us;       /* to the store; 0: nothing is counted */
     uint64_t event_sequence; /* highest event in it */
     GArray *launches;        /* of LaunchToken: intents → provider->launch */
     GArray *stops;           /* of LaunchToken */
@@ -89,6 +91,9 @@ struct Reconciler {
     bool launch, schedules, draining;
     int64_t interval_ms;
     const LoopMeter *loop;
+    Meters *meters; /* NULL: nothing is counted */
+    int64_t asked_us, tick_us,
+        phase_us; /* theirs: the oldest that was not looked at yet, or 0; of the tick */
     World *world;
     Rng rng;
     RequestChecker *checker;
@@ -160,11 +165,28 @@ bool reconciler_busy_committing(const Reconciler *reconciler);
 Outgoing *outgoing_new(void);
 void outgoing_free(Outgoing *outgoing);
 
+/* ---- reconcile_meter.c: nothing where there are no meters ---- */
+void meter_asked(Reconciler *reconciler); /* something came in that is to be looked at */
+void meter_tick_begin(Reconciler *reconciler);
+void meter_phase(Reconciler *reconciler, TickPhase phase); /* it ends */
+void meter_tick_end(Reconciler *reconciler);
+void meter_decided(Reconciler *reconciler);
+void meter_event(Reconciler *reconciler, const Launch *launch, const ProviderEvent *event);
+void meter_instance_refused(Reconciler *reconciler);
+void meter_handed_over(Reconciler *reconciler, Outgoing *outgoing);
+void meter_committed(Reconciler *reconciler, const Outgoing *outgoing);
+void meter_commit_failed(Reconciler *reconciler);
+void meter_call_taken(Reconciler *reconciler, Call *call);
+void meter_answered(Reconciler *reconciler, const Call *call);
+int64_t meter_now_us(const Reconciler *reconciler); /* 0: nothing is counted */
+void meter_reconciled(Reconciler *reconciler, ReconcileOutcome outcome, int64_t taken_us);
+
 /* reconcile_calls.c */
 void calls_run(Reconciler *reconciler);
 void calls_answer(Reconciler *reconciler, Call *call); /* once everything so far is durable */
 void calls_refuse(Reconciler *reconciler, Call *call, Fault fault, const char *message); /* at once */
-int64_t calls_deadline_ms(const Reconciler *reconciler);                                 /* 0: none */
+void calls_let_go(Reconciler *reconciler, Call *call);   /* its answer leaves: what it rests on is durable */
+int64_t calls_deadline_ms(const Reconciler *reconciler); /* 0: none */
 void calls_fail_all(Reconciler *reconciler, Fault fault, const char *message);
 
 /* reconcile_launch.c */

@@ -133,11 +133,13 @@ static void apply_event(Reconciler *reconciler, const ProviderEvent *event)
     /* A launch that the world does not know ended here before: the provider may forget it. */
     if (is_final)
         g_array_append_val(reconciler->outgoing->settled, event->token);
-    if (launch)
+    if (launch) {
+        meter_event(reconciler, launch, event);
         launch_told(reconciler, launch, event);
-    else if (event->type == PROVIDER_EVENT_STARTED && observation_restored_ms(reconciler) > 0)
+    } else if (event->type == PROVIDER_EVENT_STARTED && observation_restored_ms(reconciler) > 0) {
         /* It runs, the state that was restored is older than it is, and it does not say whose it is. */
         g_array_append_val(reconciler->outgoing->stops, event->token);
+    }
 }
 
 /* The first ones go with the tick's batch; they are freed when that is durable. */
@@ -277,6 +279,7 @@ void launch_decide(Reconciler *reconciler)
     decided_reset(&reconciler->decided);
     decide(&options, reconciler->arena, &reconciler->decided);
     let_out(reconciler);
+    meter_decided(reconciler);
     reconciler->decide_at_ms = reconciler->decided.wake_ms;
     reconciler->changed = reconciler->decided.more || reconciler->decide_at_ms <= reconciler->now_ms;
 }

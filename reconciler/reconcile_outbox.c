@@ -26,7 +26,9 @@ static void tell(Reconciler *reconciler, const OutboxReport *report, const char 
 {
     g_autofree char *subject = g_strdup_printf("destination %s", report->name);
     world_event(reconciler->world, type, subject, text, reconciler->now_ms);
-    reconciler_log(reconciler, "%s: %s", subject, text);
+    LogEntry entry = {.destination = report->name};
+    entry.level = strcmp(type, "notify.reached") == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING;
+    reconciler_tell(reconciler, entry, "%s: %s", subject, text);
 }
 
 /* Whether it is reached: told when it has not been for a while, and when it is again. */

@@ -225,8 +225,11 @@ static void told_of(Reconciler *reconciler, HeldResource *held, const ProviderEv
     resource->environment->is_refused = false;
     reconciler->changed = true;
     if (drift_observed(reconciler->world, resource, &observation, reconciler->now_ms, &message) ==
-        DRIFT_BROKEN)
-        reconciler_log(reconciler, "%s/%s: %s", kind_name(held->kind), held->name, message);
+        DRIFT_BROKEN) {
+        g_autofree char *name = g_strdup_printf("%s/%s", kind_name(held->kind), held->name);
+        reconciler_tell(reconciler, (LogEntry){.level = LOG_LEVEL_WARNING, .resource = name}, "%s: %s", name,
+                        message);
+    }
 }
 
 static bool is_of_resource(ProviderEventType type)

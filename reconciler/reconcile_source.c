@@ -220,11 +220,13 @@ static void tell_standing(Reconciler *reconciler, FollowedSource *followed, cons
                     *type = g_strdup_printf("source.%s", word);
     EventOrigin origin = {.source = followed->name, .revision = revision};
     world_event_of(reconciler->world, &origin, type, subject, message ? message : "", reconciler->now_ms);
+    LogEntry entry = {.source = followed->name, .revision = revision};
+    entry.level = message ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO;
     if (message)
-        reconciler_log(reconciler, "source %s is %s, the last good state is kept: %s", followed->name, word,
-                       message);
+        reconciler_tell(reconciler, entry, "source %s is %s, the last good state is kept: %s", followed->name,
+                        word, message);
     else
-        reconciler_log(reconciler, "source %s is mended", followed->name);
+        reconciler_tell(reconciler, entry, "source %s is mended", followed->name);
     g_free(followed->message);
     followed->message = g_strdup(message);
 }
@@ -281,7 +283,8 @@ void source_rest(Reconciler *reconciler, const SourceState *state)
             "revision %.12s is not carried out while the source is suspended", state->revision);
         EventOrigin origin = {.source = state->name, .revision = state->revision};
         world_event_of(reconciler->world, &origin, "source.resting", subject, text, reconciler->now_ms);
-        reconciler_log(reconciler, "source %s: %s", state->name, text);
+        reconciler_tell(reconciler, (LogEntry){.source = state->name, .revision = state->revision},
+                        "source %s: %s", state->name, text);
     }
     json_decref(before);
     json_decref(sources);
@@ -331,7 +334,8 @@ void source_hold(Reconciler *reconciler, const SourceState *state, const SourceH
     free(summary);
     EventOrigin origin = {state->name, state->revision, details};
     world_event_of(reconciler->world, &origin, "source.waiting", subject, text, reconciler->now_ms);
-    reconciler_log(reconciler, "source %s: %s", state->name, text);
+    reconciler_tell(reconciler, (LogEntry){.source = state->name, .revision = state->revision},
+                    "source %s: %s", state->name, text);
 }
 
 bool source_approval_stands(const Reconciler *reconciler, const char *name)
@@ -444,11 +448,13 @@ void reconciler_source_remote(Reconciler *reconciler, const SourceRemote *remote
     EventOrigin origin = {.source = remote->name, .revision = remote->is_held ? remote->head : NULL};
     world_event_of(reconciler->world, &origin, type, subject, remote->message ? remote->message : "",
                    reconciler->now_ms);
+    LogEntry entry = {.source = remote->name, .revision = remote->head};
+    entry.level = remote->message ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO;
     if (remote->message)
-        reconciler_log(reconciler, "source %s: the last good state is kept: %s", remote->name,
-                       remote->message);
+        reconciler_tell(reconciler, entry, "source %s: the last good state is kept: %s", remote->name,
+                        remote->message);
     else
-        reconciler_log(reconciler, "source %s: its remote is reached again", remote->name);
+        reconciler_tell(reconciler, entry, "source %s: its remote is reached again", remote->name);
     g_free(followed->remote);
     followed->remote = g_strdup(remote->message);
 }
@@ -496,7 +502,8 @@ void reconciler_source_webhook(Reconciler *reconciler, const SourceWebhook *webh
     g_autofree char *text = g_strconcat(webhook->refused, count, NULL);
     world_event_of(reconciler->world, &(EventOrigin){.source = webhook->name}, "source.webhook_refused",
                    subject, text, reconciler->now_ms);
-    reconciler_log(reconciler, "source %s: a webhook was refused: %s", webhook->name, text);
+    reconciler_tell(reconciler, (LogEntry){.level = LOG_LEVEL_WARNING, .source = webhook->name},
+                    "source %s: a webhook was refused: %s", webhook->name, text);
 }
 
 /* ---- what is told of them

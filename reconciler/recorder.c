@@ -53,7 +53,7 @@ static void tell_over(Recorder *recorder, const char *why)
     recorder->is_over = true;
     hand_over(recorder);
     recorder_file_end(recorder->file);
-    recorder->inner.log.line(recorder->inner.log.self, text);
+    log_tell(&recorder->inner.log, &(LogEntry){.level = LOG_LEVEL_WARNING, .message = text});
 }
 
 /* Before so many bytes more come at once. */

@@ -385,7 +385,7 @@ Ports replay_ports(Replay *replay, const Entry *begin)
                    .store = {port_commit, port_load, port_reopen, port_term, replay},
                    .work = {port_query, port_work, replay},
                    .files = {port_remove, port_remove, replay},
-                   .log = {port_log, replay},
+                   .log = {.line = port_log, .self = replay},
                    .provider = begin->has_provider ? &replay->provider : NULL,
                    .entropy = {port_entropy, replay}};
 }

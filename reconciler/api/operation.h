@@ -89,6 +89,7 @@ typedef struct {
     ExplainGrowthFunc growth; /* why environments buy nothing; NULL offline */
     EnvironmentStandingFunc standing; /* NULL offline: what is committed says */
     void *growth_data;                /* of both */
+    struct Meters *meters;            /* meters.h; NULL: nothing is counted */
 } OperationContext;
 
 struct Operation {
@@ -116,6 +117,7 @@ struct Call {
     bool is_large;      /* by step(): what it took lies scattered in memory, and is worth giving back */
     void (*answer)(Call *call); /* exactly once, on the engine's thread; takes the call */
     void *owner;
+    int64_t taken_us; /* when it came, by the clock of meters; 0: not known */
 };
 
 Call *call_new(const Operation *operation, json_t *request /* taken, may be NULL */);
@@ -184,6 +186,9 @@ bool context_standing(const OperationContext *context, const Environment *enviro
                       EnvironmentStanding *ret_standing);
 /* Offline the machine that local environments share is told here; else the engine has told it. */
 void context_machine(OperationContext *context);
+/* Sources and destinations as status shows them: arrays. New references. */
+json_t *json_sources(const World *world, int64_t now_ms);
+json_t *json_destinations(const World *world);
 /* The setting that remembers sources: an object by name. New reference, never NULL. */
 json_t *sources_setting(const World *world);
 
@@ -192,6 +197,8 @@ json_t *sources_setting(const World *world);
     OperationStep name##_step(OperationContext *context, Call *call);                                        \
     void name##_gather(StoreReader *reader, Call *call);
 OPERATION(status)
+OPERATION(metrics)
+OPERATION(ready)
 OPERATION(get)
 OPERATION(jobs)
 OPERATION(job)

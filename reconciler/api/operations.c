@@ -50,6 +50,8 @@ static const Operation operations[] = {
     {"registerjobdefinition", true, true, false, false, registerjobdefinition_step, NULL},
     {"deregisterjobdefinition", true, true, false, false, deregisterjobdefinition_step, NULL},
     {"status", false, false, false, true, status_step, NULL},
+    {"metrics", false, false, false, false, metrics_step, NULL},
+    {"ready", false, false, false, false, ready_step, NULL},
     {"get", false, false, false, false, get_step, get_gather},
     {"jobs", false, false, false, false, jobs_step, jobs_gather},
     {"job", false, false, false, false, job_step, job_gather},

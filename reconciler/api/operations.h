@@ -88,6 +88,8 @@
  * [{type, zone?, spot, until, failures}], unmet: [{reason, jobs, text, until?}]. perHour, unpricedInstances
  * and unmet are absent where nobody hosts it.
  *
+ *   metrics {} → Prometheus' text (metrics.h); ready {} → {"ready":bool,"reason"?}
+ *
  * Without a daemon the read-only ones (status get jobs job describejobs listjobs events progress wait with
  * timeoutMs 0 …) are answered in process from the store by the same functions: operations_offline(). */
 #pragma once

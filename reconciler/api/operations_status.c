@@ -41,7 +41,7 @@ static void add_suspensions(const World *world, json_t *sources, int64_t now_ms)
     }
 }
 
-static json_t *status_sources(const World *world, int64_t now_ms)
+json_t *json_sources(const World *world, int64_t now_ms)
 {
     json_t *array = json_array();
     json_t *sources = sources_setting(world), *source;
@@ -155,7 +155,7 @@ static int compare_destinations(gconstpointer a, gconstpointer b)
                   json_string_value(json_object_get(*(json_t *const *)b, "name")));
 }
 
-static json_t *status_destinations(const World *world)
+json_t *json_destinations(const World *world)
 {
     json_t *array = json_array();
     g_autoptr(GPtrArray) destinations = g_ptr_array_new();
@@ -221,8 +221,8 @@ OperationStep status_step(OperationContext *context, Call *call)
     json_set_time(body, "startedAt", facts->started_ms);
     json_set_time(body, "committedAt", facts->committed_ms);
     json_object_set_new(body, "omitted", json_object());
-    json_object_set_new(body, "sources", status_sources(world, context->now_ms));
-    json_object_set_new(body, "destinations", status_destinations(world));
+    json_object_set_new(body, "sources", json_sources(world, context->now_ms));
+    json_object_set_new(body, "destinations", json_destinations(world));
     json_object_set_new(body, "applies", status_applies(world));
     json_object_set_new(body, "overrides", json_overrides(world, KIND_COUNT, NULL));
     json_object_set_new(body, "drift", json_drift(world, KIND_COUNT, NULL));

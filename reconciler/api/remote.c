@@ -37,6 +37,7 @@ struct Remote {
     void (*call)(Call *call, void *data);
     void *data;
     EventStreams *streams;
+    Meters *meters;
     ListenerRoute routes[5];
     GHashTable *keys; /* id → OpenKey* */
     Seen seen;
@@ -98,12 +99,14 @@ static char **answer_headers(const char *error_type)
 }
 
 /* In Batch's form and in ours: whoever asks reads the one that it knows. */
-static void refuse(ListenerRequest *request, unsigned status, const char *type, const char *message)
+static void refuse(const Remote *remote, ListenerRequest *request, unsigned status, const char *type,
+                   const char *message)
 {
     json_t *body = json_pack("{s:s,s:s,s:{s:i,s:s,s:s}}", "message", message, "__type", type, "error", "exit",
                              status == 403 ? 3 : 1, "code", type, "message", message);
     char *text = json_dumps(body, JSON_COMPACT);
     json_decref(body);
+    meters_request(remote->meters, NULL, (int)status);
     listener_answer(request, &(ListenerAnswer){.status = status,
                                                .type = "application/json",
                                                .text = text,
@@ -126,10 +129,10 @@ static void refuse_told(Remote *remote, ListenerRequest *request, unsigned statu
         g_autofree char *text = g_strdup_printf("the API refused a request: %s: %.300s (%" G_GINT64_FORMAT
                                                 " since the last one that was told)",
                                                 type, escaped, remote->refused_len);
-        remote->log.line(remote->log.self, text);
+        log_tell(&remote->log, &(LogEntry){.level = LOG_LEVEL_WARNING, .message = text});
         remote->refused_len = 0;
     }
-    refuse(request, status, type, message);
+    refuse(remote, request, status, type, message);
 }
 
 static void call_answered(Call *call)
@@ -234,12 +237,13 @@ static void add_path_members(const Arrival *arrival, json_t *json)
 /* NULL: it was answered. */
 static json_t *request_json(const Arrival *arrival)
 {
+    const Remote *remote = arrival->remote;
     g_autofree char *message = NULL;
     json_t *json = request_parse(listener_body(arrival->request), &message);
     if (json)
         add_path_members(arrival, json);
     else
-        refuse(arrival->request, 400, "ClientException", message);
+        refuse(remote, arrival->request, 400, "ClientException", message);
     return json;
 }
 
@@ -268,7 +272,7 @@ static bool check_rate(const Remote *remote, OpenKey *open, ListenerRequest *req
                              .burst = 2 * open->key.per_second};
     if (rate_take(&open->rate, limit, monotonic_ms(remote), &wait_ms))
         return true;
-    refuse(request, 429, "TooManyRequestsException", "Too Many Requests");
+    refuse(remote, request, 429, "TooManyRequestsException", "Too Many Requests");
     return false;
 }
 
@@ -360,7 +364,7 @@ static void verified(Remote *remote, const Arrival *arrival)
     };
     OpenKey *open = key_open(remote, arrival->key_id, arrival->now_ms);
     if (remote->is_stopping)
-        refuse(arrival->request, 503, "ServiceUnavailable", "muster stops");
+        refuse(remote, arrival->request, 503, "ServiceUnavailable", "muster stops");
     else if (!open)
         refuse_told(remote, arrival->request, 403, "UnrecognizedClientException",
                     "The security token included in the request is invalid.");
@@ -428,14 +432,14 @@ static Arrival *arrival_new(Remote *remote, ListenerRequest *request)
                     "the API is served over TLS (--tls-cert), to this machine, and to the proxies that "
                     "--behind-proxy names");
     else if (!arrival->authorization)
-        refuse(request, 403, "MissingAuthenticationTokenException",
+        refuse(remote, request, 403, "MissingAuthenticationTokenException",
                "Missing Authentication Token: sign the request (Signature Version 4) with a key of muster "
                "key create");
     else if (!sigv4_claim_parse(arrival->authorization, &arrival->claim))
-        refuse(request, 403, "IncompleteSignatureException",
+        refuse(remote, request, 403, "IncompleteSignatureException",
                "Authorization is not one of AWS4-HMAC-SHA256 in full: Credential, SignedHeaders, Signature");
     else if (!(arrival->operation = operation_of(request, arrival->path)))
-        refuse(request, 404, "UnknownOperationException", "there is no such operation");
+        refuse(remote, request, 404, "UnknownOperationException", "there is no such operation");
     else
         arrival->key_id = g_strdup(arrival->claim.access_key_id);
     return arrival->key_id ? g_steal_pointer(&arrival) : NULL;
@@ -494,6 +498,7 @@ Remote *remote_new(const RemoteOptions *options)
                  .call = options->call,
                  .data = options->data,
                  .streams = options->streams,
+                 .meters = options->meters,
                  .keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, open_key_free),
                  .checked = g_async_queue_new(),
                  .context = g_main_context_ref_thread_default()};

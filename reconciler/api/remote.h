@@ -8,6 +8,7 @@
 #include "reconciler/api/address_range.h"
 #include "reconciler/api/event_streams.h"
 #include "reconciler/api/listener.h"
+#include "reconciler/api/meters.h"
 #include "reconciler/api/operation.h"
 
 #define REMOTE_BODY_MAX ((size_t)1 << 20)
@@ -24,6 +25,7 @@ typedef struct {
     const char *(*setting)(const char *name, void *data); /* of the state as it is now; NULL: none */
     void (*call)(Call *call, void *data);                 /* takes the call */
     EventStreams *streams;                                /* borrowed */
+    Meters *meters; /* where what is refused is counted; NULL: nowhere */
     void *data;
 } RemoteOptions;
 

@@ -40,7 +40,7 @@ typedef struct {
     gboolean force, unprivileged;
     char **behind_proxy, **scopes, **allow_queues, **allow_shares, **allow_roles, **allow_host_paths;
     char *key_file, *rate, *tls_cert, *tls_key, *server;
-    char *backup, *backup_interval, *from;
+    char *backup, *backup_interval, *from, *log_format;
     char *profile, *region, *account, *role;
     gboolean all, strict;
     char *record, *replay, *workload, *seed, *compare, *html, *until, *begin, *spot_reclaim, *spot_refuse;

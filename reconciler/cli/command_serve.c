@@ -52,8 +52,31 @@ static char **follow_values(const Invocation *invocation, const char *state_dir,
     return g_strv_builder_end(list);
 }
 
+/* ---- what is said on stderr: in the log's format ---- */
+
+static void say_json(LogLevel level, const char *message)
+{
+    g_autoptr(GString) line = g_string_new(NULL);
+    log_entry_append(line, LOG_FORMAT_JSON, &(LogEntry){.level = level, .message = message},
+                     g_get_real_time() / 1000);
+    fputs(line->str, stderr);
+}
+
+static int fail_for(const HostOptions *host, int code, const char *message)
+{
+    if (host->log_format == LOG_FORMAT_TEXT)
+        return report_failure((ExitCode)code, "%s", message);
+    say_json(LOG_LEVEL_ERROR, message);
+    return code;
+}
+
+static int fail(const HostOptions *host, const GError *error)
+{
+    return fail_for(host, report_exit_code(error), error->message);
+}
+
 /* Until a signal comes (0) or the engine ends by itself (1: stop() says why). */
-static int stay(Invocation *invocation, HostHandle *handle)
+static int stay(Invocation *invocation, const HostOptions *options, HostHandle *handle)
 {
     struct pollfd fds[] = {
         {.fd = interrupt_fd(invocation->interrupt), .events = POLLIN},
@@ -70,8 +93,8 @@ static int stay(Invocation *invocation, HostHandle *handle)
     }
     g_autoptr(GError) error = NULL;
     if (!invocation->host->stop(handle, &error))
-        return report_error(error);
-    return fds[0].revents ? EXIT_OK : report_failure(EXIT_ERROR, "the reconciler ended by itself");
+        return fail(options, error);
+    return fds[0].revents ? EXIT_OK : fail_for(options, EXIT_ERROR, "the reconciler ended by itself");
 }
 
 static bool held_by_short_command(const HostOptions *options, const GError *error)
@@ -89,6 +112,26 @@ static bool pause_for_lease(const Invocation *invocation)
     return poll(&fd, 1, LEASE_LOOK_MS) <= 0;
 }
 
+static void note_waiting(const HostOptions *host, const GError *error)
+{
+    g_autofree char *text = g_strdup_printf("%s; waiting for it to end", error->message);
+    if (host->log_format == LOG_FORMAT_TEXT)
+        report_note("%s", text);
+    else
+        say_json(LOG_LEVEL_INFO, text);
+}
+
+static void say_begun(const HostOptions *host)
+{
+    g_autofree char *list = g_strjoinv(", ", (char **)(uintptr_t)host->follow);
+    g_autofree char *text = g_strdup_printf("muster %s: serving %s%s%s", MUSTER_VERSION, host->state_dir,
+                                            *list ? ", following " : ", following no source", list);
+    if (host->log_format == LOG_FORMAT_TEXT)
+        fprintf(stderr, "%s\n", text);
+    else
+        say_json(LOG_LEVEL_INFO, text);
+}
+
 static int serve(Invocation *invocation, const HostOptions *options)
 {
     gint64 deadline = g_get_monotonic_time() + (gint64)LEASE_PATIENCE_MS * 1000;
@@ -98,11 +141,11 @@ static int serve(Invocation *invocation, const HostOptions *options)
         g_autoptr(GError) error = NULL;
         HostHandle *handle = invocation->host->start(options, &error);
         if (handle)
-            return stay(invocation, handle);
+            return stay(invocation, options, handle);
         if (!held_by_short_command(options, error) || g_get_monotonic_time() > deadline)
-            return report_error(error);
+            return fail(options, error);
         if (!told)
-            report_note("%s; waiting for it to end", error->message);
+            note_waiting(options, error);
         told = true;
         if (!pause_for_lease(invocation))
             return EXIT_OK;
@@ -235,32 +278,34 @@ static int run(Invocation *invocation)
                         .listen = options->listen,
                         .log_to_stderr = true};
     int64_t record_mib = RECORD_MIB_DEFAULT;
+    bool is_known = log_format_parse(options->log_format, &host.log_format);
+    g_assert(is_known); /* the option has no other value */
     if (!option_duration("interval", options->interval, &host.interval_ms, &error) ||
         !option_duration("backup-interval", options->backup_interval, &host.backup_interval_ms, &error) ||
         !option_integer("record", options->record, 0, RECORD_MIB_MAX, &record_mib, &error) ||
         !check_listen(options, &error) ||
         !state_dir_of(options->state, (const char *const *)invocation->arguments,
                       (size_t)invocation->arguments_len, &state_dir, &error))
-        return report_error(error);
+        return fail(&host, error);
     if (options->source && invocation->arguments_len != 1)
-        return report_failure(EXIT_ERROR,
-                              "--source names one source; give one, or names in their muster.yaml");
+        return fail_for(&host, EXIT_ERROR,
+                        "--source names one source; give one, or names in their muster.yaml");
     g_auto(GStrv) follow = follow_paths(invocation, &error);
     g_auto(GStrv) values = follow ? follow_values(invocation, state_dir, &error) : NULL;
     if (!values)
-        return report_error(error);
+        return fail(&host, error);
     host.follow_values = (const char *const *)values;
     g_autofree char *publish = publish_path(options, &error);
     if (error)
-        return report_error(error);
+        return fail(&host, error);
     host.publish = publish;
     g_autofree char *backup = backup_place(options, &error);
     if (error)
-        return report_error(error);
+        return fail(&host, error);
     host.backup = backup;
     g_autofree char *policy = NULL;
     if (!policy_path(options->policy, (const char *const *)follow, &policy, &error))
-        return report_error(error);
+        return fail(&host, error);
     host.policy = policy;
     g_autofree char *notify = notify_path(options, state_dir, &host.notify_is_named);
     host.notify = notify;
@@ -275,9 +320,7 @@ static int run(Invocation *invocation)
     host.state_dir = state_dir;
     host.record_bytes = record_mib << 20;
     host.follow = (const char *const *)follow;
-    g_autofree char *list = g_strjoinv(", ", follow);
-    fprintf(stderr, "muster %s: serving %s%s%s\n", MUSTER_VERSION, state_dir,
-            *list ? ", following " : ", following no source", list);
+    say_begun(&host);
     return serve(invocation, &host);
 }
 
@@ -296,6 +339,8 @@ static const OptionSpec options[] = {
     {"tls-key", 0, OPTION_TEXT, OPTION(tls_key), "FILE", "its private key, PEM", NULL},
     {"key-file", 0, OPTION_TEXT, OPTION(key_file), "FILE",
      "what opens the secrets of muster key (key-file of the state directory)", NULL},
+    {"log-format", 0, OPTION_TEXT, OPTION(log_format), "FORMAT",
+     "of the log on stderr: text (default), or json: an object a line (docs/monitoring.md)", "text|json"},
     OPTION_POLICY,
     OPTION_VARIABLES,
     {"publish-snapshot", 0, OPTION_TEXT, OPTION(publish_snapshot), "FILE",
@@ -341,6 +386,8 @@ const Command command_serve = {
         "encrypted there, so it takes loopback addresses only, unless --behind-proxy names the proxies that "
         "do "
         "TLS.\n\n"
+        "--log-format json writes each line of the log as an object with time, level, message and what is "
+        "known of source, revision, resource, provider and destination (docs/monitoring.md).\n\n"
         "--policy names the file that says what each source may do, and whose plans wait for muster approve "
         "(docs/approval.md). It belongs to whoever runs the daemon: no source may hold it. SIGHUP reads it "
         "again.\n\n"

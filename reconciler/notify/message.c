@@ -1,8 +1,8 @@
 #include "reconciler/notify/message.h"
 #include <inttypes.h>
-#include <jansson.h>
 #include <string.h>
 #include "reconciler/notify/commit_status.h"
+#include "reconciler/notify/eventbridge.h"
 #include "reconciler/source/scan.h"
 #include "reconciler/world/event_json.h"
 #include "spec/mac.h"
@@ -178,7 +178,11 @@ bool message_make(const DestinationConfig *config, const EventRecord *event, con
     g_auto(Message)
         message = {.id = message_id(facts->installation, event->sequence), .type = event_name(event)};
     bool is_made = true;
-    message.body = event_body(event, facts, &message);
+    message.body = config->event_source
+                       ? eventbridge_body(event, &(EventbridgeFacts){.source = config->event_source,
+                                                                     .id = message.id,
+                                                                     .job = facts->job})
+                       : event_body(event, facts, &message);
     switch (config->kind) {
     case DESTINATION_WEBHOOK: is_made = make_webhook(config, at_s, &message, error); break;
     case DESTINATION_GITHUB:

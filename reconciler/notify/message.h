@@ -4,6 +4,7 @@
  * Holds:  the id of an event is the same however often it is sent, and no other installation's. */
 #pragma once
 #include <glib.h>
+#include <jansson.h>
 #include "reconciler/notify/notify_config.h"
 
 /* What a message says beside the event; borrowed. */
@@ -11,6 +12,7 @@ typedef struct {
     const char *installation; /* hexadecimal */
     const char *host;
     const char *location; /* of the event's source: a path or git+URL; NULL: not known, or nobody's */
+    json_t *job; /* of a job.state event, for EventBridge: what Batch tells of it; NULL: it is not kept */
 } MessageFacts;
 
 typedef struct {

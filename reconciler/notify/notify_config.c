@@ -12,6 +12,7 @@
 #define PER_SECOND      50
 #define FORGE_SECOND    1
 #define HTTP_TIMEOUT_MS 10000
+#define EVENT_SOURCE    "muster.batch"
 #define EXEC_TIMEOUT_MS 30000
 
 static void destination_config_free(void *data)
@@ -29,6 +30,7 @@ static void destination_config_free(void *data)
     g_free(config->project);
     g_free(config->context);
     g_free(config->target_url);
+    g_free(config->event_source);
     g_free(config);
 }
 
@@ -159,9 +161,21 @@ static void take_secret(Reading *reading, const Node *node, DestinationConfig *c
         report(reading, node, message, NULL);
 }
 
+static void take_form(Reading *reading, const Node *node, DestinationConfig *config)
+{
+    g_autofree char *form = text_of(node, "form"), *source = text_of(node, "eventSource");
+    bool is_eventbridge = g_strcmp0(form, "eventbridge") == 0;
+    if (is_eventbridge)
+        config->event_source = source ? g_steal_pointer(&source) : g_strdup(EVENT_SOURCE);
+    else if (source)
+        report(reading, node_get(node, "eventSource"), "only the form eventbridge has a source",
+               "add form: eventbridge");
+}
+
 static void take_webhook(Reading *reading, const Node *node, DestinationConfig *config)
 {
     config->kind = DESTINATION_WEBHOOK;
+    take_form(reading, node, config);
     take_http(reading, node, config);
     take_secret(reading, node, config, "secretFile", "secretEnv");
 }

@@ -27,6 +27,7 @@ typedef struct {
     char *url;                                        /* of a forge: NULL: from the source */
     char *secret_file, *secret_env, *ca_file, *proxy; /* secret: of a forge its token */
     char *project, *context, *target_url;             /* of a forge; project may be NULL */
+    char *event_source; /* of a webhook whose bodies are EventBridge's; NULL: they are ours */
     bool allow_unencrypted;
 } DestinationConfig;
 

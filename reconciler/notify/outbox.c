@@ -18,6 +18,7 @@
 struct Outbox {
     char *state_dir;
     OutboxTold told;
+    OutboxJob job;
     void *data;
     GMainContext *context;
     GThread *thread; /* NULL: ended */
@@ -269,6 +270,7 @@ typedef struct {
     Outbox *outbox;
     OutboxEntry *entry;
     uint64_t sequence;
+    EventRecord event; /* its texts are owned */
     bool is_found;
 } Sending;
 
@@ -287,24 +289,56 @@ static void on_carried(const char *name, const DeliveryResult *result, void *dat
         end_try(entry, result);
 }
 
-static bool send_event(const EventRecord *event, void *data)
+static void event_clear(EventRecord *event)
+{
+    const View texts[] = {event->type,   event->subject,  event->message,
+                          event->source, event->revision, event->details};
+    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
+        g_free((char *)(uintptr_t)texts[i].data);
+    *event = (EventRecord){0};
+}
+
+static View view_copy(View text)
+{
+    return (View){view_dup(text), text.len};
+}
+
+static bool take_event(const EventRecord *event, void *data)
 {
     Sending *sending = data;
-    Outbox *outbox = sending->outbox;
-    g_auto(Message) message = {0};
-    g_autoptr(GError) error = NULL;
-    g_autofree char *source = view_dup(event->source);
     if (event->sequence != sending->sequence)
         return false;
     sending->is_found = true;
-    MessageFacts facts = {outbox->installation, g_get_host_name(), location_of(source, outbox)};
-    if (message_make(sending->entry->config, event, &facts, wall_clock_ms() / 1000, &message, &error)) {
-        courier_send(outbox->courier, sending->entry->config, &message);
+    sending->event = *event;
+    sending->event.type = view_copy(event->type);
+    sending->event.subject = view_copy(event->subject);
+    sending->event.message = view_copy(event->message);
+    sending->event.source = view_copy(event->source);
+    sending->event.revision = view_copy(event->revision);
+    sending->event.details = view_copy(event->details);
+    return false;
+}
+
+static void send_event(const Sending *sending)
+{
+    Outbox *outbox = sending->outbox;
+    const DestinationConfig *config = sending->entry->config;
+    const EventRecord *event = &sending->event;
+    g_auto(Message) message = {0};
+    g_autoptr(GError) error = NULL;
+    g_autofree char *source = view_dup(event->source);
+    bool wants_job = config->event_source && outbox->job && view_is(event->type, "job.state");
+    MessageFacts facts = {.installation = outbox->installation,
+                          .host = g_get_host_name(),
+                          .location = location_of(source, outbox),
+                          .job = wants_job ? outbox->job(outbox->reader, event) : NULL};
+    if (message_make(config, event, &facts, wall_clock_ms() / 1000, &message, &error)) {
+        courier_send(outbox->courier, config, &message);
     } else {
         DeliveryResult failed = {.outcome = DELIVERY_RETRY, .error = error->message};
         end_try(sending->entry, &failed);
     }
-    return false;
+    json_decref(facts.job);
 }
 
 /* When it is to be looked at again; -1: not by itself. */
@@ -315,12 +349,15 @@ static int64_t send_due(Outbox *outbox, OutboxEntry *entry, int64_t now_ms)
     destination_expire(&entry->destination, wall_clock_ms());
     if (!destination_next(&entry->destination, now_ms, &sending.sequence, &at_ms))
         return at_ms;
-    bool is_read = store_reader_events(outbox->reader, sending.sequence - 1, 1, send_event, &sending, NULL);
+    bool is_read = store_reader_events(outbox->reader, sending.sequence - 1, 1, take_event, &sending, NULL);
     DeliveryResult lost = {.outcome = DELIVERY_GIVEN_UP, .error = "the event is not kept any more"};
     if (!is_read)
         destination_forget_try(&entry->destination);
     else if (!sending.is_found)
         end_try(entry, &lost);
+    else
+        send_event(&sending);
+    event_clear(&sending.event);
     return is_read && entry->destination.is_under_way ? -1 : now_ms;
 }
 
@@ -456,6 +493,7 @@ Outbox *outbox_new(const OutboxOptions *options)
     Outbox *outbox = g_new0(Outbox, 1);
     outbox->state_dir = g_strdup(options->state_dir);
     outbox->told = options->told;
+    outbox->job = options->job;
     outbox->data = options->data;
     outbox->context = g_main_context_ref_thread_default();
     outbox->new_config = notify_config_ref(options->config);

@@ -8,9 +8,15 @@
 #pragma once
 #include "reconciler/notify/notify_config.h"
 #include "reconciler/notify/outbox_report.h"
+#include "reconciler/store/store.h"
+#include <jansson.h>
 
 /* On the loop's thread. */
 typedef void (*OutboxTold)(const OutboxReport *reports, size_t len, void *data);
+
+/* On the outbox's thread: the job of a job.state event as Batch tells it, for destinations of that form. New
+ * reference; NULL: it is not kept any more. */
+typedef json_t *(*OutboxJob)(StoreReader *reader, const EventRecord *event);
 
 typedef struct Outbox Outbox;
 typedef struct {
@@ -20,6 +26,7 @@ typedef struct {
     uint64_t seed;        /* of delays */
     OutboxTold told;
     void *data;
+    OutboxJob job; /* may be NULL */
 } OutboxOptions;
 /* Reports are delivered in the thread-default context of the caller. */
 Outbox *outbox_new(const OutboxOptions *options);

@@ -56,6 +56,7 @@ struct Store {
     GError *failure;    /* the first failed commit's: all later batches have it too */
     Completion *ready, **ready_last;
     uint64_t transactions, rows;
+    Histogram times;
 };
 
 /* ---- the writer thread ---- */
@@ -129,9 +130,10 @@ static GError *commit_group(Store *store, const Handed *first, size_t len, uint6
 }
 
 /* Called with the mutex held. */
-static void complete(Store *store, size_t len, uint64_t rows)
+static void complete(Store *store, size_t len, uint64_t rows, int64_t took_us)
 {
     if (!store->failure) {
+        histogram_observe(&store->times, SCALE_FAST, took_us);
         store->transactions++;
         store->rows += rows;
         store->durable = store->completed + len;
@@ -169,12 +171,14 @@ static void write_waiting(Store *store)
     uint64_t rows = 0;
     for (const Handed *handed = first; handed; handed = handed->next)
         len++;
+    int64_t from_us = g_get_monotonic_time();
     GError *error = has_failed ? NULL : commit_group(store, first, len, &rows);
     if (error)
         note_failure(store, error);
+    int64_t took_us = g_get_monotonic_time() - from_us;
 
     g_mutex_lock(&store->mutex);
-    complete(store, len, rows);
+    complete(store, len, rows, took_us);
     bool is_long = !store->failure && store->wal_pages >= CHECKPOINT_PAGES;
     g_mutex_unlock(&store->mutex);
     handed_free_all(first); /* after the answer: freeing 50,000 rows takes its time too */
@@ -375,4 +379,12 @@ void store_counters(const Store *store, uint64_t *ret_transactions, uint64_t *re
     *ret_transactions = store->transactions;
     *ret_rows = store->rows;
     g_mutex_unlock(mutex_of(store));
+}
+
+Histogram store_transaction_times(const Store *store)
+{
+    g_mutex_lock(mutex_of(store));
+    Histogram times = store->times;
+    g_mutex_unlock(mutex_of(store));
+    return times;
 }

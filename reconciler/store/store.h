@@ -8,6 +8,7 @@
  * secondary index on columns that change. */
 #pragma once
 #include "reconciler/world/record.h"
+#include "spec/base/meter.h"
 
 #define STORE_ERROR store_error_quark()
 GQuark store_error_quark(void);
@@ -55,6 +56,8 @@ size_t store_backlog(const Store *store);
 bool store_wait(Store *store, uint64_t sequence, GError **error);
 /* fsync-causing transactions so far, rows written: for metrics and benches. */
 void store_counters(const Store *store, uint64_t *ret_transactions, uint64_t *ret_rows);
+/* How long these took, SCALE_FAST; of this opening. */
+Histogram store_transaction_times(const Store *store);
 
 /* ---- reading: a second, read-only connection; one reader per thread ---- */
 typedef struct StoreReader StoreReader;

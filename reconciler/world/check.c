@@ -242,7 +242,7 @@ static void check_group(const GroupEntry *entry)
 static size_t check_shares(Recount *recount, const Queue *queue)
 {
     size_t items = 0, active = 0, in_order = 0;
-    int64_t held_vcpus_e4 = 0;
+    int64_t held_vcpus_e4 = 0, waiting_vcpus_e4 = 0;
     for (const Share *share = share_next(queue, NULL); share; share = share_next(queue, share)) {
         const ShareTally *counted = tally(recount->shares, share, sizeof(ShareTally));
         Capacity least;
@@ -261,6 +261,8 @@ static size_t check_shares(Recount *recount, const Queue *queue)
              group = share_group_any(share, group)) {
             check_group(group_entry(group));
             items += group->items;
+            waiting_vcpus_e4 +=
+                group->jobs * group->need.vcpus_e4 * world_kind(recount->world, group->kind)->nodes;
             groups++;
         }
         expect(groups == share->groups + share->parked, NULL, "groups by content");
@@ -272,6 +274,7 @@ static size_t check_shares(Recount *recount, const Queue *queue)
     expect(in_order == queue->groups, NULL, "groups of a queue");
     expect(queue_order_holds(recount->world, queue), NULL, "queue's place among queues");
     expect(active == queue->active_shares && held_vcpus_e4 == queue->held_vcpus_e4, NULL, "queue's shares");
+    expect(waiting_vcpus_e4 == queue->waiting_vcpus_e4, NULL, "vCPUs that a queue's jobs wait for");
     return items;
 }
 

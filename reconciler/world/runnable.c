@@ -377,13 +377,20 @@ static int32_t runnable_jobs(const Runnable *runnable)
     return job->array && runnable->index == NOT_A_CHILD ? job->array->fresh : 1;
 }
 
+static void group_count(GroupEntry *entry, int64_t more)
+{
+    RunnableGroup *group = &entry->group;
+    group->jobs += more;
+    group->share->queue->waiting_vcpus_e4 += more * group->need.vcpus_e4 * entry->shape->kind->kind.nodes;
+}
+
 void runnable_count(World *world, Runnable *runnable)
 {
     (void)world;
     if (!runnable->group)
         return;
     int32_t jobs = runnable_jobs(runnable);
-    runnable->group->group.jobs += jobs - runnable->jobs;
+    group_count(runnable->group, jobs - runnable->jobs);
     runnable->jobs = jobs;
 }
 
@@ -410,7 +417,7 @@ void runnable_remove(World *world, Runnable *runnable)
         return;
     tree_remove(&entry->items, &runnable->node);
     entry->group.items--;
-    entry->group.jobs -= runnable->jobs;
+    group_count(entry, -(int64_t)runnable->jobs);
     runnable->group = NULL;
     runnable->jobs = 0;
     world->runnable--;

@@ -84,6 +84,7 @@ struct Queue {
     bool fair;                       /* it has a scheduling policy: shares by use, not one for all */
     const SchedulingPolicySpec *policy; /* borrowed; NULL: FIFO, or the policy does not exist */
     int64_t held_vcpus_e4;              /* by launches under way of its jobs */
+    int64_t waiting_vcpus_e4;           /* that its RUNNABLE jobs need, all nodes counted; decides nothing */
     size_t active_shares;
     size_t groups; /* of runnable work, the parked ones left out */
     /* As of queue_order_first(): */

@@ -4,7 +4,7 @@
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$ROOT/tests/e2e/git.sh"
-for program in curl openssl; do
+for program in curl openssl python3; do
     command -v "$program" >/dev/null || { echo "1..0 # SKIP $program is not installed (make deps)"; exit 0; }
 done
 STATE=$WORK/state
@@ -188,7 +188,7 @@ is "nothing behind" "$(figure source_behind_seconds)" 0
 is "when one was taken, and refused" "$(figure source_webhook_accepted_timestamp_seconds | tr -d 0-9.)$(figure source_webhook_refused_timestamp_seconds | tr -d 0-9.)" ""
 figures() { ask metrics >/dev/null && cat answer; } # as of a second ago at most
 ok "states" until_like '*muster_source_remote_state{source="other",state="held"} 1*muster_queue_jobs{queue="first",status="RUNNABLE"} 0*' figures
-ok "of the format" sh -c "! grep -vE '^(# (HELP|TYPE) muster_[a-z0-9_]+ .+|muster_[a-z0-9_]+(\{([a-z]+=\"[^\"]*\",?)+\})? -?[0-9]+(\.[0-9]+)?)\$' answer"
+ok "of the format" python3 "$ROOT/tests/support/prometheus.py" check answer
 queue broken x >team/jobs/broken.yaml && push team/jobs broken
 taken() { plain "$(of_plain refs/heads/main "$(tip)")"; } # again where so many came that it is asked to wait
 ok "and a broken one" until_like 202 taken

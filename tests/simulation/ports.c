@@ -358,7 +358,7 @@ void system_host(System *system)
                    .store = {port_commit, port_load, port_reopen, port_term, system},
                    .work = {port_query, port_work, system},
                    .files = {port_remove, port_remove, system},
-                   .log = {port_log, system},
+                   .log = {.line = port_log, .self = system},
                    .provider = &system->provider,
                    .entropy = {port_entropy, system}};
     ReconcilerOptions options = {

@@ -382,7 +382,7 @@ static void host(void)
                    .store = {port_commit, port_load, port_reopen, port_term, NULL},
                    .work = {port_query, port_work, NULL},
                    .files = {port_remove, port_remove, NULL},
-                   .log = {port_log, NULL},
+                   .log = {.line = port_log, .self = NULL},
                    .provider = &model.provider,
                    .entropy = {port_entropy, NULL}};
     ReconcilerOptions options = {.state_dir = "/nowhere", .mode = "test", .launch = true};

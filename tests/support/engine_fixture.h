@@ -16,6 +16,7 @@ typedef struct {
     GArray *launched;   /* LaunchToken: of every launch, in order */
     GPtrArray *answers; /* of Call*: answered */
     Provider provider;
+    struct Meters *meters; /* NULL: nothing is counted */
     size_t expected;
     Reconciler *reconciler;
 } Engine;
@@ -136,10 +137,14 @@ static inline void engine_host(Engine *engine)
                    .store = {fake_commit, fake_load, fake_reopen, fake_term, engine},
                    .work = {fake_query, fake_work, engine},
                    .files = {fake_remove, fake_remove, engine},
-                   .log = {fake_log, engine},
+                   .log = {.line = fake_log, .self = engine},
                    .provider = &engine->provider,
                    .entropy = {fake_entropy, NULL}};
-    ReconcilerOptions options = {.state_dir = engine->dir, .mode = "test", .launch = true, .schedules = true};
+    ReconcilerOptions options = {.state_dir = engine->dir,
+                                 .mode = "test",
+                                 .launch = true,
+                                 .schedules = true,
+                                 .meters = engine->meters};
     engine->reconciler = reconciler_new(&ports, &options, &error);
     g_assert_no_error(error);
 }

@@ -5,6 +5,7 @@
 #pragma once
 #include "reconciler/provider/aws/aws_settings.h"
 #include "reconciler/provider/provider.h"
+#include "spec/base/meter.h"
 
 /* Copied. */
 typedef struct {
@@ -17,6 +18,7 @@ typedef struct {
     const AwsTime *time; /* outlives the provider */
     /* How long what was made may be unseen, before it is believed that it was never made; 0: a minute. */
     int64_t settle_ms;
+    CallMeter *calls; /* each try is counted there; outlives the provider; may be NULL */
 } AwsProviderOptions;
 
 /* Nothing is asked of AWS as long as there is no environment that runs there. Events are delivered on the

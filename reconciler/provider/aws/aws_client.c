@@ -45,7 +45,7 @@ typedef struct {
     bool is_cancelled;
     uint64_t waits_for; /* an id of the credentials' source (0: none), or of HttpClient */
     AwsReading *reading;
-    int64_t due_ms; /* monotonic */
+    int64_t due_ms, sent_ms; /* monotonic */
     AwsCredentials *credentials;
     /* Of the page that is asked for: */
     char *body;
@@ -267,10 +267,22 @@ static void hide_secrets(AwsError *error, const AwsCredentials *credentials)
     aws_error_hide(error, credentials->secret_access_key);
 }
 
+static void count_try(const Call *call, const AwsError *error, const HttpAnswer *http)
+{
+    const AwsClient *client = call->client;
+    CallOutcome outcome = !error                       ? CALL_OK
+                          : error->is_throttling       ? CALL_THROTTLED
+                          : http->end == HTTP_ANSWERED ? CALL_ERROR
+                                                       : CALL_LOST;
+    call_meter_count(client->config.calls, aws_service_info(client->config.service)->name, call->lane->action,
+                     outcome, (monotonic_ms(client) - call->sent_ms) * 1000);
+}
+
 static void take_answer(Call *call, AwsAnswer *answer, const HttpAnswer *http)
 {
     AwsClient *client = call->client;
     client->under_way--;
+    count_try(call, answer->error, http);
     if (client->config.retry_mode == AWS_RETRY_ADAPTIVE)
         adaptive_answered(&client->adaptive, answer->error && answer->error->is_throttling,
                           monotonic_ms(client));
@@ -342,6 +354,7 @@ static void send_attempt(Call *call)
                                  .ca_bundle = client->ca_bundle,
                                  .skips_proxy = client->endpoint.is_loopback};
     call->phase = CALL_SENT;
+    call->sent_ms = monotonic_ms(client);
     call->waits_for = http_send(client->http, &request, answered, call);
 }
 

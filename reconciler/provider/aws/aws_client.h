@@ -9,6 +9,7 @@
 #include "reconciler/provider/aws/aws_credentials.h"
 #include "reconciler/provider/http/http_client.h"
 #include "reconciler/provider/aws/aws_time.h"
+#include "spec/base/meter.h"
 
 typedef enum { AWS_RETRY_STANDARD, AWS_RETRY_ADAPTIVE } AwsRetryMode;
 
@@ -24,6 +25,7 @@ typedef struct {
     int max_attempts;  /* in all; 0: 3 */
     int max_under_way; /* at a time; 0: 32 */
     int rate_share_e3; /* of the published request rates, what we take, in 1/1,000; 0: all */
+    CallMeter *calls;  /* each try is counted there; outlives the client; NULL: nowhere */
 } AwsClientConfig;
 
 typedef struct AwsClient AwsClient;

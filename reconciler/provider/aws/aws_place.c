@@ -34,6 +34,7 @@ static bool make_client(AwsPlace *place, AwsService service, GError **error)
     AwsProvider *provider = place->provider;
     g_auto(AwsSetting) endpoint = aws_settings_endpoint(provider->settings, service);
     AwsClientConfig config = aws_settings_client(provider->settings, service, place->region, endpoint.text);
+    config.calls = provider->options.calls;
     place->clients[service] = aws_client_new(provider->context, provider->http, place->source, &config,
                                              provider->options.time, error);
     return place->clients[service] != NULL;

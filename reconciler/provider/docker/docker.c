@@ -328,10 +328,13 @@ static void set_endpoint(DockerProvider *provider)
     g_autoptr(GError) error = NULL;
     provider->endpoint =
         docker_endpoint_parse(provider->options.variable, provider->options.variable_data, &error);
-    if (provider->endpoint)
-        provider->engine = docker_engine_new(provider->context, provider->endpoint, changed, provider);
-    else
+    if (!provider->endpoint) {
         provider->fault = g_strdup(error->message);
+        return;
+    }
+    provider->engine = docker_engine_new(provider->context, provider->endpoint, changed, provider);
+    docker_engine_count(provider->engine, provider->options.calls, provider->options.monotonic_ms,
+                        provider->options.time);
 }
 
 Provider *provider_docker_new(const DockerProviderOptions *options)

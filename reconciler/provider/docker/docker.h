@@ -8,6 +8,7 @@
 #pragma once
 #include "reconciler/provider/docker/docker_endpoint.h"
 #include "reconciler/provider/provider.h"
+#include "spec/base/meter.h"
 
 /* Copied. */
 typedef struct {
@@ -20,6 +21,7 @@ typedef struct {
     int64_t (*now_ms)(void *self);       /* CLOCK_REALTIME */
     int64_t (*monotonic_ms)(void *self); /* CLOCK_MONOTONIC */
     void *time;                          /* self of both */
+    CallMeter *calls;                    /* calls are counted there; outlives the provider; may be NULL */
 } DockerProviderOptions;
 
 /* Nothing is asked of the engine as long as there is no environment that runs there, and no launch that may.

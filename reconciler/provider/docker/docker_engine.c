@@ -24,7 +24,8 @@ typedef struct {
     HttpTake take;
     DockerDone done;
     void *data;
-    GList link; /* while it waits */
+    int64_t sent_ms; /* monotonic */
+    GList link;      /* while it waits */
 } Call;
 
 struct DockerEngine {
@@ -41,7 +42,10 @@ struct DockerEngine {
     GHashTable *calls; /* id → Call */
     GQueue waiting[DOCKER_TURNS];
     uint64_t last_id;
-    int under_way; /* of the few */
+    int under_way;      /* of the few */
+    CallMeter *counted; /* calls are; NULL: they are not */
+    int64_t (*monotonic_ms)(void *time);
+    void *time;
 };
 
 static void pump(DockerEngine *engine);
@@ -227,6 +231,44 @@ const json_t *docker_engine_info(const DockerEngine *engine)
     return engine->info;
 }
 
+/* ---- counting ---- */
+
+void docker_engine_count(DockerEngine *engine, CallMeter *calls, int64_t (*monotonic_ms)(void *time),
+                         void *time)
+{
+    engine->counted = calls;
+    engine->monotonic_ms = monotonic_ms;
+    engine->time = time;
+}
+
+static int64_t now_ms(const DockerEngine *engine)
+{
+    return engine->counted ? engine->monotonic_ms(engine->time) : 0;
+}
+
+/* "POST containers/start": what stands between is an id or a name. */
+static char *operation_of(const Call *call)
+{
+    static const char *const verbs[] = {"json", "create", "start", "kill", "logs", NULL};
+    g_auto(GStrv) path = g_strsplit_set(call->path, "/?", 3); /* "", what, the rest */
+    const char *end = strchrnul(call->path, '?'), *slash = g_strrstr_len(call->path, end - call->path, "/");
+    g_autofree char *last = g_strndup(slash + 1, (gsize)(end - slash - 1));
+    bool has_verb = g_strv_contains(verbs, last);
+    return g_strconcat(call->method, " ", path[1], has_verb ? "/" : NULL, last, NULL);
+}
+
+/* What follows something lasts as long as that. */
+static void count_call(const Call *call, const HttpAnswer *http)
+{
+    bool is_good = http->end == HTTP_ANSWERED && (http->status / 100 == 2 || http->status == 304);
+    CallOutcome outcome = is_good ? CALL_OK : http->end == HTTP_ANSWERED ? CALL_ERROR : CALL_LOST;
+    if (!call->engine->counted || call->take)
+        return;
+    g_autofree char *operation = operation_of(call);
+    call_meter_count(call->engine->counted, "engine", operation, outcome,
+                     (now_ms(call->engine) - call->sent_ms) * 1000);
+}
+
 /* ---- their turn ---- */
 
 static void take_answer(const HttpAnswer *http, void *data)
@@ -234,6 +276,7 @@ static void take_answer(const HttpAnswer *http, void *data)
     Call *call = data;
     DockerEngine *engine = call->engine;
     bool is_answered = http->end == HTTP_ANSWERED;
+    count_call(call, http);
     if (http->end == HTTP_UNREACHABLE) {
         set_state(call, CALL_WAITS);
         g_autofree char *why = why_unreachable(engine, http->error);
@@ -259,6 +302,7 @@ static void let_go(Call *call)
     DockerEngine *engine = call->engine;
     g_autofree char *url = g_strdup_printf("%s/v%s%s", engine->endpoint->url, engine->version, call->path);
     set_state(call, CALL_SENT);
+    call->sent_ms = now_ms(engine);
     call->http_id = send(engine, call->method, url, call, take_answer, call);
 }
 

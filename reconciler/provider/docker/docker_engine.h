@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include "reconciler/provider/docker/docker_endpoint.h"
 #include "reconciler/provider/http/http_client.h"
+#include "spec/base/meter.h"
 
 typedef enum {
     DOCKER_TURN_FIRST, /* looks, and what lets something go on that is under way */
@@ -41,6 +42,9 @@ typedef struct DockerEngine DockerEngine;
 /* endpoint: borrowed, outlives the engine. Nothing is asked before docker_engine_begin(). */
 DockerEngine *docker_engine_new(GMainContext *context, const DockerEndpoint *endpoint, DockerChanged changed,
                                 void *data);
+/* From now on calls are counted there, but for those that follow something; borrowed; NULL: nowhere. */
+void docker_engine_count(DockerEngine *engine, CallMeter *calls, int64_t (*monotonic_ms)(void *time),
+                         void *time);
 /* Ends what is under way without a word. Not from within done. */
 void docker_engine_free(DockerEngine *engine);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DockerEngine, docker_engine_free)

@@ -3,6 +3,7 @@
 #include <string.h>
 #include "reconciler/notify/commit_status.h"
 #include "reconciler/notify/courier.h"
+#include "reconciler/notify/eventbridge.h"
 
 /* The vector that the libraries of Standard Webhooks are tested with. */
 static void test_signature(void)
@@ -132,6 +133,86 @@ static void test_answers(void)
     g_assert_cmpint(http_outcome(DESTINATION_GITHUB, 400, 0, same), ==, DELIVERY_GIVEN_UP);
 }
 
+/* ---- EventBridge ---- */
+
+static json_t *envelope(const EventRecord *event, const json_t *job, const char *id)
+{
+    g_autofree char *text =
+        eventbridge_body(event, &(EventbridgeFacts){.source = "muster.batch", .id = id, .job = job});
+    json_t *body = json_loads(text, 0, NULL);
+    g_assert_nonnull(body);
+    return body;
+}
+
+static const char *text_of(const json_t *object, const char *member)
+{
+    return json_string_value(json_object_get(object, member));
+}
+
+static void test_eventbridge(void)
+{
+    const EventRecord moved = {.sequence = 7,
+                               .at_ms = 1641944200999,
+                               .type = VIEW("job.state"),
+                               .subject = VIEW("job 4c7599ae-0a82-49aa-ba5a-4727fcce14a8"),
+                               .message = VIEW("RUNNING -> FAILED"),
+                               .first = NOT_A_CHILD,
+                               .last = NOT_A_CHILD};
+    json_t *job = json_pack("{s:s,s:s}", "jobArn", "arn:aws:batch:eu-west-1:123456789012:job/4c7599ae",
+                            "status", "FAILED");
+    json_t *body = envelope(&moved, job, "muster-1-7"), *again = envelope(&moved, job, "muster-1-7"),
+           *other = envelope(&moved, job, "muster-1-8");
+    g_assert_cmpstr(text_of(body, "version"), ==, "0");
+    g_assert_cmpstr(text_of(body, "detail-type"), ==, "Batch Job State Change");
+    g_assert_cmpstr(text_of(body, "source"), ==, "muster.batch");
+    g_assert_cmpstr(text_of(body, "time"), ==, "2022-01-11T23:36:40Z");
+    g_assert_cmpstr(text_of(body, "region"), ==, "eu-west-1");
+    g_assert_cmpstr(text_of(body, "account"), ==, "123456789012");
+    g_assert_true(json_equal(json_object_get(body, "detail"), job));
+    const json_t *resources = json_object_get(body, "resources");
+    g_assert_cmpuint(json_array_size(resources), ==, 1);
+    g_assert_cmpstr(json_string_value(json_array_get(resources, 0)), ==, text_of(job, "jobArn"));
+    g_assert_true(g_uuid_string_is_valid(text_of(body, "id")));
+    g_assert_cmpstr(text_of(body, "id"), ==, text_of(again, "id"));
+    g_assert_cmpstr(text_of(body, "id"), !=, text_of(other, "id"));
+    json_t *lost = envelope(&moved, NULL, "muster-1-7");
+    g_assert_cmpstr(text_of(json_object_get(lost, "detail"), "jobId"), ==,
+                    "4c7599ae-0a82-49aa-ba5a-4727fcce14a8");
+    g_assert_cmpuint(json_array_size(json_object_get(lost, "resources")), ==, 0);
+    EventRecord ours = event_of("apply.converged", "");
+    json_t *of_ours = envelope(&ours, NULL, "muster-1-9");
+    g_assert_cmpstr(text_of(of_ours, "detail-type"), ==, "Muster Event");
+    g_assert_cmpstr(text_of(json_object_get(of_ours, "detail"), "type"), ==, "apply.converged");
+    json_decref(job), json_decref(body), json_decref(again), json_decref(other), json_decref(lost),
+        json_decref(of_ours);
+}
+
+static const DestinationConfig *only(NotifyConfig *config)
+{
+    g_assert_nonnull(config);
+    return config->destinations->pdata[0];
+}
+
+#define WEBHOOK "destinations:\n- {name: a, events: ['*'], webhook: {url: https://h/x, secretFile: /s"
+
+static void test_forms(void)
+{
+    static const char *const wrong[] = {WEBHOOK ", form: cloudevents}}\n", WEBHOOK ", eventSource: x}}\n",
+                                        WEBHOOK ", form: standard, eventSource: x}}\n",
+                                        WEBHOOK ", form: eventbridge, eventSource: aws.batch}}\n"};
+    g_autoptr(DiagnosticList) diagnostics = diagnostic_list_new();
+    g_autoptr(NotifyConfig)
+        plain = notify_config_parse(view_from(WEBHOOK "}}\n"), "n", diagnostics),
+        bridge = notify_config_parse(view_from(WEBHOOK ", form: eventbridge}}\n"), "n", diagnostics),
+        named = notify_config_parse(view_from(WEBHOOK ", form: eventbridge, eventSource: my.batch}}\n"), "n",
+                                    diagnostics);
+    g_assert_null(only(plain)->event_source);
+    g_assert_cmpstr(only(bridge)->event_source, ==, "muster.batch");
+    g_assert_cmpstr(only(named)->event_source, ==, "my.batch");
+    for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++)
+        g_assert_null(notify_config_parse(view_from(wrong[i]), "n", diagnostics));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -140,5 +221,7 @@ int main(int argc, char **argv)
     g_test_add_func("/notify/states", test_states);
     g_test_add_func("/notify/requests", test_requests);
     g_test_add_func("/notify/answers", test_answers);
+    g_test_add_func("/notify/eventbridge", test_eventbridge);
+    g_test_add_func("/notify/forms", test_forms);
     return g_test_run();
 }
