@@ -269,6 +269,10 @@ static void test_guest_ends(Engine *engine, gconstpointer data)
     const json_t *held = json_object_get(engine_last_answer(engine), "held");
     g_assert_cmpuint(json_array_size(held), ==, 1);
     g_assert_cmpstr(json_string_value(json_object_get(json_array_get(held, 0), "task")), ==, "arn:task");
+    engine_call(engine, "metrics", "{}");
+    engine_settle(engine);
+    const Call *figures = engine->answers->pdata[engine->answers->len - 1];
+    g_assert_nonnull(strstr(figures->result.text->str, "muster_held_tasks 1\n"));
     told(engine, PROVIDER_EVENT_ENDED, 90, 7);
     engine_settle(engine);
     g_assert_nonnull(strstr(engine->log->str, "settled 1|"));
