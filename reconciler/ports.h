@@ -132,7 +132,7 @@ typedef struct HostOptions {
     const char *policy;      /* --policy: a file, absolute (policy.h); NULL: everything is allowed */
     const char *listen;      /* --listen ADDRESS:PORT (listen_address.h, checked), or NULL */
     const char *key_file;    /* of the API over TCP (key.h), absolute; may be absent; NULL without listen */
-    const char *tls_cert, *tls_key; /* PEM files of the listener, absolute; NULL: nothing is encrypted */
+    const char *tls_cert, *tls_key;     /* PEM files of the listener, absolute; NULL: nothing is encrypted */
     const struct AddressRange *proxies; /* --behind-proxy (address_range.h) */
     size_t proxies_len;
     const char *publish;        /* --publish-snapshot FILE, absolute, or NULL */

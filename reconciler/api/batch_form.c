@@ -8,6 +8,16 @@ static bool is_shown(const SchemaNode *below, bool with_ours)
     return with_ours || !below || (!schema_ours(below) && !schema_digest_excluded(below));
 }
 
+/* Manifests may say these as numbers, too; in Batch they are texts. */
+static json_t *batch_value(const SchemaNode *schema, const char *name, const json_t *value)
+{
+    static const char *const texts[] = {"onExitCode", "version", NULL};
+    if (!json_is_integer(value) || !g_strv_contains(texts, name))
+        return plain(schema, value, false);
+    g_autofree char *text = g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    return json_string(text);
+}
+
 static json_t *plain_object(const SchemaNode *schema, const json_t *object, bool with_ours)
 {
     json_t *made = json_object(), *value;
@@ -16,7 +26,8 @@ static json_t *plain_object(const SchemaNode *schema, const json_t *object, bool
     {
         const SchemaNode *below = schema ? schema_member_any(schema, name) : NULL;
         if (is_shown(below, with_ours))
-            json_object_set_new(made, name, plain(below, value, with_ours));
+            json_object_set_new(made, name,
+                                with_ours ? plain(below, value, true) : batch_value(below, name, value));
     }
     return made;
 }

@@ -76,13 +76,30 @@ static void merge_named(json_t *list, const char *key, const json_t *overriding)
     }
 }
 
+/* Our own forms of a submission take numbers, too. */
+static json_t *needs_of(const json_t *own)
+{
+    json_t *needs = json_deep_copy(json_object_get(own, "resourceRequirements")), *need;
+    size_t i;
+    json_array_foreach(needs, i, need)
+    {
+        const json_t *value = json_object_get(need, "value");
+        char *text =
+            json_is_number(value) ? json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15)) : NULL;
+        if (text)
+            json_set_text(need, "value", text);
+        free(text);
+    }
+    return needs;
+}
+
 /* batch: the deprecated members are overridden by their like only. */
 static void merge_needs(json_t *container, const json_t *own)
 {
     static const struct {
         const char *type, *alias;
     } aliases[] = {{"VCPU", "vcpus"}, {"MEMORY", "memory"}};
-    json_t *needs = json_deep_copy(json_object_get(own, "resourceRequirements"));
+    json_t *needs = needs_of(own);
     for (size_t a = 0; a < G_N_ELEMENTS(aliases); a++) {
         json_t *said = json_object_get(own, aliases[a].alias), *item;
         size_t i;
@@ -299,6 +316,9 @@ json_t *job_view_summary(const JobView *view, int64_t now_ms)
 {
     json_t *object = json_object(), *container = json_object();
     set_summary(view, now_ms, object);
+    if (view->exit_code >= 0)
+        json_set_number(container, "exitCode", view->exit_code);
+    json_set_text(container, "reason", view->exit_reason);
     job_view_set_exit(container, job_view_last_ended(view));
     if (json_object_size(container))
         json_object_set(object, "container", container);
@@ -345,27 +365,51 @@ static void set_tags(const Effective *effective, json_t *object)
     json_object_set_new(object, "tags", tags ? json_incref(tags) : json_object());
 }
 
+/* A rule as Batch writes it: manifests may say an exit code as a number, and an action in any case. */
+static void rule_in_form(json_t *rule)
+{
+    const json_t *code = json_object_get(rule, "onExitCode");
+    const char *action = json_string_value(json_object_get(rule, "action"));
+    if (json_is_integer(code)) {
+        g_autofree char *text = g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(code));
+        json_set_text(rule, "onExitCode", text);
+    }
+    g_autofree char *upper = action ? g_ascii_strup(action, -1) : NULL;
+    json_set_text(rule, "action", upper);
+}
+
+/* batch: the job's stands for the definition's as a whole, and there always is one. */
+static json_t *retry_json(const Effective *effective)
+{
+    const json_t *said = json_object_get(effective->said, "retryStrategy");
+    if (!said)
+        said = json_object_get(effective->spec, "retryStrategy");
+    json_t *retry = said ? json_deep_copy(said) : json_object(), *rule;
+    size_t i;
+    if (!json_object_get(retry, "attempts"))
+        json_set_number(retry, "attempts", 1);
+    batch_fill_lists(retry, (const char *const[]){"evaluateOnExit", NULL});
+    json_array_foreach(json_object_get(retry, "evaluateOnExit"), i, rule) rule_in_form(rule);
+    return retry;
+}
+
 static void set_rules(const Effective *effective, json_t *object)
 {
-    static const RetryStrategy once = {.attempts = 1};
-    const JobDefinitionSpec *spec = effective->view->effective;
-    json_object_set_new(object, "retryStrategy", job_view_retry(spec ? &spec->retry : &once));
+    json_object_set_new(object, "retryStrategy", retry_json(effective));
     set_said(effective, object, "timeout", "timeout", NULL);
     set_said(effective, object, "propagateTags", "propagateTags", json_false());
     set_said(effective, object, "platformCapabilities", "", json_pack("[s]", "EC2"));
     set_said(effective, object, "consumableResourceProperties", "consumableResourcePropertiesOverride", NULL);
-    if (effective->view->share_identifier && spec)
-        json_set_number(object, "schedulingPriority", spec->scheduling_priority);
+    if (effective->view->share_identifier)
+        set_said(effective, object, "schedulingPriority", "schedulingPriorityOverride", json_integer(0));
 }
 
-json_t *job_view_detail(const JobView *view, int64_t now_ms)
+void job_view_configure(JobView *view)
 {
     json_t *object = json_object();
     Effective effective = {.view = view, .said = loaded(view->request)};
     effective.spec = spec_batch(KIND_JOB_DEFINITION, view_from(view->definition_spec));
     effective.parameters = task_parameters(effective.spec, effective.said);
-    set_summary(view, now_ms, object);
-    set_arn(object, "jobQueue", "job-queue", view->queue);
     json_object_set_new(object, "dependsOn", job_view_depends(view));
     json_object_set_new(object, "parameters", parameters_json(effective.parameters));
     json_object_set_new(object, "attempts", attempts_json(&effective));
@@ -373,10 +417,21 @@ json_t *job_view_detail(const JobView *view, int64_t now_ms)
     set_rules(&effective, object);
     set_tags(&effective, object);
     set_properties(&effective, object);
-    json_object_set_new(object, "isCancelled", json_boolean(view->is_cancelled));
-    json_object_set_new(object, "isTerminated", json_boolean(view->is_terminated));
+    json_decref(view->configuration);
+    view->configuration = object;
     g_array_unref(effective.parameters);
     json_decref(effective.spec);
     json_decref(effective.said);
+}
+
+json_t *job_view_detail(JobView *view, int64_t now_ms)
+{
+    if (!view->configuration)
+        job_view_configure(view);
+    json_t *object = json_copy(view->configuration);
+    set_summary(view, now_ms, object);
+    set_arn(object, "jobQueue", "job-queue", view->queue);
+    json_object_set_new(object, "isCancelled", json_boolean(view->is_cancelled));
+    json_object_set_new(object, "isTerminated", json_boolean(view->is_terminated));
     return object;
 }

@@ -50,16 +50,21 @@ static bool add_row(const StoredJob *stored, void *data)
     return true;
 }
 
-/* batch: of a job that has ended the list says with which exit code. */
+/* batch: of a job that has ended the list says with which exit code. One that succeeded ended with 0: of
+ * these, which are most, nothing has to be read. */
 static bool gather_exits(StoreReader *reader, JobQuery *jobs, GError **error)
 {
     for (guint i = 0; jobs->with_exit && i < jobs->views->len; i++) {
         JobView *view = jobs->views->pdata[i];
         bool is_parent = view->array_size && view->index == NOT_A_CHILD;
+        view->is_read_to_end = true;
+        if (is_parent || !view->attempts)
+            continue;
         if (view->nodes && view->node < 0)
             view->node = view->main_node;
-        if (!is_parent && view->attempts && job_state_final(view->state) &&
-            !job_view_attempts(reader, view, error))
+        if (view->state == JOB_SUCCEEDED)
+            view->exit_code = 0;
+        else if (view->state == JOB_FAILED && !job_view_exit(reader, view, error))
             return false;
     }
     return true;
@@ -199,6 +204,8 @@ static bool gather_refs(StoreReader *reader, JobQuery *jobs, GError **error)
             g_ptr_array_add(jobs->views, view);
         if (view && ref->node >= 0)
             view->is_node = jobs->batch;
+        if (view && jobs->detail == VIEW_BATCH)
+            job_view_configure(view);
     }
     return true;
 }

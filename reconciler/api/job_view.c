@@ -66,9 +66,10 @@ JobView *job_view_from(const StoredJob *stored, int32_t index, ViewDetail detail
     view->depends_on = g_array_new(FALSE, FALSE, sizeof(DependencyRecord));
     view->attempt_records = g_array_new(FALSE, FALSE, sizeof(AttemptRecord));
     g_array_set_clear_func(view->attempt_records, attempt_clear);
-    if (detail == VIEW_WHOLE) {
+    view->exit_code = -1;
+    if (detail == VIEW_WHOLE || detail == VIEW_BATCH) {
         g_array_append_vals(view->depends_on, job->depends_on, (guint)job->depends_on_len);
-        view->effective = effective_of(&stored->template);
+        view->effective = detail == VIEW_WHOLE ? effective_of(&stored->template) : NULL;
         view->definition_spec = text_of(stored->template.definition_spec);
         view->request = text_of(stored->template.request);
     }
@@ -92,6 +93,8 @@ void job_view_free(JobView *view)
     job_definition_spec_free(view->effective);
     g_free(view->definition_spec);
     g_free(view->request);
+    json_decref(view->configuration);
+    g_free(view->exit_reason);
     g_free(view);
 }
 
@@ -154,6 +157,17 @@ static bool take_attempt(const AttemptRecord *attempt, void *data)
     return true;
 }
 
+static bool take_exit(const AttemptRecord *attempt, void *data)
+{
+    JobView *view = data;
+    if (!attempt->stopped_ms || attempt->state == LAUNCH_REFUSED)
+        return true;
+    g_free(view->exit_reason);
+    view->exit_reason = text_of(attempt->reason);
+    view->exit_code = attempt->exit_code;
+    return true;
+}
+
 static bool load_child(StoreReader *reader, JobView *view, GError **error)
 {
     set_reason(view, VIEW(""));
@@ -172,8 +186,15 @@ static bool find_node(int32_t asked, JobView *view)
 
 bool job_view_attempts(StoreReader *reader, JobView *view, GError **error)
 {
+    view->is_read_to_end = true;
     return store_reader_attempts(reader, view->sequence, view->node >= 0 ? view->node : view->index,
                                  take_attempt, view, error);
+}
+
+bool job_view_exit(StoreReader *reader, JobView *view, GError **error)
+{
+    return store_reader_attempts(reader, view->sequence, view->node >= 0 ? view->node : view->index,
+                                 take_exit, view, error);
 }
 
 bool job_view_load(StoreReader *reader, const JobId *id, int32_t index, int32_t node, ViewDetail detail,
@@ -309,10 +330,22 @@ static void overlay_job(const Job *job, JobView *view)
     }
 }
 
+/* Memory is ahead of the store: its end would be told without how it ended, which is not read yet. */
+static bool has_just_ended(const Job *job, const JobView *view)
+{
+    ChildView child;
+    if (!view->is_read_to_end || job_state_final(view->state))
+        return false;
+    if (view->index == NOT_A_CHILD)
+        return job_state_final(job->state);
+    job_child(job, view->index, &child);
+    return job_state_final(child.state);
+}
+
 void job_view_overlay(const World *world, JobView *view)
 {
     const Job *job = world_job(world, &view->id);
-    if (!job)
+    if (!job || has_just_ended(job, view))
         return;
     if (view->index == NOT_A_CHILD)
         overlay_job(job, view);

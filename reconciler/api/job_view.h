@@ -4,8 +4,9 @@
 #pragma once
 #include "reconciler/api/operation.h"
 
-/* ATTEMPTS: with attempts; WHOLE: with effective configuration and dependencies too. */
-typedef enum { VIEW_BRIEF, VIEW_ATTEMPTS, VIEW_WHOLE } ViewDetail;
+/* ATTEMPTS: with attempts; WHOLE: with effective configuration and dependencies too; BATCH: the same as
+ * Batch's JobDetail needs it, without `effective`. */
+typedef enum { VIEW_BRIEF, VIEW_ATTEMPTS, VIEW_WHOLE, VIEW_BATCH } ViewDetail;
 
 typedef struct {
     JobId id;
@@ -20,13 +21,19 @@ typedef struct {
     int32_t node; /* of a multinode job: whose attempts these are; -1: it is none, or not loaded with them */
     bool is_node; /* it stands for that node alone, not for the job */
     int32_t nodes, main_node; /* of a multinode job; 0: it is none */
-    bool counted;             /* counts are known */
+    bool is_read_to_end; /* how it ended was read, too: it is told to have ended only where the store says so
+                          */
+    bool counted;        /* counts are known */
     int64_t counts[JOB_STATE_COUNT];
     GArray *depends_on;           /* of DependencyRecord; WHOLE */
     GArray *attempt_records;      /* of AttemptRecord with owned text; WHOLE; oldest first */
     JobDefinitionSpec *effective; /* WHOLE; may be NULL when it does not decode */
     char *definition_spec;        /* WHOLE: canonical JSON, as it was when the job was submitted */
     char *request;                /* WHOLE: of SubmitJob, what overrides it; canonical JSON */
+    json_t *configuration;        /* made by job_view_configure(); NULL: not yet */
+    /* What job_view_exit() found: how the last attempt that ended did. */
+    int exit_code; /* -1: none, or not known */
+    char *exit_reason;
 } JobView;
 /* A job, a child of an array, a node of a multinode job. */
 typedef struct {
@@ -51,13 +58,18 @@ void job_view_take_range(JobView *view, const RangeRecord *range);
 bool job_view_count(StoreReader *reader, JobView *view, GError **error);
 /* The attempts of a view that was made without them. */
 bool job_view_attempts(StoreReader *reader, JobView *view, GError **error);
+/* The same of how the last of them ended alone. */
+bool job_view_exit(StoreReader *reader, JobView *view, GError **error);
+/* Makes what JobDetail says that no world knows better: most of it. Off the loop: it takes as long as all the
+ * rest. */
+void job_view_configure(JobView *view);
 /* The view, with its attempts, stands for its node alone from then on. */
 void job_view_be_node(JobView *view);
 void job_view_overlay(const World *world, JobView *view);
 
 json_t *job_view_json(const JobView *view, const char *state_dir, ViewDetail detail);
 /* Batch's JobDetail and JobSummary. now_ms: as of when counts of an array are. */
-json_t *job_view_detail(const JobView *view, int64_t now_ms);
+json_t *job_view_detail(JobView *view, int64_t now_ms);
 json_t *job_view_summary(const JobView *view, int64_t now_ms);
 
 /* ---- pieces of both forms ---- */

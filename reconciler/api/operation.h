@@ -114,6 +114,7 @@ struct Call {
     OperationResult result;
     uint64_t asked;     /* for step(): facts->commits or durable_events when gather() was asked for */
     char *gather_error; /* the store could not be read; owned */
+    bool wants_lines;   /* of an operation of lines: answered by lines, too */
     bool is_large;      /* by step(): what it took lies scattered in memory, and is worth giving back */
     void (*answer)(Call *call); /* exactly once, on the engine's thread; takes the call */
     void *owner;

@@ -28,7 +28,7 @@ static OperationStep describejobs_begin(Call *call)
     if (json_array_size(list) > DESCRIBE_MAX)
         return call_fail(call, FAULT_INVALID, "Maximum number of jobs supported is 100");
     JobQuery *jobs = job_query_new(call);
-    jobs->detail = VIEW_WHOLE;
+    jobs->detail = VIEW_BATCH;
     jobs->batch = true;
     json_array_foreach(list, i, item)
     {

@@ -13,6 +13,7 @@ typedef struct {
     GPtrArray *requests; /* of json_t*, by line; NULL entries: blank lines */
     GArray *ids;         /* of JobId: inserted so far */
     GString *answer;
+    bool wants_lines; /* one a job; else an object that holds them all */
     guint next;
     JobLookup *lookup; /* dependencies of the lines from next on that have left memory; may be NULL */
     char *fault;       /* of a line, found off the loop */
@@ -139,11 +140,13 @@ static bool insert_line(OperationContext *context, Bulk *bulk, const json_t *req
     const Job *job = job_submit(context->world, &submission, context->now_ms, error);
     if (!job)
         return false;
-    g_string_append(bulk->answer, bulk->ids->len ? "," : "{\"jobs\":[");
+    if (!bulk->wants_lines)
+        g_string_append(bulk->answer, bulk->ids->len ? "," : "{\"jobs\":[");
     g_array_append_val(bulk->ids, submission.id);
     job_id_to_text(&submission.id, id);
     /* Names hold letters, digits, hyphens and underscores only. */
-    g_string_append_printf(bulk->answer, "{\"jobId\":\"%s\",\"jobName\":\"%s\"}", id, job->name);
+    g_string_append_printf(bulk->answer, "{\"jobId\":\"%s\",\"jobName\":\"%s\"}%s", id, job->name,
+                           bulk->wants_lines ? "\n" : "");
     return true;
 }
 
@@ -193,7 +196,8 @@ static OperationStep bulk_slice(OperationContext *context, Call *call)
     if (bulk->next < bulk->requests->len)
         return STEP_AGAIN;
     if (call->phase == BULK_INSERT) {
-        g_string_append(bulk->answer, bulk->ids->len ? "]}" : "{\"jobs\":[]}");
+        if (!bulk->wants_lines)
+            g_string_append(bulk->answer, bulk->ids->len ? "]}" : "{\"jobs\":[]}");
         call->is_large = bulk->requests->len >= BULK_LARGE;
         return call_done_text(call, g_steal_pointer(&bulk->answer));
     }
@@ -210,6 +214,7 @@ OperationStep bulk_step(OperationContext *context, Call *call)
         bulk->requests = g_ptr_array_new_with_free_func(request_free);
         bulk->ids = g_array_new(FALSE, FALSE, sizeof(JobId));
         bulk->answer = g_string_new(NULL);
+        bulk->wants_lines = call->wants_lines;
         call->state = bulk;
         call->state_free = bulk_free;
         return STEP_GATHER;

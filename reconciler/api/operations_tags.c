@@ -169,7 +169,7 @@ void listtagsforresource_gather(StoreReader *reader, Call *call)
 {
     TagsQuery *query = call->state;
     g_autoptr(GError) error = NULL;
-    if (!job_view_load(reader, &query->job.id, query->job.index, query->job.node, VIEW_WHOLE, &query->view,
+    if (!job_view_load(reader, &query->job.id, query->job.index, query->job.node, VIEW_BATCH, &query->view,
                        &error))
         call->gather_error = g_strdup(error->message);
 }

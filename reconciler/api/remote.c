@@ -11,6 +11,8 @@
 #define LOOP_CHECKS_MAX ((size_t)128 << 10)           /* a body above it is checked by the thread */
 #define WAIT_MAX_MS     (LISTENER_REQUEST_MS * 2 / 3) /* of a long poll: the listener cuts it off otherwise */
 #define EVENTS_PATH     "/events"
+#define JOBS_PATH       "/muster/v1/jobs"
+#define LINES_TYPE      "application/x-ndjson"
 #define LOGS_TARGET     "Logs_20140328."
 #define TAGS_PATH       "/v1/tags/"
 
@@ -38,7 +40,7 @@ struct Remote {
     void *data;
     EventStreams *streams;
     Meters *meters;
-    ListenerRoute routes[5];
+    ListenerRoute routes[6];
     GHashTable *keys; /* id → OpenKey* */
     Seen seen;
     Rate told;
@@ -141,6 +143,8 @@ static void call_answered(Call *call)
     OperationResult *result = &call->result;
     ListenerAnswer answer = {.status = (unsigned)result->http_status, .type = "application/json"};
     answer.headers = answer_headers(result->error_type);
+    if (call->wants_lines && result->http_status == 200)
+        answer.type = LINES_TYPE;
     if (result->text) {
         answer.len = result->text->len;
         answer.text = g_string_free(g_steal_pointer(&result->text), FALSE);
@@ -192,6 +196,13 @@ static OpenKey *key_open(Remote *remote, const char *id, int64_t now_ms)
 
 /* ---- which operation ---- */
 
+/* Lines of jobs, in and out; the same path with JSON lists jobs, as on the socket. */
+static bool is_lines(const ListenerRequest *request, const char *path)
+{
+    const char *type = listener_header(request, "content-type");
+    return strcmp(path, JOBS_PATH) == 0 && type && g_str_has_prefix(type, LINES_TYPE);
+}
+
 static const Operation *operation_of(const ListenerRequest *request, const char *path)
 {
     const char *method = listener_method(request), *target = listener_header(request, "x-amz-target");
@@ -202,6 +213,8 @@ static const Operation *operation_of(const ListenerRequest *request, const char 
                                                                    : "");
     if (strcmp(path, EVENTS_PATH) == 0)
         return operation_find_name("events");
+    if (is_lines(request, path))
+        return operation_find_name("bulk");
     if (strcmp(method, "POST") != 0)
         return NULL;
     if (strcmp(path, "/") == 0 && target && g_str_has_prefix(target, LOGS_TARGET)) {
@@ -254,9 +267,10 @@ static void call_begin(Remote *remote, const Arrival *arrival, const Key *key, j
     if (json && json_integer_value(json_object_get(json, "timeoutMs")) > WAIT_MAX_MS)
         json_object_set_new(json, "timeoutMs", json_integer(WAIT_MAX_MS));
     Call *call = call_new(arrival->operation, json);
-    if (arrival->operation->lines)
+    if (arrival->operation->lines) {
         call->body = g_bytes_new(body.data, body.len);
-    else if (!access_is_submission(arrival->operation))
+        call->wants_lines = is_lines(request, arrival->path);
+    } else if (!access_is_submission(arrival->operation))
         access_tell_peer(key, call->request);
     call->answer = call_answered;
     call->owner = request;
@@ -505,11 +519,10 @@ Remote *remote_new(const RemoteOptions *options)
     static const struct {
         const char *method, *path;
         size_t body_max;
-    } routes[] = {{LISTENER_ANY_METHOD, "/v1/", REMOTE_BODY_MAX},
-                  {"POST", "/muster/v1/bulk", REMOTE_BULK_MAX},
-                  {"GET", EVENTS_PATH, 0},
-                  {"POST", "/muster/v1/", REMOTE_BODY_MAX},
-                  {"POST", "/", REMOTE_BODY_MAX}};
+    } routes[] = {
+        {LISTENER_ANY_METHOD, "/v1/", REMOTE_BODY_MAX}, {"POST", "/muster/v1/bulk", REMOTE_BULK_MAX},
+        {"POST", JOBS_PATH, REMOTE_BULK_MAX},           {"GET", EVENTS_PATH, 0},
+        {"POST", "/muster/v1/", REMOTE_BODY_MAX},       {"POST", "/", REMOTE_BODY_MAX}};
     for (size_t i = 0; i < G_N_ELEMENTS(routes); i++)
         remote->routes[i] = (ListenerRoute){.method = routes[i].method,
                                             .path = routes[i].path,

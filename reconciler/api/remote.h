@@ -22,10 +22,10 @@ typedef struct {
     bool is_encrypted; /* the listener speaks TLS */
     ClockPort clock;
     LogPort log;
+    Meters *meters; /* what is refused before it is a call is counted there; may be NULL */
     const char *(*setting)(const char *name, void *data); /* of the state as it is now; NULL: none */
     void (*call)(Call *call, void *data);                 /* takes the call */
     EventStreams *streams;                                /* borrowed */
-    Meters *meters; /* where what is refused is counted; NULL: nowhere */
     void *data;
 } RemoteOptions;
 

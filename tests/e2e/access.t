@@ -137,6 +137,16 @@ exits "are two" 0 api ci "$url" batch SubmitJob "$submit"
 exits "too often" 0 api slow --raw 4 "$url" batch /v1/describejobqueues '{}'
 like "is slowed down" "$out" "200 *200 *429 *Too Many Requests*"
 
+# ---- lines
+lines=$(printf '{"jobName":"l1","jobQueue":"fast","jobDefinition":"ok"}\n{"jobName":"l2","jobQueue":"fast","jobDefinition":"ok"}\n')
+exits "jobs as lines" 0 api ci --raw 1 --type application/x-ndjson "$url" batch /muster/v1/jobs "$lines"
+like "are answered by lines" "$out" '200 {"jobId":"*","jobName":"l1"}
+{"jobId":"*","jobName":"l2"}'
+exits "a line of another queue" 0 api ci --raw 1 --type application/x-ndjson "$url" batch /muster/v1/jobs "$(printf '%s' "$lines" | sed 's/fast/slow/')"
+like "is refused with all" "$out" '403 *the queue *slow*'
+exits "as JSON it lists" 0 api ci --raw 1 "$url" batch /muster/v1/jobs '{"queue": "fast", "limit": 1}'
+like "jobs" "$out" '200 {"jobs":*"jobName":"l2"*'
+
 # ---- no more
 exits "revoke" 0 mt key revoke reader
 exits "is at once" 1 api reader "$url" batch DescribeJobQueues

@@ -28,6 +28,10 @@ is "its log has both of its outputs" "$(printf '%s\n' "$out" | sort)" "$(printf 
 described "$job"
 is "with its exit code" "$(json attempts.0.exitCode)" 0
 like "and what its container is called" "$(json attempts.0.task)" '????????????????????????????????????????????????????????????????'
+curl -s --unix-socket "$WORK/st/muster.sock" -d '{}' http://localhost/muster/v1/metrics >figures
+counted=$(sed -n 's/^muster_provider_calls_total{provider="docker",service="engine",operation="\([^"]*\)",outcome="ok"} [1-9].*/\1/p' figures | sort | tr '\n' ' ')
+like "calls to the engine are counted by what they are" "$counted" '*GET containers/json *POST containers/create *POST containers/start *'
+is "not by what they are about" "$(printf '%s' "$counted" | grep -cE '[0-9a-f]{12}|muster')" 0
 run engine_call GET "/containers/$(json attempts.0.task)/json"
 like "which has the labels of its job" "$out" "*\"muster.job\":\"$job\"*"
 case $out in *world\",*muster.*world*) labels=yes ;; *) labels=no ;; esac

@@ -31,11 +31,11 @@ runs() {
         [ ! -e "$shown" ] || ok "$1: what its block $(basename "$shown" .shown) shows" pl compare "$shown" "${shown%.shown}.out"
     done
 }
-for file in README.md docs/quick-start.md examples/monte-carlo/README.md examples/render/README.md examples/genomics/README.md examples/capacity-planning/README.md examples/gitops/README.md examples/teams/README.md examples/variants/README.md; do
+for file in README.md docs/quick-start.md examples/monte-carlo/README.md examples/render/README.md examples/genomics/README.md examples/capacity-planning/README.md examples/batch-api/README.md examples/gitops/README.md examples/teams/README.md examples/variants/README.md; do
     runs $file
 done
 is "no other example has a README" "$(cd "$ROOT" && echo examples/*/README.md)" \
-    "examples/capacity-planning/README.md examples/genomics/README.md examples/gitops/README.md examples/monte-carlo/README.md examples/render/README.md examples/teams/README.md examples/variants/README.md"
+    "examples/batch-api/README.md examples/capacity-planning/README.md examples/genomics/README.md examples/gitops/README.md examples/monte-carlo/README.md examples/render/README.md examples/teams/README.md examples/variants/README.md"
 
 texts=$(cd "$ROOT" && echo README.md docs/*.md deploy/README.md examples/*/README.md)
 ok "links lead somewhere" pl links "$ROOT" $texts $(cd "$ROOT" && echo docs/reference/*.md)

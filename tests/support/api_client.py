@@ -1,7 +1,7 @@
 """A client of the API as AWS's SDKs are: botocore signs, sends and reads.
 
     api_client.py [--skew SECONDS] [--ca FILE] URL SERVICE OPERATION [JSON]     one call; prints the answer as JSON
-    api_client.py [--ca FILE] --raw COUNT URL SERVICE PATH [BODY]               one request, signed once, sent COUNT
+    api_client.py [--ca FILE] [--type TYPE] --raw COUNT URL SERVICE PATH [BODY]               one request, signed once, sent COUNT
                                                                                 times; prints each status and body
 
 The credentials are those of the environment. A fault of the service is printed as "CODE: MESSAGE", exit 1.
@@ -58,7 +58,8 @@ def call(options, session):
 
 def send(options, session):
     body = (options.body or "").encode()
-    request = botocore.awsrequest.AWSRequest("POST", options.url + options.operation, data=body)
+    headers = {"Content-Type": options.type}
+    request = botocore.awsrequest.AWSRequest("POST", options.url + options.operation, headers, body)
     credentials = session.get_credentials().get_frozen_credentials()
     botocore.auth.SigV4Auth(credentials, options.service, "us-east-1").add_auth(request)
     context = ssl.create_default_context(cafile=options.ca) if options.ca else None
@@ -77,6 +78,7 @@ def main():
     parser.add_argument("--skew", type=int, default=0)
     parser.add_argument("--ca")
     parser.add_argument("--raw", type=int, default=0)
+    parser.add_argument("--type", default="application/json")
     for name in ("url", "service", "operation"):
         parser.add_argument(name)
     parser.add_argument("body", nargs="?")

@@ -18,6 +18,7 @@ class Cli(ApiTest):
             os.environ, HOME=self.place.name, AWS_DEFAULT_REGION=REGION, AWS_PAGER="", AWS_EC2_METADATA_DISABLED="true",
             AWS_MAX_ATTEMPTS="10", AWS_RETRY_MODE="standard", **self.key,
         )
+        variables.pop("PYTHONPATH", None)  # the CLI has a botocore of its own
         done = subprocess.run(
             [AWS, "--output", "json", "--endpoint-url", self.endpoint, *words], env=variables, capture_output=True,
             text=True, timeout=WAIT_S,

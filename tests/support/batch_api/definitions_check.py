@@ -81,7 +81,7 @@ class Definitions(ApiTest):
             self.assertEqual(held[name], value, name)
 
     def test_nodes(self):
-        """a multinode definition, and one of several containers"""
+        """a multinode definition"""
         node = {"targetNodes": "0:", "container": {"image": "busybox", "command": ["true"], "resourceRequirements": NEEDS}}
         self.client.register_job_definition(
             jobDefinitionName="nodes",
@@ -92,6 +92,10 @@ class Definitions(ApiTest):
         self.assertEqual(nodes["type"], "multinode")
         self.assertEqual(nodes["nodeProperties"]["numNodes"], 2)
         self.assertEqual(nodes["nodeProperties"]["nodeRangeProperties"][0]["targetNodes"], "0:")
+
+    def test_containers(self):
+        """a definition of several containers"""
+        self.known("RegisterJobDefinition", "ecsProperties")
         task = {"containers": [{"name": "one", "image": "busybox", "essential": True, "resourceRequirements": NEEDS}]}
         self.client.register_job_definition(
             jobDefinitionName="several", type="container", ecsProperties={"taskProperties": [task]}
@@ -160,14 +164,6 @@ class Definitions(ApiTest):
         self.refused("exactly one of containerProperties", register, jobDefinitionName="x", type="container")
         self.refused("nodeProperties", register, jobDefinitionName="x", type="multinode")
         self.refused(
-            "consumable",
-            register,
-            jobDefinitionName="x",
-            type="container",
-            containerProperties=container,
-            consumableResourceProperties={"consumableResourceList": [{"consumableResource": "none", "quantity": 1}]},
-        )
-        self.refused(
             "eksProperties", register, jobDefinitionName="x", type="container",
             eksProperties={"podProperties": {"containers": [{"image": "i"}]}},
         )
@@ -181,6 +177,12 @@ class Definitions(ApiTest):
         self.refused("1 to 100", describe, maxResults=101)
         self.assertEqual(describe(jobDefinitions=["none", "none:1"])["jobDefinitions"], [])
         self.assertEqual(describe(jobDefinitionName="none")["jobDefinitions"], [])
+
+    def test_reference(self):
+        """a consumable resource that is not there"""
+        self.known("RegisterJobDefinition", "consumableResourceProperties")
+        needs = {"consumableResourceList": [{"consumableResource": "none", "quantity": 1}]}
+        self.refused('no ConsumableResource is named "none"', self.register, name="x", consumableResourceProperties=needs)
 
     def test_restart(self):
         """all of it is there after a restart"""

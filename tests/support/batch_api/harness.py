@@ -91,6 +91,7 @@ class ApiTest(unittest.TestCase):
     manifests = ""
     key = None
     requests = itertools.count()
+    judged = 0
 
     @classmethod
     def setUpClass(cls):
@@ -153,6 +154,7 @@ class ApiTest(unittest.TestCase):
 
     @classmethod
     def judge_answer(cls, operation_model, response_dict, **_):
+        ApiTest.judged += 1
         if response_dict["status_code"] == 200 and operation_model.output_shape is not None:
             judge(operation_model.output_shape, json.loads(response_dict["body"]), operation_model.name, cls.faults)
 
@@ -208,6 +210,13 @@ class ApiTest(unittest.TestCase):
                 return value
             time.sleep(0.05)
         raise AssertionError("what was waited for did not come")
+
+    def known(self, operation, member=None):
+        """Skips what the client at hand does not know."""
+        if operation not in MODELS["batch"].operation_names:
+            self.skipTest(f"this botocore does not know {operation}")
+        if member and member not in MODELS["batch"].operation_model(operation).input_shape.members:
+            self.skipTest(f"this botocore does not know {member} of {operation}")
 
     def refused(self, text, call, *, http=400, code="ClientException", **members):
         """The call fails so; text is in its message."""

@@ -29,10 +29,6 @@ class Snapshot(ApiTest):
         members = {"jobName": "j", "jobQueue": queue, "jobDefinition": "true", **members}
         return self.client.submit_job(**members)["jobId"]
 
-    def known(self, operation):
-        if operation not in MODELS["batch"].operation_names:
-            self.skipTest(f"this botocore does not know {operation}")
-
     def front(self, queue):
         snapshot = self.client.get_job_queue_snapshot(jobQueue=queue)
         return [each["jobArn"].split("/")[-1] for each in snapshot["frontOfQueue"]["jobs"]]
@@ -121,14 +117,14 @@ class Services(ApiTest):
     """A test for each operation."""
 
 
-def known(self, operation):
+def known_call(self, operation):
     if not hasattr(self.client, operation):
         self.skipTest(f"this botocore does not know {operation}")
 
 
 def refuses(operation, text, members):
     def test(self):
-        known(self, operation)
+        known_call(self, operation)
         self.refused(text, getattr(self.client, operation), **members)
 
     test.__doc__ = f"{operation} is refused"
@@ -137,7 +133,7 @@ def refuses(operation, text, members):
 
 def lists(operation, member, members):
     def test(self):
-        known(self, operation)
+        known_call(self, operation)
         self.assertEqual(getattr(self.client, operation)(**members)[member], [])
 
     test.__doc__ = f"{operation} is empty"
@@ -151,6 +147,13 @@ for name, (key, arguments) in LISTS.items():
 
 
 class Operations(ApiTest):
+    def test_judged(self):
+        """answers are compared with the service model"""
+        before = type(self).judged
+        self.client.describe_job_queues()
+        if type(self).judged == before:
+            self.skipTest("this botocore shows no answer before it is parsed")
+
     def test_all(self):
         """every operation of the service model is answered"""
         for operation in MODELS["batch"].operation_names:

@@ -196,6 +196,7 @@ class Resources(ResourceTest):
 
     def test_queue(self):
         """CreateJobQueue, UpdateJobQueue: lists are replaced"""
+        self.known("CreateJobQueue", "jobStateTimeLimitActions")
         self.environment("first")
         self.environment("second")
         action = {"reason": "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY", "state": "RUNNABLE", "maxTimeSeconds": 600, "action": "CANCEL"}
