@@ -210,7 +210,7 @@ static void host(Trial *run)
                    .store = {port_commit, port_load, port_reopen, port_term, run},
                    .work = {port_query, port_work, run},
                    .files = {port_remove, port_remove, run},
-                   .log = {port_log, run},
+                   .log = {.line = port_log, .self = run},
                    .provider = simulated_connect(run->cloud, on_event, run),
                    .entropy = {port_entropy, run}};
     ReconcilerOptions options = {
