@@ -4,6 +4,7 @@
 #include "reconciler/cli/lookup.h"
 #include "reconciler/cli/options.h"
 #include "reconciler/cli/report.h"
+#include "reconciler/cli/server_access.h"
 
 #define POLL_MS         20000
 #define FAR_LOOK_MS     2000 /* CloudWatch does not tell when there is more */
@@ -61,13 +62,43 @@ static int no_log(const json_t *job, int64_t attempt)
                           member_text(job, "status"));
 }
 
+/* Where a daemon elsewhere has it. NULL with error. */
+static char *stream_of(const Follower *follower, const json_t *job, int64_t number, GError **error)
+{
+    g_autofree char *id = follower->node >= 0 ? g_strdup_printf("%s#%" G_GINT64_FORMAT,
+                                                                member_text(job, "jobId"), follower->node)
+                                              : g_strdup(member_text(job, "jobId"));
+    json_t *answer =
+        backend_call(follower->session.backend, "describejobs", json_pack("{s:[s]}", "jobs", id), error);
+    const json_t *detail = json_array_get(json_object_get(answer, "jobs"), 0);
+    const json_t *ended = json_array_get(json_object_get(detail, "attempts"), (size_t)number - 1);
+    const json_t *container = json_object_get(ended ? ended : detail, "container");
+    char *stream = g_strdup(json_string_value(json_object_get(container, "logStreamName")));
+    json_decref(answer);
+    if (answer && !stream)
+        g_set_error(error, CLI_ERROR, EXIT_NOT_FOUND,
+                    "%s has no log of attempt %" G_GINT64_FORMAT " of job %s",
+                    server_url(follower->invocation->options.server), number, id);
+    return stream;
+}
+
+static JobLog *open_log(const Follower *follower, const json_t *job, const json_t *attempt, GError **error)
+{
+    if (!server_url(follower->invocation->options.server))
+        return job_log_open(follower->invocation->host, attempt, error);
+    g_autofree char *stream = stream_of(follower, job, member_integer(attempt, "attempt"), error);
+    return stream ? job_log_open_server(follower->session.backend, stream) : NULL;
+}
+
 /* ---- once
  * ---------------------------------------------------------------------------------------------------------
  */
 
-/* It started, wherever its log is. */
-static bool has_log(const json_t *attempt)
+/* It started, wherever its log is; a daemon elsewhere names it only then. */
+static bool has_log(const Follower *follower, const json_t *attempt)
 {
+    if (server_url(follower->invocation->options.server))
+        return member_integer(attempt, "startedAt") > 0;
     return *member_text(attempt, "logPath") || *member_text(attempt, "task");
 }
 
@@ -86,9 +117,9 @@ static int print_once(const Follower *follower, const json_t *job)
     const json_t *attempt = find_attempt(job, follower->attempt);
     int64_t stopped_ms = member_integer(attempt, "stoppedAt");
     g_autoptr(GError) error = NULL;
-    if (!has_log(attempt))
+    if (!has_log(follower, attempt))
         return no_log(job, follower->attempt);
-    g_autoptr(JobLog) log = job_log_open(follower->invocation->host, attempt, &error);
+    g_autoptr(JobLog) log = open_log(follower, job, attempt, &error);
     if (!log)
         return report_error(error);
     bool is_fresh = stopped_ms && g_get_real_time() / 1000 - stopped_ms < JUST_NOW_MS;
@@ -128,14 +159,14 @@ static bool follow_attempt(Follower *follower, const json_t *job)
     int64_t number = member_integer(attempt, "attempt");
     bool is_elsewhere = !*member_text(attempt, "logPath") && *member_text(attempt, "task") && follower->log &&
                         !job_log_is_far(follower->log);
-    if (has_log(attempt) && (number != follower->shown || is_elsewhere)) {
+    if (has_log(follower, attempt) && (number != follower->shown || is_elsewhere)) {
         if (!copy_rest(follower))
             return false;
         if (follower->shown && !is_elsewhere)
             report_note("attempt %" G_GINT64_FORMAT " of job %s", number, follower->id);
         backend_set_watch(follower->session.backend, NULL);
         job_log_free(follower->log);
-        follower->log = job_log_open(follower->invocation->host, attempt, &follower->error);
+        follower->log = open_log(follower, job, attempt, &follower->error);
         if (!follower->log)
             return false;
         follower->shown = number;
@@ -265,14 +296,16 @@ const Command command_logs = {
     .group = GROUP_JOBS,
     .arguments = "JOB",
     .summary = "what a job printed",
-    .description = "Prints the log of a job's newest attempt: its standard output and standard error, as "
-                   "they were written. With -f "
-                   "it follows the file until the job has ended, from one attempt to the next, and waits for "
-                   "a job that has not "
-                   "started. A child of an array is named ID:INDEX; --node names a node of a multinode job. "
-                   "What a job on AWS printed is read from "
-                   "CloudWatch Logs, with "
-                   "the credentials of this shell; it is there some seconds later.",
+    .description =
+        "Prints the log of a job's newest attempt: its standard output and standard error, as "
+        "they were written. With -f "
+        "it follows the file until the job has ended, from one attempt to the next, and waits for "
+        "a job that has not "
+        "started. A child of an array is named ID:INDEX; --node names a node of a multinode job. "
+        "What a job on AWS printed is read from "
+        "CloudWatch Logs, with "
+        "the credentials of this shell; it is there some seconds later. With --server it is what the "
+        "daemon has of it.",
     .examples = "muster logs 5b0c\tall of it\n"
                 "muster logs 5b0c:17 -f\ta child, as it runs\n"
                 "muster logs 5b0c --attempt 1\twhy the first try failed",
@@ -282,6 +315,5 @@ const Command command_logs = {
     .min_arguments = 1,
     .max_arguments = 1,
     .exits = EXITS(EXIT_NOT_FOUND),
-    .is_local = true,
     .run = run,
 };

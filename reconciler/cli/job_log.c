@@ -3,6 +3,7 @@
 #include "reconciler/cli/log_tail.h"
 #include "reconciler/cli/output.h"
 
+#define LOG_GROUP  "/aws/batch/job"
 #define LATE_LOOKS 4 /* CloudWatch has what a task printed a moment later */
 #define LATE_US    1000000
 
@@ -11,6 +12,8 @@ struct JobLog {
     char *path;
     LogTail *tail; /* of a file; NULL: it is far */
     CloudLog *far;
+    Backend *server; /* NULL: it is of this machine, or of CloudWatch */
+    char *stream, *token;
     bool has_printed, is_closed;
 };
 
@@ -31,7 +34,7 @@ static bool open_far(JobLog *log, const json_t *attempt, GError **error)
         return false;
     }
     log->far = log->host->log_open(&far, error);
-    return log->far != NULL;
+    return log->far || log->server;
 }
 
 JobLog *job_log_open(const Host *host, const json_t *attempt, GError **error)
@@ -46,11 +49,21 @@ JobLog *job_log_open(const Host *host, const json_t *attempt, GError **error)
     return g_steal_pointer(&log);
 }
 
+JobLog *job_log_open_server(Backend *backend, const char *stream)
+{
+    JobLog *log = g_new0(JobLog, 1);
+    log->server = backend;
+    log->stream = g_strdup(stream);
+    return log;
+}
+
 void job_log_free(JobLog *log)
 {
     if (!log)
         return;
     log_tail_free(log->tail);
+    g_free(log->stream);
+    g_free(log->token);
     if (log->far)
         log->host->log_close(log->far);
     g_free(log->path);
@@ -65,8 +78,33 @@ static void print_line(View text, void *data)
         log->is_closed = !output_write(text.data, text.len) || !output_write("\n", 1);
 }
 
+/* Page by page, up to one that has nothing more: its token is the one that was sent. */
+static bool copy_server(JobLog *log, GError **error)
+{
+    bool is_more = true;
+    while (is_more && !log->is_closed) {
+        json_t *request = json_pack("{s:s,s:s,s:b,s:s*}", "logGroupName", LOG_GROUP, "logStreamName",
+                                    log->stream, "startFromHead", true, "nextToken", log->token);
+        json_t *answer = backend_call(log->server, "getlogevents", request, error);
+        const json_t *events = json_object_get(answer, "events"), *event;
+        size_t i;
+        if (!answer)
+            return false;
+        json_array_foreach(events, i, event) print_line(view_from(text_of(event, "message")), log);
+        is_more = g_strcmp0(log->token, text_of(answer, "nextForwardToken")) != 0;
+        g_free(log->token);
+        log->token = g_strdup(text_of(answer, "nextForwardToken"));
+        json_decref(answer);
+    }
+    return true;
+}
+
 JobLogResult job_log_copy(JobLog *log, GError **error)
 {
+    if (log->server && !copy_server(log, error))
+        return JOB_LOG_FAILED;
+    if (log->server)
+        return log->is_closed ? JOB_LOG_CLOSED : JOB_LOG_GOES_ON;
     if (log->tail)
         return log_tail_copy(log->tail) ? JOB_LOG_GOES_ON : JOB_LOG_CLOSED;
     if (!log->host->log_read(log->far, print_line, log, error))
@@ -99,5 +137,6 @@ bool job_log_is_far(const JobLog *log)
 
 bool job_log_exists(const JobLog *log)
 {
-    return log->far || log_tail_printed(log->tail) || g_file_test(log->path, G_FILE_TEST_EXISTS);
+    return log->far || log->server || log_tail_printed(log->tail) ||
+           g_file_test(log->path, G_FILE_TEST_EXISTS);
 }

@@ -1,6 +1,7 @@
 /* job_log.h: what an attempt prints, wherever that is kept, copied to standard output as it comes: a file of
- * this machine, or a stream of CloudWatch Logs. */
+ * this machine, a stream of CloudWatch Logs, or what a daemon elsewhere has of it. */
 #pragma once
+#include "reconciler/cli/backend.h"
 #include "reconciler/ports.h"
 
 typedef enum {
@@ -13,6 +14,8 @@ typedef struct JobLog JobLog;
 /* attempt: of a job, as operations answer it. NULL with error: it is kept where it cannot be read from here.
  */
 JobLog *job_log_open(const Host *host, const json_t *attempt, GError **error);
+/* What a daemon elsewhere has of a stream, as DescribeJobs names it. backend is borrowed. */
+JobLog *job_log_open_server(Backend *backend, const char *stream);
 void job_log_free(JobLog *log);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(JobLog, job_log_free)
 /* Prints what is there beyond what was printed. JOB_LOG_FAILED with error. */

@@ -32,6 +32,24 @@ exits "submit and wait" 0 mt submit --queue fast --definition ok --wait
 id=$out
 exits "describe" 0 mt describe job "$id"
 like "the job" "$out" "*SUCCEEDED*"
+exits "a job that prints" 0 mt submit --queue fast --definition ok --wait -- sh -c 'echo one; echo two'
+id=$out
+exits "its log" 0 mt logs "$id"
+is "is what it printed" "$out" "one
+two"
+exits "a job that prints on and on" 0 mt submit --queue fast --definition ok -- sh -c 'echo begin; while [ ! -e '"$WORK"'/go ]; do :; done; echo end'
+id=$out
+{ mt logs "$id" -f >followed; echo $? >followed.code; } &
+follower=$!
+until grep -q begin followed 2>/dev/null; do kill -0 "$follower" || break; done
+touch go
+wait "$follower"
+is "is followed to its end" "$(cat followed followed.code)" "begin
+end
+0"
+exits "an array" 0 mt submit --queue fast --definition ok --array 2 --wait -- sh -c 'echo $AWS_BATCH_JOB_ARRAY_INDEX'
+exits "a child's" 0 mt logs "$out:1"
+is "too" "$out" 1
 exits "submit with a command" 0 mt submit --queue fast --definition ok -- sleep 600
 id=$out
 exits "terminate" 0 mt terminate "$id" --reason "not needed"
