@@ -316,6 +316,38 @@ void growth_made(Growth *growth, const Instance *instance, int64_t made_ms, int6
     entry->must_store = true;
 }
 
+static InstanceDraft draft_of_table(const GrowthEntry *entry, const char *name)
+{
+    const InstanceType *type = catalogue_find(view_from(name));
+    InstanceDraft draft = {.type = name, .price_micro_per_h = SCALE_UNKNOWN};
+    Price price;
+    if (!type)
+        return draft; /* it says itself what it offers, when it registers */
+    draft.planned = (Capacity){type->vcpus * DECIMAL_SCALE, instance_type_usable_mib(type), type->gpus};
+    if (catalogue_price(type, entry->region, &price))
+        draft.price_micro_per_h = price.micro_per_h;
+    return draft;
+}
+
+bool growth_draft(Growth *growth, const Environment *environment, const char *type, bool spot,
+                  InstanceDraft *ret_draft)
+{
+    size_t index;
+    if (!buys_instances(growth, environment))
+        return false;
+    const GrowthEntry *entry = entry_current(growth, environment);
+    InstanceDraft draft = draft_of_table(entry, type);
+    if (scale_candidates_find(entry->candidates, view_from(type), &index)) {
+        draft.planned = entry->candidates->types[index].planned;
+        draft.price_micro_per_h = entry->candidates->types[index].price_micro_per_h;
+    }
+    if (spot) /* what it was bought at is not known: growth_price() bounds it */
+        draft.price_micro_per_h = SCALE_UNKNOWN;
+    draft.spot = spot;
+    *ret_draft = draft;
+    return true;
+}
+
 /* ---- between restarts ---- */
 
 static void entry_store(GrowthEntry *entry, World *world, int64_t now_ms)

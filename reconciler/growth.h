@@ -50,6 +50,11 @@ void growth_registered(Growth *growth, World *world, const Instance *instance, i
  * paid for since then; 0: not known, since it was asked for at most. */
 void growth_made(Growth *growth, const Instance *instance, int64_t made_ms, int64_t now_ms);
 
+/* What an instance of this type is, that was bought before and is found again: as one of those that the
+ * environment buys now, or as the table knows it. type: borrowed by ret_draft. False: it buys none. */
+bool growth_draft(Growth *growth, const Environment *environment, const char *type, bool spot,
+                  InstanceDraft *ret_draft);
+
 /* The scheduler's GrowthFunc and TroubleFunc; data: a GrowthView. */
 typedef struct {
     Growth *growth;

@@ -13,14 +13,15 @@ ProviderEvent provider_event_copy(const ProviderEvent *event)
     copy.resource = g_strdup(event->resource);
     copy.observed = g_strdup(event->observed);
     copy.pins = g_strdup(event->pins);
+    copy.job = g_strdup(event->job);
     return copy;
 }
 
 void provider_event_clear(ProviderEvent *copy)
 {
-    const char *const texts[] = {copy->reason,        copy->notice,   copy->provider_id,
-                                 copy->instance_type, copy->zone,     copy->environment,
-                                 copy->resource,      copy->observed, copy->pins};
+    const char *const texts[] = {copy->reason, copy->notice,      copy->provider_id, copy->instance_type,
+                                 copy->zone,   copy->environment, copy->resource,    copy->observed,
+                                 copy->pins,   copy->job};
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         g_free((char *)(uintptr_t)texts[i]);
 }

@@ -187,7 +187,9 @@ void provider_set_event(const ProviderEvent *event, void *data)
     case PROVIDER_EVENT_INSTANCE_STARTED:
     case PROVIDER_EVENT_INSTANCE_REGISTERED:
     case PROVIDER_EVENT_INSTANCE_REFUSED:
-    case PROVIDER_EVENT_INSTANCE_GONE: keep(member, &event->token); break;
+    case PROVIDER_EVENT_INSTANCE_GONE:
+    case PROVIDER_EVENT_INSTANCE_FOUND:
+    case PROVIDER_EVENT_FOUND: keep(member, &event->token); break;
     }
     tell(set, &own);
     if (event->type == PROVIDER_EVENT_OBSERVED)

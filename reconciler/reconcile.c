@@ -123,6 +123,7 @@ static bool load_world(Reconciler *reconciler, GError **error)
     world_set_durable(reconciler->world, world_batches(reconciler->world));
     growth_load(reconciler->growth, reconciler->world, reconciler->now_ms);
     resources_reload(reconciler);
+    found_reset(reconciler);
     reconciler->changed = true;
     return true;
 }
@@ -172,6 +173,7 @@ Reconciler *reconciler_new(const Ports *ports, const ReconcilerOptions *options,
     reconciler->events = g_array_new(FALSE, FALSE, sizeof(KeptEvent));
     g_array_set_clear_func(reconciler->events, kept_event_clear);
     reconciler->unseen = launch_token_set_new();
+    found_init(reconciler);
     reconciler->policy = policy_ref(options->policy);
     reconciler->followed = g_ptr_array_new_with_free_func(followed_free);
     reconciler->outgoing = outgoing_new();
@@ -198,6 +200,7 @@ void reconciler_free(Reconciler *reconciler)
     request_checker_free(reconciler->checker);
     g_hash_table_unref(reconciler->tracks);
     g_hash_table_unref(reconciler->unseen);
+    found_clear(reconciler);
     g_array_unref(reconciler->events);
     g_ptr_array_unref(reconciler->waiters);
     g_ptr_array_unref(reconciler->stops);
@@ -577,6 +580,7 @@ static void tick(Reconciler *reconciler)
     launch_decide(reconciler);
     meter_phase(reconciler, TICK_DECIDE);
     take_stops(reconciler);
+    found_run(reconciler);
     world_forget_finished(reconciler->world, FORGET_MAX);
     expire_run(reconciler);
     growth_settle(reconciler->growth, reconciler->world, reconciler->now_ms);

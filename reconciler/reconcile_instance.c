@@ -2,6 +2,7 @@
  * requests. */
 #include "reconciler/reconcile_internal.h"
 #include "reconciler/scale/catalogue.h"
+#include "reconciler/world/adopt.h"
 
 /* ---- events from the provider ---- */
 
@@ -53,11 +54,13 @@ static void instance_told(Reconciler *reconciler, Instance *instance, const Prov
         return;
     case PROVIDER_EVENT_INSTANCE_REFUSED: instance_told_refused(reconciler, instance, event); return;
     case PROVIDER_EVENT_INSTANCE_GONE: instance_told_gone(reconciler, instance, event); return;
+    case PROVIDER_EVENT_INSTANCE_FOUND: return; /* and known since */
     case PROVIDER_EVENT_ACCEPTED:
     case PROVIDER_EVENT_STARTED:
     case PROVIDER_EVENT_REFUSED:
     case PROVIDER_EVENT_ENDED:
     case PROVIDER_EVENT_LOST:
+    case PROVIDER_EVENT_FOUND:
     case PROVIDER_EVENT_OBSERVED:
     case PROVIDER_EVENT_CAPACITY:
     case PROVIDER_EVENT_RESOURCE_OBSERVED:
@@ -79,10 +82,25 @@ static void host_told(Reconciler *reconciler, const ProviderEvent *event)
                       (Capacity){event->vcpus_e4, event->memory_mib, event->gpus}, reconciler->now_ms);
 }
 
+/* Of a restored state that did not ask for it: what is told of it next finds it. Where nothing is bought any
+ * more it ends. */
+static void instance_told_found(Reconciler *reconciler, const ProviderEvent *event)
+{
+    Environment *environment = world_environment(reconciler->world, view_from(event->environment));
+    InstanceDraft draft;
+    if (environment && growth_draft(reconciler->growth, environment,
+                                    event->instance_type ? event->instance_type : "", event->is_spot, &draft))
+        instance_adopt(reconciler->world, environment, &draft, &event->token, event->is_former,
+                       event->at_ms > 0 ? MIN(event->at_ms, reconciler->now_ms) : reconciler->now_ms);
+    else
+        g_array_append_val(reconciler->outgoing->instance_stops, event->token);
+}
+
 static bool is_of_instance(ProviderEventType type)
 {
-    return type == PROVIDER_EVENT_INSTANCE_STARTED || type == PROVIDER_EVENT_INSTANCE_REGISTERED ||
-           type == PROVIDER_EVENT_INSTANCE_REFUSED || type == PROVIDER_EVENT_INSTANCE_GONE;
+    return type == PROVIDER_EVENT_INSTANCE_FOUND || type == PROVIDER_EVENT_INSTANCE_STARTED ||
+           type == PROVIDER_EVENT_INSTANCE_REGISTERED || type == PROVIDER_EVENT_INSTANCE_REFUSED ||
+           type == PROVIDER_EVENT_INSTANCE_GONE;
 }
 
 bool instance_event_apply(Reconciler *reconciler, const ProviderEvent *event)
@@ -97,6 +115,8 @@ bool instance_event_apply(Reconciler *reconciler, const ProviderEvent *event)
         meter_instance_refused(reconciler);
     if (instance)
         instance_told(reconciler, instance, event);
+    else if (event->type == PROVIDER_EVENT_INSTANCE_FOUND)
+        instance_told_found(reconciler, event);
     else if (event->type == PROVIDER_EVENT_INSTANCE_REGISTERED && event->environment)
         host_told(reconciler, event);
     return true;

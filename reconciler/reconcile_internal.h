@@ -112,6 +112,8 @@ struct Reconciler {
     size_t gathering;   /* calls on the query thread */
     GArray *events;     /* of KeptEvent: arrived, not applied */
     GHashTable *unseen; /* tokens of launches that earlier processes asked for and nothing was told of yet */
+    GHashTable *found;  /* token → of tasks that a restored state does not know (reconcile_found.c) */
+    GArray *deferred;   /* of LaunchToken: intended, and a task of their job has to end before */
     unsigned observed;  /* bits 1 << ProviderType: who has told all that is there */
     bool machine_told;  /* facts.machine is the provider's word */
 
@@ -205,6 +207,30 @@ void node_runs(Reconciler *reconciler, const Launch *launch);
 /* What the job would be if this node were its main one; new. NULL: its definition says nothing of the node.
  */
 JobDefinitionSpec *node_spec(const Launch *launch);
+
+/* What the provider told of a launch that the world knows. */
+void launch_told(Reconciler *reconciler, Launch *launch, const ProviderEvent *event);
+
+/* reconcile_found.c */
+void found_init(Reconciler *reconciler);
+void found_clear(Reconciler *reconciler);
+/* The world was read again: what was done with what was found is done again where that is told again. */
+void found_reset(Reconciler *reconciler);
+/* Of a task that a restored state did not ask for: false: it is none, or nobody waits for news of it. */
+bool found_event_apply(Reconciler *reconciler, const ProviderEvent *event);
+/* All that is there of providers (bits) was told: what was found of them is adopted, held or stopped. */
+void found_take(Reconciler *reconciler, unsigned providers);
+/* Guests that the complete observation does not hold are not there. */
+void guests_observed(Reconciler *reconciler, unsigned providers);
+/* At the end of a tick: guests that are to end are asked to, once by each process; what they held up goes
+ * out; what is done with is forgotten. */
+void found_run(Reconciler *reconciler);
+/* It is not asked for yet: a task of its job has to end before. */
+bool found_defers(Reconciler *reconciler, const Launch *launch);
+/* What became of what was found, as a part of a sentence; "": nothing was. New string. */
+char *found_summary(const Reconciler *reconciler);
+/* An event about something there that is nobody's. */
+void found_event(Reconciler *reconciler, const char *type, const char *environment, const char *text);
 
 /* reconcile_instance.c */
 bool instance_event_apply(Reconciler *reconciler, const ProviderEvent *event); /* false: not of an instance */

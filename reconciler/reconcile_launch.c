@@ -4,6 +4,7 @@
 #include "reconciler/world/pins.h"
 #include "reconciler/reconcile_internal.h"
 #include "reconciler/schedule/reason.h"
+#include "reconciler/world/guest.h"
 
 /* ---- events from the provider
  * ------------------------------------------------------------------------------------------- */
@@ -96,6 +97,8 @@ static void apply_to_launch(Reconciler *reconciler, Launch *launch, const Provid
     case PROVIDER_EVENT_INSTANCE_REGISTERED:
     case PROVIDER_EVENT_INSTANCE_REFUSED:
     case PROVIDER_EVENT_INSTANCE_GONE:
+    case PROVIDER_EVENT_INSTANCE_FOUND:
+    case PROVIDER_EVENT_FOUND:
     case PROVIDER_EVENT_RESOURCE_OBSERVED:
     case PROVIDER_EVENT_RESOURCE_APPLIED:
     case PROVIDER_EVENT_RESOURCE_REFUSED:
@@ -112,12 +115,14 @@ static void remove_work_dir(Reconciler *reconciler, const Launch *launch)
     reconciler->ports.files.remove_empty(reconciler->ports.files.self, path);
 }
 
-static void apply_collected(Reconciler *reconciler, const ProviderEvent *event)
+void launch_told(Reconciler *reconciler, Launch *launch, const ProviderEvent *event)
 {
-    g_autofree char *subject =
-        g_strdup_printf("ComputeEnvironment/%s", event->environment ? event->environment : "");
-    world_event(reconciler->world, "environment.collected", subject, event->reason ? event->reason : "",
-                reconciler->now_ms);
+    if (event->type == PROVIDER_EVENT_LOST)
+        remove_work_dir(reconciler, launch);
+    launch_named(reconciler->world, launch, event->provider_id);
+    if (event->type == PROVIDER_EVENT_ACCEPTED && event->provider_id && reconciler->ports.provider->named)
+        g_array_append_val(reconciler->outgoing->named, event->token);
+    apply_to_launch(reconciler, launch, event);
 }
 
 static void apply_event(Reconciler *reconciler, const ProviderEvent *event)
@@ -127,14 +132,15 @@ static void apply_event(Reconciler *reconciler, const ProviderEvent *event)
         return;
     }
     if (event->type == PROVIDER_EVENT_COLLECTED) {
-        apply_collected(reconciler, event);
+        found_event(reconciler, "environment.collected", event->environment, event->reason);
         return;
     }
     if (event->type == PROVIDER_EVENT_OBSERVED) {
         observation_apply(reconciler, event->providers);
         return;
     }
-    if (instance_event_apply(reconciler, event) || resource_event_apply(reconciler, event))
+    if (instance_event_apply(reconciler, event) || resource_event_apply(reconciler, event) ||
+        found_event_apply(reconciler, event))
         return;
     bool is_final = event->type != PROVIDER_EVENT_STARTED && event->type != PROVIDER_EVENT_ACCEPTED;
     Launch *launch = world_launch(reconciler->world, &event->token);
@@ -145,19 +151,13 @@ static void apply_event(Reconciler *reconciler, const ProviderEvent *event)
     /* A launch that the world does not know ended here before: the provider may forget it. */
     if (is_final)
         g_array_append_val(reconciler->outgoing->settled, event->token);
-    if (!launch) {
-        /* It runs, and the state that was restored is older than it is. */
-        if (event->type == PROVIDER_EVENT_STARTED && observation_restored_ms(reconciler) > 0)
-            g_array_append_val(reconciler->outgoing->stops, event->token);
-        return;
+    if (launch) {
+        meter_event(reconciler, launch, event);
+        launch_told(reconciler, launch, event);
+    } else if (event->type == PROVIDER_EVENT_STARTED && observation_restored_ms(reconciler) > 0) {
+        /* It runs, the state that was restored is older than it is, and it does not say whose it is. */
+        g_array_append_val(reconciler->outgoing->stops, event->token);
     }
-    if (event->type == PROVIDER_EVENT_LOST)
-        remove_work_dir(reconciler, launch);
-    launch_named(reconciler->world, launch, event->provider_id);
-    if (event->type == PROVIDER_EVENT_ACCEPTED && event->provider_id && reconciler->ports.provider->named)
-        g_array_append_val(reconciler->outgoing->named, event->token);
-    meter_event(reconciler, launch, event);
-    apply_to_launch(reconciler, launch, event);
 }
 
 /* The first ones go with the tick's batch; they are freed when that is durable. */
@@ -217,11 +217,23 @@ static void expect_all(Reconciler *reconciler, GArray *expected)
     }
 }
 
+/* What runs and is nobody's is looked after all the same. */
+static void expect_guests(Reconciler *reconciler, GArray *expected)
+{
+    for (size_t i = 0; i < world_guests_len(reconciler->world); i++) {
+        const Guest *guest = world_guest_get(reconciler->world, i);
+        const ProviderExpected as = {.was_there = true, .is_named = true, .node = -1};
+        expect(reconciler, expected, &guest->token,
+               world_environment(reconciler->world, view_from(guest->environment)), &as);
+    }
+}
+
 bool launch_provider_start(Reconciler *reconciler, GError **error)
 {
     g_autoptr(GArray) expected = g_array_new(FALSE, TRUE, sizeof(ProviderExpected));
     g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
     expect_all(reconciler, expected);
+    expect_guests(reconciler, expected);
     g_autoptr(GArray) resources = resources_begin(reconciler, texts);
     Provider *provider = reconciler->ports.provider;
     const ProviderStart start = {.term = reconciler->ports.store.term(reconciler->ports.store.self),
@@ -249,8 +261,11 @@ static void let_out(Reconciler *reconciler)
 {
     const Decided *decided = &reconciler->decided;
     Outgoing *outgoing = reconciler->outgoing;
-    for (guint i = 0; i < decided->launches->len; i++)
-        g_array_append_val(outgoing->launches, ((const Launch *)decided->launches->pdata[i])->token);
+    for (guint i = 0; i < decided->launches->len; i++) {
+        const Launch *launch = decided->launches->pdata[i];
+        if (!found_defers(reconciler, launch))
+            g_array_append_val(outgoing->launches, launch->token);
+    }
     for (guint i = 0; i < decided->instances->len; i++) {
         const GrowthLaunch *launch = &g_array_index(decided->instances, GrowthLaunch, i);
         InstanceIntent intent = {launch->instance->token, launch->max_price_micro_per_h};
@@ -509,7 +524,7 @@ void launch_effects(Reconciler *reconciler, const Outgoing *outgoing)
     for (guint i = 0; i < outgoing->stops->len; i++) {
         const LaunchToken *token = &g_array_index(outgoing->stops, LaunchToken, i);
         const Launch *launch = world_launch(reconciler->world, token);
-        const char *reason = launch ? launch->job->status_reason : "muster does not know it";
+        const char *reason = launch ? launch->job->status_reason : "muster does not know its job";
         provider->stop(provider, token, reason ? reason : "");
     }
     if (outgoing->named->len)

@@ -77,10 +77,11 @@ static void note_restored(Reconciler *reconciler)
     g_autoptr(GDateTime) at = g_date_time_new_from_unix_utc(stands_ms / 1000);
     g_autofree char *when = at ? g_date_time_format(at, "%Y-%m-%dT%H:%M:%SZ") : g_strdup("?");
     const char *from = json_string_value(json_object_get(restored, "from"));
+    g_autofree char *found = found_summary(reconciler);
     g_autofree char *text =
         g_strdup_printf("the state of %s was restored from %s, and what is there of it was "
-                        "looked at; what was submitted later is not known",
-                        when, from ? from : "a backup");
+                        "looked at%s; what was submitted later is not known",
+                        when, from ? from : "a backup", found);
     world_event(reconciler->world, "state.restored", "state", text, reconciler->now_ms);
     world_set_setting(reconciler->world, RESTORED_SETTING, NULL);
     json_decref(restored);
@@ -90,7 +91,9 @@ void observation_apply(Reconciler *reconciler, unsigned providers)
 {
     providers = providers ? providers : ~0u;
     reconciler->observed |= providers;
+    found_take(reconciler, providers);
     settle_launches(reconciler, providers);
+    guests_observed(reconciler, providers);
     instances_observed(reconciler, providers);
     resources_observed(reconciler, providers);
     note_restored(reconciler);

@@ -518,6 +518,15 @@ static void put_optional(GByteArray *out, const char *text)
         saved_put_text(out, view_from(text));
 }
 
+static void put_found(GByteArray *out, const ProviderEvent *event)
+{
+    put_optional(out, event->job);
+    saved_put_number(out, event->attempt);
+    saved_put_bytes(out, event->host.bytes, LAUNCH_TOKEN_BYTES);
+    saved_put_number(out, event->is_spot);
+    saved_put_number(out, event->is_former);
+}
+
 static void put_event(GByteArray *out, const ProviderEvent *event)
 {
     const char *const texts[] = {event->reason,        event->notice,   event->provider_id,
@@ -532,6 +541,8 @@ static void put_event(GByteArray *out, const ProviderEvent *event)
         saved_put_number(out, numbers[i]);
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         put_optional(out, texts[i]);
+    if (event->type == PROVIDER_EVENT_FOUND || event->type == PROVIDER_EVENT_INSTANCE_FOUND)
+        put_found(out, event);
     if (!event->resource)
         return;
     saved_put_number(out, event->kind);

@@ -68,6 +68,16 @@ static int64_t limited(Saved *from, int64_t max)
     return value;
 }
 
+static void take_found(Saved *from, Entry *entry)
+{
+    ProviderEvent *event = &entry->event;
+    event->job = optional(from, entry);
+    event->attempt = (int)limited(from, INT32_MAX);
+    saved_bytes(from, event->host.bytes, LAUNCH_TOKEN_BYTES);
+    event->is_spot = saved_number(from) != 0;
+    event->is_former = saved_number(from) != 0;
+}
+
 static void take_event(Saved *from, Entry *entry)
 {
     ProviderEvent *event = &entry->event;
@@ -92,6 +102,8 @@ static void take_event(Saved *from, Entry *entry)
     event->resource = optional(from, entry);
     event->observed = optional(from, entry);
     event->pins = optional(from, entry);
+    if (event->type == PROVIDER_EVENT_FOUND || event->type == PROVIDER_EVENT_INSTANCE_FOUND)
+        take_found(from, entry);
     if (!event->resource)
         return;
     event->kind = (Kind)limited(from, KIND_COUNT - 1);

@@ -23,6 +23,8 @@ static const struct {
     [METRIC_BACKUP] = {"muster_backup_timestamp_seconds", GAUGE, "When the last backup was made."},
     [METRIC_BACKUP_BYTES] = {"muster_backup_bytes", GAUGE, "What the last backup of this process takes."},
     [METRIC_JOBS_UNFINISHED] = {"muster_jobs_unfinished", GAUGE, "Jobs that have not ended."},
+    [METRIC_HELD_TASKS] = {"muster_held_tasks", GAUGE,
+                           "Tasks that run, of jobs that the restored state does not know."},
     [METRIC_SOURCE_STATE] = {"muster_source_state", GAUGE, "1 for the state that a source is in."},
     [METRIC_SOURCE_REMOTE_STATE] = {"muster_source_remote_state", GAUGE,
                                     "1 for the state that the remote of a source is in."},

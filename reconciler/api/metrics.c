@@ -2,6 +2,7 @@
 #include "reconciler/api/metrics.h"
 #include "reconciler/api/metric.h"
 #include "reconciler/world/drift.h"
+#include "reconciler/world/guest.h"
 #include "spec/base/units.h"
 #include <string.h>
 
@@ -239,6 +240,7 @@ static void queues_text(GString *out, const OperationContext *context)
     for (size_t i = 0; i < len; i++)
         unfinished += (int64_t)queues[i]->unfinished;
     metric_single(out, METRIC_JOBS_UNFINISHED, unfinished, 0);
+    metric_single(out, METRIC_HELD_TASKS, (int64_t)world_guests_len(context->world), 0);
     queue_jobs_text(out, rows);
     queue_vcpus_text(out, rows);
     if (context->meters) {

@@ -2,6 +2,7 @@
 #include "reconciler/api/operation.h"
 #include "reconciler/api/waits.h"
 #include "reconciler/notify/outbox_report.h"
+#include "reconciler/world/guest.h"
 #include "reconciler/world/pins.h"
 #include "reconciler/world/suspension.h"
 #include "spec/base/units.h"
@@ -167,6 +168,26 @@ json_t *json_destinations(const World *world)
     return array;
 }
 
+/* What runs and is nobody's, since the state was restored. */
+static void status_held(const World *world, json_t *body)
+{
+    json_t *array = json_array();
+    size_t all = world_guests_len(world);
+    for (size_t i = 0; i < MIN(all, STATUS_ROWS_MAX); i++) {
+        const Guest *guest = world_guest_get(world, i);
+        json_t *object = json_object();
+        json_set_text(object, "environment", guest->environment);
+        json_set_text(object, "task", guest->task);
+        json_set_text(object, "job", guest->job);
+        json_set_number(object, "attempt", guest->attempt);
+        json_set_number(object, "since", guest->since_ms);
+        json_object_set_new(object, "stopping", json_boolean(guest->is_stopping));
+        json_set_text(object, "instance", guest->held_on ? guest->held_on->provider_id : NULL);
+        json_array_append_new(array, object);
+    }
+    status_section(body, "held", array, all);
+}
+
 static json_t *status_instance(const EngineFacts *facts)
 {
     json_t *object = json_object();
@@ -212,6 +233,7 @@ OperationStep status_step(OperationContext *context, Call *call)
     status_environments(context, body);
     status_runs(world, body);
     json_object_set_new(body, "waits", json_waits(world, NULL, NULL));
+    status_held(world, body);
     json_object_set_new(body, "instance", status_instance(facts));
     if (facts->backup.place)
         json_object_set_new(body, "backup", status_backup(&facts->backup));

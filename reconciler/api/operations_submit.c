@@ -1,6 +1,7 @@
 /* operations_submit.c: SubmitJob and `submit`; CancelJob, TerminateJob, `cancel` and `terminate`. */
 #include "reconciler/api/job_lookup.h"
 #include "reconciler/api/peer.h"
+#include "reconciler/world/guest.h"
 
 /* ---- submit
  * ---------------------------------------------------------------------------------------------------------
@@ -131,6 +132,20 @@ static void end_jobs(OperationContext *context, const JobLookup *lookup, EndKind
     }
 }
 
+/* Of a job that was lost with the state that knew it there may be a task, which ends. */
+static void end_guests(OperationContext *context, JobLookup *lookup)
+{
+    for (guint i = 0; i < lookup->jobs->len; i++) {
+        NamedJob *named = &g_array_index(lookup->jobs, NamedJob, i);
+        char text[JOB_NAME_TEXT];
+        job_ref_text(&named->id, named->index, text);
+        if (named->known || guests_stop_job(context->world, text) == 0)
+            continue;
+        named->known = named->final = true;
+        named->state = JOB_RUNNING; /* until it has ended */
+    }
+}
+
 static json_t *ended_json(const JobLookup *lookup)
 {
     json_t *array = json_array();
@@ -155,6 +170,9 @@ OperationStep end_step(OperationContext *context, Call *call)
     char text[JOB_NAME_TEXT];
     if (call->gather_error)
         return call_fail(call, FAULT_INTERNAL, "%s", call->gather_error);
+    EndKind kind = g_str_has_prefix(call->operation->name, "cancel") ? END_CANCEL : END_TERMINATE;
+    if (kind == END_TERMINATE && call_sees_queue(call, NULL)) /* of which queue it was nobody knows */
+        end_guests(context, lookup);
     const char *unknown = job_lookup_unknown(lookup, text);
     if (unknown && !call->operation->batch)
         return call_fail(call, FAULT_NOT_FOUND, "there is no job \"%s\"", unknown);
@@ -162,7 +180,6 @@ OperationStep end_step(OperationContext *context, Call *call)
     if (hidden)
         return call_fail(call, FAULT_REFUSED, "job %s is of a queue that the key does not allow", hidden);
     const char *reason = NULL;
-    EndKind kind = g_str_has_prefix(call->operation->name, "cancel") ? END_CANCEL : END_TERMINATE;
     request_string(call, "reason", &reason);
     if (!reason || !*reason)
         reason = kind == END_CANCEL ? "Cancelled by user" : "Terminated by user";

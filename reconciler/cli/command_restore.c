@@ -76,9 +76,10 @@ const Command command_restore = {
         "directory. What is there already is an error, with --force it is renamed.\n\n"
         "The restored state begins a new term, far above those that the lost one can have had: should the "
         "older muster come back, clusters and launchers refuse it. muster serve then looks at what is there: "
-        "what it knows goes on, what ended unseen is a lost attempt, and what was submitted after the backup "
-        "is "
-        "gone. docs/operations.md has the steps.",
+        "what it knows goes on, what was started since is adopted on AWS, what ended unseen is a lost "
+        "attempt, "
+        "and what was submitted after the backup is gone: its tasks are held, and listed by muster status. "
+        "docs/operations.md has the steps.",
     .examples =
         "muster restore /srv/backup/muster.db --state /var/lib/muster\ton a new machine\n"
         "muster restore s3://lab-backup/muster/prod.db --state /var/lib/muster --force\tover a damaged one",

@@ -693,6 +693,35 @@ static void status_reason(const json_t *item, GString *out)
         g_string_append_printf(out, "  %s: %s\n", member_text(item, "name"), reason);
 }
 
+/* What runs and is nobody's since the state was restored, and how to end it. */
+static void status_held(const json_t *status, const ListStyle *style, GString *out)
+{
+    const json_t *held = json_object_get(status, "held");
+    int64_t omitted = member_integer(json_object_get(status, "omitted"), "held");
+    size_t index;
+    json_t *one;
+    if (json_array_size(held) == 0)
+        return;
+    g_string_append(out, "\nHeld: tasks that run, of jobs that the restored state does not know:\n");
+    json_array_foreach(held, index, one)
+    {
+        g_autofree char *ago = time_between(member_integer(one, "since"), style->now_ms),
+                        *task = printable(member_text(one, "task")),
+                        *job = printable(member_text(one, "job"));
+        const char *environment = member_text(one, "environment");
+        g_string_append_printf(out, "  job %s, attempt %" G_GINT64_FORMAT ", in %s, found %s ago%s: %s\n",
+                               *job ? job : "?", member_integer(one, "attempt"), environment, ago,
+                               json_is_true(json_object_get(one, "stopping")) ? ", being ended" : "", task);
+        if (*job)
+            g_string_append_printf(out, "    to end it: muster terminate %s\n", job);
+        else
+            g_string_append_printf(out, "    to end it: aws ecs stop-task --cluster muster-%s --task %s\n",
+                                   environment, task);
+    }
+    if (omitted > 0)
+        g_string_append_printf(out, "… and %" G_GINT64_FORMAT " more\n", omitted);
+}
+
 void list_status(const json_t *status, const ListStyle *style, GString *out)
 {
     size_t index;
@@ -729,6 +758,7 @@ void list_status(const json_t *status, const ListStyle *style, GString *out)
     if (json_array_size(json_object_get(status, "waits")))
         g_string_append(out, "\nJobs that are being started wait for:\n");
     json_array_foreach(json_object_get(status, "waits"), index, source) status_wait(source, out);
+    status_held(status, style, out);
     STATUS_SECTION("runs", run_columns, row_run);
     STATUS_SECTION("applies", status_apply_columns, row_status_apply);
 }

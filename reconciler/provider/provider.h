@@ -142,6 +142,11 @@ typedef enum {
     /* Proven gone, and every task on it: what was not reported to have ended there is lost, whether LOST is
      * reported for it or not. */
     PROVIDER_EVENT_INSTANCE_GONE,
+    /* Of a state that was restored (ProviderStart.restored_from_ms), before OBSERVED: what is there, is ours,
+     * and was not expected. What else is told of it follows as of what was. */
+    PROVIDER_EVENT_INSTANCE_FOUND, /* environment, instance_type, is_spot, is_former; at_ms: made then */
+    PROVIDER_EVENT_FOUND,          /* an attempt, also one that has ended: environment, job, attempt, host,
+                                      provider_id, and as capacity what it takes there */
     /* Of what is held of resources; kind, resource and number are set. What is told of one resource keeps its
      * order: an observation that began before a request was carried out is not told after its answer. Only
      * what carries our owner tag is told of (invariant 5). */
@@ -165,17 +170,22 @@ typedef struct {
     int exit_code;      /* ENDED: exit status, or 128 + signal */
     const char
         *reason; /* ACCEPTED, REFUSED, LOST, OOM text; borrowed during the call, as all text; may be NULL */
-    int64_t vcpus_e4, memory_mib; /* CAPACITY, INSTANCE_REGISTERED */
-    int gpus;                     /* CAPACITY, INSTANCE_REGISTERED */
+    int64_t vcpus_e4, memory_mib; /* CAPACITY, INSTANCE_REGISTERED, FOUND */
+    int gpus;                     /* the same */
     const char *notice; /* CAPACITY: sentence for the plan, e.g. "memory limits: cgroup v1; …"; may be NULL */
     const char *provider_id; /* INSTANCE_STARTED, _REGISTERED, _GONE: "i-0a1b…"; ACCEPTED … LOST: what the
                                 attempt is called there (the ARN of a task), NULL where it has no name */
     /* INSTANCE_REGISTERED of a host that nobody asked for: its UNMANAGED environment; else NULL. Its token is
      * the provider's, the same whenever it is told; it is told in every observation. */
-    const char *environment;
+    const char *environment;          /* and of COLLECTED, FOUND, INSTANCE_FOUND: its environment */
     const char *instance_type, *zone; /* INSTANCE_REFUSED: of which pool; zone may be NULL: of every zone */
     InstanceRefusal refusal;          /* INSTANCE_REFUSED */
-    InstanceGoneReason gone;          /* INSTANCE_GONE */
+    const char *job;         /* FOUND: as it says itself, LaunchRequest.job_id; NULL: it does not say */
+    int attempt;             /* FOUND: the same; 0: it does not say */
+    LaunchToken host;        /* FOUND: the instance that it is on; zeros: on none, or not known */
+    bool is_spot;            /* INSTANCE_FOUND */
+    bool is_former;          /* INSTANCE_FOUND: not made from what its environment now says */
+    InstanceGoneReason gone; /* INSTANCE_GONE */
     /* RESOURCE_…: */
     Kind kind;
     const char *resource; /* its name */

@@ -101,14 +101,19 @@ static void target_to_front(World *world, Target target)
 
 /* ---- the end of an attempt ---- */
 
+static void attempt_retried(World *world, Target target, const AttemptOutcome *outcome, int64_t now_ms)
+{
+    target_set_reason(world, target, outcome->status_reason);
+    target_to_front(world, target);
+    target_move(world, target, JOB_RUNNABLE, now_ms);
+}
+
 /* Again, or for good. */
 static void attempt_failed(World *world, Target target, const AttemptOutcome *outcome, int64_t now_ms)
 {
     const RetryStrategy *strategy = &target.job->template->effective->retry;
     if (retry_decide(strategy, outcome) == RETRY_RETRY) {
-        target_set_reason(world, target, outcome->status_reason);
-        target_to_front(world, target);
-        target_move(world, target, JOB_RUNNABLE, now_ms);
+        attempt_retried(world, target, outcome, now_ms);
     } else {
         if (!outcome->ended_by_request || !target_reason(target))
             target_set_reason(world, target, outcome->status_reason);
@@ -141,6 +146,7 @@ void attempt_over(World *world, Target target, const Verdict *verdict, int64_t n
     switch (verdict->kind) {
     case VERDICT_SUCCEEDED: attempt_succeeded(world, target, verdict, now_ms); break;
     case VERDICT_FAILED: attempt_failed(world, target, &verdict->outcome, now_ms); break;
+    case VERDICT_RETRIED: attempt_retried(world, target, &verdict->outcome, now_ms); break;
     case VERDICT_AGAIN: attempt_undone(world, target, &verdict->outcome, now_ms); break;
     case VERDICT_NONE: g_assert_not_reached();
     }

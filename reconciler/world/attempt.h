@@ -15,6 +15,7 @@ typedef struct {
 } Target;
 
 Target target_of(const Launch *launch);
+Target target_for_launch(World *world, Job *job, int32_t index); /* of what is RUNNABLE */
 JobState target_state(Target target);
 void target_move(World *world, Target target, JobState to, int64_t now_ms);
 bool target_ended_by_request(Target target);
@@ -28,7 +29,9 @@ typedef enum {
     VERDICT_NONE,
     VERDICT_SUCCEEDED,
     VERDICT_FAILED,
-    VERDICT_AGAIN /* it never started: the same attempt is launched again, unless its end was asked for */
+    VERDICT_RETRIED, /* how it ended is not known, and that it was tried again is: its rules have been asked
+                      */
+    VERDICT_AGAIN    /* it never started: the same attempt is launched again, unless its end was asked for */
 } VerdictKind;
 
 /* How an attempt ended. */
@@ -51,6 +54,11 @@ typedef struct {
 /* launch.c */
 Launch *launch_begin(World *world, Job *job, int32_t index, Environment *environment, Instance *instance,
                      const LaunchToken *token, int64_t now_ms);
+/* The target's launch is the next attempt of it; how many there were is the caller's word. */
+void launch_begun(World *world, Target target, Launch *launch, int32_t attempt, int64_t now_ms);
+/* What its only launch ends; of a node, when no other is left. */
+void launch_over(World *world, Launch *launch, const Closing *closing, const Verdict *verdict,
+                 int64_t now_ms);
 /* Writes the last row and frees the launch; its capacity is free again. */
 void launch_close(World *world, Launch *launch, const Closing *closing, int64_t now_ms);
 extern const char attempt_exited[]; /* status reason of a container that ended by itself */

@@ -1,5 +1,6 @@
 /* check.c: recounts every index (invariant 8). A difference is our own mistake: it aborts and says which. */
 #include "reconciler/world/attempt.h"
+#include "reconciler/world/guest.h"
 #include "reconciler/world/run.h"
 
 typedef struct {
@@ -25,7 +26,7 @@ typedef struct {
 
 typedef struct {
     Capacity used;
-    size_t launches;
+    size_t launches, guests;
 } InstanceTally;
 
 typedef struct {
@@ -319,6 +320,25 @@ static void check_launches(Recount *recount)
     }
 }
 
+static void check_guests(Recount *recount)
+{
+    const World *world = recount->world;
+    for (size_t i = 0; i < world_guests_len(world); i++) {
+        const Guest *guest = world_guest_get(world, i);
+        expect(world_guest(world, &guest->token) == guest, NULL, "guest is not in its place");
+        expect(!world_launch(world, &guest->token), NULL, "guest that is a launch, too");
+        expect(guest->held_on == world_instance(world, &guest->instance), NULL, "guest elsewhere");
+        if (!guest->held_on)
+            continue;
+        InstanceTally *counted = tally(recount->instances, guest->held_on, sizeof(InstanceTally));
+        counted->used = (Capacity){counted->used.vcpus_e4 + guest->need.vcpus_e4,
+                                   counted->used.memory_mib + guest->need.memory_mib,
+                                   counted->used.gpus + guest->need.gpus};
+        counted->launches++;
+        counted->guests++;
+    }
+}
+
 static int64_t left(int64_t total, int64_t used)
 {
     return MAX(total - used, 0);
@@ -334,8 +354,8 @@ static void check_instance(Recount *recount, const Instance *instance, const Fle
         linked++;
     }
     expect(memcmp(&counted->used, used, sizeof *used) == 0, NULL, "what an instance's launches use");
-    expect(counted->launches == instance->launches && linked == instance->launches &&
-               instance->holds == instance->launches,
+    expect(counted->launches == instance->launches && linked + instance->guests == instance->launches &&
+               counted->guests == instance->guests && instance->holds == instance->launches,
            NULL, "launches of an instance");
     expect(free->vcpus_e4 == left(total->vcpus_e4, used->vcpus_e4) &&
                free->memory_mib == left(total->memory_mib, used->memory_mib) &&
@@ -478,6 +498,7 @@ void world_check(const World *world)
     expect(recount.launches == world_launches_len(world), NULL, "number of launches");
     check_queues(&recount);
     check_launches(&recount);
+    check_guests(&recount);
     check_instances(&recount);
     check_environments(&recount);
     check_consumables(world);

@@ -414,6 +414,7 @@ void instance_gone(World *world, Instance *instance, const char *reason, int64_t
     g_assert(!is_local(instance));
     while (instance->newest_launch)
         launch_lost(world, instance->newest_launch, now_ms);
+    guests_of_instance_gone(world, instance, now_ms);
     instance_remove(world, instance, reason, now_ms);
 }
 
@@ -437,13 +438,8 @@ static void instance_busy_changed(Instance *instance)
         instance->environment->changes++;
 }
 
-void instance_link(World *world, Instance *instance, Launch *launch)
+static void instance_occupied(World *world, Instance *instance)
 {
-    launch->instance = instance;
-    launch->instance_prev = instance->newest_launch;
-    if (instance->newest_launch)
-        instance->newest_launch->instance_next = launch;
-    instance->newest_launch = launch;
     if (instance->launches++ == 0)
         instance_busy_changed(instance);
     instance->idle_since_ms = 0;
@@ -451,6 +447,25 @@ void instance_link(World *world, Instance *instance, Launch *launch)
         instance->ran = true;
         instance_touch(world, instance);
     }
+}
+
+static void instance_vacated(Instance *instance, int64_t now_ms)
+{
+    if (--instance->launches > 0)
+        return;
+    instance_busy_changed(instance);
+    if (instance->state == INSTANCE_REGISTERED)
+        instance->idle_since_ms = now_ms;
+}
+
+void instance_link(World *world, Instance *instance, Launch *launch)
+{
+    launch->instance = instance;
+    launch->instance_prev = instance->newest_launch;
+    if (instance->newest_launch)
+        instance->newest_launch->instance_next = launch;
+    instance->newest_launch = launch;
+    instance_occupied(world, instance);
 }
 
 void instance_unlink(Instance *instance, Launch *launch, int64_t now_ms)
@@ -462,11 +477,21 @@ void instance_unlink(Instance *instance, Launch *launch, int64_t now_ms)
     else
         instance->newest_launch = launch->instance_prev;
     launch->instance = NULL;
-    if (--instance->launches > 0)
-        return;
-    instance_busy_changed(instance);
-    if (instance->state == INSTANCE_REGISTERED)
-        instance->idle_since_ms = now_ms;
+    instance_vacated(instance, now_ms);
+}
+
+void instance_host_guest(World *world, Instance *instance, Capacity need)
+{
+    instance_hold(instance, need);
+    instance->guests++;
+    instance_occupied(world, instance);
+}
+
+void instance_let_guest_go(Instance *instance, Capacity need, int64_t now_ms)
+{
+    instance_give(instance, need);
+    instance->guests--;
+    instance_vacated(instance, now_ms);
 }
 
 /* ---- looking ---- */

@@ -24,7 +24,8 @@ struct Instance {
     Capacity total, free, used; /* total before REGISTERED: planned, from the catalogue */
     int64_t price_micro_per_h;  /* -1: unknown */
     size_t holds;               /* what was taken and not given back: launches and reservations */
-    size_t launches;            /* under way on it */
+    size_t launches;            /* under way on it, guests among them */
+    size_t guests;              /* tasks on it that no launch stands for (guest.h) */
     Launch *newest_launch;      /* then Launch.instance_prev */
     int64_t intended_ms;
     int64_t registered_ms; /* 0: never */

@@ -150,7 +150,7 @@ static void launch_account(Launch *launch, int direction)
 
 /* ---- the life of a launch ---- */
 
-static Target target_for_launch(World *world, Job *job, int32_t index)
+Target target_for_launch(World *world, Job *job, int32_t index)
 {
     Target target = {job, NULL};
     if (index == NOT_A_CHILD) {
@@ -206,17 +206,22 @@ Launch *launch_begin(World *world, Job *job, int32_t index, Environment *environ
     return launch;
 }
 
+void launch_begun(World *world, Target target, Launch *launch, int32_t attempt, int64_t now_ms)
+{
+    launch->attempt = attempt;
+    target_set_attempts(world, target, attempt);
+    target_set_reason(world, target, NULL);
+    target_set_launch(target, launch);
+    consumables_take(world, target.job->template);
+    target_move(world, target, JOB_STARTING, now_ms);
+}
+
 Launch *launch_intend(World *world, Job *job, int32_t index, Environment *environment, Instance *instance,
                       const LaunchToken *token, int64_t now_ms)
 {
     Target target = target_for_launch(world, job, index);
     Launch *launch = launch_begin(world, job, index, environment, instance, token, now_ms);
-    launch->attempt = (target.child ? target.child->attempts : job->attempts) + 1;
-    target_set_attempts(world, target, launch->attempt);
-    target_set_reason(world, target, NULL);
-    target_set_launch(target, launch);
-    consumables_take(world, job->template);
-    target_move(world, target, JOB_STARTING, now_ms);
+    launch_begun(world, target, launch, (target.child ? target.child->attempts : job->attempts) + 1, now_ms);
     return launch;
 }
 
@@ -312,9 +317,7 @@ void launch_close(World *world, Launch *launch, const Closing *closing, int64_t 
     launch_free(world, launch_entry(launch));
 }
 
-/* The only launch of a single job or a child ends its attempt; a node, when no other is left. */
-static void launch_over(World *world, Launch *launch, const Closing *closing, const Verdict *verdict,
-                        int64_t now_ms)
+void launch_over(World *world, Launch *launch, const Closing *closing, const Verdict *verdict, int64_t now_ms)
 {
     if (launch->is_node) {
         node_over(world, launch, closing, verdict, now_ms);

@@ -237,6 +237,7 @@ bool world_loaded(World *world, GError **error)
     shares_loaded(world);
     overrides_loaded(world);
     suspensions_loaded(world);
+    guests_loaded(world);
     world->loading = false;
     return true;
 }

@@ -185,7 +185,8 @@ struct World {
     bool queues_stale;
     Queue **limited; /* those of queues with time limits */
     size_t limited_len;
-    Tree queue_order; /* QueueEntry with runnable work */
+    GPtrArray *guests; /* of Guest*, by token */
+    Tree queue_order;  /* QueueEntry with runnable work */
     GPtrArray *queues_changed;
     uint64_t order_feasibility; /* what queue_order was settled at */
     Tree revisions;
@@ -388,6 +389,14 @@ InstanceRecord instance_record(const Instance *instance);
 bool instance_restore(World *world, const InstanceRecord *record, GError **error);
 void instance_link(World *world, Instance *instance, Launch *launch);
 void instance_unlink(Instance *instance, Launch *launch, int64_t now_ms);
+/* A task on it that no launch stands for (guest.h). */
+void instance_host_guest(World *world, Instance *instance, Capacity need);
+void instance_let_guest_go(Instance *instance, Capacity need, int64_t now_ms);
+/* guest.c */
+void guests_init(World *world);
+void guests_clear(World *world);
+void guests_loaded(World *world);
+void guests_of_instance_gone(World *world, const Instance *instance, int64_t now_ms);
 /* run.c */
 void runs_init(World *world);
 void runs_clear(World *world);

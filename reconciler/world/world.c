@@ -23,6 +23,7 @@ World *world_new(uint64_t seed, ProviderType default_provider)
     index_init(world);
     launches_init(world);
     instances_init(world);
+    guests_init(world);
     runs_init(world);
     applies_init(world);
     return world;
@@ -35,6 +36,7 @@ void world_free(World *world)
         return;
     index_clear(world);
     launches_clear(world);
+    guests_clear(world);
     instances_clear(world);
     runs_clear(world);
     applies_clear(world);

@@ -1,6 +1,6 @@
 #!/bin/sh
 # What carries this installation's tags and is known to nobody: found, and ended after two whole looks; never what is somebody else's, never
-# after half a look. A state from yesterday: what it does not know ends before it runs twice, what it knows goes on.
+# after half a look. (A state from yesterday: aws_restore.t.)
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$ROOT/tests/e2e/aws.sh"
@@ -59,20 +59,6 @@ like "each is" "$out" "*environment.collected*task $orphan*"
 
 for one in "$foreign" "$nobodys"; do aws ecs StopTask "{\"cluster\": \"muster-here\", \"task\": \"$one\"}" >/dev/null; done
 
-# ---- a state from yesterday
-exits "a backup" 0 mt backup yesterday.db
-later=$(mt submit --queue q --definition hello -- sleep 300)
-ok "a job that it does not know runs" until_like RUNNING job "$later"
-arn=$(job "$later" attempts.0.task)
-stop_daemon "$daemon"
-exits "is restored" 0 mt restore yesterday.db --force
-start_daemon || { is "daemon starts again" no yes; finish; }
-ok "the job that it knows goes on" until_like RUNNING job "$long"
-is "in its first attempt" "$(job "$long" attempts.1.attempt)" null
-ok "the task that it does not know is stopped" until_like STOPPED wanted "$arn"
-exits "and the job is not there" 6 mt get jobs "$later"
-run mt events
-like "both are told" "$out" "*state.restored*yesterday.db*"
 mt terminate "$long" >/dev/null
 exits "new jobs run" 0 mt submit --queue q --definition hello --wait
 aws ec2 TerminateInstances "{\"InstanceIds\": [\"$theirs\", \"$another\"]}" >/dev/null

@@ -288,6 +288,8 @@ static void on_provider_event(const ProviderEvent *event, void *data)
                                         [PROVIDER_EVENT_INSTANCE_REGISTERED] = "instance registered",
                                         [PROVIDER_EVENT_INSTANCE_REFUSED] = "instance refused",
                                         [PROVIDER_EVENT_INSTANCE_GONE] = "instance gone",
+                                        [PROVIDER_EVENT_INSTANCE_FOUND] = "instance found",
+                                        [PROVIDER_EVENT_FOUND] = "found",
                                         [PROVIDER_EVENT_RESOURCE_OBSERVED] = "resource observed",
                                         [PROVIDER_EVENT_RESOURCE_APPLIED] = "resource applied",
                                         [PROVIDER_EVENT_RESOURCE_REFUSED] = "resource refused",

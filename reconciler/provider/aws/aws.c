@@ -138,6 +138,11 @@ void aws_observed(AwsProvider *provider)
         provider->again = aws_after(provider, MIN(AGAIN_MS, settle_ms), look_again, provider);
 }
 
+bool aws_is_finding(const AwsProvider *provider)
+{
+    return provider->restored_from_ms > 0 && !provider->is_observed;
+}
+
 /* ---- the face ---- */
 
 static void expected_free(void *data)

@@ -358,13 +358,17 @@ AwsHost *aws_host_seen(AwsCluster *cluster, const XmlElement *item, uint64_t loo
     if (!ec2_instance_read(item, &instance) || !token_of(item, &instance, &token))
         return NULL;
     AwsHost *host = g_hash_table_lookup(provider->hosts, &token);
-    if (!host && !g_hash_table_contains(provider->expected, &token))
+    bool is_running = instance.state == EC2_PENDING || instance.state == EC2_RUNNING,
+         is_found = !host && !g_hash_table_contains(provider->expected, &token);
+    if (is_found && (!is_running || !aws_is_finding(provider)))
         return NULL;
     if (!host) {
         host = make(cluster, &token);
         host->type = g_strdup(instance.type);
         host->is_spot = instance.is_spot;
     }
+    if (is_found)
+        aws_found_host(host, item, &instance);
     host->is_stopping |= aws_found(provider, &token);
     host->seen = look;
     host->missing = 0;
@@ -383,11 +387,11 @@ void aws_host_registered(AwsHost *host, const EcsHost *state, int64_t now_ms)
                            .memory_mib = state->memory_mib,
                            .gpus = state->gpus,
                            .environment = host->is_own ? host->cluster->name : NULL};
+    g_free(host->arn);
+    host->arn = g_strdup(state->arn);
     if (host->state != HOST_MADE || state->status != HOST_ACTIVE || !state->is_connected)
         return;
     host->state = HOST_REGISTERED;
-    g_free(host->arn);
-    host->arn = g_strdup(state->arn);
     tell(host, &event);
 }
 

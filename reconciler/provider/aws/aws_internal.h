@@ -18,7 +18,9 @@
 #define TAG_TERM        "muster/term"
 #define TAG_SPEC        "muster/spec-sha256"
 #define TAG_JOB         "muster/job"
+#define TAG_ATTEMPT     "muster/attempt"
 #define TAG_TIMEOUT     "muster/timeout-ms"
+#define TAG_ESSENTIAL   "muster/essential" /* of several containers those that count, by blanks */
 
 typedef struct AwsProvider AwsProvider;
 typedef struct AwsPlace AwsPlace;
@@ -56,6 +58,8 @@ struct AwsProvider {
     GSource *preparing; /* NULL: there are none */
 };
 
+/* What nobody expects is told of as found: the state was restored, and not all that is there was told yet. */
+bool aws_is_finding(const AwsProvider *provider);
 /* It has been found: whether it is to be stopped. */
 bool aws_found(AwsProvider *provider, const LaunchToken *token);
 int64_t aws_now_ms(const AwsProvider *provider); /* CLOCK_REALTIME */
@@ -256,7 +260,7 @@ struct AwsTask {
     char *job_id, *definition, *spec, *overrides, *workspace;
     char **argv, **envp;
     size_t injected;
-    int node;
+    int node, attempt;
     LaunchToken main_node; /* has_main_node: the one that has to run first */
     bool has_main_node;
     char *address; /* its own, private; NULL: not known */
@@ -293,6 +297,14 @@ void aws_task_seen(AwsTask *task, const json_t *described);
 /* Of a task that the store expects and this process did not start; NULL: it is none. */
 AwsTask *aws_task_adopt(AwsCluster *cluster, const json_t *described);
 void aws_task_free(void *task);
+
+/* ---- what a restored state does not know (aws_found.c) ---- */
+
+/* Told of, with what it is: it is ours, though nobody expects it. False: it is not. */
+bool aws_found_task(AwsCluster *cluster, const LaunchToken *token, const json_t *described);
+/* Names of its containers whose exit codes count; NULL: of the only one, or it does not say. */
+char **aws_found_essential(const json_t *described);
+void aws_found_host(AwsHost *host, const XmlElement *item, const Ec2Instance *instance);
 
 /* ---- what nobody knows (aws_sweep.c) ---- */
 

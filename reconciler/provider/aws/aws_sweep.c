@@ -1,5 +1,5 @@
 /* aws_sweep.c: instances and tasks of ours that nobody knows of: a launch that was given up and had been
- * carried out all the same, a state that was lost or restored. They are looked for now and then, and ended
+ * carried out all the same, a state that was lost. They are looked for now and then, and ended
  * once two whole looks, far enough apart, found them (leaks.h). Only what carries this installation's tag is
  * touched. */
 #include <string.h>
@@ -19,7 +19,6 @@ typedef struct AwsSweep {
     GHashTable *known; /* ARNs of tasks, in a sweep */
     GPtrArray *arns;   /* of others, in a sweep */
     guint at;
-    bool is_first; /* of a restored state: what it does not know ends at once, before it runs twice */
 } Sweep;
 
 static Sweep *sweep_of(AwsCluster *cluster)
@@ -32,8 +31,7 @@ static Sweep *sweep_of(AwsCluster *cluster)
                      .instances = leaks_new(),
                      .tasks = leaks_new(),
                      .known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
-                     .arns = g_ptr_array_new_with_free_func(g_free),
-                     .is_first = cluster->provider->restored_from_ms > 0};
+                     .arns = g_ptr_array_new_with_free_func(g_free)};
     cluster->sweep = sweep;
     return sweep;
 }
@@ -137,7 +135,6 @@ static void collect(Sweep *sweep)
         end_task(sweep, tasks->pdata[i]);
     for (guint i = 0; i < instances->len; i++)
         end_instance(sweep, instances->pdata[i]);
-    sweep->is_first = false;
     again(sweep);
 }
 
@@ -167,11 +164,7 @@ static void judge_task(Sweep *sweep, const json_t *task)
                *owner = ecs_tag(json_object_get(task, "tags"), TAG_INSTALL);
     bool is_ours = g_strcmp0(owner, sweep->cluster->installation) == 0 &&
                    launch_token_from_text(ecs_text(task, "startedBy"), &token) && !is_known(sweep, &token);
-    if (!arn || !is_ours || g_strcmp0(status, "RUNNING") != 0)
-        return;
-    if (sweep->is_first)
-        end_task(sweep, arn);
-    else
+    if (arn && is_ours && g_strcmp0(status, "RUNNING") == 0)
         leaks_found(sweep->tasks, arn, now_of(sweep));
 }
 
@@ -318,6 +311,5 @@ void aws_sweep_later(AwsCluster *cluster)
     Sweep *sweep = sweep_of(cluster);
     if (sweep->timer || sweep->is_running)
         return;
-    sweep->timer =
-        aws_after(cluster->provider, sweep->is_first ? 0 : shortened(sweep, SWEEP_MS), begin, sweep);
+    sweep->timer = aws_after(cluster->provider, shortened(sweep, SWEEP_MS), begin, sweep);
 }

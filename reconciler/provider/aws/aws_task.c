@@ -14,6 +14,7 @@
 #define STOP_AGAIN_MS  10000
 #define LOOK_MS        1000
 #define NOT_KNOWN_CODE 137
+#define TAG_VALUE_MAX  256 /* the ECS API's Tag */
 #define LATE_REASON    "muster: the attempt's time limit was reached"
 
 /* ---- life ---- */
@@ -177,9 +178,18 @@ static void take_run(const AwsAnswer *answer, void *data)
 static json_t *tags_of(const AwsTask *task)
 {
     char timeout[24];
+    char attempt[16];
     json_t *tags = aws_tags(task->cluster);
     g_autofree char *job = g_strdelimit(g_strdup(task->job_id), "#", '/');
+    g_snprintf(attempt, sizeof attempt, "%d", task->attempt);
     ecs_add_tag(tags, TAG_JOB, job);
+    ecs_add_tag(tags, TAG_ATTEMPT, attempt);
+    if (task->essential && g_strv_length(task->essential) > 0) {
+        g_autofree char *names = g_strjoinv(" ", task->essential);
+        bool is_told = strcmp(names, TASK_CONTAINER) != 0 && strlen(names) <= TAG_VALUE_MAX;
+        if (is_told)
+            ecs_add_tag(tags, TAG_ESSENTIAL, names);
+    }
     if (task->timeout_ms > 0) {
         g_snprintf(timeout, sizeof timeout, "%" G_GINT64_FORMAT, task->timeout_ms);
         ecs_add_tag(tags, TAG_TIMEOUT, timeout);
@@ -310,6 +320,7 @@ static void take_request(AwsTask *task, const LaunchRequest *request)
     task->envp = g_strdupv((char **)(uintptr_t)request->envp);
     task->injected = request->injected;
     task->node = request->node;
+    task->attempt = request->attempt;
     task->vcpus_e4 = request->vcpus_e4;
     task->memory_mib = request->memory_mib;
     task->gpus = request->gpus;
@@ -479,7 +490,7 @@ AwsTask *aws_task_adopt(AwsCluster *cluster, const json_t *described)
         return NULL;
     AwsTask *task = g_hash_table_lookup(provider->tasks, &token);
     const AwsExpected *expected = g_hash_table_lookup(provider->expected, &token);
-    if (!task && !expected)
+    if (!task && !expected && !aws_found_task(cluster, &token, described))
         return NULL;
     if (!task) {
         task = make(cluster, &token);
@@ -487,7 +498,7 @@ AwsTask *aws_task_adopt(AwsCluster *cluster, const json_t *described)
         task->step = TASK_ASKED;
         task->asked_ms = aws_monotonic_ms(provider);
         task->timeout_ms = timeout_of(described);
-        task->essential = g_strdupv(expected->essential);
+        task->essential = expected ? g_strdupv(expected->essential) : aws_found_essential(described);
         task->run_arn = g_strdup(ecs_text(described, "taskDefinitionArn"));
     }
     bool is_new = task->step < TASK_KNOWN;

@@ -4,13 +4,20 @@ void order_copy(Order *to, const Order *from)
 {
     *to = *from;
     to->job_id = g_strdup(from->job_id);
+    to->environment = g_strdup(from->environment);
     to->instance_type = g_strdup(from->instance_type);
+}
+
+void order_clear(Order *order)
+{
+    g_free(order->job_id);
+    g_free(order->environment);
+    g_free(order->instance_type);
 }
 
 static void message_free(Message *message)
 {
-    g_free(message->order.job_id);
-    g_free(message->order.instance_type);
+    order_clear(&message->order);
     resource_order_free(message->resource);
     g_free(message);
 }
@@ -25,7 +32,7 @@ Simulated *simulated_new(const SimulatedOptions *options, int64_t now_ms)
     simulated->messages = g_ptr_array_new();
     simulated->free_messages = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     simulated->near = g_hash_table_new_full(launch_token_hash, launch_token_same, NULL, near_free);
-    simulated->far = g_hash_table_new_full(launch_token_hash, launch_token_same, NULL, g_free);
+    simulated->far = g_hash_table_new_full(launch_token_hash, launch_token_same, NULL, far_free);
     simulated->near_resources = g_ptr_array_new_with_free_func(near_resource_free);
     simulated->held = g_ptr_array_new_with_free_func(held_free);
     simulated->newest_image = 1;
@@ -44,6 +51,7 @@ void simulated_free(Simulated *simulated)
     g_ptr_array_unref(simulated->messages);
     g_array_unref(simulated->free_messages);
     g_hash_table_unref(simulated->near);
+    g_clear_pointer(&simulated->known, g_hash_table_unref);
     g_hash_table_unref(simulated->far);
     g_ptr_array_unref(simulated->near_resources);
     g_ptr_array_unref(simulated->held);
@@ -138,6 +146,7 @@ void simulated_disconnect(Simulated *simulated)
 {
     simulated->connection++; /* what is under way to the near end goes nowhere */
     simulated->func = NULL;
+    g_clear_pointer(&simulated->known, g_hash_table_unref);
     g_hash_table_remove_all(simulated->near);
     g_ptr_array_set_size(simulated->near_resources, 0);
 }

@@ -53,6 +53,12 @@ static void tell_all(Simulated *simulated, Far *far, Delivery delivery)
 
 /* ---- records ---- */
 
+void far_free(void *data)
+{
+    order_clear(&((Far *)data)->order);
+    g_free(data);
+}
+
 static Far *far_find(const Simulated *simulated, const LaunchToken *token)
 {
     return g_hash_table_lookup(simulated->far, token);
@@ -77,6 +83,24 @@ static void far_drop(Simulated *simulated, Far *far)
     *(far->before ? &far->before->after : &simulated->oldest) = far->after;
     *(far->after ? &far->after->before : &simulated->newest) = far->before;
     g_hash_table_remove(simulated->far, &far->token);
+}
+
+bool far_found(const Simulated *simulated, const LaunchToken *token, ProviderEvent *ret_event)
+{
+    const Far *far = far_find(simulated, token);
+    if (!far || !far->order.environment || (far->is_instance && far->state == FAR_OVER))
+        return false;
+    *ret_event = event_of(far, far->is_instance ? PROVIDER_EVENT_INSTANCE_FOUND : PROVIDER_EVENT_FOUND,
+                          far->started.at_ms);
+    ret_event->environment = far->order.environment;
+    ret_event->job = far->order.job_id;
+    ret_event->attempt = far->order.attempt;
+    ret_event->host = far->order.instance;
+    ret_event->instance_type = far->order.instance_type;
+    ret_event->is_spot = far->order.spot;
+    ret_event->vcpus_e4 = far->vcpus_e4;
+    ret_event->memory_mib = far->memory_mib;
+    return true;
 }
 
 static void watch(const Simulated *simulated, SimulatedTruth truth, const Far *far)
@@ -135,6 +159,7 @@ static void take_launch(Simulated *simulated, const Message *message)
         return;
     }
     far = far_add(simulated, &message->token);
+    order_copy(&far->order, order);
     far->vcpus_e4 = order->vcpus_e4;
     far->memory_mib = order->memory_mib;
     far->kill_grace_ms = order->kill_grace_ms;
@@ -225,7 +250,9 @@ static void take_make(Simulated *simulated, const Message *message)
         tell_all(simulated, far, MAY_BE_LOST);
         return;
     }
-    instance_begin(simulated, far_add(simulated, &message->token), order);
+    far = far_add(simulated, &message->token);
+    order_copy(&far->order, order);
+    instance_begin(simulated, far, order);
 }
 
 static void take_end(Simulated *simulated, const Message *message)

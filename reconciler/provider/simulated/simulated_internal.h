@@ -22,7 +22,8 @@ typedef enum {
 
 /* What a launch or an instance was asked for with; a copy. */
 typedef struct {
-    char *job_id;
+    char *job_id, *environment;
+    int attempt;
     uint64_t term;
     LaunchToken instance;
     bool has_instance, spot;
@@ -96,6 +97,7 @@ typedef struct Far {
     ProviderEvent started, ready, end; /* as they are told; ready: INSTANCE_REGISTERED */
     char provider_id[PROVIDER_ID_TEXT];
     int64_t vcpus_e4, memory_mib, kill_grace_ms;
+    Order order;                /* what it was asked for with, if it was */
     const char *environment;    /* of a host that joined by itself; else NULL */
     int64_t told_ms;            /* arrival of the newest event about it */
     struct Far *before, *after; /* by age */
@@ -116,6 +118,7 @@ struct Simulated {
     void *data;
     uint64_t term, connection, asked;
     bool observing;
+    GHashTable *known;         /* tokens, until all that is there was told to a restored state; else NULL */
     int64_t flushed_ms;        /* arrival of the newest message of what was held */
     GHashTable *near;          /* token → Near */
     GPtrArray *near_resources; /* of NearResource */
@@ -136,6 +139,7 @@ void simulated_send(Simulated *simulated, const Message *message, int64_t at_ms)
 int64_t simulated_arrival(Simulated *simulated, int64_t not_before_ms);
 bool simulated_strikes(Simulated *simulated, unsigned permille);
 void order_copy(Order *to, const Order *from);
+void order_clear(Order *order);
 /* simulated_near.c */
 void near_start(Simulated *simulated, ProviderEventFunc func, void *data);
 void near_observe(Simulated *simulated);
@@ -144,6 +148,9 @@ void near_free(void *near);
 /* simulated_far.c */
 void far_take(Simulated *simulated, const Message *message);
 void far_cloud_event(Simulated *simulated, const CloudEvent *event);
+void far_free(void *far);
+/* What an event about it has to be preceded by, for who does not know it. False: nothing. Borrows. */
+bool far_found(const Simulated *simulated, const LaunchToken *token, ProviderEvent *ret_event);
 void far_lose_tasks(Simulated *simulated);
 void far_host_join(Simulated *simulated, const LaunchToken *token, const char *environment, int64_t vcpus_e4,
                    int64_t memory_mib);

@@ -4,8 +4,7 @@
 void near_free(void *data)
 {
     Near *near = data;
-    g_free(near->order.job_id);
-    g_free(near->order.instance_type);
+    order_clear(&near->order);
     g_free(near);
 }
 
@@ -132,13 +131,28 @@ static bool is_final(ProviderEventType type)
            type == PROVIDER_EVENT_INSTANCE_REFUSED || type == PROVIDER_EVENT_INSTANCE_GONE;
 }
 
+/* To a restored state: what it does not know is told of with what it is. */
+static void tell_found(Simulated *simulated, const ProviderEvent *event)
+{
+    ProviderEvent found;
+    bool is_known = g_hash_table_contains(simulated->known, &event->token) ||
+                    g_hash_table_contains(simulated->near, &event->token);
+    if (is_known || event->resource || !far_found(simulated, &event->token, &found))
+        return;
+    g_hash_table_add(simulated->known, g_memdup2(&event->token, sizeof event->token));
+    simulated->func(&found, simulated->data);
+}
+
 static void take_event(Simulated *simulated, const ProviderEvent *event)
 {
     if (event->type == PROVIDER_EVENT_OBSERVED) {
         if (send_held(simulated))
             return;
         simulated->observing = false;
+        g_clear_pointer(&simulated->known, g_hash_table_unref);
     }
+    if (simulated->known)
+        tell_found(simulated, event);
     Near *near = event->resource ? NULL : g_hash_table_lookup(simulated->near, &event->token);
     if (near) {
         near->answered = true;
@@ -190,6 +204,10 @@ static bool near_begin(Provider *provider, const ProviderStart *start, GError **
     Simulated *simulated = simulated_of(provider);
     (void)error;
     simulated->term = start->term; /* the far end knows all that it ever took */
+    if (start->restored_from_ms > 0)
+        simulated->known = g_hash_table_new_full(launch_token_hash, launch_token_same, g_free, NULL);
+    for (size_t i = 0; simulated->known && i < start->expected_len; i++)
+        g_hash_table_add(simulated->known, g_memdup2(&start->expected[i].token, sizeof(LaunchToken)));
     near_observe(simulated);
     return true;
 }
@@ -203,6 +221,8 @@ static void near_launch(Provider *provider, const LaunchRequest *requests, size_
         if (near->asked == MESSAGE_LAUNCH)
             continue;
         Order order = {.job_id = (char *)(uintptr_t)request->job_id,
+                       .environment = (char *)(uintptr_t)request->environment,
+                       .attempt = request->attempt,
                        .term = request->term,
                        .vcpus_e4 = request->vcpus_e4,
                        .memory_mib = request->memory_mib,
@@ -253,6 +273,7 @@ static void near_instances_start(Provider *provider, const InstanceRequest *requ
         if (near->asked == MESSAGE_MAKE)
             continue;
         order_copy(&near->order, &(Order){.instance_type = (char *)(uintptr_t)request->type,
+                                          .environment = (char *)(uintptr_t)request->environment,
                                           .term = request->term,
                                           .spot = request->spot,
                                           .vcpus_e4 = request->vcpus_e4,

@@ -3,6 +3,7 @@
  * spent outlives a restart. */
 #include "reconciler/growth.h"
 #include "reconciler/scale/cooldown.h"
+#include "reconciler/world/adopt.h"
 #include "tests/support/schedule_fixture.h"
 
 #define NOW_MS INT64_C(1767571200000) /* Monday 2026-01-05 00:00 UTC */
@@ -324,6 +325,37 @@ static void test_late(void)
     fixture_end(&fixture);
 }
 
+/* One that is found again: as the environment would buy it, as the table knows it, or unpriced; paid for
+ * since it was made. */
+static void test_found(void)
+{
+    Fixture fixture;
+    Account account;
+    InstanceDraft draft;
+    fixture_begin(&fixture);
+    fixture_put(fixture.world, KIND_COMPUTE_ENVIRONMENT, "own",
+                "{\"computeResources\":{},\"provider\":\"simulated\",\"type\":\"UNMANAGED\"}", 1);
+    Environment *first = world_environment(fixture.world, VIEW("first"));
+    g_assert_false(growth_draft(fixture.growth, world_environment(fixture.world, VIEW("own")), "c5.large",
+                                false, &draft));
+    g_assert_true(growth_draft(fixture.growth, first, "no.such", false, &draft));
+    g_assert_cmpint(draft.price_micro_per_h, ==, -1);
+    g_assert_true(growth_draft(fixture.growth, first, "r5.large", false, &draft)); /* second's */
+    g_assert_cmpint(draft.price_micro_per_h, ==, 126000);
+    g_assert_cmpint(draft.planned.vcpus_e4, ==, 20000);
+    g_assert_true(growth_draft(fixture.growth, first, "c5.large", true, &draft));
+    g_assert_true(draft.spot && draft.price_micro_per_h == -1); /* nobody knows what it was bought at */
+    g_assert_true(growth_draft(fixture.growth, first, "c5.large", false, &draft));
+    g_assert_cmpint(draft.price_micro_per_h, ==, 85000);
+    LaunchToken token = fixture_token(77);
+    Instance *instance =
+        instance_adopt(fixture.world, first, &draft, &token, false, fixture.now_ms - 3600000);
+    growth_made(fixture.growth, instance, fixture.now_ms - 3600000, fixture.now_ms);
+    growth_account(fixture.growth, first, &account);
+    g_assert_cmpint(account.total.micro, ==, 85000);
+    fixture_end(&fixture);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -335,5 +367,6 @@ int main(int argc, char **argv)
     g_test_add_func("/growth/room", test_room);
     g_test_add_func("/growth/persisted", test_persisted);
     g_test_add_func("/growth/late", test_late);
+    g_test_add_func("/growth/found", test_found);
     return g_test_run();
 }

@@ -205,6 +205,21 @@ static void test_later(void)
     end(provider);
 }
 
+/* What a restored state did not know is whose who found it. */
+static void test_found(void)
+{
+    Provider *provider = begin();
+    const LaunchToken task = token(20), instance = token(21);
+    tell(PROVIDER_AWS, PROVIDER_EVENT_INSTANCE_FOUND, 21);
+    tell(PROVIDER_AWS, PROVIDER_EVENT_FOUND, 20);
+    tell(PROVIDER_AWS, PROVIDER_EVENT_OBSERVED, 0);
+    g_string_truncate(calls, 0);
+    provider->stop(provider, &task, "");
+    provider->settled(provider, &instance, 1);
+    expect("aws stop 20|aws settled 21|");
+    end(provider);
+}
+
 /* What is to go goes to who told of it. */
 static void test_resources(void)
 {
@@ -230,6 +245,7 @@ int main(int argc, char **argv)
     g_test_add_func("/provider-set/whose", test_whose);
     g_test_add_func("/provider-set/observed", test_observed);
     g_test_add_func("/provider-set/later", test_later);
+    g_test_add_func("/provider-set/found", test_found);
     g_test_add_func("/provider-set/resources", test_resources);
     return g_test_run();
 }

@@ -117,6 +117,8 @@ static void on_event(const ProviderEvent *event, void *data)
     case PROVIDER_EVENT_INSTANCE_GONE: take_over(fixture, thing); break;
     case PROVIDER_EVENT_OBSERVED:
     case PROVIDER_EVENT_CAPACITY:
+    case PROVIDER_EVENT_INSTANCE_FOUND:
+    case PROVIDER_EVENT_FOUND:
     case PROVIDER_EVENT_RESOURCE_OBSERVED:
     case PROVIDER_EVENT_RESOURCE_APPLIED:
     case PROVIDER_EVENT_RESOURCE_REFUSED:
