@@ -103,6 +103,6 @@ void aws_found_host(AwsHost *host, const XmlElement *item, const Ec2Instance *in
                                  .environment = cluster->name,
                                  .instance_type = host->type,
                                  .is_spot = host->is_spot,
-                                 .is_former = g_strcmp0(generation, cluster->environment->generation) != 0};
+                                 .is_former = g_strcmp0(generation, cluster->generation) != 0};
     aws_tell(cluster->provider, &event);
 }

@@ -38,8 +38,8 @@ static char *proc_read(const char *path, size_t *ret_len)
 
 /* True when a process that showed no environment may show one when it is asked again: it is in the middle of
  * an execve(), or has just come out of one (its old address space was what was asked). While the new one is
- * filled the kernel has no env_end for it; nor has a kernel thread or what is ending, ever (proc(5), fields of
- * stat). */
+ * filled the kernel has no env_end for it; nor has a kernel thread or what is ending, ever (proc(5), fields
+ * of stat). */
 static bool environment_pending(pid_t pid)
 {
     enum { FLAG_EXITING = 0x4, FLAG_KERNEL_THREAD = 0x200000 };

@@ -8,8 +8,8 @@
 #include <sys/types.h>
 #include "reconciler/provider/local/launcher_protocol.h"
 
-/* Reads MUSTER_LAUNCH_TOKEN from a process's environment, awaiting the end of an execve() for a moment. False:
- * none, gone, a zombie, or not ours to read. */
+/* Reads MUSTER_LAUNCH_TOKEN from a process's environment, awaiting the end of an execve() for a moment.
+ * False: none, gone, a zombie, or not ours to read. */
 bool process_token(pid_t pid, Token *ret_token);
 
 /* True when the process stands in the cgroup directory whose path, within any hierarchy, ends in "/suffix".
