@@ -68,7 +68,7 @@ url=$(base)
 exits "a signed read" 0 api reader "$url" batch DescribeJobQueues
 like "is answered" "$out" '*"jobQueueName": "fast"*'
 submit='{"jobName": "a", "jobQueue": "fast", "jobDefinition": "ok"}'
-exits "a signed submission" 0 api ci "$url" batch SubmitJob "$submit"
+exits "a signed submission" 0 api ci --retries 8 "$url" batch SubmitJob "$submit"
 id=$(printf %s "$out" | sed -n 's/.*"jobId": "\([^"]*\)".*/\1/p')
 exits "is a job" 0 mt wait "$id"
 
@@ -132,8 +132,8 @@ exits "the same submission twice" 0 api ci --raw 2 "$url" batch /v1/submitjob "$
 like "is one job" "$out" "200 *429 *sign it anew*"
 exits "the same look twice" 0 api ci --raw 2 "$url" batch /v1/describejobqueues '{}'
 like "does no harm" "$out" "200 *200 *"
-exits "two submissions alike" 0 api ci "$url" batch SubmitJob "$submit"
-exits "are two" 0 api ci "$url" batch SubmitJob "$submit"
+exits "two submissions alike" 0 api ci --retries 8 "$url" batch SubmitJob "$submit"
+exits "are two" 0 api ci --retries 8 "$url" batch SubmitJob "$submit"
 exits "too often" 0 api slow --raw 4 "$url" batch /v1/describejobqueues '{}'
 like "is slowed down" "$out" "200 *200 *429 *Too Many Requests*"
 
@@ -181,7 +181,7 @@ like "is told the form" "$err" "*10.0.0.0/8*"
 start_daemon src --listen 0.0.0.0:0 --key-file "$WORK/kept" --tls-cert cert.pem --tls-key key.pem || { is "daemon starts" no yes; finish; }
 url=$(base | sed 's/0\.0\.0\.0/127.0.0.1/')
 like "speaks TLS" "$url" "https://*"
-exits "a client that trusts it" 0 api ci --ca cert.pem "$url" batch SubmitJob "$submit"
+exits "a client that trusts it" 0 api ci --retries 8 --ca cert.pem "$url" batch SubmitJob "$submit"
 ok "nothing in the clear" sh -c "! curl -s 'http://${url#https://}/healthz'"
 like "its name" "$(subject "$url")" "*CN*=*first*"
 certificate second

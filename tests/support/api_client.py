@@ -1,6 +1,6 @@
 """A client of the API as AWS's SDKs are: botocore signs, sends and reads.
 
-    api_client.py [--skew SECONDS] [--ca FILE] URL SERVICE OPERATION [JSON]     one call; prints the answer as JSON
+    api_client.py [--skew SECONDS] [--ca FILE] [--retries N] URL SERVICE OPERATION [JSON]     one call; prints the answer as JSON
     api_client.py [--ca FILE] [--type TYPE] --raw COUNT URL SERVICE PATH [BODY]               one request, signed once, sent COUNT
                                                                                 times; prints each status and body
 
@@ -38,7 +38,7 @@ def skew_clock(seconds):
 
 
 def call(options, session):
-    config = botocore.config.Config(retries={"max_attempts": 0})
+    config = botocore.config.Config(retries={"max_attempts": options.retries})
     client = session.create_client(
         options.service, "us-east-1", endpoint_url=options.url, verify=options.ca, config=config
     )
@@ -78,6 +78,7 @@ def main():
     parser.add_argument("--skew", type=int, default=0)
     parser.add_argument("--ca")
     parser.add_argument("--raw", type=int, default=0)
+    parser.add_argument("--retries", type=int, default=0)
     parser.add_argument("--type", default="application/json")
     for name in ("url", "service", "operation"):
         parser.add_argument(name)
