@@ -46,7 +46,8 @@ like "describe does" "$out" "*Waiting:*the image $image is pulled: *"
 run muster status
 like "status does" "$out" "*wait for:*the image $image is pulled: * of * MB*"
 touch "$WORK/hold"
-ok "the job ends when it is there" wait "$apply"
+wait "$apply"
+is "the job ends when it is there" "$? $(grep -v 'waiting for' applied | tail -3)" "0 $(grep -v 'waiting for' applied | tail -3)"
 like "apply --wait said it, once" "$(grep -c "waiting for the image $image is pulled" applied)" 1
 run muster get jobs -o json
 is "nothing of it is left" "$(json jobs.0.waiting)" null

@@ -37,7 +37,7 @@ like "another name" "$(picked .batch message)" 'filters: "JOB_NAMES" is not one 
 batch listjobs '{"jobQueue":"main","filters":[{"name":"BEFORE_CREATED_AT","values":["yesterday"]}]}'
 like "no time" "$(picked .batch message)" 'filters: BEFORE_CREATED_AT: "yesterday" is not a time in milliseconds*'
 batch listjobs "{\"arrayJobId\":\"$one\",\"filters\":[{\"name\":\"JOB_NAME\",\"values\":[\"a\"]}]}"
-like "children" "$(picked .batch message)" "filters: the children of an array cannot be filtered"
+like "children" "$(picked .batch message)" "filters: the children of an array and the nodes of a job cannot be filtered"
 for where in daemon store; do
     is "$where: get jobs --name" "$(got --name 'align*')" "align-2 Align-1"
     is "$where: --definition" "$(got --definition other) $(got --definition sh:1)" "align-2 for-ab for-a Align-1"
