@@ -11,6 +11,7 @@ typedef struct {
     ListenerStream *stream; /* NULL: gone, and only a call still knows it */
     uint64_t position;      /* the last event that it was told */
     bool is_asking;         /* for what it has missed */
+    int64_t next_us;        /* not before */
 } Listening;
 
 struct EventStreams {
@@ -93,9 +94,7 @@ static void on_news(Call *call)
             listener_stream_add(listening->stream, piece);
         }
         streams->head = last;
-    } else {
-        streams->head = MAX(streams->head, streams->durable); /* what was told of is gone already */
-    }
+    } /* else what was read is older than what was told of: it is asked for again */
     call_free(call);
     look(streams);
 }
@@ -116,8 +115,8 @@ static void on_missed(Call *call)
         g_autoptr(GBytes) piece = events_text(events);
         listening->position = (uint64_t)json_integer_value(json_object_get(call->result.body, "last"));
         listener_stream_add(listening->stream, piece);
-    } else {
-        listening->position = MAX(listening->position, streams->head); /* the oldest are not kept for ever */
+    } else { /* as above */
+        listening->next_us = now_us(streams) + (int64_t)EVENT_STREAMS_MS * 1000;
     }
     call_free(call);
     look(streams);
@@ -149,7 +148,7 @@ static void look(EventStreams *streams)
         Listening *listening = streams->list->pdata[i];
         if (listening->is_asking || listening->position >= streams->head)
             continue;
-        if (is_slow(listening)) {
+        if (is_slow(listening) || listening->next_us > now_us(streams)) {
             look_later(streams, (int64_t)EVENT_STREAMS_MS * 1000);
             continue;
         }

@@ -42,7 +42,7 @@ def listen(url, last, until, text, told, index):
         if line.startswith("data: ") and text in line:
             return True
         if line.startswith("retry: "):
-            print("listening", file=sys.stderr, flush=True)
+            os.write(2, b"listening\n")  # whole: many threads do
     return False
 
 
