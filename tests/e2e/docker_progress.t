@@ -46,8 +46,9 @@ like "describe does" "$out" "*Waiting:*the image $image is pulled: *"
 run muster status
 like "status does" "$out" "*wait for:*the image $image is pulled: * of * MB*"
 touch "$WORK/hold"
-wait "$apply"
-is "the job ends when it is there" "$? $(grep -v 'waiting for' applied | tail -3)" "0 $(grep -v 'waiting for' applied | tail -3)"
+wait "$apply" || { echo "# apply ended with $?:"; sed 's/^/# /' applied; }
+run muster get jobs -o json
+is "the job ends when it is there" "$(json jobs.0.status)" SUCCEEDED
 like "apply --wait said it, once" "$(grep -c "waiting for the image $image is pulled" applied)" 1
 run muster get jobs -o json
 is "nothing of it is left" "$(json jobs.0.waiting)" null
