@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <signal.h>
 
-#define SEEDS        250
+#define SEEDS        300
 #define SEEDS_SLOWER 40 /* with sanitizers */
 
 static void on_abort(int number)

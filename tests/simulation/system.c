@@ -406,10 +406,21 @@ static void run_down(System *system)
     }
 }
 
+/* What a canonical spec leaves out and the far end was told outside: they are the same. */
+static bool is_default(const FieldChange *field)
+{
+    const char *text = field->schema ? schema_default(field->schema) : NULL;
+    return !field->before && text && g_strcmp0(field->after, text) == 0;
+}
+
+/* What is held is not canonical: somebody may have said a default. */
 static bool is_held_so(const char *held, const Resource *resource)
 {
     g_autoptr(GPtrArray) fields = compare_specs(resource->kind, view_from(resource->spec), view_from(held));
-    return fields->len == 0;
+    bool is_so = true;
+    for (guint i = 0; i < fields->len; i++)
+        is_so = is_so && is_default(fields->pdata[i]);
+    return is_so;
 }
 
 /* Whatever was changed outside is as it is declared, and nothing else is held. */
