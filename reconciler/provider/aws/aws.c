@@ -16,6 +16,11 @@ int64_t aws_now_ms(const AwsProvider *provider)
     return time->now_ms(time->self);
 }
 
+int64_t aws_patience_ms(const AwsProvider *provider, int64_t usual_ms)
+{
+    return provider->options.settle_ms ? provider->options.settle_ms : usual_ms;
+}
+
 int64_t aws_monotonic_ms(const AwsProvider *provider)
 {
     const AwsTime *time = provider->options.time;
@@ -123,7 +128,7 @@ static void give_up(AwsProvider *provider)
 void aws_observed(AwsProvider *provider)
 {
     const ProviderEvent event = {.type = PROVIDER_EVENT_OBSERVED};
-    int64_t settle_ms = provider->options.settle_ms ? provider->options.settle_ms : SETTLE_MS;
+    int64_t settle_ms = aws_patience_ms(provider, SETTLE_MS);
     if (!is_whole(provider))
         return;
     if (!provider->is_observed) {

@@ -64,6 +64,8 @@ bool aws_is_finding(const AwsProvider *provider);
 bool aws_found(AwsProvider *provider, const LaunchToken *token);
 int64_t aws_now_ms(const AwsProvider *provider); /* CLOCK_REALTIME */
 int64_t aws_monotonic_ms(const AwsProvider *provider);
+/* How long something is waited for that usually takes usual_ms: tests wait less. */
+int64_t aws_patience_ms(const AwsProvider *provider, int64_t usual_ms);
 void aws_tell(AwsProvider *provider, const ProviderEvent *event);
 void aws_log(AwsProvider *provider, const char *format, ...) G_GNUC_PRINTF(2, 3);
 GHashTable *aws_token_map_new(GDestroyNotify free_value);

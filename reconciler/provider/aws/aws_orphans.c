@@ -70,13 +70,6 @@ static int64_t now_of(const Orphans *orphans)
     return aws_monotonic_ms(orphans->place->provider);
 }
 
-/* Tests wait less. */
-static int64_t shortened(const Orphans *orphans, int64_t usual_ms)
-{
-    int64_t settle_ms = orphans->place->provider->options.settle_ms;
-    return settle_ms ? settle_ms : usual_ms;
-}
-
 /* Its cluster, where it is known that it is here; whatever role it is reached by. */
 static const AwsCluster *known(const Orphans *orphans, const char *environment)
 {
@@ -249,7 +242,8 @@ static void end_cluster(Orphans *orphans, const char *name)
 static void end_each(Orphans *orphans, Leaks *leaks, void (*end)(Orphans *orphans, const char *id))
 {
     guint hosts = g_hash_table_size(orphans->place->provider->hosts);
-    g_autoptr(GPtrArray) due = leaks_end(leaks, now_of(orphans), shortened(orphans, LEAK_MS), hosts);
+    g_autoptr(GPtrArray) due =
+        leaks_end(leaks, now_of(orphans), aws_patience_ms(orphans->place->provider, LEAK_MS), hosts);
     for (guint i = 0; i < due->len; i++)
         end(orphans, due->pdata[i]);
 }
@@ -447,5 +441,6 @@ void aws_orphans_later(AwsPlace *place, const char *installation)
     if (!orphans->installation)
         orphans->installation = g_strdup(installation);
     if (!orphans->timer && !orphans->is_running && installation)
-        orphans->timer = aws_after(place->provider, shortened(orphans, LOOK_MS), begin, orphans);
+        orphans->timer =
+            aws_after(place->provider, aws_patience_ms(place->provider, LOOK_MS), begin, orphans);
 }

@@ -318,11 +318,9 @@ static void later(Pinning *pinning, int64_t after_ms)
         pinning->timer = aws_after(pinning->cluster->provider, after_ms, look, pinning);
 }
 
-/* Tests wait less. */
 static int64_t look_ms(const Pinning *pinning)
 {
-    int64_t settle_ms = pinning->cluster->provider->options.settle_ms;
-    return settle_ms ? settle_ms : LOOK_MS;
+    return aws_patience_ms(pinning->cluster->provider, LOOK_MS);
 }
 
 static void looked(const char *fault, bool is_wrong, void *data)

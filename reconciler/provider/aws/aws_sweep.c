@@ -55,13 +55,6 @@ static int64_t now_of(const Sweep *sweep)
     return aws_monotonic_ms(sweep->cluster->provider);
 }
 
-/* Tests wait less. */
-static int64_t shortened(const Sweep *sweep, int64_t usual_ms)
-{
-    int64_t settle_ms = sweep->cluster->provider->options.settle_ms;
-    return settle_ms ? settle_ms : usual_ms;
-}
-
 /* ---- ending ---- */
 
 static void tell(const Sweep *sweep, const char *id, const char *what)
@@ -128,7 +121,7 @@ static void again(Sweep *sweep)
 /* Both looks were whole. Tasks first: a host that runs one is not idle. */
 static void collect(Sweep *sweep)
 {
-    int64_t now_ms = now_of(sweep), wait_ms = shortened(sweep, LEAK_MS);
+    int64_t now_ms = now_of(sweep), wait_ms = aws_patience_ms(sweep->cluster->provider, LEAK_MS);
     g_autoptr(GPtrArray) tasks = leaks_end(sweep->tasks, now_ms, wait_ms, g_hash_table_size(sweep->known));
     g_autoptr(GPtrArray) instances = leaks_end(sweep->instances, now_ms, wait_ms, known_hosts(sweep));
     for (guint i = 0; i < tasks->len; i++)
@@ -311,5 +304,5 @@ void aws_sweep_later(AwsCluster *cluster)
     Sweep *sweep = sweep_of(cluster);
     if (sweep->timer || sweep->is_running)
         return;
-    sweep->timer = aws_after(cluster->provider, shortened(sweep, SWEEP_MS), begin, sweep);
+    sweep->timer = aws_after(cluster->provider, aws_patience_ms(cluster->provider, SWEEP_MS), begin, sweep);
 }
