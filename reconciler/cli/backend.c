@@ -1,6 +1,7 @@
 #include "reconciler/cli/backend.h"
 
 #include <poll.h>
+#include "reconciler/api/operation.h"
 #include "reconciler/cli/report.h"
 #include "reconciler/store/lease.h"
 #include "reconciler/store/store.h"
@@ -213,14 +214,6 @@ void backend_note_age(const Backend *backend)
 /* ---- calling
  * ------------------------------------------------------------------------------------------------------ */
 
-static bool changes_state(const char *name)
-{
-    static const char *const names[] = {"submit",  "bulk",      "cancel",    "terminate",    "apply",
-                                        "start",   "rerun",     "forget",    "approve",      "override",
-                                        "refresh", "submitjob", "canceljob", "terminatejob", NULL};
-    return g_strv_contains(names, name);
-}
-
 json_t *backend_answer(OperationResult *result, json_t **ret_refusal, GError **error)
 {
     if (result->http_status < 300)
@@ -283,7 +276,7 @@ static bool is_stopping(const OperationResult *result)
 static bool exchange(Backend *backend, const char *name, json_t *request, OperationResult *ret_result,
                      GError **error)
 {
-    bool once = changes_state(name);
+    bool once = operation_find_name(name)->changes;
     while (true) {
         if (!backend->client)
             return call_offline(backend, name, request, ret_result, error);

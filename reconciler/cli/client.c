@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include "reconciler/api/operation.h"
 #include "spec/sigv4.h"
 
 /* Invariant 9: what a daemon answers has a limit too. A list of a million job ids has 70 MB. */
@@ -222,11 +223,7 @@ static bool take_result(Client *client, const Exchange *exchange, OperationResul
 
 static char *operation_path(const char *name)
 {
-    static const char *const batch[] = {
-        "submitjob", "canceljob",         "terminatejob",           "describejobs",
-        "listjobs",  "describejobqueues", "describejobdefinitions", "describecomputeenvironments",
-        NULL};
-    return g_strconcat(g_strv_contains(batch, name) ? "/v1/" : "/muster/v1/", name, NULL);
+    return g_strconcat(operation_find_name(name)->batch ? "/v1/" : "/muster/v1/", name, NULL);
 }
 
 /* Appends what signs the request. */
