@@ -6,6 +6,7 @@
 #include "reconciler/api/rate.h"
 #include "reconciler/api/webhook.h"
 #include "reconciler/clock.h"
+#include "spec/base/aside.h"
 
 #define ANSWER_AGE_US      INT64_C(1000000) /* an answer is given again for so long */
 #define ANSWER_PATIENCE_MS 2000             /* then whoever asks is told that there is none */
@@ -45,8 +46,7 @@ struct Hooks {
     void *data;
     GMainContext *context;
     GHashTable *gates; /* name of a source → Gate*; "": of names that no source has */
-    GThreadPool *pool; /* one thread: judges */
-    GAsyncQueue *judged;
+    Aside *aside;      /* judges */
     Question questions[QUESTIONS];
 };
 
@@ -227,8 +227,9 @@ static void arrival_free(Arrival *arrival)
     g_free(arrival);
 }
 
-static void arrival_end(Arrival *arrival)
+static void arrival_end(void *data)
 {
+    Arrival *arrival = data;
     if (!arrival->hooks->follows)
         answer(arrival->request, 503, "muster stops");
     else if (arrival->verdict.result == WEBHOOK_REFUSED)
@@ -239,30 +240,16 @@ static void arrival_end(Arrival *arrival)
     arrival_free(arrival);
 }
 
-static gboolean on_judged(gpointer data)
-{
-    Hooks *hooks = data;
-    for (Arrival *arrival; (arrival = g_async_queue_try_pop(hooks->judged));)
-        arrival_end(arrival);
-    return G_SOURCE_REMOVE;
-}
-
 /* On the thread. The body stays where it is until the request is answered. */
-static void judge(void *data, void *user_data)
+static void judge(void *data)
 {
     Arrival *arrival = data;
-    Hooks *hooks = user_data;
     WebhookRequest request = {.body = listener_body(arrival->request),
                               .secrets = (const char *const *)arrival->secrets,
                               .now_ms = arrival->now_ms};
     for (size_t i = 0; i < WEBHOOK_HEADERS; i++)
         request.headers[i] = arrival->headers[i];
     webhook_judge(&request, &arrival->verdict);
-    g_async_queue_push(hooks->judged, arrival);
-    g_autoptr(GSource) source = g_idle_source_new();
-    g_source_set_priority(source, G_PRIORITY_DEFAULT);
-    g_source_set_callback(source, on_judged, hooks, NULL);
-    g_source_attach(source, hooks->context);
 }
 
 /* ---- the routes ---- */
@@ -307,7 +294,7 @@ static void webhook_take(ListenerRequest *request, void *data)
                          .now_ms = hooks->clock.now_ms(hooks->clock.self)};
     for (WebhookHeader i = 0; i < WEBHOOK_HEADERS; i++)
         arrival->headers[i] = g_strdup(listener_header(request, webhook_header_name(i)));
-    g_thread_pool_push(hooks->pool, arrival, NULL);
+    aside_run(hooks->aside, judge, arrival_end, arrival);
 }
 
 static void health_take(ListenerRequest *request, void *data)
@@ -451,9 +438,8 @@ Hooks *hooks_new(const HooksOptions *options, GError **error)
                      .data = options->data,
                      .context = g_main_context_ref_thread_default()};
     hooks->gates = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-    hooks->judged = g_async_queue_new();
     questions_init(hooks);
-    hooks->pool = g_thread_pool_new(judge, hooks, 1, FALSE, NULL);
+    hooks->aside = aside_new(hooks->context);
     g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(ListenerRoute));
     g_array_append_vals(all, routes, G_N_ELEMENTS(routes));
     if (options->routes_len)
@@ -488,9 +474,7 @@ void hooks_stop(Hooks *hooks)
     if (hooks->listener)
         listener_close(hooks->listener);
     hooks->follows = NULL;
-    g_thread_pool_free(hooks->pool, FALSE, TRUE);
-    hooks->pool = NULL;
-    on_judged(hooks);
+    g_clear_pointer(&hooks->aside, aside_free);
 }
 
 void hooks_free(Hooks *hooks)
@@ -502,7 +486,6 @@ void hooks_free(Hooks *hooks)
         g_source_destroy(source);
     listener_free(hooks->listener);
     g_hash_table_unref(hooks->gates);
-    g_async_queue_unref(hooks->judged);
     questions_clear(hooks);
     g_main_context_unref(hooks->context);
     g_free(hooks);

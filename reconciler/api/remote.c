@@ -6,6 +6,7 @@
 #include "reconciler/api/rate.h"
 #include "reconciler/api/request.h"
 #include "reconciler/api/seen.h"
+#include "spec/base/aside.h"
 #include "spec/sigv4.h"
 
 #define LOOP_CHECKS_MAX ((size_t)128 << 10)           /* a body above it is checked by the thread */
@@ -45,9 +46,7 @@ struct Remote {
     Seen seen;
     Rate told;
     int64_t refused_len; /* since one was told last */
-    GThreadPool *pool;   /* one thread: checks large bodies */
-    GAsyncQueue *checked;
-    GMainContext *context;
+    Aside *aside;        /* checks large bodies */
 };
 
 /* One request on its way. */
@@ -349,8 +348,10 @@ static void take_signed(Remote *remote, const Arrival *arrival, OpenKey *open)
 
 /* ---- checking ---- */
 
-static void verify(Arrival *arrival)
+/* Also on the thread: headers and body stay where they are until the request is answered. */
+static void verify(void *data)
 {
+    Arrival *arrival = data;
     const SigV4Request request = {.method = listener_method(arrival->request),
                                   .path = arrival->path,
                                   .query = arrival->query,
@@ -389,27 +390,11 @@ static void verified(Remote *remote, const Arrival *arrival)
         take_signed(remote, arrival, open);
 }
 
-static gboolean on_checked(gpointer data)
-{
-    Remote *remote = data;
-    for (Arrival *arrival; (arrival = g_async_queue_try_pop(remote->checked));) {
-        verified(remote, arrival);
-        arrival_free(arrival);
-    }
-    return G_SOURCE_REMOVE;
-}
-
-/* On the thread. Headers and body stay where they are until the request is answered. */
-static void check_large(void *data, void *user_data)
+static void checked(void *data)
 {
     Arrival *arrival = data;
-    Remote *remote = user_data;
-    verify(arrival);
-    g_async_queue_push(remote->checked, arrival);
-    g_autoptr(GSource) source = g_idle_source_new();
-    g_source_set_priority(source, G_PRIORITY_DEFAULT);
-    g_source_set_callback(source, on_checked, remote, NULL);
-    g_source_attach(source, remote->context);
+    verified(arrival->remote, arrival);
+    arrival_free(arrival);
 }
 
 /* ---- arriving ---- */
@@ -488,7 +473,7 @@ static void remote_take(ListenerRequest *request, void *data)
     arrival->derived = open->derived;
     listener_headers(request, note_header, arrival);
     if (listener_body(request).len > LOOP_CHECKS_MAX) {
-        g_thread_pool_push(remote->pool, g_steal_pointer(&arrival), NULL);
+        aside_run(remote->aside, verify, checked, g_steal_pointer(&arrival));
         return;
     }
     verify(arrival);
@@ -513,9 +498,7 @@ Remote *remote_new(const RemoteOptions *options)
                  .data = options->data,
                  .streams = options->streams,
                  .meters = options->meters,
-                 .keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, open_key_free),
-                 .checked = g_async_queue_new(),
-                 .context = g_main_context_ref_thread_default()};
+                 .keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, open_key_free)};
     static const struct {
         const char *method, *path;
         size_t body_max;
@@ -531,7 +514,8 @@ Remote *remote_new(const RemoteOptions *options)
                                             .begin = remote_begin,
                                             .take = remote_take,
                                             .data = remote};
-    remote->pool = g_thread_pool_new(check_large, remote, 1, FALSE, NULL);
+    g_autoptr(GMainContext) context = g_main_context_ref_thread_default();
+    remote->aside = aside_new(context);
     return remote;
 }
 
@@ -546,21 +530,14 @@ void remote_stop(Remote *remote)
     if (!remote)
         return;
     remote->is_stopping = true;
-    g_thread_pool_free(remote->pool, FALSE, TRUE);
-    remote->pool = NULL;
-    on_checked(remote);
+    g_clear_pointer(&remote->aside, aside_free);
 }
 
 void remote_free(Remote *remote)
 {
-    GSource *source;
     if (!remote)
         return;
-    while ((source = g_main_context_find_source_by_user_data(remote->context, remote)))
-        g_source_destroy(source);
     g_hash_table_unref(remote->keys);
-    g_async_queue_unref(remote->checked);
-    g_main_context_unref(remote->context);
     seen_clear(&remote->seen);
     g_free(remote->proxies);
     g_free(remote->key_file);

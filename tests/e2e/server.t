@@ -57,6 +57,11 @@ exits "wait for it" 7 mt wait "$id"
 printf '{"jobQueue":"fast","jobDefinition":"ok"}\n{"jobQueue":"fast","jobDefinition":"ok"}\n' >jobs.jsonl
 exits "lines" 0 mt submit --file jobs.jsonl --wait
 is "are two jobs" "$(printf '%s\n' "$out" | wc -l)" 2
+{ printf '{"jobQueue":"fast",'; head -c 300000 /dev/zero | tr '\0' ' '; printf '"jobDefinition":"ok"}\n'; } >padded.jsonl # is checked beside the loop
+exits "a large body" 0 mt submit --file padded.jsonl --wait
+is "is a job" "$(printf '%s\n' "$out" | wc -l)" 1
+exits "one that is signed with another secret" 3 env MUSTER_ACCESS_KEY_ID="$(sed -n 's/AWS_ACCESS_KEY_ID=//p' "$HOME/.config/muster/credentials")" MUSTER_SECRET_ACCESS_KEY=wrong "$MUSTER" submit --file padded.jsonl
+like "is refused" "$err" "*does not match the signature*"
 head -c 17000000 /dev/zero | tr '\0' ' ' >large.jsonl
 exits "too many" 1 mt submit --file large.jsonl
 like "is told what to do" "$err" "*16 MiB at once*several parts*"
