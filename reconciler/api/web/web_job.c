@@ -119,6 +119,21 @@ static void show_dependencies(Html *html, const json_t *job)
     html_close(html, "p");
 }
 
+static void show_place(Html *html, const json_t *explanation)
+{
+    int64_t ahead = number_of(explanation, "ahead");
+    bool is_more = json_is_true(json_object_get(explanation, "aheadMore"));
+    const char *queue = member_of(explanation, "queue");
+    g_autofree char *number = number_text(ahead), *path = html_path("/queues/", queue ? queue : "", NULL);
+    if (!json_object_get(explanation, "ahead"))
+        return;
+    html_open(html, "p", NULL);
+    html_format(html, "%s%s ahead of it in queue ", is_more ? "More than " : "", number);
+    html_leaf(html, "a", queue, "href", path, NULL);
+    html_text(html, ".");
+    html_close(html, "p");
+}
+
 static void show_waiting(Html *html, const json_t *job, const json_t *explanation)
 {
     int64_t started_ms = number_of(job, "startedAt"), created_ms = number_of(job, "createdAt");
@@ -128,6 +143,7 @@ static void show_waiting(Html *html, const json_t *job, const json_t *explanatio
     show_dependencies(html, job);
     if (waits) {
         reason_list(html, explanation);
+        show_place(html, explanation);
         return;
     }
     if (!started_ms) {
@@ -250,6 +266,13 @@ static char *command_text(const json_t *container)
     return text->len ? g_strdup(text->str) : NULL;
 }
 
+static const char *unit_of(const char *type)
+{
+    if (g_strcmp0(type, "MEMORY") == 0)
+        return "MiB";
+    return g_strcmp0(type, "VCPU") == 0 ? "vCPU" : type ? type : "";
+}
+
 static char *needs_text(const json_t *container)
 {
     const json_t *need;
@@ -258,11 +281,7 @@ static char *needs_text(const json_t *container)
     json_array_foreach(json_object_get(container, "resourceRequirements"), i, need)
     {
         const char *type = member_of(need, "type"), *value = member_of(need, "value");
-        bool is_memory = g_strcmp0(type, "MEMORY") == 0;
-        g_string_append_printf(text, "%s%s %s", i ? ", " : "", value ? value : "",
-                               is_memory ? "MiB"
-                               : type    ? type
-                                         : "");
+        g_string_append_printf(text, "%s%s %s", i ? ", " : "", value ? value : "", unit_of(type));
     }
     return text->len ? g_strdup(text->str) : NULL;
 }

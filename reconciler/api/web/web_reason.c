@@ -40,9 +40,6 @@ static void list_consumables(Html *html, const json_t *explanation)
 
 void reason_list(Html *html, const json_t *explanation)
 {
-    int64_t ahead = number_of(explanation, "ahead");
-    g_autofree char *number = number_text(ahead);
-    bool is_more = json_is_true(json_object_get(explanation, "aheadMore"));
     html_open(html, "ul", "class", "reasons", NULL);
     if (json_is_true(json_object_get(explanation, "never")))
         item(html, NULL, "it can never run as things are");
@@ -51,9 +48,5 @@ void reason_list(Html *html, const json_t *explanation)
     list_texts(html, explanation, "waitsFor");
     list_consumables(html, explanation);
     list_texts(html, explanation, "environments");
-    if (ahead > 0) {
-        g_autofree char *text = g_strdup_printf("%s%s ahead of it", is_more ? "more than " : "", number);
-        item(html, NULL, text);
-    }
     html_close(html, "ul");
 }

@@ -164,9 +164,8 @@ static void show_waiting(Html *html, const WebPage *page, const json_t *source, 
     g_autofree char *summary = diff_summary(json_object_get(waiting, "summary"));
     html_leaf(html, "h3", "A plan waits for an approval", NULL);
     html_open(html, "p", NULL);
-    html_format(html, "Plan %.8s of revision %.12s: %s. %s. It has waited since ",
-                member_of(waiting, "planId"), member_of(waiting, "revision"), summary,
-                member_of(waiting, "reason"));
+    html_format(html, "Plan %.8s of revision %.12s: %s. %s. It was made ", member_of(waiting, "planId"),
+                member_of(waiting, "revision"), summary, member_of(waiting, "reason"));
     piece_ago(html, page, number_of(waiting, "since"));
     html_text(html, ".");
     html_close(html, "p");

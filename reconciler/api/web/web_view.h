@@ -24,5 +24,5 @@ void job_cell(Html *html, const char *id, const char *name);
 void more_link(Html *html, const WebPage *page, const char *text, const char *member, const char *value);
 
 /* ---- web_reason.c ---- */
-/* Why a job is where it is, as `explain` tells it: a list, the first the most telling. */
+/* Why a job is where it is, as `explain` tells it: a list, the first the most telling; without its place. */
 void reason_list(Html *html, const json_t *explanation);
