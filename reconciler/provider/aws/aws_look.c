@@ -250,8 +250,11 @@ static void take_tasks_seen(Look *look, const json_t *answer)
         AwsTask *task = task_of(look, item);
         if (!task)
             continue;
+        bool was_over = task->step == TASK_OVER;
         task->looked = look->calls;
         aws_task_seen(task, item);
+        if (!was_over && task->step == TASK_OVER)
+            aws_events_missed(task, item);
     }
     json_array_foreach(json_object_get(answer, "failures"), index, item)
         take_missing(look, ecs_text(item, "arn"));

@@ -406,6 +406,7 @@ def spot_notice(control, given):
         each for each in control.instances({"market": "spot", **given}) if each.market == "spot"
     ]
     for instance in meant:
+        instance.region.events.spot_warning(instance)
         host = world.agents.host_of(instance)
         if (
             host
