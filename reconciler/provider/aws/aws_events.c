@@ -233,13 +233,31 @@ void aws_events_settled(AwsProvider *provider, const LaunchToken *tokens, size_t
 
 /* ---- what they tell ---- */
 
+static bool is_here(const AwsPlace *place, const CloudEvent *event)
+{
+    return event->type != CLOUD_EVENT_OTHER && g_strcmp0(event->account, place->account) == 0 &&
+           strcmp(event->region, place->region) == 0;
+}
+
+/* An instance that this process knows by its name there, of the queue's place. */
+static void take_spot_warning(const AwsEvents *events, const CloudEvent *event)
+{
+    GHashTableIter iter;
+    AwsHost *host;
+    if (!is_here(events->place, event))
+        return;
+    g_hash_table_iter_init(&iter, events->place->provider->hosts);
+    while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&host))
+        if (host->cluster->place == events->place && g_strcmp0(host->instance_id, event->instance_id) == 0)
+            aws_host_warned(host, "EC2 takes this Spot instance back in two minutes");
+}
+
 /* Its cluster is one that we drive; NULL: it is somebody else's. */
 static AwsCluster *cluster_of(const AwsEvents *events, const CloudEvent *event)
 {
     const AwsPlace *place = events->place;
-    bool is_here =
-        g_strcmp0(event->account, place->account) == 0 && strcmp(event->region, place->region) == 0;
-    if (!is_here || event->type != CLOUD_EVENT_TASK || !g_str_has_prefix(event->cluster, CLUSTER_PREFIX))
+    if (!is_here(place, event) || event->type != CLOUD_EVENT_TASK ||
+        !g_str_has_prefix(event->cluster, CLUSTER_PREFIX))
         return NULL;
     AwsCluster *cluster = aws_cluster_find(place->provider, event->cluster + strlen(CLUSTER_PREFIX));
     return cluster && cluster->place == place && cluster->state == CLUSTER_READY ? cluster : NULL;
@@ -274,6 +292,8 @@ static void take_message(AwsEvents *events, const json_t *message)
     if (!handle)
         return;
     cloud_event_read(ecs_text(message, "Body"), &event);
+    if (event.type == CLOUD_EVENT_SPOT_WARNING)
+        take_spot_warning(events, &event); /* after a crash ECS's agent tells it, too */
     if (take_task(events, &event, &token))
         hold(events, &token, handle);
     else

@@ -241,6 +241,7 @@ struct AwsHost {
     char *instance_id, *arn; /* of EC2, of ECS; NULL: not known */
     bool is_own;             /* of an UNMANAGED environment: it joined by itself */
     bool is_stopping;        /* we want it to end */
+    bool is_warned;          /* EC2 takes it away soon, and that was told */
     size_t subnet;           /* RunInstances: the one that is tried */
     int tries;
     int64_t asked_ms, made_ms, stopped_ms; /* monotonic; 0: not yet */
@@ -259,6 +260,8 @@ void aws_host_gone(AwsHost *host, InstanceGoneReason gone, const char *reason);
 AwsHost *aws_host_seen(AwsCluster *cluster, const XmlElement *item, uint64_t look);
 void aws_host_registered(AwsHost *host, const EcsHost *state, int64_t now_ms);
 AwsHost *aws_host_joined(AwsCluster *cluster, const EcsHost *state, uint64_t look);
+/* EC2 says, or ECS's agent on it, that it is taken away soon. */
+void aws_host_warned(AwsHost *host, const char *reason);
 void aws_host_free(void *host);
 
 typedef struct AwsTemplate AwsTemplate;

@@ -410,6 +410,7 @@ def spot_notice(control, given):
         host = world.agents.host_of(instance)
         if (
             host
+            and given.get("drains", True)
             and host.config.get("ECS_ENABLE_SPOT_INSTANCE_DRAINING") == "true"
             and host.status == "ACTIVE"
         ):
