@@ -3,6 +3,7 @@
 #include "reconciler/reconcile_internal.h"
 #include "reconciler/scale/catalogue.h"
 #include "reconciler/world/adopt.h"
+#include "reconciler/world/outside.h"
 
 /* ---- events from the provider ---- */
 
@@ -28,7 +29,7 @@ static void instance_told_gone(Reconciler *reconciler, Instance *instance, const
 static void instance_told_refused(Reconciler *reconciler, Instance *instance, const ProviderEvent *event)
 {
     g_autofree char *type = g_strdup(event->instance_type ? event->instance_type : instance->type);
-    GrowthRefusal refusal = {.environment = view_from(instance->environment->resource->name),
+    GrowthRefusal refusal = {.environment = view_from(environment_outside(instance->environment)),
                              .type = view_from(type),
                              .zone = view_from(event->zone),
                              .spot = instance->spot,
@@ -78,7 +79,7 @@ static void instance_told(Reconciler *reconciler, Instance *instance, const Prov
 /* A host that joined by itself; where its environment is not there (yet, or any more), it is nobody's. */
 static void host_told(Reconciler *reconciler, const ProviderEvent *event)
 {
-    Environment *environment = world_environment(reconciler->world, view_from(event->environment));
+    Environment *environment = world_environment_outside(reconciler->world, view_from(event->environment));
     if (environment && environment->spec->type == CE_TYPE_UNMANAGED &&
         environment->resource->phase == RESOURCE_ACTIVE)
         instance_host(reconciler->world, environment, &event->token,
@@ -90,7 +91,7 @@ static void host_told(Reconciler *reconciler, const ProviderEvent *event)
  * more it ends. */
 static void instance_told_found(Reconciler *reconciler, const ProviderEvent *event)
 {
-    Environment *environment = world_environment(reconciler->world, view_from(event->environment));
+    Environment *environment = world_environment_outside(reconciler->world, view_from(event->environment));
     InstanceDraft draft;
     if (environment && growth_draft(reconciler->growth, environment,
                                     event->instance_type ? event->instance_type : "", event->is_spot, &draft))
@@ -186,7 +187,7 @@ static void send_instances(Reconciler *reconciler, const GArray *intents)
         requests[len++] = (InstanceRequest){.token = intent->token,
                                             .term = term,
                                             .provider = instance->environment->provider,
-                                            .environment = instance->environment->resource->name,
+                                            .environment = environment_outside(instance->environment),
                                             .type = instance->type,
                                             .spot = instance->spot,
                                             .is_arm = is_arm(instance->type),

@@ -21,7 +21,7 @@ bool environment_standing_read(const World *world, const Environment *environmen
     *ret_standing = (EnvironmentStanding){.is_hosted = false};
     if (!environment_has_instances(environment) || environment->spec->type == CE_TYPE_UNMANAGED)
         return false;
-    g_autofree char *setting = growth_memory_setting(environment->resource->name);
+    g_autofree char *setting = growth_memory_setting(environment_outside(environment));
     CatalogueFacts facts = {.region = environment->spec->region};
     g_autoptr(ScaleCandidates) candidates = scale_candidates_new(environment->spec, &facts);
     g_strlcpy(ret_standing->currency, candidates->currency ? candidates->currency : "",

@@ -100,7 +100,8 @@ static void explain_consumables(Explain *explain)
         const ConsumableNeed *need = &kind->consumables[i];
         const Consumable *consumable = world_consumable(explain->pass.world, view_from(need->name));
         ExplainConsumable *at = &out->consumables[out->consumables_len++];
-        *at = (ExplainConsumable){.name = need->name, .need = need->quantity, .exists = consumable != NULL};
+        const char *name = consumable ? consumable->resource->name : need->name; /* as it is called now */
+        *at = (ExplainConsumable){.name = name, .need = need->quantity, .exists = consumable != NULL};
         if (consumable) {
             at->available = consumable_available(consumable);
             at->total = consumable->spec->total_quantity;
