@@ -59,9 +59,11 @@
  * {"since","done":bool,"jobs":[{"jobId","jobName","status","statusReason","exitCode"?}]} start
  * {"pipeline","parameters"?:{…}} → {"run":{run}, "jobs":[…ids]} rerun {"kind","name","failed"?:bool} →
  * {"run":{run}} events {"after"?: sequence,"limit"?,"timeoutMs"?} →
- * {"events":[{"sequence","at","type","subject","message","first"?,"last"?}],"last","newest": the last that is
- * durable}; {"before": sequence,"limit"?}: those below it, newest first. pending {"source"} → {"plan"?: the
- * plan JSON of what waits for an approval, with 1000 changes at most, where this process has made it}. run:
+ * {"events":[{"sequence","at","type","subject","message","first"?,"last"?}],"last"}; {"before":
+ * sequence,"limit"?}: those below it, newest first. changes {"after"?: n,"timeoutMs"?} → {"commits": n}: how
+ * often something became durable since the process began; waits for another number than after. pending
+ * {"source"} → {"plan"?: the plan JSON of what waits for an approval, with 1000 changes at most, where this
+ * process has made it}. run:
  * {"id","owner","kind","name","number","state","statusReason","createdAt","stoppedAt","jobs":{"SUCCEEDED":n,…}}
  *   apply: {"id","owner","revision","planId","state","message","createdAt","endedAt","startedAt"?,"how"?,
  * "actor"?,"author"?,"signature"?,"summary":{…}}
