@@ -24,6 +24,9 @@ BENCH_DEPS  := coinor-cbc
 # The one program of Debian's prometheus that tests want (19 MB to fetch, 48 MB there): the package would start a server and bring a web page's libraries.
 UNPACK_PROMTOOL = unpack=$$(mktemp -d) && cd $$unpack && apt-get download -q prometheus && dpkg-deb --fsys-tarfile prometheus_*.deb | tar -xO ./usr/bin/promtool >promtool && \
                   $(SUDO) install -m755 promtool /usr/local/bin/promtool; rm -rf "$$unpack"
+# The AWS SDK for JavaScript, for tests/e2e/batch_js.t: of the versions in the lock, without running anything of theirs. Where it cannot be had that test is skipped.
+INSTALL_JS = { command -v npm >/dev/null || DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -q --no-install-recommends nodejs npm; } && \
+             { cd tests/support/js && npm ci --ignore-scripts --no-audit --no-fund; } || echo 'make: the AWS SDK for JavaScript cannot be installed; tests/e2e/batch_js.t will be skipped' >&2
 # What nothing can be compiled without; and what `make test` and `make demo` install besides when it is not there.
 NO_LIBS     := $(shell { command -v $(firstword $(CC)) && command -v pkg-config && pkg-config --exists $(PACKAGES); } >/dev/null 2>&1 || echo yes)
 MISSING     := $(or $(NO_LIBS),$(shell { PATH=$$PATH:/usr/sbin; command -v prove && command -v strace && command -v curl && command -v git && \
@@ -124,9 +127,11 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 deps: ## install the Debian packages that building and testing need (root or sudo)
 	$(SUDO) apt-get update -q
 	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -q --no-install-recommends $(DEBIAN_DEPS)
+	@$(INSTALL_JS)
 deps-lint: ## install these and what lint, fuzz, check-valgrind, the completion tests and those of examples/ci need
 	$(SUDO) apt-get update -q
 	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -q --no-install-recommends $(DEBIAN_DEPS) $(LINT_DEPS)
+	@$(INSTALL_JS)
 	@command -v promtool >/dev/null || { $(UNPACK_PROMTOOL); }
 deps-bench: ## install what `make bench` needs besides: a solver of integer programmes, for one section
 	$(SUDO) apt-get update -q
