@@ -18,6 +18,7 @@
 #include "reconciler/hooks.h"
 #include "reconciler/notify/outbox.h"
 #include "reconciler/object_store.h"
+#include "reconciler/pages.h"
 #include "reconciler/provider/provider.h"
 #include "reconciler/proxy.h"
 #include "reconciler/publish.h"
@@ -66,6 +67,7 @@ struct HostHandle {
     Recorder *recorder; /* NULL: nothing is recorded */
     Reconciler *reconciler;
     Server *server;
+    Pages *pages; /* the web page, over the socket */
     GPtrArray *follows;
     Hooks *hooks;   /* NULL: nothing is served over TCP */
     Remote *remote; /* with them */
@@ -393,6 +395,9 @@ static bool start_all(HostHandle *handle, GError **error)
         handle->backups = backup_keeper_new(handle->state_dir, handle->backup_place,
                                             handle->backup_interval_ms, log_port(handle), on_backup, handle);
     handle->server = server_new(handle->state_dir, on_call, handle, error);
+    if (handle->server)
+        handle->pages =
+            pages_new(handle->server, &(PagesOptions){on_call, clock_port(handle->clock), handle});
     return handle->server && start_follows(handle, error) && start_hooks(handle, error);
 }
 
@@ -424,6 +429,7 @@ static void end_all(HostHandle *handle)
     g_clear_pointer(&handle->remote, remote_free);
     g_clear_pointer(&handle->streams, event_streams_free);
     g_clear_pointer(&handle->server, server_free);
+    g_clear_pointer(&handle->pages, pages_free);
     g_clear_pointer(&handle->ports, engine_ports_free);
     g_clear_pointer(&handle->publisher, publisher_free);
     g_clear_pointer(&handle->recorder, recorder_free);
