@@ -41,7 +41,7 @@ struct Remote {
     void *data;
     EventStreams *streams;
     Meters *meters;
-    ListenerRoute routes[6];
+    ListenerRoute routes[7];
     GHashTable *keys; /* id → OpenKey* */
     Seen seen;
     Rate told;
@@ -508,10 +508,13 @@ Remote *remote_new(const RemoteOptions *options)
     static const struct {
         const char *method, *path;
         size_t body_max;
-    } routes[] = {
-        {LISTENER_ANY_METHOD, "/v1/", REMOTE_BODY_MAX}, {"POST", "/muster/v1/bulk", REMOTE_BULK_MAX},
-        {"POST", JOBS_PATH, REMOTE_BULK_MAX},           {"GET", EVENTS_PATH, 0},
-        {"POST", "/muster/v1/", REMOTE_BODY_MAX},       {"POST", "/", REMOTE_BODY_MAX}};
+    } routes[] = {{LISTENER_ANY_METHOD, "/v1/", REMOTE_BODY_MAX},
+                  {"POST", "/muster/v1/bulk", REMOTE_BULK_MAX},
+                  {"POST", "/muster/v1/apply", REMOTE_BULK_MAX},
+                  {"POST", JOBS_PATH, REMOTE_BULK_MAX},
+                  {"GET", EVENTS_PATH, 0},
+                  {"POST", "/muster/v1/", REMOTE_BODY_MAX},
+                  {"POST", "/", REMOTE_BODY_MAX}};
     for (size_t i = 0; i < G_N_ELEMENTS(routes); i++)
         remote->routes[i] = (ListenerRoute){.method = routes[i].method,
                                             .path = routes[i].path,
