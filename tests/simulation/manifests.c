@@ -291,7 +291,8 @@ static void add_environment_head(Writer *writer, const char *name)
     g_autofree char *formerly = NULL, *now = renamed(writer, name, &formerly),
                     *metadata =
                         g_strconcat(", ", formerly, mode < G_N_ELEMENTS(modes) ? modes[mode] : "", NULL);
-    bool is_renamed = strcmp(name, "here") == 0 || strcmp(name, "there") == 0;
+    /* Not what comes and goes: a queue that is being replaced may wait for one that is INVALID and leaves. */
+    bool is_renamed = strcmp(name, "here") == 0;
     if (is_renamed)
         add(writer, "ComputeEnvironment", now, metadata);
     else
@@ -421,9 +422,9 @@ char *scene_manifests(const Scene *scene, const Revision *revision)
     if (hosts)
         add_hosts(&writer);
     g_autofree char *policy = shares ? add_policy(&writer) : NULL;
-    g_autofree char *here = renamed(&writer, "here", NULL), *there = renamed(&writer, "there", NULL),
+    g_autofree char *here = renamed(&writer, "here", NULL),
                     *hosted = g_strconcat(here, hosts && on_hosts ? ", hosts" : "", NULL),
-                    *away = g_strconcat(there, both ? ", " : "", both ? here : "", NULL);
+                    *away = g_strconcat("there", both ? ", " : "", both ? here : "", NULL);
     add_queue(&writer, "main", hosted, "", policy);
     if (other)
         add_queue(&writer, "other", away, deletion, other_shared ? policy : NULL);
