@@ -55,6 +55,10 @@ static void instance_told(Reconciler *reconciler, Instance *instance, const Prov
         return;
     case PROVIDER_EVENT_INSTANCE_REFUSED: instance_told_refused(reconciler, instance, event); return;
     case PROVIDER_EVENT_INSTANCE_GONE: instance_told_gone(reconciler, instance, event); return;
+    case PROVIDER_EVENT_INSTANCE_WARNED:
+        instance_warned(reconciler->world, instance, event->reason ? event->reason : "it will be taken away",
+                        reconciler->now_ms);
+        return;
     case PROVIDER_EVENT_INSTANCE_FOUND: return; /* and known since */
     case PROVIDER_EVENT_ACCEPTED:
     case PROVIDER_EVENT_STARTED:
@@ -101,7 +105,7 @@ static bool is_of_instance(ProviderEventType type)
 {
     return type == PROVIDER_EVENT_INSTANCE_FOUND || type == PROVIDER_EVENT_INSTANCE_STARTED ||
            type == PROVIDER_EVENT_INSTANCE_REGISTERED || type == PROVIDER_EVENT_INSTANCE_REFUSED ||
-           type == PROVIDER_EVENT_INSTANCE_GONE;
+           type == PROVIDER_EVENT_INSTANCE_GONE || type == PROVIDER_EVENT_INSTANCE_WARNED;
 }
 
 bool instance_event_apply(Reconciler *reconciler, const ProviderEvent *event)

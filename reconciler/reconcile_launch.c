@@ -103,6 +103,7 @@ static void apply_to_launch(Reconciler *reconciler, Launch *launch, const Provid
     case PROVIDER_EVENT_RESOURCE_OBSERVED:
     case PROVIDER_EVENT_RESOURCE_APPLIED:
     case PROVIDER_EVENT_RESOURCE_REFUSED:
+    case PROVIDER_EVENT_INSTANCE_WARNED:
     case PROVIDER_EVENT_COLLECTED: break;
     }
     g_assert_not_reached();

@@ -185,6 +185,23 @@ static void explain_runnable(Explain *explain)
     explain_suggest(explain);
 }
 
+/* Where it runs may be taken away. */
+static void explain_warned(Explain *explain)
+{
+    World *world = explain->pass.world;
+    for (const Instance *host = NULL; (host = world_instance_next(world, host));) {
+        const Launch *launch = host->warning ? host->newest_launch : NULL;
+        for (; launch; launch = launch->instance_prev)
+            if (launch->job == explain->job &&
+                (explain->index == NOT_A_CHILD || launch->index == explain->index || launch->is_node)) {
+                hold_add_text(explain,
+                              explain_print(explain, "its host %s will be lost: %s",
+                                            host->provider_id ? host->provider_id : "", host->warning));
+                return;
+            }
+    }
+}
+
 /* Of an array that is asked about as a whole, its next child. */
 static JobState state_of(Explain *explain)
 {
@@ -229,5 +246,6 @@ void explain_job(World *world, Job *job, int32_t index, const ExplainOptions *op
         explain_runnable(&explain);
     } else if (!job_state_final(ret_explanation->state)) {
         explain_holds(&explain);
+        explain_warned(&explain);
     }
 }
