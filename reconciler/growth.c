@@ -204,11 +204,13 @@ static bool group_has_type(const GrowthEntry *entry, const Environment *environm
     return false;
 }
 
+/* One that is being deleted serves those that list it, whose group this is: else what waits there would wait
+ * for ever, and both stay. */
 int64_t growth_room(const Environment *environment, const RunnableGroup *group, void *data)
 {
     const GrowthView *view = data;
     if (!may_buy(view->growth, environment) || !environment->spec->enabled ||
-        environment->resource->phase != RESOURCE_ACTIVE)
+        environment->resource->phase == RESOURCE_REPLACING)
         return 0;
     const GrowthEntry *entry = entry_current(view->growth, environment);
     if (entry->invalid || (entry->is_out_of_money && view->now_ms < entry->wake_ms))

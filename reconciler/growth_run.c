@@ -143,6 +143,7 @@ static void input_fill(const Pass *pass, const Environment *environment, GrowthE
 {
     account_roll(&entry->memory.account, pass->now_ms);
     input->scale = (ScaleInput){.spec = environment->spec,
+                                .is_leaving = environment->resource->phase != RESOURCE_ACTIVE,
                                 .candidates = entry->candidates,
                                 .now_ms = pass->now_ms,
                                 .is_invalid = entry->invalid != NULL,

@@ -14,6 +14,7 @@ typedef struct {
     size_t next_run;     /* in actual->runs, which are sorted as everything else */
     GHashTable *renames; /* Manifest* → Rename*, which it owns; NULL: there is none */
     GHashTable *former;  /* RenameKey → Rename* */
+    bool has_formerly;   /* a manifest says what it was called */
 } Diff;
 
 /* What is there under a former name of a manifest, and becomes what the manifest says. */
@@ -259,14 +260,14 @@ static void replace_value(GString *spec, const char *member, View from, View to)
 }
 
 /* What stands before the name (an ARN) and after it (a revision) stays. */
-static void restore_reference(GString *spec, const ManifestReference *reference, const Rename *rename)
+static void restore_reference(GString *spec, const ManifestReference *reference, View former_name)
 {
     View qualifier, name = reference_name(reference->kind, reference->text, &qualifier);
     const char *dot = strrchr(reference->path, '.');
     size_t before = (size_t)(name.data - reference->text.data), until = before + name.len;
-    g_autofree char *former = g_strdup_printf(
-        "%.*s" VIEW_FMT "%.*s", (int)before, reference->text.data, VIEW_ARG(rename->name),
-        (int)(reference->text.len - until), reference->text.data + until);
+    g_autofree char *former =
+        g_strdup_printf("%.*s" VIEW_FMT "%.*s", (int)before, reference->text.data, VIEW_ARG(former_name),
+                        (int)(reference->text.len - until), reference->text.data + until);
     replace_value(spec, dot ? dot + 1 : reference->path, reference->text, view_from(former));
 }
 
@@ -279,7 +280,7 @@ static bool manifest_before(Diff *diff, const Manifest *manifest, Manifest *ret_
     for (size_t i = 0; i < manifest->references_len; i++) {
         const Rename *rename = rename_referred(diff, &manifest->references[i]);
         if (rename)
-            restore_reference(spec, &manifest->references[i], rename);
+            restore_reference(spec, &manifest->references[i], rename->name);
     }
     *ret_former = *manifest;
     ret_former->name = own ? own->name : manifest->name;
@@ -288,9 +289,32 @@ static bool manifest_before(Diff *diff, const Manifest *manifest, Manifest *ret_
     return !digest_equal(&ret_former->digest, &manifest->digest);
 }
 
+static const Manifest *referred_of(const Diff *diff, const ManifestReference *reference)
+{
+    View qualifier, name = reference_name(reference->kind, reference->text, &qualifier);
+    return manifest_set_find(diff->plan->desired, reference->kind, name);
+}
+
+/* The manifest as it would be if what it refers to were called so. The text lives as long as the plan. */
+static void manifest_naming(Diff *diff, const Manifest *manifest, const Manifest *referred, View former,
+                            Manifest *ret_manifest)
+{
+    g_autoptr(GString) spec = g_string_new_len(manifest->spec.data, (gssize)manifest->spec.len);
+    for (size_t i = 0; i < manifest->references_len; i++)
+        if (referred_of(diff, &manifest->references[i]) == referred)
+            restore_reference(spec, &manifest->references[i], former);
+    *ret_manifest = *manifest;
+    ret_manifest->spec = (View){arena_strndup(diff->plan->arena, spec->str, spec->len), spec->len};
+}
+
 static bool may_have_former_keys(const Diff *diff, const Manifest *manifest)
 {
-    return diff->renames || manifest_has_formerly(manifest);
+    bool may = diff->renames || manifest_has_formerly(manifest);
+    for (size_t i = 0; diff->has_formerly && !may && i < manifest->references_len; i++) {
+        const Manifest *referred = referred_of(diff, &manifest->references[i]);
+        may = referred && manifest_has_formerly(referred);
+    }
+    return may;
 }
 
 static void add_run(Diff *diff, const Manifest *manifest, const Digest *key, const RunsOfName *runs)
@@ -325,6 +349,11 @@ static void add_run(Diff *diff, const Manifest *manifest, const Digest *key, con
     add_change(diff, change, manifest->spec);
 }
 
+static bool definition_is_renamed(View name, void *data)
+{
+    return is_renamed(data, KIND_JOB_DEFINITION, name);
+}
+
 /* The runs of a manifest, and its key. A key that definitions join never equals a spec's digest: where a run
  * has that, neither has to be worked out. */
 static RunsOfName take_runs_of(Diff *diff, const Manifest *manifest, Digest *ret_key)
@@ -334,7 +363,8 @@ static RunsOfName take_runs_of(Diff *diff, const Manifest *manifest, Digest *ret
     RunsOfName runs = take_runs(diff, manifest->kind, manifest->name, ret_key);
     if (runs.same)
         return runs;
-    run_key_of(manifest, diff->plan->desired, diff->actual, diff->options->source_name, NULL, ret_key);
+    const RunKeyNames now = {.is_gone = definition_is_renamed, .data = diff};
+    run_key_of(manifest, diff->plan->desired, diff->actual, diff->options->source_name, &now, ret_key);
     if (digest_equal(ret_key, &manifest->digest))
         return runs;
     diff->next_run = start;
@@ -364,16 +394,34 @@ typedef enum { NAMES_NOW, NAMES_FORMER } Names;
 static RunsOfName take_runs_as(Diff *diff, const Manifest *manifest, View name, View at, Names names,
                                Digest *ret_key)
 {
-    const RunKeyNames former = {definition_before, diff};
+    const RunKeyNames by = {.digest = names == NAMES_FORMER ? definition_before : NULL,
+                            .is_gone = definition_is_renamed,
+                            .data = diff};
     Manifest as = *manifest;
     size_t next = diff->next_run;
     as.name = name;
     canonical_digest(as.kind, name, as.spec, &as.digest);
-    run_key_of(&as, diff->plan->desired, diff->actual, diff->options->source_name,
-               names == NAMES_FORMER ? &former : NULL, ret_key);
+    run_key_of(&as, diff->plan->desired, diff->actual, diff->options->source_name, &by, ret_key);
     diff->next_run = first_run_of(diff, manifest->kind, at);
     RunsOfName runs = take_runs(diff, manifest->kind, at, ret_key);
     diff->next_run = next;
+    return runs;
+}
+
+/* By a name that one of what it refers to had, though it was renamed while this manifest was not there. */
+static RunsOfName take_runs_by_references(Diff *diff, const Manifest *manifest, View name, View at,
+                                          Digest *ret_key)
+{
+    RunsOfName runs = {0};
+    for (size_t i = 0; i < manifest->references_len && !runs.same; i++) {
+        const Manifest *referred = referred_of(diff, &manifest->references[i]);
+        g_auto(GStrv) names = referred ? manifest_formerly(referred) : NULL;
+        for (char **former = names; former && *former && !runs.same; former++) {
+            Manifest other;
+            manifest_naming(diff, manifest, referred, view_from(*former), &other);
+            runs = take_runs_as(diff, &other, name, at, NAMES_NOW, ret_key);
+        }
+    }
     return runs;
 }
 
@@ -397,6 +445,10 @@ static RunsOfName take_runs_by_all_names(Diff *diff, const Manifest *manifest, D
         runs = take_runs_as(diff, manifest, name, at, NAMES_NOW, ret_former_key);
         if (!runs.same && diff->renames)
             runs = take_runs_as(diff, &before, name, at, NAMES_FORMER, ret_former_key);
+        if (!runs.same && diff->has_formerly) {
+            RunsOfName others = take_runs_by_references(diff, manifest, name, at, ret_former_key);
+            runs = others.same ? others : runs;
+        }
     }
     if (!runs.same)
         memset(ret_former_key, 0, sizeof *ret_former_key);
@@ -574,8 +626,8 @@ static void add_create(Diff *diff, const Manifest *manifest)
     change_set_manifest(change, manifest);
     change->after = manifest->digest;
     change->reason = "not there yet";
+    set_keys(diff, change, manifest);
     if (rename) {
-        set_keys(diff, change, manifest);
         change->formerly = arena_strndup(diff->plan->arena, rename->name.data, rename->name.len);
         change_take_reason(diff->plan, change,
                            g_strdup_printf("not there yet; takes the runs of %s", change->formerly));
@@ -701,7 +753,7 @@ static bool is_found_by_former_key(Diff *diff, const Manifest *manifest)
 {
     size_t next = diff->next_run;
     Digest key, former_key;
-    if (manifest->kind != KIND_PIPELINE || !manifest_has_formerly(manifest))
+    if (manifest->kind != KIND_PIPELINE || !may_have_former_keys(diff, manifest))
         return false;
     diff->next_run = first_run_of(diff, manifest->kind, manifest->name);
     (void)take_runs_by_all_names(diff, manifest, &key, &former_key);
@@ -940,8 +992,10 @@ static void find_renames(Diff *diff, const ManifestSet *desired)
 {
     for (size_t i = 0; desired && i < manifest_set_len(desired); i++) {
         const Manifest *manifest = manifest_set_get(desired, i);
-        if (manifest_has_formerly(manifest))
+        if (manifest_has_formerly(manifest)) {
+            diff->has_formerly = true;
             look_for_rename(diff, manifest);
+        }
     }
 }
 

@@ -98,8 +98,9 @@ void run_key_of(const Manifest *manifest, const ManifestSet *desired, const Plan
             continue;
         previous = reference;
         Digest former;
-        const Digest *digest = names && names->digest(reference->name, &former, names->data)
-                                   ? &former
+        const Digest *digest = names->digest && names->digest(reference->name, &former, names->data) ? &former
+                               : names->is_gone(reference->name, names->data)
+                                   ? NULL
                                    : definition_digest(reference->name, desired, actual, source_name);
         if (digest)
             digest_to_hex(digest, hex);

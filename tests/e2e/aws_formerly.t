@@ -16,7 +16,7 @@ machines() { in_aws 'sorted(i["id"] for r in regions for i in r["instances"] if 
 cloud here 'minvCpus: 2'
 start_daemon || { is "daemon starts" no yes; finish; }
 exits "manifests are applied" 0 mt apply src --yes
-id=$(mt submit --queue q --definition hello -- sh -c 'while ! test -e '"$WORK"'/go; do sleep 0.1; done')
+id=$(mt submit --queue q --definition hello -- sh -c 'sleep 12; exit 4')
 ok "a job runs" until_like RUNNING job "$id"
 cluster=$(clusters) machine=$(machines) made=$(calls ecs:CreateCluster)
 cloud there 'minvCpus: 2'
@@ -32,9 +32,9 @@ exits "another one runs" 0 mt submit --queue q --definition hello --wait
 is "in the same cluster" "$(clusters)" "$cluster"
 is "which nobody made anew" "$(calls ecs:CreateCluster)" "$made"
 is "on the same machine" "$(machines)" "$machine"
-touch go
-exits "the job ends" 0 mt wait "$id"
-is "once" "$(job "$id" attempts.1.attempt)" ""
+exits "the job ends" 7 mt wait "$id"
+is "as it did" "$(job "$id" attempts.0.exitCode)" 4
+is "once" "$(job "$id" attempts.1.attempt)" null
 exits "nothing is left to do" 0 mt plan src --no-forecast
 like "what it bought is its account's" "$(mt describe ComputeEnvironment there)" "*c5.large*"
 
@@ -46,7 +46,8 @@ ok "who has a cluster of its own" until_like 2 in_aws 'sum(c["status"] == "ACTIV
 like "beside the one that there was" "$(clusters)" "*here*here-2*"
 rm src/again.yaml
 exits "it goes" 0 mt apply src --yes --timeout 50s
-ok "with its cluster" until_like "$cluster" clusters
+ok "with its cluster" until_like 1 in_aws 'sum(c["status"] == "ACTIVE" for r in regions for c in r["clusters"])'
+is "and not the other one's" "$(clusters)" "$cluster"
 is "alone" "$(machines)" "$machine"
 exits "all of it is destroyed" 0 mt destroy src --yes --timeout 50s
 ok "nothing is left" until_like 0 left
