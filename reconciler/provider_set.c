@@ -12,6 +12,7 @@ typedef struct {
     ProviderType type;
     Provider *provider; /* NULL: there is none of this type */
     bool is_observed;
+    bool is_partly; /* of some of its environments that was told: what it knows, it can be asked about */
 } Member;
 
 /* A stop that waits until it is known whose it is. */
@@ -59,7 +60,9 @@ static void keep(Member *member, const LaunchToken *token)
 /* Whoever it is has told all that is there: what it does not know is not there. */
 static bool is_settled(const ProviderSet *set, const LaunchToken *token)
 {
-    void *owner = NULL;
+    void *owner = g_hash_table_lookup(set->owners, token);
+    if (owner && ((const Member *)owner)->is_partly)
+        return true;
     if (!g_hash_table_lookup_extended(set->owners, token, NULL, &owner))
         owner = set->members[NOT_KEPT].provider ? &((ProviderSet *)(uintptr_t)set)->members[NOT_KEPT] : NULL;
     return owner ? ((const Member *)owner)->is_observed : is_all_observed(set);
@@ -173,7 +176,10 @@ void provider_set_event(const ProviderEvent *event, void *data)
     ProviderEvent own = *event;
     own.providers = 1u << member->type;
     switch (event->type) {
-    case PROVIDER_EVENT_OBSERVED: member->is_observed = true; break;
+    case PROVIDER_EVENT_OBSERVED:
+        member->is_partly = true;
+        member->is_observed |= event->environment == NULL;
+        break;
     case PROVIDER_EVENT_RESOURCE_OBSERVED:
     case PROVIDER_EVENT_RESOURCE_APPLIED:
     case PROVIDER_EVENT_RESOURCE_REFUSED: note_resource(member, event); break;
@@ -230,7 +236,7 @@ static bool set_start(Provider *provider, const ProviderStart *start, GError **e
             g_hash_table_insert(set->owners,
                                 g_memdup2(&start->expected[i].token, sizeof start->expected[i].token), NULL);
     for (size_t i = 0; is_good && i < G_N_ELEMENTS(set->members); i++) {
-        set->members[i].is_observed = false;
+        set->members[i].is_observed = set->members[i].is_partly = false;
         is_good = !set->members[i].provider || start_member(&set->members[i], start, error);
     }
     set->depth--;

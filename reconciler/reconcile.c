@@ -173,6 +173,7 @@ Reconciler *reconciler_new(const Ports *ports, const ReconcilerOptions *options,
     reconciler->events = g_array_new(FALSE, FALSE, sizeof(KeptEvent));
     g_array_set_clear_func(reconciler->events, kept_event_clear);
     reconciler->unseen = launch_token_set_new();
+    reconciler->observed_alone = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     found_init(reconciler);
     reconciler->policy = policy_ref(options->policy);
     reconciler->followed = g_ptr_array_new_with_free_func(followed_free);
@@ -200,6 +201,7 @@ void reconciler_free(Reconciler *reconciler)
     request_checker_free(reconciler->checker);
     g_hash_table_unref(reconciler->tracks);
     g_hash_table_unref(reconciler->unseen);
+    g_hash_table_unref(reconciler->observed_alone);
     found_clear(reconciler);
     g_array_unref(reconciler->events);
     g_ptr_array_unref(reconciler->waiters);

@@ -115,14 +115,14 @@ static bool guest_told(Reconciler *reconciler, const ProviderEvent *event)
     return true;
 }
 
-void guests_observed(Reconciler *reconciler, unsigned providers)
+void guests_observed(Reconciler *reconciler, const Observed *observation)
 {
     const World *world = reconciler->world;
     for (size_t i = world_guests_len(world); i > 0; i--) {
         Guest *guest = world_guest_get(world, i - 1);
         const Environment *environment = world_environment_outside(world, view_from(guest->environment));
         if (!g_hash_table_contains(reconciler->unseen, &guest->token) ||
-            !observation_covers(reconciler, providers, environment))
+            !observation_covers(reconciler, observation, environment))
             continue;
         g_array_append_val(reconciler->outgoing->settled, guest->token);
         guest_over(reconciler, guest, NULL);

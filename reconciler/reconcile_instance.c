@@ -128,13 +128,13 @@ bool instance_event_apply(Reconciler *reconciler, const ProviderEvent *event)
 }
 
 /* Invariant 4, as for launches: what the complete observation does not hold is not there. */
-void instances_observed(Reconciler *reconciler, unsigned providers)
+void instances_observed(Reconciler *reconciler, const Observed *observation)
 {
     g_autoptr(GPtrArray) unknown = g_ptr_array_new();
     for (Instance *instance = NULL; (instance = world_instance_next(reconciler->world, instance));)
         if (instance->state == INSTANCE_UNKNOWN &&
             g_hash_table_contains(reconciler->unseen, &instance->token) &&
-            observation_covers(reconciler, providers, instance->environment))
+            observation_covers(reconciler, observation, instance->environment))
             g_ptr_array_add(unknown, instance);
     for (guint i = 0; i < unknown->len; i++) {
         Instance *instance = unknown->pdata[i];

@@ -117,7 +117,9 @@ struct Reconciler {
     GHashTable *found;  /* token → of tasks that a restored state does not know (reconcile_found.c) */
     GArray *deferred;   /* of LaunchToken: intended, and a task of their job has to end before */
     unsigned observed;  /* bits 1 << ProviderType: who has told all that is there */
-    bool machine_told;  /* facts.machine is the provider's word */
+    GHashTable
+        *observed_alone; /* names of environments of which all was told, before all of their provider */
+    bool machine_told;   /* facts.machine is the provider's word */
 
     Outgoing *outgoing;    /* of the tick under way */
     GQueue in_flight;      /* of Outgoing*, oldest first */
@@ -220,10 +222,16 @@ void found_clear(Reconciler *reconciler);
 void found_reset(Reconciler *reconciler);
 /* Of a task that a restored state did not ask for: false: it is none, or nobody waits for news of it. */
 bool found_event_apply(Reconciler *reconciler, const ProviderEvent *event);
+/* What a complete observation is of. */
+typedef struct {
+    unsigned providers;      /* bits 1 << ProviderType */
+    const char *environment; /* this one only; NULL: all of theirs */
+} Observed;
+
 /* All that is there of providers (bits) was told: what was found of them is adopted, held or stopped. */
 void found_take(Reconciler *reconciler, unsigned providers);
 /* Guests that the complete observation does not hold are not there. */
-void guests_observed(Reconciler *reconciler, unsigned providers);
+void guests_observed(Reconciler *reconciler, const Observed *observation);
 /* At the end of a tick: guests that are to end are asked to, once by each process; what they held up goes
  * out; what is done with is forgotten. */
 void found_run(Reconciler *reconciler);
@@ -238,13 +246,16 @@ void found_event(Reconciler *reconciler, const char *type, const char *environme
 bool instance_event_apply(Reconciler *reconciler, const ProviderEvent *event); /* false: not of an instance */
 /* ---- reconcile_observed.c ---- */
 bool observation_is_done(const Reconciler *reconciler, ProviderType provider);
-/* Whether one of providers (bits) says whether something of environment is there; NULL: of one that is gone.
- */
-bool observation_covers(const Reconciler *reconciler, unsigned providers, const Environment *environment);
+/* Of one environment: all of its provider, or that one by itself, has been told. */
+bool observation_is_done_of(const Reconciler *reconciler, const Environment *environment);
+bool observation_is_any(const Reconciler *reconciler); /* something has been told completely */
+/* Whether it says whether something of environment is there; NULL: of one that is gone. */
+bool observation_covers(const Reconciler *reconciler, const Observed *observation,
+                        const Environment *environment);
 /* As ProviderStart says. */
 int64_t observation_restored_ms(const Reconciler *reconciler);
-/* A complete one of providers (bits; 0: all) was told. */
-void observation_apply(Reconciler *reconciler, unsigned providers);
+/* A complete one was told. */
+void observation_apply(Reconciler *reconciler, const ProviderEvent *event);
 /* Nodes of a multinode job are asked for once the main one runs: those that had not come to that when a
  * process ended are asked for again, where the main one is there. False: it is none of these. */
 bool observation_asks_again(Reconciler *reconciler, Launch *launch);
@@ -252,7 +263,7 @@ bool observation_asks_again(Reconciler *reconciler, Launch *launch);
 void observation_silence(Reconciler *reconciler);
 void resources_pinning(Reconciler *reconciler); /* where nothing is bought for it */
 
-void instances_observed(Reconciler *reconciler, unsigned providers);
+void instances_observed(Reconciler *reconciler, const Observed *observation);
 void instances_resume(Reconciler *reconciler);
 void instances_take_stops(Reconciler *reconciler);
 void instance_effects(Reconciler *reconciler, const Outgoing *outgoing);
@@ -268,7 +279,7 @@ void resources_reload(Reconciler *reconciler); /* after the world was loaded */
  * Borrowed from the world. */
 const char *installation_name(Reconciler *reconciler);
 bool resource_event_apply(Reconciler *reconciler, const ProviderEvent *event); /* false: not of a resource */
-void resources_observed(Reconciler *reconciler, unsigned providers);
+void resources_observed(Reconciler *reconciler, const Observed *observation);
 /* Asks for what the provider holds otherwise than it is to. */
 void resources_run(Reconciler *reconciler);
 void resource_effects(Reconciler *reconciler, const Outgoing *outgoing);

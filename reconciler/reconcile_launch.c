@@ -138,7 +138,7 @@ static void apply_event(Reconciler *reconciler, const ProviderEvent *event)
         return;
     }
     if (event->type == PROVIDER_EVENT_OBSERVED) {
-        observation_apply(reconciler, event->providers);
+        observation_apply(reconciler, event);
         return;
     }
     if (instance_event_apply(reconciler, event) || resource_event_apply(reconciler, event) ||
@@ -199,6 +199,7 @@ static void expect(Reconciler *reconciler, GArray *expected, const LaunchToken *
     ProviderExpected one = *as;
     one.token = *token;
     one.provider = environment ? environment->provider : PROVIDER_UNSET;
+    one.environment = environment ? environment_outside(environment) : NULL;
     g_array_append_val(expected, one);
     g_hash_table_add(reconciler->unseen, g_memdup2(token, sizeof *token));
 }
@@ -285,7 +286,7 @@ void launch_decide(Reconciler *reconciler)
     if (!reconciler->changed && !due && !world_is_dirty(reconciler->world))
         return;
     reconciler->changed = false;
-    if (!reconciler->launch || !reconciler->observed || reconciler->draining)
+    if (!reconciler->launch || !observation_is_any(reconciler) || reconciler->draining)
         return;
     observation_silence(reconciler);
     resources_pinning(reconciler);

@@ -1,5 +1,7 @@
-/* reconcile_observed.c: complete observations, each of one provider: what is not told in them is not there.
- * Until a provider's is done nothing begins in its environments; those of others do not wait for it. */
+/* reconcile_observed.c: complete observations, each of one provider, or of one environment of it: what is not
+ * told in them is not there. Until a provider's is done nothing begins in its environments; those of others
+ * do not wait for it. */
+#include <string.h>
 #include "reconciler/reconcile_internal.h"
 
 bool observation_is_done(const Reconciler *reconciler, ProviderType provider)
@@ -9,10 +11,30 @@ bool observation_is_done(const Reconciler *reconciler, ProviderType provider)
     return reconciler->observed >> provider & 1;
 }
 
-bool observation_covers(const Reconciler *reconciler, unsigned providers, const Environment *environment)
+static bool is_observed_alone(const Reconciler *reconciler, const char *environment)
 {
-    return environment ? providers >> environment->provider & 1
-                       : observation_is_done(reconciler, PROVIDER_UNSET);
+    return g_hash_table_contains(reconciler->observed_alone, environment);
+}
+
+bool observation_is_done_of(const Reconciler *reconciler, const Environment *environment)
+{
+    return observation_is_done(reconciler, environment->provider) ||
+           is_observed_alone(reconciler, environment_outside(environment));
+}
+
+bool observation_is_any(const Reconciler *reconciler)
+{
+    return reconciler->observed || g_hash_table_size(reconciler->observed_alone) > 0;
+}
+
+bool observation_covers(const Reconciler *reconciler, const Observed *observation,
+                        const Environment *environment)
+{
+    if (!environment)
+        return !observation->environment && observation_is_done(reconciler, PROVIDER_UNSET);
+    bool is_of =
+        !observation->environment || strcmp(observation->environment, environment_outside(environment)) == 0;
+    return is_of && observation->providers >> environment->provider & 1;
 }
 
 bool observation_asks_again(Reconciler *reconciler, Launch *launch)
@@ -32,12 +54,12 @@ bool observation_asks_again(Reconciler *reconciler, Launch *launch)
  * was believed to run is lost, what was only intended never started. What this process asked for, or was told
  * of once, is the provider's to report: an observation may be told again when its commit has failed, and
  * comes again when the provider's connection was lost. */
-static void settle_launches(Reconciler *reconciler, unsigned providers)
+static void settle_launches(Reconciler *reconciler, const Observed *observation)
 {
     g_autoptr(GArray) missing = g_array_new(FALSE, FALSE, sizeof(LaunchToken));
     for (const Launch *launch = NULL; (launch = world_launch_next(reconciler->world, launch));)
         if (launch->state == LAUNCH_UNKNOWN && g_hash_table_contains(reconciler->unseen, &launch->token) &&
-            observation_covers(reconciler, providers, launch->environment))
+            observation_covers(reconciler, observation, launch->environment))
             g_array_append_val(missing, launch->token);
     for (guint i = 0; i < missing->len; i++) {
         Launch *launch = world_launch(reconciler->world, &g_array_index(missing, LaunchToken, i));
@@ -87,15 +109,19 @@ static void note_restored(Reconciler *reconciler)
     json_decref(restored);
 }
 
-void observation_apply(Reconciler *reconciler, unsigned providers)
+void observation_apply(Reconciler *reconciler, const ProviderEvent *event)
 {
-    providers = providers ? providers : ~0u;
-    reconciler->observed |= providers;
-    found_take(reconciler, providers);
-    settle_launches(reconciler, providers);
-    guests_observed(reconciler, providers);
-    instances_observed(reconciler, providers);
-    resources_observed(reconciler, providers);
+    const Observed observation = {event->providers ? event->providers : ~0u, event->environment};
+    if (observation.environment)
+        g_hash_table_add(reconciler->observed_alone, g_strdup(observation.environment));
+    else
+        reconciler->observed |= observation.providers;
+    if (!observation.environment) /* what was found is told of before all, never before a part */
+        found_take(reconciler, observation.providers);
+    settle_launches(reconciler, &observation);
+    guests_observed(reconciler, &observation);
+    instances_observed(reconciler, &observation);
+    resources_observed(reconciler, &observation);
     note_restored(reconciler);
     reconciler->changed = true;
 }
@@ -105,7 +131,7 @@ static bool is_silent(const Reconciler *reconciler, const Environment *environme
 {
     bool is_unmade = environment->provider == PROVIDER_DOCKER && environment->unmade && !environment->is_made;
     return reconciler->providers >> environment->provider & 1 &&
-           (is_unmade || !observation_is_done(reconciler, environment->provider));
+           (is_unmade || !observation_is_done_of(reconciler, environment));
 }
 
 void observation_silence(Reconciler *reconciler)

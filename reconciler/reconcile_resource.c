@@ -194,7 +194,7 @@ static void told_refused(Reconciler *reconciler, HeldResource *held, const char 
 {
     const Resource *resource = resource_of(reconciler, held);
     reason = reason && *reason ? reason : "refused";
-    if (resource && !observation_is_done(reconciler, held->provider))
+    if (resource && !observation_is_done_of(reconciler, resource->environment))
         environment_set_unmade(reconciler->world, resource->environment,
                                reason); /* why nothing is told yet */
     if (!held->is_asked)
@@ -235,9 +235,9 @@ static void told_of(Reconciler *reconciler, HeldResource *held, const ProviderEv
 {
     g_autofree char *message = NULL;
     Observation observation = {.digest = event->applied,
-                               .is_complete = event->is_complete,
-                               .is_answer = event->type == PROVIDER_EVENT_RESOURCE_APPLIED && held->is_asked,
-                               .observed = view_from(event->observed)};
+                            .is_complete = event->is_complete,
+                            .is_answer = event->type == PROVIDER_EVENT_RESOURCE_APPLIED && held->is_asked,
+                            .observed = view_from(event->observed)};
     const Resource *resource = resource_of(reconciler, held);
     if (event->type == PROVIDER_EVENT_RESOURCE_APPLIED)
         answered(held);
@@ -289,20 +289,22 @@ bool resource_event_apply(Reconciler *reconciler, const ProviderEvent *event)
 }
 
 /* Invariant 4: the observation is complete; what it did not tell of is not there. */
-void resources_observed(Reconciler *reconciler, unsigned providers)
+void resources_observed(Reconciler *reconciler, const Observed *observation)
 {
     for (const Environment *at = NULL; (at = world_environment_next(reconciler->world, at));) {
         HeldResource *held = held_find(reconciler, at->resource->kind, environment_outside(at));
         bool is_told = held && held->round == reconciler->resource_rounds[held->provider];
-        if (is_ours(reconciler, at->resource) && observation_covers(reconciler, providers, at) && !is_told)
+        if (is_ours(reconciler, at->resource) && observation_covers(reconciler, observation, at) && !is_told)
             told_gone(reconciler, at->resource, held);
     }
+    reconciler->resources_due = true;
+    if (observation->environment)
+        return; /* the round goes on until all has been told */
     for (HeldResource *held = NULL; (held = held_next(reconciler, held));)
-        if (providers >> held->provider & 1)
+        if (observation->providers >> held->provider & 1)
             held->is_held = held->is_held && held->round == reconciler->resource_rounds[held->provider];
     for (size_t i = 0; i < PROVIDER_UNSET; i++)
-        reconciler->resource_rounds[i] += providers >> i & 1;
-    reconciler->resources_due = true;
+        reconciler->resource_rounds[i] += observation->providers >> i & 1;
 }
 
 /* ---- what is asked for ---- */
@@ -339,9 +341,9 @@ void resources_reload(Reconciler *reconciler)
 {
     for (const Environment *at = NULL; (at = world_environment_next(reconciler->world, at));) {
         const HeldResource *held = held_find(reconciler, at->resource->kind, environment_outside(at));
-        bool may_be = reconciler->launch ? is_served(reconciler, at->resource) &&
-                                               !observation_is_done(reconciler, at->provider)
-                                         : at->provider == PROVIDER_AWS;
+        bool may_be = reconciler->launch
+                          ? is_served(reconciler, at->resource) && !observation_is_done_of(reconciler, at)
+                          : at->provider == PROVIDER_AWS;
         ((Environment *)(uintptr_t)at)->is_held = held ? held->is_held || held->is_asked : may_be;
         ((Environment *)(uintptr_t)at)->is_refused = held && !held->is_held && held->tries > 0;
     }
@@ -430,7 +432,7 @@ static void look(Reconciler *reconciler)
     HeldResource *next;
     for (const Environment *at = NULL;
          !is_full(reconciler) && (at = world_environment_next(reconciler->world, at));)
-        if (is_served(reconciler, at->resource) && observation_is_done(reconciler, at->provider))
+        if (is_served(reconciler, at->resource) && observation_is_done_of(reconciler, at))
             want_environment(reconciler, at->resource);
     for (HeldResource *held = held_next(reconciler, NULL); !is_full(reconciler) && held; held = next) {
         next = held_next(reconciler, held);
@@ -445,7 +447,7 @@ static void look_at_leaving(Reconciler *reconciler)
     for (const Environment *at = NULL;
          !is_full(reconciler) && (at = world_environment_next(reconciler->world, at));)
         if (at->resource->phase != RESOURCE_ACTIVE && is_served(reconciler, at->resource) &&
-            observation_is_done(reconciler, at->provider))
+            observation_is_done_of(reconciler, at))
             want_environment(reconciler, at->resource);
 }
 
@@ -453,8 +455,7 @@ static void look_at_leaving(Reconciler *reconciler)
 static void note_unknown(Reconciler *reconciler)
 {
     for (const Environment *at = NULL; (at = world_environment_next(reconciler->world, at));)
-        if (is_served(reconciler, at->resource) && !observation_is_done(reconciler, at->provider) &&
-            !at->unmade)
+        if (is_served(reconciler, at->resource) && !observation_is_done_of(reconciler, at) && !at->unmade)
             environment_set_unmade(reconciler->world, (Environment *)(uintptr_t)at,
                                    "its provider has not told yet what is there");
 }
@@ -468,7 +469,7 @@ void resources_run(Reconciler *reconciler)
         return;
     if (is_due)
         note_unknown(reconciler);
-    if (!reconciler->observed || reconciler->draining)
+    if (!observation_is_any(reconciler) || reconciler->draining)
         return;
     if (!is_due) {
         if (reconciler->is_leaving)

@@ -82,8 +82,9 @@ typedef struct {
     LaunchToken token;
     ProviderType provider; /* PROVIDER_UNSET: not known any more */
     bool is_instance;
-    bool was_there; /* it is known to have started, or to have been made */
-    bool is_named;  /* a launch: what it is called there is committed (see Provider.named) */
+    const char *environment; /* its name; NULL: not known any more */
+    bool was_there;          /* it is known to have started, or to have been made */
+    bool is_named;           /* a launch: what it is called there is committed (see Provider.named) */
     const char
         *definition_spec; /* of a launch: of its definition, canonical JSON; NULL: not known any more */
     int node;             /* of a launch: as LaunchRequest says */
@@ -132,7 +133,9 @@ typedef enum {
     PROVIDER_EVENT_OBSERVED, /* a complete observation of `providers` is done: all of their launches that were
                                 asked for before it and were not reported by it are proven never to have
                                 started. It covers instances too: one that was asked for before and not
-                                reported does not exist. */
+                                reported does not exist. With environment it is of
+                                that one only, as long as another place cannot be reached; never where the
+                                state was restored. */
     PROVIDER_EVENT_CAPACITY, /* capacity of the machine, and notices about how limits are enforced */
     /* Of instances; token is the instance's. Each may come again, and none follows GONE or REFUSED but these
      * themselves. */
@@ -179,7 +182,7 @@ typedef struct {
                                 attempt is called there (the ARN of a task), NULL where it has no name */
     /* INSTANCE_REGISTERED of a host that nobody asked for: its UNMANAGED environment; else NULL. Its token is
      * the provider's, the same whenever it is told; it is told in every observation. */
-    const char *environment;          /* and of COLLECTED, FOUND, INSTANCE_FOUND: its environment */
+    const char *environment;          /* and of OBSERVED, COLLECTED, FOUND, INSTANCE_FOUND: its environment */
     const char *instance_type, *zone; /* INSTANCE_REFUSED: of which pool; zone may be NULL: of every zone */
     InstanceRefusal refusal;          /* INSTANCE_REFUSED */
     const char *job;         /* FOUND: as it says itself, LaunchRequest.job_id; NULL: it does not say */

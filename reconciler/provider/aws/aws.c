@@ -69,7 +69,8 @@ static gboolean look_again(gpointer data)
     g_clear_pointer(&provider->again, g_source_unref);
     g_hash_table_iter_init(&iter, provider->clusters);
     while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&cluster))
-        aws_look_begin(cluster);
+        if (!aws_look_is_beginning(cluster))
+            aws_look_begin(cluster);
     return G_SOURCE_REMOVE;
 }
 
@@ -104,45 +105,78 @@ static ProviderEventType end_of(const AwsExpected *one)
     return one->was_there ? PROVIDER_EVENT_LOST : PROVIDER_EVENT_REFUSED;
 }
 
-static void give_up(AwsProvider *provider)
+static void give_up(AwsProvider *provider, const AwsExpected *one)
 {
-    GHashTableIter iter;
-    const AwsExpected *one;
-    g_hash_table_iter_init(&iter, provider->expected);
-    while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&one)) {
-        const ProviderEvent event = {.type = end_of(one),
-                                     .token = one->token,
-                                     .at_ms = aws_now_ms(provider),
-                                     .refusal = INSTANCE_REFUSED_UNKNOWN_LATER,
-                                     .gone = INSTANCE_GONE_DIED,
-                                     .reason =
-                                         one->is_instance && one->was_there ? "not there any more" : NULL};
-        if (one->is_ours)
-            aws_tell(provider, &event);
-    }
-    g_hash_table_remove_all(provider->expected);
+    const ProviderEvent event = {.type = end_of(one),
+                                 .token = one->token,
+                                 .at_ms = aws_now_ms(provider),
+                                 .refusal = INSTANCE_REFUSED_UNKNOWN_LATER,
+                                 .gone = INSTANCE_GONE_DIED,
+                                 .reason = one->is_instance && one->was_there ? "not there any more" : NULL};
+    if (one->is_ours)
+        aws_tell(provider, &event);
+}
+
+/* Whether all was looked at that may have it. */
+static bool is_looked_for(const AwsProvider *provider, const AwsExpected *one)
+{
+    const AwsCluster *cluster =
+        one->environment ? g_hash_table_lookup(provider->clusters, one->environment) : NULL;
+    if (!cluster)
+        return is_whole(provider) && aws_events_are_read(provider, NULL);
+    return !aws_look_is_beginning(cluster) && aws_events_are_read(provider, cluster);
 }
 
 /* What an earlier process asked for a moment ago may show only later: it is looked for as long as AWS may
  * take for that, before it is believed that it was never carried out. Everything else goes on meanwhile. */
+static void give_up_missing(AwsProvider *provider)
+{
+    GHashTableIter iter;
+    const AwsExpected *one;
+    int64_t settle_ms = aws_patience_ms(provider, SETTLE_MS);
+    bool is_over = aws_monotonic_ms(provider) - provider->started_ms >= settle_ms ||
+                   g_hash_table_size(provider->clusters) == 0;
+    g_hash_table_iter_init(&iter, provider->expected);
+    while (is_over && g_hash_table_iter_next(&iter, NULL, (gpointer *)&one))
+        if (is_looked_for(provider, one)) {
+            give_up(provider, one);
+            g_hash_table_iter_remove(&iter);
+        }
+    if (g_hash_table_size(provider->expected) > 0 && !provider->again)
+        provider->again = aws_after(provider, MIN(AGAIN_MS, settle_ms), look_again, provider);
+}
+
+/* As long as one place cannot be reached the environments of the others go on, each by itself. What is not
+ * found yet is claimed before: else it would be taken for absent. */
+static void tell_observed(AwsProvider *provider)
+{
+    GHashTableIter iter;
+    AwsCluster *cluster;
+    ProviderEvent event = {.type = PROVIDER_EVENT_OBSERVED};
+    if (provider->is_observed || (!is_whole(provider) && provider->restored_from_ms > 0))
+        return;
+    if (!provider->is_claimed)
+        claim(provider);
+    provider->is_claimed = true;
+    provider->is_observed = is_whole(provider);
+    if (provider->is_observed) {
+        aws_tell(provider, &event);
+        return;
+    }
+    g_hash_table_iter_init(&iter, provider->clusters);
+    while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&cluster)) {
+        event.environment = cluster->name;
+        if (!cluster->is_observed && cluster->look && !aws_look_is_beginning(cluster))
+            aws_tell(provider, &event);
+        cluster->is_observed |= cluster->look && !aws_look_is_beginning(cluster);
+    }
+}
+
 void aws_observed(AwsProvider *provider)
 {
-    const ProviderEvent event = {.type = PROVIDER_EVENT_OBSERVED};
-    int64_t settle_ms = aws_patience_ms(provider, SETTLE_MS);
-    if (!is_whole(provider))
-        return;
-    if (!provider->is_observed) {
-        provider->is_observed = true;
-        claim(provider);
-        aws_tell(provider, &event);
-    }
+    tell_observed(provider);
     aws_events_go(provider);
-    bool is_over =
-        aws_monotonic_ms(provider) - provider->started_ms >= settle_ms && aws_events_are_read(provider);
-    if (g_hash_table_size(provider->clusters) == 0 || is_over)
-        give_up(provider);
-    else if (g_hash_table_size(provider->expected) > 0 && !provider->again)
-        provider->again = aws_after(provider, MIN(AGAIN_MS, settle_ms), look_again, provider);
+    give_up_missing(provider);
 }
 
 bool aws_is_finding(const AwsProvider *provider)
@@ -155,6 +189,7 @@ bool aws_is_finding(const AwsProvider *provider)
 static void expected_free(void *data)
 {
     g_strfreev(((AwsExpected *)data)->essential);
+    g_free(((AwsExpected *)data)->environment);
     g_free(data);
 }
 
@@ -189,6 +224,7 @@ static bool face_start(Provider *base, const ProviderStart *start, GError **erro
         AwsExpected *one = g_new(AwsExpected, 1);
         *one = (AwsExpected){.token = start->expected[i].token,
                              .is_instance = start->expected[i].is_instance,
+                             .environment = g_strdup(start->expected[i].environment),
                              .is_ours = start->expected[i].provider == PROVIDER_AWS,
                              .was_there = start->expected[i].was_there,
                              .essential = essential_of(&start->expected[i])};

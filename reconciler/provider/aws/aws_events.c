@@ -132,7 +132,7 @@ bool aws_events_follow(AwsCluster *cluster, AwsPlace *place, const AwsEnvironmen
         return false;
     cluster->is_told &= cluster->events == events;
     cluster->events = events;
-    if (events && cluster->provider->is_observed)
+    if (events && cluster->look)
         go(events);
     return true;
 }
@@ -152,7 +152,7 @@ static Use use_of(const AwsEvents *events)
     while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&cluster)) {
         if (cluster->events != events || cluster->is_gone)
             continue;
-        if (cluster->state == CLUSTER_UNKNOWN && aws_look_is_beginning(cluster))
+        if (aws_look_is_beginning(cluster) && !cluster->is_observed && !cluster->provider->is_observed)
             return USE_UNKNOWN;
         if (cluster->state == CLUSTER_READY)
             use = USE_READY;
@@ -416,8 +416,10 @@ void aws_events_go(AwsProvider *provider)
         go(provider->events->pdata[i]);
 }
 
-bool aws_events_are_read(const AwsProvider *provider)
+bool aws_events_are_read(const AwsProvider *provider, const AwsCluster *cluster)
 {
+    if (cluster)
+        return !cluster->events || cluster->events->is_read;
     for (guint i = 0; i < provider->events->len; i++)
         if (!((const AwsEvents *)provider->events->pdata[i])->is_read)
             return false;

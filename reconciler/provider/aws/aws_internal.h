@@ -32,6 +32,7 @@ typedef struct AwsTask AwsTask;
 /* is_ours: of an environment on AWS; else it may be anybody's. */
 typedef struct {
     LaunchToken token;
+    char *environment; /* NULL: not known any more */
     bool is_instance, is_ours, was_there;
     bool is_stopping; /* it is to end once it shows */
     char **essential; /* of a task: names of its containers whose exit codes count; NULL: of the only one */
@@ -55,6 +56,7 @@ struct AwsProvider {
     uint64_t term;
     int64_t restored_from_ms; /* as ProviderStart says */
     int64_t started_ms;       /* monotonic */
+    bool is_claimed;          /* what is expected was told to be looked for */
     bool is_observed;
     GSource *again;     /* of the first observation */
     GQueue *unprepared; /* of LaunchToken*: tasks whose turn comes */
@@ -128,6 +130,7 @@ struct AwsCluster {
     char *name, *cluster, *installation;
     AwsEnvironment *environment;
     ClusterState state;
+    bool is_observed;       /* that all of it was looked at was told, before that of all others */
     bool is_gone;           /* what was held of it was removed, and nothing is asked for since */
     Digest applied;         /* what the cluster's tag says */
     uint64_t number;        /* of the newest request that was carried out */
@@ -210,8 +213,9 @@ bool aws_events_follow(AwsCluster *cluster, AwsPlace *place, const AwsEnvironmen
                        GError **error);
 /* What was there at the start was looked at: what is told of it from now on is known to whom. */
 void aws_events_go(AwsProvider *provider);
-/* All that was in the queues when the process began was taken, or they cannot be read. */
-bool aws_events_are_read(const AwsProvider *provider);
+/* All that was in its queue when the process began was taken, or cannot be read; cluster NULL: in all queues.
+ */
+bool aws_events_are_read(const AwsProvider *provider, const AwsCluster *cluster);
 /* It was committed how these ended: what told of it may be forgotten there. */
 void aws_events_settled(AwsProvider *provider, const LaunchToken *tokens, size_t len);
 /* It was found to have ended, by looking: whether that should have been told long before. */
