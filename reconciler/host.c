@@ -18,7 +18,9 @@
 #include "reconciler/hooks.h"
 #include "reconciler/notify/outbox.h"
 #include "reconciler/object_store.h"
+#include "reconciler/pages.h"
 #include "reconciler/provider/provider.h"
+#include "reconciler/proxy.h"
 #include "reconciler/publish.h"
 #include "reconciler/replay.h"
 #include "reconciler/schedule/reason.h"
@@ -65,6 +67,7 @@ struct HostHandle {
     Recorder *recorder; /* NULL: nothing is recorded */
     Reconciler *reconciler;
     Server *server;
+    Pages *pages; /* the web page, over the socket */
     GPtrArray *follows;
     Hooks *hooks;   /* NULL: nothing is served over TCP */
     Remote *remote; /* with them */
@@ -392,6 +395,9 @@ static bool start_all(HostHandle *handle, GError **error)
         handle->backups = backup_keeper_new(handle->state_dir, handle->backup_place,
                                             handle->backup_interval_ms, log_port(handle), on_backup, handle);
     handle->server = server_new(handle->state_dir, on_call, handle, error);
+    if (handle->server)
+        handle->pages =
+            pages_new(handle->server, &(PagesOptions){on_call, clock_port(handle->clock), handle});
     return handle->server && start_follows(handle, error) && start_hooks(handle, error);
 }
 
@@ -423,6 +429,7 @@ static void end_all(HostHandle *handle)
     g_clear_pointer(&handle->remote, remote_free);
     g_clear_pointer(&handle->streams, event_streams_free);
     g_clear_pointer(&handle->server, server_free);
+    g_clear_pointer(&handle->pages, pages_free);
     g_clear_pointer(&handle->ports, engine_ports_free);
     g_clear_pointer(&handle->publisher, publisher_free);
     g_clear_pointer(&handle->recorder, recorder_free);
@@ -673,4 +680,5 @@ const Host host_real = {.start = host_start,
                         .log_close = cloud_log_close,
                         .backup = backup_send,
                         .object_get = object_get,
-                        .batch_read = batch_read};
+                        .batch_read = batch_read,
+                        .proxy = proxy_run};

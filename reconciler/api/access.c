@@ -86,6 +86,7 @@ static bool is_by_queue(const Operation *operation)
                                         "job",
                                         "explain",
                                         "wait",
+                                        "changes",
                                         "getlogevents",
                                         "describejobqueues",
                                         "getjobqueuesnapshot",
