@@ -196,30 +196,20 @@ static void check_job(Recount *recount, const Job *job)
     recount->jobs++;
 }
 
-static Capacity need_least(Capacity a, Capacity b)
+/* What their order says of each. */
+static void check_order(const GroupOrder *order, size_t groups)
 {
-    return (Capacity){MIN(a.vcpus_e4, b.vcpus_e4), MIN(a.memory_mib, b.memory_mib), MIN(a.gpus, b.gpus)};
-}
-
-/* What each node says of its subtree. */
-static size_t check_subtree(const TreeNode *node, Capacity *ret_least, uint64_t *ret_kinds)
-{
-    Capacity least[2];
-    uint64_t kinds[2] = {0};
-    if (!node)
-        return 0;
-    const GroupEntry *entry = TREE_ENTRY(node, GroupEntry, by_head);
-    size_t left = check_subtree(node->left, &least[0], &kinds[0]);
-    size_t right = check_subtree(node->right, &least[1], &kinds[1]);
-    *ret_least = entry->group.need;
-    if (left > 0)
-        *ret_least = need_least(*ret_least, least[0]);
-    if (right > 0)
-        *ret_least = need_least(*ret_least, least[1]);
-    *ret_kinds = kind_bit(entry->group.kind) | kinds[0] | kinds[1];
-    expect(memcmp(ret_least, &entry->least, sizeof *ret_least) == 0 && *ret_kinds == entry->kinds, NULL,
-           "least need of groups");
-    return 1 + left + right;
+    expect(group_order_is_sound(order) && order->len == groups, NULL, "groups of a share");
+    for (const GroupItem *item = group_order_next(order, NULL, NULL, NULL); item;
+         item = group_order_next(order, item, NULL, NULL)) {
+        const RunnableGroup *group = &TREE_ENTRY(item, GroupEntry, by_head)->group;
+        GroupKey key, wanted = group_key(group);
+        GroupBound bound;
+        group_order_get(item, &key, &bound);
+        expect(group_key_compare(&key, &wanted) == 0 && bound.kinds == kind_bit(group->kind) &&
+                   memcmp(&bound.least, &group->need, sizeof bound.least) == 0,
+               NULL, "what the order says of a group");
+    }
 }
 
 static void check_group(const GroupEntry *entry)
@@ -245,17 +235,14 @@ static size_t check_shares(Recount *recount, const Queue *queue)
     int64_t held_vcpus_e4 = 0, waiting_vcpus_e4 = 0;
     for (const Share *share = share_next(queue, NULL); share; share = share_next(queue, share)) {
         const ShareTally *counted = tally(recount->shares, share, sizeof(ShareTally));
-        Capacity least;
-        uint64_t kinds;
         expect(counted->unfinished == share->unfinished && counted->jobs == share_entry(share)->refs, NULL,
                "jobs of a share");
         expect(counted->held_vcpus_e4 == share->held_vcpus_e4, NULL, "vCPUs that a share holds");
         expect(!share_entry(share)->usage == !queue->fair, NULL, "usage of a share");
         expect(!share_entry(share)->usage || share_entry(share)->usage->held_vcpus_e4 == share->held_vcpus_e4,
                NULL, "vCPUs that count as used");
-        expect(check_subtree(share_entry(share)->groups.root, &least, &kinds) == share->groups &&
-                   check_subtree(share_entry(share)->parked.root, &least, &kinds) == share->parked,
-               NULL, "groups of a share");
+        check_order(&share_entry(share)->groups, share->groups);
+        check_order(&share_entry(share)->parked, share->parked);
         size_t groups = 0;
         for (const RunnableGroup *group = share_group_any(share, NULL); group;
              group = share_group_any(share, group)) {

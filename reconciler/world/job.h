@@ -18,14 +18,9 @@ typedef struct {
     int32_t jobs;  /* counted in group->group.jobs */
 } Runnable;
 
-/* What a pass looks at of a subtree fills one cache line: with a million groups that line is what it waits
- * for. */
-#define GROUP_ALIGNMENT 64
 typedef struct GroupEntry {
     RunnableGroup group;
-    _Alignas(GROUP_ALIGNMENT) TreeNode by_head; /* in the share's groups or parked */
-    Capacity least;                             /* of the subtree below by_head */
-    uint64_t kinds;
+    GroupItem by_head;   /* in the share's groups or parked */
     TreeNode by_content; /* priority, shape */
     uint64_t shape_id;   /* the shape's: at hand for comparing */
     Shape *shape;
@@ -131,6 +126,8 @@ Shape *shape_of(World *world, const JobDefinitionSpec *spec, const char *definit
 void groups_init(ShareEntry *share);
 /* The order of runnable items: retried first (the newest retry foremost), then by submission, then by index.
  */
+GroupKey group_key(const RunnableGroup *group);
+GroupBound group_bound(const RunnableGroup *group);
 int place_compare(uint64_t left_front, uint64_t left_sequence, int32_t left_index, uint64_t right_front,
                   uint64_t right_sequence, int32_t right_index);
 void shape_unref(World *world, Shape *shape);

@@ -1,5 +1,5 @@
 /* What can be placed: per share one group for all that is equal in where, when and how long it runs. Groups
- * stand in order of their heads, in a tree whose nodes know the least need and the kinds below them. */
+ * stand in order of their heads (group_order.h). */
 #include "reconciler/world/job.h"
 
 static int order_i64(int64_t a, int64_t b)
@@ -215,41 +215,6 @@ static int runnable_key_compare(const TreeNode *node, const void *key)
     return runnable_compare(node, &((const Runnable *)key)->node);
 }
 
-static int head_compare(const TreeNode *a, const TreeNode *b)
-{
-    const RunnableGroup *left = &TREE_ENTRY(a, GroupEntry, by_head)->group;
-    const RunnableGroup *right = &TREE_ENTRY(b, GroupEntry, by_head)->group;
-    if (left->priority != right->priority)
-        return left->priority > right->priority ? -1 : 1;
-    return place_compare(left->front, left->sequence, left->index, right->front, right->sequence,
-                         right->index);
-}
-
-void capacity_lower(Capacity *least, const Capacity *need)
-{
-    least->vcpus_e4 = MIN(least->vcpus_e4, need->vcpus_e4);
-    least->memory_mib = MIN(least->memory_mib, need->memory_mib);
-    least->gpus = MIN(least->gpus, need->gpus);
-}
-
-static bool head_update(TreeNode *node)
-{
-    GroupEntry *entry = TREE_ENTRY(node, GroupEntry, by_head);
-    Capacity least_before = entry->least;
-    uint64_t kinds_before = entry->kinds;
-    entry->least = entry->group.need;
-    entry->kinds = kind_bit(entry->group.kind);
-    const TreeNode *children[] = {node->left, node->right};
-    for (size_t i = 0; i < G_N_ELEMENTS(children); i++) {
-        if (!children[i])
-            continue;
-        const GroupEntry *child = TREE_ENTRY(children[i], GroupEntry, by_head);
-        capacity_lower(&entry->least, &child->least);
-        entry->kinds |= child->kinds;
-    }
-    return entry->kinds != kinds_before || memcmp(&entry->least, &least_before, sizeof least_before) != 0;
-}
-
 /* ---- groups ---- */
 
 typedef struct {
@@ -273,8 +238,6 @@ static int content_compare(const TreeNode *a, const TreeNode *b)
 
 void groups_init(ShareEntry *share)
 {
-    tree_init_augmented(&share->groups, head_compare, head_update);
-    tree_init_augmented(&share->parked, head_compare, head_update);
     tree_init(&share->by_content, content_compare);
 }
 
@@ -294,7 +257,7 @@ static GroupEntry *group_find(const Job *job)
 static GroupEntry *group_make(const Job *job)
 {
     Shape *shape = template_entry(job->template)->shape;
-    GroupEntry *entry = g_aligned_alloc0(1, sizeof(GroupEntry), GROUP_ALIGNMENT);
+    GroupEntry *entry = g_new0(GroupEntry, 1);
     entry->group.share = job->private->share;
     entry->group.priority = content_of(job).priority;
     entry->group.kind = shape->kind->id;
@@ -307,16 +270,27 @@ static GroupEntry *group_make(const Job *job)
     return entry;
 }
 
-static Tree *group_tree(const GroupEntry *entry)
+static GroupOrder *group_order(const GroupEntry *entry)
 {
     ShareEntry *share = share_entry(entry->group.share);
     return entry->group.parked ? &share->parked : &share->groups;
 }
 
+GroupKey group_key(const RunnableGroup *group)
+{
+    return (GroupKey){group->front, group->sequence, group->priority, group->index};
+}
+
+GroupBound group_bound(const RunnableGroup *group)
+{
+    return (GroupBound){group->need, kind_bit(group->kind)};
+}
+
 static void group_enter(World *world, GroupEntry *entry)
 {
-    bool fresh = tree_insert(group_tree(entry), &entry->by_head);
-    g_assert(fresh);
+    GroupKey key = group_key(&entry->group);
+    GroupBound bound = group_bound(&entry->group);
+    group_order_insert(group_order(entry), &entry->by_head, &key, &bound);
     Share *share = entry->group.share;
     queue_changed(world, share->queue);
     if (entry->group.parked) {
@@ -329,7 +303,7 @@ static void group_enter(World *world, GroupEntry *entry)
 
 static void group_leave(World *world, GroupEntry *entry)
 {
-    tree_remove(group_tree(entry), &entry->by_head);
+    group_order_remove(group_order(entry), &entry->by_head);
     Share *share = entry->group.share;
     queue_changed(world, share->queue);
     if (entry->group.parked) {
@@ -342,13 +316,13 @@ static void group_leave(World *world, GroupEntry *entry)
 
 static void group_free(World *world, GroupEntry *entry)
 {
-    if (tree_contains(&entry->by_head))
+    if (entry->by_head.leaf)
         group_leave(world, entry);
     world->parked -= entry->group.parked;
     tree_remove(&share_entry(entry->group.share)->by_content, &entry->by_content);
     shape_unref(world, entry->shape);
     g_free(entry->group.reason);
-    g_aligned_free(entry);
+    g_free(entry);
 }
 
 /* Its first item is another one: it stands elsewhere in the order. */
@@ -356,18 +330,19 @@ static void group_head_changed(World *world, GroupEntry *entry)
 {
     const Runnable *head = TREE_ENTRY(tree_first(&entry->items), Runnable, node);
     RunnableGroup *group = &entry->group;
-    bool stands = tree_contains(&entry->by_head);
+    bool stands = entry->by_head.leaf != NULL;
     if (stands && group->front == head->front && group->sequence == head->job->sequence &&
         group->index == head->index)
         return;
-    bool alone = stands && tree_len(group_tree(entry)) == 1;
-    if (stands && !alone)
-        group_leave(world, entry);
     group->front = head->front;
     group->sequence = head->job->sequence;
     group->index = head->index;
-    if (!alone)
+    if (!stands) {
         group_enter(world, entry);
+        return;
+    }
+    GroupKey key = group_key(group);
+    group_order_rekey(group_order(entry), &entry->by_head, &key);
     queue_changed(world, group->share->queue);
 }
 
@@ -465,8 +440,9 @@ void world_park(World *world, RunnableGroup *group, BlockedReason blocked, const
 
 static void share_unpark(World *world, ShareEntry *share)
 {
-    for (TreeNode *node = tree_first(&share->parked); node; node = tree_first(&share->parked)) {
-        GroupEntry *entry = TREE_ENTRY(node, GroupEntry, by_head);
+    for (GroupItem *item = group_order_next(&share->parked, NULL, NULL, NULL); item;
+         item = group_order_next(&share->parked, NULL, NULL, NULL)) {
+        GroupEntry *entry = TREE_ENTRY(item, GroupEntry, by_head);
         group_leave(world, entry);
         entry->group.parked = false;
         entry->group.blocked = BLOCKED_NONE;
@@ -500,48 +476,31 @@ size_t world_runnable_len(const World *world)
     return world->runnable;
 }
 
-typedef struct {
-    GroupSkip skip;
-    const void *data;
-} GroupSearch;
-
-static bool subtree_skipped(const TreeNode *node, const void *data)
+static RunnableGroup *group_next(const GroupOrder *order, const RunnableGroup *after, GroupSkip skip,
+                                 const void *data)
 {
-    const GroupSearch *search = data;
-    const GroupEntry *entry = TREE_ENTRY(node, GroupEntry, by_head);
-    return search->skip && search->skip(&entry->least, entry->kinds, search->data);
-}
-
-static bool group_skipped(const TreeNode *node, const void *data)
-{
-    const GroupSearch *search = data;
-    const RunnableGroup *group = &TREE_ENTRY(node, GroupEntry, by_head)->group;
-    return search->skip && search->skip(&group->need, kind_bit(group->kind), search->data);
+    GroupItem *found = group_order_next(order, after ? &group_entry(after)->by_head : NULL, skip, data);
+    return found ? &TREE_ENTRY(found, GroupEntry, by_head)->group : NULL;
 }
 
 RunnableGroup *share_group_next(const Share *share, const RunnableGroup *after, GroupSkip skip,
                                 const void *data)
 {
-    GroupSearch search = {skip, data};
-    const TreeNode *behind = after ? &group_entry(after)->by_head : NULL;
-    TreeNode *found =
-        tree_search(&share_entry(share)->groups, behind, subtree_skipped, group_skipped, &search);
-    return found ? &TREE_ENTRY(found, GroupEntry, by_head)->group : NULL;
+    return group_next(&share_entry(share)->groups, after, skip, data);
 }
 
 bool share_least(const Share *share, Capacity *ret_least)
 {
-    const TreeNode *root = share_entry(share)->groups.root;
-    if (root)
-        *ret_least = TREE_ENTRY(root, GroupEntry, by_head)->least;
-    return root != NULL;
+    GroupBound bound;
+    bool any = group_order_bound(&share_entry(share)->groups, &bound);
+    if (any)
+        *ret_least = bound.least;
+    return any;
 }
 
 RunnableGroup *share_parked_next(const Share *share, const RunnableGroup *after)
 {
-    TreeNode *node =
-        after ? tree_next(&group_entry(after)->by_head) : tree_first(&share_entry(share)->parked);
-    return node ? &TREE_ENTRY(node, GroupEntry, by_head)->group : NULL;
+    return group_next(&share_entry(share)->parked, after, NULL, NULL);
 }
 
 RunnableGroup *share_group_any(const Share *share, const RunnableGroup *after)

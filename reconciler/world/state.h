@@ -5,6 +5,7 @@
  * or hash order (invariant 8); rows that never change again go into `batch` at once, all others wait in a
  * dirty list. */
 #pragma once
+#include "reconciler/world/group_order.h"
 #include "reconciler/world/usage.h"
 #include "reconciler/world/world.h"
 #include "spec/base/map.h"
@@ -67,10 +68,10 @@ typedef struct {
 typedef struct {
     Share share;
     TreeNode by_identifier;
-    Tree groups, parked; /* GroupEntry by head */
-    Tree by_content;     /* both */
-    ShareUsage *usage;   /* NULL in a FIFO queue */
-    size_t refs;         /* jobs in memory */
+    GroupOrder groups, parked; /* GroupEntry by head */
+    Tree by_content;           /* both */
+    ShareUsage *usage;         /* NULL in a FIFO queue */
+    size_t refs;               /* jobs in memory */
     GList dirty;
     bool is_dirty, is_stored; /* a row is there or on its way */
 } ShareEntry;
@@ -314,7 +315,6 @@ void queue_changed(World *world, Queue *queue);
 bool queue_order_holds(const World *world,
                        const Queue *queue);          /* or it is marked as changed: for world_check() */
 void queue_order_forget(World *world, Queue *queue); /* it goes */
-void capacity_lower(Capacity *least, const Capacity *need); /* each member to the lower of the two */
 /* drift.c */
 void drifts_init(World *world);
 void drifts_clear(World *world);
