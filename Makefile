@@ -50,7 +50,7 @@ override LDFLAGS  += $(LDFLAGS_$(VARIANT))
 LIBS     := $(PKG_LIBS) -pthread -lm
 
 # ---- rooms, lowest first -----------------------------------------------------------------------------------------
-ROOMS := base spec world source plan schedule scale forecast store notify provider simulated http program aws docker api cli engine
+ROOMS := base spec world source plan schedule scale forecast store notify provider simulated http program aws docker api web cli engine
 DIR_base     := spec/base
 DIR_spec     := spec
 DIR_world    := reconciler/world
@@ -68,6 +68,7 @@ DIR_program  := reconciler/provider/program
 DIR_aws      := reconciler/provider/aws
 DIR_docker   := reconciler/provider/docker
 DIR_api      := reconciler/api
+DIR_web      := reconciler/api/web
 DIR_cli      := reconciler/cli
 DIR_engine   := reconciler
 # What a room's tests may link: itself, then what lies below it (order of linking: users before what they use).
@@ -88,8 +89,9 @@ LINK_program  := program base
 LINK_aws      := aws http program spec base
 LINK_docker   := docker http program spec base
 LINK_api      := api plan schedule scale store source provider world spec base
-LINK_cli      := cli api notify forecast plan schedule scale store source provider world spec base
-LINK_engine   := engine api cli notify forecast plan schedule scale store source provider simulated aws docker http program world spec base
+LINK_web      := web api plan schedule scale store source provider world spec base
+LINK_cli      := cli web api notify forecast plan schedule scale store source provider world spec base
+LINK_engine   := engine web api cli notify forecast plan schedule scale store source provider simulated aws docker http program world spec base
 
 sources = $(filter-out %_main.c reconciler/main.c,$(wildcard $(DIR_$(1))/*.c))
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(call sources,$(1)))
