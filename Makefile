@@ -90,7 +90,7 @@ LINK_aws      := aws http program spec base
 LINK_docker   := docker http program spec base
 LINK_api      := api plan schedule scale store source provider world spec base
 LINK_web      := web api plan schedule scale store source provider world spec base
-LINK_cli      := cli web api notify forecast plan schedule scale store source provider world spec base
+LINK_cli      := cli api notify forecast plan schedule scale store source provider world spec base
 LINK_engine   := engine web api cli notify forecast plan schedule scale store source provider simulated aws docker http program world spec base
 
 sources = $(filter-out %_main.c reconciler/main.c,$(wildcard $(DIR_$(1))/*.c))
@@ -172,6 +172,7 @@ $(BUILD)/obj/%.o: %.c | $(if $(NO_LIBS),no-libs)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $(@:.o=.d) -c $< -o $@
 $(BUILD)/obj/spec/kinds.o: $(wildcard schemas/*.json)
 $(BUILD)/obj/reconciler/scale/catalogue.o: $(wildcard reconciler/scale/*.csv)
+$(BUILD)/obj/reconciler/api/web/web_assets.o: $(wildcard reconciler/api/web/assets/*)
 $(BUILD)/obj/reconciler/provider/aws/doctor_policy.o: deploy/aws/policy.json
 
 define room_archive

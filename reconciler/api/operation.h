@@ -253,5 +253,6 @@ OPERATION(refresh)
 OPERATION(events)
 OPERATION(key)
 OPERATION(keys)
+OPERATION(weblink)
 OPERATION(snapshot)
 void progress_track_free(void *track);

@@ -177,5 +177,7 @@ OperationStep events_step(OperationContext *context, Call *call)
         call->asked = context->facts->durable_events;
         return STEP_GATHER;
     }
-    return call_done(call, json_pack("{s:O,s:I}", "events", state->events, "last", (json_int_t)state->last));
+    return call_done(call,
+                     json_pack("{s:O,s:I,s:I}", "events", state->events, "last", (json_int_t)state->last,
+                               "newest", (json_int_t)context->facts->durable_events));
 }

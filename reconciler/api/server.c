@@ -21,10 +21,11 @@ struct Server {
     int dir_fd;
     ServerFunc func;
     void *data;
+    ServerPages pages; /* take NULL: there are none */
     bool closing;
 };
 
-typedef struct {
+typedef struct ServerPage {
     Server *server;
     struct MHD_Connection *connection;
     const Operation *operation; /* NULL: answered with `status` */
@@ -34,6 +35,10 @@ typedef struct {
     size_t limit;
     bool answered;
     OperationResult result;
+    bool is_page;
+    char *method, *path;           /* of a page */
+    struct MHD_Response *response; /* of a page, with page_status */
+    unsigned page_status;
 } Request;
 
 /* ---- the socket
@@ -112,6 +117,13 @@ static void call_answered(Call *call)
     http_source_resumed(request->server->source);
 }
 
+static bool is_page(const Server *server, const char *method, const char *url)
+{
+    bool is_known = strcmp(method, MHD_HTTP_METHOD_GET) == 0 || strcmp(method, MHD_HTTP_METHOD_HEAD) == 0 ||
+                    strcmp(method, MHD_HTTP_METHOD_POST) == 0;
+    return server->pages.take && is_known && server->pages.has(url);
+}
+
 static Request *request_begin(Server *server, struct MHD_Connection *connection, const char *url,
                               const char *method)
 {
@@ -120,6 +132,13 @@ static Request *request_begin(Server *server, struct MHD_Connection *connection,
     request->connection = connection;
     request->body = g_byte_array_new();
     request->operation = operation_find_path(url);
+    request->is_page = !request->operation && is_page(server, method, url);
+    if (request->is_page) {
+        request->method = g_strdup(method);
+        request->path = g_strdup(url);
+        request->limit = server->pages.body_max;
+        return request;
+    }
     request->limit = request->operation && request->operation->lines ? BULK_BODY_BYTES_MAX : BODY_BYTES_MAX;
     if (!request->operation)
         request_fail(request, MHD_HTTP_NOT_FOUND, "there is no such operation");
@@ -161,20 +180,27 @@ static char *user_name(uid_t uid)
     return name;
 }
 
-/* Who asks, by the kernel's word; whatever the request said of that goes. The request then differs from its
- * body, which must not be kept in its place. */
-static void call_tell_peer(Call *call, struct MHD_Connection *connection)
+/* By the kernel's word; new reference, NULL: it is not known. */
+static json_t *peer_of(struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     struct ucred peer;
     socklen_t len = sizeof peer;
+    if (!info || getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
+        return NULL;
+    g_autofree char *name = user_name(peer.uid);
+    return json_pack("{s:I,s:s*}", "uid", (json_int_t)peer.uid, "user", name);
+}
+
+/* Who asks, by the kernel's word; whatever the request said of that goes. The request then differs from its
+ * body, which must not be kept in its place. */
+static void call_tell_peer(Call *call, struct MHD_Connection *connection)
+{
+    json_t *peer = peer_of(connection);
     json_object_del(call->request, "peer");
-    if (info && getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0) {
-        g_autofree char *name = user_name(peer.uid);
-        json_object_set_new(call->request, "peer",
-                            json_pack("{s:I,s:s*}", "uid", (json_int_t)peer.uid, "user", name));
-    }
+    if (peer)
+        json_object_set_new(call->request, "peer", peer);
     g_clear_pointer(&call->body, g_bytes_unref);
 }
 
@@ -197,13 +223,98 @@ static Call *request_call(Request *request, char **ret_message)
     return call;
 }
 
+/* ---- pages ---- */
+
+void server_set_pages(Server *server, const ServerPages *pages)
+{
+    server->pages = *pages;
+}
+
+const char *server_page_method(const ServerPage *page)
+{
+    return page->method;
+}
+
+const char *server_page_path(const ServerPage *page)
+{
+    return page->path;
+}
+
+static enum MHD_Result add_argument(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    GString *query = cls;
+    g_autofree char *left = g_uri_escape_string(name, NULL, FALSE);
+    g_autofree char *right = g_uri_escape_string(value ? value : "", NULL, FALSE);
+    (void)kind;
+    g_string_append_printf(query, "%s%s=%s", query->len ? "&" : "", left, right);
+    return MHD_YES;
+}
+
+char *server_page_query(const ServerPage *page)
+{
+    GString *query = g_string_new(NULL);
+    MHD_get_connection_values(page->connection, MHD_GET_ARGUMENT_KIND, add_argument, query);
+    return g_string_free(query, FALSE);
+}
+
+const char *server_page_header(const ServerPage *page, const char *name)
+{
+    return MHD_lookup_connection_value(page->connection, MHD_HEADER_KIND, name);
+}
+
+View server_page_body(const ServerPage *page)
+{
+    return (View){(const char *)page->body->data, page->body->len};
+}
+
+json_t *server_page_peer(const ServerPage *page)
+{
+    return peer_of(page->connection);
+}
+
+static void free_bytes(void *bytes)
+{
+    g_bytes_unref(bytes);
+}
+
+void server_page_answer(ServerPage *page, unsigned status, const char *const *headers, GBytes *body)
+{
+    size_t len;
+    const void *data = g_bytes_get_data(body, &len);
+    page->response = MHD_create_response_from_buffer_with_free_callback_cls(len, (void *)(uintptr_t)data,
+                                                                            free_bytes, g_bytes_ref(body));
+    for (; *headers; headers += 2)
+        MHD_add_response_header(page->response, headers[0], headers[1]);
+    page->page_status = status;
+    page->answered = true;
+    MHD_resume_connection(page->connection);
+    http_source_resumed(page->server->source);
+}
+
+static enum MHD_Result respond_page(Request *request)
+{
+    enum MHD_Result queued = MHD_queue_response(request->connection, request->page_status, request->response);
+    MHD_destroy_response(g_steal_pointer(&request->response));
+    return queued;
+}
+
+static enum MHD_Result page_end(Request *request)
+{
+    MHD_suspend_connection(request->connection);
+    request->server->pages.take(request, request->server->pages.data);
+    return MHD_YES;
+}
+
 static enum MHD_Result request_end(Request *request)
 {
     g_autofree char *message = NULL;
     if (request->status)
         return respond_fault(request);
+    if (request->is_page && !request->server->closing)
+        return page_end(request);
     if (request->server->closing) {
-        operation_fault(&request->result, request->operation->batch, FAULT_STOPPING, "the reconciler stops");
+        operation_fault(&request->result, request->operation && request->operation->batch, FAULT_STOPPING,
+                        "the reconciler stops");
         return respond(request);
     }
     Call *call = request_call(request, &message);
@@ -235,7 +346,9 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
         *upload_len = 0;
         return MHD_YES;
     }
-    return request->answered ? respond(request) : request_end(request);
+    if (request->answered)
+        return request->is_page ? respond_page(request) : respond(request);
+    return request_end(request);
 }
 
 static void on_completed(void *cls, struct MHD_Connection *connection, void **state,
@@ -247,6 +360,9 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **st
         return;
     if (request->body)
         g_byte_array_unref(request->body);
+    g_clear_pointer(&request->response, MHD_destroy_response);
+    g_free(request->method);
+    g_free(request->path);
     operation_result_clear(&request->result);
     g_free(request);
     *state = NULL;

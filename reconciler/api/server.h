@@ -10,6 +10,27 @@
 typedef struct Server Server;
 typedef void (*ServerFunc)(Call *call, void *data); /* takes the call */
 Server *server_new(const char *state_dir, ServerFunc func, void *data, GError **error);
+
+/* ---- what is no operation: pages (GET) and forms (POST), for whoever takes them ---- */
+typedef struct ServerPage ServerPage;
+typedef struct {
+    bool (*has)(const char *path);              /* else it is answered as an operation is */
+    void (*take)(ServerPage *page, void *data); /* to be answered once, now or later */
+    void *data;
+    size_t body_max;
+} ServerPages;
+void server_set_pages(Server *server, const ServerPages *pages);
+/* Borrowed until it is answered. */
+const char *server_page_method(const ServerPage *page);
+const char *server_page_path(const ServerPage *page); /* decoded */
+char *server_page_query(const ServerPage *page);      /* new string */
+const char *server_page_header(const ServerPage *page, const char *name);
+View server_page_body(const ServerPage *page);
+/* The user at the other end, by the kernel's word; new reference, NULL: it is not known. */
+json_t *server_page_peer(const ServerPage *page);
+/* headers: name, value …, NULL. */
+void server_page_answer(ServerPage *page, unsigned status, const char *const *headers, GBytes *body);
+
 /* Removes the socket's file first, so that nobody comes any more. Calls must have been answered. */
 void server_free(Server *server);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Server, server_free)

@@ -1,12 +1,12 @@
 /* html.h: what the parts of the page share. Private to the page's renderer.
- * Holds:  everything from outside goes through html_text(). */
+ * Holds:  everything from outside goes through html_escape(). */
 #pragma once
 #include "reconciler/forecast/result.h"
 
 #define HTML_COLORS 6 /* of environments, then again from the first */
 
 /* Escaped, control characters replaced. */
-void html_text(const char *text, GString *out);
+void html_escape(const char *text, GString *out);
 
 /* The time axis that all charts of a result share. */
 typedef struct {

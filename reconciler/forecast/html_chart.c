@@ -68,7 +68,7 @@ void chart_ticks(const TimeAxis *axis, int top, int bottom, GString *out)
                                bottom);
         html_number(chart_x(axis, at), out);
         g_string_append_printf(out, "\" y=\"%d\">", bottom + 15);
-        html_text(label, out);
+        html_escape(label, out);
         g_string_append(out, "</text>");
     }
 }
@@ -173,7 +173,7 @@ static double nice_top(double value)
 static void append_value(double value, const char *unit, GString *out)
 {
     char text[G_ASCII_DTOSTR_BUF_SIZE];
-    html_text(unit, out);
+    html_escape(unit, out);
     g_ascii_formatd(text, sizeof text, value >= 1 || value == 0 ? "%.10g" : "%.2g", value);
     g_string_append(out, text);
 }
@@ -196,12 +196,12 @@ static void append_scale(double top_value, const char *unit, GString *out)
 static void append_caption(const Chart *chart, GString *out)
 {
     g_string_append_printf(out, "<figure><figcaption>");
-    html_text(chart->title, out);
+    html_escape(chart->title, out);
     g_string_append_printf(out, " <span class=\"key\"><i class=\"box %s\"></i>", chart->color);
-    html_text(chart->area_name, out);
+    html_escape(chart->area_name, out);
     if (chart->line_name) {
         g_string_append_printf(out, " <i class=\"dash %s\"></i>", chart->color);
-        html_text(chart->line_name, out);
+        html_escape(chart->line_name, out);
     }
     g_string_append(out, "</span></figcaption>");
 }
@@ -215,7 +215,7 @@ void html_chart(const TimeAxis *axis, const Chart *chart, GString *out)
     double greatest = MAX(area->max, line->max), top_value = greatest > 0 ? nice_top(greatest) : 1;
     append_caption(chart, out);
     g_string_append_printf(out, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"", CHART_WIDTH, HEIGHT);
-    html_text(chart->title, out);
+    html_escape(chart->title, out);
     g_string_append(out, ", at most ");
     append_value(greatest, chart->unit, out);
     g_string_append(out, "\">");

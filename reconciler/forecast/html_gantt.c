@@ -103,9 +103,9 @@ static void append_group_title(const Gantt *gantt, const Group *group, int y, GS
 {
     g_autofree char *count = integer_human((int64_t)group->instances->len);
     g_string_append_printf(out, "<text class=\"group\" x=\"4\" y=\"%d\">", y + 13);
-    html_text(gantt->result->environments[group->environment].name, out);
+    html_escape(gantt->result->environments[group->environment].name, out);
     g_string_append(out, " · ");
-    html_text(*group->type ? group->type : "machine", out);
+    html_escape(*group->type ? group->type : "machine", out);
     g_string_append_printf(out, "%s · %s</text>", group->spot ? " Spot" : "", count);
 }
 
@@ -124,12 +124,12 @@ static void append_bar_title(const Gantt *gantt, const ResultInstance *instance,
                         .unpriced = instance->cost_micro < 0};
     g_autofree char *cost = words_paid(&paid);
     g_string_append_printf(out, "<title>%" G_GUINT64_FORMAT " ", instance->number);
-    html_text(instance->type, out);
+    html_escape(instance->type, out);
     g_string_append_printf(out, ", from %s for %s, busy %s, cost ", from, lived, busy);
-    html_text(cost, out);
+    html_escape(cost, out);
     if (instance->reason) {
         g_string_append(out, "; ");
-        html_text(instance->reason, out);
+        html_escape(instance->reason, out);
     }
     g_string_append(out, "</title>");
 }

@@ -7,7 +7,7 @@
 #define CHARTS_MAX 12   /* of queues, of environments */
 #define BARS_MAX   3000 /* of instances on the page */
 
-void html_text(const char *text, GString *out)
+void html_escape(const char *text, GString *out)
 {
     g_autofree char *valid = g_utf8_make_valid(text ? text : "", -1);
     for (const char *at = valid; *at; at = g_utf8_next_char(at)) {
@@ -34,12 +34,12 @@ void html_text(const char *text, GString *out)
 static void table_open(const char *caption, const char *const *heads, GString *out)
 {
     g_string_append(out, "<div class=\"wide\"><table><caption>");
-    html_text(caption, out);
+    html_escape(caption, out);
     g_string_append(out, "</caption><thead><tr>");
     for (size_t i = 0; heads[i]; i++) {
         bool is_figure = *heads[i] == '#';
         g_string_append_printf(out, "<th scope=\"col\"%s>", is_figure ? " class=\"n\"" : "");
-        html_text(heads[i] + is_figure, out);
+        html_escape(heads[i] + is_figure, out);
         g_string_append(out, "</th>");
     }
     g_string_append(out, "</tr></thead><tbody>\n");
@@ -56,7 +56,7 @@ static void table_close(size_t left_out, GString *out)
 static void cell(const char *text, GString *out)
 {
     g_string_append(out, "<td>");
-    html_text(text, out);
+    html_escape(text, out);
     g_string_append(out, "</td>");
 }
 
@@ -64,7 +64,7 @@ static void cell(const char *text, GString *out)
 static void figure(char *text, GString *out)
 {
     g_string_append(out, "<td class=\"n\">");
-    html_text(text, out);
+    html_escape(text, out);
     g_string_append(out, "</td>");
     g_free(text);
 }
@@ -200,9 +200,9 @@ static void runs_table(const SimulationResult *result, GString *out)
 static void tile(const char *name, char *text, GString *out)
 {
     g_string_append(out, "<div><dt>");
-    html_text(name, out);
+    html_escape(name, out);
     g_string_append(out, "</dt><dd>");
-    html_text(text, out);
+    html_escape(text, out);
     g_string_append(out, "</dd></div>");
     g_free(text);
 }
@@ -240,7 +240,7 @@ static void violations_list(const GPtrArray *violations, GString *out)
     g_string_append(out, "<div class=\"bad\" role=\"alert\"><strong>Asserted, and not so</strong><ul>");
     for (guint i = 0; i < violations->len; i++) {
         g_string_append(out, "<li>");
-        html_text(((const Violation *)violations->pdata[i])->text, out);
+        html_escape(((const Violation *)violations->pdata[i])->text, out);
         g_string_append(out, "</li>");
     }
     g_string_append(out, "</ul></div>\n");
@@ -253,7 +253,7 @@ static void notes_list(char **notes, GString *out)
     g_string_append(out, "<h3>What it rests on</h3><ul class=\"notes\">");
     for (char **note = notes; *note; note++) {
         g_string_append(out, "<li>");
-        html_text(*note, out);
+        html_escape(*note, out);
         g_string_append(out, "</li>");
     }
     g_string_append(out, "</ul>\n");
@@ -418,7 +418,7 @@ static void append_subtitle(const SimulationResult *result, GString *out)
 static void append_heading(const char *tag, const SimulationResult *result, GString *out)
 {
     g_string_append_printf(out, "<%s>Simulation of ", tag);
-    html_text(result->source, out);
+    html_escape(result->source, out);
     g_string_append_printf(out, "</%s>\n", tag);
 }
 
@@ -430,7 +430,7 @@ void simulation_html(const SimulationResult *result, const SimulationResult *oth
         out,
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/>"
         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/><title>Simulation of ");
-    html_text(result->source, out);
+    html_escape(result->source, out);
     g_string_append_printf(out, "</title><style>%s</style></head><body><main>\n", style);
     if (other) {
         g_string_append(out, "<h1>Two simulations of one workload</h1>\n");

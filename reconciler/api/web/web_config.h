@@ -6,15 +6,14 @@
 #pragma once
 #include <glib.h>
 #include "reconciler/api/web/web_session.h"
+#include "reconciler/ports.h"
 #include "spec/base/diagnostic.h"
-
-#define WEB_CONFIG_FILE "web.yaml" /* in the state directory */
 
 /* Of user, group, email and claim each that is given has to fit; at least one is. Patterns: * stands for any
  * characters. */
 typedef struct {
-    char *user, *group, *email, *claim, *value; /* claim: its name; value: what it is or holds */
-    unsigned scopes;                            /* of KeyScope, with what they imply */
+    char *user, *group, *email, *claim, *value;     /* claim: its name; value: what it is or holds */
+    unsigned scopes;                                /* of KeyScope, with what they imply */
     char **queues, **shares, **roles, **host_paths; /* as of keys; NULL: all */
     bool is_unprivileged;
 } WebRule;
@@ -26,9 +25,9 @@ typedef struct {
 } WebProvider;
 
 typedef struct {
-    char *url;          /* where browsers find the page, without a slash at its end; NULL: not told */
-    GPtrArray *rules;   /* of WebRule*, as they stand in the file */
-    WebProvider *oidc;  /* NULL: none */
+    char *url;         /* where browsers find the page, without a slash at its end; NULL: not told */
+    GPtrArray *rules;  /* of WebRule*, as they stand in the file */
+    WebProvider *oidc; /* NULL: none */
 } WebConfig;
 
 WebConfig *web_config_parse(View text, const char *file, DiagnosticList *diagnostics);

@@ -1,0 +1,76 @@
+/* web_stream.c: tells a page that something happened (server-sent events, HTML Living Standard 9.2).
+ *
+ * An answer ends as soon as there is something to tell, and the browser comes again after the time that it
+ * says ("retry"), with the id that it saw last: so nothing is told more often than that however much happens,
+ * who asks is asked for anew each time, and an answer is one like any other. */
+#include "reconciler/api/access.h"
+#include "reconciler/api/web/web_internal.h"
+#include "spec/base/units.h"
+
+#define AGAIN_MS    1000
+#define PATIENCE_MS 20000 /* below what connections are given (LISTENER_REQUEST_MS) */
+#define HTTP_OK     200
+#define HTTP_NO     204 /* the browser does not come again */
+
+typedef struct {
+    WebAnswerFunc answer;
+    void *data;
+} Stream;
+
+static void answer_text(const Stream *stream, unsigned status, const char *text)
+{
+    static const char *const headers[] = {"Content-Type",
+                                          "text/event-stream",
+                                          "Cache-Control",
+                                          "no-store",
+                                          "X-Content-Type-Options",
+                                          "nosniff",
+                                          NULL};
+    g_autoptr(GBytes) body = g_bytes_new(text, strlen(text));
+    stream->answer(&(WebAnswer){status, headers, body}, stream->data);
+}
+
+static void events_answered(Call *call)
+{
+    g_autofree Stream *stream = call->owner;
+    g_autofree char *text = NULL;
+    json_t *body = call->result.body;
+    int64_t last = number_of(body, "newest");
+    if (call->result.http_status != HTTP_OK)
+        text = g_strdup_printf("retry: %d\n\n", PATIENCE_MS);
+    else if (json_array_size(json_object_get(body, "events")) == 0)
+        text = g_strdup_printf("retry: %d\nid: %" G_GINT64_FORMAT "\n\n", AGAIN_MS, last);
+    else
+        text = g_strdup_printf("retry: %d\nid: %" G_GINT64_FORMAT "\ndata: %" G_GINT64_FORMAT "\n\n",
+                               AGAIN_MS, last, last);
+    call_free(call);
+    answer_text(stream, HTTP_OK, text);
+}
+
+static char *stream_refusal(const WebRequest *request, const Operation *events)
+{
+    if (request->key)
+        return access_refusal(request->key, events, NULL, VIEW(""));
+    return request->scopes & KEY_READ ? NULL : g_strdup("it needs the scope read");
+}
+
+void stream_handle(Web *web, const WebRequest *request)
+{
+    const Operation *events = operation_find_name("events");
+    const Stream stream = {request->answer, request->data};
+    g_autofree char *refusal = stream_refusal(request, events);
+    int64_t after;
+    if (refusal) { /* who sees some queues only has pages that are refreshed by hand */
+        answer_text(&stream, HTTP_NO, "");
+        return;
+    }
+    bool is_again =
+        request->last_event_id && integer_parse(view_from(request->last_event_id), &after) && after >= 0;
+    json_t *body = is_again ? json_pack("{s:i,s:i,s:I}", "limit", 1, "timeoutMs", PATIENCE_MS, "after",
+                                        (json_int_t)after)
+                            : json_pack("{s:i}", "limit", 1);
+    Call *call = call_new(events, body);
+    call->answer = events_answered;
+    call->owner = g_memdup2(&stream, sizeof stream);
+    web->options.call(call, web->options.data);
+}
