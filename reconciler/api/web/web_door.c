@@ -438,7 +438,7 @@ static void sign_out_take(ListenerRequest *request, void *data)
 
 /* ---- links ---- */
 
-/* scopes of the request narrow what who asks may. 0: it failed. */
+/* What of what who asks may the request wants. 0: it failed. */
 static unsigned scopes_of(Call *call, unsigned may)
 {
     const json_t *list = json_object_get(call->request, "scopes"), *item;
@@ -453,10 +453,11 @@ static unsigned scopes_of(Call *call, unsigned may)
         }
         wanted |= scope;
     }
-    unsigned left = list ? may & wanted : may;
-    if (!left)
-        call_fail(call, FAULT_REFUSED, "the key may nothing of these scopes");
-    return left;
+    if (!(wanted & ~may))
+        return list ? wanted : may;
+    g_autofree char *has = key_scopes_text(may);
+    call_fail(call, FAULT_REFUSED, "scopes: the key may no more than %s", has);
+    return 0;
 }
 
 /* Who may open the socket may do everything. NULL: the call has failed. */
