@@ -25,6 +25,7 @@
 #include "reconciler/replay.h"
 #include "reconciler/schedule/reason.h"
 #include "reconciler/source/policy_file.h"
+#include "reconciler/web_fetcher.h"
 #include "reconciler/store/lease.h"
 #include <errno.h>
 #include <openssl/crypto.h>
@@ -74,6 +75,7 @@ struct HostHandle {
     Hooks *hooks;   /* NULL: nothing is served over TCP */
     Remote *remote; /* with them */
     WebDoor *door;  /* with them */
+    WebFetcher *fetcher;
     EventStreams *streams;
     Publisher *publisher;  /* NULL: nothing is published */
     BackupKeeper *backups; /* NULL: none are made */
@@ -286,11 +288,13 @@ static void reload_tls(HostHandle *handle)
 static WebDoor *door_of(HostHandle *handle, GError **error)
 {
     WebConfig *config = web_config_load(handle->web_path, handle->web_is_named, error);
+    handle->fetcher = web_fetcher_new();
     const WebDoorOptions options = {.proxies = handle->proxies,
                                     .proxies_len = handle->proxies_len,
                                     .is_encrypted = handle->tls_cert != NULL,
                                     .user_header = handle->web_user_header,
                                     .groups_header = handle->web_groups_header,
+                                    .fetch = web_fetcher_port(handle->fetcher),
                                     .clock = clock_port(handle->clock),
                                     .log = log_port(handle),
                                     .setting = remote_setting,
@@ -452,6 +456,7 @@ static void end_all(HostHandle *handle)
     }
     hooks_stop(handle->hooks);
     remote_stop(handle->remote);
+    g_clear_pointer(&handle->fetcher, web_fetcher_free);
     web_door_stop(handle->door);
     event_streams_stop(handle->streams);
     if (handle->clock)

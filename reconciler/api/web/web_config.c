@@ -117,12 +117,14 @@ static void take_rule(Reading *reading, const Node *entry)
 }
 
 /* What is sent there can be read on the way, and another one can answer in its place. */
-static bool is_exposed(const char *url)
+bool web_url_is_exposed(const char *url)
 {
-    g_autoptr(GUri) parsed = g_uri_parse(url, G_URI_FLAGS_NONE, NULL);
-    const char *host = parsed ? g_uri_get_host(parsed) : NULL;
     static const char *const here[] = {"localhost", "127.0.0.1", "::1", NULL};
-    return !host || (strcmp(g_uri_get_scheme(parsed), "https") != 0 && !g_strv_contains(here, host));
+    g_autoptr(GUri) parsed = g_uri_parse(url, G_URI_FLAGS_NONE, NULL);
+    const char *host = parsed ? g_uri_get_host(parsed) : NULL, *scheme = host ? g_uri_get_scheme(parsed) : "";
+    if (strcmp(scheme, "https") == 0)
+        return false;
+    return strcmp(scheme, "http") != 0 || !g_strv_contains(here, host);
 }
 
 static void take_provider(Reading *reading, const Node *entry)
@@ -139,7 +141,7 @@ static void take_provider(Reading *reading, const Node *entry)
                               .label = text_of(entry, "label")};
     if (!provider->scopes)
         provider->scopes = g_strsplit("profile email", " ", -1);
-    if (is_exposed(provider->issuer))
+    if (web_url_is_exposed(provider->issuer))
         report(reading, node_get(entry, "issuer"),
                "it is not encrypted, and not on this machine: whoever is on the way could sign in as anybody",
                "use https");
@@ -193,8 +195,8 @@ WebConfig *web_config_load(const char *path, bool must_exist, GError **error)
     g_autoptr(GString) faults = g_string_new(NULL);
     diagnostic_list_render(diagnostics, DIAGNOSTIC_TEXT, faults);
     g_strchomp(faults->str);
-    g_set_error(error, SOURCE_ERROR, SOURCE_ERROR_UNREADABLE,
-                "who may use the web page cannot be read:\n%s", faults->str);
+    g_set_error(error, SOURCE_ERROR, SOURCE_ERROR_UNREADABLE, "who may use the web page cannot be read:\n%s",
+                faults->str);
     return NULL;
 }
 

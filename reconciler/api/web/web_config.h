@@ -36,6 +36,9 @@ WebConfig *web_config_load(const char *path, bool must_exist, GError **error);
 void web_config_free(WebConfig *config); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(WebConfig, web_config_free)
 
+/* Neither encrypted nor on this machine, or no address at all. */
+bool web_url_is_exposed(const char *url);
+
 /* Who somebody is, as a proxy or a provider says. Borrowed. */
 typedef struct {
     const char *user;

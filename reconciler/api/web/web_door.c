@@ -2,6 +2,7 @@
 #include "reconciler/api/web/web_door.h"
 #include <string.h>
 #include "reconciler/api/peer.h"
+#include "reconciler/api/web/oidc.h"
 #include "reconciler/api/web/web.h"
 #include "reconciler/api/web/web_sign_in.h"
 
@@ -13,6 +14,8 @@
 #define HTTP_MANY        429
 #define HTTP_STOPPING    503
 #define EVERYTHING       (KEY_READ | KEY_SUBMIT | KEY_REGISTER | KEY_ADMIN)
+#define HTTP_GATEWAY     502
+#define LOGIN            "_login" /* of a cookie: a sign-in that is under way */
 #define ASSETS_PATH      "/assets/"
 #define STREAM_TYPE      "text/event-stream"
 
@@ -32,11 +35,12 @@ struct WebDoor {
     WebConfig *config;
     WebSessions *sessions;
     Web *web;
+    Oidc *oidc;
     char *address; /* where browsers on this machine find it, as far as the daemon can tell */
     char *cookie;  /* its name, but for "__Host-" */
     Rate told;
     int64_t refused_len; /* since one was told last */
-    ListenerRoute routes[4];
+    ListenerRoute routes[6];
 };
 
 /* Who asks, and how it is known. */
@@ -153,25 +157,27 @@ static bool is_secure(const WebDoor *door, const ListenerRequest *request)
 
 /* ---- cookies ---- */
 
-static char *cookie_name(const WebDoor *door, bool is_of_host)
+/* suffix: "" or LOGIN. New string. */
+static char *cookie_name(const WebDoor *door, bool is_of_host, const char *suffix)
 {
-    return g_strconcat(is_of_host ? "__Host-" : "", door->cookie, NULL);
+    return g_strconcat(is_of_host ? "__Host-" : "", door->cookie, suffix, NULL);
 }
 
 /* age_s 0: it is taken away. New string. */
-static char *cookie_set(const WebDoor *door, const ListenerRequest *request, const char *value, int64_t age_s)
+static char *cookie_set(const WebDoor *door, const ListenerRequest *request, const char *suffix,
+                        const char *value, int64_t age_s)
 {
     bool is_of_host = is_secure(door, request);
-    g_autofree char *name = cookie_name(door, is_of_host);
+    g_autofree char *name = cookie_name(door, is_of_host, suffix);
     return g_strdup_printf("%s=%s; Path=/; Max-Age=%" G_GINT64_FORMAT "; HttpOnly; SameSite=Lax%s", name,
                            value, age_s, is_of_host ? "; Secure" : "");
 }
 
 /* New string; NULL: there is none. */
-static char *cookie_get(const WebDoor *door, const ListenerRequest *request)
+static char *cookie_get(const WebDoor *door, const ListenerRequest *request, const char *suffix)
 {
     const char *header = listener_header(request, "cookie");
-    g_autofree char *name = cookie_name(door, is_secure(door, request));
+    g_autofree char *name = cookie_name(door, is_secure(door, request), suffix);
     size_t len = strlen(name);
     g_auto(GStrv) cookies = g_strsplit(header ? header : "", ";", -1);
     for (char **cookie = cookies; *cookie; cookie++) {
@@ -218,7 +224,7 @@ static void ask_by_header(const WebDoor *door, const ListenerRequest *request, A
 
 static void ask_by_session(const WebDoor *door, const ListenerRequest *request, Asking *asking)
 {
-    asking->session = cookie_get(door, request);
+    asking->session = cookie_get(door, request, "");
     if (!asking->session)
         return;
     const WebUser *user = web_session_find(door->sessions, asking->session, monotonic_ms(door));
@@ -393,11 +399,11 @@ static void let_in(WebDoor *door, ListenerRequest *request, WebUser *user, const
 {
     g_autofree char *who = peer_text(user->peer);
     tell(door, LOG_LEVEL_INFO, "signed in to the web page: %.200s", who);
-    g_autofree char *before = cookie_get(door, request);
+    g_autofree char *before = cookie_get(door, request, "");
     if (before)
         web_session_close(door->sessions, before);
     g_autofree char *session = web_session_open(door->sessions, user, monotonic_ms(door));
-    g_autofree char *cookie = cookie_set(door, request, session, WEB_SESSION_MS / 1000);
+    g_autofree char *cookie = cookie_set(door, request, "", session, WEB_SESSION_MS / 1000);
     answer_redirect(request, path, cookie);
 }
 
@@ -432,8 +438,87 @@ static void sign_out_take(ListenerRequest *request, void *data)
     }
     if (asking.session)
         web_session_close(door->sessions, asking.session);
-    g_autofree char *cookie = cookie_set(door, request, "", 0);
+    g_autofree char *cookie = cookie_set(door, request, "", "", 0);
     answer_redirect(request, "/sign-in", cookie);
+}
+
+/* ---- signing in with a provider ---- */
+
+/* A browser that waits. */
+typedef struct {
+    WebDoor *door;
+    ListenerRequest *request;
+    char *browser; /* what its cookie will say */
+} Waiting;
+
+static Waiting *waiting_new(WebDoor *door, ListenerRequest *request)
+{
+    Waiting *waiting = g_new0(Waiting, 1);
+    *waiting = (Waiting){.door = door, .request = request};
+    return waiting;
+}
+
+static void fail_provider(WebDoor *door, ListenerRequest *request, const char *error)
+{
+    g_autofree char *why = g_strdup_printf("The sign-in failed: %s.", error);
+    tell_refused(door, error);
+    answer_sign_in(door, request, door->is_stopping ? HTTP_STOPPING : HTTP_GATEWAY, why);
+}
+
+static void provider_begun(const char *location, const char *error, void *data)
+{
+    Waiting *waiting = data;
+    if (location) {
+        g_autofree char *cookie =
+            cookie_set(waiting->door, waiting->request, LOGIN, waiting->browser, OIDC_LOGIN_MS / 1000);
+        answer_redirect(waiting->request, location, cookie);
+    } else {
+        fail_provider(waiting->door, waiting->request, error);
+    }
+    g_free(waiting->browser);
+    g_free(waiting);
+}
+
+static void oidc_take(ListenerRequest *request, void *data)
+{
+    WebDoor *door = data;
+    if (!is_heard(door, request))
+        return;
+    Waiting *waiting = waiting_new(door, request);
+    waiting->browser = web_secret_random();
+    oidc_begin(door->oidc, waiting->browser, provider_begun, waiting);
+}
+
+static void provider_ended(const json_t *claims, const char *error, void *data)
+{
+    g_autofree Waiting *waiting = data;
+    WebDoor *door = waiting->door;
+    WebUser *user = claims ? oidc_admit(door->config, claims) : NULL;
+    if (user) {
+        let_in(door, waiting->request, user, "/");
+    } else if (claims) {
+        tell_refused(door, "no rule of web.yaml fits whom the provider signed in");
+        answer_sign_in(door, waiting->request, HTTP_REFUSED,
+                       "The provider knows you, and no rule of this muster fits you. Ask whoever runs it.");
+    } else {
+        fail_provider(door, waiting->request, error);
+    }
+}
+
+static void callback_take(ListenerRequest *request, void *data)
+{
+    WebDoor *door = data;
+    View query = query_of(request);
+    g_autofree char *browser = cookie_get(door, request, LOGIN), *state = member(query, "state"),
+                    *code = member(query, "code"), *issuer = member(query, "iss"),
+                    *error = member(query, "error");
+    const OidcReturn back = {state, code, issuer, error};
+    if (!is_heard(door, request))
+        return;
+    if (!browser || !state)
+        fail_provider(door, request, "this browser has begun none");
+    else
+        oidc_end(door->oidc, browser, &back, provider_ended, waiting_new(door, request));
 }
 
 /* ---- links ---- */
@@ -536,8 +621,12 @@ WebDoor *web_door_new(const WebDoorOptions *options, WebConfig *config)
                       .address = g_strdup(""),
                       .cookie = g_strdup("muster")};
     door->web = web_new(&(WebOptions){.call = web_call, .now_ms = web_now_ms, .data = door});
+    door->oidc = oidc_new(&options->fetch, &options->clock);
+    oidc_set_provider(door->oidc, config->oidc, config->url);
     const ListenerRoute routes[] = {
         {.method = "GET", .path = "/sign-in", .take = sign_in_take},
+        {.method = "GET", .path = "/sign-in/oidc", .take = oidc_take},
+        {.method = "GET", .path = "/sign-in/callback", .take = callback_take},
         {.method = "POST", .path = "/sign-out", .body_max = WEB_FORM_MAX, .take = sign_out_take},
         {.method = "GET", .path = "/", .take = page_take},
         {.method = LISTENER_ANY_METHOD,
@@ -574,14 +663,17 @@ void web_door_set_address(WebDoor *door, const char *address)
 
 void web_door_set_config(WebDoor *door, WebConfig *config)
 {
+    oidc_set_provider(door->oidc, config->oidc, config->url);
     web_config_free(door->config);
     door->config = config;
 }
 
 void web_door_stop(WebDoor *door)
 {
-    if (door)
-        door->is_stopping = true;
+    if (!door)
+        return;
+    door->is_stopping = true;
+    oidc_stop(door->oidc);
 }
 
 void web_door_free(WebDoor *door)
@@ -589,6 +681,7 @@ void web_door_free(WebDoor *door)
     if (!door)
         return;
     web_free(door->web);
+    oidc_free(door->oidc);
     web_sessions_free(door->sessions);
     web_config_free(door->config);
     g_free(door->proxies);
