@@ -24,10 +24,14 @@ BENCH_DEPS  := coinor-cbc
 # The one program of Debian's prometheus that tests want (19 MB to fetch, 48 MB there): the package would start a server and bring a web page's libraries.
 UNPACK_PROMTOOL = unpack=$$(mktemp -d) && cd $$unpack && apt-get download -q prometheus && dpkg-deb --fsys-tarfile prometheus_*.deb | tar -xO ./usr/bin/promtool >promtool && \
                   $(SUDO) install -m755 promtool /usr/local/bin/promtool; rm -rf "$$unpack"
+# A provider of OpenID Connect that tests sign in with, from npm, at the versions of its lock file. Nothing of it is in what is built.
+OIDC_TEST   := tests/support/oidc
+NODE_DEPS   := $(shell command -v npm >/dev/null 2>&1 || echo nodejs npm)
+UNPACK_OIDC  = cd $(OIDC_TEST) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 # What nothing can be compiled without; and what `make test` and `make demo` install besides when it is not there.
 NO_LIBS     := $(shell { command -v $(firstword $(CC)) && command -v pkg-config && pkg-config --exists $(PACKAGES); } >/dev/null 2>&1 || echo yes)
 MISSING     := $(or $(NO_LIBS),$(shell { PATH=$$PATH:/usr/sbin; command -v prove && command -v strace && command -v curl && command -v git && \
-               command -v sshd && command -v ssh-keygen && command -v gpg && command -v lighttpd && command -v openssl; } >/dev/null 2>&1 || echo yes))
+               command -v sshd && command -v ssh-keygen && command -v gpg && command -v lighttpd && command -v openssl && [ -e $(OIDC_TEST)/node_modules/oidc-provider ]; } >/dev/null 2>&1 || echo yes))
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef \
             -Wwrite-strings
@@ -125,10 +129,12 @@ all: $(BUILD)/muster $(BUILD)/muster-launcher $(if $(filter release,$(VARIANT)),
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 deps: ## install the Debian packages that building and testing need (root or sudo)
 	$(SUDO) apt-get update -q
-	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -q --no-install-recommends $(DEBIAN_DEPS)
+	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -q --no-install-recommends $(DEBIAN_DEPS) $(NODE_DEPS)
+	@[ -e $(OIDC_TEST)/node_modules/oidc-provider ] || { $(UNPACK_OIDC); } || echo 'make: npm has nothing to install: tests/e2e/web_oidc.t will be skipped' >&2
 deps-lint: ## install these and what lint, fuzz, check-valgrind, the completion tests and those of examples/ci need
 	$(SUDO) apt-get update -q
-	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -q --no-install-recommends $(DEBIAN_DEPS) $(LINT_DEPS)
+	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -q --no-install-recommends $(DEBIAN_DEPS) $(LINT_DEPS) $(NODE_DEPS)
+	@[ -e $(OIDC_TEST)/node_modules/oidc-provider ] || { $(UNPACK_OIDC); } || echo 'make: npm has nothing to install: tests/e2e/web_oidc.t will be skipped' >&2
 	@command -v promtool >/dev/null || { $(UNPACK_PROMTOOL); }
 deps-bench: ## install what `make bench` needs besides: a solver of integer programmes, for one section
 	$(SUDO) apt-get update -q

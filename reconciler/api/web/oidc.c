@@ -503,7 +503,7 @@ WebUser *oidc_admit(const WebConfig *config, const json_t *claims)
 {
     const WebProvider *provider = config->oidc;
     const char *user = provider ? member_of(claims, provider->user_claim) : NULL;
-    if (!user || !*user)
+    if (!user || !*user || g_strcmp0(member_of(claims, "iss"), provider->issuer) != 0)
         return NULL;
     bool is_verified = json_is_true(json_object_get(claims, "email_verified"));
     const char *email = is_verified ? member_of(claims, "email") : NULL,
@@ -521,5 +521,8 @@ WebUser *oidc_admit(const WebConfig *config, const json_t *claims)
                                                       : user,
                            .subject = subject,
                            .way = "oidc"};
-    return web_config_admit(config, &who);
+    WebUser *admitted = web_config_admit(config, &who);
+    if (admitted)
+        admitted->claims = json_deep_copy(claims);
+    return admitted;
 }

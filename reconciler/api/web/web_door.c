@@ -661,11 +661,28 @@ void web_door_set_address(WebDoor *door, const char *address)
     door->cookie = g_strconcat("muster_", colon + 1, NULL);
 }
 
+/* Who came by the socket, by a key or by a proxy is not judged by what a provider said. */
+static bool stays(WebUser *user, void *data)
+{
+    const WebDoor *door = data;
+    if (!user->claims)
+        return true;
+    WebUser *now = door->config->oidc ? oidc_admit(door->config, user->claims) : NULL;
+    if (!now)
+        return false;
+    WebUser before = *user;
+    *user = *now;
+    *now = before;
+    web_user_free(now);
+    return true;
+}
+
 void web_door_set_config(WebDoor *door, WebConfig *config)
 {
     oidc_set_provider(door->oidc, config->oidc, config->url);
     web_config_free(door->config);
     door->config = config;
+    web_sessions_judge(door->sessions, stays, door);
 }
 
 void web_door_stop(WebDoor *door)

@@ -32,7 +32,8 @@ WebDoor *web_door_new(const WebDoorOptions *options, WebConfig *config);
 const ListenerRoute *web_door_routes(const WebDoor *door, size_t *ret_len);
 /* Where the listener listens ("127.0.0.1:8080"): goes into links and cookies. */
 void web_door_set_address(WebDoor *door, const char *address);
-/* Rules that hold from now on; config is taken. Who has signed in by one that is gone has signed out. */
+/* Rules that hold from now on; config is taken. Whom a provider signed in is judged
+ * by them anew. */
 void web_door_set_config(WebDoor *door, WebConfig *config);
 /* False: the call is not one of the door's, and is still the caller's. A link that signs in is asked for here
  * ("weblink"), and not of the engine: nothing of it may be recorded. */

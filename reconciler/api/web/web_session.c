@@ -29,6 +29,7 @@ WebUser *web_user_copy(const WebUser *user)
     key_clone(&user->key, &copy->key);
     copy->key_id = g_strdup(user->key_id);
     copy->peer = json_deep_copy(user->peer);
+    copy->claims = user->claims ? json_deep_copy(user->claims) : NULL;
     return copy;
 }
 
@@ -39,6 +40,7 @@ void web_user_free(WebUser *user)
     g_free(user->key_id);
     key_clear(&user->key);
     json_decref(user->peer);
+    json_decref(user->claims);
     g_free(user);
 }
 
@@ -181,4 +183,22 @@ void web_session_close(WebSessions *sessions, const char *text)
 {
     g_autofree char *digest = digest_of(text);
     g_hash_table_remove(sessions->sessions, digest);
+}
+
+typedef struct {
+    bool (*stays)(WebUser *user, void *data);
+    void *data;
+} Judge;
+
+static gboolean is_out(gpointer digest, gpointer value, gpointer data)
+{
+    const Judge *judge = data;
+    const Entry *entry = value;
+    (void)digest;
+    return !judge->stays(entry->user, judge->data);
+}
+
+void web_sessions_judge(WebSessions *sessions, bool (*stays)(WebUser *user, void *data), void *data)
+{
+    g_hash_table_foreach_remove(sessions->sessions, is_out, &(Judge){stays, data});
 }

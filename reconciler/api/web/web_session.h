@@ -20,10 +20,11 @@
 
 /* Who it is, and what that one may. */
 typedef struct {
-    char *key_id; /* of whom the session is by a key: it ends with the key; NULL: of another one */
-    Key key;      /* what it may; its name is what is shown */
-    json_t *peer; /* as operations are told it */
-    Rate rate;    /* of the key's requests */
+    char *key_id;   /* of whom the session is by a key: it ends with the key; NULL: of another one */
+    Key key;        /* what it may; its name is what is shown */
+    json_t *peer;   /* as operations are told it */
+    json_t *claims; /* of whom a provider signed in; NULL: of another one */
+    Rate rate;      /* of the key's requests */
 } WebUser;
 
 WebUser *web_user_copy(const WebUser *user);
@@ -47,6 +48,8 @@ WebUser *web_link_use(WebSessions *sessions, const char *text, int64_t now_ms);
 char *web_session_open(WebSessions *sessions, WebUser *user, int64_t now_ms);
 /* NULL: it is none, or has ended. Borrowed, until another call changes sessions. */
 WebUser *web_session_find(WebSessions *sessions, const char *text, int64_t now_ms);
+/* Ends the sessions of whom stays() does not let stay. */
+void web_sessions_judge(WebSessions *sessions, bool (*stays)(WebUser *user, void *data), void *data);
 void web_session_close(WebSessions *sessions, const char *text);
 
 /* The token of the forms of whom `of` names: a session's text, or a user that a proxy names; new string. */

@@ -83,6 +83,23 @@ static void test_copy(void)
     g_assert_true(json_equal(copy->peer, user->peer));
 }
 
+static bool is_anna(WebUser *user, void *data)
+{
+    (void)data;
+    user->key.scopes = KEY_ADMIN;
+    return strcmp(user->key.name, "anna") == 0;
+}
+
+static void test_judge(void)
+{
+    g_autoptr(WebSessions) sessions = web_sessions_new();
+    g_autofree char *anna = web_session_open(sessions, user_new("anna"), 0),
+                    *bert = web_session_open(sessions, user_new("bert"), 0);
+    web_sessions_judge(sessions, is_anna, NULL);
+    g_assert_null(web_session_find(sessions, bert, 1));
+    g_assert_cmpuint(web_session_find(sessions, anna, 1)->key.scopes, ==, KEY_ADMIN);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -91,5 +108,6 @@ int main(int argc, char **argv)
     g_test_add_func("/web_session/bounds", test_bounds);
     g_test_add_func("/web_session/tokens", test_tokens);
     g_test_add_func("/web_session/copy", test_copy);
+    g_test_add_func("/web_session/judge", test_judge);
     return g_test_run();
 }
