@@ -253,6 +253,8 @@ OperationContext reconciler_context(Reconciler *reconciler)
                               .budget = &reconciler->budget,
                               .providers = reconciler->providers,
                               .meters = reconciler->meters,
+                              .pending = source_pending,
+                              .pending_data = reconciler,
                               .growth = growth_explain,
                               .standing = growth_standing,
                               .growth_data = &reconciler->growth_view};

@@ -373,6 +373,7 @@ static void task_hold(ApplyTask *task)
                        .reason = plan->message,
                        .saved = plan->saved,
                        .summary = json_object_get(plan->plan_json, "summary"),
+                       .plan = plan->plan_json,
                        .needed_deletes = plan->needed_deletes,
                        .needs_first_run = plan->needs_first_run};
     source_hold(reconciler, &state, &hold);

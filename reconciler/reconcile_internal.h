@@ -42,6 +42,7 @@ typedef struct {
     bool approval_required;
     bool is_suspended;  /* as it was seen last */
     char *held;         /* the plan that waits, as plan_save() writes it; NULL: none, or not made again yet */
+    json_t *held_plan;  /* the same, as `plan -o json` writes it */
     GPtrArray *earlier; /* of char*: plans that waited before, oldest first */
     bool is_stopped;    /* by what the state was at stopped_epoch */
     uint64_t stopped_epoch;
@@ -51,6 +52,7 @@ typedef struct {
 typedef struct {
     const char *plan_id, *reason, *saved;
     json_t *summary;
+    json_t *plan;           /* as `plan -o json` writes it */
     int64_t needed_deletes; /* 0: none */
     bool needs_first_run;
 } SourceHold;
@@ -310,6 +312,8 @@ json_t *approval_earlier_json(const json_t *before, const char *plan_id);
 /* reconcile_source.c */
 FollowedSource *followed_find(const Reconciler *reconciler, const char *name);
 /* Its plan waits. */
+/* The plan that waits; for OperationContext.pending. data: Reconciler. */
+json_t *source_pending(const char *name, void *data);
 void source_hold(Reconciler *reconciler, const SourceState *state, const SourceHold *hold);
 /* What is in force asks for an approval, as it is kept with the source. */
 bool source_approval_stands(const Reconciler *reconciler, const char *name);

@@ -14,6 +14,7 @@ void followed_free(void *data)
     g_free(followed->recorded);
     g_free(followed->refused);
     manifest_set_unref(followed->carried);
+    json_decref(followed->held_plan);
     g_free(followed->path);
     g_free(followed->provider);
     g_free(followed->values);
@@ -76,6 +77,12 @@ static void set_behind(json_t *source, json_t *remote, int64_t now_ms)
         json_object_del(remote, "behindSince");
     else if (!json_object_get(remote, "behindSince"))
         json_set_number(remote, "behindSince", now_ms);
+}
+
+json_t *source_pending(const char *name, void *data)
+{
+    const FollowedSource *followed = followed_find(data, name);
+    return followed ? followed->held_plan : NULL;
 }
 
 /* How a source stands. message: why it is broken or waits; waiting: the plan that waits, taken. */
@@ -192,8 +199,10 @@ static void record_broken(Reconciler *reconciler, const SourceState *state)
 }
 
 /* The plan that waited is another one now (held), or none does. */
-static void followed_hold(FollowedSource *followed, const char *held)
+static void followed_hold(FollowedSource *followed, const char *held, json_t *plan)
 {
+    json_decref(followed->held_plan);
+    followed->held_plan = json_incref(plan);
     if (g_strcmp0(followed->held, held) == 0)
         return;
     if (followed->held)
@@ -239,7 +248,7 @@ void source_note(Reconciler *reconciler, const SourceState *state, SourceStandin
     if (!message)
         g_clear_pointer(&followed->recorded, g_free);
     Standing shown = {.word = standing_words[standing], .message = message};
-    followed_hold(followed, NULL);
+    followed_hold(followed, NULL, NULL);
     set_source(reconciler, state, &shown);
     tell_standing(reconciler, followed, state->revision ? state->revision : state->tried, standing, message);
 }
@@ -270,7 +279,7 @@ void source_rest(Reconciler *reconciler, const SourceState *state)
     json_t *before = json_incref(json_object_get(sources, state->name));
     Standing standing = {.word = "ok", .is_resting = true};
     g_clear_pointer(&followed->recorded, g_free);
-    followed_hold(followed, NULL);
+    followed_hold(followed, NULL, NULL);
     followed->is_stopped = false;
     set_source(reconciler, state, &standing);
     tell_standing(reconciler, followed, state->revision, SOURCE_OK, NULL);
@@ -322,7 +331,7 @@ void source_hold(Reconciler *reconciler, const SourceState *state, const SourceH
     json_decref(sources);
     followed->is_stopped = false;
     tell_standing(reconciler, followed, state->revision, SOURCE_OK, NULL);
-    followed_hold(followed, hold->saved);
+    followed_hold(followed, hold->saved, hold->plan);
     set_source(reconciler, state, &standing);
     if (!is_new)
         return;

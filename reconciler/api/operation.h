@@ -89,7 +89,11 @@ typedef struct {
     ExplainGrowthFunc growth; /* why environments buy nothing; NULL offline */
     EnvironmentStandingFunc standing; /* NULL offline: what is committed says */
     void *growth_data;                /* of both */
-    struct Meters *meters;            /* meters.h; NULL: nothing is counted */
+    json_t *(*pending)(const char *source,
+                       void *data); /* the plan of a source that waits for an approval, as `plan -o json`
+                                       writes it; borrowed; NULL: none, or not made again yet. NULL offline */
+    void *pending_data;
+    struct Meters *meters; /* meters.h; NULL: nothing is counted */
 } OperationContext;
 
 struct Operation {
@@ -239,6 +243,7 @@ OPERATION(bulk)
 OPERATION(end)
 OPERATION(apply)
 OPERATION(approve)
+OPERATION(pending)
 OPERATION(progress)
 OPERATION(wait)
 OPERATION(start)

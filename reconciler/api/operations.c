@@ -61,6 +61,7 @@ static const Operation operations[] = {
     {"terminate", false, true, false, true, end_step, end_gather},
     {"apply", false, true, false, true, apply_step, NULL},
     {"approve", false, true, false, true, approve_step, NULL},
+    {"pending", false, false, false, false, pending_step, NULL},
     {"progress", false, false, false, true, progress_step, progress_gather},
     {"wait", false, false, false, false, wait_step, wait_gather},
     {"start", false, true, false, true, start_step, NULL},

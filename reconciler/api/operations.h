@@ -20,8 +20,9 @@
  *                                   "suspended"?:{"since","until"?,"reason","actor"},
  *                                   "remote"?:{"state":"ok|unreachable|held","message","head","checkedAt","behindSince","behindSeconds"}}],
  *                       "applies":[{apply}],
- * "queues":[{"name","state","priority","counts":{"SUBMITTED":n,…},"environments":[…]}],
- *                       "environments":[{"name","provider","state","status","usedVcpus","maxvCpus","launches"}],
+ * "queues":[{"name","state","priority","counts":{"SUBMITTED":n,…},"environments":[…],"oldestRunnableSince"?,
+ * "oldestIsAtLeast"?: true where there is too much to look at all of it,"endedLastHour": since the process
+ * began at most}], "environments":[{"name","provider","state","status","usedVcpus","maxvCpus","launches"}],
  *                       "runs":[{run, unfinished only}], "omitted":{"runs":n,…} rows beyond 200 of a kind,
  * "instance":{"vcpus","memoryMib","gpus","notice"}, "jobs":{"unfinished":n}} get {"kind","name"?}  kind:
  * manifest kind →
@@ -58,7 +59,9 @@
  * {"since","done":bool,"jobs":[{"jobId","jobName","status","statusReason","exitCode"?}]} start
  * {"pipeline","parameters"?:{…}} → {"run":{run}, "jobs":[…ids]} rerun {"kind","name","failed"?:bool} →
  * {"run":{run}} events {"after"?: sequence,"limit"?,"timeoutMs"?} →
- * {"events":[{"sequence","at","type","subject","message","first"?,"last"?}],"last"} run:
+ * {"events":[{"sequence","at","type","subject","message","first"?,"last"?}],"last","newest": the last that is
+ * durable}; {"before": sequence,"limit"?}: those below it, newest first. pending {"source"} → {"plan"?: the
+ * plan JSON of what waits for an approval, with 1000 changes at most, where this process has made it}. run:
  * {"id","owner","kind","name","number","state","statusReason","createdAt","stoppedAt","jobs":{"SUCCEEDED":n,…}}
  *   apply: {"id","owner","revision","planId","state","message","createdAt","endedAt","startedAt"?,"how"?,
  * "actor"?,"author"?,"signature"?,"summary":{…}}

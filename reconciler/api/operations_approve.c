@@ -27,6 +27,19 @@ static bool is_to_be_made(const World *world, const char *plan_id)
     return found;
 }
 
+/* What waits is made by the process that follows the source, and is not kept. */
+OperationStep pending_step(OperationContext *context, Call *call)
+{
+    const char *source = NULL;
+    if (!request_string(call, "source", &source))
+        return STEP_DONE;
+    json_t *plan = source && context->pending ? context->pending(source, context->pending_data) : NULL;
+    json_t *body = json_object();
+    if (plan)
+        json_object_set(body, "plan", plan);
+    return call_done(call, body);
+}
+
 /* The engine looks for it and carries it out (reconcile_approval.c). */
 OperationStep approve_step(OperationContext *context, Call *call)
 {

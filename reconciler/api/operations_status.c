@@ -62,13 +62,46 @@ json_t *json_sources(const World *world, int64_t now_ms)
     return array;
 }
 
-static json_t *status_queue(const Queue *queue)
+#define OLDEST_GROUPS_MAX 256 /* are looked at: an answer is built on the loop */
+
+/* A share's groups are in order of their heads, which are the oldest of them but for what is tried again. */
+static int64_t oldest_of(const Share *share, size_t *looked, int64_t oldest_ms)
+{
+    const RunnableGroup *group = NULL;
+    while ((group = share_group_any(share, group)) && (*looked)++ < OLDEST_GROUPS_MAX) {
+        RunnableItem item;
+        const void *at = NULL;
+        uint64_t front;
+        if (!runnable_group_item(group, &at, &item, &front))
+            continue;
+        int64_t since_ms = job_runnable_ms(item.job, item.index);
+        if (since_ms > 0 && (!oldest_ms || since_ms < oldest_ms))
+            oldest_ms = since_ms;
+    }
+    return oldest_ms;
+}
+
+static void status_queue_waits(const Queue *queue, json_t *object)
+{
+    int64_t oldest_ms = 0;
+    size_t looked = 0;
+    for (Share *share = share_next(queue, NULL); share && looked <= OLDEST_GROUPS_MAX;
+         share = share_next(queue, share))
+        oldest_ms = oldest_of(share, &looked, oldest_ms);
+    json_set_time(object, "oldestRunnableSince", oldest_ms);
+    if (looked > OLDEST_GROUPS_MAX)
+        json_object_set_new(object, "oldestIsAtLeast", json_true());
+}
+
+static json_t *status_queue(const Queue *queue, int64_t now_ms)
 {
     json_t *object = json_object(), *environments = json_array();
     json_set_text(object, "name", queue->resource->name);
     json_set_text(object, "state", queue->spec->enabled ? "ENABLED" : "DISABLED");
     json_set_number(object, "priority", queue->spec->priority);
     json_object_set_new(object, "counts", json_counts(queue->counts));
+    status_queue_waits(queue, object);
+    json_set_number(object, "endedLastHour", pace_hour(&queue->pace, now_ms));
     for (char **name = queue->spec->compute_environments; name && *name; name++)
         json_array_append_new(environments, json_string(*name));
     json_object_set_new(object, "environments", environments);
@@ -107,7 +140,7 @@ static void status_environments(const OperationContext *context, json_t *body)
     status_section(body, "environments", array, all);
 }
 
-static int64_t status_queues(const World *world, json_t *body)
+static int64_t status_queues(const World *world, int64_t now_ms, json_t *body)
 {
     size_t len;
     int64_t unfinished = 0;
@@ -115,7 +148,7 @@ static int64_t status_queues(const World *world, json_t *body)
     Queue *const *queues = world_queues(world, &len);
     for (size_t i = 0; i < len; i++) {
         if (i < STATUS_ROWS_MAX)
-            json_array_append_new(array, status_queue(queues[i]));
+            json_array_append_new(array, status_queue(queues[i], now_ms));
         unfinished += (int64_t)queues[i]->unfinished;
     }
     status_section(body, "queues", array, len);
@@ -229,7 +262,7 @@ OperationStep status_step(OperationContext *context, Call *call)
     json_object_set_new(body, "overrides", json_overrides(world, KIND_COUNT, NULL));
     json_object_set_new(body, "drift", json_drift(world, KIND_COUNT, NULL));
     json_object_set_new(body, "newer", json_newer(world));
-    int64_t unfinished = status_queues(world, body);
+    int64_t unfinished = status_queues(world, context->now_ms, body);
     status_environments(context, body);
     status_runs(world, body);
     json_object_set_new(body, "waits", json_waits(world, NULL, NULL));

@@ -117,6 +117,7 @@ OperationStep wait_step(OperationContext *context, Call *call)
 
 typedef struct {
     uint64_t after, last;
+    uint64_t before; /* 0: those after `after`, oldest first; else newest first */
     size_t limit;
     json_t *events;
 } EventsState;
@@ -132,7 +133,7 @@ static bool add_event(const EventRecord *event, void *data)
 {
     EventsState *state = data;
     json_array_append_new(state->events, event_json(event));
-    state->last = event->sequence;
+    state->last = MAX(state->last, event->sequence);
     return true;
 }
 
@@ -140,21 +141,31 @@ void events_gather(StoreReader *reader, Call *call)
 {
     EventsState *state = call->state;
     g_autoptr(GError) error = NULL;
-    if (!store_reader_events(reader, state->after, state->limit, add_event, state, &error))
+    bool ok = state->before
+                  ? store_reader_events_before(reader, state->before, state->limit, add_event, state, &error)
+                  : store_reader_events(reader, state->after, state->limit, add_event, state, &error);
+    if (!ok)
         call->gather_error = g_strdup(error->message);
 }
 
 static OperationStep events_begin(Call *call)
 {
-    int64_t after = 0, limit = EVENTS_MAX;
-    if (!request_integer(call, "after", &after) || !request_integer(call, "limit", &limit))
+    int64_t after = 0, before = 0, limit = EVENTS_MAX;
+    if (!request_integer(call, "after", &after) || !request_integer(call, "before", &before) ||
+        !request_integer(call, "limit", &limit))
         return STEP_DONE;
+    if (before < 0 || (before && json_object_get(call->request, "after")))
+        return call_fail(call, FAULT_INVALID,
+                         "before: a sequence from 1 up is expected, and no \"after\" beside it");
     if (after < 0 || limit < 1 || limit > EVENTS_MAX)
         return call_fail(call, FAULT_INVALID, "after must not be negative, limit must be 1 to %d",
                          EVENTS_MAX);
     EventsState *state = g_new0(EventsState, 1);
-    *state = (EventsState){
-        .after = (uint64_t)after, .last = (uint64_t)after, .limit = (size_t)limit, .events = json_array()};
+    *state = (EventsState){.after = (uint64_t)after,
+                           .before = (uint64_t)before,
+                           .last = (uint64_t)after,
+                           .limit = (size_t)limit,
+                           .events = json_array()};
     call->state = state;
     call->state_free = events_free;
     return STEP_GATHER;
@@ -171,7 +182,8 @@ OperationStep events_step(OperationContext *context, Call *call)
     EventsState *state = call->state;
     if (call->gather_error)
         return call_fail(call, FAULT_INTERNAL, "%s", call->gather_error);
-    if (json_array_size(state->events) == 0 && !context->offline && context->now_ms < call->deadline_ms) {
+    if (json_array_size(state->events) == 0 && !state->before && !context->offline &&
+        context->now_ms < call->deadline_ms) {
         if (context->facts->durable_events <= call->asked)
             return STEP_WAIT;
         call->asked = context->facts->durable_events;

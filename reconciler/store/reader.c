@@ -84,6 +84,8 @@ static const char *const read_sql[READ_COUNT] = {
     [READ_ATTEMPTS_ON] = "SELECT count(*) FROM attempts WHERE environment = ? AND state IN (0, 1, 3)"
                          " AND sequence >= (SELECT floor FROM fence)",
     [READ_EVENTS] = "SELECT " EVENT_COLUMNS " FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?",
+    [READ_EVENTS_BEFORE] =
+        "SELECT " EVENT_COLUMNS " FROM events WHERE sequence < ? ORDER BY sequence DESC LIMIT ?",
     [READ_SETTING] = "SELECT value FROM settings WHERE name = ?",
     [READ_SETTING_LIKE] =
         "SELECT 1 FROM settings WHERE substr(name, 1, length(?1)) = ?1 AND value <> '' LIMIT 1",
@@ -478,14 +480,14 @@ bool store_reader_launches(StoreReader *reader, View environment, size_t *ret_co
     return true;
 }
 
-bool store_reader_events(StoreReader *reader, uint64_t after, size_t limit, EventFunc func, void *data,
-                         GError **error)
+static bool read_events(StoreReader *reader, ReadStatement statement, uint64_t from, size_t limit,
+                        EventFunc func, void *data, GError **error)
 {
     Cursor cursor;
     bool row, ok;
-    if (!reader_statement(reader, READ_EVENTS, &cursor, error))
+    if (!reader_statement(reader, statement, &cursor, error))
         return false;
-    put_unsigned(&cursor, after);
+    put_unsigned(&cursor, from);
     put_unsigned(&cursor, limit);
     while ((ok = reader_step(reader, &cursor, &row, error)) && row) {
         EventRecord record;
@@ -496,4 +498,16 @@ bool store_reader_events(StoreReader *reader, uint64_t after, size_t limit, Even
     }
     sqlite3_reset(cursor.statement);
     return ok;
+}
+
+bool store_reader_events(StoreReader *reader, uint64_t after, size_t limit, EventFunc func, void *data,
+                         GError **error)
+{
+    return read_events(reader, READ_EVENTS, after, limit, func, data, error);
+}
+
+bool store_reader_events_before(StoreReader *reader, uint64_t before, size_t limit, EventFunc func,
+                                void *data, GError **error)
+{
+    return read_events(reader, READ_EVENTS_BEFORE, before, limit, func, data, error);
 }

@@ -180,6 +180,9 @@ bool store_reader_launches(StoreReader *reader, View environment, size_t *ret_co
 typedef bool (*EventFunc)(const EventRecord *record, void *data);
 bool store_reader_events(StoreReader *reader, uint64_t after, size_t limit, EventFunc func, void *data,
                          GError **error);
+/* Those below a sequence, the newest first. */
+bool store_reader_events_before(StoreReader *reader, uint64_t before, size_t limit, EventFunc func,
+                                void *data, GError **error);
 /* Finished before cutoff, oldest first, that nothing unfinished refers to: sequences to expire, at most max.
  */
 bool store_reader_expired(StoreReader *reader, int64_t cutoff_ms, size_t max, GArray *ret_sequences,

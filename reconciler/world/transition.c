@@ -37,6 +37,8 @@ void job_move(World *world, Job *job, JobState to, int64_t now_ms)
     if (!job->array) {
         job->queue->counts[from]--;
         job->queue->counts[to]++;
+        if (job_state_final(to))
+            pace_add(&job->queue->pace, 1, now_ms);
         if (to == JOB_RUNNABLE && job->runnable_ms == 0)
             job->runnable_ms = now_ms;
         if (to == JOB_RUNNABLE)
@@ -61,6 +63,8 @@ void child_move(World *world, ChildState *child, JobState to, int64_t now_ms)
     job->array->counts[to]++;
     job->queue->counts[from]--;
     job->queue->counts[to]++;
+    if (job_state_final(to))
+        pace_add(&job->queue->pace, 1, now_ms);
     if (to == JOB_RUNNABLE)
         runnable_add(world, &child->runnable);
     else

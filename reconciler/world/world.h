@@ -8,6 +8,7 @@
  *         3. A queued array child has no row and no allocation of its own.
  *         4. Counts by state are always equal to a recount (world_check, run in tests after every step). */
 #pragma once
+#include "reconciler/world/pace.h"
 #include "reconciler/world/consumable.h"
 #include "reconciler/world/history.h"
 #include "reconciler/world/instance.h"
@@ -93,6 +94,7 @@ struct Queue {
     JobQueueSpec *spec;
     int64_t counts[JOB_STATE_COUNT]; /* single jobs and array children in memory; parents are not counted */
     size_t unfinished;               /* jobs (parents count as one) not yet final */
+    Pace pace;                       /* how many of them, children each, ended */
     bool fair;                       /* it has a scheduling policy: shares by use, not one for all */
     const SchedulingPolicySpec *policy; /* borrowed; NULL: FIFO, or the policy does not exist */
     int64_t held_vcpus_e4;              /* by launches under way of its jobs */

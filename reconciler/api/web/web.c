@@ -1,10 +1,16 @@
 /* web.c: which view shows what is at a path. */
 #include "reconciler/api/web/web_assets.h"
 #include "reconciler/api/web/web_internal.h"
+#include "reconciler/api/web/web_view.h"
 
 static const WebView views[] = {
     /* path, place, title, ask, show, posts */
     {"/", "/", "Overview", overview_ask, overview_show, false},
+    {"/queues/", "/", "Queue", queue_ask, queue_show, false},
+    {"/jobs", "/jobs", "Jobs", jobs_ask, jobs_show, false},
+    {"/jobs/", "/jobs", "Job", job_ask, job_show, false},
+    {"/sources", "/sources", "Sources", sources_ask, sources_show, true},
+    {"/activity", "/activity", "Events", activity_ask, activity_show, false},
 };
 
 #define HTTP_OK           200

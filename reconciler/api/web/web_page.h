@@ -102,7 +102,3 @@ void piece_form(Html *html, const WebPage *page, const char *action, const char 
 void piece_nothing(Html *html, const char *text);
 /* A fault, or something to take note of; kind: "bad", "wait" or "good". */
 void piece_note(Html *html, const char *kind, const char *text);
-
-/* ---- the views ---- */
-void overview_ask(WebPage *page);
-void overview_show(WebPage *page, Html *html);
