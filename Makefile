@@ -18,7 +18,7 @@ Q           := $(if $(filter 0,$(V)),@)
 PACKAGES    := glib-2.0 jansson yaml-0.1 sqlite3 libmicrohttpd libcurl libcrypto libgit2 gpgme expat cjose
 DEBIAN_DEPS := gcc make pkg-config perl sqlite3 strace curl tmux groff-base libglib2.0-dev libjansson-dev libyaml-dev libsqlite3-dev libmicrohttpd-dev \
                libcurl4-openssl-dev libssl-dev libgit2-dev libgpgme-dev libexpat1-dev libcjose-dev gnupg git openssl openssh-client openssh-server \
-               lighttpd lighttpd-mod-openssl python3 python3-botocore python3-yaml docker.io busybox-static chromium
+               lighttpd lighttpd-mod-openssl python3 python3-botocore python3-yaml docker.io podman runc busybox-static chromium
 LINT_DEPS   := clang clang-format cppcheck libclang-rt-14-dev valgrind zsh fish jq
 BENCH_DEPS  := coinor-cbc
 # The one program of Debian's prometheus that tests want (19 MB to fetch, 48 MB there): the package would start a server and bring a web page's libraries.

@@ -69,8 +69,8 @@ static const char *const kind_name_list[KIND_COUNT + 1] = {"SchedulingPolicy",
 
 /* Written once under kinds_once, constant afterwards. */
 typedef struct {
-    Schema *files[KIND_COUNT], *common_file, *config_file, *sources_file, *policy_file,
-        *notify_file, *web_file; /* as long as the process */
+    Schema *files[KIND_COUNT], *common_file, *config_file, *sources_file, *policy_file, *notify_file,
+        *web_file; /* as long as the process */
     const SchemaNode *root[KIND_COUNT];
     const SchemaNode *spec[KIND_COUNT];
     const SchemaNode *config, *sources, *policy, *notify, *web;

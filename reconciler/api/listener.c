@@ -24,6 +24,7 @@ typedef struct {
     GSource *source;
     guint connections_len;
     GSource *retiring; /* NULL: it is not being removed */
+    bool is_ending;    /* its last connections are being closed, and its source is gone */
 } Door;
 
 struct Listener {
@@ -128,6 +129,7 @@ static void timer_set(Listener *listener)
 static void door_free(void *data)
 {
     Door *door = data;
+    door->is_ending = true;
     if (door->retiring) {
         g_source_destroy(door->retiring);
         g_source_unref(door->retiring);
@@ -192,6 +194,8 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **state,
         g_free(gone);
         *state = NULL;
         door->connections_len--;
+        if (door->is_ending)
+            return;
         http_source_resumed(
             door->source); /* where there were too many it listens again only when it is run */
         door_retire(door);
@@ -384,9 +388,9 @@ void listener_answer(ListenerRequest *request, const ListenerAnswer *answer)
 
 static bool is_of(const ListenerRoute *route, const char *path)
 {
+    bool is_folder = route->path[1] && g_str_has_suffix(route->path, "/");
     if (strcmp(route->path, LISTENER_ANY_PATH) == 0)
         return true;
-    bool is_folder = route->path[1] && g_str_has_suffix(route->path, "/");
     return is_folder ? g_str_has_prefix(path, route->path) : strcmp(path, route->path) == 0;
 }
 

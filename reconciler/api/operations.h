@@ -90,8 +90,9 @@
  * The `live` member of `get`: of a JobQueue {counts, unfinished, heldVcpus, activeShares?, environments: [as
  * in status]}; of a ComputeEnvironment as in status, and minvCpus, freeVcpus?; where it has instances of its
  * own desiredvCpus (vCPUs of all of them), instanceCount, instances: [{type, spot, state, count, vcpus,
- * usedVcpus}]; where it buys them statusReason? (why it is INVALID), money {currency, day and month {spent,
- * budget?, incomplete, endsAt}, total, totalIncomplete, countedAt, perHour, unpricedInstances}, coolDowns:
+ * usedVcpus}], leaving?: [{instance, reason, attempts}] (taken away soon); where it buys them statusReason?
+ * (why it is INVALID), money {currency, day and month {spent, budget?, incomplete, endsAt}, total,
+ * totalIncomplete, countedAt, perHour, unpricedInstances}, coolDowns:
  * [{type, zone?, spot, until, failures}], unmet: [{reason, jobs, text, until?}]. perHour, unpricedInstances
  * and unmet are absent where nobody hosts it.
  *

@@ -82,14 +82,14 @@ const Command command_schema = {
     .group = GROUP_OTHER,
     .arguments = "[KIND]",
     .summary = "the JSON Schema of a kind, or its reference page",
-    .description =
-        "Prints the JSON Schema (2020-12) that describes a kind: for editors, or with --format "
-        "markdown for people. "
-        "muster.yaml is the schema of a source's settings, sources.yaml of how git sources are "
-        "reached, policy that of what sources may do, notify.yaml of who is told what happens, web.yaml of who may use the web page, common "
-        "the definitions that all share. "
-        "Without KIND it lists "
-        "what there is.",
+    .description = "Prints the JSON Schema (2020-12) that describes a kind: for editors, or with --format "
+                   "markdown for people. "
+                   "muster.yaml is the schema of a source's settings, sources.yaml of how git sources are "
+                   "reached, policy that of what sources may do, notify.yaml of who is told what happens, "
+                   "web.yaml of who may use the web page, common "
+                   "the definitions that all share. "
+                   "Without KIND it lists "
+                   "what there is.",
     .examples = "muster schema JobQueue\tfor an editor\n"
                 "muster schema Pipeline --format markdown | less\tto read",
     .options = options,

@@ -21,6 +21,7 @@ typedef struct {
     Kind kind;
     View name;                      /* first two: its key */
     const ResourceRecord *resource; /* NULL: of a Job */
+    const Manifest *manifest;       /* that it becomes */
 } Rename;
 
 static int compare_key(Kind kind, View name, Kind other_kind, View other_name)
@@ -257,14 +258,15 @@ static void replace_value(GString *spec, const char *member, View from, View to)
     g_string_replace(spec, old, fresh, 0);
 }
 
-/* An ARN ends in the name. */
+/* What stands before the name (an ARN) and after it (a revision) stays. */
 static void restore_reference(GString *spec, const ManifestReference *reference, const Rename *rename)
 {
     View qualifier, name = reference_name(reference->kind, reference->text, &qualifier);
     const char *dot = strrchr(reference->path, '.');
-    size_t before = (size_t)(name.data - reference->text.data);
+    size_t before = (size_t)(name.data - reference->text.data), until = before + name.len;
     g_autofree char *former =
-        g_strdup_printf("%.*s" VIEW_FMT, (int)before, reference->text.data, VIEW_ARG(rename->name));
+        g_strdup_printf("%.*s" VIEW_FMT "%.*s", (int)before, reference->text.data, VIEW_ARG(rename->name),
+                        (int)(reference->text.len - until), reference->text.data + until);
     replace_value(spec, dot ? dot + 1 : reference->path, reference->text, view_from(former));
 }
 
@@ -332,21 +334,43 @@ static RunsOfName take_runs_of(Diff *diff, const Manifest *manifest, Digest *ret
     RunsOfName runs = take_runs(diff, manifest->kind, manifest->name, ret_key);
     if (runs.same)
         return runs;
-    run_key_of(manifest, diff->plan->desired, diff->actual, diff->options->source_name, ret_key);
+    run_key_of(manifest, diff->plan->desired, diff->actual, diff->options->source_name, NULL, ret_key);
     if (digest_equal(ret_key, &manifest->digest))
         return runs;
     diff->next_run = start;
     return take_runs(diff, manifest->kind, manifest->name, ret_key);
 }
 
-/* The runs that stand under the name at, with the key that the manifest would have as name. */
-static RunsOfName take_runs_as(Diff *diff, const Manifest *manifest, View name, View at, Digest *ret_key)
+/* Of the definition that was `name` before: as it would be under the former names, its own, too. */
+static bool definition_before(View name, Digest *ret_digest, void *data)
 {
+    Diff *diff = data;
+    const Rename *rename =
+        g_hash_table_lookup(diff->former, &(Rename){.kind = KIND_JOB_DEFINITION, .name = name});
+    const Manifest *manifest =
+        rename ? rename->manifest : manifest_set_find(diff->plan->desired, KIND_JOB_DEFINITION, name);
+    Manifest former;
+    if (!manifest)
+        return false;
+    (void)manifest_before(diff, manifest, &former);
+    *ret_digest = former.digest;
+    return true;
+}
+
+typedef enum { NAMES_NOW, NAMES_FORMER } Names;
+
+/* The runs that stand under the name at, with the key that the manifest would have as name. names: of what
+ * it refers to. */
+static RunsOfName take_runs_as(Diff *diff, const Manifest *manifest, View name, View at, Names names,
+                               Digest *ret_key)
+{
+    const RunKeyNames former = {definition_before, diff};
     Manifest as = *manifest;
     size_t next = diff->next_run;
     as.name = name;
     canonical_digest(as.kind, name, as.spec, &as.digest);
-    run_key_of(&as, diff->plan->desired, diff->actual, diff->options->source_name, ret_key);
+    run_key_of(&as, diff->plan->desired, diff->actual, diff->options->source_name,
+               names == NAMES_FORMER ? &former : NULL, ret_key);
     diff->next_run = first_run_of(diff, manifest->kind, at);
     RunsOfName runs = take_runs(diff, manifest->kind, at, ret_key);
     diff->next_run = next;
@@ -366,13 +390,13 @@ static RunsOfName take_runs_by_all_names(Diff *diff, const Manifest *manifest, D
     memset(ret_former_key, 0, sizeof *ret_former_key);
     if (runs.same || !may_have_former_keys(diff, manifest))
         return runs;
-    bool has_before = manifest_before(diff, manifest, &before);
+    (void)manifest_before(diff, manifest, &before);
     g_auto(GStrv) names = manifest_formerly(manifest);
     for (guint i = 0; i <= g_strv_length(names) && !runs.same; i++) {
         View name = names[i] ? view_from(names[i]) : manifest->name;
-        runs = take_runs_as(diff, manifest, name, at, ret_former_key);
-        if (!runs.same && has_before)
-            runs = take_runs_as(diff, &before, name, at, ret_former_key);
+        runs = take_runs_as(diff, manifest, name, at, NAMES_NOW, ret_former_key);
+        if (!runs.same && diff->renames)
+            runs = take_runs_as(diff, &before, name, at, NAMES_FORMER, ret_former_key);
     }
     if (!runs.same)
         memset(ret_former_key, 0, sizeof *ret_former_key);
@@ -863,7 +887,7 @@ static bool find_former(const Diff *diff, const Manifest *manifest, View name, R
     bool is_there = resource      ? is_takeable(diff, resource, manifest)
                     : may_be_runs ? has_runs(diff, manifest->kind, name)
                                   : false;
-    *ret_rename = (Rename){manifest->kind, name, resource};
+    *ret_rename = (Rename){.kind = manifest->kind, .name = name, .resource = resource};
     return is_there && !is_renamed(diff, manifest->kind, name) &&
            !manifest_set_find(diff->plan->desired, manifest->kind, name);
 }
@@ -873,6 +897,7 @@ static void add_rename(Diff *diff, const Manifest *manifest, const Rename *found
     Rename *rename = arena_alloc(diff->plan->arena, sizeof *rename);
     *rename = *found;
     rename->name.data = arena_strndup(diff->plan->arena, found->name.data, found->name.len);
+    rename->manifest = manifest;
     if (!diff->renames) {
         diff->renames = g_hash_table_new(NULL, NULL);
         diff->former = g_hash_table_new(rename_hash, rename_equal);
@@ -896,7 +921,7 @@ static void note_not_renamed(Diff *diff, const Manifest *manifest, const char *f
 
 static void look_for_rename(Diff *diff, const Manifest *manifest)
 {
-    if (actual_find(diff->actual, manifest->kind, manifest->name) || !kind_is_renamed(manifest->kind) ||
+    if (actual_find(diff->actual, manifest->kind, manifest->name) ||
         !is_selected(diff, manifest->kind, manifest->name))
         return;
     g_auto(GStrv) names = manifest_formerly(manifest);

@@ -209,6 +209,28 @@ proxy "$url/" -H 'X-Forwarded-User: bert'
 is "changes nothing" "$status" 200
 stop_daemon "$daemon"
 
+# ---- what is done is somebody's
+printf 'rules: [{user: anna, scopes: [admin]}, {user: bert, scopes: [read]}]\n' >rules.yaml
+printf 'provider: local\nname: team\napproval: required\n' >src/muster.yaml
+resource JobQueue more '{priority: 2, computeEnvironmentOrder: [here]}' >src/more.yaml
+start_daemon src --listen 127.0.0.1:0 --behind-proxy 127.0.0.2 --web-header X-Forwarded-User --web-users "$WORK/rules.yaml" || { is "daemon starts" no yes; finish; }
+url=$(base)
+waiting() { mt status | sed -n 's/.*to apply it: muster approve \([0-9a-f]*\).*/\1/p'; }
+ok "a plan waits" until_like "????????*" waiting
+plan=$(waiting)
+as() { user=$1; shift; curl -s -m 30 --interface 127.0.0.2 -H "X-Forwarded-User: $user" "$@"; }
+token=$(as anna "$url/sources" | sed -n 's/.*name="csrf" value="\([0-9a-f]*\)".*/\1/p')
+post() { user=$1; shift; as "$user" -o page -w '%{http_code}' "$url/sources" -H "Origin: $url" -d "planId=$plan" "$@"; }
+is "a form without its token" "$(post anna)" 403
+is "with another user's" "$(post bert -d "csrf=$token")" 403
+is "of nobody whom the proxy names" "$(curl -s -m 30 -o page -w '%{http_code}' "$url/sources" -H 'X-Forwarded-User: anna' -d "planId=$plan&csrf=$token")" 403
+is "none of them approved it" "$(waiting)" "$plan"
+is "anna approves" "$(post anna -d "csrf=$token")" 303
+exits "events" 0 mt events
+like "tell who it was, and how" "$out" "*source.approved*plan $plan*approved by anna (web, by proxy)*"
+exits "the new queue is there" 0 mt get JobQueue more
+stop_daemon "$daemon"
+
 # ---- TLS
 start_daemon src --listen 127.0.0.1:0 --tls-cert cert.pem --tls-key key.pem || { is "daemon starts" no yes; finish; }
 url=$(base)
