@@ -15,25 +15,27 @@ VERSION     := 0.1.0
 V           ?= 0
 Q           := $(if $(filter 0,$(V)),@)
 
-PACKAGES    := glib-2.0 jansson yaml-0.1 sqlite3 libmicrohttpd libcurl libcrypto libgit2 gpgme expat
+PACKAGES    := glib-2.0 jansson yaml-0.1 sqlite3 libmicrohttpd libcurl libcrypto libgit2 gpgme expat cjose
 DEBIAN_DEPS := gcc make pkg-config perl sqlite3 strace curl tmux groff-base libglib2.0-dev libjansson-dev libyaml-dev libsqlite3-dev libmicrohttpd-dev \
-               libcurl4-openssl-dev libssl-dev libgit2-dev libgpgme-dev libexpat1-dev gnupg git openssl openssh-client openssh-server \
+               libcurl4-openssl-dev libssl-dev libgit2-dev libgpgme-dev libexpat1-dev libcjose-dev gnupg git openssl openssh-client openssh-server \
                lighttpd lighttpd-mod-openssl python3 python3-botocore python3-yaml docker.io podman runc busybox-static chromium
 LINT_DEPS   := clang clang-format cppcheck libclang-rt-14-dev valgrind zsh fish jq
 BENCH_DEPS  := coinor-cbc
 # The one program of Debian's prometheus that tests want (19 MB to fetch, 48 MB there): the package would start a server and bring a web page's libraries.
 UNPACK_PROMTOOL = unpack=$$(mktemp -d) && cd $$unpack && apt-get download -q prometheus && dpkg-deb --fsys-tarfile prometheus_*.deb | tar -xO ./usr/bin/promtool >promtool && \
                   $(SUDO) install -m755 promtool /usr/local/bin/promtool; rm -rf "$$unpack"
-# What judges the web page in a browser: two packages, by their lock file. Where there is an npm that is not Debian's, it stays.
+# What judges the web page in a browser, and a provider of OpenID Connect to sign in with: by their lock files, and in nothing that is built. Where
+# there is an npm that is not Debian's, it stays.
+NPM_TESTS := tests/support/web tests/support/oidc
 WEB_TEST = { command -v npm >/dev/null || DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -q --no-install-recommends nodejs npm; } && \
-           cd tests/support/web && npm ci --no-audit --no-fund
+           for directory in $(NPM_TESTS); do (cd $$directory && npm ci --no-audit --no-fund) || exit 1; done
 # The AWS SDK for JavaScript, for tests/e2e/batch_js.t: of the versions in the lock, without running anything of theirs. Where it cannot be had that test is skipped.
 INSTALL_JS = { command -v npm >/dev/null || DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -q --no-install-recommends nodejs npm; } && \
              { cd tests/support/js && npm ci --ignore-scripts --no-audit --no-fund; } || echo 'make: the AWS SDK for JavaScript cannot be installed; tests/e2e/batch_js.t will be skipped' >&2
 # What nothing can be compiled without; and what `make test` and `make demo` install besides when it is not there.
 NO_LIBS     := $(shell { command -v $(firstword $(CC)) && command -v pkg-config && pkg-config --exists $(PACKAGES); } >/dev/null 2>&1 || echo yes)
 MISSING     := $(or $(NO_LIBS),$(shell { PATH=$$PATH:/usr/sbin; command -v prove && command -v strace && command -v curl && command -v git && \
-               command -v sshd && command -v ssh-keygen && command -v gpg && command -v lighttpd && command -v openssl; } >/dev/null 2>&1 || echo yes))
+               command -v sshd && command -v ssh-keygen && command -v gpg && command -v lighttpd && command -v openssl && [ -e tests/support/oidc/node_modules/oidc-provider ]; } >/dev/null 2>&1 || echo yes))
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef \
             -Wwrite-strings

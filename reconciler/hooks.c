@@ -1,15 +1,19 @@
 /* hooks.c: see hooks.h. */
 #include "reconciler/hooks.h"
+#include <openssl/crypto.h>
+#include <string.h>
 #include "reconciler/api/deliveries.h"
 #include "reconciler/api/listener.h"
 #include "reconciler/api/metrics.h"
 #include "reconciler/api/rate.h"
 #include "reconciler/api/webhook.h"
 #include "reconciler/clock.h"
+#include "reconciler/source/own_file.h"
 #include "spec/base/aside.h"
 
 #define ANSWER_AGE_US      INT64_C(1000000) /* an answer is given again for so long */
-#define ANSWER_PATIENCE_MS 2000             /* then whoever asks is told that there is none */
+#define BEARER             "Bearer "
+#define ANSWER_PATIENCE_MS 2000 /* then whoever asks is told that there is none */
 
 /* Of each source, for who can sign: sixty at once, then two in a second. */
 static const RateLimit taken_limit = {.every_ms = 500, .burst = 60};
@@ -48,6 +52,7 @@ struct Hooks {
     GHashTable *gates; /* name of a source → Gate*; "": of names that no source has */
     Aside *aside;      /* judges */
     Question questions[QUESTIONS];
+    char *metrics_token; /* NULL: /metrics asks for none */
 };
 
 typedef struct {
@@ -390,8 +395,27 @@ static void ask(Question *question, ListenerRequest *request)
     hooks->call(call, hooks->data);
 }
 
+/* In constant time, for a token of a known length. */
+static bool is_bearer(const char *header, const char *token)
+{
+    size_t len = strlen(token);
+    if (!header || g_ascii_strncasecmp(header, BEARER, strlen(BEARER)) != 0)
+        return false;
+    header += strlen(BEARER);
+    return strlen(header) == len && CRYPTO_memcmp(header, token, len) == 0;
+}
+
 static void metrics_take(ListenerRequest *request, void *data)
 {
+    const Hooks *hooks = data;
+    if (hooks->metrics_token && !is_bearer(listener_header(request, "authorization"), hooks->metrics_token)) {
+        char **headers = g_strsplit("WWW-Authenticate Bearer", " ", -1);
+        listener_answer(request, &(ListenerAnswer){.status = 401,
+                                                   .text = g_strdup("the token of /metrics is expected: "
+                                                                    "Authorization: Bearer TOKEN\n"),
+                                                   .headers = headers});
+        return;
+    }
     ask(&((Hooks *)data)->questions[QUESTION_METRICS], request);
 }
 
@@ -436,7 +460,8 @@ Hooks *hooks_new(const HooksOptions *options, GError **error)
                      .log = options->log,
                      .call = options->call,
                      .data = options->data,
-                     .context = g_main_context_ref_thread_default()};
+                     .context = g_main_context_ref_thread_default(),
+                     .metrics_token = g_strdup(options->metrics_token)};
     hooks->gates = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     questions_init(hooks);
     hooks->aside = aside_new(hooks->context);
@@ -467,6 +492,40 @@ bool hooks_renew_tls(Hooks *hooks, const ListenerTls *tls, GError **error)
     return listener_renew_tls(hooks->listener, tls, error);
 }
 
+static void token_wipe(char *token)
+{
+    if (token)
+        OPENSSL_cleanse(token, strlen(token));
+    g_free(token);
+}
+
+void hooks_set_metrics_token(Hooks *hooks, const char *token)
+{
+    token_wipe(hooks->metrics_token);
+    hooks->metrics_token = g_strdup(token);
+}
+
+#define METRICS_TOKEN_MIN ((size_t)16) /* characters: what is shorter is guessed */
+
+char *metrics_token_read(const char *path, GError **error)
+{
+    char *text = NULL;
+    size_t len = 0;
+    const OwnFile file = {.path = path, .must_exist = true, .max = 4096, .why = "it opens /metrics"};
+    if (!own_file_read(&file, &text, &len, error))
+        return NULL;
+    g_strstrip(text);
+    size_t token_len = strlen(text);
+    if (token_len >= METRICS_TOKEN_MIN && strcspn(text, " \t\r\n") == token_len)
+        return text;
+    g_free(text);
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                "--metrics-token-file %s: one line with a token of at least %zu characters and no blanks is "
+                "expected, as openssl rand -hex 32 makes one",
+                path, METRICS_TOKEN_MIN);
+    return NULL;
+}
+
 void hooks_stop(Hooks *hooks)
 {
     if (!hooks)
@@ -487,6 +546,7 @@ void hooks_free(Hooks *hooks)
     listener_free(hooks->listener);
     g_hash_table_unref(hooks->gates);
     questions_clear(hooks);
+    token_wipe(hooks->metrics_token);
     g_main_context_unref(hooks->context);
     g_free(hooks);
 }

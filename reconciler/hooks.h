@@ -17,7 +17,8 @@ typedef struct {
     void *data;
     const ListenerRoute *routes; /* that others answer at the same address; copied */
     size_t routes_len;
-    const ListenerTls *tls; /* NULL: nothing is encrypted */
+    const ListenerTls *tls;    /* NULL: nothing is encrypted */
+    const char *metrics_token; /* that /metrics asks for; NULL: none; copied */
 } HooksOptions;
 
 Hooks *hooks_new(const HooksOptions *options, GError **error);
@@ -25,6 +26,10 @@ Hooks *hooks_new(const HooksOptions *options, GError **error);
 char *hooks_text(const Hooks *hooks);
 /* As listener_renew_tls(). */
 bool hooks_renew_tls(Hooks *hooks, const ListenerTls *tls, GError **error);
+/* What /metrics asks for from now on. Only where it asked for one before. */
+void hooks_set_metrics_token(Hooks *hooks, const char *token);
+/* The token that a file holds; new string, NULL with error. */
+char *metrics_token_read(const char *path, GError **error);
 /* Takes no more; what is under way is answered. */
 void hooks_stop(Hooks *hooks);
 /* Calls must have been answered. */

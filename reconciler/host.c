@@ -6,6 +6,7 @@
 #include "reconciler/api/meters.h"
 #include "reconciler/api/remote.h"
 #include "reconciler/api/server.h"
+#include "reconciler/api/web/web_door.h"
 #include "reconciler/backup_keeper.h"
 #include "reconciler/backup_send.h"
 #include "reconciler/batch_reader.h"
@@ -25,6 +26,7 @@
 #include "reconciler/replay.h"
 #include "reconciler/schedule/reason.h"
 #include "reconciler/source/policy_file.h"
+#include "reconciler/web_fetcher.h"
 #include "reconciler/store/lease.h"
 #include <errno.h>
 #include <openssl/crypto.h>
@@ -42,6 +44,8 @@ struct HostHandle {
     char **follow_paths, **follow_values;
     char *policy_path, *listen, *backup_place; /* NULL: none */
     char *key_file, *tls_cert, *tls_key;
+    char *web_path, *web_user_header, *web_groups_header, *metrics_token_path;
+    bool web_is_named;
     AddressRange *proxies;
     size_t proxies_len;
     bool launch, log_to_stderr, notify_is_named;
@@ -71,6 +75,8 @@ struct HostHandle {
     GPtrArray *follows;
     Hooks *hooks;   /* NULL: nothing is served over TCP */
     Remote *remote; /* with them */
+    WebDoor *door;  /* with them */
+    WebFetcher *fetcher;
     EventStreams *streams;
     Publisher *publisher;  /* NULL: nothing is published */
     BackupKeeper *backups; /* NULL: none are made */
@@ -133,7 +139,8 @@ static void on_tick(void *data)
 static void on_call(Call *call, void *data)
 {
     HostHandle *handle = data;
-    recorder_call(handle->recorder, handle->reconciler, call);
+    if (!handle->door || !web_door_takes(handle->door, call))
+        recorder_call(handle->recorder, handle->reconciler, call);
 }
 
 static void on_provider_event(const ProviderEvent *event, void *data)
@@ -278,6 +285,36 @@ static void reload_tls(HostHandle *handle)
     host_log(handle, text);
 }
 
+/* NULL with error. */
+static WebDoor *door_of(HostHandle *handle, GError **error)
+{
+    WebConfig *config = web_config_load(handle->web_path, handle->web_is_named, error);
+    handle->fetcher = web_fetcher_new();
+    const WebDoorOptions options = {.proxies = handle->proxies,
+                                    .proxies_len = handle->proxies_len,
+                                    .is_encrypted = handle->tls_cert != NULL,
+                                    .user_header = handle->web_user_header,
+                                    .groups_header = handle->web_groups_header,
+                                    .fetch = web_fetcher_port(handle->fetcher),
+                                    .clock = clock_port(handle->clock),
+                                    .log = log_port(handle),
+                                    .setting = remote_setting,
+                                    .call = on_call,
+                                    .data = handle};
+    return config ? web_door_new(&options, config) : NULL;
+}
+
+/* Of the two after each other: what is for any path comes last. New. */
+static GArray *routes_of(const HostHandle *handle)
+{
+    GArray *all = g_array_new(FALSE, FALSE, sizeof(ListenerRoute));
+    size_t len;
+    const ListenerRoute *routes = remote_routes(handle->remote, &len);
+    g_array_append_vals(all, routes, (guint)len);
+    routes = web_door_routes(handle->door, &len);
+    return g_array_append_vals(all, routes, (guint)len);
+}
+
 static bool start_hooks(HostHandle *handle, GError **error)
 {
     g_auto(TlsTexts) texts = {0};
@@ -306,7 +343,15 @@ static bool start_hooks(HostHandle *handle, GError **error)
                             .log = log_port(handle),
                             .call = on_call,
                             .data = handle};
-    options.routes = remote_routes(handle->remote, &options.routes_len);
+    if (!(handle->door = door_of(handle, error)))
+        return false;
+    g_autoptr(GArray) routes = routes_of(handle);
+    options.routes = (const ListenerRoute *)(void *)routes->data;
+    options.routes_len = routes->len;
+    g_autofree char *token = NULL;
+    if (handle->metrics_token_path && !(token = metrics_token_read(handle->metrics_token_path, error)))
+        return false;
+    options.metrics_token = token;
     if (handle->tls_cert && !tls_read(handle, &texts, error))
         return false;
     tls = (ListenerTls){texts.certificate, texts.key};
@@ -317,8 +362,9 @@ static bool start_hooks(HostHandle *handle, GError **error)
     if (!handle->hooks)
         return false;
     g_autofree char *at = hooks_text(handle->hooks);
+    web_door_set_address(handle->door, at);
     g_autofree char *text =
-        g_strdup_printf("listening at http%s://%s/ (the API, hooks, healthz, readyz, metrics)",
+        g_strdup_printf("listening at http%s://%s/ (the web page, the API, hooks, healthz, readyz, metrics)",
                         handle->tls_cert ? "s" : "", at);
     host_log(handle, text);
     return true;
@@ -411,6 +457,8 @@ static void end_all(HostHandle *handle)
     }
     hooks_stop(handle->hooks);
     remote_stop(handle->remote);
+    g_clear_pointer(&handle->fetcher, web_fetcher_free);
+    web_door_stop(handle->door);
     event_streams_stop(handle->streams);
     if (handle->clock)
         clock_stop(handle->clock); /* what is delivered from here on only waits to be refused */
@@ -427,6 +475,7 @@ static void end_all(HostHandle *handle)
     reconciler_free(reconciler);
     g_clear_pointer(&handle->hooks, hooks_free);
     g_clear_pointer(&handle->remote, remote_free);
+    g_clear_pointer(&handle->door, web_door_free);
     g_clear_pointer(&handle->streams, event_streams_free);
     g_clear_pointer(&handle->server, server_free);
     g_clear_pointer(&handle->pages, pages_free);
@@ -519,6 +568,10 @@ static void handle_free(HostHandle *handle)
     g_free(handle->key_file);
     g_free(handle->tls_cert);
     g_free(handle->tls_key);
+    g_free(handle->web_path);
+    g_free(handle->web_user_header);
+    g_free(handle->web_groups_header);
+    g_free(handle->metrics_token_path);
     g_free(handle->proxies);
     g_free(handle);
 }
@@ -560,6 +613,11 @@ static HostHandle *host_start(const HostOptions *options, GError **error)
     handle->key_file = g_strdup(options->key_file);
     handle->tls_cert = g_strdup(options->tls_cert);
     handle->tls_key = g_strdup(options->tls_key);
+    handle->web_path = g_strdup(options->web);
+    handle->web_is_named = options->web_is_named;
+    handle->web_user_header = g_strdup(options->web_user_header);
+    handle->web_groups_header = g_strdup(options->web_groups_header);
+    handle->metrics_token_path = g_strdup(options->metrics_token);
     handle->proxies = g_memdup2(options->proxies, options->proxies_len * sizeof *options->proxies);
     handle->proxies_len = options->proxies_len;
     handle->follow_paths = g_strdupv((char **)(uintptr_t)options->follow);
@@ -645,6 +703,35 @@ static void reload_notify(HostHandle *handle)
     outbox_set_config(handle->outbox, config);
 }
 
+/* As with the others: what is faulty changes nothing. */
+static void reload_web(HostHandle *handle)
+{
+    g_autoptr(GError) error = NULL;
+    if (!handle->door)
+        return;
+    WebConfig *config = web_config_load(handle->web_path, handle->web_is_named, &error);
+    if (config) {
+        web_door_set_config(handle->door, config);
+        return;
+    }
+    g_autofree char *text = g_strdup_printf("%s (the rules before hold)", error->message);
+    host_warn(handle, text);
+}
+
+static void reload_metrics_token(HostHandle *handle)
+{
+    g_autoptr(GError) error = NULL;
+    if (!handle->hooks || !handle->metrics_token_path)
+        return;
+    g_autofree char *token = metrics_token_read(handle->metrics_token_path, &error);
+    if (token) {
+        hooks_set_metrics_token(handle->hooks, token);
+        return;
+    }
+    g_autofree char *text = g_strdup_printf("%s (the token before holds)", error->message);
+    host_warn(handle, text);
+}
+
 static gboolean on_reload(gpointer data)
 {
     HostHandle *handle = data;
@@ -652,6 +739,8 @@ static gboolean on_reload(gpointer data)
         reload_policy(handle);
         reload_notify(handle);
         reload_tls(handle);
+        reload_web(handle);
+        reload_metrics_token(handle);
     }
     if (handle->follows)
         full_pass(handle);

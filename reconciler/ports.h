@@ -118,6 +118,7 @@ typedef struct Ports {
  */
 #define RECORD_MIB_DEFAULT 64
 #define RECORD_MIB_MAX     1024
+#define WEB_CONFIG_FILE    "web.yaml" /* in the state directory: who may use the web page */
 typedef struct HostOptions {
     const char *state_dir; /* absolute */
     const char
@@ -135,6 +136,10 @@ typedef struct HostOptions {
     const char *tls_cert, *tls_key;     /* PEM files of the listener, absolute; NULL: nothing is encrypted */
     const struct AddressRange *proxies; /* --behind-proxy (address_range.h) */
     size_t proxies_len;
+    const char *web;   /* who may use the web page: a file, absolute (web_config.h); may be absent */
+    bool web_is_named; /* it was asked for: it must be there */
+    const char *web_user_header, *web_groups_header; /* as a proxy names who asks; NULL: it names nobody */
+    const char *metrics_token;  /* file of the token that /metrics asks for, absolute; NULL: none */
     const char *publish;        /* --publish-snapshot FILE, absolute, or NULL */
     const char *backup;         /* --backup: an absolute path or s3://…, or NULL */
     int64_t backup_interval_ms; /* 0: the default */

@@ -2,6 +2,8 @@
  * kept with the source in the setting `sources`, so that `status` tells it without a daemon and a restart
  * knows it; what is approved is the plan made again, if it has the same id. */
 #include "reconciler/reconcile_internal.h"
+#include "reconciler/api/peer.h"
+#include "reconciler/api/peer.h"
 
 #define EARLIER_IDS_MAX 16 /* that are told from ids that nobody ever saw */
 
@@ -48,15 +50,11 @@ void approval_event(Reconciler *reconciler, const Call *call, const Plan *plan)
     const json_t *request = call->request, *allow = json_object_get(request, "allowDeletes");
     const json_t *peer = json_object_get(request, "peer");
     const char *first_run = json_string_value(json_object_get(request, "firstRun"));
-    const char *user = json_string_value(json_object_get(peer, "user"));
+    g_autofree char *who = peer_text(peer);
     g_autofree char *subject = g_strdup_printf("source %s", plan->source_name);
     g_autoptr(GString) text = g_string_new(NULL);
     g_string_append_printf(text, "plan %.8s of revision %.12s approved by ", plan->id, plan->revision);
-    if (json_is_integer(json_object_get(peer, "uid")))
-        g_string_append_printf(text, "%s%suid %" JSON_INTEGER_FORMAT "%s", user ? user : "", user ? " (" : "",
-                               json_integer_value(json_object_get(peer, "uid")), user ? ")" : "");
-    else
-        g_string_append(text, "somebody unknown");
+    g_string_append(text, who);
     if (allow)
         g_string_append_printf(text, ", with --allow-deletes %" JSON_INTEGER_FORMAT,
                                json_integer_value(allow));

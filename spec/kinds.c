@@ -22,6 +22,7 @@ EMBED(schema_file_config, "schemas/config.json");
 EMBED(schema_file_sources, "schemas/sources.json");
 EMBED(schema_file_policy, "schemas/policy.json");
 EMBED(schema_file_notify, "schemas/notify.json");
+EMBED(schema_file_web, "schemas/web.json");
 EMBED(schema_file_scheduling_policy, "schemas/scheduling-policy.json");
 EMBED(schema_file_consumable_resource, "schemas/consumable-resource.json");
 EMBED(schema_file_compute_environment, "schemas/compute-environment.json");
@@ -68,11 +69,11 @@ static const char *const kind_name_list[KIND_COUNT + 1] = {"SchedulingPolicy",
 
 /* Written once under kinds_once, constant afterwards. */
 typedef struct {
-    Schema *files[KIND_COUNT], *common_file, *config_file, *sources_file, *policy_file,
-        *notify_file; /* as long as the process */
+    Schema *files[KIND_COUNT], *common_file, *config_file, *sources_file, *policy_file, *notify_file,
+        *web_file; /* as long as the process */
     const SchemaNode *root[KIND_COUNT];
     const SchemaNode *spec[KIND_COUNT];
-    const SchemaNode *config, *sources, *policy, *notify;
+    const SchemaNode *config, *sources, *policy, *notify, *web;
 } KindSchemas;
 
 static Schema *compile_or_abort(const char *name, View text, Schema *const *others, size_t others_len)
@@ -111,6 +112,8 @@ static const KindSchemas *kind_schemas(void)
         schemas.policy = schema_root(schemas.policy_file);
         schemas.notify_file = compile_or_abort("notify.json", notify_schema_text(), &schemas.common_file, 1);
         schemas.notify = schema_root(schemas.notify_file);
+        schemas.web_file = compile_or_abort("web.json", web_schema_text(), &schemas.common_file, 1);
+        schemas.web = schema_root(schemas.web_file);
         g_once_init_leave(&once, 1);
     }
     return &schemas;
@@ -222,6 +225,16 @@ const SchemaNode *notify_schema(void)
 View notify_schema_text(void)
 {
     return text_between(schema_file_notify_start, schema_file_notify_end);
+}
+
+const SchemaNode *web_schema(void)
+{
+    return kind_schemas()->web;
+}
+
+View web_schema_text(void)
+{
+    return text_between(schema_file_web_start, schema_file_web_end);
 }
 
 View config_schema_text(void)

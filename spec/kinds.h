@@ -36,4 +36,6 @@ const SchemaNode *policy_schema(void); /* of the policy (policy.h) */
 View policy_schema_text(void);
 const SchemaNode *notify_schema(void); /* of notify.yaml (reconciler/notify/notify_config.h) */
 View notify_schema_text(void);
+const SchemaNode *web_schema(void); /* of web.yaml (reconciler/api/web/web_config.h) */
+View web_schema_text(void);
 View common_schema_text(void);

@@ -20,6 +20,7 @@ unsigned access_scope(const Operation *operation)
         {"registerjobdefinition", KEY_REGISTER},
         {"deregisterjobdefinition", KEY_REGISTER},
         {"keys", KEY_ADMIN},
+        {"weblink", KEY_READ}, /* of a session that may what the key may */
     };
     for (size_t i = 0; i < G_N_ELEMENTS(other); i++)
         if (strcmp(operation->name, other[i].name) == 0)
@@ -93,6 +94,7 @@ static bool is_by_queue(const Operation *operation)
                                         "describejobdefinitions",
                                         "registerjobdefinition",
                                         "deregisterjobdefinition",
+                                        "weblink",
                                         NULL};
     return g_strv_contains(names, operation->name);
 }

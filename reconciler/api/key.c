@@ -74,6 +74,19 @@ bool key_allows(char *const *limit, const char *value)
     return false;
 }
 
+void key_clone(const Key *key, Key *ret_key)
+{
+    *ret_key = *key;
+    ret_key->id = g_strdup(key->id);
+    ret_key->name = g_strdup(key->name);
+    ret_key->sealed = g_strdup(key->sealed);
+    ret_key->created_by = g_strdup(key->created_by);
+    ret_key->queues = g_strdupv(key->queues);
+    ret_key->shares = g_strdupv(key->shares);
+    ret_key->roles = g_strdupv(key->roles);
+    ret_key->host_paths = g_strdupv(key->host_paths);
+}
+
 /* ---- as JSON ---- */
 
 static json_t *list_of(char *const *texts)

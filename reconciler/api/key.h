@@ -34,6 +34,8 @@ typedef struct {
 } Key;
 
 void key_clear(Key *key);
+/* All of it anew. */
+void key_clone(const Key *key, Key *ret_key);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Key, key_clear)
 
 /* "read", "submit" …; 0: none of them. */

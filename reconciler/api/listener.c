@@ -333,6 +333,14 @@ void listener_stream_end(ListenerStream *stream)
 
 /* ---- answers ---- */
 
+static bool says(const ListenerAnswer *answer, const char *name)
+{
+    for (char **header = answer->headers; header && *header; header += 2)
+        if (g_ascii_strcasecmp(header[0], name) == 0)
+            return true;
+    return false;
+}
+
 static enum MHD_Result respond(ListenerRequest *request)
 {
     if (request->stream)
@@ -342,7 +350,8 @@ static enum MHD_Result respond(ListenerRequest *request)
     struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(
         answer->len ? answer->len : strlen(text), text, g_free);
     MHD_add_response_header(response, "Content-Type", answer->type ? answer->type : TEXT);
-    MHD_add_response_header(response, "Cache-Control", "no-store");
+    if (!says(answer, "Cache-Control"))
+        MHD_add_response_header(response, "Cache-Control", "no-store");
     for (char **header = answer->headers; header && *header; header += 2)
         MHD_add_response_header(response, header[0], header[1]);
     if (!request->route || !request->route->keeps)
@@ -351,7 +360,7 @@ static enum MHD_Result respond(ListenerRequest *request)
         g_autofree char *seconds = g_strdup_printf("%" G_GINT64_FORMAT, answer->retry_after_s);
         MHD_add_response_header(response, "Retry-After", seconds);
     }
-    if (answer->status == MHD_HTTP_UNAUTHORIZED)
+    if (answer->status == MHD_HTTP_UNAUTHORIZED && !says(answer, "WWW-Authenticate"))
         MHD_add_response_header(response, "WWW-Authenticate", "HMAC");
     if (answer->status == MHD_HTTP_METHOD_NOT_ALLOWED)
         MHD_add_response_header(response, "Allow", request->route->method);
@@ -397,13 +406,28 @@ static void *route_data(const ListenerRequest *request)
     return request->route->data ? request->route->data : request->listener->data;
 }
 
+/* The first of the path that takes the method, else the first of the path: what is for any path is so only
+ * where no other one has it. NULL: none. */
+static const ListenerRoute *route_of(const Listener *listener, const char *path, const char *method)
+{
+    const ListenerRoute *found = NULL;
+    for (size_t i = 0; i < listener->routes_len; i++) {
+        const ListenerRoute *route = &listener->routes[i];
+        if (!is_of(route, path) || (found && strcmp(route->path, LISTENER_ANY_PATH) == 0))
+            continue;
+        if (is_method(route, method))
+            return route;
+        if (!found)
+            found = route;
+    }
+    return found;
+}
+
 /* What is wrong with it already, once its headers have come. */
 static void request_look(ListenerRequest *request, const char *path, const char *method)
 {
     Listener *listener = request->listener;
-    for (size_t i = 0; !request->route && i < listener->routes_len; i++)
-        if (is_of(&listener->routes[i], path))
-            request->route = &listener->routes[i];
+    request->route = route_of(listener, path, method);
     if (!request->route)
         request_fail(request, MHD_HTTP_NOT_FOUND, "there is nothing here\n");
     else if (!is_method(request->route, method))
@@ -415,8 +439,8 @@ static void request_look(ListenerRequest *request, const char *path, const char 
         request_fail(request, MHD_HTTP_SERVICE_UNAVAILABLE, "muster stops\n");
     if (request->answer.status)
         return;
-    request->below =
-        g_strdup(g_str_has_prefix(path, request->route->path) ? path + strlen(request->route->path) : path);
+    bool is_any = strcmp(request->route->path, LISTENER_ANY_PATH) == 0;
+    request->below = g_strdup(path + (is_any ? 0 : strlen(request->route->path)));
     request->method = method;
     if (request->route->begin)
         request->route->begin(request, route_data(request));

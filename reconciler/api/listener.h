@@ -16,14 +16,15 @@
 #define LISTENER_BODIES_MAX      ((size_t)64 << 20) /* of all requests that are under way */
 #define LISTENER_REQUEST_MS      30000
 #define LISTENER_ANY_METHOD      "*"
-#define LISTENER_ANY_PATH        "*" /* as a route's path: what no route before it takes */
+#define LISTENER_ANY_PATH        "*" /* that no other route has; listener_below() is all of it */
 
 typedef struct Listener Listener;
 typedef struct ListenerRequest ListenerRequest;
 
 typedef struct {
     const char *method; /* "GET", which HEAD is too, "POST", or LISTENER_ANY_METHOD */
-    const char *path;   /* the whole path; when it ends in '/': what is below it; but "/" is itself */
+    const char *path;   /* the whole path; when it ends in '/': what is below it; but "/" is itself; or
+                         LISTENER_ANY_PATH */
     size_t body_max;
     bool keeps; /* the connection, for further requests */
     /* When the headers have come and before the body is read: it may answer, and the body is dropped. May be

@@ -259,5 +259,6 @@ OPERATION(changes)
 OPERATION(events)
 OPERATION(key)
 OPERATION(keys)
+OPERATION(weblink)
 OPERATION(snapshot)
 void progress_track_free(void *track);

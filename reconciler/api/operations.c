@@ -78,6 +78,7 @@ static const Operation operations[] = {
     {"history", false, false, false, false, history_step, history_gather},
     {"key", false, true, false, false, key_step, NULL},
     {"keys", false, false, false, false, keys_step, NULL},
+    {"weblink", false, true, false, false, weblink_step, NULL},
     {"snapshot", false, false, false, false, snapshot_step, snapshot_gather},
 };
 

@@ -33,3 +33,38 @@ const char *call_hidden_job(const Call *call, const World *world, const JobLooku
     }
     return NULL;
 }
+
+static void note(GPtrArray *notes, const char *format, ...) G_GNUC_PRINTF(2, 3);
+static void note(GPtrArray *notes, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    g_ptr_array_add(notes, g_strdup_vprintf(format, arguments));
+    va_end(arguments);
+}
+
+char *peer_text(const json_t *peer)
+{
+    const char *user = json_string_value(json_object_get(peer, "user")),
+               *key = json_string_value(json_object_get(peer, "key")),
+               *subject = json_string_value(json_object_get(peer, "subject")),
+               *by = json_string_value(json_object_get(peer, "by"));
+    const json_t *uid = json_object_get(peer, "uid");
+    g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
+    if (!user && json_is_integer(uid))
+        return g_strdup_printf("uid %" JSON_INTEGER_FORMAT "%s", json_integer_value(uid),
+                               by ? " on the web page" : "");
+    if (json_is_integer(uid))
+        note(notes, "uid %" JSON_INTEGER_FORMAT, json_integer_value(uid));
+    if (key)
+        note(notes, "key %s", key);
+    if (subject && g_strcmp0(subject, user) != 0)
+        note(notes, "%s", subject);
+    if (by)
+        note(notes, strcmp(by, "web") == 0 ? "%s" : "web, by %s", by);
+    g_ptr_array_add(notes, NULL);
+    g_autofree char *all = g_strjoinv(", ", (char **)notes->pdata);
+    if (!user)
+        return g_strdup("somebody unknown");
+    return *all ? g_strdup_printf("%s (%s)", user, all) : g_strdup(user);
+}

@@ -8,3 +8,5 @@ bool call_sees_queue(const Call *call, const char *queue);
  * not in memory has ended, and is not looked at. */
 const char *call_hidden_job(const Call *call, const World *world, const JobLookup *lookup,
                             char ret_text[JOB_NAME_TEXT]);
+/* Who that is, for people: "anna (uid 1000)", "ci (key MUSTER…)", "anna (SUBJECT, by oidc)"; new string. */
+char *peer_text(const json_t *peer);

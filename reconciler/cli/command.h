@@ -42,7 +42,8 @@ typedef struct {
     char *key_file, *rate, *tls_cert, *tls_key, *server;
     char *backup, *backup_interval, *from, *log_format;
     char *profile, *region, *account, *role;
-    gboolean all, strict;
+    gboolean all, strict, open;
+    char *web_users, *web_header, *web_groups_header, *metrics_token_file;
     char *record, *replay, *workload, *seed, *compare, *html, *until, *begin, *spot_reclaim, *spot_refuse;
 } Options;
 
@@ -179,4 +180,4 @@ extern const Command command_approve, command_rollback, command_init, command_va
     command_terminate, command_start, command_rerun, command_suspend, command_resume, command_events,
     command_history, command_forget, command_override, command_refresh, command_graph, command_schema,
     command_simulate, command_export, command_proxy, command_key, command_snapshot, command_backup,
-    command_restore, command_doctor, command_version, command_completion, command_help;
+    command_restore, command_doctor, command_web, command_version, command_completion, command_help;

@@ -18,6 +18,9 @@ static bool find_schema(const char *name, const char **ret_title, View *ret_text
     } else if (strcmp(name, "policy") == 0) {
         *ret_title = "policy";
         *ret_text = policy_schema_text();
+    } else if (strcmp(name, "web.yaml") == 0 || strcmp(name, "web") == 0) {
+        *ret_title = "web.yaml";
+        *ret_text = web_schema_text();
     } else if (strcmp(name, "notify.yaml") == 0 || strcmp(name, "notify") == 0) {
         *ret_title = "notify.yaml";
         *ret_text = notify_schema_text();
@@ -38,7 +41,7 @@ static int list_schemas(void)
     g_autoptr(GString) out = g_string_new(NULL);
     for (const char *const *name = kind_names(); *name; name++)
         g_string_append_printf(out, "%s\n", *name);
-    g_string_append(out, "muster.yaml\nsources.yaml\npolicy\nnotify.yaml\ncommon\n");
+    g_string_append(out, "muster.yaml\nsources.yaml\npolicy\nnotify.yaml\nweb.yaml\ncommon\n");
     output_string(out);
     return EXIT_OK;
 }
@@ -79,14 +82,14 @@ const Command command_schema = {
     .group = GROUP_OTHER,
     .arguments = "[KIND]",
     .summary = "the JSON Schema of a kind, or its reference page",
-    .description =
-        "Prints the JSON Schema (2020-12) that describes a kind: for editors, or with --format "
-        "markdown for people. "
-        "muster.yaml is the schema of a source's settings, sources.yaml of how git sources are "
-        "reached, policy that of what sources may do, notify.yaml of who is told what happens, common "
-        "the definitions that all share. "
-        "Without KIND it lists "
-        "what there is.",
+    .description = "Prints the JSON Schema (2020-12) that describes a kind: for editors, or with --format "
+                   "markdown for people. "
+                   "muster.yaml is the schema of a source's settings, sources.yaml of how git sources are "
+                   "reached, policy that of what sources may do, notify.yaml of who is told what happens, "
+                   "web.yaml of who may use the web page, common "
+                   "the definitions that all share. "
+                   "Without KIND it lists "
+                   "what there is.",
     .examples = "muster schema JobQueue\tfor an editor\n"
                 "muster schema Pipeline --format markdown | less\tto read",
     .options = options,

@@ -266,6 +266,36 @@ static bool listen_files(const Options *options, const char *state_dir, ListenFi
     return ret_files->proxies != NULL;
 }
 
+/* A header that anybody can send says nothing: only a proxy's is believed. */
+static bool check_web(const Options *options, GError **error)
+{
+    const char *needs = options->web_users            ? "--web-users"
+                        : options->web_header         ? "--web-header"
+                        : options->metrics_token_file ? "--metrics-token-file"
+                                                      : NULL;
+    if (needs && !options->listen)
+        g_set_error(error, CLI_ERROR, EXIT_ERROR,
+                    "%s is about what is served over TCP: add --listen ADDRESS:PORT", needs);
+    else if (options->web_groups_header && !options->web_header)
+        g_set_error_literal(
+            error, CLI_ERROR, EXIT_ERROR,
+            "--web-groups-header says of which groups a user is: add --web-header, which says "
+            "who that is");
+    else if (options->web_header && !options->behind_proxy)
+        g_set_error(error, CLI_ERROR, EXIT_ERROR,
+                    "--web-header %s: anybody can send that header, so it is believed of named proxies only: "
+                    "add --behind-proxy with the addresses of the one that sets it",
+                    options->web_header);
+    else
+        return true;
+    return false;
+}
+
+static char *absolute(const char *path)
+{
+    return path ? g_canonicalize_filename(path, NULL) : NULL;
+}
+
 static int run(Invocation *invocation)
 {
     const Options *options = &invocation->options;
@@ -283,7 +313,7 @@ static int run(Invocation *invocation)
     if (!option_duration("interval", options->interval, &host.interval_ms, &error) ||
         !option_duration("backup-interval", options->backup_interval, &host.backup_interval_ms, &error) ||
         !option_integer("record", options->record, 0, RECORD_MIB_MAX, &record_mib, &error) ||
-        !check_listen(options, &error) ||
+        !check_listen(options, &error) || !check_web(options, &error) ||
         !state_dir_of(options->state, (const char *const *)invocation->arguments,
                       (size_t)invocation->arguments_len, &state_dir, &error))
         return fail(&host, error);
@@ -317,6 +347,14 @@ static int run(Invocation *invocation)
     host.key_file = files.key_file;
     host.tls_cert = files.tls_cert;
     host.tls_key = files.tls_key;
+    g_autofree char *web = options->web_users ? absolute(options->web_users)
+                                              : g_build_filename(state_dir, WEB_CONFIG_FILE, NULL);
+    g_autofree char *metrics_token = absolute(options->metrics_token_file);
+    host.web = web;
+    host.web_is_named = options->web_users != NULL;
+    host.web_user_header = options->web_header;
+    host.web_groups_header = options->web_groups_header;
+    host.metrics_token = metrics_token;
     host.state_dir = state_dir;
     host.record_bytes = record_mib << 20;
     host.follow = (const char *const *)follow;
@@ -339,6 +377,14 @@ static const OptionSpec options[] = {
     {"tls-key", 0, OPTION_TEXT, OPTION(tls_key), "FILE", "its private key, PEM", NULL},
     {"key-file", 0, OPTION_TEXT, OPTION(key_file), "FILE",
      "what opens the secrets of muster key (key-file of the state directory)", NULL},
+    {"web-users", 0, OPTION_TEXT, OPTION(web_users), "FILE",
+     "who may use the web page (web.yaml of the state directory; muster schema web.yaml)", NULL},
+    {"web-header", 0, OPTION_TEXT, OPTION(web_header), "NAME",
+     "the header in which a proxy of --behind-proxy names the user of the web page (X-Forwarded-User)", NULL},
+    {"web-groups-header", 0, OPTION_TEXT, OPTION(web_groups_header), "NAME",
+     "the one in which it lists the user's groups, with commas (X-Forwarded-Groups)", NULL},
+    {"metrics-token-file", 0, OPTION_TEXT, OPTION(metrics_token_file), "FILE",
+     "/metrics is for who sends the token in it (Authorization: Bearer); without it for all", NULL},
     {"log-format", 0, OPTION_TEXT, OPTION(log_format), "FORMAT",
      "of the log on stderr: text (default), or json: an object a line (docs/monitoring.md)", "text|json"},
     OPTION_POLICY,
@@ -386,6 +432,11 @@ const Command command_serve = {
         "encrypted there, so it takes loopback addresses only, unless --behind-proxy names the proxies that "
         "do "
         "TLS.\n\n"
+        "The web page is at / there: muster web prints a link that signs in. web.yaml of the state directory "
+        "(or "
+        "--web-users FILE) says who may do what of those whom a proxy names (--web-header) or a provider of "
+        "OpenID "
+        "Connect signs in (docs/access.md). SIGHUP reads it again.\n\n"
         "--log-format json writes each line of the log as an object with time, level, message and what is "
         "known of source, revision, resource, provider and destination (docs/monitoring.md).\n\n"
         "--policy names the file that says what each source may do, and whose plans wait for muster approve "

@@ -39,6 +39,7 @@ static char *argument_words(ArgumentType type)
         words_add(words, "muster.yaml");
         words_add(words, "policy");
         words_add(words, "notify.yaml");
+        words_add(words, "web.yaml");
         break;
     case ARGUMENT_COMMAND: words_add_commands(words); break;
     case ARGUMENT_SHELL: words_add(words, "bash zsh fish"); break;

@@ -53,6 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_kind(sources_schema(), node, text, provider);
     check_kind(policy_schema(), node, text, provider);
     check_kind(notify_schema(), node, text, provider);
+    check_kind(web_schema(), node, text, provider);
     for (int kind = 0; kind < KIND_COUNT; kind++) {
         check_kind(kind_schema((Kind)kind), node, text, provider);
         check_kind(kind_spec_schema((Kind)kind), node, text, provider);

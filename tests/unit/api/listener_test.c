@@ -110,6 +110,8 @@ static const ListenerRoute routes[] = {
      .keeps = true,
      .take = kept_take,
      .data = kept_data},
+    {.method = "POST", .path = "/both", .body_max = ECHO_MAX, .take = large_take},
+    {.method = "GET", .path = "/both", .take = kept_take, .data = kept_data},
     {.method = "GET", .path = "/close", .take = close_take}};
 
 static gpointer serve(gpointer data)
@@ -277,6 +279,10 @@ static void test_answers(Fixture *fixture, gconstpointer data)
     ASSERT_ANSWER("POST /echo/ HTTP/1.1\r\nHost: h\r\nX-Refuse: 1\r\nContent-Length: 3\r\n\r\nxyz",
                   "HTTP/1.1 429 ", "Retry-After: 7", "\r\n\r\nno");
     ASSERT_ANSWER("GET /echo/a HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 405 ", "Allow: POST");
+    ASSERT_ANSWER("POST /both HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi", "HTTP/1.1 200 ",
+                  "\r\n\r\n2");
+    ASSERT_ANSWER("GET /both HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 200 ", "GET /both of the route");
+    ASSERT_ANSWER("PUT /both HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 405 ", "Allow: POST");
     ASSERT_ANSWER("GET /nothing HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 404 ");
     ASSERT_ANSWER("GET /later/than HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 404 ");
     /* What the Unix socket serves is not served here. */

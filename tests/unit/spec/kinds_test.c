@@ -54,6 +54,7 @@ static void test_compiled(void)
     g_assert_nonnull(sources_schema());
     g_assert_nonnull(policy_schema());
     g_assert_nonnull(notify_schema());
+    g_assert_nonnull(web_schema());
 }
 
 /* ---- every schema, member by member */
@@ -166,14 +167,16 @@ static void test_schemas(void)
     View common = common_schema_text();
     Walk walk = {.common = json_loadb(common.data, common.len, JSON_REJECT_DUPLICATES, NULL)};
     walk.common_schema = schema_compile("common.json", common, NULL, 0, NULL);
-    for (int i = -5; i < (int)KIND_COUNT; i++) {
-        View text = i == -5   ? notify_schema_text()
+    for (int i = -6; i < (int)KIND_COUNT; i++) {
+        View text = i == -6   ? web_schema_text()
+                    : i == -5 ? notify_schema_text()
                     : i == -4 ? policy_schema_text()
                     : i == -3 ? sources_schema_text()
                     : i == -2 ? common
                     : i == -1 ? config_schema_text()
                               : kind_schema_text((Kind)i);
-        walk.file = i == -5   ? "notify"
+        walk.file = i == -6   ? "web"
+                    : i == -5 ? "notify"
                     : i == -4 ? "policy"
                     : i == -3 ? "sources"
                     : i == -2 ? "common"
