@@ -85,6 +85,7 @@ static bool is_by_queue(const Operation *operation)
                                         "jobs",
                                         "job",
                                         "explain",
+                                        "timeline",
                                         "wait",
                                         "getlogevents",
                                         "describejobqueues",

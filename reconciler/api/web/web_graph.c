@@ -8,7 +8,7 @@
 #define COLUMN_STEP 260 /* from one column's left to the next one's */
 #define ROW_STEP    76
 #define MARGIN      12
-#define NAME_SHOWN  24 /* characters that fit in a box; the whole name is its title */
+#define NAME_SHOWN  22 /* characters that fit in a box; the whole name is its title */
 #define NUMBER_MAX  G_ASCII_DTOSTR_BUF_SIZE
 
 /* ---- one step in words ---- */

@@ -135,7 +135,8 @@ static void show_step(const WebPage *page, Html *html, const json_t *step)
     step_names(html, json_object_get(step, "dependsOn"));
     piece_cell(html, member_of(step, "jobDefinition"));
     piece_number_text(html, span);
-    piece_cell(html, waiting ? waiting : member_of(step, "statusReason"));
+    bool is_good = g_strcmp0(member_of(step, "status"), "SUCCEEDED") == 0;
+    piece_cell(html, waiting ? waiting : is_good ? NULL : member_of(step, "statusReason"));
     html_close(html, "tr");
 }
 
