@@ -69,6 +69,7 @@ static const Operation operations[] = {
     {"explain", false, false, false, false, explain_step, explain_gather},
     {"steps", false, false, false, true, steps_step, steps_gather},
     {"timeline", false, false, false, false, timeline_step, timeline_gather},
+    {"preview", false, false, false, false, preview_step, preview_gather},
     {"suspend", false, true, false, false, suspend_step, NULL},
     {"events", false, false, false, false, events_step, events_gather},
     {"override", false, true, false, false, override_step, NULL},

@@ -13,6 +13,7 @@ static const WebView views[] = {
     {"/pipelines", "/pipelines", "Pipelines", pipelines_ask, pipelines_show, false},
     {"/pipelines/", "/pipelines", "Pipeline", pipeline_ask, pipeline_show, false},
     {"/timeline", "/timeline", "Timeline", timeline_ask, timeline_show, false},
+    {"/guide", "/guide", "First environment", guide_ask, guide_show, false},
     {"/sources", "/sources", "Sources", sources_ask, sources_show, true},
     {"/activity", "/activity", "Events", activity_ask, activity_show, false},
 };

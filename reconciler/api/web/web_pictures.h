@@ -7,5 +7,7 @@ void pipelines_ask(WebPage *page);
 void pipelines_show(WebPage *page, Html *html);
 void pipeline_ask(WebPage *page);
 void pipeline_show(WebPage *page, Html *html);
+void guide_ask(WebPage *page);
+void guide_show(WebPage *page, Html *html);
 void timeline_ask(WebPage *page);
 void timeline_show(WebPage *page, Html *html);
