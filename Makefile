@@ -18,7 +18,7 @@ Q           := $(if $(filter 0,$(V)),@)
 PACKAGES    := glib-2.0 jansson yaml-0.1 sqlite3 libmicrohttpd libcurl libcrypto libgit2 gpgme expat
 DEBIAN_DEPS := gcc make pkg-config perl sqlite3 strace curl tmux groff-base libglib2.0-dev libjansson-dev libyaml-dev libsqlite3-dev libmicrohttpd-dev \
                libcurl4-openssl-dev libssl-dev libgit2-dev libgpgme-dev libexpat1-dev gnupg git openssl openssh-client openssh-server \
-               lighttpd lighttpd-mod-openssl python3 python3-botocore python3-yaml docker.io busybox-static chromium
+               lighttpd lighttpd-mod-openssl python3 python3-botocore python3-yaml docker.io podman runc busybox-static chromium
 LINT_DEPS   := clang clang-format cppcheck libclang-rt-14-dev valgrind zsh fish jq
 BENCH_DEPS  := coinor-cbc
 # The one program of Debian's prometheus that tests want (19 MB to fetch, 48 MB there): the package would start a server and bring a web page's libraries.
@@ -27,6 +27,9 @@ UNPACK_PROMTOOL = unpack=$$(mktemp -d) && cd $$unpack && apt-get download -q pro
 # What judges the web page in a browser: two packages, by their lock file. Where there is an npm that is not Debian's, it stays.
 WEB_TEST = { command -v npm >/dev/null || DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -q --no-install-recommends nodejs npm; } && \
            cd tests/support/web && npm ci --no-audit --no-fund
+# The AWS SDK for JavaScript, for tests/e2e/batch_js.t: of the versions in the lock, without running anything of theirs. Where it cannot be had that test is skipped.
+INSTALL_JS = { command -v npm >/dev/null || DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -q --no-install-recommends nodejs npm; } && \
+             { cd tests/support/js && npm ci --ignore-scripts --no-audit --no-fund; } || echo 'make: the AWS SDK for JavaScript cannot be installed; tests/e2e/batch_js.t will be skipped' >&2
 # What nothing can be compiled without; and what `make test` and `make demo` install besides when it is not there.
 NO_LIBS     := $(shell { command -v $(firstword $(CC)) && command -v pkg-config && pkg-config --exists $(PACKAGES); } >/dev/null 2>&1 || echo yes)
 MISSING     := $(or $(NO_LIBS),$(shell { PATH=$$PATH:/usr/sbin; command -v prove && command -v strace && command -v curl && command -v git && \
@@ -130,10 +133,12 @@ deps: ## install the Debian packages that building and testing need (root or sud
 	$(SUDO) apt-get update -q
 	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -q --no-install-recommends $(DEBIAN_DEPS)
 	@$(WEB_TEST)
+	@$(INSTALL_JS)
 deps-lint: ## install these and what lint, fuzz, check-valgrind, the completion tests and those of examples/ci need
 	$(SUDO) apt-get update -q
 	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -q --no-install-recommends $(DEBIAN_DEPS) $(LINT_DEPS)
 	@$(WEB_TEST)
+	@$(INSTALL_JS)
 	@command -v promtool >/dev/null || { $(UNPACK_PROMTOOL); }
 deps-bench: ## install what `make bench` needs besides: a solver of integer programmes, for one section
 	$(SUDO) apt-get update -q

@@ -64,7 +64,7 @@ static bool may_buy(const Growth *growth, const Environment *environment)
 
 static GrowthEntry *entry_of(const Growth *growth, const Environment *environment)
 {
-    return g_hash_table_lookup(growth->entries, environment->resource->name);
+    return g_hash_table_lookup(growth->entries, environment_outside(environment));
 }
 
 static GrowthEntry *entry_make(Growth *growth, const char *name)
@@ -83,7 +83,7 @@ static GrowthEntry *entry_make(Growth *growth, const char *name)
 /* The entry as the environment is now: another spec gets other candidates, and a chance to be valid. */
 static GrowthEntry *entry_current(Growth *growth, const Environment *environment)
 {
-    GrowthEntry *entry = entry_make(growth, environment->resource->name);
+    GrowthEntry *entry = entry_make(growth, environment_outside(environment));
     if (!digest_equal(&entry->digest, &environment->resource->digest)) {
         entry->digest = environment->resource->digest;
         entry_clear_candidates(entry);
@@ -138,7 +138,9 @@ void growth_launch_failed(GrowthEntry *entry, World *world, const char *reason, 
     if (!launch_failures_add(&entry->failures) || entry->invalid)
         return;
     entry->invalid = g_strdup(reason);
-    g_autofree char *subject = g_strdup_printf("ComputeEnvironment/%s", entry->name);
+    const Environment *environment = world_environment_outside(world, view_from(entry->name));
+    const char *name = environment ? environment->resource->name : entry->name;
+    g_autofree char *subject = g_strdup_printf("ComputeEnvironment/%s", name);
     world_event(world, "environment.invalid", subject, reason, now_ms);
 }
 
@@ -174,7 +176,7 @@ void growth_registered(Growth *growth, World *world, const Instance *instance, i
     (void)now_ms;
     if (!instance->environment)
         return;
-    GrowthEntry *entry = entry_make(growth, instance->environment->resource->name);
+    GrowthEntry *entry = entry_make(growth, environment_outside(instance->environment));
     cooldown_succeeded(&entry->memory.cooldowns, view_from(instance->type), VIEW(""), instance->spot);
     launch_failures_reset(&entry->failures);
     g_clear_pointer(&entry->invalid, g_free);
@@ -202,11 +204,13 @@ static bool group_has_type(const GrowthEntry *entry, const Environment *environm
     return false;
 }
 
+/* One that is being deleted serves those that list it, whose group this is: else what waits there would wait
+ * for ever, and both stay. */
 int64_t growth_room(const Environment *environment, const RunnableGroup *group, void *data)
 {
     const GrowthView *view = data;
     if (!may_buy(view->growth, environment) || !environment->spec->enabled ||
-        environment->resource->phase != RESOURCE_ACTIVE)
+        environment->resource->phase == RESOURCE_REPLACING)
         return 0;
     const GrowthEntry *entry = entry_current(view->growth, environment);
     if (entry->invalid || (entry->is_out_of_money && view->now_ms < entry->wake_ms))
@@ -389,7 +393,7 @@ void growth_settle(Growth *growth, World *world, int64_t now_ms)
     g_hash_table_iter_init(&iter, growth->entries);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         GrowthEntry *entry = value;
-        entry_settle(growth, entry, world_environment(world, view_from(entry->name)));
+        entry_settle(growth, entry, world_environment_outside(world, view_from(entry->name)));
         entry->memory.accrued_ms =
             now_ms; /* of one that came in this tick, too: nothing was paid for before */
         if (store_is_due(entry, now_ms))
@@ -420,7 +424,7 @@ void growth_load(Growth *growth, const World *world, int64_t now_ms)
     for (const Environment *environment = world_environment_next(world, NULL); environment;
          environment = world_environment_next(world, environment))
         if (buys_instances(growth, environment))
-            entry_make(growth, environment->resource->name)->stored_ms = now_ms;
+            entry_make(growth, environment_outside(environment))->stored_ms = now_ms;
     world_settings_each(world, load_setting, &loading);
 }
 

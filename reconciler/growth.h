@@ -9,6 +9,7 @@
 #include "reconciler/scale/account.h"
 #include "reconciler/scale/scale.h"
 #include "reconciler/schedule/schedule.h"
+#include "reconciler/world/outside.h"
 
 typedef struct Growth Growth;
 

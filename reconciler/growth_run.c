@@ -69,11 +69,47 @@ static void input_instances(const Pass *pass, const Environment *environment, co
     input->scale.instances_len = len;
 }
 
-/* In the order of the decisions. */
+/* What will be lost soon and is not replaced yet: what runs there is needed again. A multinode job, which
+ * loses all of its nodes with one, is demand once it is. */
+static bool is_to_replace(const Instance *instance)
+{
+    return instance->warning && !instance->is_replaced;
+}
+
+static bool is_needed_again(const Launch *launch)
+{
+    return !launch->stopping && !launch->is_node;
+}
+
+static size_t soon_lost(const Input *input, ScaleDemand *list)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < input->scale.instances_len; i++) {
+        const Instance *instance = input->instances[i];
+        const Launch *launch = is_to_replace(instance) ? instance->newest_launch : NULL;
+        for (; launch; launch = launch->instance_prev) {
+            if (!is_needed_again(launch))
+                continue;
+            if (list)
+                list[len] = (ScaleDemand){.need = launch->held, .count = 1};
+            len++;
+        }
+    }
+    return len;
+}
+
+static void note_replaced(const Input *input)
+{
+    for (size_t i = 0; i < input->scale.instances_len; i++)
+        input->instances[i]->is_replaced |= input->instances[i]->warning != NULL;
+}
+
+/* In the order of the decisions, then what will be lost. */
 static void input_demand(const Pass *pass, const Environment *environment, Input *input)
 {
     size_t len = 0;
-    ScaleDemand *list = arena_new0_n(pass->arena, ScaleDemand, pass->decisions->demand_len + 1);
+    ScaleDemand *list =
+        arena_new0_n(pass->arena, ScaleDemand, pass->decisions->demand_len + soon_lost(input, NULL) + 1);
     for (size_t i = 0; i < pass->decisions->demand_len; i++) {
         const Demand *demand = &pass->decisions->demand[i];
         if (demand->environment != environment)
@@ -83,6 +119,7 @@ static void input_demand(const Pass *pass, const Environment *environment, Input
                                     .nodes = demand->nodes > 1 ? demand->nodes : 0,
                                     .node_type = demand->instance_type};
     }
+    len += soon_lost(input, list + len);
     input->scale.demand = list;
     input->scale.demand_len = len;
 }
@@ -106,6 +143,7 @@ static void input_fill(const Pass *pass, const Environment *environment, GrowthE
 {
     account_roll(&entry->memory.account, pass->now_ms);
     input->scale = (ScaleInput){.spec = environment->spec,
+                                .is_leaving = environment->resource->phase != RESOURCE_ACTIVE,
                                 .candidates = entry->candidates,
                                 .now_ms = pass->now_ms,
                                 .is_invalid = entry->invalid != NULL,
@@ -215,6 +253,8 @@ static void run_environment(Pass *pass, Environment *environment, GrowthEntry *e
     keep_unmet(entry, &input, &decided);
     for (size_t i = 0; i < decided.launches_len && !environment->is_pinning; i++)
         carry_launch(pass, environment, entry, &decided.launches[i]);
+    if (!environment->is_pinning)
+        note_replaced(&input);
     for (size_t i = 0; i < decided.releases_len; i++)
         carry_release(pass, entry, &input, &decided.releases[i]);
     entry->seen_changes = environment->changes;

@@ -20,6 +20,7 @@
 #include "reconciler/object_store.h"
 #include "reconciler/pages.h"
 #include "reconciler/provider/provider.h"
+#include "reconciler/proxy.h"
 #include "reconciler/publish.h"
 #include "reconciler/replay.h"
 #include "reconciler/schedule/reason.h"
@@ -679,4 +680,5 @@ const Host host_real = {.start = host_start,
                         .log_close = cloud_log_close,
                         .backup = backup_send,
                         .object_get = object_get,
-                        .batch_read = batch_read};
+                        .batch_read = batch_read,
+                        .proxy = proxy_run};

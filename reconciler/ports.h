@@ -204,6 +204,14 @@ typedef struct CloudLogPlace {
 typedef struct CloudLog CloudLog;
 typedef void (*CloudLogLine)(View text, void *data); /* without its newline */
 
+/* What is passed on, and to whom (proxy.h). Borrowed for as long as the proxy is. */
+typedef struct ProxyOptions {
+    const char *listen;      /* ADDRESS:PORT of this machine alone, checked (listen_address.h) */
+    const char *url;         /* of the daemon, without a slash at its end */
+    const char *id, *secret; /* the key of muster that signs */
+    const char *authorities; /* file of the certificate authorities to trust; NULL: the system's */
+} ProxyOptions;
+
 typedef struct HostHandle HostHandle;
 typedef struct Host {
     /* Starts the engine in a thread of its own: takes the lease, opens the store, serves DIR/muster.sock;
@@ -246,4 +254,7 @@ typedef struct Host {
     bool (*object_get)(const char *url, const char *path, GError **error);
     /* What AWS Batch has (batch_reader.h); of options the place and the credentials count. Blocks. */
     bool (*batch_read)(const DoctorOptions *options, json_t **ret_answers, GError **error);
+    /* Passes on what clients of AWS Batch ask until stop_fd is readable, and then what is under way; says on
+     * stderr where it listens. False with error: it cannot listen there. */
+    bool (*proxy)(const ProxyOptions *options, int stop_fd, GError **error);
 } Host;

@@ -189,6 +189,7 @@ void provider_set_event(const ProviderEvent *event, void *data)
     case PROVIDER_EVENT_INSTANCE_REFUSED:
     case PROVIDER_EVENT_INSTANCE_GONE:
     case PROVIDER_EVENT_INSTANCE_FOUND:
+    case PROVIDER_EVENT_INSTANCE_WARNED:
     case PROVIDER_EVENT_FOUND: keep(member, &event->token); break;
     }
     tell(set, &own);

@@ -3,6 +3,7 @@
  * staged is true, the rest is found by the next plan (level-triggered). */
 #include <malloc.h>
 #include "reconciler/api/apply_plan.h"
+#include "reconciler/api/upload.h"
 #include "reconciler/plan/change.h"
 #include "reconciler/recording.h"
 #include "reconciler/reconcile_internal.h"
@@ -100,6 +101,25 @@ static void take_first_run(ApplyPlan *plan, const json_t *request)
     plan->first_run = said && strcmp(said, "record") == 0 ? FIRST_RUN_RECORD : FIRST_RUN_START;
 }
 
+/* Whose key it was that signed the request: that counts, and not what its body says of who asks. */
+static char *actor_of(const json_t *request)
+{
+    const json_t *peer = json_object_get(request, "peer");
+    const char *key = json_string_value(json_object_get(peer, "key"));
+    return key ? g_strconcat("key/", json_string_value(json_object_get(peer, "user")), NULL)
+               : text_member(request, "actor");
+}
+
+/* Manifests that were sent have no place here but who sent them. */
+static void take_upload(ApplyPlan *plan, json_t *request)
+{
+    plan->upload = json_incref(json_object_get(request, "upload"));
+    if (!plan->upload)
+        return;
+    g_free(plan->source);
+    plan->source = g_strconcat(UPLOAD_PLACE_PREFIX, plan->actor ? plan->actor : "nobody", NULL);
+}
+
 void apply_take(Reconciler *reconciler, Call *call)
 {
     if (call->operation->step == approve_step) {
@@ -120,7 +140,8 @@ void apply_take(Reconciler *reconciler, Call *call)
     task->plan->values = text_member(request, "values");
     task->plan->only = text_member(request, "only");
     task->plan->plan_id = text_member(request, "planId");
-    task->plan->actor = text_member(request, "actor");
+    task->plan->actor = actor_of(request);
+    take_upload(task->plan, call->request);
     task->started_ms = reconciler->now_ms;
     task->plan->destroy = json_is_true(json_object_get(request, "destroy"));
     task->taken_us = meter_now_us(reconciler);

@@ -6,6 +6,7 @@
 #include "reconciler/reconcile_internal.h"
 #include "reconciler/world/adopt.h"
 #include "reconciler/world/guest.h"
+#include "reconciler/world/outside.h"
 
 typedef enum { FOUND_WAITS, FOUND_ADOPTED, FOUND_HELD, FOUND_STOPPED, FOUND_PAST } Outcome;
 
@@ -119,7 +120,7 @@ void guests_observed(Reconciler *reconciler, unsigned providers)
     const World *world = reconciler->world;
     for (size_t i = world_guests_len(world); i > 0; i--) {
         Guest *guest = world_guest_get(world, i - 1);
-        const Environment *environment = world_environment(world, view_from(guest->environment));
+        const Environment *environment = world_environment_outside(world, view_from(guest->environment));
         if (!g_hash_table_contains(reconciler->unseen, &guest->token) ||
             !observation_covers(reconciler, providers, environment))
             continue;
@@ -131,7 +132,7 @@ void guests_observed(Reconciler *reconciler, unsigned providers)
 /* An environment that is on its way out takes along what runs there. */
 static bool is_leaving(const Reconciler *reconciler, const Guest *guest)
 {
-    const Environment *environment = world_environment(reconciler->world, view_from(guest->environment));
+    const Environment *environment = world_environment_outside(reconciler->world, view_from(guest->environment));
     return !environment || environment->resource->phase == RESOURCE_DELETING;
 }
 
@@ -273,7 +274,7 @@ static bool take(Reconciler *reconciler, Found *found)
     Adoption adoption = {.token = found->found.token,
                          .attempt = found->found.attempt,
                          .environment =
-                             world_environment(reconciler->world, view_from(found->found.environment)),
+                             world_environment_outside(reconciler->world, view_from(found->found.environment)),
                          .instance = world_instance(reconciler->world, &found->found.host),
                          .task = found->found.provider_id};
     Adopted as;

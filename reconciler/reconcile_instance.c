@@ -3,6 +3,7 @@
 #include "reconciler/reconcile_internal.h"
 #include "reconciler/scale/catalogue.h"
 #include "reconciler/world/adopt.h"
+#include "reconciler/world/outside.h"
 
 /* ---- events from the provider ---- */
 
@@ -28,7 +29,7 @@ static void instance_told_gone(Reconciler *reconciler, Instance *instance, const
 static void instance_told_refused(Reconciler *reconciler, Instance *instance, const ProviderEvent *event)
 {
     g_autofree char *type = g_strdup(event->instance_type ? event->instance_type : instance->type);
-    GrowthRefusal refusal = {.environment = view_from(instance->environment->resource->name),
+    GrowthRefusal refusal = {.environment = view_from(environment_outside(instance->environment)),
                              .type = view_from(type),
                              .zone = view_from(event->zone),
                              .spot = instance->spot,
@@ -54,6 +55,10 @@ static void instance_told(Reconciler *reconciler, Instance *instance, const Prov
         return;
     case PROVIDER_EVENT_INSTANCE_REFUSED: instance_told_refused(reconciler, instance, event); return;
     case PROVIDER_EVENT_INSTANCE_GONE: instance_told_gone(reconciler, instance, event); return;
+    case PROVIDER_EVENT_INSTANCE_WARNED:
+        instance_warned(reconciler->world, instance, event->reason ? event->reason : "it will be taken away",
+                        reconciler->now_ms);
+        return;
     case PROVIDER_EVENT_INSTANCE_FOUND: return; /* and known since */
     case PROVIDER_EVENT_ACCEPTED:
     case PROVIDER_EVENT_STARTED:
@@ -74,7 +79,7 @@ static void instance_told(Reconciler *reconciler, Instance *instance, const Prov
 /* A host that joined by itself; where its environment is not there (yet, or any more), it is nobody's. */
 static void host_told(Reconciler *reconciler, const ProviderEvent *event)
 {
-    Environment *environment = world_environment(reconciler->world, view_from(event->environment));
+    Environment *environment = world_environment_outside(reconciler->world, view_from(event->environment));
     if (environment && environment->spec->type == CE_TYPE_UNMANAGED &&
         environment->resource->phase == RESOURCE_ACTIVE)
         instance_host(reconciler->world, environment, &event->token,
@@ -86,7 +91,7 @@ static void host_told(Reconciler *reconciler, const ProviderEvent *event)
  * more it ends. */
 static void instance_told_found(Reconciler *reconciler, const ProviderEvent *event)
 {
-    Environment *environment = world_environment(reconciler->world, view_from(event->environment));
+    Environment *environment = world_environment_outside(reconciler->world, view_from(event->environment));
     InstanceDraft draft;
     if (environment && growth_draft(reconciler->growth, environment,
                                     event->instance_type ? event->instance_type : "", event->is_spot, &draft))
@@ -100,7 +105,7 @@ static bool is_of_instance(ProviderEventType type)
 {
     return type == PROVIDER_EVENT_INSTANCE_FOUND || type == PROVIDER_EVENT_INSTANCE_STARTED ||
            type == PROVIDER_EVENT_INSTANCE_REGISTERED || type == PROVIDER_EVENT_INSTANCE_REFUSED ||
-           type == PROVIDER_EVENT_INSTANCE_GONE;
+           type == PROVIDER_EVENT_INSTANCE_GONE || type == PROVIDER_EVENT_INSTANCE_WARNED;
 }
 
 bool instance_event_apply(Reconciler *reconciler, const ProviderEvent *event)
@@ -182,7 +187,7 @@ static void send_instances(Reconciler *reconciler, const GArray *intents)
         requests[len++] = (InstanceRequest){.token = intent->token,
                                             .term = term,
                                             .provider = instance->environment->provider,
-                                            .environment = instance->environment->resource->name,
+                                            .environment = environment_outside(instance->environment),
                                             .type = instance->type,
                                             .spot = instance->spot,
                                             .is_arm = is_arm(instance->type),

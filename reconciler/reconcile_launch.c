@@ -1,6 +1,7 @@
 /* reconcile_launch.c: placements become intents, intents become requests, the provider's events become
  * transitions. */
 #include "reconciler/provider_event.h"
+#include "reconciler/world/outside.h"
 #include "reconciler/world/pins.h"
 #include "reconciler/reconcile_internal.h"
 #include "reconciler/schedule/reason.h"
@@ -102,6 +103,7 @@ static void apply_to_launch(Reconciler *reconciler, Launch *launch, const Provid
     case PROVIDER_EVENT_RESOURCE_OBSERVED:
     case PROVIDER_EVENT_RESOURCE_APPLIED:
     case PROVIDER_EVENT_RESOURCE_REFUSED:
+    case PROVIDER_EVENT_INSTANCE_WARNED:
     case PROVIDER_EVENT_COLLECTED: break;
     }
     g_assert_not_reached();
@@ -224,7 +226,7 @@ static void expect_guests(Reconciler *reconciler, GArray *expected)
         const Guest *guest = world_guest_get(reconciler->world, i);
         const ProviderExpected as = {.was_there = true, .is_named = true, .node = -1};
         expect(reconciler, expected, &guest->token,
-               world_environment(reconciler->world, view_from(guest->environment)), &as);
+               world_environment_outside(reconciler->world, view_from(guest->environment)), &as);
     }
 }
 
@@ -437,7 +439,7 @@ static void build_request(const Reconciler *reconciler, const Launch *launch, co
         .token = launch->token,
         .term = reconciler->ports.store.term(reconciler->ports.store.self),
         .provider = provider_of(launch),
-        .environment = launch->environment ? launch->environment->resource->name : NULL,
+        .environment = launch->environment ? environment_outside(launch->environment) : NULL,
         .job_id = arena_strndup(arena, id, strlen(id)),
         .queue = job->queue->resource->name,
         .attempt = launch->attempt,

@@ -2,6 +2,7 @@
  * asked for where it is another. */
 #include "reconciler/reconcile_internal.h"
 #include "reconciler/world/drift.h"
+#include "reconciler/world/outside.h"
 #include "reconciler/world/pins.h"
 
 #define REQUESTS_MAX 100    /* per tick */
@@ -151,7 +152,7 @@ GArray *resources_begin(Reconciler *reconciler, GPtrArray *texts)
         if (!is_served(reconciler, at->resource))
             continue;
         ResourceRequest request = {.kind = at->resource->kind,
-                                   .name = at->resource->name,
+                                   .name = environment_outside(at),
                                    .provider = at->provider,
                                    .installation = world_setting(reconciler->world, INSTALLATION_SETTING),
                                    .term = term};
@@ -170,7 +171,8 @@ GArray *resources_begin(Reconciler *reconciler, GPtrArray *texts)
 
 static const Resource *resource_of(const Reconciler *reconciler, const HeldResource *held)
 {
-    const Resource *resource = world_resource(reconciler->world, held->kind, view_from(held->name));
+    const Environment *environment = world_environment_outside(reconciler->world, view_from(held->name));
+    const Resource *resource = environment ? environment->resource : NULL;
     return is_served(reconciler, resource) ? resource : NULL;
 }
 
@@ -208,7 +210,8 @@ static void told_refused(Reconciler *reconciler, HeldResource *held, const char 
     if (resource && held->is_correction) {
         drift_refused(reconciler->world, resource, reason, reconciler->now_ms);
     } else if (held->tries == 1) { /* the others would say the same */
-        g_autofree char *subject = g_strdup_printf("%s/%s", kind_name(held->kind), held->name);
+        g_autofree char *subject =
+            g_strdup_printf("%s/%s", kind_name(held->kind), resource ? resource->name : held->name);
         world_event(reconciler->world, "resource.unapplied", subject, reason, reconciler->now_ms);
     }
 }
@@ -249,7 +252,7 @@ static void told_of(Reconciler *reconciler, HeldResource *held, const ProviderEv
     reconciler->changed = true;
     if (drift_observed(reconciler->world, resource, &observation, reconciler->now_ms, &message) ==
         DRIFT_BROKEN) {
-        g_autofree char *name = g_strdup_printf("%s/%s", kind_name(held->kind), held->name);
+        g_autofree char *name = g_strdup_printf("%s/%s", kind_name(held->kind), resource->name);
         reconciler_tell(reconciler, (LogEntry){.level = LOG_LEVEL_WARNING, .resource = name}, "%s: %s", name,
                         message);
     }
@@ -289,7 +292,7 @@ bool resource_event_apply(Reconciler *reconciler, const ProviderEvent *event)
 void resources_observed(Reconciler *reconciler, unsigned providers)
 {
     for (const Environment *at = NULL; (at = world_environment_next(reconciler->world, at));) {
-        HeldResource *held = held_find(reconciler, at->resource->kind, at->resource->name);
+        HeldResource *held = held_find(reconciler, at->resource->kind, environment_outside(at));
         bool is_told = held && held->round == reconciler->resource_rounds[held->provider];
         if (is_ours(reconciler, at->resource) && observation_covers(reconciler, providers, at) && !is_told)
             told_gone(reconciler, at->resource, held);
@@ -319,7 +322,7 @@ static void ask(Reconciler *reconciler, HeldResource *held, char *spec, char **k
     if (resource) {
         intent->pins = spec ? pins_wanted(reconciler->world, resource) : NULL;
         intent->machines = machines_of(reconciler, resource->environment);
-        held->asked_by = resource->digest;
+        environment_outside_digest(resource->environment, &held->asked_by);
     }
     held->number_before = held->number;
     held->number = intent->number;
@@ -335,7 +338,7 @@ static void ask(Reconciler *reconciler, HeldResource *held, char *spec, char **k
 void resources_reload(Reconciler *reconciler)
 {
     for (const Environment *at = NULL; (at = world_environment_next(reconciler->world, at));) {
-        const HeldResource *held = held_find(reconciler, at->resource->kind, at->resource->name);
+        const HeldResource *held = held_find(reconciler, at->resource->kind, environment_outside(at));
         bool may_be = reconciler->launch ? is_served(reconciler, at->resource) &&
                                                !observation_is_done(reconciler, at->provider)
                                          : at->provider == PROVIDER_AWS;
@@ -406,7 +409,7 @@ static void want_gone(Reconciler *reconciler, HeldResource *held)
 /* One that is leaving keeps what is held of it until nothing runs there any more. */
 static void want_environment(Reconciler *reconciler, const Resource *resource)
 {
-    HeldResource *held = held_get(reconciler, resource->kind, resource->name);
+    HeldResource *held = held_get(reconciler, resource->kind, environment_outside(resource->environment));
     if (resource->phase == RESOURCE_ACTIVE) {
         want(reconciler, held, resource);
         return;

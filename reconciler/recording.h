@@ -16,7 +16,7 @@
                  */
 #define RECORDING_STATE  "muster.db"
 #define RECORDING_INPUTS "inputs"
-#define RECORDING_FORMAT 13
+#define RECORDING_FORMAT 14
 
 /* Entries. What the outside told comes before what the reconciler asked while it took it in, in that order.
  */

@@ -81,7 +81,7 @@ static void take_found(Saved *from, Entry *entry)
 static void take_event(Saved *from, Entry *entry)
 {
     ProviderEvent *event = &entry->event;
-    event->type = (ProviderEventType)limited(from, PROVIDER_EVENT_COLLECTED);
+    event->type = (ProviderEventType)limited(from, PROVIDER_EVENT_INSTANCE_WARNED);
     saved_bytes(from, event->token.bytes, LAUNCH_TOKEN_BYTES);
     event->at_ms = saved_number(from);
     event->started_ms = saved_number(from);

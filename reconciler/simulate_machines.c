@@ -1,5 +1,6 @@
 /* simulate_machines.c: instances become machines of the simulated cloud. */
 #include "reconciler/simulate_internal.h"
+#include "reconciler/world/outside.h"
 
 /* An instance in the cloud's table; the slot is in the instance's token, as the world knows no other name. */
 static SimulatedMachine *machine_at(const Simulation *simulation, uint64_t slot)
@@ -191,7 +192,7 @@ static void machine_refused(Simulation *simulation, uint32_t slot, const CloudEv
 {
     const Instance *instance = machine_at(simulation, slot)->instance;
     g_autofree char *type = g_strdup(instance->type);
-    GrowthRefusal refusal = {.environment = view_from(instance->environment->resource->name),
+    GrowthRefusal refusal = {.environment = view_from(environment_outside(instance->environment)),
                              .type = view_from(type),
                              .zone = VIEW(""),
                              .spot = instance->spot,

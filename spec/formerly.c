@@ -24,12 +24,6 @@ char **manifest_formerly(const Manifest *manifest)
     return g_strv_builder_end(names);
 }
 
-bool kind_is_renamed(Kind kind)
-{
-    return kind == KIND_JOB_QUEUE || kind == KIND_SCHEDULING_POLICY || kind == KIND_PIPELINE ||
-           kind == KIND_JOB;
-}
-
 typedef struct {
     const ManifestSet *set;
     Locator *locator;
@@ -73,14 +67,6 @@ static void check_name(const Check *check, const Manifest *manifest, const char 
 static void check_manifest(const Check *check, const Manifest *manifest)
 {
     g_auto(GStrv) names = manifest_formerly(manifest);
-    if (!kind_is_renamed(manifest->kind)) {
-        report(
-            check, manifest, names[0],
-            "queues, scheduling policies, pipelines and jobs can; declare this one beside the old one, let "
-            "what refers to that refer to it, then remove the old one",
-            "a %s cannot be renamed: what runs holds its name", kind_name(manifest->kind));
-        return;
-    }
     for (char **name = names; *name; name++)
         check_name(check, manifest, *name);
 }

@@ -9,7 +9,5 @@
 bool manifest_has_formerly(const Manifest *manifest);
 /* The names, in the order given. New, NULL-terminated; empty where it has none. */
 char **manifest_formerly(const Manifest *manifest);
-/* Kinds that can be renamed in place. */
-bool kind_is_renamed(Kind kind);
-/* Reports names that are claimed twice or declared, and kinds that cannot be renamed. set: the whole. */
+/* Reports names that are claimed twice or declared. set: the whole. */
 void formerly_check(const ManifestSet *set, Locator *locator);

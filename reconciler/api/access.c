@@ -87,6 +87,7 @@ static bool is_by_queue(const Operation *operation)
                                         "explain",
                                         "timeline",
                                         "wait",
+                                        "changes",
                                         "getlogevents",
                                         "describejobqueues",
                                         "getjobqueuesnapshot",

@@ -1,6 +1,7 @@
 /* apply_plan.c: load, check across documents, compare with what is committed, guard. */
 #include "reconciler/api/apply_plan.h"
 #include "reconciler/api/committed.h"
+#include "reconciler/api/upload.h"
 #include "reconciler/provider/provider.h"
 #include "reconciler/schedule/feasible.h"
 #include "spec/base/units.h"
@@ -44,6 +45,7 @@ void apply_plan_free(void *data)
     g_clear_pointer(&plan->set, manifest_set_unref);
     g_clear_pointer(&plan->before, manifest_set_unref);
     policy_unref(plan->policy);
+    json_decref(plan->upload);
     g_free(plan->state_dir);
     g_free(plan->source);
     g_free(plan->source_name);
@@ -73,7 +75,7 @@ static void stop(ApplyPlan *plan, ApplyOutcome outcome, char *message)
 typedef struct {
     Committed *committed;
     const char *identity;
-    SourceOptions *source;
+    SourceOptions *source; /* NULL: its files are not here */
 } Check;
 
 static ReferenceStanding is_known(Kind kind, View name, void *data)
@@ -85,7 +87,8 @@ static ReferenceStanding is_known(Kind kind, View name, void *data)
 
 static View text_of(const char *file, void *data)
 {
-    return source_text(file, ((Check *)data)->source);
+    const Check *check = data;
+    return check->source ? source_text(file, check->source) : VIEW("");
 }
 
 /* set: the whole, or a part of it with all that it refers to. */
@@ -172,8 +175,26 @@ static void note_origin(ApplyPlan *plan, const SourceOptions *source)
     plan->signature = g_strdup(source_signature(source));
 }
 
+static bool load_upload(ApplyPlan *plan)
+{
+    char *message = NULL;
+    plan->set = upload_parse(plan->upload, plan->provider, plan->diagnostics, &message);
+    if (!plan->set)
+        stop(plan, APPLY_BROKEN, message);
+    else if (manifest_set_len(plan->set) == 0 && !plan->destroy &&
+             diagnostic_list_count(plan->diagnostics, SEVERITY_ERROR) == 0)
+        stop(plan, APPLY_BROKEN, g_strdup("upload: no manifest is in it"));
+    return plan->outcome == APPLY_READY;
+}
+
 static bool load(ApplyPlan *plan, SourceOptions *source)
 {
+    if (plan->upload) {
+        if (!plan->set && !load_upload(plan))
+            return false;
+        plan->identity = source_identity(source, plan->set);
+        return true;
+    }
     g_autoptr(GError) error = NULL;
     SourceStatistics statistics = {0};
     if (!plan->set && !source_load(source, &plan->set, &statistics, plan->diagnostics, &error)) {
@@ -339,7 +360,7 @@ static void plan_set(ApplyPlan *plan, ManifestSet *set, SourceOptions *source)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(Committed) committed = committed_open(plan->state_dir, &error);
-    Check check = {committed, plan->identity, source};
+    Check check = {committed, plan->identity, plan->upload ? NULL : source};
     bool read = committed && (set == plan->set ? committed_read(committed, plan->identity, &error)
                                                : committed_read_part(committed, plan->identity, set, &error));
     if (!read) {

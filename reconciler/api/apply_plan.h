@@ -21,8 +21,9 @@ typedef enum {
 typedef struct {
     /* in */
     char *state_dir, *source, *source_name, *provider, *only, *plan_id, *saved_text;
-    char *commit;             /* of a git source: the one that is meant; NULL: what its reference names */
-    char *values;             /* of variables (given_values.h), JSON; NULL: none */
+    char *commit;   /* of a git source: the one that is meant; NULL: what its reference names */
+    json_t *upload; /* the manifests as they were sent (upload.h), in place of the source's files; or NULL */
+    char *values;   /* of variables (given_values.h), JSON; NULL: none */
     char *author, *signature; /* of the revision, as the source tells; NULL: it does not (a directory) */
     char *actor;              /* who asked; NULL: nobody said */
     FirstRun first_run;

@@ -21,7 +21,7 @@ bool environment_standing_read(const World *world, const Environment *environmen
     *ret_standing = (EnvironmentStanding){.is_hosted = false};
     if (!environment_has_instances(environment) || environment->spec->type == CE_TYPE_UNMANAGED)
         return false;
-    g_autofree char *setting = growth_memory_setting(environment->resource->name);
+    g_autofree char *setting = growth_memory_setting(environment_outside(environment));
     CatalogueFacts facts = {.region = environment->spec->region};
     g_autoptr(ScaleCandidates) candidates = scale_candidates_new(environment->spec, &facts);
     g_strlcpy(ret_standing->currency, candidates->currency ? candidates->currency : "",
@@ -129,6 +129,24 @@ static GArray *instances_count(const Environment *environment, int64_t *ret_free
     return counts;
 }
 
+/* Instances that will be taken away, and why. */
+static void set_warned(json_t *object, const Environment *environment)
+{
+    json_t *array = json_array();
+    for (const Instance *at = NULL; (at = environment_instance_next(environment, at));) {
+        if (!at->warning)
+            continue;
+        json_t *item = json_object();
+        set_text(item, "instance", at->provider_id ? at->provider_id : "");
+        set_text(item, "reason", at->warning);
+        set_integer(item, "attempts", (int64_t)at->launches);
+        json_array_append_new(array, item);
+    }
+    if (json_array_size(array) > 0)
+        json_object_set(object, "leaving", array);
+    json_decref(array);
+}
+
 static void set_instances(json_t *object, const Environment *environment)
 {
     int64_t free_e4;
@@ -149,6 +167,7 @@ static void set_instances(json_t *object, const Environment *environment)
     set_integer(object, "desiredvCpus", environment->instance_vcpus);
     set_integer(object, "instanceCount", (int64_t)environment->instances);
     json_object_set_new(object, "instances", array);
+    set_warned(object, environment);
 }
 
 /* Of an environment that shares the machine, or whose tasks are their own capacity. Absent: nobody has told.

@@ -6,7 +6,7 @@
 #include <jansson.h>
 #include "reconciler/scale/demand.h"
 #include "reconciler/scale/growth_memory.h"
-#include "reconciler/world/world.h"
+#include "reconciler/world/outside.h"
 
 /* What is known beside the world of an environment that buys instances. Borrowed but for `read`. */
 typedef struct {

@@ -24,6 +24,7 @@ typedef struct {
     GSource *source;
     guint connections_len;
     GSource *retiring; /* NULL: it is not being removed */
+    bool is_ending;    /* its last connections are being closed, and its source is gone */
 } Door;
 
 struct Listener {
@@ -128,6 +129,7 @@ static void timer_set(Listener *listener)
 static void door_free(void *data)
 {
     Door *door = data;
+    door->is_ending = true;
     if (door->retiring) {
         g_source_destroy(door->retiring);
         g_source_unref(door->retiring);
@@ -192,6 +194,8 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **state,
         g_free(gone);
         *state = NULL;
         door->connections_len--;
+        if (door->is_ending)
+            return;
         http_source_resumed(
             door->source); /* where there were too many it listens again only when it is run */
         door_retire(door);
@@ -376,6 +380,8 @@ void listener_answer(ListenerRequest *request, const ListenerAnswer *answer)
 static bool is_of(const ListenerRoute *route, const char *path)
 {
     bool is_folder = route->path[1] && g_str_has_suffix(route->path, "/");
+    if (strcmp(route->path, LISTENER_ANY_PATH) == 0)
+        return true;
     return is_folder ? g_str_has_prefix(path, route->path) : strcmp(path, route->path) == 0;
 }
 
@@ -409,7 +415,8 @@ static void request_look(ListenerRequest *request, const char *path, const char 
         request_fail(request, MHD_HTTP_SERVICE_UNAVAILABLE, "muster stops\n");
     if (request->answer.status)
         return;
-    request->below = g_strdup(path + strlen(request->route->path));
+    request->below =
+        g_strdup(g_str_has_prefix(path, request->route->path) ? path + strlen(request->route->path) : path);
     request->method = method;
     if (request->route->begin)
         request->route->begin(request, route_data(request));

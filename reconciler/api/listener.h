@@ -16,6 +16,7 @@
 #define LISTENER_BODIES_MAX      ((size_t)64 << 20) /* of all requests that are under way */
 #define LISTENER_REQUEST_MS      30000
 #define LISTENER_ANY_METHOD      "*"
+#define LISTENER_ANY_PATH        "*" /* as a route's path: what no route before it takes */
 
 typedef struct Listener Listener;
 typedef struct ListenerRequest ListenerRequest;

@@ -71,6 +71,7 @@ static const Operation operations[] = {
     {"timeline", false, false, false, false, timeline_step, timeline_gather},
     {"preview", false, false, false, false, preview_step, preview_gather},
     {"suspend", false, true, false, false, suspend_step, NULL},
+    {"changes", false, false, false, false, changes_step, NULL},
     {"events", false, false, false, false, events_step, events_gather},
     {"override", false, true, false, false, override_step, NULL},
     {"refresh", false, true, false, false, refresh_step, NULL},

@@ -59,9 +59,11 @@
  * {"since","done":bool,"jobs":[{"jobId","jobName","status","statusReason","exitCode"?}]} start
  * {"pipeline","parameters"?:{…}} → {"run":{run}, "jobs":[…ids]} rerun {"kind","name","failed"?:bool} →
  * {"run":{run}} events {"after"?: sequence,"limit"?,"timeoutMs"?} →
- * {"events":[{"sequence","at","type","subject","message","first"?,"last"?}],"last","newest": the last that is
- * durable}; {"before": sequence,"limit"?}: those below it, newest first. pending {"source"} → {"plan"?: the
- * plan JSON of what waits for an approval, with 1000 changes at most, where this process has made it}. run:
+ * {"events":[{"sequence","at","type","subject","message","first"?,"last"?}],"last"}; {"before":
+ * sequence,"limit"?}: those below it, newest first. changes {"after"?: n,"timeoutMs"?} → {"commits": n}: how
+ * often something became durable since the process began; waits for another number than after. pending
+ * {"source"} → {"plan"?: the plan JSON of what waits for an approval, with 1000 changes at most, where this
+ * process has made it}. run:
  * {"id","owner","kind","name","number","state","statusReason","createdAt","stoppedAt","jobs":{"SUCCEEDED":n,…}}
  *   apply: {"id","owner","revision","planId","state","message","createdAt","endedAt","startedAt"?,"how"?,
  * "actor"?,"author"?,"signature"?,"summary":{…}}
@@ -90,8 +92,9 @@
  * The `live` member of `get`: of a JobQueue {counts, unfinished, heldVcpus, activeShares?, environments: [as
  * in status]}; of a ComputeEnvironment as in status, and minvCpus, freeVcpus?; where it has instances of its
  * own desiredvCpus (vCPUs of all of them), instanceCount, instances: [{type, spot, state, count, vcpus,
- * usedVcpus}]; where it buys them statusReason? (why it is INVALID), money {currency, day and month {spent,
- * budget?, incomplete, endsAt}, total, totalIncomplete, countedAt, perHour, unpricedInstances}, coolDowns:
+ * usedVcpus}], leaving?: [{instance, reason, attempts}] (taken away soon); where it buys them statusReason?
+ * (why it is INVALID), money {currency, day and month {spent, budget?, incomplete, endsAt}, total,
+ * totalIncomplete, countedAt, perHour, unpricedInstances}, coolDowns:
  * [{type, zone?, spot, until, failures}], unmet: [{reason, jobs, text, until?}]. perHour, unpricedInstances
  * and unmet are absent where nobody hosts it.
  *

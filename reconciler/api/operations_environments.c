@@ -150,13 +150,13 @@ OperationStep updatecomputeenvironment_step(OperationContext *context, Call *cal
 
 /* ---- delete ---- */
 
-static bool has_queue(const World *world, const char *name)
+static bool has_queue(const World *world, const Environment *environment)
 {
     size_t len;
     Queue *const *queues = world_queues(world, &len);
     for (size_t i = 0; i < len; i++)
-        if (queues[i]->spec->compute_environments && queues[i]->resource->phase != RESOURCE_DELETING &&
-            g_strv_contains((const gchar *const *)queues[i]->spec->compute_environments, name))
+        if (queues[i]->resource->phase != RESOURCE_DELETING &&
+            queue_names_environment(world, queues[i], environment))
             return true;
     return false;
 }
@@ -173,7 +173,7 @@ OperationStep deletecomputeenvironment_step(OperationContext *context, Call *cal
         return STEP_DONE;
     if (resource->environment->spec->enabled)
         return call_fail(call, FAULT_REFUSED, "Cannot delete, state must be DISABLED");
-    if (has_queue(context->world, name))
+    if (has_queue(context->world, resource->environment))
         return call_fail(call, FAULT_REFUSED, "Cannot delete, found existing JobQueue relationship");
     if (!declare_delete(context, call, resource))
         return STEP_DONE;

@@ -20,7 +20,11 @@ OperationStep apply_step(OperationContext *context, Call *call)
         return STEP_DONE;
     if (!request_first_run(call))
         return STEP_DONE;
-    bool is_place = source && (g_path_is_absolute(source) || repo_location_is(source));
+    const json_t *upload = json_object_get(call->request, "upload");
+    if (upload && (!json_is_object(upload) || source))
+        return call_fail(call, FAULT_INVALID,
+                         "upload: the manifests of a source that is not here, without source");
+    bool is_place = upload || (source && (g_path_is_absolute(source) || repo_location_is(source)));
     if (!destroy && !is_place)
         return call_fail(call, FAULT_INVALID, "source: an absolute path or a git location is expected");
     return STEP_APPLY;

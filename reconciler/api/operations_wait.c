@@ -189,7 +189,19 @@ OperationStep events_step(OperationContext *context, Call *call)
         call->asked = context->facts->durable_events;
         return STEP_GATHER;
     }
-    return call_done(call,
-                     json_pack("{s:O,s:I,s:I}", "events", state->events, "last", (json_int_t)state->last,
-                               "newest", (json_int_t)context->facts->durable_events));
+    return call_done(call, json_pack("{s:O,s:I}", "events", state->events, "last", (json_int_t)state->last));
+}
+
+/* ---- changes: that something is durable which was not ---- */
+
+/* Counted by each process from its begin: another one, and one that was told by another, is news as well. */
+OperationStep changes_step(OperationContext *context, Call *call)
+{
+    int64_t after = -1;
+    if (!request_deadline(context, call) || !request_integer(call, "after", &after))
+        return STEP_DONE;
+    int64_t now = (int64_t)context->facts->commits;
+    if (now == after && !context->offline && context->now_ms < call->deadline_ms)
+        return STEP_WAIT;
+    return call_done(call, json_pack("{s:I}", "commits", (json_int_t)now));
 }

@@ -41,7 +41,7 @@ struct Remote {
     void *data;
     EventStreams *streams;
     Meters *meters;
-    ListenerRoute routes[6];
+    ListenerRoute routes[7];
     GHashTable *keys; /* id → OpenKey* */
     Seen seen;
     Rate told;
@@ -202,25 +202,31 @@ static bool is_lines(const ListenerRequest *request, const char *path)
     return strcmp(path, JOBS_PATH) == 0 && type && g_str_has_prefix(type, LINES_TYPE);
 }
 
-static const Operation *operation_of(const ListenerRequest *request, const char *path)
+const Operation *remote_aws_operation(const char *method, const char *path, const char *target)
 {
-    const char *method = listener_method(request), *target = listener_header(request, "x-amz-target");
+    bool is_post = strcmp(method, "POST") == 0;
     if (g_str_has_prefix(path, TAGS_PATH))
         return operation_find_name(strcmp(method, "GET") == 0      ? "listtagsforresource"
                                    : strcmp(method, "DELETE") == 0 ? "untagresource"
-                                   : strcmp(method, "POST") == 0   ? "tagresource"
+                                   : is_post                       ? "tagresource"
                                                                    : "");
+    if (strcmp(path, "/") == 0 && target && g_str_has_prefix(target, LOGS_TARGET)) {
+        g_autofree char *name = g_ascii_strdown(target + strlen(LOGS_TARGET), -1);
+        return is_post && strcmp(name, "getlogevents") == 0 ? operation_find_name(name) : NULL;
+    }
+    const Operation *operation = is_post ? operation_find_path(path) : NULL;
+    return operation && operation->batch ? operation : NULL;
+}
+
+static const Operation *operation_of(const ListenerRequest *request, const char *path)
+{
+    const char *method = listener_method(request);
     if (strcmp(path, EVENTS_PATH) == 0)
         return operation_find_name("events");
     if (is_lines(request, path))
         return operation_find_name("bulk");
-    if (strcmp(method, "POST") != 0)
-        return NULL;
-    if (strcmp(path, "/") == 0 && target && g_str_has_prefix(target, LOGS_TARGET)) {
-        g_autofree char *name = g_ascii_strdown(target + strlen(LOGS_TARGET), -1);
-        return strcmp(name, "getlogevents") == 0 ? operation_find_name(name) : NULL;
-    }
-    return operation_find_path(path);
+    const Operation *aws = remote_aws_operation(method, path, listener_header(request, "x-amz-target"));
+    return aws || strcmp(method, "POST") != 0 ? aws : operation_find_path(path);
 }
 
 /* What the three operations on tags have in their path and query. */
@@ -502,10 +508,13 @@ Remote *remote_new(const RemoteOptions *options)
     static const struct {
         const char *method, *path;
         size_t body_max;
-    } routes[] = {
-        {LISTENER_ANY_METHOD, "/v1/", REMOTE_BODY_MAX}, {"POST", "/muster/v1/bulk", REMOTE_BULK_MAX},
-        {"POST", JOBS_PATH, REMOTE_BULK_MAX},           {"GET", EVENTS_PATH, 0},
-        {"POST", "/muster/v1/", REMOTE_BODY_MAX},       {"POST", "/", REMOTE_BODY_MAX}};
+    } routes[] = {{LISTENER_ANY_METHOD, "/v1/", REMOTE_BODY_MAX},
+                  {"POST", "/muster/v1/bulk", REMOTE_BULK_MAX},
+                  {"POST", "/muster/v1/apply", REMOTE_BULK_MAX},
+                  {"POST", JOBS_PATH, REMOTE_BULK_MAX},
+                  {"GET", EVENTS_PATH, 0},
+                  {"POST", "/muster/v1/", REMOTE_BODY_MAX},
+                  {"POST", "/", REMOTE_BODY_MAX}};
     for (size_t i = 0; i < G_N_ELEMENTS(routes); i++)
         remote->routes[i] = (ListenerRoute){.method = routes[i].method,
                                             .path = routes[i].path,

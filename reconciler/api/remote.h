@@ -36,3 +36,7 @@ const ListenerRoute *remote_routes(const Remote *remote, size_t *ret_len);
 void remote_stop(Remote *remote);
 /* Calls must have been answered. */
 void remote_free(Remote *remote);
+
+/* Which operation of AWS's services a request means: of Batch, or GetLogEvents of CloudWatch Logs. path:
+ * without the query; target: X-Amz-Target, may be NULL. NULL: none of them. */
+const Operation *remote_aws_operation(const char *method, const char *path, const char *target);

@@ -220,8 +220,17 @@ static json_t *default_name(const json_t *request)
     return json_stringn(start, strcspn(start, ":@"));
 }
 
+/* Without a size it is no array, which the service takes and Airflow's BatchOperator sends. */
+static void drop_empty_array(json_t *request)
+{
+    const json_t *array = json_object_get(request, "arrayProperties");
+    if (json_is_object(array) && json_object_size(array) == 0)
+        json_object_del(request, "arrayProperties");
+}
+
 bool request_check_submit(RequestChecker *checker, json_t *request, char **ret_message)
 {
+    drop_empty_array(request);
     json_t *name = json_incref(json_object_get(request, "jobName"));
     json_object_del(request, "jobName");
     bool valid = check_rest(checker, request, ret_message);

@@ -178,5 +178,5 @@ extern const Command command_approve, command_rollback, command_init, command_va
     command_explain, command_status, command_submit, command_wait, command_logs, command_cancel,
     command_terminate, command_start, command_rerun, command_suspend, command_resume, command_events,
     command_history, command_forget, command_override, command_refresh, command_graph, command_schema,
-    command_simulate, command_export, command_key, command_snapshot, command_backup, command_restore,
-    command_doctor, command_version, command_completion, command_help;
+    command_simulate, command_export, command_proxy, command_key, command_snapshot, command_backup,
+    command_restore, command_doctor, command_version, command_completion, command_help;

@@ -120,6 +120,9 @@ const Command command_apply = {
         "Without a terminal there is nobody to ask: give --yes, or a plan that was saved with "
         "plan --out. More deletions "
         "of one kind than max(3, 20 %) are refused unless --allow-deletes says so.\n\n"
+        "With --server the manifests are sent to a daemon elsewhere, as muster render shows them; the key "
+        "has to be "
+        "of scope admin, and what that daemon follows cannot be applied so.\n\n"
         "An apply that is killed while it enters its changes is FAILED, and stays as it is: what was entered "
         "holds, the rest is what plan shows next, and the same apply again does it (runs that began do not "
         "begin again). A daemon that follows the source does so by itself. Once all is entered, whatever "
@@ -133,6 +136,5 @@ const Command command_apply = {
     .min_arguments = 0,
     .max_arguments = 1,
     .exits = EXITS(EXIT_REFUSED) | EXITS(EXIT_INFEASIBLE) | EXITS(EXIT_TIMED_OUT) | EXITS(EXIT_WORK_FAILED),
-    .is_local = true,
     .run = run,
 };

@@ -58,6 +58,5 @@ const Command command_destroy = {
     .min_arguments = 1,
     .max_arguments = 1,
     .exits = EXITS(EXIT_REFUSED) | EXITS(EXIT_TIMED_OUT),
-    .is_local = true,
     .run = run,
 };

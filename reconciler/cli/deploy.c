@@ -2,10 +2,13 @@
 
 #include <stdio.h>
 #include <unistd.h>
+#include "reconciler/api/upload.h"
+#include "reconciler/cli/against.h"
 #include "reconciler/cli/forecasting.h"
 #include "reconciler/cli/options.h"
 #include "reconciler/cli/output.h"
 #include "reconciler/cli/report.h"
+#include "reconciler/cli/server_access.h"
 
 bool deploy_options_read(const Options *options, DeployOptions *ret_options, GError **error)
 {
@@ -86,6 +89,14 @@ static json_t *saved_json(const char *plan_file)
     return plan_file ? json_load_file(plan_file, JSON_REJECT_DUPLICATES, NULL) : NULL;
 }
 
+/* A daemon elsewhere has no files of the source: what became of them is sent. */
+static void put_upload(json_t *request, const Planning *planning)
+{
+    json_object_del(request, "source");
+    json_object_del(request, "sourceName");
+    json_object_set_new(request, "upload", upload_to_json(planning->checked.set, planning->checked.identity));
+}
+
 static json_t *apply_request(const DeployOptions *options, const Planning *planning)
 {
     const PlanningOptions *planned = &options->planning;
@@ -98,7 +109,9 @@ static json_t *apply_request(const DeployOptions *options, const Planning *plann
     if (planning->values)
         json_object_set_new(request, "values", json_string(planning->values));
     const char *revision = manifest_set_revision(planning->checked.set);
-    if (planning->checked.source.git) /* what was shown is what is done, whatever was pushed since */
+    if (planning->snapshot)
+        put_upload(request, planning);
+    else if (planning->checked.source.git) /* what was shown is what is done, whatever was pushed since */
         json_object_set_new(request, "commit", json_string(revision));
     if (planned->allow_deletes >= 0)
         json_object_set_new(request, "allowDeletes", json_integer(planned->allow_deletes));
@@ -187,6 +200,9 @@ int deploy(Invocation *invocation, const DeployOptions *options)
     g_autoptr(GError) error = NULL;
     PlanningOptions planned = options->planning;
     planned.host = invocation->host;
+    const char *server = server_url(invocation->options.server);
+    if (server && !(planned.against = against_server(server, &error)))
+        return report_error(error);
     if (!planning_make(&planned, &planning, &error))
         return report_error(error);
     if (!options->planning.destroy) /* what is to go may be at fault */

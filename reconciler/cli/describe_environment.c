@@ -86,6 +86,22 @@ static void live_money(const json_t *money, GString *out)
     }
 }
 
+/* Instances that will be lost, and why. */
+static void live_leaving(const json_t *list, GString *out)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(list, i, item)
+    {
+        g_autofree char *instance = printable(member_text(item, "instance"));
+        g_autofree char *reason = printable(member_text(item, "reason"));
+        line_begin(out, i ? "" : "Leaving:");
+        g_string_append_printf(out, "%s, with ", instance);
+        append_count(out, member_integer(item, "attempts"), "attempt");
+        g_string_append_printf(out, ": %s\n", reason);
+    }
+}
+
 /* What waits for instances that are not bought, and why. */
 static void live_unmet(const json_t *list, GString *out)
 {
@@ -173,6 +189,7 @@ void describe_environment_live(const json_t *live, const ListStyle *style, GStri
     g_string_append_printf(out, "\nLive, on provider %s:\n", member_text(live, "provider"));
     live_vcpus(live, out);
     live_money(json_object_get(live, "money"), out);
+    live_leaving(json_object_get(live, "leaving"), out);
     live_unmet(json_object_get(live, "unmet"), out);
     live_instances(json_object_get(live, "instances"), style, out);
     live_cooldowns(json_object_get(live, "coolDowns"), style, out);

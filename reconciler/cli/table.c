@@ -2,7 +2,8 @@
 #include "reconciler/cli/command.h"
 #include "spec/base/diagnostic.h"
 
-static const Command *const table[] = {
+/* The last one is NULL. */
+static const Command *const table[40 + 1] = {
     &command_init,     &command_validate, &command_plan,       &command_apply,     &command_destroy,
     &command_forget,   &command_render,   &command_simulate,   &command_serve,     &command_approve,
     &command_rollback, &command_start,    &command_rerun,      &command_suspend,   &command_resume,
@@ -10,7 +11,7 @@ static const Command *const table[] = {
     &command_explain,  &command_graph,    &command_events,     &command_history,   &command_submit,
     &command_wait,     &command_logs,     &command_cancel,     &command_terminate, &command_schema,
     &command_export,   &command_snapshot, &command_completion, &command_backup,    &command_restore,
-    &command_doctor,   &command_key,      &command_version,    &command_help,      NULL,
+    &command_doctor,   &command_key,      &command_proxy,      &command_version,   &command_help,
 };
 
 const Command *const *command_table(void)

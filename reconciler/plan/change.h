@@ -59,9 +59,16 @@ void change_digest(const Change *change, Digest *ret_digest);
 /* "create JobQueue/high" */
 void change_append_title(const Change *change, GString *out);
 
+/* digest: of a definition by the name that it had; false: it had none such. NULL: by present names only.
+ * is_gone: what has the name becomes something else with this plan. */
+typedef struct {
+    bool (*digest)(View name, Digest *ret_digest, void *data);
+    bool (*is_gone)(View name, void *data);
+    void *data;
+} RunKeyNames;
 /* Run keys, runs wanted and runs whose manifest is gone. */
 void run_key_of(const Manifest *manifest, const ManifestSet *desired, const PlanActual *actual,
-                const char *source_name, Digest *ret_key);
+                const char *source_name, const RunKeyNames *names, Digest *ret_key);
 bool run_triggered_by_change(const Manifest *manifest);
 /* Adds the runs that are cancelled, but have jobs that have not ended, to plan->pending. Nothing is to be
  * done about them: they are no change. */

@@ -14,6 +14,7 @@ typedef struct {
     size_t next_run;     /* in actual->runs, which are sorted as everything else */
     GHashTable *renames; /* Manifest* → Rename*, which it owns; NULL: there is none */
     GHashTable *former;  /* RenameKey → Rename* */
+    bool has_formerly;   /* a manifest says what it was called */
 } Diff;
 
 /* What is there under a former name of a manifest, and becomes what the manifest says. */
@@ -21,6 +22,7 @@ typedef struct {
     Kind kind;
     View name;                      /* first two: its key */
     const ResourceRecord *resource; /* NULL: of a Job */
+    const Manifest *manifest;       /* that it becomes */
 } Rename;
 
 static int compare_key(Kind kind, View name, Kind other_kind, View other_name)
@@ -257,14 +259,15 @@ static void replace_value(GString *spec, const char *member, View from, View to)
     g_string_replace(spec, old, fresh, 0);
 }
 
-/* An ARN ends in the name. */
-static void restore_reference(GString *spec, const ManifestReference *reference, const Rename *rename)
+/* What stands before the name (an ARN) and after it (a revision) stays. */
+static void restore_reference(GString *spec, const ManifestReference *reference, View former_name)
 {
     View qualifier, name = reference_name(reference->kind, reference->text, &qualifier);
     const char *dot = strrchr(reference->path, '.');
-    size_t before = (size_t)(name.data - reference->text.data);
+    size_t before = (size_t)(name.data - reference->text.data), until = before + name.len;
     g_autofree char *former =
-        g_strdup_printf("%.*s" VIEW_FMT, (int)before, reference->text.data, VIEW_ARG(rename->name));
+        g_strdup_printf("%.*s" VIEW_FMT "%.*s", (int)before, reference->text.data, VIEW_ARG(former_name),
+                        (int)(reference->text.len - until), reference->text.data + until);
     replace_value(spec, dot ? dot + 1 : reference->path, reference->text, view_from(former));
 }
 
@@ -277,7 +280,7 @@ static bool manifest_before(Diff *diff, const Manifest *manifest, Manifest *ret_
     for (size_t i = 0; i < manifest->references_len; i++) {
         const Rename *rename = rename_referred(diff, &manifest->references[i]);
         if (rename)
-            restore_reference(spec, &manifest->references[i], rename);
+            restore_reference(spec, &manifest->references[i], rename->name);
     }
     *ret_former = *manifest;
     ret_former->name = own ? own->name : manifest->name;
@@ -286,9 +289,32 @@ static bool manifest_before(Diff *diff, const Manifest *manifest, Manifest *ret_
     return !digest_equal(&ret_former->digest, &manifest->digest);
 }
 
+static const Manifest *referred_of(const Diff *diff, const ManifestReference *reference)
+{
+    View qualifier, name = reference_name(reference->kind, reference->text, &qualifier);
+    return manifest_set_find(diff->plan->desired, reference->kind, name);
+}
+
+/* The manifest as it would be if what it refers to were called so. The text lives as long as the plan. */
+static void manifest_naming(Diff *diff, const Manifest *manifest, const Manifest *referred, View former,
+                            Manifest *ret_manifest)
+{
+    g_autoptr(GString) spec = g_string_new_len(manifest->spec.data, (gssize)manifest->spec.len);
+    for (size_t i = 0; i < manifest->references_len; i++)
+        if (referred_of(diff, &manifest->references[i]) == referred)
+            restore_reference(spec, &manifest->references[i], former);
+    *ret_manifest = *manifest;
+    ret_manifest->spec = (View){arena_strndup(diff->plan->arena, spec->str, spec->len), spec->len};
+}
+
 static bool may_have_former_keys(const Diff *diff, const Manifest *manifest)
 {
-    return diff->renames || manifest_has_formerly(manifest);
+    bool may = diff->renames || manifest_has_formerly(manifest);
+    for (size_t i = 0; diff->has_formerly && !may && i < manifest->references_len; i++) {
+        const Manifest *referred = referred_of(diff, &manifest->references[i]);
+        may = referred && manifest_has_formerly(referred);
+    }
+    return may;
 }
 
 static void add_run(Diff *diff, const Manifest *manifest, const Digest *key, const RunsOfName *runs)
@@ -323,6 +349,11 @@ static void add_run(Diff *diff, const Manifest *manifest, const Digest *key, con
     add_change(diff, change, manifest->spec);
 }
 
+static bool definition_is_renamed(View name, void *data)
+{
+    return is_renamed(data, KIND_JOB_DEFINITION, name);
+}
+
 /* The runs of a manifest, and its key. A key that definitions join never equals a spec's digest: where a run
  * has that, neither has to be worked out. */
 static RunsOfName take_runs_of(Diff *diff, const Manifest *manifest, Digest *ret_key)
@@ -332,24 +363,65 @@ static RunsOfName take_runs_of(Diff *diff, const Manifest *manifest, Digest *ret
     RunsOfName runs = take_runs(diff, manifest->kind, manifest->name, ret_key);
     if (runs.same)
         return runs;
-    run_key_of(manifest, diff->plan->desired, diff->actual, diff->options->source_name, ret_key);
+    const RunKeyNames now = {.is_gone = definition_is_renamed, .data = diff};
+    run_key_of(manifest, diff->plan->desired, diff->actual, diff->options->source_name, &now, ret_key);
     if (digest_equal(ret_key, &manifest->digest))
         return runs;
     diff->next_run = start;
     return take_runs(diff, manifest->kind, manifest->name, ret_key);
 }
 
-/* The runs that stand under the name at, with the key that the manifest would have as name. */
-static RunsOfName take_runs_as(Diff *diff, const Manifest *manifest, View name, View at, Digest *ret_key)
+/* Of the definition that was `name` before: as it would be under the former names, its own, too. */
+static bool definition_before(View name, Digest *ret_digest, void *data)
 {
+    Diff *diff = data;
+    const Rename *rename =
+        g_hash_table_lookup(diff->former, &(Rename){.kind = KIND_JOB_DEFINITION, .name = name});
+    const Manifest *manifest =
+        rename ? rename->manifest : manifest_set_find(diff->plan->desired, KIND_JOB_DEFINITION, name);
+    Manifest former;
+    if (!manifest)
+        return false;
+    (void)manifest_before(diff, manifest, &former);
+    *ret_digest = former.digest;
+    return true;
+}
+
+typedef enum { NAMES_NOW, NAMES_FORMER } Names;
+
+/* The runs that stand under the name at, with the key that the manifest would have as name. names: of what
+ * it refers to. */
+static RunsOfName take_runs_as(Diff *diff, const Manifest *manifest, View name, View at, Names names,
+                               Digest *ret_key)
+{
+    const RunKeyNames by = {.digest = names == NAMES_FORMER ? definition_before : NULL,
+                            .is_gone = definition_is_renamed,
+                            .data = diff};
     Manifest as = *manifest;
     size_t next = diff->next_run;
     as.name = name;
     canonical_digest(as.kind, name, as.spec, &as.digest);
-    run_key_of(&as, diff->plan->desired, diff->actual, diff->options->source_name, ret_key);
+    run_key_of(&as, diff->plan->desired, diff->actual, diff->options->source_name, &by, ret_key);
     diff->next_run = first_run_of(diff, manifest->kind, at);
     RunsOfName runs = take_runs(diff, manifest->kind, at, ret_key);
     diff->next_run = next;
+    return runs;
+}
+
+/* By a name that one of what it refers to had, though it was renamed while this manifest was not there. */
+static RunsOfName take_runs_by_references(Diff *diff, const Manifest *manifest, View name, View at,
+                                          Digest *ret_key)
+{
+    RunsOfName runs = {0};
+    for (size_t i = 0; i < manifest->references_len && !runs.same; i++) {
+        const Manifest *referred = referred_of(diff, &manifest->references[i]);
+        g_auto(GStrv) names = referred ? manifest_formerly(referred) : NULL;
+        for (char **former = names; former && *former && !runs.same; former++) {
+            Manifest other;
+            manifest_naming(diff, manifest, referred, view_from(*former), &other);
+            runs = take_runs_as(diff, &other, name, at, NAMES_NOW, ret_key);
+        }
+    }
     return runs;
 }
 
@@ -366,13 +438,17 @@ static RunsOfName take_runs_by_all_names(Diff *diff, const Manifest *manifest, D
     memset(ret_former_key, 0, sizeof *ret_former_key);
     if (runs.same || !may_have_former_keys(diff, manifest))
         return runs;
-    bool has_before = manifest_before(diff, manifest, &before);
+    (void)manifest_before(diff, manifest, &before);
     g_auto(GStrv) names = manifest_formerly(manifest);
     for (guint i = 0; i <= g_strv_length(names) && !runs.same; i++) {
         View name = names[i] ? view_from(names[i]) : manifest->name;
-        runs = take_runs_as(diff, manifest, name, at, ret_former_key);
-        if (!runs.same && has_before)
-            runs = take_runs_as(diff, &before, name, at, ret_former_key);
+        runs = take_runs_as(diff, manifest, name, at, NAMES_NOW, ret_former_key);
+        if (!runs.same && diff->renames)
+            runs = take_runs_as(diff, &before, name, at, NAMES_FORMER, ret_former_key);
+        if (!runs.same && diff->has_formerly) {
+            RunsOfName others = take_runs_by_references(diff, manifest, name, at, ret_former_key);
+            runs = others.same ? others : runs;
+        }
     }
     if (!runs.same)
         memset(ret_former_key, 0, sizeof *ret_former_key);
@@ -550,8 +626,8 @@ static void add_create(Diff *diff, const Manifest *manifest)
     change_set_manifest(change, manifest);
     change->after = manifest->digest;
     change->reason = "not there yet";
+    set_keys(diff, change, manifest);
     if (rename) {
-        set_keys(diff, change, manifest);
         change->formerly = arena_strndup(diff->plan->arena, rename->name.data, rename->name.len);
         change_take_reason(diff->plan, change,
                            g_strdup_printf("not there yet; takes the runs of %s", change->formerly));
@@ -677,7 +753,7 @@ static bool is_found_by_former_key(Diff *diff, const Manifest *manifest)
 {
     size_t next = diff->next_run;
     Digest key, former_key;
-    if (manifest->kind != KIND_PIPELINE || !manifest_has_formerly(manifest))
+    if (manifest->kind != KIND_PIPELINE || !may_have_former_keys(diff, manifest))
         return false;
     diff->next_run = first_run_of(diff, manifest->kind, manifest->name);
     (void)take_runs_by_all_names(diff, manifest, &key, &former_key);
@@ -863,7 +939,7 @@ static bool find_former(const Diff *diff, const Manifest *manifest, View name, R
     bool is_there = resource      ? is_takeable(diff, resource, manifest)
                     : may_be_runs ? has_runs(diff, manifest->kind, name)
                                   : false;
-    *ret_rename = (Rename){manifest->kind, name, resource};
+    *ret_rename = (Rename){.kind = manifest->kind, .name = name, .resource = resource};
     return is_there && !is_renamed(diff, manifest->kind, name) &&
            !manifest_set_find(diff->plan->desired, manifest->kind, name);
 }
@@ -873,6 +949,7 @@ static void add_rename(Diff *diff, const Manifest *manifest, const Rename *found
     Rename *rename = arena_alloc(diff->plan->arena, sizeof *rename);
     *rename = *found;
     rename->name.data = arena_strndup(diff->plan->arena, found->name.data, found->name.len);
+    rename->manifest = manifest;
     if (!diff->renames) {
         diff->renames = g_hash_table_new(NULL, NULL);
         diff->former = g_hash_table_new(rename_hash, rename_equal);
@@ -896,7 +973,7 @@ static void note_not_renamed(Diff *diff, const Manifest *manifest, const char *f
 
 static void look_for_rename(Diff *diff, const Manifest *manifest)
 {
-    if (actual_find(diff->actual, manifest->kind, manifest->name) || !kind_is_renamed(manifest->kind) ||
+    if (actual_find(diff->actual, manifest->kind, manifest->name) ||
         !is_selected(diff, manifest->kind, manifest->name))
         return;
     g_auto(GStrv) names = manifest_formerly(manifest);
@@ -915,8 +992,10 @@ static void find_renames(Diff *diff, const ManifestSet *desired)
 {
     for (size_t i = 0; desired && i < manifest_set_len(desired); i++) {
         const Manifest *manifest = manifest_set_get(desired, i);
-        if (manifest_has_formerly(manifest))
+        if (manifest_has_formerly(manifest)) {
+            diff->has_formerly = true;
             look_for_rename(diff, manifest);
+        }
     }
 }
 

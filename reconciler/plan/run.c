@@ -78,7 +78,7 @@ static const Digest *definition_digest(View name, const ManifestSet *desired, co
 }
 
 void run_key_of(const Manifest *manifest, const ManifestSet *desired, const PlanActual *actual,
-                const char *source_name, Digest *ret_key)
+                const char *source_name, const RunKeyNames *names, Digest *ret_key)
 {
     *ret_key = manifest->digest;
     if (!reruns_on_definition(manifest))
@@ -97,7 +97,11 @@ void run_key_of(const Manifest *manifest, const ManifestSet *desired, const Plan
             (previous && view_equal(previous->name, reference->name)))
             continue;
         previous = reference;
-        const Digest *digest = definition_digest(reference->name, desired, actual, source_name);
+        Digest former;
+        const Digest *digest = names->digest && names->digest(reference->name, &former, names->data) ? &former
+                               : names->is_gone(reference->name, names->data)
+                                   ? NULL
+                                   : definition_digest(reference->name, desired, actual, source_name);
         if (digest)
             digest_to_hex(digest, hex);
         g_string_append_printf(text, VIEW_FMT "=%s\n", VIEW_ARG(reference->name), digest ? hex : "");

@@ -158,6 +158,8 @@ typedef enum {
                                          number 0, before OBSERVED: why that does not come yet */
     PROVIDER_EVENT_COLLECTED,         /* something of ours that nobody knows was found, and is being ended:
                                          provider_id,         environment, reason */
+    PROVIDER_EVENT_INSTANCE_WARNED,   /* of an instance: it will be taken away soon, whatever is asked for:
+                                         reason; _GONE follows. May come again */
 } ProviderEventType;
 
 typedef struct {

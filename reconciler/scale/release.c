@@ -108,12 +108,12 @@ static int idle_compare(const void *a, const void *b)
  * room below maxvCpus. */
 static bool may_replace(const ScaleRun *run, const IdleSet *idle, const ScaleInstance *instance)
 {
-    return run->floor_waits || idle->ready_vcpus - instance->vcpus >= run->input->spec->min_vcpus;
+    return run->floor_waits || idle->ready_vcpus - instance->vcpus >= scale_least_vcpus(run->input);
 }
 
 static bool may_stop(const ScaleRun *run, const IdleSet *idle, const ScaleInstance *instance)
 {
-    return idle->kept_vcpus - instance->vcpus >= run->input->spec->min_vcpus;
+    return idle->kept_vcpus - instance->vcpus >= scale_least_vcpus(run->input);
 }
 
 static void idle_release(ScaleRun *run, IdleSet *idle, const Idle *at, ReleaseReason reason)
@@ -160,7 +160,7 @@ static void release_for_room(ScaleRun *run, IdleSet *idle)
 {
     int64_t missing = room_missing(run, idle), possible = 0, kept = idle->kept_vcpus;
     for (size_t i = 0; i < idle->len; i++)
-        if (kept - idle->list[i].instance->vcpus >= run->input->spec->min_vcpus) {
+        if (kept - idle->list[i].instance->vcpus >= scale_least_vcpus(run->input)) {
             possible += idle->list[i].instance->vcpus;
             kept -= idle->list[i].instance->vcpus;
         }

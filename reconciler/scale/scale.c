@@ -393,7 +393,7 @@ static void wake_for_later(ScaleRun *run)
 static void floor_run(ScaleRun *run, PackLimits limits, const Budget *budget, int64_t *launches)
 {
     const ScaleInput *input = run->input;
-    int64_t missing = input->spec->min_vcpus - run->coming_vcpus - run->ready_vcpus;
+    int64_t missing = scale_least_vcpus(input) - run->coming_vcpus - run->ready_vcpus;
     for (size_t i = 0; i < input->candidates->len; i++)
         missing -= launches[i] * input->candidates->types[i].vcpus;
     if (missing <= 0)

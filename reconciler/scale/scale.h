@@ -52,6 +52,7 @@ typedef struct {
 
 typedef struct {
     const ComputeEnvironmentSpec *spec;
+    bool is_leaving; /* it goes, or becomes another one: no minimum is kept */
     const ScaleCandidates *candidates;
     int64_t now_ms;
     bool is_invalid;     /* status INVALID: starts nothing */
@@ -68,6 +69,12 @@ typedef struct {
     int64_t spent_day_micro, spent_month_micro;
     bool spent_is_incomplete;
 } ScaleInput;
+
+/* What is kept, or made, without demand. */
+static inline int64_t scale_least_vcpus(const ScaleInput *input)
+{
+    return input->is_leaving ? 0 : input->spec->min_vcpus;
+}
 
 typedef struct {
     size_t type;

@@ -4,10 +4,11 @@
 
 static ConsumableUse *use_of(Pass *pass, const char *name)
 {
+    const Consumable *consumable = world_consumable(pass->world, view_from(name));
+    name = consumable ? consumable->resource->name : name; /* jobs may name it as it was called once */
     for (size_t i = 0; i < pass->consumables_len; i++)
         if (strcmp(pass->consumables[i].name, name) == 0)
             return &pass->consumables[i];
-    const Consumable *consumable = world_consumable(pass->world, view_from(name));
     pass->consumables = pass_grow(pass, pass->consumables, pass->consumables_len, &pass->consumables_max,
                                   sizeof *pass->consumables);
     ConsumableUse *use = &pass->consumables[pass->consumables_len++];

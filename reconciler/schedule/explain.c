@@ -100,7 +100,8 @@ static void explain_consumables(Explain *explain)
         const ConsumableNeed *need = &kind->consumables[i];
         const Consumable *consumable = world_consumable(explain->pass.world, view_from(need->name));
         ExplainConsumable *at = &out->consumables[out->consumables_len++];
-        *at = (ExplainConsumable){.name = need->name, .need = need->quantity, .exists = consumable != NULL};
+        const char *name = consumable ? consumable->resource->name : need->name; /* as it is called now */
+        *at = (ExplainConsumable){.name = name, .need = need->quantity, .exists = consumable != NULL};
         if (consumable) {
             at->available = consumable_available(consumable);
             at->total = consumable->spec->total_quantity;
@@ -184,6 +185,23 @@ static void explain_runnable(Explain *explain)
     explain_suggest(explain);
 }
 
+/* Where it runs may be taken away. */
+static void explain_warned(Explain *explain)
+{
+    World *world = explain->pass.world;
+    for (const Instance *host = NULL; (host = world_instance_next(world, host));) {
+        const Launch *launch = host->warning ? host->newest_launch : NULL;
+        for (; launch; launch = launch->instance_prev)
+            if (launch->job == explain->job &&
+                (explain->index == NOT_A_CHILD || launch->index == explain->index || launch->is_node)) {
+                hold_add_text(explain,
+                              explain_print(explain, "its host %s will be lost: %s",
+                                            host->provider_id ? host->provider_id : "", host->warning));
+                return;
+            }
+    }
+}
+
 /* Of an array that is asked about as a whole, its next child. */
 static JobState state_of(Explain *explain)
 {
@@ -228,5 +246,6 @@ void explain_job(World *world, Job *job, int32_t index, const ExplainOptions *op
         explain_runnable(&explain);
     } else if (!job_state_final(ret_explanation->state)) {
         explain_holds(&explain);
+        explain_warned(&explain);
     }
 }

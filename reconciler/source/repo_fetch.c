@@ -38,6 +38,9 @@ static const struct {
     {"dubious ownership", "let the user that runs muster own the repository"},
     {"couldn't find remote ref HEAD", "the repository has no commit yet, or its HEAD names a branch that is "
                                       "not there: push one, or name a branch"},
+    {"mismatched algorithms",
+     "its objects have SHA-256 names, which muster cannot read yet: keep the manifests in a repository that "
+     "was made with git init --object-format=sha1"},
     {"not our ref", COMMIT_GONE},
     {"unadvertised object", COMMIT_GONE},
     {"couldn't find remote ref", "there is no such reference"},

@@ -54,6 +54,8 @@ typedef enum {
     RENAME_JOBS,
     RENAME_CHANGES,
     RENAME_USAGE,
+    RENAME_INSTANCES,
+    RENAME_ATTEMPTS,
     STATEMENT_COUNT
 } Statement;
 
@@ -126,6 +128,8 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [RENAME_JOBS] = "UPDATE jobs SET queue = ?2 WHERE queue = ?1",
     [RENAME_CHANGES] = "UPDATE changes SET name = ?2 WHERE kind = ?3 AND name = ?1",
     [RENAME_USAGE] = "DELETE FROM share_usage WHERE queue = ?",
+    [RENAME_INSTANCES] = "UPDATE instances SET environment = ?2 WHERE environment = ?1",
+    [RENAME_ATTEMPTS] = "UPDATE attempts SET environment = ?2 WHERE environment = ?1",
 };
 
 typedef struct {
@@ -494,25 +498,30 @@ static bool commit_setting(Committer *committer, const SettingRecord *record, GE
     return run(committer, &cursor, error);
 }
 
+static bool rename_rows(Committer *committer, Statement which, const RenameRecord *record, GError **error)
+{
+    Cursor cursor;
+    if (!statement_get(committer, which, &cursor, error))
+        return false;
+    put_text(&cursor, record->from);
+    if (which != RENAME_USAGE)
+        put_text(&cursor, record->to);
+    if (which == RENAME_CHANGES)
+        put_int(&cursor, record->kind);
+    return run(committer, &cursor, error);
+}
+
 static bool commit_rename(Committer *committer, const RenameRecord *record, GError **error)
 {
-    Cursor jobs, changes, usage;
-    if (!statement_get(committer, RENAME_CHANGES, &changes, error))
+    if (!rename_rows(committer, RENAME_CHANGES, record, error))
         return false;
-    put_text(&changes, record->from);
-    put_text(&changes, record->to);
-    put_int(&changes, record->kind);
-    if (!run(committer, &changes, error))
-        return false;
-    if (record->kind != KIND_JOB_QUEUE)
-        return true;
-    if (!statement_get(committer, RENAME_JOBS, &jobs, error) ||
-        !statement_get(committer, RENAME_USAGE, &usage, error))
-        return false;
-    put_text(&jobs, record->from);
-    put_text(&jobs, record->to);
-    put_text(&usage, record->from);
-    return run(committer, &jobs, error) && run(committer, &usage, error);
+    if (record->kind == KIND_JOB_QUEUE)
+        return rename_rows(committer, RENAME_JOBS, record, error) &&
+               rename_rows(committer, RENAME_USAGE, record, error);
+    if (record->kind == KIND_COMPUTE_ENVIRONMENT)
+        return rename_rows(committer, RENAME_INSTANCES, record, error) &&
+               rename_rows(committer, RENAME_ATTEMPTS, record, error);
+    return true;
 }
 
 /* ---- a transaction ---- */

@@ -2,9 +2,10 @@
 #include "reconciler/world/consumable.h"
 #include "reconciler/world/job.h"
 
+/* Jobs name it as it was called when they were submitted. */
 Consumable *world_consumable(const World *world, View name)
 {
-    Resource *resource = world_resource(world, KIND_CONSUMABLE_RESOURCE, name);
+    Resource *resource = world_resource_renamed(world, KIND_CONSUMABLE_RESOURCE, name);
     return resource ? resource->consumable : NULL;
 }
 
@@ -74,13 +75,21 @@ void consumables_restore(World *world, const JobTemplate *template)
     }
 }
 
-static int64_t quantity_of(const JobTemplate *template, const char *name)
+/* A new one cannot be found by its name yet. */
+static bool is_named(const World *world, const Consumable *consumable, const char *name)
+{
+    return strcmp(name, consumable->resource->name) == 0 ||
+           world_consumable(world, view_from(name)) == consumable;
+}
+
+static int64_t quantity_of(const World *world, const JobTemplate *template, const Consumable *consumable)
 {
     const JobDefinitionSpec *spec = template->effective;
+    int64_t quantity = 0;
     for (size_t i = 0; i < spec->consumables_len; i++)
-        if (strcmp(spec->consumables[i].name, name) == 0)
-            return spec->consumables[i].quantity;
-    return 0;
+        if (is_named(world, consumable, spec->consumables[i].name))
+            quantity += spec->consumables[i].quantity;
+    return quantity;
 }
 
 int64_t consumable_count(const World *world, const Consumable *consumable)
@@ -89,8 +98,13 @@ int64_t consumable_count(const World *world, const Consumable *consumable)
     for (const Launch *launch = world_launch_next(world, NULL); launch && consumable->spec->replenishable;
          launch = world_launch_next(world, launch))
         if (launch_takes_consumables(launch))
-            in_use += quantity_of(launch->job->template, consumable->resource->name);
+            in_use += quantity_of(world, launch->job->template, consumable);
     return in_use;
+}
+
+void consumable_recount(World *world, Consumable *consumable)
+{
+    consumable->in_use = consumable_count(world, consumable);
 }
 
 /* A new one, or a new specification of it: attempts under way may have named it before it was there. */
@@ -106,7 +120,7 @@ bool consumable_in_force(World *world, Resource *resource, View spec, GError **e
     Consumable *consumable = resource->consumable;
     consumable_resource_spec_free(consumable->spec);
     consumable->spec = decoded;
-    consumable->in_use = consumable_count(world, consumable);
+    consumable_recount(world, consumable);
     if (decoded->replenishable)
         consumable->used_up = 0;
     return true;

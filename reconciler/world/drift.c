@@ -1,4 +1,5 @@
 #include "reconciler/world/drift.h"
+#include "reconciler/world/outside.h"
 #include "reconciler/world/override.h"
 #include "reconciler/world/state.h"
 
@@ -233,8 +234,12 @@ static const char *salt_of(const World *world)
 char *resource_wanted(const World *world, const Resource *resource, Digest *ret_digest)
 {
     char *spec = override_spec(world, resource);
+    const Environment *environment = resource->environment;
+    const char *name = environment ? environment_outside(environment) : resource->name;
     if (spec)
-        canonical_digest(resource->kind, view_from(resource->name), view_from(spec), ret_digest);
+        canonical_digest(resource->kind, view_from(name), view_from(spec), ret_digest);
+    else if (environment)
+        environment_outside_digest(environment, ret_digest);
     else
         *ret_digest = resource->digest;
     return spec ? spec : g_strdup(resource->spec);

@@ -59,6 +59,13 @@ static History *history_find(const World *world, View definition)
     return node ? TREE_ENTRY(node, History, by_definition) : NULL;
 }
 
+/* What had the name once: jobs name revisions as they were called when they were submitted. */
+static View present_name(const World *world, View definition)
+{
+    const Resource *resource = world_resource_renamed(world, KIND_JOB_DEFINITION, definition);
+    return resource ? view_from(resource->name) : definition;
+}
+
 static History *history_get(World *world, View definition)
 {
     History *history = history_find(world, definition);
@@ -160,7 +167,7 @@ static View definition_name(const char *definition)
 
 History *history_ref(World *world, const char *definition)
 {
-    History *history = history_get(world, definition_name(definition));
+    History *history = history_get(world, present_name(world, definition_name(definition)));
     history->refs++;
     return history;
 }
@@ -171,17 +178,24 @@ void history_unref(World *world, History *history)
         history_free(world, history);
 }
 
+/* The row of what has that name. */
+static void row_remove(World *world, History *history)
+{
+    if (history->is_dirty)
+        g_queue_unlink(&world->dirty_histories, &history->dirty);
+    history->is_dirty = false;
+    if (!world_is_quiet(world))
+        batch_put_duration(world_batch(world), &(DurationRecord){.definition = view_from(history->definition),
+                                                                 .counts = VIEW(""),
+                                                                 .removed = true});
+}
+
 void history_forget(World *world, View definition)
 {
     History *history = history_find(world, definition);
     if (!history || history->runs == 0)
         return;
-    if (history->is_dirty)
-        g_queue_unlink(&world->dirty_histories, &history->dirty);
-    history->is_dirty = false;
-    if (!world_is_quiet(world))
-        batch_put_duration(world_batch(world),
-                           &(DurationRecord){.definition = definition, .counts = VIEW(""), .removed = true});
+    row_remove(world, history);
     memset(history->counts, 0, sizeof history->counts);
     history->runs = history->below = history->expected = 0;
     history->since_ms = 0;
@@ -189,11 +203,40 @@ void history_forget(World *world, View definition)
         history_free(world, history);
 }
 
+static void add_counts(World *world, History *to, const History *from)
+{
+    for (size_t bucket = 0; bucket < BUCKETS; bucket++)
+        if (from->counts[bucket] > 0)
+            history_count(to, bucket, MIN(from->counts[bucket], UINT32_MAX - to->counts[bucket]));
+    to->since_ms = to->since_ms ? MIN(to->since_ms, from->since_ms) : from->since_ms;
+    history_touch(world, to);
+}
+
+/* Jobs that have it keep it; where jobs of a definition that is gone have one of the new name, its counts go
+ * there. */
+void history_rename(World *world, View from, View to)
+{
+    History *history = history_find(world, from), *there = history_find(world, to);
+    if (!history || history->runs == 0)
+        return;
+    if (there) {
+        add_counts(world, there, history);
+        history_forget(world, from);
+        return;
+    }
+    row_remove(world, history);
+    tree_remove(&world->histories, &history->by_definition);
+    g_free(history->definition);
+    history->definition = view_dup(to);
+    tree_insert(&world->histories, &history->by_definition);
+    history_touch(world, history);
+}
+
 /* ---- asking ---- */
 
 const History *world_history(const World *world, View definition)
 {
-    const History *history = history_find(world, definition);
+    const History *history = history_find(world, present_name(world, definition));
     return history && history->runs > 0 ? history : NULL;
 }
 

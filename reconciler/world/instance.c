@@ -80,6 +80,7 @@ static void entry_free(InstanceEntry *entry)
 {
     g_free(entry->instance.type);
     g_free(entry->instance.provider_id);
+    g_free(entry->instance.warning);
     g_free(entry);
 }
 
@@ -347,7 +348,8 @@ void instance_registered(World *world, Instance *instance, Capacity capacity, in
         instance_move(world, instance, INSTANCE_REGISTERED, NULL, now_ms);
 }
 
-static void instance_decide(World *world, Instance *instance, InstanceState decided, int64_t now_ms)
+static void instance_decide(World *world, Instance *instance, InstanceState decided, const char *reason,
+                            int64_t now_ms)
 {
     InstanceEntry *entry = instance_entry(instance);
     g_assert(!is_local(instance));
@@ -356,19 +358,33 @@ static void instance_decide(World *world, Instance *instance, InstanceState deci
     entry->decided = decided;
     instance_touch(world, instance);
     if (instance->state != INSTANCE_UNKNOWN)
-        instance_move(world, instance, decided, NULL, now_ms);
+        instance_move(world, instance, decided, reason, now_ms);
+}
+
+static void drain(World *world, Instance *instance, const char *reason, int64_t now_ms)
+{
+    if (instance->draining_since_ms == 0)
+        instance->draining_since_ms = now_ms;
+    instance_decide(world, instance, INSTANCE_DRAINING, reason, now_ms);
 }
 
 void instance_drain(World *world, Instance *instance, int64_t now_ms)
 {
-    if (instance->draining_since_ms == 0)
-        instance->draining_since_ms = now_ms;
-    instance_decide(world, instance, INSTANCE_DRAINING, now_ms);
+    drain(world, instance, NULL, now_ms);
+}
+
+void instance_warned(World *world, Instance *instance, const char *reason, int64_t now_ms)
+{
+    if (instance->warning || is_local(instance))
+        return;
+    instance->warning = g_strdup(reason);
+    instance->environment->changes++;
+    drain(world, instance, reason, now_ms);
 }
 
 void instance_stop(World *world, Instance *instance, int64_t now_ms)
 {
-    instance_decide(world, instance, INSTANCE_STOPPING, now_ms);
+    instance_decide(world, instance, INSTANCE_STOPPING, NULL, now_ms);
 }
 
 static void instance_remove(World *world, Instance *instance, const char *reason, int64_t now_ms)

@@ -36,7 +36,11 @@ struct Instance {
     int64_t draining_since_ms;
     int64_t
         rests_until_ms; /* it counts as coming before: it refused a launch; 0: it takes some. Not stored */
-    uint32_t slot;      /* of whoever carries decisions out, free for its use; not stored */
+    /* Why it will be taken away soon (Spot); NULL: nothing is known. Not stored: its provider tells it again.
+     */
+    char *warning;
+    bool is_replaced; /* its jobs' need was part of what is bought, since it was warned. Not stored */
+    uint32_t slot;    /* of whoever carries decisions out, free for its use; not stored */
     InFleet in_fleet;
 };
 
@@ -69,6 +73,9 @@ int64_t instances_wake(World *world, int64_t now_ms);
 void instance_refused(World *world, Instance *instance, const char *reason, int64_t now_ms);
 /* No new tasks. An UNKNOWN one stays so until it is observed, and then drains. */
 void instance_drain(World *world, Instance *instance, int64_t now_ms);
+/* It will be taken away soon, with what runs on it: it takes no new tasks, as above. Repeating it changes
+ * nothing. */
+void instance_warned(World *world, Instance *instance, const char *reason, int64_t now_ms);
 /* Its end is decided; the effect follows the commit and is the caller's. */
 void instance_stop(World *world, Instance *instance, int64_t now_ms);
 /* It is no more: its launches are lost (`Host EC2 (instance …) terminated.`) and it is freed. */

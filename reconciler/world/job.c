@@ -84,11 +84,12 @@ static bool draft_share(World *world, const json_t *request, int64_t now_ms, Job
 static bool queue_is_local(const World *world, const Queue *queue)
 {
     bool any = false;
-    for (char **name = queue->spec->compute_environments; name && *name; name++) {
-        const Environment *environment = world_environment(world, view_from(*name));
-        if (environment && environment->provider != PROVIDER_LOCAL)
+    size_t len;
+    Environment *const *environments = queue_environments(world, queue, &len);
+    for (size_t i = 0; i < len; i++) {
+        if (environments[i] && environments[i]->provider != PROVIDER_LOCAL)
             return false;
-        any = any || environment;
+        any = any || environments[i];
     }
     return any;
 }
@@ -132,7 +133,8 @@ bool job_draft(World *world, const json_t *request, const char *default_queue, Q
         return false;
     if (definition.len == 0)
         return invalid(error, WORLD_ERROR_INVALID, "jobDefinition is required");
-    RevisionEntry *revision = revision_resolve(world, definition, error);
+    RevisionEntry *revision = names == NAMES_FORMER_TOO ? revision_resolve_former(world, definition) : NULL;
+    revision = revision ? revision : revision_resolve(world, definition, error);
     if (!revision || !draft_size(request, &draft, error) ||
         !draft_share(world, request, now_ms, &draft, error))
         return false;

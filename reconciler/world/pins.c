@@ -2,6 +2,7 @@
  */
 #include "reconciler/world/pins.h"
 #include <string.h>
+#include "reconciler/world/outside.h"
 #include "reconciler/world/state.h"
 
 #define VALUE_MAX 256 /* bytes of a reference, or of what it stands for */
@@ -188,7 +189,9 @@ static void take(World *world, const Resource *resource, const json_t *told, con
     json_t *before = json_deep_copy(pins);
     if (answers || is_first) {
         take_pinned(world, resource, pins, pinned, now_ms);
-        set_by(pins, answers ? answers : &resource->digest);
+        Digest made_of;
+        environment_outside_digest(resource->environment, &made_of);
+        set_by(pins, answers ? answers : &made_of);
     }
     if (newest)
         take_newest(world, resource, pins, newest, now_ms);
@@ -215,7 +218,9 @@ bool pins_are_due(const Resource *resource)
     const PinsState *pins = &environment->pins;
     if (!pins->is_known)
         return false;
-    bool is_other = !digest_equal(&pins->by, &resource->digest);
+    Digest made_of;
+    environment_outside_digest(environment, &made_of);
+    bool is_other = !digest_equal(&pins->by, &made_of);
     switch (environment->spec->refresh) {
     case REFRESH_ON_COMMIT: return pins->is_asked || is_other;
     case REFRESH_CONTINUOUS: return pins->is_asked || is_other || pins->is_outdated;

@@ -323,8 +323,8 @@ typedef struct {
 } UsageRecord;
 
 /* What a manifest describes has another name. Before everything else in its batch: the rows that have the
- * former name and are not written anew by the batch (jobs of a queue, changes) get the new one, and usage of
- * a queue's shares goes. */
+ * former name and are not written anew by the batch (jobs of a queue, instances and attempts of an
+ * environment, changes) get the new one, and usage of a queue's shares goes. */
 typedef struct {
     Kind kind;
     View from, to;

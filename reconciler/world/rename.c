@@ -3,6 +3,7 @@
  * in the same batch, or by its RenameRecord where there may be much of it. */
 #include "reconciler/world/drift.h"
 #include "reconciler/world/job.h"
+#include "reconciler/world/outside.h"
 #include "reconciler/world/override.h"
 #include "reconciler/world/run.h"
 
@@ -65,27 +66,42 @@ static void lead_on(World *world, Kind kind, View from, const char *to)
         world_set_setting(world, names->pdata[i], to);
 }
 
+/* Jobs that name it by a name that is another's from now on. */
+static void recount(World *world, Kind kind, const char *name)
+{
+    Resource *resource = kind == KIND_CONSUMABLE_RESOURCE && name
+                             ? world_resource(world, kind, view_from(name))
+                             : NULL;
+    if (resource)
+        consumable_recount(world, resource->consumable);
+}
+
 static void remember(World *world, const ResourceRename *rename)
 {
     g_autofree char *from = renamed_setting(rename->kind, rename->from),
-                    *back = renamed_setting(rename->kind, rename->to), *to = view_dup(rename->to);
+                    *back = renamed_setting(rename->kind, rename->to), *to = view_dup(rename->to),
+                    *other = g_strdup(world_setting(world, back));
     lead_on(world, rename->kind, rename->from, to);
     world_set_setting(world, from, to);
     if (world_setting(world, back))
         world_set_setting(world, back, NULL);
+    recount(world, rename->kind, to);
+    recount(world, rename->kind, other);
 }
 
 void renames_drop(World *world, const Resource *resource)
 {
-    if (resource->kind == KIND_JOB_QUEUE || resource->kind == KIND_SCHEDULING_POLICY)
-        lead_on(world, resource->kind, view_from(resource->name), NULL);
+    lead_on(world, resource->kind, view_from(resource->name), NULL);
 }
 
 void renames_overtaken(World *world, const Resource *resource)
 {
-    g_autofree char *setting = renamed_setting(resource->kind, view_from(resource->name));
-    if (world_setting(world, setting))
-        world_set_setting(world, setting, NULL);
+    g_autofree char *setting = renamed_setting(resource->kind, view_from(resource->name)),
+                    *to = g_strdup(world_setting(world, setting));
+    if (!to)
+        return;
+    world_set_setting(world, setting, NULL);
+    recount(world, resource->kind, to);
 }
 
 /* ---- the resource ---- */
@@ -129,6 +145,54 @@ static void pipeline_rename(World *world, Resource *resource, const ResourceRena
     note_move(world, "suspended Pipeline/", rename);
 }
 
+/* Names are in digests: it is the same content. */
+static void digest_anew(Resource *resource)
+{
+    canonical_digest(resource->kind, view_from(resource->name), view_from(resource->spec), &resource->digest);
+}
+
+static void launches_rename(World *world, Environment *environment)
+{
+    EnvironmentEntry *entry = environment_entry(environment);
+    g_ref_string_release(entry->name);
+    entry->name = g_ref_string_new(environment->resource->name);
+    for (Launch *launch = NULL; (launch = (Launch *)(uintptr_t)world_launch_next(world, launch));) {
+        if (launch->environment != environment)
+            continue;
+        g_ref_string_release(launch_entry(launch)->environment_name);
+        launch_entry(launch)->environment_name = g_ref_string_acquire(entry->name);
+    }
+}
+
+static void environment_rename(World *world, Resource *resource, const ResourceRename *rename)
+{
+    take_name(world, resource, rename);
+    note_move(world, "pins ", rename);
+    note_move(world, "gang ", rename);
+    note_move(world, "provider ComputeEnvironment/", rename);
+    outside_move(world, resource->environment, rename->from);
+    launches_rename(world, resource->environment);
+    digest_anew(resource);
+    resource->environment->changes++;
+    world_unpark(world);
+}
+
+static void definition_rename(World *world, Resource *resource, const ResourceRename *rename)
+{
+    take_name(world, resource, rename);
+    resource->revision = revisions_copy(world, rename->from, rename->to);
+    revisions_keep(world, rename->from, 0);
+    history_rename(world, rename->from, rename->to);
+    digest_anew(resource);
+}
+
+static void consumable_rename(World *world, Resource *resource, const ResourceRename *rename)
+{
+    take_name(world, resource, rename);
+    digest_anew(resource);
+    world_unpark(world);
+}
+
 static bool check_resource(const World *world, const Resource *resource, const ResourceRename *rename,
                            GError **error)
 {
@@ -144,12 +208,17 @@ static bool check_resource(const World *world, const Resource *resource, const R
 static void rename_resource(World *world, Resource *resource, const ResourceRename *rename, int64_t now_ms)
 {
     overrides_move(world, rename);
-    if (rename->kind == KIND_JOB_QUEUE)
-        queue_rename(world, resource, rename);
-    else if (rename->kind == KIND_PIPELINE)
-        pipeline_rename(world, resource, rename);
-    else /* queues that name a policy by its former name do so until their own change comes */
-        take_name(world, resource, rename);
+    switch (rename->kind) {
+    case KIND_COMPUTE_ENVIRONMENT: environment_rename(world, resource, rename); break;
+    case KIND_JOB_QUEUE: queue_rename(world, resource, rename); break;
+    case KIND_JOB_DEFINITION: definition_rename(world, resource, rename); break;
+    case KIND_CONSUMABLE_RESOURCE: consumable_rename(world, resource, rename); break;
+    case KIND_PIPELINE: pipeline_rename(world, resource, rename); break;
+    /* Queues that name a policy by its former name do so until their own change comes. */
+    case KIND_SCHEDULING_POLICY: take_name(world, resource, rename); break;
+    case KIND_JOB:
+    case KIND_COUNT: g_assert_not_reached();
+    }
     if (rename->kind != KIND_PIPELINE)
         remember(world, rename);
     resource->updated_ms = now_ms;

@@ -74,6 +74,7 @@ static void environment_free(World *world, Environment *environment)
     environment_instances_clear(environment);
     compute_environment_spec_free(environment->spec);
     g_free(environment->unmade);
+    g_free(environment->outside);
     g_ref_string_release(environment_entry(environment)->name);
     g_free(environment);
 }
@@ -168,6 +169,23 @@ Environment *world_environment_next(const World *world, const Environment *after
     return node ? TREE_ENTRY(node, ResourceEntry, by_key)->resource.environment : NULL;
 }
 
+/* By what a queue calls it, whose own change may be yet to come. */
+static Environment *environment_named(const World *world, const char *name)
+{
+    Resource *resource = world_resource_renamed(world, KIND_COMPUTE_ENVIRONMENT, view_from(name));
+    return resource ? resource->environment : NULL;
+}
+
+bool queue_names_environment(const World *world, const Queue *queue, const Environment *environment)
+{
+    size_t len;
+    Environment *const *environments = queue_environments(world, queue, &len);
+    for (size_t i = 0; i < len; i++)
+        if (environments[i] == environment)
+            return true;
+    return false;
+}
+
 Environment *const *queue_environments(const World *world, const Queue *queue, size_t *ret_len)
 {
     QueueEntry *entry = queue_entry(queue);
@@ -176,7 +194,7 @@ Environment *const *queue_environments(const World *world, const Queue *queue, s
         entry->environments_len = names ? g_strv_length(names) : 0;
         entry->environments = g_renew(Environment *, entry->environments, entry->environments_len + 1);
         for (size_t i = 0; i < entry->environments_len; i++)
-            entry->environments[i] = world_environment(world, view_from(names[i]));
+            entry->environments[i] = environment_named(world, names[i]);
         entry->environments_at = world->feasibility;
     }
     *ret_len = entry->environments_len;
@@ -387,6 +405,7 @@ static bool environment_in_force(World *world, Resource *resource, View spec, GE
         environment->resource = resource;
         tree_init(&entry->ends, launch_end_compare);
         slot_take(world, environment);
+        outside_load(world, environment);
     }
     override_environment(world, resource->name, decoded);
     derived_clear(environment);
@@ -588,6 +607,8 @@ static bool resource_create(World *world, const ResourceChange *change, int64_t 
         return false;
     }
     resource_describe(world, resource, change);
+    if (resource->environment)
+        outside_choose(world, resource->environment);
     environment_place(world, resource);
     schedules_begin(world, resource, now_ms);
     resource->digest = manifest->digest;
@@ -744,6 +765,7 @@ void resource_remove(World *world, Resource *resource, int64_t now_ms)
     overrides_drop(world, resource);
     drift_drop(world, resource);
     pins_drop(world, resource);
+    outside_drop(world, resource);
     schedules_drop(world, resource);
     renames_drop(world, resource);
     transit_leave(world, entry);

@@ -127,6 +127,26 @@ void revisions_keep(World *world, View name, int64_t keep)
         }
 }
 
+/* Active ones, from the oldest, after what `to` had once. */
+int64_t revisions_copy(World *world, View from, View to)
+{
+    const RevisionEntry *newest = revision_newest(world, to);
+    int64_t offset = newest ? newest->record.revision : 0, last = 0;
+    for (RevisionEntry *at = revision_first_from(world, from, 0); at && view_equal(at->record.name, from);
+         at = revision_first_from(world, from, last + 1)) {
+        last = at->record.revision;
+        if (!at->record.active)
+            continue;
+        RevisionRecord record = at->record;
+        record.name = to;
+        record.revision += offset;
+        canonical_digest(KIND_JOB_DEFINITION, to, record.spec, &record.digest);
+        revision_touch(world, revision_put(world, &record));
+    }
+    newest = revision_newest(world, to);
+    return newest ? newest->record.revision : 0;
+}
+
 const JobDefinitionSpec *revision_spec(RevisionEntry *revision, GError **error)
 {
     if (!revision->decoded)
@@ -145,14 +165,17 @@ static View reference_tail(View reference)
     return reference;
 }
 
-static RevisionEntry *revision_by_digest(const World *world, View name, View hex)
+typedef enum { REVISIONS_ACTIVE, REVISIONS_ALL } Revisions;
+
+static RevisionEntry *revision_by_digest(const World *world, View name, View hex, Revisions which)
 {
     Digest digest;
     if (!digest_from_hex(hex, &digest))
         return NULL;
     for (RevisionEntry *revision = revision_newest(world, name); revision;
          revision = revision_before(revision))
-        if (revision->record.active && digest_equal(&revision->record.digest, &digest))
+        if ((which == REVISIONS_ALL || revision->record.active) &&
+            digest_equal(&revision->record.digest, &digest))
             return revision;
     return NULL;
 }
@@ -165,7 +188,7 @@ static RevisionEntry *revision_by_name(const World *world, View name)
     return revision;
 }
 
-static RevisionEntry *revision_by_number(const World *world, View name, View digits)
+static RevisionEntry *revision_by_number(const World *world, View name, View digits, Revisions which)
 {
     int64_t number;
     gchar text[24];
@@ -176,7 +199,8 @@ static RevisionEntry *revision_by_number(const World *world, View name, View dig
     if (!g_ascii_string_to_signed(text, 10, 1, INT64_MAX, &number, NULL))
         return NULL;
     RevisionEntry *revision = revision_at_or_below(world, name, number);
-    return revision && revision->record.revision == number && revision->record.active ? revision : NULL;
+    bool is_it = revision && revision->record.revision == number;
+    return is_it && (which == REVISIONS_ALL || revision->record.active) ? revision : NULL;
 }
 
 static bool split(View text, char separator, View *ret_left, View *ret_right)
@@ -189,20 +213,43 @@ static bool split(View text, char separator, View *ret_left, View *ret_right)
     return true;
 }
 
-RevisionEntry *revision_resolve(const World *world, View reference, GError **error)
+/* False: it says none, and *ret_name is all of tail. */
+static bool revision_pinned(const World *world, View tail, Revisions which, View *ret_name,
+                            RevisionEntry **ret_revision)
 {
     static const char sha[] = "sha256:";
-    View tail = reference_tail(reference), name, rest;
-    RevisionEntry *revision;
-    if (split(tail, '@', &name, &rest)) {
+    View rest;
+    *ret_name = tail;
+    if (split(tail, '@', ret_name, &rest)) {
         bool known = rest.len > sizeof sha - 1 && memcmp(rest.data, sha, sizeof sha - 1) == 0;
         View hex = known ? (View){rest.data + sizeof sha - 1, rest.len - (sizeof sha - 1)} : (View){"", 0};
-        revision = revision_by_digest(world, name, hex);
-    } else if (split(tail, ':', &name, &rest)) {
-        revision = revision_by_number(world, name, rest);
-    } else {
-        revision = revision_by_name(world, tail);
+        *ret_revision = revision_by_digest(world, *ret_name, hex, which);
+        return true;
     }
+    if (!split(tail, ':', ret_name, &rest))
+        return false;
+    *ret_revision = revision_by_number(world, *ret_name, rest, which);
+    return true;
+}
+
+/* A revision that is asked for stays what it was, under the name that it had. */
+RevisionEntry *revision_resolve_former(const World *world, View reference)
+{
+    RevisionEntry *pinned;
+    View name;
+    bool is_pinned = revision_pinned(world, reference_tail(reference), REVISIONS_ALL, &name, &pinned);
+    const Resource *now = world_resource_renamed(world, KIND_JOB_DEFINITION, name);
+    if (!now || view_is(name, now->name))
+        return NULL;
+    return is_pinned ? pinned : revision_by_name(world, view_from(now->name));
+}
+
+RevisionEntry *revision_resolve(const World *world, View reference, GError **error)
+{
+    View tail = reference_tail(reference), name;
+    RevisionEntry *revision;
+    if (!revision_pinned(world, tail, REVISIONS_ACTIVE, &name, &revision))
+        revision = revision_by_name(world, name);
     if (!revision)
         g_set_error(error, WORLD_ERROR, WORLD_ERROR_NOT_FOUND,
                     "JobDefinition name " VIEW_FMT " does not exist or is not in ACTIVE status",

@@ -8,10 +8,7 @@ static size_t environment_referrers(World *world, const Resource *resource)
     size_t count = 0;
     queues_sort(world);
     for (size_t i = 0; i < world->queues_len; i++)
-        if (world->queues[i]->spec->compute_environments &&
-            g_strv_contains((const gchar *const *)world->queues[i]->spec->compute_environments,
-                            resource->name))
-            count++;
+        count += queue_names_environment(world, world->queues[i], resource->environment);
     return count;
 }
 

@@ -332,6 +332,9 @@ RevisionEntry *revision_at_or_below(const World *world, View name, int64_t revis
 RevisionEntry *revision_first_from(const World *world, View name, int64_t revision);
 RevisionEntry *revision_before(const RevisionEntry *revision); /* of the same name; NULL: none */
 RevisionEntry *revision_resolve(const World *world, View reference, GError **error);
+/* By a name that its definition had once, and has nothing else now; NULL: it is none such. */
+RevisionEntry *revision_resolve_former(const World *world, View reference);
+int64_t revisions_copy(World *world, View from, View to); /* the newest of `to` afterwards */
 const JobDefinitionSpec *revision_spec(RevisionEntry *revision, GError **error);
 void revision_touch(World *world, RevisionEntry *revision);
 int64_t revision_register(World *world, View name, View spec, const Digest *digest, int64_t now_ms);
@@ -364,6 +367,7 @@ void histories_clear(World *world);
 History *history_ref(World *world, const char *definition); /* "NAME:REVISION" */
 void history_unref(World *world, History *history);
 void history_forget(World *world, View definition); /* it was deleted */
+void history_rename(World *world, View from, View to);
 void history_add(World *world, History *history, int64_t ran_ms, int64_t now_ms);
 void write_histories(World *world, Batch *batch);
 bool history_restore(World *world, const DurationRecord *record, GError **error);
@@ -374,6 +378,7 @@ void consumables_take(World *world, const JobTemplate *template);
 void consumables_give(World *world, const JobTemplate *template, bool never_started);
 void consumables_restore(World *world, const JobTemplate *template);
 int64_t consumable_count(const World *world, const Consumable *consumable); /* what in_use must be */
+void consumable_recount(World *world, Consumable *consumable); /* a name leads to another one now */
 bool consumable_in_force(World *world, Resource *resource, View spec, GError **error);
 void consumable_free(Consumable *consumable);
 /* instance.c */
@@ -422,6 +427,12 @@ void overrides_loaded(World *world);
 void overrides_move(World *world, const ResourceRename *rename);
 void schedules_leave(World *world, Resource *pipeline); /* the order by due times, which names are part of */
 void schedules_enter(World *world, Resource *pipeline);
+/* outside.c: as it is stored; of a new one, before it can be found by its name; of one that was `from`; it
+ * goes. */
+void outside_load(const World *world, Environment *environment);
+void outside_choose(World *world, Environment *environment);
+void outside_move(World *world, Environment *environment, View from);
+void outside_drop(World *world, const Resource *resource);
 /* rename.c: what led to it by a former name leads nowhere; its own name, if it was a former one, is its own.
  */
 void renames_drop(World *world, const Resource *resource);

@@ -76,6 +76,7 @@ struct Environment {
     uint64_t generation; /* of what instances are made from: equal for equal members that update rolling, and
                             equal pins.rolls */
     PinsState pins;
+    char *outside; /* see outside.h; NULL: its name */
     unsigned slot; /* its number among the environments there are: for arrays, never for order */
     /* Of whoever knows the provider, not stored: it holds something of the environment (a cluster), or may:
      * it does not go before that; and why that is not yet as the environment is now; NULL: it is. */
@@ -108,6 +109,7 @@ struct Queue {
 };
 /* What its computeEnvironmentOrder names; NULL where there is no such environment. */
 Environment *const *queue_environments(const World *world, const Queue *queue, size_t *ret_len);
+bool queue_names_environment(const World *world, const Queue *queue, const Environment *environment);
 unsigned world_environment_slots(const World *world); /* slots are below it */
 /* Launches of an environment by when they are expected to end (launch_end_ms()), from the first that ends
  * after from_ms, those of unknown run time left out; NULL: first, or at the end. */
@@ -285,13 +287,15 @@ bool environment_is_drained(World *world, const Resource *resource);
 void resource_set_kept(World *world, Kind kind, View name, int64_t now_ms);
 /* Another name for what a manifest describes. */
 typedef struct {
-    Kind kind; /* JobQueue, SchedulingPolicy, Pipeline, Job */
+    Kind kind;
     View from, to;
     Digest key, new_key; /* of a run that has `key`: `new_key` from then on, since names are in keys */
 } ResourceRename;
 /* It goes on under that name, with all that hangs on it: jobs, runs, usage of shares, positions of schedules,
- * overrides, history. What of other resources names it is theirs to change. Of a Job: its runs. Nothing is
- * done with WORLD_ERROR_NOT_FOUND or WORLD_ERROR_CONFLICT (the name is taken, or it is being deleted or
+ * overrides, history; machines, pins and what its provider holds (outside.h); what is taken of a consumable
+ * resource; run times. A definition has its active revisions under the new name, too, and none by the former
+ * one any more: jobs show the revision that they were submitted with. What of other resources names it is
+ * theirs to change. Of a Job: its runs. Nothing is done with WORLD_ERROR_NOT_FOUND or WORLD_ERROR_CONFLICT (the name is taken, or it is being deleted or
  * replaced). */
 bool resource_rename(World *world, const ResourceRename *rename, int64_t now_ms, GError **error);
 /* Runs that have `key` have `new_key` from then on: what their manifest names was renamed. */

@@ -9,7 +9,8 @@ no_engine() {
     echo "1..0 # SKIP $1"
     exit 0
 }
-command -v dockerd >/dev/null || no_engine "dockerd is not installed (make deps)"
+SERVICE=${SERVICE:-dockerd} # or podman: a script may say so before it sources this
+command -v "$SERVICE" >/dev/null || no_engine "$SERVICE is not installed (make deps)"
 [ -x /bin/busybox ] || no_engine "/bin/busybox is not installed (make deps)"
 [ "$(id -u)" = 0 ] || no_engine "an engine of its own needs root"
 
@@ -20,12 +21,22 @@ engine_call() {
     curl -s --max-time 60 --unix-socket "$SOCKET" -X "$method" "http://docker$path" "$@"
 }
 engine_answers() { engine_call GET /_ping | grep -q OK; }
+# Limits of its own: Podman 4.3 hands on soft and hard ones of this process for each other.
+podman_service() {
+    printf '[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n[containers]\nnetns = "host"\ndefault_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]\n' >"$ENGINE/containers.conf"
+    CONTAINERS_CONF=$ENGINE/containers.conf TMPDIR=$ENGINE podman --root "$ENGINE/data" --runroot "$ENGINE/exec" --tmpdir "$ENGINE/tmp" --storage-driver vfs \
+        system service --time 0 "unix://$SOCKET"
+}
 # start_engine [ARGUMENTS of dockerd…]: returns when it answers.
 start_engine() {
     mkdir -p "$ENGINE"
     rm -f "$ENGINE/pid" "$ENGINE/exec/containerd/containerd.pid" # of one that was killed: nobody may have reaped it yet
-    dockerd --iptables=false --ip6tables=false --bridge=none --storage-driver=vfs --host "unix://$SOCKET" \
-        --data-root "$ENGINE/data" --exec-root "$ENGINE/exec" --pidfile "$ENGINE/pid" "$@" >>"$ENGINE/log" 2>&1 &
+    if [ "$SERVICE" = podman ]; then
+        podman_service >>"$ENGINE/log" 2>&1 &
+    else
+        dockerd --iptables=false --ip6tables=false --bridge=none --storage-driver=vfs --host "unix://$SOCKET" \
+            --data-root "$ENGINE/data" --exec-root "$ENGINE/exec" --pidfile "$ENGINE/pid" "$@" >>"$ENGINE/log" 2>&1 &
+    fi
     engine=$!
     until engine_answers; do
         kill -0 "$engine" 2>/dev/null || return 1
@@ -36,7 +47,7 @@ start_engine() {
 # What outlives an engine that was killed: its containerd, and a shim for each container.
 engine_rest() {
     for process in /proc/[0-9]*; do
-        tr '\0' ' ' 2>/dev/null <"$process/cmdline" | grep -qE "^[^ ]*(containerd[^ ]*|dockerd) .*$ENGINE/" && echo "${process#/proc/}"
+        tr '\0' ' ' 2>/dev/null <"$process/cmdline" | grep -qE "^[^ ]*(containerd[^ ]*|dockerd|podman|conmon) .*$ENGINE/" && echo "${process#/proc/}"
     done
 }
 stop_engine() {
@@ -79,7 +90,7 @@ if [ -n "${ENGINE_DISK:-}" ]; then
     mkdir -p "$ENGINE/data"
     mount -t tmpfs -o "size=$ENGINE_DISK" tmpfs "$ENGINE/data" || no_engine "a disk of its own cannot be mounted"
 fi
-start_engine || no_engine "dockerd does not start here: $(tail -n 1 "$ENGINE/log")"
+start_engine || no_engine "$SERVICE does not start here: $(tail -n 1 "$ENGINE/log")"
 import_image busybox || no_engine "the engine takes no image"
 
 # definition NAME COMMAND-JSON [MEMBERS of the container…] [-- MEMBERS of the definition]: a manifest in the image.

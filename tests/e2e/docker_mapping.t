@@ -22,6 +22,10 @@ source_begin src
     definition lost '[\"true\"]' "secrets: [{name: LOST, valueFrom: 'file:$WORK/lost'}]," "retryStrategy: {attempts: 2, evaluateOnExit: [{onReason: 'ResourceInitializationError*', action: EXIT}]},"
     resource JobDefinition far "{type: container, containerProperties: {image: '127.0.0.1:5999/far:1', command: [x], resourceRequirements: [{type: VCPU, value: '1'}, {type: MEMORY, value: '32'}]}}"
     echo ---
+    definition owned '[sh, -c, "echo root >$MUSTER_WORKSPACE/one"]'
+    definition foreign '[sh, -c, "cat $MUSTER_WORKSPACE/one && id -u >$MUSTER_WORKSPACE/two"]' "user: '1000:100',"
+    resource Pipeline shared "{jobQueue: q, workspace: true, triggers: [manual], jobs: [{name: one, jobDefinition: owned}, {name: two, jobDefinition: foreign, dependsOn: [{job: one}]}]}"
+    echo ---
     resource JobDefinition several "{type: container, ecsProperties: {taskProperties: [{volumes: [{name: shared}], containers: [
       {name: after, image: busybox, command: [cat, /out/file], dependsOn: [{containerName: first, condition: SUCCESS}], mountPoints: [{sourceVolume: shared, containerPath: /out}], resourceRequirements: [{type: VCPU, value: '1'}, {type: MEMORY, value: '16'}]},
       {name: first, image: busybox, essential: false, command: [sh, -c, 'echo handed over >/in/file'], mountPoints: [{sourceVolume: shared, containerPath: /in}], resourceRequirements: [{type: VCPU, value: '1'}, {type: MEMORY, value: '16'}]}]}]}}"
@@ -71,5 +75,9 @@ job=$(submit several)
 exits "a job of several containers" 0 muster wait "$job"
 run muster logs "$job"
 like "shares an empty volume among them" "$out" '*handed over*'
+
+exits "a pipeline whose second step is of another user" 0 muster start shared --wait jobs
+is "each writes to the workspace" "$(cat st/workspaces/*/one st/workspaces/*/two | tr '\n' ' ')" "root 1000 "
+is "which is behind a directory of muster's alone" "$(stat -c %a st/workspaces)" 700
 
 finish

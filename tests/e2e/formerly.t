@@ -70,13 +70,56 @@ queue_of third gone 5 even >src/third.yaml && queue_of fourth gone 5 even >src/f
 exits "two claim a name" 1 mt validate src
 like "both" "$err$out" "*JobQueue/fourth at *fourth.yaml:1 says that it was formerly gone, too*"
 rm src/third.yaml src/fourth.yaml
-named ComputeEnvironment there here '{type: MANAGED}' >src/there.yaml
-exits "an environment" 1 mt validate src
-like "cannot" "$err$out" "*there.yaml:3:*a ComputeEnvironment cannot be renamed*"
-rm src/there.yaml
 queue_of new '[old, old, "no name"]' 5 even >src/queue.yaml
 exits "no name" 1 mt validate src
 stop_daemon "$daemon"
+
+# An environment, what jobs take, a definition: machines, jobs and what they hold hang on them.
+mkdir deep && printf 'provider: local\nname: deep\n' >deep/muster.yaml
+before=$STATE
+STATE=$WORK/deep-state
+MUSTER_STATE=$STATE
+# deep_is ENVIRONMENT FORMERLY CONSUMABLE FORMERLY DEFINITION FORMERLY
+deep_is() {
+    named ComputeEnvironment "$1" "$2" '{type: MANAGED}' >deep/ce.yaml
+    named ConsumableResource "$3" "$4" '{totalQuantity: 3}' >deep/seats.yaml
+    named JobDefinition "$5" "$6" "{type: container, consumableResourceProperties: {consumableResourceList: [{consumableResource: $3, quantity: 2}]}, containerProperties: {command: [sh, -c, \"while ! test -e $WORK/deep-go; do sleep 0.1; done\"], resourceRequirements: [{type: VCPU, value: \"1\"}, {type: MEMORY, value: \"16\"}]}}" >deep/def.yaml
+    named JobQueue q "" "{priority: 1, computeEnvironmentOrder: [$1]}" >deep/q.yaml
+    named Job once "" "{jobQueue: q, jobDefinition: $5, rerunOn: [definition], parameters: {a: b}}" >deep/once.yaml
+}
+deep_is old "" seats "" sit ""
+start_daemon deep --state "$STATE" 2>/dev/null || { is "daemon starts" no yes; finish; }
+ok "a job runs and holds seats" until_like '*once*RUNNING*' mt get jobs
+running=$(mt get jobs -o json | sed -n 's/.*"jobId": "\([^"]*\)".*/\1/p' | head -1)
+waiting=$(mt submit --queue q --definition sit)
+exits "for a while with fewer" 0 mt override ComputeEnvironment/old maxvCpus=7 --for 1h --reason "a rename keeps it"
+exits "suspend" 0 mt suspend source/deep --reason "one change"
+deep_is new old chairs seats take sit
+exits "the plan" 2 mt plan deep --no-forecast
+like "renames all three" "$out" "*~ ConsumableResource/chairs  renamed from seats*~ ComputeEnvironment/new  renamed from old*~ JobDefinition/take  renamed from sit*~ Job/once  its names changed; what ran by the former ones stands for it*Plan: 0 to add, 5 to change, 0 to destroy*"
+exits "apply" 0 mt apply deep --yes
+kill -9 "$daemon" && wait "$daemon" 2>/dev/null
+start_daemon deep --state "$STATE" 2>/dev/null || { is "daemon starts again" no yes; finish; }
+exits "nothing is left to do" 0 mt plan deep --no-forecast
+like "the job goes on" "$(mt get job "$running")" "*RUNNING*"
+is "and shows what it was submitted with" "$(mt get job "$running" -o json | grep -c 'sit:1')" 1
+like "it holds what it took" "$(mt explain "$waiting")" "*chairs*"
+like "the environment has its override" "$(mt describe ComputeEnvironment new)" "*7*"
+exits "the old name is gone" 6 mt get ComputeEnvironment old
+exits "by the old definition nothing is submitted" 6 mt submit --queue q --definition sit
+later=$(mt submit --queue q --definition take)
+touch deep-go
+exits "all end" 0 mt wait "$running" "$waiting" "$later"
+like "nothing ran again" "$(mt get runs once -o json | grep -c '"number"')" 1
+exits "resume" 0 mt resume deep
+ok "and it is followed" until_like '*deep *ok*' mt status
+like "its history goes back" "$(mt history ComputeEnvironment/new)" "*renamed from old*create*"
+named ComputeEnvironment old "" '{type: MANAGED}' >deep/again.yaml
+ok "the name is free" until_like '*old*' mt get ComputeEnvironment
+stop_daemon "$daemon"
+exits "all that they did is done again alike" 0 mt simulate --replay "$MUSTER_STATE"
+STATE=$before
+MUSTER_STATE=$STATE
 
 # With a prefix, former names have it too.
 mkdir blue && printf 'provider: local\nname: blue\nnamePrefix: blue-\n' >blue/muster.yaml

@@ -82,6 +82,17 @@ commit=$(git -C "$STATE"/git/jobs-*.git commit-tree -m huge "$tree")
 exits "a blob that is too large" 1 mt plan "$at@$commit" --state "$STATE"
 like "is told before it is read" "$err" "*huge.yaml: 5368709120 bytes, and at most*"
 
+# Objects with SHA-256 names.
+if git init -q --object-format=sha256 wide 2>/dev/null; then
+    cp -r jobs/envs wide/ && git -C wide add -A && git -C wide -c user.name=a -c user.email=a@example.org commit -qm wide
+    exits "a repository of SHA-256" 1 mt validate "git+file://$WORK/wide:envs/prod"
+    like "cannot be read, which is said, with the cure" "$err" "*SHA-256 names*git init --object-format=sha1*"
+    exits "by a commit's id neither" 1 mt validate "git+file://$WORK/wide@$(git -C wide rev-parse HEAD):envs/prod"
+    like "for its reason" "$err" "*SHA-256*"
+else
+    skip "a repository of SHA-256" "this git makes none"
+fi
+
 # sources.yaml
 printf 'sources:\n- url: file:///\n  tokenfile: /x\n' >"$STATE/sources.yaml"
 exits "a fault in sources.yaml" 1 mt plan "$at:envs/prod" --state "$STATE"

@@ -81,12 +81,12 @@ exits "snapshot" 0 mt snapshot
 is "is that of there" "$out" "$(env -u MUSTER_SERVER "$MUSTER" snapshot --state "$there")"
 exits "what the key may not" 3 mt override JobQueue/fast priority=3 --for 1h --reason r
 like "is told why" "$err" "*not authorized*needs admin*"
-for command in "apply src" "backup f" "doctor" "export"; do
+for command in "rollback src" "backup f" "doctor" "export"; do
     exits "$command" 1 mt $command
     like "is for where the daemon runs" "$err" "*works where the daemon runs*unset MUSTER_SERVER*"
 done
 exits "validate is for here" 0 mt validate src
-exits "asked for by name" 1 env -u MUSTER_SERVER "$MUSTER" apply src --server "$url"
+exits "asked for by name" 1 env -u MUSTER_SERVER "$MUSTER" rollback src --server "$url"
 like "it says no more than that" "$err" "*not with --server ($url)"
 
 # ---- a wait that is longer than a long poll may be

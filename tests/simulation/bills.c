@@ -37,8 +37,9 @@ typedef struct {
 
 struct Bills {
     System *system;
-    GPtrArray *payers; /* of Payer, as they came */
-    GPtrArray *bills;  /* of Bill, as they came */
+    GPtrArray *payers;   /* of Payer, as they came */
+    GPtrArray *bills;    /* of Bill, as they came */
+    GHashTable *outside; /* name → what an environment is called outside, where that is another one */
 };
 
 #define MUST(condition, ...)                                                                                 \
@@ -61,6 +62,7 @@ Bills *bills_new(System *system)
     bills->system = system;
     bills->payers = g_ptr_array_new_with_free_func(payer_free);
     bills->bills = g_ptr_array_new_with_free_func(g_free);
+    bills->outside = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     return bills;
 }
 
@@ -68,10 +70,12 @@ void bills_free(Bills *bills)
 {
     g_ptr_array_unref(bills->payers);
     g_ptr_array_unref(bills->bills);
+    g_hash_table_unref(bills->outside);
     g_free(bills);
 }
 
-static Payer *payer_of(Bills *bills, View name)
+/* By what it is called outside: an account goes on over a rename. */
+static Payer *payer_outside(Bills *bills, View name)
 {
     for (guint i = 0; i < bills->payers->len; i++) {
         Payer *payer = bills->payers->pdata[i];
@@ -82,6 +86,22 @@ static Payer *payer_of(Bills *bills, View name)
     payer->name = g_strndup(name.data, name.len);
     g_ptr_array_add(bills->payers, payer);
     return payer;
+}
+
+char *bills_outside(const Bills *bills, View name)
+{
+    char *text = g_strndup(name.data, name.len);
+    const char *outside = g_hash_table_lookup(bills->outside, text);
+    if (!outside)
+        return text;
+    g_free(text);
+    return g_strdup(outside);
+}
+
+static Payer *payer_of(Bills *bills, View name)
+{
+    g_autofree char *outside = bills_outside(bills, name);
+    return payer_outside(bills, view_from(outside));
 }
 
 static Bill *bill_of(const Bills *bills, const LaunchToken *token)
@@ -217,7 +237,7 @@ static void check_bought(const Bills *bills, const Payer *payer)
 static bool take_instance(Bills *bills, const InstanceRecord *record)
 {
     Bill *bill = bill_of(bills, &record->token);
-    Payer *payer = payer_of(bills, record->environment);
+    Payer *payer = bill ? bill->payer : payer_of(bills, record->environment);
     if (payer->spec->type == CE_TYPE_UNMANAGED)
         return false; /* hosts cost nothing here */
     if (!bill) {
@@ -275,14 +295,31 @@ static void take_setting(Bills *bills, const SettingRecord *record)
     for (size_t i = 0; i < MEMBERS; i++)
         members[i] = json_integer_value(json_array_get(json_object_get(root, "account"), i));
     View name = {record->name.data + strlen(PREFIX), record->name.len - strlen(PREFIX)};
-    check_account(bills, payer_of(bills, name), json_integer_value(json_object_get(root, "accruedMs")),
+    check_account(bills, payer_outside(bills, name), json_integer_value(json_object_get(root, "accruedMs")),
                   members);
     json_decref(root);
+}
+
+static void take_outside(Bills *bills, const SettingRecord *record)
+{
+    static const char prefix[] = "outside ";
+    const size_t len = sizeof prefix - 1;
+    if (record->name.len <= len || memcmp(record->name.data, prefix, len) != 0)
+        return;
+    g_autofree char *name = g_strndup(record->name.data + len, record->name.len - len);
+    if (record->value.len > 0)
+        g_hash_table_insert(bills->outside, g_steal_pointer(&name),
+                            g_strndup(record->value.data, record->value.len));
+    else
+        g_hash_table_remove(bills->outside, name);
 }
 
 void bills_commit(Bills *bills, const Batch *batch, int64_t now_ms)
 {
     size_t len;
+    const SettingRecord *settings = batch_setting(batch, &len);
+    for (size_t i = 0; i < len; i++)
+        take_outside(bills, &settings[i]);
     const ResourceRecord *resources = batch_resource(batch, &len);
     for (size_t i = 0; i < len; i++)
         take_spec(bills, &resources[i]);
@@ -295,7 +332,7 @@ void bills_commit(Bills *bills, const Batch *batch, int64_t now_ms)
             g_ptr_array_add(bought, payer_of(bills, instances[i].environment));
     for (guint i = 0; i < bought->len; i++)
         check_bought(bills, bought->pdata[i]);
-    const SettingRecord *settings = batch_setting(batch, &len);
+    settings = batch_setting(batch, &len);
     for (size_t i = 0; i < len; i++)
         take_setting(bills, &settings[i]);
 }

@@ -14,6 +14,7 @@ typedef struct Bills Bills;
 Bills *bills_new(System *system);
 void bills_free(Bills *bills);
 /* The batch of the tick at now_ms is about to be durable. */
+char *bills_outside(const Bills *bills, View name); /* what an environment is called outside; new */
 void bills_commit(Bills *bills, const Batch *batch, int64_t now_ms);
 /* What really happens to an instance. */
 void bills_truth(Bills *bills, SimulatedTruth truth, const LaunchToken *token);

@@ -226,12 +226,14 @@ static void commit_run(Ledger *ledger, const RunRecord *record)
 
 static void commit_resource(Ledger *ledger, const ResourceRecord *record)
 {
-    g_autofree char *name = g_strdup_printf("%d/" VIEW_FMT, record->kind, VIEW_ARG(record->name));
-    if (record->kind == KIND_COMPUTE_ENVIRONMENT)
-        g_hash_table_add(ledger->specs, g_strdup_printf("%s " VIEW_FMT, name,
+    g_autofree char *name = g_strdup_printf("%d/" VIEW_FMT, record->kind, VIEW_ARG(record->name)),
+                    *outside = bills_outside(ledger->bills, record->name);
+    bool is_environment = record->kind == KIND_COMPUTE_ENVIRONMENT;
+    if (is_environment)
+        g_hash_table_add(ledger->specs, g_strdup_printf("%d/%s " VIEW_FMT, record->kind, outside,
                                                         VIEW_ARG(record->removed ? VIEW("") : record->spec)));
-    if (record->kind == KIND_COMPUTE_ENVIRONMENT && record->phase != RESOURCE_ACTIVE)
-        g_hash_table_add(ledger->specs, g_strdup_printf("%s ", name));
+    if (is_environment && record->phase != RESOURCE_ACTIVE)
+        g_hash_table_add(ledger->specs, g_strdup_printf("%d/%s ", record->kind, outside));
     if (record->removed)
         g_hash_table_remove(ledger->resources, name);
     else

@@ -1,6 +1,7 @@
 #include "tests/simulation/manifests.h"
 #include "spec/base/rng.h"
 #include <glib.h>
+#include <string.h>
 
 /* ---- what there is ---- */
 
@@ -12,7 +13,8 @@ static const struct {
 } things[THING_COUNT] = {
     [THING_ALWAYS] = {10, THING_ALWAYS,
                       "queues main and other over environments here and there, jobs, arrays, dependencies, "
-                      "runs, a pipeline, licences (a consumable resource)"},
+                      "runs, a pipeline, licences (a consumable resource); here, there, licences and a "
+                      "definition are renamed"},
     [THING_INSTANCES] =
         {5, THING_ALWAYS,
          "here and there buy EC2 and Spot instances, and newer images come; else they share one "
@@ -34,6 +36,8 @@ static const struct {
     "      - {onStatusReason: \"Host EC2*\", action: RETRY}\n"                                               \
     "      - {onReason: \"CannotStartContainerError*\", action: RETRY}\n"                                    \
     "      - {onExitCode: \"1\", action: RETRY}\n      - {onExitCode: \"3\", action: EXIT}\n"
+
+#define LICENCE "@licence" /* which is renamed */
 
 #define FOR_EVER INT64_C(100000000)
 
@@ -60,7 +64,7 @@ static const Definition definitions[] = {
      .vcpus = 1,
      .memory_mib = 200,
      .more = RETRIES "  consumableResourceProperties:\n"
-                     "    consumableResourceList: [{consumableResource: licence, quantity: 1}]\n"},
+                     "    consumableResourceList: [{consumableResource: " LICENCE ", quantity: 1}]\n"},
     {.name = "task",
      .needs = THING_TASKS,
      .queue = "tasks",
@@ -151,22 +155,46 @@ static char *container(Writer *writer, const Definition *definition)
         definition->memory_mib + more_mib);
 }
 
+#define NAMES 3
+
+/* What it is called in a revision: as often as not, what it was called in the one before. */
+static const char *name_now(const Writer *writer, const char *name, int *ret_number)
+{
+    static const char *const numbers[NAMES] = {"", "1", "2"};
+    Rng rng = rng_from_seed(writer->scene->seed * 13 + (uint64_t)(writer->revision->number / 2) * 17 +
+                            (uint64_t)name[0]);
+    *ret_number = (int)rng_below(&rng, NAMES);
+    return numbers[*ret_number];
+}
+
+/* The same as text, and with which names it was called otherwise; both new. */
+static char *renamed(const Writer *writer, const char *name, char **ret_formerly)
+{
+    int number;
+    const char *suffix = name_now(writer, name, &number);
+    if (ret_formerly)
+        *ret_formerly = number == 0   ? g_strdup_printf("formerly: [%s1, %s2]", name, name)
+                        : number == 1 ? g_strdup_printf("formerly: [%s, %s2]", name, name)
+                                      : g_strdup_printf("formerly: [%s, %s1]", name, name);
+    return g_strconcat(name, suffix, NULL);
+}
+
 static void add_definition(Writer *writer, const Definition *definition)
 {
-    g_autofree char *what = container(writer, definition);
+    g_autofree char *what = container(writer, definition), *licence = renamed(writer, "licence", NULL);
+    g_auto(GStrv) parts = g_strsplit(definition->more, LICENCE, -1);
+    g_autofree char *more = g_strjoinv(licence, parts);
     add(writer, "JobDefinition", definition->name, "");
     if (definition->is_gang)
         g_string_append_printf(
             writer->out,
             "spec:\n  type: multinode\n  nodeProperties:\n    numNodes: %d\n    mainNode: 0\n"
             "    nodeRangeProperties:\n    - targetNodes: \"0:\"\n      container: %s\n%s",
-            GANG_NODES, what, definition->more);
+            GANG_NODES, what, more);
     else
         g_string_append_printf(writer->out, "spec:\n  type: container\n  containerProperties: %s\n%s", what,
-                               definition->more);
+                               more);
 }
-
-#define NAMES 3
 
 /* What is renamed from revision to revision: "NAME", "NAME1" or "NAME2", and was one of the others. */
 static const char *add_renamed(Writer *writer, const char *kind, const char *name)
@@ -193,7 +221,17 @@ static void add_definitions(Writer *writer)
     size_t len = scene_definitions(writer->scene, there);
     for (size_t i = 0; i < len; i++)
         add_definition(writer, there[i]);
-    add(writer, "ConsumableResource", "licence", "");
+    g_autofree char *formerly = NULL, *now = renamed(writer, "licence", &formerly),
+                    *metadata = g_strconcat(", ", formerly, NULL), *step_formerly = NULL,
+                    *step = renamed(writer, "step", &step_formerly),
+                    *step_metadata = g_strconcat(", ", step_formerly, NULL);
+    /* Only runs have it: who submits by hand has to know what it is called. */
+    add(writer, "JobDefinition", step, step_metadata);
+    g_string_append(
+        writer->out,
+        "spec:\n  type: container\n  containerProperties: {command: [sim, \"700\", \"0\", \"0\"],\n"
+        "      resourceRequirements: [{type: VCPU, value: \"1\"}, {type: MEMORY, value: \"40\"}]}\n" RETRIES);
+    add(writer, "ConsumableResource", now, metadata);
     g_string_append_printf(writer->out, "spec: {resourceType: REPLENISHABLE, totalQuantity: %d}\n",
                            writer->revision->is_last ? 3 : draw(writer, 1, 3));
 }
@@ -250,7 +288,15 @@ static void add_environment_head(Writer *writer, const char *name)
     Rng rng =
         rng_from_seed(writer->scene->seed + (uint64_t)writer->revision->number * 31 + (uint64_t)name[0]);
     uint64_t mode = writer->revision->is_last ? 0 : rng_below(&rng, 2 * G_N_ELEMENTS(modes));
-    add(writer, "ComputeEnvironment", name, mode < G_N_ELEMENTS(modes) ? modes[mode] : "");
+    g_autofree char *formerly = NULL, *now = renamed(writer, name, &formerly),
+                    *metadata =
+                        g_strconcat(", ", formerly, mode < G_N_ELEMENTS(modes) ? modes[mode] : "", NULL);
+    /* Not what comes and goes: a queue that is being replaced may wait for one that is INVALID and leaves. */
+    bool is_renamed = strcmp(name, "here") == 0;
+    if (is_renamed)
+        add(writer, "ComputeEnvironment", now, metadata);
+    else
+        add(writer, "ComputeEnvironment", name, mode < G_N_ELEMENTS(modes) ? modes[mode] : "");
 }
 
 /* When newer images are taken: of each fleet the same in all revisions, but for some that change. */
@@ -331,6 +377,7 @@ static void add_runs(Writer *writer)
 {
     static const char *const on_delete[] = {"keep", "cancel", "terminate"};
     const char *share = scene_has(writer->scene, THING_SHARES) ? ", shareIdentifier: runs" : "";
+    g_autofree char *step = renamed(writer, "step", NULL);
     for (int i = 0; i < 3; i++) {
         bool there = draw(writer, 0, 2), which = draw(writer, 0, 1);
         const char *end = on_delete[draw(writer, 0, 2)];
@@ -338,8 +385,8 @@ static void add_runs(Writer *writer)
         if (!there)
             continue;
         (void)add_renamed(writer, "Job", name);
-        g_string_append_printf(writer->out, "spec: {jobQueue: main, jobDefinition: d%d, onDelete: %s%s}\n",
-                               which ? 4 : 0, end, share);
+        g_string_append_printf(writer->out, "spec: {jobQueue: main, jobDefinition: %s, onDelete: %s%s}\n",
+                               which ? "d4" : step, end, share);
     }
     bool there = draw(writer, 0, 2);
     const char *end = on_delete[draw(writer, 0, 2)];
@@ -352,8 +399,8 @@ static void add_runs(Writer *writer)
         "spec:\n  jobQueue: main\n  onDelete: %s\n%s  jobs:\n"
         "    - {name: a, jobDefinition: d0}\n"
         "    - {name: b, jobDefinition: d4, arrayProperties: {size: %d}, dependsOn: [{job: a}]}\n"
-        "    - {name: c, jobDefinition: d0, dependsOn: [{job: b}]}\n",
-        end, *share ? "  shareIdentifier: pipe\n" : "", size);
+        "    - {name: c, jobDefinition: %s, dependsOn: [{job: b}]}\n",
+        end, *share ? "  shareIdentifier: pipe\n" : "", size, step);
 }
 
 char *scene_manifests(const Scene *scene, const Revision *revision)
@@ -375,9 +422,12 @@ char *scene_manifests(const Scene *scene, const Revision *revision)
     if (hosts)
         add_hosts(&writer);
     g_autofree char *policy = shares ? add_policy(&writer) : NULL;
-    add_queue(&writer, "main", hosts && on_hosts ? "here, hosts" : "here", "", policy);
+    g_autofree char *here = renamed(&writer, "here", NULL),
+                    *hosted = g_strconcat(here, hosts && on_hosts ? ", hosts" : "", NULL),
+                    *away = g_strconcat("there", both ? ", " : "", both ? here : "", NULL);
+    add_queue(&writer, "main", hosted, "", policy);
     if (other)
-        add_queue(&writer, "other", both ? "there, here" : "there", deletion, other_shared ? policy : NULL);
+        add_queue(&writer, "other", away, deletion, other_shared ? policy : NULL);
     add_definitions(&writer);
     add_runs(&writer);
     return g_string_free(writer.out, FALSE);

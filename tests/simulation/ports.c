@@ -293,7 +293,8 @@ static void on_provider_event(const ProviderEvent *event, void *data)
                                         [PROVIDER_EVENT_RESOURCE_OBSERVED] = "resource observed",
                                         [PROVIDER_EVENT_RESOURCE_APPLIED] = "resource applied",
                                         [PROVIDER_EVENT_RESOURCE_REFUSED] = "resource refused",
-                                        [PROVIDER_EVENT_COLLECTED] = "collected"};
+                                        [PROVIDER_EVENT_COLLECTED] = "collected",
+                                        [PROVIDER_EVENT_INSTANCE_WARNED] = "instance warned"};
     System *system = data;
     if (event->resource)
         system_log(system, "of %s: %s", event->resource, event->observed ? event->observed : "nothing");

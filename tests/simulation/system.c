@@ -1,5 +1,6 @@
 #include "reconciler/world/drift.h"
 #include "reconciler/world/pins.h"
+#include "reconciler/world/outside.h"
 #include "tests/simulation/approver.h"
 #include "tests/simulation/system.h"
 #include "tests/support/store_records.h"
@@ -429,9 +430,11 @@ static void check_held(System *system, const World *world)
     size_t len = 0;
     for (const Environment *at = NULL; (at = world_environment_next(world, at)); len++) {
         const Resource *resource = at->resource;
-        Digest digest;
-        g_autofree char *held = simulated_held(system->cloud, resource->kind, resource->name, &digest);
-        if (!held || !digest_equal(&digest, &resource->digest) || !is_held_so(held, resource))
+        Digest digest, wanted;
+        g_autofree char *held =
+            simulated_held(system->cloud, resource->kind, environment_outside(at), &digest);
+        environment_outside_digest(at, &wanted);
+        if (!held || !digest_equal(&digest, &wanted) || !is_held_so(held, resource))
             system_fail(system, "11: the provider holds of %s %s, and not %s", resource->name,
                         held ? held : "nothing", resource->spec);
     }
@@ -447,7 +450,7 @@ static void check_held(System *system, const World *world)
 static void check_pins(System *system, const World *world)
 {
     for (const Environment *at = NULL; (at = world_environment_next(world, at));) {
-        int newest, image = simulated_image(system->cloud, at->resource->name, &newest);
+        int newest, image = simulated_image(system->cloud, environment_outside(at), &newest);
         g_autofree char *wanted = pins_wanted(world, at->resource),
                         *held = image ? g_strdup_printf("{\"image\":\"%d\"}", image) : NULL;
         if (g_strcmp0(wanted, held) != 0)

@@ -183,6 +183,22 @@ static inline void records_rekey(Records *records, int table, const char *from, 
     }
 }
 
+static inline void records_rename_environment(Records *records, const RenameRecord *rename)
+{
+    for (GTreeNode *node = g_tree_node_first(records->tables[TABLE_INSTANCE]); node;
+         node = g_tree_node_next(node)) {
+        InstanceRecord *instance = g_tree_node_value(node);
+        if (view_equal(instance->environment, rename->from))
+            instance->environment = rename->to;
+    }
+    for (GTreeNode *node = g_tree_node_first(records->tables[TABLE_ATTEMPT]); node;
+         node = g_tree_node_next(node)) {
+        AttemptRecord *attempt = g_tree_node_value(node);
+        if (view_equal(attempt->environment, rename->from))
+            attempt->environment = rename->to;
+    }
+}
+
 static inline void records_take_renames(Records *records, const Batch *batch)
 {
     RECORDS_EACH(RenameRecord, rename, batch)
@@ -192,6 +208,8 @@ static inline void records_take_renames(Records *records, const Batch *batch)
                         *to = g_strdup_printf("%d/" VIEW_FMT "/", r->kind, VIEW_ARG(r->to)),
                         *usage = g_strdup_printf(VIEW_FMT "/", VIEW_ARG(r->from));
         records_rekey(records, TABLE_RUN, from, to);
+        if (r->kind == KIND_COMPUTE_ENVIRONMENT)
+            records_rename_environment(records, r);
         if (r->kind != KIND_JOB_QUEUE)
             continue;
         records_rekey(records, TABLE_USAGE, usage, NULL);

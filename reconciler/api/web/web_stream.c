@@ -15,6 +15,7 @@
 typedef struct {
     WebAnswerFunc answer;
     void *data;
+    int64_t after;
 } Stream;
 
 static void answer_text(const Stream *stream, unsigned status, const char *text)
@@ -30,47 +31,48 @@ static void answer_text(const Stream *stream, unsigned status, const char *text)
     stream->answer(&(WebAnswer){status, headers, body}, stream->data);
 }
 
-static void events_answered(Call *call)
+/* after: what was told before; -1: nothing was. */
+static char *news_text(const Call *call, int64_t after)
+{
+    int64_t commits = number_of(call->result.body, "commits");
+    if (call->result.http_status != HTTP_OK)
+        return g_strdup_printf("retry: %d\n\n", PATIENCE_MS);
+    if (commits == after)
+        return g_strdup_printf("retry: %d\nid: %" G_GINT64_FORMAT "\n\n", AGAIN_MS, commits);
+    return g_strdup_printf("retry: %d\nid: %" G_GINT64_FORMAT "\ndata: %" G_GINT64_FORMAT "\n\n", AGAIN_MS,
+                           commits, commits);
+}
+
+static void changes_answered(Call *call)
 {
     g_autofree Stream *stream = call->owner;
-    g_autofree char *text = NULL;
-    json_t *body = call->result.body;
-    int64_t last = number_of(body, "newest");
-    if (call->result.http_status != HTTP_OK)
-        text = g_strdup_printf("retry: %d\n\n", PATIENCE_MS);
-    else if (json_array_size(json_object_get(body, "events")) == 0)
-        text = g_strdup_printf("retry: %d\nid: %" G_GINT64_FORMAT "\n\n", AGAIN_MS, last);
-    else
-        text = g_strdup_printf("retry: %d\nid: %" G_GINT64_FORMAT "\ndata: %" G_GINT64_FORMAT "\n\n",
-                               AGAIN_MS, last, last);
+    g_autofree char *text = news_text(call, stream->after);
     call_free(call);
     answer_text(stream, HTTP_OK, text);
 }
 
-static char *stream_refusal(const WebRequest *request, const Operation *events)
+static char *stream_refusal(const WebRequest *request, const Operation *changes)
 {
     if (request->key)
-        return access_refusal(request->key, events, NULL, VIEW(""));
+        return access_refusal(request->key, changes, NULL, VIEW(""));
     return request->scopes & KEY_READ ? NULL : g_strdup("it needs the scope read");
 }
 
 void stream_handle(Web *web, const WebRequest *request)
 {
-    const Operation *events = operation_find_name("events");
-    const Stream stream = {request->answer, request->data};
-    g_autofree char *refusal = stream_refusal(request, events);
+    const Operation *changes = operation_find_name("changes");
+    Stream stream = {request->answer, request->data, -1};
+    g_autofree char *refusal = stream_refusal(request, changes);
     int64_t after;
-    if (refusal) { /* who sees some queues only has pages that are refreshed by hand */
+    if (refusal) {
         answer_text(&stream, HTTP_NO, "");
         return;
     }
-    bool is_again =
-        request->last_event_id && integer_parse(view_from(request->last_event_id), &after) && after >= 0;
-    json_t *body = is_again ? json_pack("{s:i,s:i,s:I}", "limit", 1, "timeoutMs", PATIENCE_MS, "after",
-                                        (json_int_t)after)
-                            : json_pack("{s:i}", "limit", 1);
-    Call *call = call_new(events, body);
-    call->answer = events_answered;
+    if (request->last_event_id && integer_parse(view_from(request->last_event_id), &after) && after >= 0)
+        stream.after = after;
+    Call *call = call_new(
+        changes, json_pack("{s:I,s:i}", "after", (json_int_t)stream.after, "timeoutMs", PATIENCE_MS));
+    call->answer = changes_answered;
     call->owner = g_memdup2(&stream, sizeof stream);
     web->options.call(call, web->options.data);
 }

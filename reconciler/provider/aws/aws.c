@@ -136,7 +136,9 @@ void aws_observed(AwsProvider *provider)
         claim(provider);
         aws_tell(provider, &event);
     }
-    bool is_over = aws_monotonic_ms(provider) - provider->started_ms >= settle_ms;
+    aws_events_go(provider);
+    bool is_over =
+        aws_monotonic_ms(provider) - provider->started_ms >= settle_ms && aws_events_are_read(provider);
     if (g_hash_table_size(provider->clusters) == 0 || is_over)
         give_up(provider);
     else if (g_hash_table_size(provider->expected) > 0 && !provider->again)
@@ -243,6 +245,7 @@ static void face_stop(Provider *base, const LaunchToken *token, const char *reas
 static void face_settled(Provider *base, const LaunchToken *tokens, size_t len)
 {
     AwsProvider *provider = (AwsProvider *)base;
+    aws_events_settled(provider, tokens, len);
     for (size_t i = 0; i < len; i++) {
         g_hash_table_remove(provider->tasks, &tokens[i]);
         g_hash_table_remove(provider->hosts, &tokens[i]);
@@ -304,6 +307,7 @@ static void face_free(Provider *base)
     g_clear_pointer(&provider->again, g_source_unref);
     aws_prepare_clear(provider);
     g_ptr_array_unref(provider->places); /* from here on nothing comes back */
+    g_ptr_array_unref(provider->events);
     g_hash_table_unref(provider->tasks);
     g_ptr_array_unref(provider->nodes);
     g_hash_table_unref(provider->hosts);
@@ -311,6 +315,7 @@ static void face_free(Provider *base)
     g_hash_table_unref(provider->expected);
     g_hash_table_unref(provider->faulty);
     g_clear_pointer(&provider->http, http_free);
+    g_clear_pointer(&provider->waiting_http, http_free);
     g_clear_pointer(&provider->settings, aws_settings_free);
     g_main_context_unref(provider->context);
     g_free(provider);
@@ -340,6 +345,8 @@ Provider *provider_aws_new(const AwsProviderOptions *options)
     provider->options = *options;
     provider->context = g_main_context_ref_thread_default();
     provider->http = http_new(provider->context, CONNECTIONS);
+    provider->waiting_http = http_new(provider->context, CONNECTIONS);
+    provider->events = g_ptr_array_new_with_free_func(aws_events_free);
     provider->places = g_ptr_array_new_with_free_func(place_free);
     provider->clusters = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, cluster_free);
     provider->hosts = aws_token_map_new(aws_host_free);

@@ -67,6 +67,8 @@ AwsCluster *aws_cluster_get(AwsProvider *provider, const ResourceRequest *reques
     }
     AwsCluster *cluster = aws_cluster_find(provider, request->name);
     cluster = cluster ? cluster : make(provider, request->name);
+    if (!aws_events_follow(cluster, place, environment, error))
+        return NULL;
     replace(cluster, place, g_steal_pointer(&environment));
     cluster->is_gone = false;
     aws_pins_set(cluster, request->pins, request->machines);

@@ -41,6 +41,7 @@ static void read_place(const json_t *root, AwsEnvironment *environment)
     environment->region = text_of(provider, "region");
     environment->account = text_of(provider, "accountId");
     environment->role_arn = text_of(provider, "roleArn");
+    environment->events_queue = text_of(json_object_get(provider, "events"), "queue");
     environment->file_system_id = text_of(workspace, "fileSystemId");
     environment->root_directory = text_of(workspace, "rootDirectory");
     environment->access_point_id = text_of(workspace, "accessPointId");
@@ -120,11 +121,11 @@ void aws_environment_free(AwsEnvironment *environment)
     if (!environment)
         return;
     char *const texts[] = {
-        environment->region,         environment->account,          environment->role_arn,
-        environment->instance_role,  environment->image_id,         environment->template_id,
-        environment->template_name,  environment->template_version, environment->placement_group,
-        environment->key_name,       environment->file_system_id,   environment->root_directory,
-        environment->access_point_id};
+        environment->region,          environment->account,          environment->role_arn,
+        environment->instance_role,   environment->image_id,         environment->template_id,
+        environment->template_name,   environment->template_version, environment->placement_group,
+        environment->key_name,        environment->file_system_id,   environment->root_directory,
+        environment->access_point_id, environment->events_queue};
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         g_free(texts[i]);
     for (size_t i = 0; i < G_N_ELEMENTS(environment->images); i++) {

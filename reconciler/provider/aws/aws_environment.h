@@ -16,6 +16,7 @@ typedef struct {
 /* What is not said is NULL, or empty. */
 typedef struct {
     char *region, *account, *role_arn; /* NULL: as the installation's own settings say */
+    char *events_queue;                /* URL or ARN of a queue of SQS with events of EventBridge */
     ComputeType type;
     AllocationStrategy allocation;
     char **subnets, **security_groups; /* NULL-terminated, never NULL */

@@ -35,6 +35,13 @@ static const Rule rules[] = {
     {AWS_ECS, "ConflictException", AWS_ACT_FINAL, 0, false},
     {AWS_SSM, "ParameterNotFound", AWS_ACT_CONFIGURATION, 0, false},
     {AWS_IAM, "NoSuchEntity", AWS_ACT_CONFIGURATION, 0, false},
+    {AWS_SQS, "QueueDoesNotExist", AWS_ACT_CONFIGURATION, 0, false},
+    {AWS_SQS, "AWS.SimpleQueueService.NonExistentQueue", AWS_ACT_CONFIGURATION, 0, false},
+    {AWS_SQS, "InvalidAddress", AWS_ACT_CONFIGURATION, 0, false},
+    {AWS_SQS, "InvalidSecurity", AWS_ACT_CONFIGURATION, 0, false},
+    {AWS_SQS, "OverLimit", AWS_ACT_WAIT, MINUTES(1), false}, /* too many in flight */
+    {AWS_SQS, "KmsThrottled", AWS_ACT_RETRY, 0, true},
+    {AWS_SQS, "Kms*", AWS_ACT_CONFIGURATION, 0, false},
     {AWS_STS, "IDPCommunicationError", AWS_ACT_RETRY, 0, false},
     /* No room: there may be some elsewhere. */
     {EVERY, "InsufficientInstanceCapacity", AWS_ACT_NEXT_POOL, MINUTES(3), false},

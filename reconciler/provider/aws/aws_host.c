@@ -379,6 +379,16 @@ AwsHost *aws_host_seen(AwsCluster *cluster, const XmlElement *item, uint64_t loo
     return host;
 }
 
+void aws_host_warned(AwsHost *host, const char *reason)
+{
+    ProviderEvent event = {.type = PROVIDER_EVENT_INSTANCE_WARNED, .reason = reason};
+    bool is_there = host->state == HOST_MADE || host->state == HOST_REGISTERED;
+    if (!is_there || host->is_warned || host->is_stopping || host->is_own)
+        return;
+    host->is_warned = true;
+    tell(host, &event);
+}
+
 void aws_host_registered(AwsHost *host, const EcsHost *state, int64_t now_ms)
 {
     ProviderEvent event = {.type = PROVIDER_EVENT_INSTANCE_REGISTERED,
@@ -389,6 +399,8 @@ void aws_host_registered(AwsHost *host, const EcsHost *state, int64_t now_ms)
                            .environment = host->is_own ? host->cluster->name : NULL};
     g_free(host->arn);
     host->arn = g_strdup(state->arn);
+    if (host->is_spot && state->status == HOST_DRAINING)
+        aws_host_warned(host, "EC2 takes this Spot instance back: ECS's agent drains it");
     if (host->state != HOST_MADE || state->status != HOST_ACTIVE || !state->is_connected)
         return;
     host->state = HOST_REGISTERED;

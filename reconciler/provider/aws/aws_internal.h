@@ -25,6 +25,7 @@
 typedef struct AwsProvider AwsProvider;
 typedef struct AwsPlace AwsPlace;
 typedef struct AwsCluster AwsCluster;
+typedef struct AwsEvents AwsEvents;
 typedef struct AwsHost AwsHost;
 typedef struct AwsTask AwsTask;
 
@@ -41,14 +42,16 @@ struct AwsProvider {
     AwsProviderOptions options;
     GMainContext *context;
     HttpClient *http;
-    AwsSettings *settings; /* NULL: not read yet */
-    GPtrArray *places;     /* of AwsPlace* */
-    GHashTable *clusters;  /* environment's name → AwsCluster* */
-    GHashTable *hosts;     /* LaunchToken → AwsHost* */
-    GHashTable *tasks;     /* LaunchToken → AwsTask* */
-    GHashTable *faulty;    /* environments whose spec says nothing that can be used */
-    GPtrArray *nodes;      /* of AwsTask*: wait for their main node to run */
-    GHashTable *expected;  /* LaunchToken → AwsExpected*: held by the store, and not found yet */
+    HttpClient *waiting_http; /* of calls that wait for something to be told: they hold no others up */
+    AwsSettings *settings;    /* NULL: not read yet */
+    GPtrArray *places;        /* of AwsPlace* */
+    GPtrArray *events;        /* of AwsEvents*: queues that are read */
+    GHashTable *clusters;     /* environment's name → AwsCluster* */
+    GHashTable *hosts;        /* LaunchToken → AwsHost* */
+    GHashTable *tasks;        /* LaunchToken → AwsTask* */
+    GHashTable *faulty;       /* environments whose spec says nothing that can be used */
+    GPtrArray *nodes;         /* of AwsTask*: wait for their main node to run */
+    GHashTable *expected;     /* LaunchToken → AwsExpected*: held by the store, and not found yet */
     uint64_t term;
     int64_t restored_from_ms; /* as ProviderStart says */
     int64_t started_ms;       /* monotonic */
@@ -143,6 +146,8 @@ struct AwsCluster {
     struct AwsLook *look;
     struct AwsSweep *sweep;
     struct AwsPace *pace;
+    AwsEvents *events; /* the queue that tells of it; NULL: none */
+    bool is_told;      /* ends of its tasks came from there, and none was found that should have come */
 };
 
 AwsCluster *aws_cluster_find(AwsProvider *provider, const char *environment);
@@ -198,6 +203,21 @@ char *aws_pins_text(const AwsCluster *cluster); /* as ProviderEvent.pins; new st
 void aws_pins_look(AwsCluster *cluster);        /* from now on, now and then */
 void aws_pins_free(struct AwsPinning *pinning);
 
+/* ---- what is told by itself: events of EventBridge in a queue of SQS (aws_events.c) ---- */
+/* Its environment's queue is read from now on; none, where it names none. False with error: it is no queue of
+ * this place. */
+bool aws_events_follow(AwsCluster *cluster, AwsPlace *place, const AwsEnvironment *environment,
+                       GError **error);
+/* What was there at the start was looked at: what is told of it from now on is known to whom. */
+void aws_events_go(AwsProvider *provider);
+/* All that was in the queues when the process began was taken, or they cannot be read. */
+bool aws_events_are_read(const AwsProvider *provider);
+/* It was committed how these ended: what told of it may be forgotten there. */
+void aws_events_settled(AwsProvider *provider, const LaunchToken *tokens, size_t len);
+/* It was found to have ended, by looking: whether that should have been told long before. */
+void aws_events_missed(const AwsTask *task, const json_t *described);
+void aws_events_free(void *events);
+
 /* ---- when each task is looked at (aws_pace.c) ---- */
 /* It was seen so: what is learned from it, and when it is due again. */
 void aws_pace_seen(AwsTask *task, const TaskState *state);
@@ -221,6 +241,7 @@ struct AwsHost {
     char *instance_id, *arn; /* of EC2, of ECS; NULL: not known */
     bool is_own;             /* of an UNMANAGED environment: it joined by itself */
     bool is_stopping;        /* we want it to end */
+    bool is_warned;          /* EC2 takes it away soon, and that was told */
     size_t subnet;           /* RunInstances: the one that is tried */
     int tries;
     int64_t asked_ms, made_ms, stopped_ms; /* monotonic; 0: not yet */
@@ -239,6 +260,8 @@ void aws_host_gone(AwsHost *host, InstanceGoneReason gone, const char *reason);
 AwsHost *aws_host_seen(AwsCluster *cluster, const XmlElement *item, uint64_t look);
 void aws_host_registered(AwsHost *host, const EcsHost *state, int64_t now_ms);
 AwsHost *aws_host_joined(AwsCluster *cluster, const EcsHost *state, uint64_t look);
+/* EC2 says, or ECS's agent on it, that it is taken away soon. */
+void aws_host_warned(AwsHost *host, const char *reason);
 void aws_host_free(void *host);
 
 typedef struct AwsTemplate AwsTemplate;

@@ -30,6 +30,7 @@ typedef struct AwsLook {
     int64_t hosts_ms;                  /* monotonic: when a look at hosts began; 0: not yet */
     bool has_hosts_run, has_tasks_run; /* one is under way */
     bool is_beginning;
+    bool has_drained; /* hosts that drain were asked for, in this look */
     int faults;       /* errors one after the other */
     uint64_t number;  /* of the look at hosts */
     GPtrArray *arns;  /* of hosts, in the look at them */
@@ -250,8 +251,11 @@ static void take_tasks_seen(Look *look, const json_t *answer)
         AwsTask *task = task_of(look, item);
         if (!task)
             continue;
+        bool was_over = task->step == TASK_OVER;
         task->looked = look->calls;
         aws_task_seen(task, item);
+        if (!was_over && task->step == TASK_OVER)
+            aws_events_missed(task, item);
     }
     json_array_foreach(json_object_get(answer, "failures"), index, item)
         take_missing(look, ecs_text(item, "arn"));
@@ -423,19 +427,6 @@ static void take_hosts(const AwsAnswer *answer, void *data)
     describe_hosts(look);
 }
 
-static void describe_hosts(Look *look)
-{
-    json_t *chunk = ecs_next_chunk(look->arns, &look->at);
-    if (json_array_size(chunk) == 0) {
-        json_decref(chunk);
-        hosts_done(look);
-        return;
-    }
-    ask(look, "DescribeContainerInstances",
-        json_pack("{s:s,s:o}", "cluster", look->cluster->cluster, "containerInstances", chunk), NULL,
-        take_hosts);
-}
-
 static bool take_hosts_page(const AwsAnswer *page, void *data)
 {
     keep_arns(((Look *)data)->arns, json_object_get(page->json, "containerInstanceArns"));
@@ -448,6 +439,52 @@ static void take_hosts_list(const AwsAnswer *answer, void *data)
         hosts_failed(data, "container instances cannot be listed", answer->error);
     else
         describe_hosts(data);
+}
+
+/* status: NULL: of every one. */
+static void ask_hosts(Look *look, const char *status)
+{
+    json_t *body = json_pack("{s:s}", "cluster", look->cluster->cluster);
+    if (status)
+        json_object_set_new(body, "status", json_string(status));
+    g_ptr_array_set_size(look->arns, 0);
+    look->at = 0;
+    ask(look, "ListContainerInstances", body, take_hosts_page, take_hosts_list);
+}
+
+/* ECS's agent drains a Spot instance that is to be taken back: nobody else need tell. */
+static bool has_spot_hosts(const Look *look)
+{
+    GHashTableIter iter;
+    const AwsHost *host;
+    g_hash_table_iter_init(&iter, look->by_instance);
+    while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&host))
+        if (host->is_spot && !host->is_own && !host->is_warned && host->state == HOST_REGISTERED)
+            return true;
+    return false;
+}
+
+static void described_all(Look *look)
+{
+    if (look->has_drained || !has_spot_hosts(look)) {
+        hosts_done(look);
+        return;
+    }
+    look->has_drained = true;
+    ask_hosts(look, "DRAINING");
+}
+
+static void describe_hosts(Look *look)
+{
+    json_t *chunk = ecs_next_chunk(look->arns, &look->at);
+    if (json_array_size(chunk) == 0) {
+        json_decref(chunk);
+        described_all(look);
+        return;
+    }
+    ask(look, "DescribeContainerInstances",
+        json_pack("{s:s,s:o}", "cluster", look->cluster->cluster, "containerInstances", chunk), NULL,
+        take_hosts);
 }
 
 /* Only where one may have joined. */
@@ -464,13 +501,11 @@ static void list_hosts(Look *look)
         g_hash_table_insert(look->by_instance, host->instance_id, host);
         is_coming |= host->state == HOST_MADE;
     }
-    g_ptr_array_set_size(look->arns, 0);
-    look->at = 0;
+    look->has_drained = false;
     if (is_coming)
-        ask(look, "ListContainerInstances", json_pack("{s:s}", "cluster", look->cluster->cluster),
-            take_hosts_page, take_hosts_list);
+        ask_hosts(look, NULL);
     else
-        hosts_done(look);
+        described_all(look);
 }
 
 static void see_instance(const XmlElement *item, void *data)

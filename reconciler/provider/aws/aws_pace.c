@@ -95,12 +95,20 @@ static const RunTimes *times_of(const Known *known, const TaskState *state)
     return state->phase == TASK_RUNNING ? known->runs : known->starts;
 }
 
+/* Its end is told by an event: a look is for what got lost on the way. */
+static bool is_told_of(const AwsTask *task, const TaskState *state)
+{
+    return task->cluster->is_told && state->phase == TASK_RUNNING && !state->is_ending;
+}
+
 /* Where nothing is known, whatever has lasted so long is taken to last half as long again. */
 static int64_t interval_ms(const AwsTask *task, const Pace *pace, const Known *known, const TaskState *state)
 {
     int64_t now_ms = aws_monotonic_ms(task->cluster->provider), real_ms = aws_now_ms(task->cluster->provider),
             calls = (pace->tasks + ECS_DESCRIBE_MAX - 1) / ECS_DESCRIBE_MAX, since_ms = since_of(state),
             wait_ms;
+    if (is_told_of(task, state))
+        return MOST_MS;
     int64_t age_ms = since_ms > 0 ? MAX(real_ms - since_ms, 0) : 0;
     const RunTimes *times = times_of(known, state);
     bool is_known = times && run_times_next(times, age_ms, &wait_ms);

@@ -19,6 +19,7 @@ typedef enum {
     AWS_EFS,
     AWS_QUOTAS,
     AWS_BATCH,
+    AWS_SQS,
     AWS_SERVICES
 } AwsService;
 
@@ -52,6 +53,7 @@ typedef struct {
     const char *signing_name;
     const char *endpoint_env; /* AWS_ENDPOINT_URL_… */
     AwsWire wire;
+    bool is_json_1_0; /* of JSON: its version, where it is not 1.1 */
 } AwsServiceInfo;
 const AwsServiceInfo *aws_service_info(AwsService service);
 

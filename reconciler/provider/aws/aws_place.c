@@ -35,14 +35,15 @@ static bool make_client(AwsPlace *place, AwsService service, GError **error)
     g_auto(AwsSetting) endpoint = aws_settings_endpoint(provider->settings, service);
     AwsClientConfig config = aws_settings_client(provider->settings, service, place->region, endpoint.text);
     config.calls = provider->options.calls;
-    place->clients[service] = aws_client_new(provider->context, provider->http, place->source, &config,
-                                             provider->options.time, error);
+    HttpClient *http = service == AWS_SQS ? provider->waiting_http : provider->http;
+    place->clients[service] =
+        aws_client_new(provider->context, http, place->source, &config, provider->options.time, error);
     return place->clients[service] != NULL;
 }
 
 static bool make_clients(AwsPlace *place, GError **error)
 {
-    static const AwsService used[] = {AWS_STS, AWS_EC2, AWS_ECS, AWS_SSM, AWS_LOGS, AWS_IAM};
+    static const AwsService used[] = {AWS_STS, AWS_EC2, AWS_ECS, AWS_SSM, AWS_LOGS, AWS_IAM, AWS_SQS};
     const AwsChain chain = {
         .fetching = {place->provider->context, place->provider->http, place->provider->settings},
         .time = place->provider->options.time};

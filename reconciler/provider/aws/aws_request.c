@@ -80,12 +80,13 @@ static char *target_of(const AwsServiceInfo *info, const char *action)
 }
 
 /* NULL: nothing is sent that has a type. */
-static const char *content_type_of(AwsWire wire)
+static const char *content_type_of(const AwsServiceInfo *info)
 {
-    switch (wire) {
+    switch (info->wire) {
     case AWS_WIRE_EC2:
     case AWS_WIRE_QUERY: return "application/x-www-form-urlencoded; charset=utf-8";
-    case AWS_WIRE_JSON: return "application/x-amz-json-1.1";
+    case AWS_WIRE_JSON:
+        return info->is_json_1_0 ? "application/x-amz-json-1.0" : "application/x-amz-json-1.1";
     case AWS_WIRE_POST: return "application/json";
     case AWS_WIRE_REST: return NULL;
     }
@@ -130,7 +131,7 @@ GStrv aws_request_headers(const AwsEndpoint *endpoint, const AwsAttempt *attempt
     g_autofree char *number = g_strdup_printf("attempt=%d; max=%d", attempt->attempt, attempt->attempts_max);
     sigv4_time_text(at_ms, time);
     add(&headers, "Host", endpoint->host);
-    add(&headers, "Content-Type", content_type_of(info->wire));
+    add(&headers, "Content-Type", content_type_of(info));
     add(&headers, "X-Amz-Target", target);
     add(&headers, "amz-sdk-invocation-id", attempt->invocation_id);
     add(&headers, "amz-sdk-request", attempt->invocation_id ? number : NULL);

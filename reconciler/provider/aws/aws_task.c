@@ -201,7 +201,7 @@ static bool find_host(const AwsTask *task, const char **ret_instance_id)
 {
     const AwsHost *host =
         task->has_host ? g_hash_table_lookup(task->cluster->provider->hosts, &task->host) : NULL;
-    *ret_instance_id = host && host->state < HOST_ENDING ? host->instance_id : NULL;
+    *ret_instance_id = host && host->state < HOST_ENDING && !host->is_warned ? host->instance_id : NULL;
     return !task->has_host || *ret_instance_id;
 }
 

@@ -8,10 +8,14 @@
 
 /* ---- reading ---- */
 
-/* Seconds since the epoch, with a fraction. */
+/* Seconds since the epoch, with a fraction; in events of EventBridge text as ISO 8601 has it. */
 static int64_t time_of(const json_t *object, const char *name)
 {
+    const char *text = ecs_text(object, name);
     double seconds = json_number_value(json_object_get(object, name));
+    g_autoptr(GDateTime) time = text ? g_date_time_new_from_iso8601(text, NULL) : NULL;
+    if (time)
+        return g_date_time_to_unix(time) * 1000 + g_date_time_get_microsecond(time) / 1000;
     return seconds > 0 && seconds < 1e11 ? (int64_t)llround(seconds * 1000) : 0;
 }
 

@@ -2,6 +2,7 @@
 #include "reconciler/provider/docker/docker_gpus.h"
 #include "reconciler/provider/docker/docker_internal.h"
 #include "reconciler/provider/docker/docker_secret.h"
+#include <sys/stat.h>
 
 #define LOG_LATE_MS    10000 /* so long an end waits for what was printed */
 #define AGAIN_MS       1000  /* doubles up to AGAIN_MAX_MS */
@@ -582,6 +583,18 @@ static bool is_text(const json_t *info, const char *name, const char *text)
     return g_strcmp0(json_string_value(json_object_get(info, name)), text) == 0;
 }
 
+/* Containers run as whom their image or definition says, so whoever they are may write there; nobody else of
+ * this machine gets that far, as the directory around it is muster's alone. Where somebody made that one for
+ * others, too, the workspace stays muster's. What fails the engine tells. */
+static void workspace_make(const char *path)
+{
+    g_autofree char *around = g_path_get_dirname(path);
+    struct stat info;
+    g_mkdir_with_parents(around, S_IRWXU);
+    if (mkdir(path, S_IRWXU) == 0 && stat(around, &info) == 0 && !(info.st_mode & (S_IRWXG | S_IRWXO)))
+        chmod(path, S_IRWXU | S_IRWXG | S_IRWXO);
+}
+
 void docker_task_start(DockerProvider *provider, const LaunchRequest *request)
 {
     const json_t *info = docker_engine_info(provider->engine);
@@ -609,7 +622,7 @@ void docker_task_start(DockerProvider *provider, const LaunchRequest *request)
         return;
     }
     if (request->workspace)
-        g_mkdir_with_parents(request->workspace, 0700); /* where that fails the engine says so */
+        workspace_make(request->workspace);
     DockerTask *task = docker_task_new(provider, &request->token);
     task->job_id = g_strdup(request->job_id);
     task->timeout_ms = request->timeout_ms;

@@ -273,6 +273,7 @@ static void set_transport(CURL *easy, const HttpRequest *request)
         curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)MIN(request->timeout_ms, G_MAXINT));
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, request->is_once ? 1L : 0L);
     if (request->ca_bundle) {
         curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_bundle);
         curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);

@@ -42,6 +42,8 @@ typedef struct {
     /* Gets the body of a successful answer (2xx), with done's data; that of any other is in the answer as
      * ever. It may neither send nor cancel; timeout_ms does not count. NULL: all of it is in the answer. */
     HttpTake take;
+    /* Over a connection of its own: libcurl repeats by itself what it sent over a kept one that died. */
+    bool is_once;
 } HttpRequest;
 
 /* Borrowed during the call of HttpDone. */

@@ -406,9 +406,11 @@ def spot_notice(control, given):
         each for each in control.instances({"market": "spot", **given}) if each.market == "spot"
     ]
     for instance in meant:
+        instance.region.events.spot_warning(instance)
         host = world.agents.host_of(instance)
         if (
             host
+            and given.get("drains", True)
             and host.config.get("ECS_ENABLE_SPOT_INSTANCE_DRAINING") == "true"
             and host.status == "ACTIVE"
         ):

@@ -2,6 +2,7 @@
 from control import verb
 from ec2_state import GROUP, VPC
 from identity import DEFAULT_ACCOUNT
+from sqs import SPOT, TASK, Queue, told
 
 
 @verb("nat-gateway")
@@ -41,6 +42,40 @@ def repository(control, given):
 def file_system(control, given):
     """id, targets: [{"zone", "groups", "state"}…]."""
     control.region(given).file_systems[given["id"]] = given.get("targets", [])
+
+
+@verb("queue")
+def queue(control, given):
+    """name, kinds (detail types), copies, retention: a queue of SQS that EventBridge fills; delete. Answers with what is
+    in it."""
+    region = control.region(given)
+    queues = region.events.queues
+    if given.get("delete"):
+        queues.pop(given["name"], None)
+        return
+    if given["name"] not in queues or len(given) > 1:
+        queues[given["name"]] = Queue(
+            region,
+            given["name"],
+            given.get("kinds", [TASK, SPOT]),
+            given.get("copies", 1),
+            given.get("retention", 4 * 86400),
+        )
+    return {"messages": len(queues[given["name"]].messages)}
+
+
+@verb("event")
+def event(control, given):
+    """task (ARN), members, detail: news of a task that differ from the truth; text: a message that is none."""
+    events = control.region(given).events
+    if "text" in given:
+        for each in events.queues.values():
+            each.put(given["text"])
+        return
+    task = next(each for each in control.world.tasks() if each.arn == given["task"])
+    events.tell(
+        TASK, [task.arn], {**told(task), **given.get("detail", {})}, **given.get("members", {})
+    )
 
 
 @verb("role-policies")

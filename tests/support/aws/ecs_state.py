@@ -389,6 +389,8 @@ class Task:
             self.times.setdefault(name, now)
         self.version += 1
         self.texts.clear()
+        if status:
+            self.cluster.region.events.task_changed(self)
 
     def answer(self, includes_tags):
         """As DescribeTasks has it."""

@@ -129,7 +129,7 @@ class Front:
         region_name = signature.region if signature else ""
         script = self.double.faults.next(service, name, region_name, request.body)
         reply = self.judged(request, signature, asked, request_id, script)
-        reply.delay = self.double.faults.delay(name) + (script.delay if script else 0.0)
+        reply.delay += self.double.faults.delay(name) + (script.delay if script else 0.0)
         reply.lost = bool(script and script.is_lost)
         self.codes[f"{service}:{name}:{reply.status}"] += 1
         return reply
@@ -174,8 +174,10 @@ class Front:
         handler = HANDLERS.get((service, name))
         if not handler:
             raise AnswerFault(f"{service} {name}: the double does not know it")
-        members = handler(Call(self.double, region, credential, name), parameters)
-        return self.good(asked, members, request_id)
+        call = Call(self.double, region, credential, name)
+        reply = self.good(asked, handler(call, parameters), request_id)
+        reply.delay = call.delay
+        return reply
 
     def permitted(self, service, name, credential, region):
         if self.double.identity.is_denied(service, name):
@@ -220,7 +222,8 @@ class Front:
         service = models.targets().get(prefix)
         if not service or not models.operation(service, name):
             raise AwsError("UnknownOperationException", f"{target} is unknown")
-        if request.headers.get("content-type") != "application/x-amz-json-1.1":
+        wanted = f"application/x-amz-json-{models.json_version(service)}"
+        if request.headers.get("content-type") != wanted:
             self.violation(
                 "request", service, name, f"Content-Type is {request.headers.get('content-type')}"
             )

@@ -4,7 +4,7 @@ import functools
 import botocore.loaders
 import botocore.model
 
-SERVICES = ("ec2", "ecs", "ssm", "logs", "iam", "sts", "service-quotas", "ecr", "efs")
+SERVICES = ("ec2", "ecs", "ssm", "logs", "iam", "sts", "service-quotas", "ecr", "efs", "sqs")
 
 # What the model of Debian 12's botocore (1.29, November 2022) does not know. A newer model wins.
 NEWER_MEMBERS = {
@@ -79,6 +79,8 @@ NEWER_OPERATIONS = {
         },
     },
 }
+# SQS has talked JSON since November 2023.
+NEWER_METADATA = {"sqs": {"protocol": "json", "targetPrefix": "AmazonSQS", "jsonVersion": "1.0"}}
 NEWER_VALUES = {
     ("ec2", "SpotAllocationStrategy"): ["price-capacity-optimized"],
     ("ecs", "TaskStopCode"): ["TerminationNotice"],
@@ -88,6 +90,7 @@ NEWER_VALUES = {
 
 def _amend(name, description):
     shapes = description["shapes"]
+    description["metadata"].update(NEWER_METADATA.get(name, {}))
     for operation, body in NEWER_OPERATIONS.get(name, {}).items():
         description["operations"].setdefault(operation, body)
     for shape, body in NEWER_SHAPES.get(name, {}).items():
@@ -129,6 +132,11 @@ def protocol(service_name):
     """ec2, query or json: botocore's name of how the service talks; REST answers with JSON too."""
     metadata = service(service_name).metadata
     return metadata["protocol"] if metadata["protocol"] in ("ec2", "query", "json") else "json"
+
+
+def json_version(service_name):
+    """What a request's Content-Type ends with."""
+    return service(service_name).metadata.get("jsonVersion", "1.1")
 
 
 @functools.lru_cache(maxsize=None)

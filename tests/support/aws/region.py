@@ -5,6 +5,7 @@ import partition
 from ec2_state import Ec2
 from ecs_state import Ecs
 from logs import Logs
+from sqs import Events
 
 
 class Region:
@@ -21,6 +22,7 @@ class Region:
         self.ec2 = Ec2(self)
         self.ecs = Ecs(self)
         self.logs = Logs(self)
+        self.events = Events(self)
         self.repositories = {}  # of ECR: name -> tags and digests of its images
         self.file_systems = {}  # of EFS: id -> its mount targets
 

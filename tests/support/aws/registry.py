@@ -15,10 +15,11 @@ def operation(service, *names):
 class Call:
     """One request on its way through a handler."""
 
-    __slots__ = ("double", "region", "credential", "name")
+    __slots__ = ("double", "region", "credential", "name", "delay")
 
     def __init__(self, double, region, credential, name):
         self.double = double
         self.region = region  # of the caller's account
         self.credential = credential
         self.name = name
+        self.delay = 0.0  # seconds that the answer waits

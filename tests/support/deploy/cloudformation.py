@@ -10,6 +10,8 @@ NO_VALUE = object()
 RETURNED = {  # what !GetAtt gives, of the types that are used here
     "AWS::IAM::Role": ("Arn", "RoleId"),
     "AWS::IAM::InstanceProfile": ("Arn",),
+    "AWS::SQS::Queue": ("Arn", "QueueName"),
+    "AWS::Events::Rule": ("Arn",),
     "AWS::EC2::LaunchTemplate": ("LatestVersionNumber", "DefaultVersionNumber", "LaunchTemplateId"),
 }
 
@@ -73,6 +75,11 @@ class Stack:
             "AWS::IAM::Role": ("role", "RoleName"),
             "AWS::IAM::InstanceProfile": ("instance-profile", "InstanceProfileName"),
         }
+        regional = {"AWS::SQS::Queue": ("sqs", "QueueName", ""), "AWS::Events::Rule": ("events", "Name", "rule/")}
+        if resource["Type"] in regional:
+            service, key, prefix = regional[resource["Type"]]
+            name = self.resolve(resource["Properties"][key])
+            return f"arn:{self.partition}:{service}:{self.pseudo['AWS::Region']}:123456789012:{prefix}{name}"
         kind, key = names[resource["Type"]]
         return f"arn:{self.partition}:iam::123456789012:{kind}/{resource['Properties'][key]}"
 

@@ -1,10 +1,10 @@
-"""As much of Terraform's language as roles.tf uses: blocks, strings with ${}, lists, objects, a condition, for_each, five functions."""
+"""As much of Terraform's language as roles.tf and events.tf use: blocks, strings with ${}, numbers, lists, objects, a condition, for_each, five functions."""
 import json
 import os
 import re
 
 TOKEN = re.compile(
-    r"""\s*(?:\#[^\n]*\s*)*(?:(?P<word>[A-Za-z_][\w-]*)|(?P<text>"(?:[^"\\$]|\\.|\$(?!\{)|\$\{[^}]*\})*")|(?P<sign>==|[-{}\[\]()=?:,.]))"""
+    r"""\s*(?:\#[^\n]*\s*)*(?:(?P<word>[A-Za-z_][\w-]*)|(?P<text>"(?:[^"\\$]|\\.|\$(?!\{)|\$\{[^}]*\})*")|(?P<number>\d+)|(?P<sign>==|[-{}\[\]()=?:,.]))"""
 )
 
 
@@ -66,6 +66,8 @@ class Reader:
         kind, text = self.take()
         if kind == "text":
             return ("text", text[1:-1])
+        if kind == "number":
+            return ("number", int(text))
         if text == "[":
             return ("list", self.until("]"))
         if text == "{":
@@ -102,18 +104,26 @@ class Reader:
 
 class Module:
     def __init__(
-        self, path, variables, partition="aws", suffix="amazonaws.com", account="123456789012"
+        self,
+        path,
+        variables,
+        partition="aws",
+        suffix="amazonaws.com",
+        account="123456789012",
+        region="us-east-1",
     ):
         with open(path, encoding="utf-8") as file:
             blocks = Reader(file.read()).body(None)
         self.folder = os.path.dirname(path)
         self.partition = partition
         self.account = account
+        self.region = region
         self.known = {
             "path": {"module": self.folder},
             "data": {
                 "aws_partition": {"current": {"partition": partition, "dns_suffix": suffix}},
                 "aws_caller_identity": {"current": {"account_id": account}},
+                "aws_region": {"current": {"name": region}},
             },
         }
         self.blocks = {
@@ -159,6 +169,11 @@ class Module:
         if path[0].startswith("aws_"):
             body = self.blocks[("resource", path[0], path[1])]
             name = self.value(body["name"])
+            regional = {"aws_sqs_queue": "sqs", "aws_cloudwatch_event_rule": "events"}
+            if path[0] in regional and path[2] in ("arn", "url"):
+                prefix = "rule/" if regional[path[0]] == "events" else ""
+                place = f"{self.partition}:{regional[path[0]]}:{self.region}:{self.account}"
+                return f"arn:{place}:{prefix}{name}" if path[2] == "arn" else f"url of {name}"
             if path[2] == "arn":
                 kind = {
                     "aws_iam_role": "role",
@@ -200,6 +215,8 @@ class Module:
         kind = expression[0]
         if kind == "text":
             return self.text(expression[1])
+        if kind == "number":
+            return expression[1]
         if kind == "list":
             return [self.value(item) for item in expression[1]]
         if kind == "object":

@@ -42,6 +42,7 @@ static void test_valid(void)
     is_valid("{'jobQueue':'q','jobDefinition':'arn:aws:batch:us-east-1:000000000000:job-definition/d:7'}",
              "d");
     is_valid("{'jobName':'a','jobQueue':'q','jobDefinition':'d','timeout':null}", "a");
+    is_valid("{'jobName':'a','jobQueue':'q','jobDefinition':'d','arrayProperties':{}}", "a");
     is_valid("{'jobName':'a','jobQueue':'q','jobDefinition':'d','containerOverrides':{'command':['"
              "\\ud83d\\ude00\\t']}}",
              "a");

@@ -122,6 +122,7 @@ static void on_event(const ProviderEvent *event, void *data)
     case PROVIDER_EVENT_RESOURCE_OBSERVED:
     case PROVIDER_EVENT_RESOURCE_APPLIED:
     case PROVIDER_EVENT_RESOURCE_REFUSED:
+    case PROVIDER_EVENT_INSTANCE_WARNED:
     case PROVIDER_EVENT_COLLECTED: g_assert_not_reached();
     }
 }

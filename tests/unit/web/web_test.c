@@ -209,8 +209,13 @@ static void test_stream(Fixture *fixture, const void *data)
     web_handle(fixture->web, &request);
     Call *call = next(fixture);
     g_assert_cmpint(json_integer_value(json_object_get(call->request, "after")), ==, 41);
-    answer(fixture, call, 200, "{\"events\": [{\"sequence\": 42}], \"last\": 42, \"newest\": 57}");
+    answer(fixture, call, 200, "{\"commits\": 57}");
     g_assert_cmpstr(fixture->body, ==, "retry: 1000\nid: 57\ndata: 57\n\n");
+    fixture->status = 0;
+    g_clear_pointer(&fixture->body, g_free);
+    web_handle(fixture->web, &request);
+    answer(fixture, next(fixture), 200, "{\"commits\": 41}");
+    g_assert_cmpstr(fixture->body, ==, "retry: 1000\nid: 41\n\n"); /* nothing: the time was over */
 }
 
 static void test_stream_refused(Fixture *fixture, const void *data)
