@@ -6,6 +6,10 @@ void overview_ask(WebPage *page)
     if (page->round > 0)
         return;
     page_ask(page, "status", "status", NULL);
+    if (page_refusal(page, "status")) { /* who sees some queues only sees these */
+        page_ask(page, "queues", "describejobqueues", NULL);
+        return;
+    }
     page_ask(page, "environments", "get", json_pack("{s:s}", "kind", "ComputeEnvironment"));
 }
 
@@ -201,9 +205,36 @@ static void show_figures(const WebPage *page, Html *html, const json_t *status)
     html_close(html, "dl");
 }
 
+/* Of a key that sees some queues only. */
+static void show_own_queues(WebPage *page, Html *html)
+{
+    static const char *const columns[] = {"Queue", "State", "#Priority", NULL};
+    const json_t *queues = json_object_get(page_got(page, "queues"), "jobQueues"), *queue;
+    size_t i;
+    if (page_fails(page, "queues"))
+        return;
+    piece_heading(html, "Overview", "What is of all queues is not shown: you see some of them.");
+    piece_table(html, "Queues", columns);
+    json_array_foreach(queues, i, queue)
+    {
+        const char *name = member_of(queue, "jobQueueName");
+        g_autofree char *path = html_path("/queues/", name ? name : "", NULL);
+        html_open(html, "tr", NULL);
+        piece_link_cell(html, path, name);
+        piece_state_cell(html, member_of(queue, "state"));
+        piece_number(html, number_of(queue, "priority"));
+        html_close(html, "tr");
+    }
+    piece_table_end(html);
+}
+
 void overview_show(WebPage *page, Html *html)
 {
     const json_t *status = page_got(page, "status");
+    if (page_got(page, "queues") || page_refusal(page, "queues")) {
+        show_own_queues(page, html);
+        return;
+    }
     if (page_fails(page, "status"))
         return;
     piece_heading(html, "Overview", NULL);

@@ -171,6 +171,22 @@ static void test_key(Fixture *fixture, const void *data)
     g_assert_cmpuint(fixture->status, ==, 403);
 }
 
+/* But its own queues are there. */
+static void test_own_queues(Fixture *fixture, const void *data)
+{
+    char *queues[] = {(char[]){"fast"}, NULL};
+    const Key key = {.name = (char[]){"me"}, .scopes = KEY_READ, .queues = queues};
+    (void)data;
+    WebRequest request = request_of(fixture, "GET", "/");
+    request.key = &key;
+    web_handle(fixture->web, &request);
+    g_assert_cmpstr(fixture->asked->str, ==, "describejobqueues ");
+    answer(fixture, next(fixture), 200,
+           "{\"jobQueues\": [{\"jobQueueName\": \"fast\", \"state\": \"ENABLED\"}]}");
+    g_assert_cmpuint(fixture->status, ==, 200);
+    g_assert_nonnull(strstr(fixture->body, "href=\"/queues/fast\""));
+}
+
 static void test_approve(Fixture *fixture, const void *data)
 {
     (void)data;
@@ -237,6 +253,7 @@ int main(int argc, char **argv)
     ADD("peer", test_peer);
     ADD("scopes", test_scopes);
     ADD("key-of-some-queues", test_key);
+    ADD("own-queues", test_own_queues);
     ADD("approve", test_approve);
     ADD("files", test_files);
     ADD("stream", test_stream);
