@@ -86,6 +86,7 @@ static bool is_by_queue(const Operation *operation)
                                         "jobs",
                                         "job",
                                         "explain",
+                                        "timeline",
                                         "wait",
                                         "changes",
                                         "getlogevents",

@@ -176,6 +176,7 @@ json_t *json_newer(const World *world); /* than what environments' machines are 
 json_t *json_drift(const World *world, Kind kind, const char *name);
 json_t *json_run(const Run *run);
 void json_run_progress(json_t *object, const Run *run); /* what only the world knows of it */
+json_t *json_schedules(const Resource *pipeline);       /* with what the clock will start next */
 json_t *json_run_record(const RunRecord *run);
 char *arn_of(const char *type, const char *name); /* new string */
 #define JOB_NAME_TEXT 64
@@ -250,6 +251,8 @@ OPERATION(start)
 OPERATION(rerun)
 OPERATION(steps)
 OPERATION(explain)
+OPERATION(timeline)
+OPERATION(preview)
 OPERATION(suspend)
 OPERATION(history)
 OPERATION(forget)

@@ -68,6 +68,8 @@ static const Operation operations[] = {
     {"rerun", false, true, false, true, rerun_step, rerun_gather},
     {"explain", false, false, false, false, explain_step, explain_gather},
     {"steps", false, false, false, true, steps_step, steps_gather},
+    {"timeline", false, false, false, false, timeline_step, timeline_gather},
+    {"preview", false, false, false, false, preview_step, preview_gather},
     {"suspend", false, true, false, false, suspend_step, NULL},
     {"changes", false, false, false, false, changes_step, NULL},
     {"events", false, false, false, false, events_step, events_gather},

@@ -101,6 +101,23 @@ json_t *json_run_record(const RunRecord *run)
     return object;
 }
 
+json_t *json_schedules(const Resource *pipeline)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < pipeline_schedules_len(pipeline); i++) {
+        ScheduleView schedule;
+        pipeline_schedule(pipeline, i, &schedule);
+        json_t *object = json_object();
+        json_set_text(object, "schedule", schedule.spec->expression);
+        json_set_text(object, "timeZone", schedule.spec->zone_name);
+        json_set_time(object, "nextAt", schedule.next_ms);
+        if (!schedule.spec->zone)
+            json_set_text(object, "fault", "this machine does not know the time zone");
+        json_array_append_new(array, object);
+    }
+    return array;
+}
+
 char *arn_of(const char *type, const char *name)
 {
     return g_strdup_printf("arn:aws:batch:us-east-1:000000000000:%s/%s", type, name);

@@ -430,6 +430,10 @@ static void get_live(OperationContext *context, json_t *item, Kind kind)
     json_t *pins = resource->environment ? pins_json(world, name) : NULL;
     if (pins)
         json_object_set_new(item, "pins", pins);
+    if (kind == KIND_PIPELINE) {
+        json_object_set_new(item, "schedules", json_schedules(resource));
+        json_object_set_new(item, "suspended", json_boolean(pipeline_is_suspended(world, view_from(name))));
+    }
     if (resource->queue) {
         json_object_set_new(item, "live", live_queue(context, resource->queue));
     } else if (resource->environment) {

@@ -165,25 +165,6 @@ static json_t *steps_json(const StepsView *view)
     return array;
 }
 
-/* ---- the clock ---- */
-
-static json_t *schedules_json(const Resource *pipeline)
-{
-    json_t *array = json_array();
-    for (size_t i = 0; i < pipeline_schedules_len(pipeline); i++) {
-        ScheduleView schedule;
-        pipeline_schedule(pipeline, i, &schedule);
-        json_t *object = json_object();
-        json_set_text(object, "schedule", schedule.spec->expression);
-        json_set_text(object, "timeZone", schedule.spec->zone_name);
-        json_set_time(object, "nextAt", schedule.next_ms);
-        if (!schedule.spec->zone)
-            json_set_text(object, "fault", "this machine does not know the time zone");
-        json_array_append_new(array, object);
-    }
-    return array;
-}
-
 /* ---- the whole ---- */
 
 static OperationStep steps_done(OperationContext *context, Call *call, const Resource *pipeline,
@@ -202,7 +183,7 @@ static OperationStep steps_done(OperationContext *context, Call *call, const Res
     if (run)
         json_object_set_new(body, "run", json_run(run));
     if (pipeline) {
-        json_object_set_new(body, "schedules", schedules_json(pipeline));
+        json_object_set_new(body, "schedules", json_schedules(pipeline));
         json_object_set_new(body, "suspended",
                             json_boolean(pipeline_is_suspended(context->world, view_from(pipeline->name))));
     }

@@ -3,6 +3,7 @@
 #include "reconciler/forecast/html.h"
 
 #include "reconciler/forecast/words.h"
+#include "spec/base/lanes.h"
 
 #define LANE_HEIGHT  12
 #define BAR_HEIGHT   9
@@ -78,25 +79,17 @@ static int64_t end_of(const Gantt *gantt, const ResultInstance *instance)
     return instance->ended_ms < 0 ? gantt->axis.end_ms : instance->ended_ms;
 }
 
-/* The first lane that is free when each starts. */
-static size_t assign_lanes(const Gantt *gantt, const Group *group, GArray *lanes)
+static size_t assign_lanes(const Gantt *gantt, const Group *group, GArray *rows)
 {
-    g_autoptr(GArray) free_from = g_array_new(FALSE, FALSE, sizeof(int64_t));
+    g_auto(Lanes) lanes;
+    lanes_init(&lanes);
     for (guint i = 0; i < group->instances->len; i++) {
         const ResultInstance *instance = group->instances->pdata[i];
-        int64_t end = end_of(gantt, instance);
-        guint lane = 0;
-        while (lane < free_from->len && lane <= LANES_MAX &&
-               g_array_index(free_from, int64_t, lane) > instance->started_ms)
-            lane++;
-        if (lane == free_from->len)
-            g_array_append_val(free_from, end);
-        else
-            g_array_index(free_from, int64_t, lane) = end;
-        if (lanes)
-            g_array_append_val(lanes, lane);
+        guint row = lanes_take(&lanes, instance->started_ms, end_of(gantt, instance), LANES_MAX + 1);
+        if (rows)
+            g_array_append_val(rows, row);
     }
-    return free_from->len;
+    return lanes_len(&lanes);
 }
 
 static void append_group_title(const Gantt *gantt, const Group *group, int y, GString *out)

@@ -347,3 +347,85 @@ bool store_reader_expired(StoreReader *reader, int64_t cutoff_ms, size_t max, GA
         g_array_append_vals(ret_sequences, found->data, found->len);
     return ok;
 }
+
+/* ---- who ran when ---- */
+
+typedef struct {
+    int64_t from_ms, to_ms;
+    RanFunc func;
+    void *data;
+    uint64_t sequence; /* of the job at hand; 0: none */
+    bool found, is_whole, is_stopped;
+    StoredJob job;
+} Ran;
+
+/* Neighbours are often of one job: children of an array. */
+static bool find_job(StoreReader *reader, Ran *ran, uint64_t sequence, GError **error)
+{
+    Cursor cursor;
+    if (ran->sequence == sequence)
+        return true;
+    ran->sequence = sequence;
+    ran->found = false;
+    if (!reader_statement(reader, READ_JOB_BY_SEQUENCE, &cursor, error))
+        return false;
+    put_unsigned(&cursor, sequence);
+    return read_stored(reader, &cursor, &ran->found, &ran->job, error);
+}
+
+static bool give_ran(StoreReader *reader, Ran *ran, const AttemptRecord *record, GError **error)
+{
+    if (record->started_ms == 0 || record->started_ms >= ran->to_ms)
+        return true;
+    if (!find_job(reader, ran, record->sequence, error))
+        return false;
+    ran->is_stopped = !ran->func(record, ran->found ? &ran->job : NULL, ran->data);
+    return true;
+}
+
+/* cursor: bound. */
+static bool each_ran(StoreReader *reader, Cursor *cursor, Ran *ran, GError **error)
+{
+    bool row, ok = true;
+    int looked = 0;
+    while (ok && !ran->is_stopped && (ok = reader_step(reader, cursor, &row, error)) && row) {
+        AttemptRecord record;
+        get_attempt(cursor, &record);
+        if (++looked > ATTEMPTS_LOOKED_MAX) {
+            ran->is_whole = false;
+            break;
+        }
+        ok = reader_sound(reader, cursor, error) && give_ran(reader, ran, &record, error);
+    }
+    sqlite3_reset(cursor->statement);
+    return ok;
+}
+
+static bool give_all(StoreReader *reader, Ran *ran, GError **error)
+{
+    Cursor cursor;
+    if (!reader_statement(reader, READ_ATTEMPTS_RUNNING, &cursor, error) ||
+        !each_ran(reader, &cursor, ran, error) ||
+        !reader_statement(reader, READ_ATTEMPTS_ENDED, &cursor, error))
+        return false;
+    put_int(&cursor, ran->to_ms);
+    put_int(&cursor, ran->from_ms);
+    if (!each_ran(reader, &cursor, ran, error) ||
+        !reader_statement(reader, READ_ATTEMPTS_ENDED_LATER, &cursor, error))
+        return false;
+    put_int(&cursor, ran->to_ms);
+    return each_ran(reader, &cursor, ran, error);
+}
+
+bool store_reader_ran(StoreReader *reader, int64_t from_ms, int64_t to_ms, RanFunc func, void *data,
+                      bool *ret_whole, GError **error)
+{
+    Ran ran = {.from_ms = from_ms, .to_ms = to_ms, .func = func, .data = data, .is_whole = true};
+    bool entered;
+    if (!reader_enter(reader, &entered, error))
+        return false;
+    bool ok = give_all(reader, &ran, error);
+    reader_leave(reader, entered);
+    *ret_whole = ran.is_whole && !ran.is_stopped;
+    return ok;
+}

@@ -143,7 +143,12 @@ static const char version_5[] =
 /* What an attempt is called at its provider. */
 static const char version_6[] = "ALTER TABLE attempts ADD COLUMN task TEXT NOT NULL DEFAULT '';";
 
-const char *const store_migrations[] = {version_1, version_2, version_3, version_4, version_5, version_6};
+/* Who ran when. What has not ended has no place in it: so an attempt is entered once, behind those that ended
+ * before, and what changes until then costs nothing. */
+static const char version_7[] = "CREATE INDEX attempts_by_end ON attempts (stopped_ms) WHERE stopped_ms > 0;";
+
+const char *const store_migrations[] = {version_1, version_2, version_3, version_4,
+                                        version_5, version_6, version_7};
 const int store_version = G_N_ELEMENTS(store_migrations);
 
 /* The version of a file that is ours or empty. */

@@ -83,6 +83,13 @@ static const char *const read_sql[READ_COUNT] = {
                              " AND state IN (2, 4) ORDER BY child, intended_ms, token",
     [READ_ATTEMPTS_ON] = "SELECT count(*) FROM attempts WHERE environment = ? AND state IN (0, 1, 3)"
                          " AND sequence >= (SELECT floor FROM fence)",
+    [READ_ATTEMPTS_RUNNING] =
+        "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE sequence >= (SELECT floor FROM fence)"
+        " AND state IN (0, 1, 3) AND started_ms > 0 ORDER BY sequence DESC",
+    [READ_ATTEMPTS_ENDED] = "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE stopped_ms > 0"
+                            " AND stopped_ms < ? AND stopped_ms >= ? ORDER BY stopped_ms DESC",
+    [READ_ATTEMPTS_ENDED_LATER] = "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE stopped_ms > 0"
+                                  " AND stopped_ms >= ? ORDER BY stopped_ms",
     [READ_EVENTS] = "SELECT " EVENT_COLUMNS " FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?",
     [READ_EVENTS_BEFORE] =
         "SELECT " EVENT_COLUMNS " FROM events WHERE sequence < ? ORDER BY sequence DESC LIMIT ?",

@@ -159,6 +159,15 @@ typedef bool (*AttemptFunc)(const AttemptRecord *record, void *data);
 bool store_reader_attempts(StoreReader *reader, uint64_t sequence, int32_t index, AttemptFunc func,
                            void *data, GError **error);
 
+/* Attempts that ran at some time from from_ms on and before to_ms, with their jobs: first those that run,
+ * then those that ended within it, the newest first, then those that ended later. Text is valid during the
+ * call. job NULL: it is no longer kept. func returns false to stop. Looks at ATTEMPTS_LOOKED_MAX rows of each
+ * of the three at most (*ret_whole false: there are more). */
+#define ATTEMPTS_LOOKED_MAX 20000
+typedef bool (*RanFunc)(const AttemptRecord *attempt, const StoredJob *job, void *data);
+bool store_reader_ran(StoreReader *reader, int64_t from_ms, int64_t to_ms, RanFunc func, void *data,
+                      bool *ret_whole, GError **error);
+
 /* A filter is a scan, newest first, since nothing that changes is indexed: 140 ms for a million jobs that do
  * not match. */
 typedef struct {

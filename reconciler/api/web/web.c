@@ -1,6 +1,7 @@
 /* web.c: which view shows what is at a path. */
 #include "reconciler/api/web/web_assets.h"
 #include "reconciler/api/web/web_internal.h"
+#include "reconciler/api/web/web_pictures.h"
 #include "reconciler/api/web/web_view.h"
 
 static const WebView views[] = {
@@ -9,6 +10,10 @@ static const WebView views[] = {
     {"/queues/", "/", "Queue", queue_ask, queue_show, false},
     {"/jobs", "/jobs", "Jobs", jobs_ask, jobs_show, false},
     {"/jobs/", "/jobs", "Job", job_ask, job_show, false},
+    {"/pipelines", "/pipelines", "Pipelines", pipelines_ask, pipelines_show, false},
+    {"/pipelines/", "/pipelines", "Pipeline", pipeline_ask, pipeline_show, false},
+    {"/timeline", "/timeline", "Timeline", timeline_ask, timeline_show, false},
+    {"/guide", "/guide", "First environment", guide_ask, guide_show, false},
     {"/sources", "/sources", "Sources", sources_ask, sources_show, true},
     {"/activity", "/activity", "Events", activity_ask, activity_show, false},
 };

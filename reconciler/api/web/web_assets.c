@@ -17,6 +17,7 @@
     extern const char symbol##_end[] __attribute__((visibility("hidden")))
 
 EMBED(web_file_style, "reconciler/api/web/assets/style.css");
+EMBED(web_file_pictures, "reconciler/api/web/assets/pictures.css");
 EMBED(web_file_script, "reconciler/api/web/assets/live.js");
 
 #define DIGEST_SHOWN 16
@@ -34,10 +35,14 @@ static WebAsset *assets_make(void)
     assets[ASSET_STYLE] =
         (WebAsset){.type = "text/css; charset=utf-8",
                    .content = {web_file_style_start, (size_t)(web_file_style_end - web_file_style_start)}};
+    assets[ASSET_PICTURES] = (WebAsset){
+        .type = "text/css; charset=utf-8",
+        .content = {web_file_pictures_start, (size_t)(web_file_pictures_end - web_file_pictures_start)}};
     assets[ASSET_SCRIPT] =
         (WebAsset){.type = "text/javascript; charset=utf-8",
                    .content = {web_file_script_start, (size_t)(web_file_script_end - web_file_script_start)}};
     assets[ASSET_STYLE].path = path_of("style.css", assets[ASSET_STYLE].content);
+    assets[ASSET_PICTURES].path = path_of("pictures.css", assets[ASSET_PICTURES].content);
     assets[ASSET_SCRIPT].path = path_of("live.js", assets[ASSET_SCRIPT].content);
     return assets;
 }

@@ -1,4 +1,4 @@
-/* web_assets.h: the two files that pages name: in the program, and kept by browsers for good, since their
+/* web_assets.h: the files that pages name: in the program, and kept by browsers for good, since their
  * path has the digest of what they hold. Inside of web/ only. */
 #pragma once
 #include "spec/base/view.h"
@@ -9,7 +9,7 @@ typedef struct {
     View content;
 } WebAsset;
 
-typedef enum { ASSET_STYLE, ASSET_SCRIPT, ASSETS } WebAssetKind;
+typedef enum { ASSET_STYLE, ASSET_PICTURES, ASSET_SCRIPT, ASSETS } WebAssetKind;
 
 const WebAsset *web_asset(WebAssetKind kind);
 /* By its path; NULL: there is none, or not any more. */

@@ -29,6 +29,7 @@ static void write_head(Html *html, const WebPage *page)
     html_leaf(html, "title", title, NULL);
     html_void(html, "link", "rel", "icon", "href", "/favicon.ico", "type", "image/svg+xml", NULL);
     html_void(html, "link", "rel", "stylesheet", "href", web_asset(ASSET_STYLE)->path, NULL);
+    html_void(html, "link", "rel", "stylesheet", "href", web_asset(ASSET_PICTURES)->path, NULL);
     html_leaf(html, "script", NULL, "src", web_asset(ASSET_SCRIPT)->path, "defer", "", NULL);
     html_close(html, "head");
 }
