@@ -29,7 +29,8 @@ like "says what is asked for" "$err" "*write it as the queue's ARN or URL; a sta
 told "$queue"
 exits "one that is not there" 0 mt apply src --yes --timeout 50s
 exits "does not hold jobs up" 0 mt submit --queue q --definition hello --wait
-like "and is told of" "$(cat daemon.log 2>/dev/null; cat "$WORK"/*.log 2>/dev/null)" "*queue $queue cannot be read: QueueDoesNotExist*"
+said() { cat "$WORK"/*.log daemon.log 2>/dev/null; }
+ok "and is told of" until_like "*queue $queue cannot be read: QueueDoesNotExist*" said
 double queue '{"name": "muster", "copies": 2}' >/dev/null
 
 # ---- down for 25 hours
