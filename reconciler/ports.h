@@ -177,6 +177,13 @@ typedef struct ForecastOptions {
     void *give_up_data;
 } ForecastOptions;
 
+/* Where a replay begins: with the daemon of this term, or the one that was recorded last when it was at_ms,
+ * or with the oldest if all began later. Both 0: with the oldest. */
+typedef struct {
+    uint64_t term;
+    int64_t at_ms;
+} ReplayFrom;
+
 /* What the replay of one process of a recording came to. Texts are owned. */
 typedef enum { RECORDING_ENDS_WELL, RECORDING_IS_TORN, RECORDING_IS_FULL, RECORDING_IS_DAMAGED } RecordingEnd;
 typedef struct {
@@ -238,8 +245,8 @@ typedef struct Host {
                      GError **error);
     /* Replays what the daemons of a state directory recorded, the oldest first: the same engine, fed with
      * what it was fed with. *ret_runs: of ReplayedRun, the caller's. False: there is nothing that can be
-     * replayed. */
-    bool (*replay)(const char *state_dir, GPtrArray **ret_runs, GError **error);
+     * replayed, or nothing from there on. */
+    bool (*replay)(const char *state_dir, const ReplayFrom *from, GPtrArray **ret_runs, GError **error);
     /* *ret_checks: [{"check", "status": "ok|warning|failed|not checked", "detail", "cure"?, "policy"?,
      * "scope"?}…], the caller's; policy: of IAM, as it has to be added. */
     bool (*doctor)(const DoctorOptions *options, json_t **ret_checks, GError **error);

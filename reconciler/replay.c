@@ -379,18 +379,67 @@ static GPtrArray *find_generations(const char *state_dir)
     return found;
 }
 
+static uint64_t term_of(const char *directory)
+{
+    g_autofree char *name = g_path_get_basename(directory);
+    return g_ascii_strtoull(name, NULL, 10);
+}
+
 /* One that was killed before anything was written, or recorded by another version, says nothing of the
  * others. */
 static ReplayedRun *not_replayed(const char *directory, const GError *problem)
 {
-    g_autofree char *name = g_path_get_basename(directory);
     if (!g_error_matches(problem, REPLAY_ERROR, REPLAY_ERROR_EMPTY) &&
         !g_error_matches(problem, REPLAY_ERROR, REPLAY_ERROR_VERSION))
         return NULL;
     ReplayedRun *run = g_new0(ReplayedRun, 1);
-    run->term = g_ascii_strtoull(name, NULL, 10);
+    run->term = term_of(directory);
     run->problem = g_strdup(problem->message);
     return run;
+}
+
+/* ---- where it begins ---- */
+
+/* False: nothing whole is in it, or another format. */
+static bool generation_begun(const char *directory, int64_t *ret_begun_ms)
+{
+    g_autofree char *inputs = g_build_filename(directory, RECORDING_INPUTS, NULL);
+    RecordingEnd end;
+    uint64_t damaged_at;
+    g_autoptr(GByteArray) bytes = recording_read(inputs, &end, &damaged_at, NULL);
+    if (!bytes)
+        return false;
+    Saved entries = {.rest = {(const char *)bytes->data, bytes->len}};
+    Entry begin = {0};
+    bool is_known = entry_next(&entries, &begin) && is_readable(&begin, inputs, NULL);
+    *ret_begun_ms = begin.begun_ms;
+    entry_clear(&begin);
+    return is_known;
+}
+
+/* The newest that began by then; the oldest if none did. */
+static guint first_at(const GPtrArray *found, int64_t at_ms)
+{
+    int64_t begun_ms;
+    for (guint i = found->len; i-- > 1;)
+        if (generation_begun(found->pdata[i], &begun_ms) && begun_ms <= at_ms)
+            return i;
+    return 0;
+}
+
+static bool begin_at(const GPtrArray *found, const ReplayFrom *from, guint *ret_first, GError **error)
+{
+    guint first = from->at_ms ? first_at(found, from->at_ms) : 0;
+    while (from->term && first < found->len && term_of(found->pdata[first]) != from->term)
+        first++;
+    *ret_first = first;
+    if (first < found->len)
+        return true;
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOENT,
+                "no daemon of term %" G_GUINT64_FORMAT " is recorded there: what is kept begins with term "
+                "%" G_GUINT64_FORMAT " and ends with term %" G_GUINT64_FORMAT,
+                from->term, term_of(found->pdata[0]), term_of(found->pdata[found->len - 1]));
+    return false;
 }
 
 static bool propagate(GError **error, GError **problem)
@@ -399,7 +448,7 @@ static bool propagate(GError **error, GError **problem)
     return false;
 }
 
-bool replay_state(const char *state_dir, GPtrArray **ret_runs, GError **error)
+bool replay_state(const char *state_dir, const ReplayFrom *from, GPtrArray **ret_runs, GError **error)
 {
     g_autoptr(GPtrArray) found = find_generations(state_dir),
                          runs = g_ptr_array_new_with_free_func(replayed_run_free);
@@ -411,7 +460,11 @@ bool replay_state(const char *state_dir, GPtrArray **ret_runs, GError **error)
         return false;
     }
     size_t replayed = 0;
-    for (guint i = 0; i < found->len; i++) {
+    guint first = 0;
+    bool is_single = g_strcmp0(found->pdata[0], state_dir) == 0;
+    if (!is_single && !begin_at(found, from, &first, error))
+        return false;
+    for (guint i = first; i < found->len; i++) {
         g_autoptr(GError) problem = NULL;
         ReplayedRun *run = replay_generation(found->pdata[i], &problem);
         replayed += run != NULL;

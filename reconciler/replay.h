@@ -15,8 +15,9 @@ typedef enum {
     REPLAY_ERROR_DAMAGED
 } ReplayErrorCode;
 
-/* Host.replay; state_dir may be the directory of a single generation too. */
-bool replay_state(const char *state_dir, GPtrArray **ret_runs, GError **error);
+/* Host.replay; state_dir may be the directory of a single generation too: that is replayed from its
+ * beginning, wherever from is. */
+bool replay_state(const char *state_dir, const ReplayFrom *from, GPtrArray **ret_runs, GError **error);
 /* One generation: its directory. */
 ReplayedRun *replay_generation(const char *directory, GError **error);
 void replayed_run_free(void *run);

@@ -207,6 +207,17 @@ static void print_replay(const Options *options, const GPtrArray *runs)
     output_string(out);
 }
 
+/* A term is a number alone, and no time is. */
+static bool parse_from(const char *text, ReplayFrom *ret_from, GError **error)
+{
+    guint64 term = 0;
+    if (text && g_ascii_string_to_unsigned(text, 10, 1, G_MAXUINT64, &term, NULL)) {
+        ret_from->term = term;
+        return true;
+    }
+    return option_time("from", text, &ret_from->at_ms, error);
+}
+
 /* What was recorded before the damage is shown all the same. */
 static int replay(const Invocation *invocation)
 {
@@ -214,10 +225,13 @@ static int replay(const Invocation *invocation)
     g_autoptr(GError) error = NULL;
     g_autoptr(GPtrArray) runs = NULL;
     g_autofree char *path = g_canonicalize_filename(invocation->options.replay, NULL);
+    ReplayFrom from = {0};
     kinds_init();
+    if (!parse_from(invocation->options.from, &from, &error))
+        return report_error(error);
     if (!host || !host->replay)
         return report_failure(EXIT_ERROR, "replays are not in this build of muster (" MUSTER_VERSION ")");
-    if (!host->replay(path, &runs, &error)) {
+    if (!host->replay(path, &from, &runs, &error)) {
         g_prefix_error(&error, "--replay: ");
         return report_error(error);
     }
@@ -241,6 +255,9 @@ static int run(Invocation *invocation)
     if ((invocation->options.replay != NULL) == (invocation->arguments_len == 1))
         return report_failure(EXIT_ERROR,
                               "simulate needs SOURCE or --replay DIR, one of them (muster help simulate)");
+    if (invocation->options.from && !invocation->options.replay)
+        return report_failure(EXIT_ERROR, "--from says where a replay begins: it needs --replay DIR (when a "
+                                          "simulation starts is --start)");
     if (invocation->options.replay)
         return replay(invocation);
     kinds_init();
@@ -262,6 +279,8 @@ static int run(Invocation *invocation)
 static const OptionSpec options[] = {
     {"replay", 0, OPTION_TEXT, OPTION(replay), "DIR",
      "run again what the daemons of this state directory did, and compare", NULL},
+    {"from", 0, OPTION_TEXT, OPTION(from), "TERM|TIME",
+     "begin a replay with the daemon of this term, or the newest that began by then", NULL},
     {"workload", 0, OPTION_TEXT, OPTION(workload), "FILE",
      "jobs to submit: JSON lines or an SWF trace; - is standard input", NULL},
     {"queue", 0, OPTION_TEXT, OPTION(queue), "NAME", "where jobs go that name no queue; else the only one",
@@ -317,7 +336,9 @@ const Command command_simulate = {
         "`muster serve` recorded there: the same engine is fed with the same requests, events, revisions and "
         "times, and must decide the same, tick by tick. The first tick that it decides otherwise is named, "
         "and "
-        "the command ends with 3.",
+        "the command ends with 3. --from leaves out the daemons before one: a number is a term, as the "
+        "replay "
+        "prints it, anything else a time.",
     .examples =
         "muster simulate envs/prod --workload week.jsonl\twhat a week would be like\n"
         "muster simulate envs/prod --workload week.jsonl --compare envs/spot\ttwo configurations "
@@ -327,7 +348,8 @@ const Command command_simulate = {
         "muster simulate . --workload trace.swf --queue batch --definition any --html run.html\ta "
         "trace, as a "
         "page\n"
-        "muster simulate --replay .muster\twhat the daemon did, once more",
+        "muster simulate --replay .muster\twhat the daemon did, once more\n"
+        "muster simulate --replay .muster --from 2026-11-25T23:00:00Z\tonly who ran then, and later ones",
     .options = options,
     .options_len = G_N_ELEMENTS(options),
     .argument = ARGUMENT_SOURCE,

@@ -66,6 +66,21 @@ is "the second was told to stop one" "$(json runs.1.stops)" 1
 exits "for people too" 0 mt simulate --replay "$STATE"
 like "with what was taken in" "$out" "*Daemon of term 1*ticks*requests*the same*Daemon of term 2*to its stop*"
 
+# ---- from one of them on
+exits "from a term on" 0 mt simulate --replay "$STATE" --from 2 --output json
+is "is without those before" "$(json runs.0.term) $(json runs.1.term) $(json runs.2)" "2 3 null"
+exits "from a time between two beginnings" 0 mt simulate --replay "$STATE" --output json \
+    --from "$(perl -MPOSIX -e 'print strftime("%Y-%m-%dT%H:%M:%SZ", gmtime($ARGV[0] / 1000 + 1))' "$(json runs.1.startMs)")"
+is "is with who began last by then" "$(json runs.0.term)" 3
+exits "from a time before all" 0 mt simulate --replay "$STATE" --from 2020-01-01T00:00:00Z --output json
+is "is all of it" "$(json runs.0.term) $(json runs.2.term)" "1 3"
+exits "from a term that is not there" 1 mt simulate --replay "$STATE" --from 9
+like "says what is" "$err" "*no daemon of term 9*begins with term 1*ends with term 3*"
+exits "from neither" 1 mt simulate --replay "$STATE" --from yesterdayish
+like "says so" "$err" "*--from*yesterdayish*"
+exits "--from is of replays" 1 mt simulate src --from 1
+like "and says so" "$err" "*needs --replay*"
+
 # ---- only for who may read the state
 is "nobody else may read it" "$(find "$STATE/recording" ! -perm 700 ! -perm 600 | wc -l | tr -d ' ')" 0
 exits "replaying leaves nothing behind" 0 env TMPDIR="$(mkdir -p "$WORK/tmp" && echo "$WORK/tmp")" "$MUSTER" simulate --replay "$STATE"
