@@ -132,7 +132,8 @@ void guests_observed(Reconciler *reconciler, const Observed *observation)
 /* An environment that is on its way out takes along what runs there. */
 static bool is_leaving(const Reconciler *reconciler, const Guest *guest)
 {
-    const Environment *environment = world_environment_outside(reconciler->world, view_from(guest->environment));
+    const Environment *environment =
+        world_environment_outside(reconciler->world, view_from(guest->environment));
     return !environment || environment->resource->phase == RESOURCE_DELETING;
 }
 
@@ -271,12 +272,12 @@ static bool is_attempt(const Found *found)
 
 static bool take(Reconciler *reconciler, Found *found)
 {
-    Adoption adoption = {.token = found->found.token,
-                         .attempt = found->found.attempt,
-                         .environment =
-                             world_environment_outside(reconciler->world, view_from(found->found.environment)),
-                         .instance = world_instance(reconciler->world, &found->found.host),
-                         .task = found->found.provider_id};
+    Adoption adoption = {
+        .token = found->found.token,
+        .attempt = found->found.attempt,
+        .environment = world_environment_outside(reconciler->world, view_from(found->found.environment)),
+        .instance = world_instance(reconciler->world, &found->found.host),
+        .task = found->found.provider_id};
     Adopted as;
     if (!adoption.environment || !is_attempt(found) ||
         job_of(reconciler, found, &adoption.job, &adoption.index) == JOB_IS_UNKNOWN ||

@@ -235,9 +235,9 @@ static void told_of(Reconciler *reconciler, HeldResource *held, const ProviderEv
 {
     g_autofree char *message = NULL;
     Observation observation = {.digest = event->applied,
-                            .is_complete = event->is_complete,
-                            .is_answer = event->type == PROVIDER_EVENT_RESOURCE_APPLIED && held->is_asked,
-                            .observed = view_from(event->observed)};
+                               .is_complete = event->is_complete,
+                               .is_answer = event->type == PROVIDER_EVENT_RESOURCE_APPLIED && held->is_asked,
+                               .observed = view_from(event->observed)};
     const Resource *resource = resource_of(reconciler, held);
     if (event->type == PROVIDER_EVENT_RESOURCE_APPLIED)
         answered(held);

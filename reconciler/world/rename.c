@@ -69,9 +69,8 @@ static void lead_on(World *world, Kind kind, View from, const char *to)
 /* Jobs that name it by a name that is another's from now on. */
 static void recount(World *world, Kind kind, const char *name)
 {
-    Resource *resource = kind == KIND_CONSUMABLE_RESOURCE && name
-                             ? world_resource(world, kind, view_from(name))
-                             : NULL;
+    Resource *resource =
+        kind == KIND_CONSUMABLE_RESOURCE && name ? world_resource(world, kind, view_from(name)) : NULL;
     if (resource)
         consumable_recount(world, resource->consumable);
 }

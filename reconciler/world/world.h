@@ -295,8 +295,8 @@ typedef struct {
  * overrides, history; machines, pins and what its provider holds (outside.h); what is taken of a consumable
  * resource; run times. A definition has its active revisions under the new name, too, and none by the former
  * one any more: jobs show the revision that they were submitted with. What of other resources names it is
- * theirs to change. Of a Job: its runs. Nothing is done with WORLD_ERROR_NOT_FOUND or WORLD_ERROR_CONFLICT (the name is taken, or it is being deleted or
- * replaced). */
+ * theirs to change. Of a Job: its runs. Nothing is done with WORLD_ERROR_NOT_FOUND or WORLD_ERROR_CONFLICT
+ * (the name is taken, or it is being deleted or replaced). */
 bool resource_rename(World *world, const ResourceRename *rename, int64_t now_ms, GError **error);
 /* Runs that have `key` have `new_key` from then on: what their manifest names was renamed. */
 void runs_rekey(World *world, Kind kind, View name, const Digest *key, const Digest *new_key);
