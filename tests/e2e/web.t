@@ -19,6 +19,7 @@ resource ComputeEnvironment here '{type: MANAGED}' >src/here.yaml
 queue fast 10 >src/fast.yaml
 queue slow 1 >src/slow.yaml
 resource JobDefinition sh '{type: container, containerProperties: {command: ["true"], resourceRequirements: [{type: VCPU, value: "1"}, {type: MEMORY, value: "16"}]}}' >src/sh.yaml
+resource Pipeline chain '{jobQueue: fast, triggers: [{schedule: "0 3 1 1 *"}], jobs: [{name: one, jobDefinition: sh}, {name: two, jobDefinition: sh, arrayProperties: {size: 2}, dependsOn: [{job: one, condition: completion}]}]}' >src/chain.yaml
 start_daemon src || { is "daemon starts" no yes; finish; }
 until plan=$(mt status -o json | python3 -c 'import json, sys; print(json.load(sys.stdin)["sources"][0]["waiting"]["planId"])' 2>/dev/null); do kill -0 "$daemon" || break; done
 exits "the first plan is approved" 0 mt approve "$plan" --first-run start
@@ -51,6 +52,10 @@ cat >plan.json <<P
   {"name": "job-waiting", "path": "/jobs/$array:140", "has": ["Why it waits", "RUNNABLE", "waits for"]},
   {"name": "job-dependent", "path": "/jobs/$after", "has": ["It depends on", "$array"]},
   {"name": "sources", "path": "/sources", "has": ["team", "A plan waits for an approval", "1 to change", "Last reconcile"]},
+  {"name": "pipelines", "path": "/pipelines", "has": ["chain", "fast", "NONE"]},
+  {"name": "pipeline", "path": "/pipelines/chain", "has": ["Pipeline chain", "however it ends", "It has not run yet"]},
+  {"name": "timeline", "path": "/timeline?span=15m", "has": ["hostile", "good", "RUNNING", "FAILED", "The same as a table"]},
+  {"name": "guide", "path": "/guide?place=spot&subnets=subnet-0a1b2c3d&groups=sg-0a1b2c3d&write=1", "has": ["Plan: 3 to add", "environment.yaml", "SPOT_PRICE_CAPACITY_OPTIMIZED"]},
   {"name": "events", "path": "/activity", "has": ["job.state", "source.waiting", "RUNNABLE -> STARTING"]}
  ]}
 P
@@ -89,5 +94,5 @@ like "the style sheet is kept for good" "$(get "$style")" "*200 OK*max-age=31536
 like "another one is not there" "$(get /assets/0000000000000000/style.css)" "*404 *"
 like "nothing can be sent to a view that takes nothing" "$(curl -s -i --unix-socket "$STATE/muster.sock" -d a=b http://muster/jobs)" "*405 *nothing can be sent*"
 ok "the overview is small" test "$(get / | wc -c)" -lt 100000
-is "what was left is a picture of each view" "$(find "$pictures" -name '*-phone-dark.png' | wc -l)" 10
+is "what was left is a picture of each view" "$(find "$pictures" -name '*-phone-dark.png' | wc -l)" 14
 finish

@@ -176,7 +176,7 @@ static void draw_step(Html *html, const json_t *step, LayoutPoint point)
     g_autofree char *title = g_strdup_printf("%s: %s%s%s", name ? name : "", state ? state : "",
                                              counts ? ", " : "", counts ? counts : "");
     g_autofree char *class = g_strdup_printf("step %s", piece_state_class(state));
-    html_open(html, path ? "a" : "g", "href", path, "class", class, "aria-label", path ? title : NULL, NULL);
+    html_open(html, path ? "a" : "g", "href", path, "class", class, NULL);
     html_leaf(html, "title", title, NULL);
     if (number_of(step, "size")) /* an array: one behind the other */
         draw_box(html, x + 4, y + 4, "behind");

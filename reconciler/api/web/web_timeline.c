@@ -279,7 +279,7 @@ static void draw_bar(const Picture *picture, const json_t *attempt, double y)
     g_autofree char *path = html_path("/jobs/", id ? id : "", NULL),
                     *title = bar_title(picture->page, attempt);
     g_autofree char *name = fitting(member_of(attempt, "jobName"), width - 6);
-    html_open(html, "a", "href", path, "class", class, "aria-label", title, NULL);
+    html_open(html, "a", "href", path, "class", class, NULL);
     html_leaf(html, "title", title, NULL);
     draw_rect(html, "bar", x, y, width, BAR_HEIGHT);
     if (name)
