@@ -169,7 +169,7 @@ static void get_metadata(Task *task)
 {
     const char *issuer = task->oidc->provider->issuer;
     bool is_slash = g_str_has_suffix(issuer, "/");
-    g_autofree char *url = g_strconcat(issuer, DISCOVERY + (is_slash ? 1 : 0), NULL);
+    g_autofree char *url = g_strconcat(issuer, &DISCOVERY[is_slash ? 1 : 0], NULL);
     get(task, url, took_metadata);
 }
 

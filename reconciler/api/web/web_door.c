@@ -18,6 +18,7 @@
 #define LOGIN            "_login" /* of a cookie: a sign-in that is under way */
 #define ASSETS_PATH      "/assets/"
 #define STREAM_TYPE      "text/event-stream"
+#define ROUTES           6
 
 /* Of who is let in by nobody: so often it is told in the log. */
 static const RateLimit told_limit = {.every_ms = 60000, .burst = 3};
@@ -40,7 +41,7 @@ struct WebDoor {
     char *cookie;  /* its name, but for "__Host-" */
     Rate told;
     int64_t refused_len; /* since one was told last */
-    ListenerRoute routes[6];
+    ListenerRoute routes[ROUTES];
 };
 
 /* Who asks, and how it is known. */
@@ -633,7 +634,7 @@ WebDoor *web_door_new(const WebDoorOptions *options, WebConfig *config)
          .path = LISTENER_ANY_PATH,
          .body_max = WEB_FORM_MAX,
          .take = page_take}};
-    G_STATIC_ASSERT(G_N_ELEMENTS(routes) == G_N_ELEMENTS(((WebDoor *)0)->routes));
+    G_STATIC_ASSERT(G_N_ELEMENTS(routes) == ROUTES);
     for (size_t i = 0; i < G_N_ELEMENTS(routes); i++) {
         door->routes[i] = routes[i];
         door->routes[i].keeps = true;

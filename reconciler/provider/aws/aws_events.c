@@ -132,7 +132,7 @@ bool aws_events_follow(AwsCluster *cluster, AwsPlace *place, const AwsEnvironmen
         return false;
     cluster->is_told &= cluster->events == events;
     cluster->events = events;
-    if (events && cluster->look)
+    if (events && (cluster->look || cluster->provider->is_claimed))
         go(events);
     return true;
 }
