@@ -332,7 +332,11 @@ static void take_to_remove(const AwsAnswer *answer, void *data)
 static void take_place(const char *fault, void *data)
 {
     Apply *apply = data;
-    if (fault)
+    /* Whose account it is is known before anything is made: in another one than it names nothing was. */
+    bool is_elsewhere = fault && apply->cluster->place->account && !apply->cluster->was_ready;
+    if (is_elsewhere && apply->is_removal)
+        finish(apply);
+    else if (fault)
         refuse(apply, fault);
     else
         describe(apply, apply->is_removal ? take_to_remove : take_found);

@@ -112,6 +112,7 @@ void aws_cluster_ready(AwsCluster *cluster)
     g_autoptr(GPtrArray) hosts = take(&cluster->hosts_waiting);
     g_autoptr(GPtrArray) tasks = take(&cluster->tasks_waiting);
     cluster->state = CLUSTER_READY;
+    cluster->was_ready = true;
     aws_sweep_later(cluster);
     aws_orphans_later(cluster->place, cluster->installation);
     aws_pins_look(cluster);

@@ -131,6 +131,7 @@ struct AwsCluster {
     AwsEnvironment *environment;
     ClusterState state;
     bool is_observed;       /* that all of it was looked at was told, before that of all others */
+    bool was_ready;         /* it could be used, since this process began */
     bool is_gone;           /* what was held of it was removed, and nothing is asked for since */
     Digest applied;         /* what the cluster's tag says */
     uint64_t number;        /* of the newest request that was carried out */
