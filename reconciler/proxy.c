@@ -6,6 +6,7 @@
 #include <string.h>
 #include "reconciler/api/listener.h"
 #include "reconciler/api/remote.h"
+#include "reconciler/clock.h"
 #include "reconciler/provider/http/http_client.h"
 #include "reconciler/proxy_check.h"
 #include "spec/sigv4.h"
@@ -124,7 +125,7 @@ static char **signed_headers(Proxy *proxy, const ListenerRequest *request)
                *type = listener_header(request, "content-type");
     g_autofree char *path = question ? g_strndup(target, (gsize)(question - target)) : g_strdup(target),
                     *unique = g_uuid_string_random();
-    int64_t now_ms = g_get_real_time() / 1000;
+    int64_t now_ms = clock_ms();
     char time[SIGV4_TIME_TEXT];
     sigv4_time_text(now_ms, time);
     SigV4Header headers[5] = {{"Host", proxy->host}, {"X-Amz-Date", time}, {UNIQUE_HEADER, unique}};
