@@ -40,7 +40,8 @@ typedef struct AwsLook {
     GArray *over;            /* of Over */
     uint64_t calls;          /* that described tasks */
     int64_t cluster_ms;      /* monotonic: when the cluster was looked at */
-    GHashTable *by_instance; /* "i-…" → AwsHost*, during a look at hosts */
+    GHashTable *by_instance; /* "i-…" → LaunchToken* of a host that may be settled and gone meanwhile; during
+                                a look at hosts */
 } Look;
 
 static void over_clear(void *data)
@@ -59,7 +60,7 @@ static Look *look_of(AwsCluster *cluster)
     look->tasks = g_ptr_array_new_with_free_func(g_free);
     look->over = g_array_new(FALSE, FALSE, sizeof(Over));
     g_array_set_clear_func(look->over, over_clear);
-    look->by_instance = g_hash_table_new(g_str_hash, g_str_equal);
+    look->by_instance = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     cluster->look = look;
     return look;
 }
@@ -401,6 +402,11 @@ static void hosts_failed(Look *look, const char *what, const AwsError *error)
     aws_look_hosts_soon(look->cluster, again_ms(look));
 }
 
+static AwsHost *host_of(const Look *look, const LaunchToken *token)
+{
+    return token ? g_hash_table_lookup(look->cluster->provider->hosts, token) : NULL;
+}
+
 static void describe_hosts(Look *look);
 
 static void take_hosts(const AwsAnswer *answer, void *data)
@@ -418,7 +424,7 @@ static void take_hosts(const AwsAnswer *answer, void *data)
     {
         if (!ecs_host_read(item, &state) || !state.ec2_instance_id)
             continue;
-        AwsHost *host = g_hash_table_lookup(look->by_instance, state.ec2_instance_id);
+        AwsHost *host = host_of(look, g_hash_table_lookup(look->by_instance, state.ec2_instance_id));
         if (!host && cluster->environment->type == CE_TYPE_UNMANAGED && state.status != HOST_GONE)
             host = aws_host_joined(cluster, &state, look->number);
         if (host)
@@ -456,11 +462,13 @@ static void ask_hosts(Look *look, const char *status)
 static bool has_spot_hosts(const Look *look)
 {
     GHashTableIter iter;
-    const AwsHost *host;
+    const LaunchToken *token;
     g_hash_table_iter_init(&iter, look->by_instance);
-    while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&host))
-        if (host->is_spot && !host->is_own && !host->is_warned && host->state == HOST_REGISTERED)
+    while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&token)) {
+        const AwsHost *host = host_of(look, token);
+        if (host && host->is_spot && !host->is_own && !host->is_warned && host->state == HOST_REGISTERED)
             return true;
+    }
     return false;
 }
 
@@ -498,7 +506,8 @@ static void list_hosts(Look *look)
     while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&host)) {
         if (host->cluster != look->cluster || !host->instance_id || host->state == HOST_OVER)
             continue;
-        g_hash_table_insert(look->by_instance, host->instance_id, host);
+        g_hash_table_insert(look->by_instance, g_strdup(host->instance_id),
+                            g_memdup2(&host->token, sizeof host->token));
         is_coming |= host->state == HOST_MADE;
     }
     look->has_drained = false;
