@@ -292,11 +292,7 @@ NotifyConfig *notify_config_load(const char *path, bool must_exist, GError **err
     NotifyConfig *config = text ? notify_config_parse((View){text, len}, path, diagnostics) : config_new();
     if (config)
         return config;
-    g_autoptr(GString) faults = g_string_new(NULL);
-    diagnostic_list_render(diagnostics, DIAGNOSTIC_TEXT, faults);
-    g_strchomp(faults->str);
-    g_set_error(error, SOURCE_ERROR, SOURCE_ERROR_UNREADABLE, "who is to be told cannot be read:\n%s",
-                faults->str);
+    own_file_broken(diagnostics, "who is to be told", error);
     return NULL;
 }
 

@@ -33,3 +33,11 @@ bool own_file_read(const OwnFile *file, char **ret_text, size_t *ret_len, GError
     close(fd);
     return is_good;
 }
+
+void own_file_broken(DiagnosticList *diagnostics, const char *what, GError **error)
+{
+    g_autoptr(GString) faults = g_string_new(NULL);
+    diagnostic_list_render(diagnostics, DIAGNOSTIC_TEXT, faults);
+    g_strchomp(faults->str);
+    g_set_error(error, SOURCE_ERROR, SOURCE_ERROR_UNREADABLE, "%s cannot be read:\n%s", what, faults->str);
+}

@@ -5,6 +5,7 @@
 #pragma once
 #include <glib.h>
 #include <stdbool.h>
+#include "spec/base/diagnostic.h"
 
 #define OWN_FILE_MAX ((size_t)1 << 20)
 
@@ -18,3 +19,5 @@ typedef struct {
 /* *ret_text (new) stays NULL where no file is there and none must be. False with error
  * (SOURCE_ERROR_UNREADABLE). */
 bool own_file_read(const OwnFile *file, char **ret_text, size_t *ret_len, GError **error);
+/* What is in one has faults: "WHAT cannot be read:", and each of them (SOURCE_ERROR_UNREADABLE). */
+void own_file_broken(DiagnosticList *diagnostics, const char *what, GError **error);

@@ -192,11 +192,7 @@ WebConfig *web_config_load(const char *path, bool must_exist, GError **error)
     WebConfig *config = text ? web_config_parse((View){text, len}, path, diagnostics) : config_new();
     if (config)
         return config;
-    g_autoptr(GString) faults = g_string_new(NULL);
-    diagnostic_list_render(diagnostics, DIAGNOSTIC_TEXT, faults);
-    g_strchomp(faults->str);
-    g_set_error(error, SOURCE_ERROR, SOURCE_ERROR_UNREADABLE, "who may use the web page cannot be read:\n%s",
-                faults->str);
+    own_file_broken(diagnostics, "who may use the web page", error);
     return NULL;
 }
 
