@@ -67,18 +67,9 @@ const char *page_form(const WebPage *page, const char *name)
 
 static const Key *key_copy(const Key *key)
 {
-    if (!key)
-        return NULL;
-    Key *copy = g_new(Key, 1);
-    *copy = *key;
-    copy->id = g_strdup(key->id);
-    copy->name = g_strdup(key->name);
-    copy->sealed = NULL;
-    copy->created_by = g_strdup(key->created_by);
-    copy->queues = g_strdupv(key->queues);
-    copy->shares = g_strdupv(key->shares);
-    copy->roles = g_strdupv(key->roles);
-    copy->host_paths = g_strdupv(key->host_paths);
+    Key *copy = key ? g_new(Key, 1) : NULL;
+    if (copy)
+        key_clone(key, copy);
     return copy;
 }
 

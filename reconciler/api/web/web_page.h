@@ -70,6 +70,8 @@ void page_set_title(WebPage *page, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* ---- members of answers ---- */
 const char *member_of(const json_t *object, const char *name); /* of a text; NULL: there is none */
 int64_t number_of(const json_t *object, const char *name);     /* 0: there is none */
+/* Items of an array (NULL: none) in another order, as qsort() sorts json_t*; new, of borrowed. */
+GPtrArray *items_sorted(const json_t *items, int (*compare)(const void *a, const void *b));
 
 /* ---- pieces of pages (web_pieces.c) ---- */
 /* <h1>, and <p> beneath it when lead is not NULL. */

@@ -20,6 +20,20 @@ int64_t number_of(const json_t *object, const char *name)
     return json_is_real(value) ? (int64_t)json_real_value(value) : json_integer_value(value);
 }
 
+GPtrArray *items_sorted(const json_t *items, int (*compare)(const void *a, const void *b))
+{
+    GPtrArray *list = g_ptr_array_new();
+    json_t *item;
+    size_t i;
+    json_array_foreach((json_t *)(uintptr_t)items, i, item)
+    {
+        g_ptr_array_add(list, item);
+    }
+    if (list->len)
+        qsort(list->pdata, list->len, sizeof *list->pdata, compare);
+    return list;
+}
+
 /* ---- texts ---- */
 
 char *time_text(int64_t at_ms)

@@ -104,21 +104,6 @@ static int compare_names(const void *a, const void *b)
     return g_strcmp0(member_of(*(json_t *const *)a, "name"), member_of(*(json_t *const *)b, "name"));
 }
 
-/* New, of borrowed items, by name. */
-static GPtrArray *sorted(const json_t *items)
-{
-    GPtrArray *list = g_ptr_array_new();
-    json_t *item;
-    size_t i;
-    json_array_foreach((json_t *)(uintptr_t)items, i, item)
-    {
-        g_ptr_array_add(list, item);
-    }
-    if (list->len)
-        qsort(list->pdata, list->len, sizeof *list->pdata, compare_names);
-    return list;
-}
-
 static void show_table(const WebPage *page, Html *html, const GPtrArray *list)
 {
     static const char *const columns[] = {"Pipeline",   "Queue",      "Last run", "Started",
@@ -144,7 +129,8 @@ void pipelines_show(WebPage *page, Html *html)
 {
     if (page_fails(page, "pipelines"))
         return;
-    g_autoptr(GPtrArray) list = sorted(json_object_get(page_got(page, "pipelines"), "items"));
+    g_autoptr(GPtrArray) list =
+        items_sorted(json_object_get(page_got(page, "pipelines"), "items"), compare_names);
     piece_heading(html, "Pipelines", NULL);
     if (list->len)
         show_table(page, html, list);

@@ -179,21 +179,6 @@ static void lane_pack(const WebPage *page, Lane *lane)
     lane->rows_len = lanes_len(&lanes);
 }
 
-/* New, of borrowed, by instance and start. */
-static GPtrArray *sorted(const json_t *attempts)
-{
-    GPtrArray *list = g_ptr_array_new();
-    json_t *attempt;
-    size_t i;
-    json_array_foreach((json_t *)(uintptr_t)attempts, i, attempt)
-    {
-        g_ptr_array_add(list, attempt);
-    }
-    if (list->len)
-        qsort(list->pdata, list->len, sizeof *list->pdata, compare_attempts);
-    return list;
-}
-
 static GPtrArray *lanes_of(const WebPage *page, const GPtrArray *list)
 {
     GPtrArray *lanes = g_ptr_array_new_with_free_func(lane_free);
@@ -426,7 +411,7 @@ void timeline_show(WebPage *page, Html *html)
     if (page_fails(page, "timeline"))
         return;
     Picture picture = {page, html, number_of(answer, "from"), number_of(answer, "to")};
-    g_autoptr(GPtrArray) list = sorted(json_object_get(answer, "attempts"));
+    g_autoptr(GPtrArray) list = items_sorted(json_object_get(answer, "attempts"), compare_attempts);
     g_autoptr(GPtrArray) lanes = lanes_of(page, list);
     html_leaf(html, "h1", "Timeline", NULL);
     show_what(&picture, answer, list);
