@@ -46,9 +46,17 @@ bool address_range_has(const AddressRange *range, const struct sockaddr *address
     return rest == 0 || ((bytes[whole] ^ range->bytes[whole]) >> (8 - rest)) == 0;
 }
 
+bool address_ranges_have(const AddressRange *ranges, size_t len, const struct sockaddr *address)
+{
+    for (size_t i = 0; i < len; i++)
+        if (address_range_has(&ranges[i], address))
+            return true;
+    return false;
+}
+
 bool address_is_loopback(const struct sockaddr *address)
 {
     static const AddressRange ranges[] = {{.family = AF_INET, .bytes = {127}, .bits = 8},
                                           {.family = AF_INET6, .bytes = {[15] = 1}, .bits = 128}};
-    return address_range_has(&ranges[0], address) || address_range_has(&ranges[1], address);
+    return address_ranges_have(ranges, G_N_ELEMENTS(ranges), address);
 }

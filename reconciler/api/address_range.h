@@ -14,4 +14,5 @@ typedef struct AddressRange {
 /* "10.0.0.0/8", "fd00::/8", or an address alone. False with error, which names the form. */
 bool address_range_parse(const char *text, AddressRange *ret_range, GError **error);
 bool address_range_has(const AddressRange *range, const struct sockaddr *address);
+bool address_ranges_have(const AddressRange *ranges, size_t len, const struct sockaddr *address); /* any */
 bool address_is_loopback(const struct sockaddr *address);

@@ -17,3 +17,5 @@ typedef struct {
 
 /* False: not now; *ret_wait_ms, above 0, is when it may be asked again. */
 bool rate_take(Rate *rate, RateLimit limit, int64_t now_ms, int64_t *ret_wait_ms);
+/* So many in a second, and twice as many at once; 0: as often as one likes. False: not now. */
+bool rate_take_per_second(Rate *rate, int64_t per_second, int64_t now_ms);

@@ -284,12 +284,7 @@ static void call_begin(Remote *remote, const Arrival *arrival, const Key *key, j
 
 static bool check_rate(const Remote *remote, OpenKey *open, ListenerRequest *request)
 {
-    int64_t wait_ms = 0;
-    if (!open->key.per_second)
-        return true;
-    const RateLimit limit = {.every_ms = MAX(1000 / open->key.per_second, 1),
-                             .burst = 2 * open->key.per_second};
-    if (rate_take(&open->rate, limit, monotonic_ms(remote), &wait_ms))
+    if (rate_take_per_second(&open->rate, open->key.per_second, monotonic_ms(remote)))
         return true;
     refuse(remote, request, 429, "TooManyRequestsException", "Too Many Requests");
     return false;
@@ -415,10 +410,8 @@ static void note_header(const char *name, const char *value, void *data)
 static bool is_heard(const Remote *remote, const ListenerRequest *request)
 {
     const struct sockaddr *peer = listener_peer(request);
-    bool is_heard = remote->is_encrypted || address_is_loopback(peer);
-    for (size_t i = 0; i < remote->proxies_len && !is_heard; i++)
-        is_heard = address_range_has(&remote->proxies[i], peer);
-    return is_heard;
+    return remote->is_encrypted || address_is_loopback(peer) ||
+           address_ranges_have(remote->proxies, remote->proxies_len, peer);
 }
 
 /* NULL: it was answered. */

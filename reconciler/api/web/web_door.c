@@ -129,10 +129,7 @@ static void answer_sign_in(const WebDoor *door, ListenerRequest *request, unsign
 
 static bool is_proxy(const WebDoor *door, const ListenerRequest *request)
 {
-    for (size_t i = 0; i < door->proxies_len; i++)
-        if (address_range_has(&door->proxies[i], listener_peer(request)))
-            return true;
-    return false;
+    return address_ranges_have(door->proxies, door->proxies_len, listener_peer(request));
 }
 
 /* False: it was answered. */
@@ -191,18 +188,24 @@ static char *cookie_get(const WebDoor *door, const ListenerRequest *request, con
 
 /* ---- who asks ---- */
 
+/* The key as it is now; false: there is none. */
+static bool key_find(const WebDoor *door, const char *id, Key *ret_key)
+{
+    g_autofree char *name = g_strconcat(KEY_SETTING_PREFIX, id, NULL);
+    const char *setting = door->setting(name, door->data);
+    json_t *json = setting ? json_loads(setting, 0, NULL) : NULL;
+    bool is_key = key_from_json(id, json, ret_key);
+    json_decref(json);
+    return is_key;
+}
+
 /* Of a session by a key: the key as it is now is good, and is one of before. */
 static bool is_good(const WebDoor *door, const WebUser *user)
 {
     Key key;
     if (!user->key_id)
         return true;
-    g_autofree char *name = g_strconcat(KEY_SETTING_PREFIX, user->key_id, NULL);
-    const char *setting = door->setting(name, door->data);
-    json_t *json = setting ? json_loads(setting, 0, NULL) : NULL;
-    bool is_key = key_from_json(user->key_id, json, &key);
-    json_decref(json);
-    if (!is_key)
+    if (!key_find(door, user->key_id, &key))
         return false;
     bool is_good = !key.expires_ms || key.expires_ms > door->clock.now_ms(door->clock.self);
     key_clear(&key);
@@ -317,13 +320,11 @@ static void tell_refused(WebDoor *door, const char *why)
 
 static bool is_often(const WebDoor *door, const Asking *asking)
 {
-    const Key *key = &asking->user->key;
-    int64_t wait_ms = 0;
-    if (!key->per_second || !asking->session)
+    int64_t per_second = asking->user->key.per_second;
+    if (!per_second || !asking->session)
         return false;
-    const RateLimit limit = {.every_ms = MAX(1000 / key->per_second, 1), .burst = 2 * key->per_second};
     WebUser *user = web_session_find(door->sessions, asking->session, monotonic_ms(door));
-    return !rate_take(&user->rate, limit, monotonic_ms(door), &wait_ms);
+    return !rate_take_per_second(&user->rate, per_second, monotonic_ms(door));
 }
 
 static void show(const WebDoor *door, ListenerRequest *request, const char *path, const Asking *asking)
@@ -554,12 +555,7 @@ static WebUser *user_of_call(const WebDoor *door, Call *call)
                *name = json_string_value(json_object_get(peer, "user"));
     g_autoptr(WebUser) user = g_new0(WebUser, 1);
     if (id) {
-        g_autofree char *setting = g_strconcat(KEY_SETTING_PREFIX, id, NULL);
-        const char *text = door->setting(setting, door->data);
-        json_t *json = text ? json_loads(text, 0, NULL) : NULL;
-        bool is_key = key_from_json(id, json, &user->key);
-        json_decref(json);
-        if (!is_key) {
+        if (!key_find(door, id, &user->key)) {
             call_fail(call, FAULT_REFUSED, "the key is not there any more");
             return NULL;
         }
